@@ -1,0 +1,59 @@
+//! The few statements that cannot be the same on both databases, side by side.
+
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement};
+
+use crate::clock::Timestamp;
+use crate::events::outbox;
+
+/// The lock under which schemas are migrated, and the one that the sweeping replica of a service holds.
+const MIGRATION_LOCK: i64 = 0x6368_6174_7479_0001;
+const SWEEPER_LOCK: i64 = 0x6368_6174_7479_0002;
+
+/// Whether the connection is to Postgres.
+pub fn is_postgres(connection: &impl ConnectionTrait) -> bool {
+    connection.get_database_backend() == DatabaseBackend::Postgres
+}
+
+/// Waits for the migration lock; it ends with the transaction. Postgres only: SQLite has one writer.
+pub(super) async fn lock_migrations(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    tx.execute_raw(Statement::from_string(DatabaseBackend::Postgres, "SET LOCAL statement_timeout = '60s'")).await?;
+    let sql = Statement::from_sql_and_values(
+        DatabaseBackend::Postgres,
+        "SELECT pg_advisory_xact_lock($1)",
+        [MIGRATION_LOCK.into()],
+    );
+    tx.query_one_raw(sql).await.map(|_| ())
+}
+
+/// Whether this replica may sweep the outbox. The lock lives as long as the relay's only connection.
+///
+/// # Errors
+/// When the database is not there.
+pub async fn try_sweeper_lock(relay: &DatabaseConnection) -> Result<bool, DbErr> {
+    if !is_postgres(relay) {
+        return Ok(true);
+    }
+    // Taking it twice in one session would only count up, so ask first whether it is ours.
+    let sql = Statement::from_sql_and_values(
+        DatabaseBackend::Postgres,
+        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted \
+         AND classid = ($1::bigint >> 32)::int::oid AND objid = ($1::bigint & 4294967295)::oid) \
+         OR pg_try_advisory_lock($1) AS held",
+        [SWEEPER_LOCK.into()],
+    );
+    let row = relay.query_one_raw(sql).await?;
+    row.map_or(Ok(false), |row| row.try_get("", "held"))
+}
+
+/// The condition that an outbox row is older than `age`: by the database's clock on Postgres, by ours on SQLite.
+pub fn outbox_older_than(connection: &impl ConnectionTrait, now: Timestamp, age: Duration) -> SimpleExpr {
+    let created = outbox::Column::CreatedAt;
+    if is_postgres(connection) {
+        created.into_expr().lt(Expr::cust(format!("now() - interval '{} seconds'", age.as_secs())))
+    } else {
+        created.lt(now - age)
+    }
+}

@@ -1,0 +1,158 @@
+//! Database access: pools, transactions that carry events, errors by class, versioned upserts.
+
+mod connect;
+mod constraint;
+mod dialect;
+mod upsert;
+
+use std::ops::Deref;
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+pub use constraint::{is_permanent, is_transient, on_constraint};
+pub use dialect::{is_postgres, outbox_older_than, try_sweeper_lock};
+pub use upsert::upsert_newer;
+
+use crate::clock::Clock;
+use crate::events::outbox::{Outbox, OutboxMessage};
+
+/// A service's database: small separate pools, so that no kind of work can starve another.
+///
+/// On SQLite the three writing pools are one and the same connection.
+#[derive(Clone)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    consume: DatabaseConnection,
+    relay: DatabaseConnection,
+    outbox: Outbox,
+    clock: Clock,
+}
+
+/// Why a commit did not answer with success.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The database said no: certainly nothing was stored.
+    #[error("the commit was refused: {0}")]
+    Refused(DbErr),
+    /// The connection was lost meanwhile: it may or may not be stored.
+    #[error("the outcome of the commit is unknown: {0}")]
+    Unknown(DbErr),
+}
+
+impl Db {
+    /// For queries outside of a transaction.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// The relay's own connection.
+    pub fn relay(&self) -> &DatabaseConnection {
+        &self.relay
+    }
+
+    /// Where events wait for the broker.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// The service's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Begins a transaction for a request or a job.
+    ///
+    /// # Errors
+    /// When the database is not there or all connections are busy.
+    pub async fn begin(&self) -> Result<Tx, DbErr> {
+        self.begin_on(&self.write).await
+    }
+
+    /// Begins a transaction for a consumer.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn begin_consuming(&self) -> Result<Tx, DbErr> {
+        self.begin_on(&self.consume).await
+    }
+
+    async fn begin_on(&self, pool: &DatabaseConnection) -> Result<Tx, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let inner = pool.begin_with_options(options).await?;
+        Ok(Tx { inner, outbox: self.outbox.clone(), clock: self.clock.clone(), written: Vec::new() })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// The reason why it does not.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read.ping().await
+    }
+
+    /// Closes all pools.
+    pub async fn close(&self) {
+        for pool in [&self.read, &self.relay, &self.consume, &self.write] {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::warn!(%error, "A database pool did not close cleanly.");
+            }
+        }
+    }
+}
+
+/// A write transaction. Events can only be published inside of one; they leave for the broker when it has committed.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    outbox: Outbox,
+    clock: Clock,
+    written: Vec<OutboxMessage>,
+}
+
+impl Deref for Tx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+impl Tx {
+    /// The service's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where this transaction's events go.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Notes rows of the outbox that this transaction wrote, for the fast path.
+    pub(crate) fn wrote(&mut self, messages: Vec<OutboxMessage>) {
+        self.written.extend(messages);
+    }
+
+    /// Commits, then hands the events to the relay.
+    ///
+    /// # Errors
+    /// [`CommitError::Unknown`] when the connection was lost while committing.
+    pub async fn commit(self) -> Result<(), CommitError> {
+        self.inner.commit().await.map_err(|error| {
+            if constraint::connection_was_lost(&error) { CommitError::Unknown(error) } else { CommitError::Refused(error) }
+        })?;
+        self.outbox.relay_now(self.written);
+        Ok(())
+    }
+
+    /// Gives up. Dropping does the same a little later.
+    ///
+    /// # Errors
+    /// When the connection is gone, which ends the transaction too.
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        self.inner.rollback().await
+    }
+}

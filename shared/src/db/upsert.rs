@@ -1,0 +1,39 @@
+//! The versioned upsert: the one statement that makes copies converge.
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
+use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
+
+/// Rows per statement: a power of two, so that few distinct texts are prepared, and below 32 766 parameters.
+const ROWS: usize = 256;
+
+/// Inserts the rows, or updates the stored ones that have a lower version (rule R5). Stale rows change nothing.
+///
+/// Every column must be set in every row, keys must not repeat (Postgres refuses that, SQLite applies both), and the
+/// rows should be sorted by key, so that concurrent batches cannot deadlock.
+///
+/// # Errors
+/// What the database says.
+pub async fn upsert_newer<A>(tx: &DatabaseTransaction, rows: Vec<A>, version: <A::Entity as EntityTrait>::Column) -> Result<(), DbErr>
+where
+    A: ActiveModelTrait + Send,
+{
+    type Columns<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
+    let keys: Vec<Columns<A>> =
+        <A::Entity as EntityTrait>::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
+    let names: Vec<&str> = keys.iter().map(IdenStatic::as_str).collect();
+    let others: Vec<Columns<A>> =
+        Columns::<A>::iter().filter(|column| !names.contains(&column.as_str())).collect();
+    let mut rows = rows.into_iter();
+    loop {
+        let chunk: Vec<A> = rows.by_ref().take(ROWS).collect();
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let newer = Expr::col((Alias::new("excluded"), version)).gt(Expr::col((A::Entity::default(), version)));
+        let conflict = OnConflict::columns(keys.iter().copied())
+            .update_columns(others.iter().copied())
+            .action_and_where(newer)
+            .to_owned();
+        A::Entity::insert_many(chunk).on_conflict(conflict).exec_without_returning(tx).await?;
+    }
+}

@@ -1,0 +1,368 @@
+//! Consumers: one runner does batching, transactions, retries, parking and acknowledging for all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use sea_orm::{DatabaseConnection, DbErr};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::time::sleep;
+
+use super::broker::{Broker, Delivery, Subscription};
+use super::envelope::{self, Key, State};
+use super::outbox::PublishError;
+use super::topology;
+use crate::db::{self, CommitError, Db, Tx};
+use crate::lifecycle::{Backoff, Cancel};
+
+/// Messages taken at once.
+const BATCH: usize = 1_000;
+/// How often an error of unknown kind is retried before its message is parked.
+const TRIES: u32 = 5;
+
+/// Why a batch could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The same batch may succeed later.
+    #[error("{0}")]
+    Transient(String),
+    /// The data is at fault.
+    #[error("{0}")]
+    Permanent(String),
+    /// Anything else: tried a few times.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl From<DbErr> for ApplyError {
+    fn from(error: DbErr) -> Self {
+        let text = error.to_string();
+        if db::is_transient(&error) {
+            Self::Transient(text)
+        } else if db::is_permanent(&error) {
+            Self::Permanent(text)
+        } else {
+            Self::Unknown(text)
+        }
+    }
+}
+
+impl From<CommitError> for ApplyError {
+    fn from(error: CommitError) -> Self {
+        // Applying again what was already applied changes nothing, so an unknown outcome is simply retried.
+        Self::Transient(error.to_string())
+    }
+}
+
+impl From<PublishError> for ApplyError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Db(error) => error.into(),
+            PublishError::Full => Self::Transient(error.to_string()),
+            PublishError::Encode(error) => Self::Permanent(error.to_string()),
+        }
+    }
+}
+
+/// A copy of another service's stream: a projection in the database, and perhaps memory that follows it.
+#[async_trait]
+pub trait Consumer: Send + Sync + 'static {
+    /// What this service reads of the aggregate's state.
+    type State: State;
+
+    /// Applies states inside the runner's transaction: one per key, the newest, sorted by key.
+    async fn apply(&self, tx: &mut Tx, states: Vec<Self::State>) -> Result<(), ApplyError>;
+
+    /// The copies as states, in the order of their keys, for reconcile.
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
+
+    /// Deletes a copy if it still has this version, so that the owner's state can take its place.
+    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
+
+    /// Merges committed states into this process's memory, by version.
+    fn remember(&self, _states: &[Self::State]) {}
+
+    /// Fills this process's memory from the copies.
+    async fn load(&self, _db: &DatabaseConnection) -> Result<(), DbErr> {
+        Ok(())
+    }
+
+    /// The owner's state as this copy keeps it: what reconcile compares. Tombstones lose their fields here.
+    fn view(&self, state: Self::State) -> Self::State {
+        state
+    }
+}
+
+/// What a consumer needs to run.
+#[derive(Clone)]
+pub struct Context {
+    /// The service's name.
+    pub service: &'static str,
+    /// Its database.
+    pub db: Db,
+    /// The broker.
+    pub broker: Arc<dyn Broker>,
+    /// Ends the runner.
+    pub cancel: Cancel,
+}
+
+/// Applied states on their way to the other replicas of the service.
+#[derive(Serialize, Deserialize)]
+struct Applied<T> {
+    stream: String,
+    states: Vec<T>,
+}
+
+/// A consumer of any state, for lists.
+#[async_trait]
+pub trait AnyConsumer: Send + Sync + 'static {
+    /// The stream it consumes.
+    fn stream(&self) -> &'static str;
+    /// Consumes until cancelled.
+    async fn run(&self, context: Context);
+    /// Fills memory.
+    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr>;
+    /// Merges states of another replica into memory.
+    fn merge(&self, states: &[Box<RawValue>]);
+    /// Copies as (key, version, content).
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
+    /// An owner's state as this copy should hold it.
+    fn view(&self, state: &Value) -> Result<Row, serde_json::Error>;
+    /// Deletes a drifted copy.
+    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
+}
+
+/// One aggregate as reconcile sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its key.
+    pub key: Key,
+    /// Its version.
+    pub version: i64,
+    /// Its content.
+    pub content: Value,
+}
+
+impl Row {
+    fn of<S: State>(state: &S) -> Result<Self, serde_json::Error> {
+        Ok(Self { key: state.key(), version: state.version(), content: serde_json::to_value(state)? })
+    }
+}
+
+#[async_trait]
+impl<C: Consumer> AnyConsumer for C {
+    fn stream(&self) -> &'static str {
+        C::State::STREAM
+    }
+
+    async fn run(&self, context: Context) {
+        run(self, context).await;
+    }
+
+    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        Consumer::load(self, db).await
+    }
+
+    fn merge(&self, states: &[Box<RawValue>]) {
+        let states: Vec<C::State> = states.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
+        self.remember(&states);
+    }
+
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr> {
+        let states = Consumer::page(self, db, after, limit).await?;
+        states.iter().map(|state| Row::of(state).map_err(|error| DbErr::Json(error.to_string()))).collect()
+    }
+
+    fn view(&self, state: &Value) -> Result<Row, serde_json::Error> {
+        Row::of(&Consumer::view(self, C::State::deserialize(state)?))
+    }
+
+    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
+        Consumer::forget(self, tx, key, version).await
+    }
+}
+
+/// Follows the other replicas of a service: binds, fills memory, then merges what they applied. Binds and fills again
+/// when the connection was lost. `loaded` is called after each filling.
+pub async fn follow_replicas(context: Context, consumers: Vec<Arc<dyn AnyConsumer>>, loaded: impl Fn() + Send + Sync) {
+    let mut backoff = Backoff::default();
+    let mut first = true;
+    while !context.cancel.is_cancelled() {
+        let stream = context.broker.listen(context.service).await;
+        // Without the broker the first filling still makes the service useful; it is repeated once bound.
+        if first || stream.is_ok() {
+            match load_all(&context, &consumers).await {
+                Ok(()) => {
+                    first = false;
+                    loaded();
+                }
+                Err(error) => tracing::warn!(%error, "Memory could not be filled; trying again."),
+            }
+        }
+        match stream {
+            Ok(mut stream) if !first => {
+                backoff.reset();
+                loop {
+                    let payload = tokio::select! {
+                        payload = stream.next() => payload,
+                        () = context.cancel.cancelled() => None,
+                    };
+                    let Some(payload) = payload else { break };
+                    let Ok(applied) = serde_json::from_slice::<Applied<Box<RawValue>>>(&payload) else { continue };
+                    for consumer in consumers.iter().filter(|consumer| consumer.stream() == applied.stream) {
+                        consumer.merge(&applied.states);
+                    }
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "The other replicas cannot be heard; trying again."),
+        }
+        tokio::select! { () = sleep(backoff.next()) => {}, () = context.cancel.cancelled() => {} }
+    }
+}
+
+async fn load_all(context: &Context, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), DbErr> {
+    for consumer in consumers {
+        consumer.load(context.db.read()).await?;
+    }
+    Ok(())
+}
+
+/// Opens the queue again and again, and consumes it.
+async fn run<C: Consumer>(consumer: &C, context: Context) {
+    let queue = topology::queue(context.service, C::State::STREAM);
+    let mut backoff = Backoff::default();
+    while !context.cancel.is_cancelled() {
+        match context.broker.consume(&queue, &context.db).await {
+            Ok(subscription) => {
+                backoff.reset();
+                let mut runner = Runner { consumer, context: &context, subscription };
+                tokio::select! { () = runner.consume() => {}, () = context.cancel.cancelled() => return }
+            }
+            Err(error) => tracing::warn!(%error, queue, "The queue cannot be consumed; trying again."),
+        }
+        tokio::select! { () = sleep(backoff.next()) => {}, () = context.cancel.cancelled() => return }
+    }
+}
+
+struct Runner<'a, C: Consumer> {
+    consumer: &'a C,
+    context: &'a Context,
+    subscription: Box<dyn Subscription>,
+}
+
+impl<C: Consumer> Runner<'_, C> {
+    async fn consume(&mut self) {
+        let lag = metrics::gauge!("consumer_lag_seconds", "service" => self.context.service, "stream" => C::State::STREAM);
+        while let Some(deliveries) = self.subscription.next(BATCH).await {
+            let mut newest: BTreeMap<Key, (C::State, usize)> = BTreeMap::new();
+            let mut bad: BTreeMap<usize, String> = BTreeMap::new();
+            for (index, delivery) in deliveries.iter().enumerate() {
+                match envelope::decode(&delivery.payload, C::State::STREAM) {
+                    Ok(message) => {
+                        lag.set(self.context.db.clock().now().since(message.time).as_secs_f64());
+                        for raw in &message.data {
+                            collect(&mut newest, &mut bad, index, raw);
+                        }
+                    }
+                    Err(reason) => {
+                        bad.insert(index, reason);
+                    }
+                }
+            }
+            self.apply(newest.into_values().collect(), &mut bad).await;
+            for (index, reason) in &bad {
+                if let Some(delivery) = deliveries.get(*index) {
+                    self.park(delivery, reason).await;
+                }
+            }
+            self.subscription.ack(deliveries).await;
+            lag.set(0.0);
+        }
+    }
+
+    /// Applies states until all are committed or their message is condemned: halves the batch around a culprit.
+    async fn apply(&self, states: Vec<(C::State, usize)>, bad: &mut BTreeMap<usize, String>) {
+        let mut work = vec![states];
+        while let Some(mut batch) = work.pop() {
+            if batch.is_empty() {
+                continue;
+            }
+            let states: Vec<C::State> = batch.iter().map(|(state, _)| state.clone()).collect();
+            let Err(reason) = self.commit(states).await else { continue };
+            if let [(_, index)] = batch.as_slice() {
+                bad.insert(*index, reason);
+            } else {
+                work.push(batch.split_off(batch.len() / 2));
+                work.push(batch);
+            }
+        }
+    }
+
+    /// One transaction; retried in place while the cause may pass. The error is for good.
+    async fn commit(&self, states: Vec<C::State>) -> Result<(), String> {
+        let mut backoff = Backoff::default();
+        let mut tries = 0;
+        loop {
+            match self.try_commit(&states).await {
+                Ok(()) => {
+                    self.consumer.remember(&states);
+                    self.tell_replicas(states).await;
+                    return Ok(());
+                }
+                Err(ApplyError::Permanent(reason)) => return Err(reason),
+                Err(ApplyError::Unknown(reason)) if tries >= TRIES => return Err(reason),
+                Err(error) => {
+                    tries += u32::from(matches!(error, ApplyError::Unknown(_)));
+                    tracing::warn!(%error, stream = C::State::STREAM, "A batch could not be applied yet; trying again.");
+                    sleep(backoff.next()).await;
+                }
+            }
+        }
+    }
+
+    async fn try_commit(&self, states: &[C::State]) -> Result<(), ApplyError> {
+        let mut tx = self.context.db.begin_consuming().await?;
+        self.consumer.apply(&mut tx, states.to_vec()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn tell_replicas(&self, states: Vec<C::State>) {
+        let applied = Applied { stream: C::State::STREAM.to_owned(), states };
+        let Ok(payload) = serde_json::to_vec(&applied) else { return };
+        if let Err(error) = self.context.broker.broadcast(self.context.service, &payload).await {
+            tracing::debug!(%error, "The other replicas could not be told; they load again when they reconnect.");
+        }
+    }
+
+    /// Parks a message, as long as it takes: it must not be acknowledged before it is safe elsewhere.
+    async fn park(&mut self, delivery: &Delivery, reason: &str) {
+        let mut backoff = Backoff::default();
+        metrics::counter!("dead_letters", "service" => self.context.service, "stream" => C::State::STREAM).increment(1);
+        tracing::error!(reason, stream = C::State::STREAM, "A message cannot be applied and is parked as a dead letter.");
+        while let Err(error) = self.subscription.park(delivery, reason).await {
+            tracing::warn!(%error, "A dead letter could not be parked; trying again.");
+            sleep(backoff.next().min(Duration::from_secs(5))).await;
+        }
+    }
+}
+
+fn collect<S: State>(newest: &mut BTreeMap<Key, (S, usize)>, bad: &mut BTreeMap<usize, String>, index: usize, raw: &RawValue) {
+    let state = serde_json::from_str::<S>(raw.get()).map_err(|error| format!("not a state: {error}"));
+    match state.and_then(|state| envelope::check(&state).map(|()| state)) {
+        Ok(state) => {
+            let known = newest.get(&state.key()).is_some_and(|(known, _)| known.version() >= state.version());
+            if !known {
+                newest.insert(state.key(), (state, index));
+            }
+        }
+        Err(reason) => {
+            bad.insert(index, reason);
+        }
+    }
+}
+

@@ -1,0 +1,235 @@
+//! The outbox: events wait here, written in the transaction of the change, until the broker has confirmed them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, QuerySelect};
+use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, Expr, MigrationTrait, SchemaManager, Table};
+use tokio::sync::mpsc;
+
+use super::envelope::{self, State};
+use crate::clock::Timestamp;
+use crate::db::{self, Tx};
+
+/// A message that waits for its confirm. The id is no cursor: ids become visible out of order.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox")]
+pub struct Model {
+    /// Only a handle to delete the row by.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// The CloudEvent's id, which is the broker's message id too.
+    pub message_id: String,
+    /// The routing key.
+    pub stream: String,
+    /// Absent: the exchange; else the one queue that asked for a resync.
+    pub target: Option<String>,
+    /// The CloudEvent.
+    pub payload: Vec<u8>,
+    /// On Postgres by the database's clock.
+    pub created_at: Timestamp,
+}
+
+/// None.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A row of the outbox on its way to the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxMessage {
+    /// The row.
+    pub id: i64,
+    /// The broker's message id.
+    pub message_id: String,
+    /// The routing key.
+    pub stream: String,
+    /// The one queue it goes to, if not to all.
+    pub target: Option<String>,
+    /// The CloudEvent, or a resync request.
+    pub payload: Vec<u8>,
+}
+
+impl From<Model> for OutboxMessage {
+    fn from(row: Model) -> Self {
+        Self { id: row.id, message_id: row.message_id, stream: row.stream, target: row.target, payload: row.payload }
+    }
+}
+
+/// How many messages may wait in memory; more stay in the table until the sweeper takes them.
+const FAST_PATH: usize = 10_000;
+
+/// The way from a committed transaction to the relay.
+#[derive(Clone)]
+pub struct Outbox {
+    service: &'static str,
+    sender: mpsc::Sender<OutboxMessage>,
+    receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<OutboxMessage>>>,
+    full: Arc<AtomicBool>,
+    max_rows: u64,
+}
+
+impl Outbox {
+    /// The outbox of a service that refuses writes above `max_rows`.
+    pub fn new(service: &'static str, max_rows: u64) -> Self {
+        let (sender, receiver) = mpsc::channel(FAST_PATH);
+        Self {
+            service,
+            sender,
+            receiver: Arc::new(tokio::sync::Mutex::new(receiver)),
+            full: Arc::new(AtomicBool::new(false)),
+            max_rows,
+        }
+    }
+
+    /// The service whose outbox it is.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Hands committed messages to this process's relay. What does not fit stays in the table.
+    pub(crate) fn relay_now(&self, messages: Vec<OutboxMessage>) {
+        for message in messages {
+            if self.sender.try_send(message).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for up to `limit` messages of the fast path.
+    pub(crate) async fn take(&self, limit: usize) -> Vec<OutboxMessage> {
+        let mut messages = Vec::new();
+        self.receiver.lock().await.recv_many(&mut messages, limit).await;
+        messages
+    }
+
+    /// Notes how many rows wait, as counted by the relay.
+    pub(crate) fn note_rows(&self, rows: u64) {
+        self.full.store(rows > self.max_rows, Ordering::Relaxed);
+    }
+
+    /// Whether more rows wait than allowed.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+}
+
+/// Why an event could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The database refused.
+    #[error(transparent)]
+    Db(#[from] DbErr),
+    /// Too many events wait for the broker already.
+    #[error("the outbox has reached its configured size")]
+    Full,
+    /// A state did not become JSON.
+    #[error("a state could not be written: {0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+impl From<PublishError> for crate::error::ApiError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Db(error) => error.into(),
+            PublishError::Full => Self::unavailable("outbox_full", "Too many events wait for the broker, nothing was stored"),
+            PublishError::Encode(error) => Self::internal(error),
+        }
+    }
+}
+
+/// Publishes states inside the transaction that wrote them (rule R4).
+///
+/// # Errors
+/// [`PublishError`]; the transaction must then be given up.
+pub async fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> {
+    if tx.outbox().is_full() {
+        return Err(PublishError::Full);
+    }
+    send(tx, S::STREAM, None, states).await
+}
+
+/// Writes states for one queue only: the answer to a resync request.
+///
+/// # Errors
+/// [`PublishError`].
+pub(crate) async fn send<S: serde::Serialize>(tx: &mut Tx, stream: &str, target: Option<&str>, states: &[S]) -> Result<(), PublishError> {
+    let messages = envelope::encode(tx.outbox().service(), stream, states, tx.clock().now())?;
+    for (message_id, payload) in messages {
+        write(tx, message_id.to_string(), stream, target, payload).await?;
+    }
+    Ok(())
+}
+
+/// Writes one raw message for one queue.
+///
+/// # Errors
+/// What the database says.
+pub(crate) async fn write(tx: &mut Tx, message_id: String, stream: &str, target: Option<&str>, payload: Vec<u8>) -> Result<(), DbErr> {
+    // Postgres fills the time by its own clock, which the sweeper compares with.
+    let created_at = if db::is_postgres(&**tx) { NotSet } else { Set(tx.clock().now()) };
+    let row = ActiveModel {
+        id: NotSet,
+        message_id: Set(message_id),
+        stream: Set(stream.to_owned()),
+        target: Set(target.map(str::to_owned)),
+        payload: Set(payload),
+        created_at,
+    };
+    let row = Entity::insert(row).exec_with_returning(&**tx).await?;
+    tx.wrote(vec![row.into()]);
+    Ok(())
+}
+
+/// Counts the rows and reads the oldest time.
+///
+/// # Errors
+/// What the database says.
+pub async fn backlog(connection: &impl ConnectionTrait) -> Result<(u64, Option<Timestamp>), DbErr> {
+    let row: Option<(i64, Option<Timestamp>)> = Entity::find()
+        .select_only()
+        .column_as(Column::Id.count(), "rows")
+        .column_as(Column::CreatedAt.min(), "oldest")
+        .into_tuple()
+        .one(connection)
+        .await?;
+    Ok(row.map_or((0, None), |(rows, oldest)| (rows.unsigned_abs(), oldest)))
+}
+
+/// Creates the table.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let postgres = db::is_postgres(manager.get_connection());
+        let mut created_at = ColumnDef::new(Column::CreatedAt);
+        created_at.timestamp_with_time_zone().not_null();
+        if postgres {
+            created_at.default(Expr::current_timestamp());
+        }
+        let table = Table::create()
+            .table(Entity)
+            .col(ColumnDef::new(Column::Id).big_integer().not_null().auto_increment().primary_key())
+            .col(ColumnDef::new(Column::MessageId).text().not_null())
+            .col(ColumnDef::new(Column::Stream).text().not_null())
+            .col(ColumnDef::new(Column::Target).text())
+            .col(ColumnDef::new(Column::Payload).blob().not_null())
+            .col(created_at)
+            .to_owned();
+        manager.create_table(table).await?;
+        if postgres {
+            // The table is written and emptied all the time: vacuum by rows, not by share of an empty table.
+            let sql = "ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)";
+            manager.get_connection().execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}

@@ -1,0 +1,109 @@
+//! Reconcile: compares every copy with its owner, on a live system, and names the rows that drifted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::consumer::{AnyConsumer, Row};
+use super::envelope::Key;
+use super::resync::AnySource;
+use crate::db::Db;
+
+/// Rows per page.
+const PAGE: u64 = 1_000;
+/// How long a copy may lag before it counts as drifted.
+pub const GRACE: Duration = Duration::from_secs(30);
+
+/// What is wrong with a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drift {
+    /// The copy is below the version that the owner had before the grace time, or it is missing.
+    Behind,
+    /// The same version with another content.
+    Different,
+    /// A version that the owner has not reached, or an aggregate that the owner does not know.
+    Unknown,
+}
+
+/// A row that drifted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drifted {
+    /// The aggregate.
+    pub key: Key,
+    /// What is wrong.
+    pub drift: Drift,
+    /// The copy's version; absent when there is no copy.
+    pub copy_version: Option<i64>,
+    /// The owner's version; absent when the owner does not know it.
+    pub owner_version: Option<i64>,
+}
+
+/// Compares one copy with its owner. With `grace` zero the system must be quiet.
+///
+/// # Errors
+/// When a database is not there, or a state of the owner is not one for this copy.
+pub async fn compare(
+    source: &dyn AnySource,
+    owner: &Db,
+    consumer: &dyn AnyConsumer,
+    copy: &Db,
+    grace: Duration,
+) -> Result<Vec<Drifted>, DbErr> {
+    let mut before: BTreeMap<Key, i64> = BTreeMap::new();
+    if !grace.is_zero() {
+        for (key, version, _) in states(source, owner).await? {
+            before.insert(key, version);
+        }
+        sleep(grace).await;
+    }
+    let mut copies: BTreeMap<Key, Row> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = consumer.page(copy.read(), after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        copies.extend(page.into_iter().map(|row| (row.key.clone(), row)));
+    }
+    // The owner is read last, so that a copy cannot be ahead of it by mere timing.
+    let mut drifted = Vec::new();
+    for (key, version, state) in states(source, owner).await? {
+        let due = if grace.is_zero() { version } else { before.get(&key).copied().unwrap_or(0) };
+        let found = copies.remove(&key);
+        let copy_version = found.as_ref().map(|row| row.version);
+        let drift = match found {
+            None if due > 0 => Some(Drift::Behind),
+            None => None,
+            Some(row) if row.version < due => Some(Drift::Behind),
+            Some(row) if row.version > version => Some(Drift::Unknown),
+            Some(row) if row.version == version => {
+                let wanted = consumer.view(&state).map_err(|error| DbErr::Json(error.to_string()))?;
+                (wanted != row).then_some(Drift::Different)
+            }
+            Some(_) => None,
+        };
+        drifted.extend(drift.map(|drift| Drifted { key, drift, copy_version, owner_version: Some(version) }));
+    }
+    drifted.extend(copies.into_values().map(|row| Drifted {
+        key: row.key,
+        drift: Drift::Unknown,
+        copy_version: Some(row.version),
+        owner_version: None,
+    }));
+    Ok(drifted)
+}
+
+async fn states(source: &dyn AnySource, owner: &Db) -> Result<Vec<(Key, i64, Value)>, DbErr> {
+    let mut all = Vec::new();
+    let mut after: Option<Key> = None;
+    loop {
+        let page = source.page(owner.read(), after.as_ref(), PAGE).await?;
+        let Some((last, _, _)) = page.last() else { return Ok(all) };
+        after = Some(last.clone());
+        all.extend(page);
+    }
+}

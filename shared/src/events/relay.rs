@@ -1,0 +1,158 @@
+//! The relay: takes messages from the outbox to the broker and deletes what is confirmed.
+//!
+//! The fast path takes what this process has just committed from memory. The sweep takes what is left over in the table:
+//! everything at the start and after a failure, and rows older than 15 s at any time, such as those of a dead replica.
+//! A message may be sent twice; that is harmless, because states carry versions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::broker::Broker;
+use super::outbox::{self, Column, Entity, OutboxMessage};
+use crate::db::{self, Db};
+use crate::lifecycle::{Backoff, Cancel};
+
+/// Messages in flight.
+const BATCH: u64 = 1_000;
+/// Rows younger than this belong to the fast path of whoever wrote them.
+const SWEEP_AGE: Duration = Duration::from_secs(15);
+/// How long confirmed rows may wait for their deletion, so that several share one commit.
+const DELETE_DELAY: Duration = Duration::from_millis(250);
+
+/// Runs the relay until `cancel`; what is confirmed by then is deleted.
+pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
+    let mut relay = Relay { db, broker, confirmed: Vec::new() };
+    let mut backoff = Backoff::default();
+    let mut everything = true;
+    let mut sweeps = interval(SWEEP_AGE);
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut gauges = interval(Duration::from_secs(5));
+    gauges.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut flush_at: Option<Instant> = None;
+    while !cancel.is_cancelled() {
+        if everything {
+            match relay.sweep(None).await {
+                Ok(true) => {
+                    everything = false;
+                    backoff.reset();
+                }
+                Ok(false) => {
+                    tokio::select! { () = sleep(backoff.next()) => {}, () = cancel.cancelled() => {} }
+                    relay.measure().await;
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "The outbox could not be read; trying again.");
+                    tokio::select! { () = sleep(backoff.next()) => {}, () = cancel.cancelled() => {} }
+                    continue;
+                }
+            }
+        }
+        let flush = async {
+            match flush_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let outbox = relay.db.outbox().clone();
+        tokio::select! {
+            batch = outbox.take(BATCH as usize) => {
+                everything |= !relay.send(&batch).await;
+                if !relay.confirmed.is_empty() && flush_at.is_none() {
+                    flush_at = Some(Instant::now() + DELETE_DELAY);
+                }
+            }
+            () = flush => {
+                flush_at = None;
+                relay.delete_confirmed().await;
+            }
+            _ = sweeps.tick() => {
+                match relay.sweep(Some(SWEEP_AGE)).await {
+                    Ok(complete) => everything |= !complete,
+                    Err(error) => tracing::warn!(%error, "The outbox could not be swept; trying again."),
+                }
+            }
+            _ = gauges.tick() => relay.measure().await,
+            () = cancel.cancelled() => {}
+        }
+    }
+    relay.delete_confirmed().await;
+}
+
+struct Relay {
+    db: Db,
+    broker: Arc<dyn Broker>,
+    confirmed: Vec<i64>,
+}
+
+impl Relay {
+    /// Publishes a batch; false when a message was not confirmed and so stays in the table.
+    async fn send(&mut self, batch: &[OutboxMessage]) -> bool {
+        let results = self.broker.publish(batch).await;
+        let mut failure = None;
+        for (message, result) in batch.iter().zip(results) {
+            match result {
+                Ok(()) => self.confirmed.push(message.id),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some(error) = &failure {
+            tracing::warn!(%error, "Messages were not confirmed; they stay in the outbox.");
+        }
+        if self.confirmed.len() >= BATCH as usize {
+            self.delete_confirmed().await;
+        }
+        failure.is_none()
+    }
+
+    /// Sends what lies in the table; false when something was not confirmed.
+    async fn sweep(&mut self, age: Option<Duration>) -> Result<bool, DbErr> {
+        if !db::try_sweeper_lock(self.db.relay()).await? {
+            return Ok(true);
+        }
+        self.delete_confirmed().await;
+        let mut after = 0;
+        loop {
+            let mut query = Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(BATCH);
+            if let Some(age) = age {
+                query = query.filter(db::outbox_older_than(self.db.relay(), self.db.clock().now(), age));
+            }
+            // The id is a cursor within this one pass only; what becomes visible behind it waits for the next pass.
+            let rows: Vec<OutboxMessage> = query.all(self.db.relay()).await?.into_iter().map(Into::into).collect();
+            let Some(last) = rows.last() else { return Ok(true) };
+            after = last.id;
+            let complete = self.send(&rows).await;
+            self.delete_confirmed().await;
+            if !complete {
+                return Ok(false);
+            }
+        }
+    }
+
+    async fn delete_confirmed(&mut self) {
+        for ids in self.confirmed.chunks(BATCH as usize) {
+            let rows = Entity::delete_many().filter(Column::Id.is_in(ids.iter().copied()));
+            if let Err(error) = rows.exec(self.db.relay()).await {
+                // They are sent again by the next sweep.
+                tracing::warn!(%error, "Confirmed messages could not be deleted yet.");
+            }
+        }
+        self.confirmed.clear();
+    }
+
+    async fn measure(&self) {
+        let service = self.db.outbox().service();
+        match outbox::backlog(self.db.relay()).await {
+            Ok((rows, oldest)) => {
+                self.db.outbox().note_rows(rows);
+                let age = oldest.map_or(0.0, |at| self.db.clock().now().since(at).as_secs_f64());
+                metrics::gauge!("outbox_rows", "service" => service).set(rows as f64);
+                metrics::gauge!("outbox_oldest_seconds", "service" => service).set(age);
+            }
+            Err(error) => tracing::debug!(%error, "The outbox could not be counted."),
+        }
+    }
+}

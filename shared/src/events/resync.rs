@@ -1,0 +1,211 @@
+//! Resync: a copy asks the owner for states again. Also how a drifted copy is made to forget.
+//!
+//! A request is a message in the queue `SERVICE.resync.v1`. The owner answers through its outbox, tombstones included,
+//! to the one queue that asked, so the ordinary consumer applies it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseConnection, DbErr};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::consumer::{AnyConsumer, ApplyError, Context};
+use super::envelope::{Key, State};
+use super::outbox::{self, OutboxMessage};
+use super::topology;
+use crate::db::Tx;
+use crate::lifecycle::Backoff;
+
+/// States per transaction and page.
+const PAGE: u64 = 500;
+
+/// A request in a service's resync queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Request {
+    /// To a copy: delete these rows if they still have these versions, then ask the owner for them.
+    Forget {
+        /// The stream.
+        stream: String,
+        /// Keys and observed versions.
+        forget: Vec<(Key, i64)>,
+    },
+    /// To the owner: send these states, or all, to this queue.
+    Resend {
+        /// The stream.
+        stream: String,
+        /// The queue that asked.
+        queue: String,
+        /// Only these keys; absent: everything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ids: Option<Vec<Key>>,
+    },
+}
+
+impl Request {
+    /// The request as a message to a service.
+    ///
+    /// # Errors
+    /// Never in practice: the request is plain data.
+    pub fn message(&self, service: &str) -> Result<OutboxMessage, serde_json::Error> {
+        Ok(OutboxMessage {
+            id: 0,
+            message_id: Uuid::now_v7().to_string(),
+            stream: "resync".to_owned(),
+            target: Some(topology::resync_queue(service)),
+            payload: serde_json::to_vec(self)?,
+        })
+    }
+}
+
+/// The owner's side of a stream: how to read its states from the owner's tables.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// The states, as they are published.
+    type State: State;
+
+    /// States in the order of their keys, tombstones included.
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
+
+    /// The states of these keys, as far as they exist.
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Self::State>, DbErr>;
+}
+
+/// A source of any state, for lists.
+#[async_trait]
+pub trait AnySource: Send + Sync + 'static {
+    /// The stream it owns.
+    fn stream(&self) -> &'static str;
+    /// States as (key, version, JSON).
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr>;
+    /// The states of these keys.
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
+}
+
+fn as_json<S: State>(states: &[S]) -> Result<Vec<(Key, i64, Value)>, DbErr> {
+    let json = |state: &S| serde_json::to_value(state).map(|value| (state.key(), state.version(), value));
+    states.iter().map(json).collect::<Result<_, _>>().map_err(|error| DbErr::Json(error.to_string()))
+}
+
+#[async_trait]
+impl<S: Source> AnySource for S {
+    fn stream(&self) -> &'static str {
+        S::State::STREAM
+    }
+
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr> {
+        as_json(&Source::page(self, db, after, limit).await?)
+    }
+
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr> {
+        as_json(&Source::find(self, db, keys).await?)
+    }
+}
+
+/// Serves a service's resync queue until cancelled.
+pub async fn run(context: Context, sources: Vec<Arc<dyn AnySource>>, consumers: Vec<Arc<dyn AnyConsumer>>) {
+    let queue = topology::resync_queue(context.service);
+    let mut backoff = Backoff::default();
+    while !context.cancel.is_cancelled() {
+        match context.broker.consume(&queue, &context.db).await {
+            Ok(mut subscription) => {
+                backoff.reset();
+                loop {
+                    let deliveries = tokio::select! {
+                        deliveries = subscription.next(1) => deliveries,
+                        () = context.cancel.cancelled() => return,
+                    };
+                    let Some(deliveries) = deliveries else { break };
+                    for delivery in &deliveries {
+                        if let Err(reason) = serve(&context, &sources, &consumers, &delivery.payload).await {
+                            tracing::error!(reason, "A resync request is not valid and is parked.");
+                            if let Err(error) = subscription.park(delivery, &reason).await {
+                                tracing::error!(%error, "A resync request could not be parked.");
+                            }
+                        }
+                    }
+                    subscription.ack(deliveries).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, queue, "The queue cannot be consumed; trying again."),
+        }
+        tokio::select! { () = sleep(backoff.next()) => {}, () = context.cancel.cancelled() => return }
+    }
+}
+
+/// Serves one request, as long as it takes; an error means that it is not a request.
+async fn serve(
+    context: &Context,
+    sources: &[Arc<dyn AnySource>],
+    consumers: &[Arc<dyn AnyConsumer>],
+    payload: &[u8],
+) -> Result<(), String> {
+    let request: Request = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+    let mut backoff = Backoff::default();
+    loop {
+        let outcome = match &request {
+            Request::Resend { stream, queue, ids } => {
+                let source = sources.iter().find(|source| source.stream() == stream);
+                let source = source.ok_or_else(|| format!("{} does not own {stream}", context.service))?;
+                resend(context, source.as_ref(), queue, ids.as_deref()).await
+            }
+            Request::Forget { stream, forget: rows } => {
+                let consumer = consumers.iter().find(|consumer| consumer.stream() == stream);
+                let consumer = consumer.ok_or_else(|| format!("{} does not consume {stream}", context.service))?;
+                forget(context, consumer.as_ref(), rows).await
+            }
+        };
+        match outcome {
+            Ok(()) => return Ok(()),
+            Err(ApplyError::Permanent(reason)) => return Err(reason),
+            Err(error) => {
+                tracing::warn!(%error, "A resync request could not be served yet; trying again.");
+                sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+async fn resend(context: &Context, source: &dyn AnySource, queue: &str, ids: Option<&[Key]>) -> Result<(), ApplyError> {
+    if let Some(keys) = ids {
+        for keys in keys.chunks(PAGE as usize) {
+            let states = source.find(context.db.read(), keys).await?;
+            write(context, source.stream(), queue, &states).await?;
+        }
+        return Ok(());
+    }
+    let mut after: Option<Key> = None;
+    loop {
+        let states = source.page(context.db.read(), after.as_ref(), PAGE).await?;
+        let Some((last, _, _)) = states.last() else { return Ok(()) };
+        after = Some(last.clone());
+        write(context, source.stream(), queue, &states).await?;
+    }
+}
+
+async fn write(context: &Context, stream: &str, queue: &str, states: &[(Key, i64, Value)]) -> Result<(), ApplyError> {
+    let states: Vec<&Value> = states.iter().map(|(_, _, state)| state).collect();
+    let mut tx = context.db.begin_consuming().await?;
+    outbox::send(&mut tx, stream, Some(queue), &states).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn forget(context: &Context, consumer: &dyn AnyConsumer, rows: &[(Key, i64)]) -> Result<(), ApplyError> {
+    let stream = consumer.stream();
+    let owner = topology::owner(stream).ok_or_else(|| ApplyError::Permanent(format!("nobody owns {stream}")))?;
+    let mut tx: Tx = context.db.begin_consuming().await?;
+    for (key, version) in rows {
+        consumer.forget(&tx, key, *version).await?;
+    }
+    let request = Request::Resend {
+        stream: stream.to_owned(),
+        queue: topology::queue(context.service, stream),
+        ids: Some(rows.iter().map(|(key, _)| key.clone()).collect()),
+    };
+    let message = request.message(owner).map_err(|error| ApplyError::Permanent(error.to_string()))?;
+    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,132 @@
+//! Extractors that answer with problems: path, query and JSON bodies.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::{HeaderMap, StatusCode, header, request::Parts};
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, FieldError, FieldErrors};
+
+/// The largest JSON body, in bytes.
+const MAX_JSON: usize = 64 * 1024;
+
+/// Path parameters. A part that does not parse is a 400; an integer out of range reads as an id that nobody has.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(value)| Self(value))
+            .map_err(|rejection| ApiError::bad_request("bad_path", format!("The path is not valid: {rejection}")))
+    }
+}
+
+/// Query parameters; what is not asked for is ignored, what does not parse is a 400.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection| ApiError::bad_request("bad_query", format!("The query is not valid: {}", rejection.body_text())))
+    }
+}
+
+/// A body that knows its rules.
+pub trait Validate {
+    /// Notes every field that breaks a rule.
+    fn validate(&self, errors: &mut FieldErrors);
+}
+
+/// A JSON body of at most 64 KiB that keeps its rules: 400 for what is not JSON, 413, 415, and 422 that names the fields.
+#[derive(Clone, Debug)]
+pub struct ValidJson<T>(pub T);
+
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        read_json(&parts.headers, body).await.map(Self)
+    }
+}
+
+/// Reads and checks a JSON body, as [`ValidJson`] does.
+///
+/// # Errors
+/// As [`ValidJson`].
+pub async fn read_json<T: DeserializeOwned + Validate>(headers: &HeaderMap, body: Body) -> Result<T, ApiError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be application/json"));
+    }
+    let bytes = to_bytes(body, MAX_JSON).await.map_err(|error| {
+        if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "A JSON body may have at most 64 KiB")
+        } else {
+            ApiError::bad_request("bad_body", "The body could not be read")
+        }
+    })?;
+    let value: T = parse(&bytes)?;
+    let mut errors = FieldErrors::default();
+    value.validate(&mut errors);
+    errors.into_result()?;
+    Ok(value)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let cause = error.inner();
+        if !cause.is_data() {
+            return ApiError::bad_request("bad_json", format!("The body is not valid JSON: {cause}"));
+        }
+        let message = cause.to_string();
+        let detail = message.split(" at line ").next().unwrap_or_default().to_owned();
+        // A missing or unknown field is reported at its parent; the message names the field in backticks.
+        let named = (detail.starts_with("missing field") || detail.starts_with("unknown field"))
+            .then(|| detail.split('`').nth(1))
+            .flatten();
+        let path = error.path().to_string();
+        let pointer = match (path.as_str(), named) {
+            (".", None) => String::new(),
+            (".", Some(field)) => format!("/{field}"),
+            (path, _) => format!("/{}", path.replace('.', "/")),
+        };
+        ApiError::invalid(vec![FieldError { pointer, detail: detail.into() }])
+    })?;
+    reader.end().map_err(|error| ApiError::bad_request("bad_json", format!("The body is not valid JSON: {error}")))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct In {
+        #[expect(dead_code, reason = "only parsed")]
+        title: String,
+    }
+
+    #[test]
+    fn json_errors_are_told_apart() {
+        let status = |body: &str| parse::<In>(body.as_bytes()).map_err(|error| error.status().as_u16()).err();
+        assert_eq!(status("{\"title\":\"x\"}"), None);
+        for broken in ["", "{", "{\"title\":\"x\"} x", "nope"] {
+            assert_eq!(status(broken), Some(400), "{broken}");
+        }
+        for wrong in ["[]", "{}", "{\"title\":1}", "{\"title\":\"x\",\"more\":1}", "null"] {
+            assert_eq!(status(wrong), Some(422), "{wrong}");
+        }
+        assert_eq!(parse::<In>(&[b'"', 0xff, b'"']).map_err(|error| error.status().as_u16()).err(), Some(400));
+    }
+}

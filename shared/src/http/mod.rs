@@ -1,0 +1,12 @@
+//! HTTP: the server, the layers around every router, extractors, pages, health and the API reference.
+
+mod app;
+mod extract;
+mod page;
+pub mod request_id;
+mod server;
+
+pub use app::{Health, app};
+pub use extract::{Path, Query, ValidJson, Validate, read_json};
+pub use page::{Listed, Page};
+pub use server::serve;

@@ -1,0 +1,104 @@
+//! Pages: `?limit=` and `?cursor=` in, an array with `next` and a `Link` header out.
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::{HeaderValue, Uri, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::error::ApiError;
+
+/// The part of a list that a client asks for.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// How many items: 1..=100, default 20.
+    pub limit: u64,
+    /// The key of the last item of the page before.
+    pub after: Option<i64>,
+    uri: Uri,
+}
+
+#[derive(serde::Deserialize)]
+struct Raw {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Page {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let OriginalUri(uri) = OriginalUri::from_request_parts(parts, state).await.unwrap_or_else(|never| match never {});
+        let super::Query(raw) = super::Query::<Raw>::from_request_parts(parts, state).await?;
+        let limit = match raw.limit.as_deref() {
+            None => 20,
+            Some(text) => {
+                let bad = |_| ApiError::bad_request("bad_query", "limit must be an integer");
+                match text.parse::<i64>().map_err(bad)? {
+                    limit @ 1..=100 => limit.unsigned_abs(),
+                    _ => return Err(ApiError::invalid_field("limit", "must be between 1 and 100")),
+                }
+            }
+        };
+        let after = raw.cursor.as_deref().map(decode).transpose()?;
+        Ok(Self { limit, after, uri })
+    }
+}
+
+fn decode(cursor: &str) -> Result<i64, ApiError> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    let key = bytes.map(i64::from_be_bytes).filter(|key| *key >= 0);
+    key.ok_or_else(|| ApiError::bad_request("bad_cursor", "cursor must be one that an earlier page answered as next"))
+}
+
+/// The opaque form of a key.
+fn encode(key: i64) -> String {
+    URL_SAFE_NO_PAD.encode(key.to_be_bytes())
+}
+
+impl Page {
+    /// How many rows to read: one more than the page has, to know whether there is a next one.
+    pub fn fetch(&self) -> u64 {
+        self.limit + 1
+    }
+
+    /// Cuts the extra row off and answers the cursor of the next page, if there is one.
+    pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> i64) -> Option<String> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        if rows.len() <= limit {
+            return None;
+        }
+        rows.truncate(limit);
+        rows.last().map(|row| encode(key(row)))
+    }
+
+    /// The answer: the body, and the link to the next page.
+    pub fn answer<T: Serialize>(&self, body: T, next: Option<&str>) -> Listed<T> {
+        let link = next.map(|cursor| {
+            let others = self.uri.query().unwrap_or_default().split('&');
+            let mut query: Vec<&str> = others.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")).collect();
+            let cursor = format!("cursor={cursor}");
+            query.push(&cursor);
+            format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.join("&"))
+        });
+        Listed { body, link }
+    }
+}
+
+/// A page as it is answered.
+#[derive(Debug)]
+pub struct Listed<T> {
+    body: T,
+    link: Option<String>,
+}
+
+impl<T: Serialize> IntoResponse for Listed<T> {
+    fn into_response(self) -> Response {
+        let mut response = axum::Json(self.body).into_response();
+        if let Some(link) = self.link.and_then(|link| HeaderValue::try_from(link).ok()) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+        response
+    }
+}

@@ -1,0 +1,140 @@
+//! The accept loop: timers against slow clients, a bound on connections, graceful stop.
+//!
+//! `axum::serve` sets no timer in hyper, so slow headers would be waited for without end.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tower::ServiceExt;
+
+use crate::lifecycle::{Cancel, Tracker};
+
+/// From the first byte of a request to the end of its headers.
+const HEADERS: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept; nginx gives up its side after 30 s.
+const IDLE: Duration = Duration::from_secs(75);
+/// Connections at a time; more wait in the listen queue.
+const CONNECTIONS: usize = 10_000;
+/// How long requests under way may take after the stop was asked for.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Serves until `cancel`, then lets the requests under way finish.
+pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel: &Cancel) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "A connection could not be accepted.");
+                    sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = cancel.cancelled() => break,
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "A connection has no TCP_NODELAY.");
+        }
+        let between = Arc::new(AtomicBool::new(true));
+        let state = Arc::clone(&between);
+        let routes = app.clone();
+        let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            state.store(false, Ordering::Relaxed);
+            let (routes, state) = (routes.clone(), Arc::clone(&state));
+            async move {
+                let response = routes.oneshot(request).await;
+                state.store(true, Ordering::Relaxed);
+                response
+            }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(16 * 1024)
+            .serve_connection(TokioIo::new(Guarded::new(stream, between)), TowerToHyperService::new(service));
+        let connection = graceful.watch(connection);
+        tracker.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "A connection ended early.");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("Some requests did not finish in time and were cut off.");
+    }
+}
+
+/// A socket that gives up when a request's headers do not arrive in time after its first byte.
+struct Guarded {
+    stream: TcpStream,
+    /// No request is being served: what is read now belongs to the head of the next one.
+    between: Arc<AtomicBool>,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Guarded {
+    fn new(stream: TcpStream, between: Arc<AtomicBool>) -> Self {
+        Self { stream, between, deadline: None }
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.between.load(Ordering::Relaxed) {
+            self.deadline = None;
+        } else if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the headers took too long")));
+        }
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let read = buf.filled().len() > before;
+        if read && self.deadline.is_none() && self.between.load(Ordering::Relaxed) {
+            let mut deadline = Box::pin(tokio::time::sleep_until(Instant::now() + HEADERS));
+            // Registers the waker, so that the time-out is noticed without another byte.
+            let _pending = deadline.as_mut().poll(cx);
+            self.deadline = Some(deadline);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,18 @@
+//! What the five services share: mechanism, and no business rules.
+//!
+//! A thing moves here when its second user appears. The one place that knows the names of the streams is
+//! [`events::topology`], because every service declares the whole topology.
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod ids;
+pub mod lifecycle;
+pub mod openapi;
+pub mod telemetry;
+pub mod text;
+
+pub mod auth;
+pub mod db;
+pub mod events;
+pub mod http;

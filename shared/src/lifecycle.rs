@@ -1,0 +1,284 @@
+//! From configuration to a running process and back: building, preparing, running and stopping services.
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sea_orm::DbErr;
+use sea_orm_migration::MigratorTrait;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+use utoipa::openapi::OpenApi;
+
+use crate::auth::Keys;
+use crate::clock::Clock;
+use crate::config::{ConfigError, Env, Settings};
+use crate::db::Db;
+use crate::events::broker::{Broker, RabbitBroker};
+use crate::events::consumer::{self, AnyConsumer, Context};
+use crate::events::resync::{self, AnySource};
+use crate::events::relay;
+use crate::http::{self, Health};
+use crate::telemetry;
+
+/// Ends tasks.
+pub type Cancel = tokio_util::sync::CancellationToken;
+/// Knows all tasks of the process.
+pub type Tracker = tokio_util::task::TaskTracker;
+/// A task of a service.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How long tasks may take to end.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Pauses between tries: from 0.2 s doubling to 15 s, with jitter, without end.
+#[derive(Debug, Default)]
+pub struct Backoff(u32);
+
+impl Backoff {
+    /// The next pause.
+    pub fn next(&mut self) -> Duration {
+        let longest = Duration::from_millis(200).saturating_mul(1 << self.0.min(7)).min(Duration::from_secs(15));
+        self.0 += 1;
+        longest.mul_f64(rand::random_range(0.5..=1.0))
+    }
+
+    /// Starts over after a success.
+    pub fn reset(&mut self) {
+        self.0 = 0;
+    }
+}
+
+/// What a service is built from.
+#[derive(Clone)]
+pub struct Deps {
+    /// The common settings.
+    pub settings: Settings,
+    /// Its own database.
+    pub db: Db,
+    /// The broker.
+    pub broker: Arc<dyn Broker>,
+    /// The public keys.
+    pub keys: Keys,
+    /// The time.
+    pub clock: Clock,
+}
+
+type Migrate = Box<dyn Fn(Db) -> Pin<Box<dyn Future<Output = Result<(), DbErr>> + Send>> + Send + Sync>;
+
+/// A service that is built and not running: nothing is bound, connected or installed yet.
+pub struct Service {
+    /// Its name.
+    pub name: &'static str,
+    /// Its routes.
+    pub router: Router,
+    /// Their description.
+    pub openapi: OpenApi,
+    /// The streams it owns.
+    pub sources: Vec<Arc<dyn AnySource>>,
+    /// The streams it keeps copies of.
+    pub consumers: Vec<Arc<dyn AnyConsumer>>,
+    /// Its database.
+    pub db: Db,
+    /// Its state, for `/readyz`.
+    pub health: Health,
+    broker: Arc<dyn Broker>,
+    cancel: Cancel,
+    migrate: Migrate,
+    start: Vec<Task>,
+    tasks: Vec<(&'static str, Task)>,
+}
+
+impl Service {
+    /// A service with its routes and migrations.
+    pub fn new<M: MigratorTrait>(name: &'static str, deps: &Deps, (router, openapi): (Router, OpenApi)) -> Self {
+        let health = Health::new(name, deps.db.clone(), Arc::clone(&deps.broker), deps.keys.clone());
+        Self {
+            name,
+            router,
+            openapi,
+            sources: Vec::new(),
+            consumers: Vec::new(),
+            db: deps.db.clone(),
+            health,
+            broker: Arc::clone(&deps.broker),
+            cancel: Cancel::new(),
+            migrate: Box::new(|db| Box::pin(async move { db.migrate::<M>().await })),
+            start: Vec::new(),
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Adds a stream that it owns.
+    #[must_use]
+    pub fn source(mut self, source: impl AnySource) -> Self {
+        self.sources.push(Arc::new(source));
+        self
+    }
+
+    /// Adds a stream that it keeps copies of.
+    #[must_use]
+    pub fn consumer(mut self, consumer: impl AnyConsumer) -> Self {
+        self.consumers.push(Arc::new(consumer));
+        self
+    }
+
+    /// Adds work that is done once, after the migrations and before the tasks.
+    #[must_use]
+    pub fn on_start(mut self, work: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.start.push(Box::pin(work));
+        self
+    }
+
+    /// Adds a task that runs until it is cancelled.
+    #[must_use]
+    pub fn task<F: Future<Output = ()> + Send + 'static>(mut self, name: &'static str, task: impl FnOnce(Cancel) -> F) -> Self {
+        let future = task(self.cancel.clone());
+        self.tasks.push((name, Box::pin(future)));
+        self
+    }
+
+    /// Brings the schema up to date, however long the database takes to appear.
+    pub async fn prepare(&mut self) {
+        let mut backoff = Backoff::default();
+        while let Err(error) = (self.migrate)(self.db.clone()).await {
+            tracing::warn!(%error, service = self.name, "The database cannot be prepared yet; trying again.");
+            tokio::select! { () = sleep(backoff.next()) => {}, () = self.cancel.cancelled() => return }
+        }
+        for work in std::mem::take(&mut self.start) {
+            work.await;
+        }
+        self.health.set_prepared();
+    }
+
+    /// Starts the relay, the consumers and the service's own tasks. One that ends early ends the process, by `failed`.
+    pub fn start(&mut self, tracker: &Tracker, failed: &Cancel) {
+        let context =
+            Context { service: self.name, db: self.db.clone(), broker: Arc::clone(&self.broker), cancel: self.cancel.clone() };
+        let mut tasks = std::mem::take(&mut self.tasks);
+        let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
+        tasks.push(("relay", Box::pin(relay)));
+        tasks.push(("resync", Box::pin(resync::run(context.clone(), self.sources.clone(), self.consumers.clone()))));
+        let health = self.health.clone();
+        let follow = consumer::follow_replicas(context.clone(), self.consumers.clone(), move || health.set_loaded());
+        tasks.push(("replicas", Box::pin(follow)));
+        for consumer in self.consumers.clone() {
+            let context = context.clone();
+            tasks.push((consumer.stream(), Box::pin(async move { consumer.run(context).await })));
+        }
+        for (name, task) in tasks {
+            let (service, cancel, failed) = (self.name, self.cancel.clone(), failed.clone());
+            // A panic must be noticed too, so each task is watched from outside.
+            let running = tracker.spawn(task);
+            tracker.spawn(async move {
+                let outcome = running.await;
+                if !cancel.is_cancelled() {
+                    tracing::error!(service, task = name, ?outcome, "A task has ended early; the process stops.");
+                    failed.cancel();
+                }
+            });
+        }
+    }
+
+    /// Cancels all tasks.
+    pub fn stop(&self) {
+        self.cancel.cancel();
+    }
+}
+
+/// Serves one or all services on one port until a signal, or until a task fails.
+pub async fn run(listener: TcpListener, mut services: Vec<Service>, metrics: PrometheusHandle) -> ExitCode {
+    let tracker = Tracker::new();
+    let (stop, failed) = (Cancel::new(), Cancel::new());
+    let openapi = crate::openapi::merge(services.iter().map(|service| service.openapi.clone()));
+    let router = services.iter().fold(Router::new(), |router, service| router.merge(service.router.clone()));
+    let health = services.iter().map(|service| service.health.clone()).collect();
+    let app = http::app(router, openapi, health, Some(metrics));
+    let server = {
+        let (tracker, stop) = (tracker.clone(), stop.clone());
+        tokio::task::spawn(async move { http::serve(listener, app, &tracker, &stop).await })
+    };
+    let preparing = async {
+        for service in &mut services {
+            service.prepare().await;
+            service.start(&tracker, &failed);
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = preparing => {}
+        () = signalled() => tracing::info!("Stopping: requests under way are finished first."),
+        () = failed.cancelled() => {}
+    }
+    stop.cancel();
+    if server.await.is_err() {
+        tracing::error!("The server panicked.");
+    }
+    for service in &services {
+        service.stop();
+    }
+    tracker.close();
+    if timeout(STOP, tracker.wait()).await.is_err() {
+        tracing::warn!("Some tasks did not end in time.");
+    }
+    for service in &services {
+        service.db.close().await;
+    }
+    if failed.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+async fn signalled() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::warn!("Signals cannot be heard; stop the process by SIGKILL.");
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+}
+
+/// The `main` of a service's binary: configuration, telemetry, build, run. With the argument `healthcheck` it asks a
+/// running instance whether it is ready, for containers.
+pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Result<Service, ConfigError>) -> ExitCode {
+    let env = Env::of_process();
+    telemetry::init_logs(&env, "info");
+    let _reports = telemetry::init_sentry(&env);
+    let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string());
+    let outcome = outcome.and_then(|runtime| {
+        runtime.block_on(async {
+            let settings = Settings::from_env(&env, port).map_err(|error| error.to_string())?;
+            if std::env::args().nth(1).as_deref() == Some("healthcheck") {
+                let url = format!("http://127.0.0.1:{}/readyz", settings.listen.port());
+                let ready = reqwest::get(url).await.map_err(|error| error.to_string())?.status().is_success();
+                return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
+            let deps = distributed_deps(name, settings).await.map_err(|error| error.to_string())?;
+            let listen = deps.settings.listen;
+            let keys = deps.keys.clone();
+            let service = build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
+            let metrics = telemetry::init_metrics(name).map_err(|error| error.to_string())?;
+            let listener = TcpListener::bind(listen).await.map_err(|error| format!("CHATTY_LISTEN: {listen}: {error}"))?;
+            tracing::info!(service = name, %listen, "Serving.");
+            Ok(run(listener, vec![service], metrics).await)
+        })
+    });
+    outcome.unwrap_or_else(|reason: String| {
+        tracing::error!(service = name, "Not started: {reason}.");
+        ExitCode::FAILURE
+    })
+}
+
+/// What a service of the distributed form is built from: RabbitMQ, and keys from auth.
+async fn distributed_deps(name: &'static str, settings: Settings) -> Result<Deps, Box<dyn std::error::Error>> {
+    let clock = Clock::system();
+    let amqp = settings.amqp_url.clone();
+    let amqp = amqp.ok_or_else(|| ConfigError::new("AMQP_URL", "must be set for a service of its own; `chatty` runs without"))?;
+    let jwks = settings.jwks_url.clone();
+    let jwks = jwks.ok_or_else(|| ConfigError::new("AUTH_JWKS_URL", "must be set for a service of its own"))?;
+    let db = Db::open(&settings, name, clock.clone()).await?;
+    std::fs::create_dir_all(&settings.data_dir)?;
+    let keys = Keys::remote(jwks, settings.data_dir.join("jwks.json"))?;
+    Ok(Deps { settings, db, broker: Arc::new(RabbitBroker::new(amqp)), keys, clock })
+}

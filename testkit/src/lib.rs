@@ -1,0 +1,6 @@
+//! What the tests and the stack share: real servers on free ports, and the stack of all of them.
+
+/// Private instances of Postgres, RabbitMQ, nginx and the mail sink.
+pub mod servers;
+/// The distributed form of Chatty on this machine.
+pub mod stack;

@@ -1,0 +1,308 @@
+//! The mail sink: a small SMTP server that keeps what it is given, and an HTTP page that answers it as JSON
+//! in the shape of the development mailbox.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use chrono::{DateTime, SecondsFormat, Utc};
+use mail_parser::{MessageParser, PartType};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+const MAX_MESSAGES: usize = 10_000;
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+const MAX_RECIPIENTS: usize = 100;
+/// RFC 5321, 4.5.3.1.6, allows 1 000 bytes in a line of text; some senders do not fold at all.
+const MAX_LINE_BYTES: u64 = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A mail as the mailbox shows it: one per recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Counts up from 1.
+    pub id: u64,
+    /// The address of the envelope.
+    pub to: String,
+    /// The subject, decoded.
+    pub subject: String,
+    /// The plain text, decoded.
+    pub text: String,
+    /// The HTML text when the mail has one.
+    pub html: Option<String>,
+    /// When it arrived.
+    pub created_at: String,
+}
+
+/// The kept mails, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    messages: VecDeque<Message>,
+    last_id: u64,
+    file: Option<std::fs::File>,
+}
+
+impl Mailbox {
+    /// A mailbox that survives its process: accepted mails are appended to the file, and found there again.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut kept = Kept::default();
+        if path.exists() {
+            let text = std::fs::read_to_string(path)?;
+            // A kill in the middle of a write leaves half a line, of a mail that was never accepted.
+            for message in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+                kept.keep(message);
+            }
+        }
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.create(true).append(true).open(path)?;
+        file.write_all(b"\n")?;
+        kept.file = Some(file);
+        Ok(Self(Arc::new(Mutex::new(kept))))
+    }
+
+    /// The mails to an address, or all of them, newest first.
+    #[must_use]
+    pub fn messages(&self, to: Option<&str>) -> Vec<Message> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = |message: &&Message| to.is_none_or(|to| message.to.eq_ignore_ascii_case(to));
+        kept.messages.iter().rev().filter(wanted).cloned().collect()
+    }
+
+    fn accept(&self, recipients: &[String], raw: &[u8]) -> Result<()> {
+        let (subject, text, html) = parse(raw);
+        let now = DateTime::<Utc>::from(SystemTime::now());
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for to in recipients {
+            let message = Message {
+                id: kept.last_id + 1,
+                to: to.clone(),
+                subject: subject.clone(),
+                text: text.clone(),
+                html: html.clone(),
+                created_at: now.to_rfc3339_opts(SecondsFormat::Micros, true),
+            };
+            if let Some(file) = &mut kept.file {
+                let mut line = serde_json::to_vec(&message)?;
+                line.push(b'\n');
+                file.write_all(&line)?;
+            }
+            kept.keep(message);
+        }
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, message: Message) {
+        self.last_id = message.id;
+        self.messages.push_back(message);
+        if self.messages.len() > MAX_MESSAGES {
+            self.messages.pop_front();
+        }
+    }
+}
+
+fn parse(raw: &[u8]) -> (String, String, Option<String>) {
+    let Some(mail) = MessageParser::default().parse(raw) else {
+        return (String::new(), String::from_utf8_lossy(raw).into_owned(), None);
+    };
+    let subject = mail.subject().unwrap_or_default().to_owned();
+    let text = mail.body_text(0).unwrap_or_default().into_owned();
+    // The parser would make HTML out of a plain text; the mailbox shows only what was sent.
+    let html = mail.html_bodies().find_map(|part| match &part.body {
+        PartType::Html(html) => Some(html.clone().into_owned()),
+        _ => None,
+    });
+    (subject, text, html)
+}
+
+/// Serves both until one of them fails.
+pub async fn serve(mailbox: Mailbox, smtp: TcpListener, http: TcpListener) -> Result<()> {
+    let pages = axum::serve(http, router(mailbox.clone()));
+    tokio::select! {
+        ended = pages => ended.context("the mailbox's page ended"),
+        ended = serve_smtp(mailbox, smtp) => ended.context("the SMTP server ended"),
+    }
+}
+
+fn router(mailbox: Mailbox) -> Router {
+    Router::new().route("/", get(list_messages)).route("/dev/mail", get(list_messages)).with_state(mailbox)
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    to: Option<String>,
+}
+
+#[derive(Serialize)]
+struct MessageList {
+    messages: Vec<Message>,
+}
+
+async fn list_messages(State(mailbox): State<Mailbox>, Query(filter): Query<Filter>) -> Json<MessageList> {
+    let messages = mailbox.messages(filter.to.as_deref());
+    Json(MessageList { messages })
+}
+
+async fn serve_smtp(mailbox: Mailbox, listener: TcpListener) -> Result<()> {
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                let mailbox = mailbox.clone();
+                // A client that breaks off is its own affair.
+                sessions.spawn(async move { Session::new(mailbox, stream).run().await.ok() });
+            }
+            Some(_) = sessions.join_next() => {}
+        }
+    }
+}
+
+/// One SMTP conversation.
+struct Session {
+    mailbox: Mailbox,
+    stream: BufStream<TcpStream>,
+    sender_known: bool,
+    recipients: Vec<String>,
+}
+
+impl Session {
+    fn new(mailbox: Mailbox, stream: TcpStream) -> Self {
+        Self { mailbox, stream: BufStream::new(stream), sender_known: false, recipients: Vec::new() }
+    }
+
+    async fn run(mut self) -> Result<()> {
+        self.answer("220 localhost Chatty mail sink").await?;
+        while let Some(line) = self.read_line().await? {
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end();
+            let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match verb.to_ascii_uppercase().as_str() {
+                "HELO" => self.answer("250 localhost").await?,
+                "EHLO" => {
+                    let size = format!("250 SIZE {MAX_MESSAGE_BYTES}");
+                    let lines = ["250-localhost", "250-PIPELINING", "250-8BITMIME"];
+                    let all = [&lines[..], &["250-SMTPUTF8", size.as_str()]].concat();
+                    self.answer(&all.join("\r\n")).await?;
+                }
+                "MAIL" => self.mail(rest).await?,
+                "RCPT" => self.rcpt(rest).await?,
+                "DATA" => self.data().await?,
+                "RSET" => {
+                    self.reset();
+                    self.answer("250 OK").await?;
+                }
+                "NOOP" => self.answer("250 OK").await?,
+                "QUIT" => return self.answer("221 Bye").await,
+                _ => self.answer("502 Command not implemented").await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn mail(&mut self, rest: &str) -> Result<()> {
+        let Some((_, parameters)) = path_after("FROM:", rest) else {
+            return self.answer("501 Syntax: MAIL FROM:<address>").await;
+        };
+        let declared = parameters
+            .split_ascii_whitespace()
+            .find_map(|p| p.to_ascii_uppercase().strip_prefix("SIZE=")?.parse().ok());
+        if declared.is_some_and(|size: usize| size > MAX_MESSAGE_BYTES) {
+            return self.answer("552 Message too large").await;
+        }
+        self.reset();
+        self.sender_known = true;
+        self.answer("250 OK").await
+    }
+
+    async fn rcpt(&mut self, rest: &str) -> Result<()> {
+        if !self.sender_known {
+            return self.answer("503 MAIL first").await;
+        }
+        match path_after("TO:", rest) {
+            Some((address, _)) if !address.is_empty() => {
+                if self.recipients.len() == MAX_RECIPIENTS {
+                    return self.answer("452 Too many recipients").await;
+                }
+                self.recipients.push(address.to_owned());
+                self.answer("250 OK").await
+            }
+            _ => self.answer("501 Syntax: RCPT TO:<address>").await,
+        }
+    }
+
+    async fn data(&mut self) -> Result<()> {
+        if self.recipients.is_empty() {
+            return self.answer("503 RCPT first").await;
+        }
+        self.answer("354 End with a line that holds only a dot").await?;
+        let mut raw = Vec::new();
+        let mut size = 0;
+        loop {
+            let line = self.read_line().await?.context("cut off inside DATA")?;
+            if line == b".\r\n" || line == b".\n" {
+                break;
+            }
+            // RFC 5321, 4.5.2: the sender doubles a leading dot.
+            let line = line.strip_prefix(b".").unwrap_or(&line);
+            size += line.len();
+            if size <= MAX_MESSAGE_BYTES {
+                raw.extend_from_slice(line);
+            }
+        }
+        let recipients = std::mem::take(&mut self.recipients);
+        self.reset();
+        if size > MAX_MESSAGE_BYTES {
+            return self.answer("552 Message too large").await;
+        }
+        match self.mailbox.accept(&recipients, &raw) {
+            Ok(()) => self.answer("250 OK").await,
+            Err(_) => self.answer("451 Cannot keep the message").await,
+        }
+    }
+
+    fn reset(&mut self) {
+        self.sender_known = false;
+        self.recipients.clear();
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<()> {
+        self.stream.write_all(text.as_bytes()).await?;
+        self.stream.write_all(b"\r\n").await?;
+        self.stream.flush().await?;
+        Ok(())
+    }
+
+    async fn read_line(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let mut limited = (&mut self.stream).take(MAX_LINE_BYTES);
+        let read = tokio::time::timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await??;
+        match (read, line.last()) {
+            (0, _) => Ok(None),
+            (_, Some(b'\n')) => Ok(Some(line)),
+            _ => anyhow::bail!("a line is too long or cut off"),
+        }
+    }
+}
+
+/// The address and the parameters of `FROM:<address> KEY=VALUE`.
+fn path_after<'a>(keyword: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
+    let head = rest.get(..keyword.len())?;
+    if !head.eq_ignore_ascii_case(keyword) {
+        return None;
+    }
+    let path = rest.get(keyword.len()..)?.trim_start().strip_prefix('<')?;
+    path.split_once('>')
+}

@@ -1,0 +1,14 @@
+//! Private instances of the real servers: free ports, own folders, loopback only.
+
+/// Ports, folders, accounts and programs of this machine.
+pub mod machine;
+/// The mail sink: SMTP in, JSON out.
+pub mod mail;
+/// A private nginx with the repository's configuration.
+pub mod nginx;
+/// A private Postgres.
+pub mod postgres;
+/// One process: start it, wait until it is ready, stop it and all that it started.
+pub mod process;
+/// A private RabbitMQ with its own port mapper.
+pub mod rabbitmq;

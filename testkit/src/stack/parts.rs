@@ -1,0 +1,199 @@
+//! The parts of a stack: on which ports, with which environment, and in which order they stop.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::servers::machine::{free_ports, is_program, make_folder};
+use crate::servers::nginx::{self, NginxOptions};
+use crate::servers::postgres::PostgresAddress;
+use crate::servers::process::{Ending, Probe, Spec};
+use crate::servers::rabbitmq::RabbitMqPlan;
+use crate::stack::StackOptions;
+use crate::stack::layout::Layout;
+use crate::stack::state::{Addresses, Service, State};
+
+/// The five services.
+pub const SERVICES: [&str; 5] = ["auth", "posts", "subscriptions", "admin", "recommendations"];
+
+/// Everything that can be restarted by name.
+pub const PARTS: [&str; 9] =
+    ["postgres", "rabbitmq", "nginx", "mail", "auth", "posts", "subscriptions", "admin", "recommendations"];
+
+/// RabbitMQ's port mapper, which comes and goes with it.
+pub(super) const MAPPER: &str = "epmd";
+
+/// What stops together, what needs others first.
+pub(super) const STOPPING: [&[&str]; 4] = [&["nginx"], &SERVICES, &["rabbitmq", "postgres", "mail"], &[MAPPER]];
+
+const CONNECTION_LIMIT: u32 = 20;
+/// Three replicas of a service must fit into the limit.
+const CONNECTIONS_PER_REPLICA: u32 = 6;
+
+/// How to start every part.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) postgres: Spec,
+    pub(super) broker: Spec,
+    pub(super) mapper: Spec,
+    pub(super) mail: Spec,
+    pub(super) nginx: Spec,
+    pub(super) rabbitmqctl: String,
+    database: PostgresAddress,
+    amqp_url: String,
+    ports: BTreeMap<String, u16>,
+    gateway: u16,
+    smtp: u16,
+    mail_page: u16,
+    data: PathBuf,
+    logs: BTreeMap<String, PathBuf>,
+}
+
+impl Plan {
+    pub(super) fn prepare(options: &StackOptions, layout: &Layout, data: &Path) -> Result<Self> {
+        for name in SERVICES {
+            let program = options.bin_dir.join(name);
+            ensure!(is_program(&program), "{} is not there; build the services first", program.display());
+        }
+        let [postgres_port, gateway, smtp, mail_page] = free_ports()?;
+        let service_ports: [u16; SERVICES.len()] = free_ports()?;
+        let ports: BTreeMap<String, u16> = SERVICES.map(str::to_owned).into_iter().zip(service_ports).collect();
+        for folder in SERVICES.into_iter().chain(["media", "mail"]) {
+            make_folder(&data.join(folder), None)?;
+        }
+
+        let (database, postgres) =
+            PostgresAddress::prepare(&data.join("postgres"), postgres_port, layout.log("postgres"), true)?;
+        let rabbitmq = RabbitMqPlan::prepare(&data.join("rabbitmq"), &layout.log("rabbitmq"))?;
+        let nginx = nginx::prepare(&NginxOptions {
+            repository: &options.repository,
+            prefix: &data.join("nginx"),
+            log: &layout.log("nginx"),
+            access_log: &layout.log("nginx-access"),
+            port: gateway,
+            upstreams: &ports,
+        })?;
+        let mail = mail_spec(options, data, layout, smtp, mail_page);
+        Ok(Self {
+            postgres,
+            rabbitmqctl: rabbitmq.rabbitmqctl_script()?,
+            amqp_url: rabbitmq.url(),
+            broker: rabbitmq.broker,
+            mapper: rabbitmq.mapper,
+            mail,
+            nginx,
+            database,
+            ports,
+            gateway,
+            smtp,
+            mail_page,
+            data: data.to_path_buf(),
+            logs: SERVICES.into_iter().map(|name| (name.to_owned(), layout.log(name))).collect(),
+        })
+    }
+
+    pub(super) fn addresses(&self) -> Addresses {
+        let services = self.ports.iter().map(|(name, port)| {
+            let service = Service { url: local(*port), database_url: String::new() };
+            (name.clone(), service)
+        });
+        Addresses {
+            gateway_url: local(self.gateway),
+            mail_url: local(self.mail_page),
+            amqp_url: self.amqp_url.clone(),
+            services: services.collect(),
+        }
+    }
+
+    pub(super) async fn create_databases(&self, state: &mut State) -> Result<()> {
+        for (name, service) in &mut state.addresses.services {
+            service.database_url = self.database.create_database(name, CONNECTION_LIMIT).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn services(&self, state: &State, options: &StackOptions) -> Vec<Spec> {
+        let addresses = &state.addresses;
+        let started = addresses.services.iter().zip(&self.ports);
+        let specs = started.map(|((name, service), (_, port))| Spec {
+            name: name.clone(),
+            program: options.bin_dir.join(name),
+            args: Vec::new(),
+            env: self.environment(name, *port, service, options),
+            folder: self.data.join(name),
+            log: self.logs.get(name).cloned().unwrap_or_default(),
+            account: None,
+            probe: Probe::Readyz(*port),
+            ending: Ending::Term,
+            persistent: false,
+            deadline: Duration::from_secs(60),
+        });
+        specs.collect()
+    }
+
+    fn environment(
+        &self,
+        name: &str,
+        port: u16,
+        service: &Service,
+        options: &StackOptions,
+    ) -> BTreeMap<String, String> {
+        let folder = self.data.join(name);
+        let auth = self.ports.get("auth").copied().unwrap_or_default();
+        let mut env: BTreeMap<String, String> = [
+            ("CHATTY_LISTEN", format!("127.0.0.1:{port}")),
+            ("CHATTY_DATA_DIR", folder.display().to_string()),
+            ("CHATTY_ENV", "development".to_owned()),
+            ("PUBLIC_URL", local(self.gateway)),
+            ("DATABASE_URL", service.database_url.clone()),
+            ("DATABASE_MAX_CONNECTIONS", CONNECTIONS_PER_REPLICA.to_string()),
+            ("AMQP_URL", self.amqp_url.clone()),
+            ("SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", self.smtp)),
+            ("MAIL_FROM", "Chatty <no-reply@chatty.example>".to_owned()),
+            ("AUTH_JWKS_URL", format!("{}/.well-known/jwks.json", local(auth))),
+            ("TRUSTED_PROXIES", "127.0.0.1".to_owned()),
+            ("RUST_LOG", "info".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        if name == "auth" {
+            let key = folder.join("jwt.pem").display().to_string();
+            env.insert("JWT_PRIVATE_KEY_FILE".to_owned(), key);
+        }
+        if name == "posts" {
+            let media = format!("file://{}", self.data.join("media").display());
+            env.insert("MEDIA_URL".to_owned(), media);
+        }
+        env.extend(options.service_env.iter().cloned());
+        env
+    }
+}
+
+fn mail_spec(options: &StackOptions, data: &Path, layout: &Layout, smtp: u16, page: u16) -> Spec {
+    let folder = data.join("mail");
+    let args = [
+        "mail".to_owned(),
+        format!("--smtp=127.0.0.1:{smtp}"),
+        format!("--http=127.0.0.1:{page}"),
+        format!("--file={}", folder.join("messages.jsonl").display()),
+    ];
+    Spec {
+        name: "mail".to_owned(),
+        program: options.testkit.clone(),
+        args: args.to_vec(),
+        env: BTreeMap::new(),
+        folder,
+        log: layout.log("mail"),
+        account: None,
+        probe: Probe::Port(smtp),
+        ending: Ending::Term,
+        persistent: false,
+        deadline: Duration::from_secs(20),
+    }
+}
+
+fn local(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}

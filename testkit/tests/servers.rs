@@ -1,0 +1,11 @@
+//! The private servers do what the tests and the stack rely on. Needs the packages that
+//! `testkit/install.sh` finds or installs.
+#![cfg(feature = "servers")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
+
+mod servers {
+    mod mail;
+    mod nginx;
+    mod postgres;
+    mod rabbitmq;
+}

@@ -1,0 +1,324 @@
+//! The gateway: which service gets a path, what it is told, and what is answered without a service.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Json;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::servers::machine::{free_ports, fresh_folder};
+use testkit::servers::nginx::{NginxOptions, prepare};
+use testkit::servers::process::Process;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// The gateway before five services that say what they were asked, of which `posts` breaks off what begins
+/// with `/posts/broken`, and `admin` is down.
+struct Gateway {
+    port: u16,
+    broken: Arc<AtomicUsize>,
+    client: Client,
+    _nginx: Process,
+    _services: JoinSet<()>,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    async fn start() -> Self {
+        let folder = fresh_folder("nginx").unwrap();
+        let [port, admin] = free_ports().unwrap();
+        let mut upstreams = BTreeMap::from([("admin".to_owned(), admin)]);
+        let mut services = JoinSet::new();
+        for name in ["auth", "subscriptions", "recommendations"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            upstreams.insert(name.to_owned(), listener.local_addr().unwrap().port());
+            let router = Router::new().fallback(move |request| echo(name, request));
+            services.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        }
+        let broken = Arc::new(AtomicUsize::new(0));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        upstreams.insert("posts".to_owned(), listener.local_addr().unwrap().port());
+        services.spawn(serve_and_break(listener, Arc::clone(&broken)));
+
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let spec = prepare(&NginxOptions {
+            repository,
+            prefix: &folder.path().join("nginx"),
+            log: &folder.path().join("nginx.log"),
+            access_log: &folder.path().join("access.log"),
+            port,
+            upstreams: &upstreams,
+        })
+        .unwrap();
+        let nginx = Process::start(spec, Some(folder.path())).await;
+        Self {
+            port,
+            broken,
+            client: Client::builder().no_proxy().build().unwrap(),
+            _nginx: nginx.unwrap(),
+            _services: services,
+            _folder: folder,
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        self.client.request(method, url)
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let answer = self.request(Method::GET, path).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
+    /// Sends the bytes as they are and answers all that comes back.
+    async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+async fn echo(service: &'static str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let headers: BTreeMap<&str, &str> =
+        parts.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    let answer = Json(json!({
+        "service": service, "method": parts.method.as_str(), "uri": parts.uri.to_string(),
+        "bytes": body.len(), "headers": headers,
+    }));
+    if parts.uri.path() == "/auth/busy" {
+        let headers = [("retry-after", "7"), ("content-type", "application/problem+json")];
+        return (StatusCode::SERVICE_UNAVAILABLE, headers, "{\"code\":\"own\"}").into_response();
+    }
+    ([("x-request-id", "the-service's-own")], answer).into_response()
+}
+
+/// Answers one request per connection, or breaks off after having read its head.
+async fn serve_and_break(listener: TcpListener, broken: Arc<AtomicUsize>) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 64 * 1024];
+        let mut read = 0;
+        while !head[..read].windows(4).any(|w| w == b"\r\n\r\n") {
+            match stream.read(&mut head[read..]).await {
+                Ok(0) | Err(_) => break,
+                Ok(n) => read += n,
+            }
+        }
+        let line = String::from_utf8_lossy(&head[..read]).into_owned();
+        let line = line.lines().next().unwrap_or_default().to_owned();
+        if line.contains("/posts/broken") {
+            broken.fetch_add(1, Ordering::SeqCst);
+            continue;
+        }
+        let body = json!({ "service": "posts", "line": line }).to_string();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).await.ok();
+    }
+}
+
+async fn problem(answer: reqwest::Response) -> (u16, Value) {
+    let status = answer.status().as_u16();
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    assert_eq!(kind, "application/problem+json");
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(answer.headers().get_all("x-request-id").iter().count(), 1);
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(body["status"], status);
+    assert_eq!(body["request_id"], id.as_str());
+    for field in ["type", "title", "detail"] {
+        assert!(!body[field].as_str().unwrap().is_empty(), "{body}");
+    }
+    (status, body["code"].clone())
+}
+
+#[tokio::test]
+async fn every_path_goes_to_its_service_unchanged() {
+    let gateway = Gateway::start().await;
+    for (path, service) in [
+        ("/auth/login", "auth"),
+        ("/auth/me/export", "auth"),
+        ("/users?username=ann", "auth"),
+        ("/users/1", "auth"),
+        ("/users/1/followers?limit=2", "subscriptions"),
+        ("/users/1/following", "subscriptions"),
+        ("/.well-known/jwks.json", "auth"),
+        ("/docs", "auth"),
+        ("/docs/swagger-ui.css", "auth"),
+        ("/posts?author=1", "posts"),
+        ("/posts/1/comments/2", "posts"),
+        ("/likes?post_id=1,2", "posts"),
+        ("/media/a%20b.png", "posts"),
+        ("/subscribe/2", "subscriptions"),
+        ("/unsubscribe/2", "subscriptions"),
+        ("/feed", "subscriptions"),
+        ("/following?user_id=1", "subscriptions"),
+        ("/recommendations/users", "recommendations"),
+    ] {
+        let answer = gateway.get(path).await;
+        assert_eq!(answer["service"], service, "{path}");
+        let line = answer["line"].as_str().and_then(|line| line.split(' ').nth(1));
+        assert_eq!(answer["uri"].as_str().or(line), Some(path));
+    }
+    let delete = gateway.request(Method::DELETE, "/unsubscribe/2%2B?a=%20b");
+    let answer: Value = delete.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["service"], "subscriptions");
+    assert_eq!(answer["method"], "DELETE");
+    assert_eq!(answer["uri"], "/unsubscribe/2%2B?a=%20b");
+}
+
+#[tokio::test]
+async fn what_is_not_public_is_not_there() {
+    let gateway = Gateway::start().await;
+    for path in [
+        "/",
+        "/metrics",
+        "/livez",
+        "/readyz",
+        "/dev/mail",
+        "/nginx.conf",
+        "/postsx",
+        "/adminx",
+        "/posts/../metrics",
+        "/posts/..%2fmetrics",
+        "/internal",
+    ] {
+        let bytes = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = gateway.raw(bytes.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+        assert!(answer.contains("\"code\":\"not_found\""), "{path}: {answer}");
+        assert!(!answer.contains("1.22"), "{answer}");
+    }
+    let delete = gateway.request(Method::DELETE, "/nothing").send().await;
+    assert_eq!(problem(delete.unwrap()).await, (404, json!("not_found")));
+}
+
+#[tokio::test]
+async fn a_service_hears_who_asks_from_nginx_alone() {
+    let gateway = Gateway::start().await;
+    let mut request = gateway.request(Method::GET, "/auth/me");
+    for name in [
+        "x-forwarded-for",
+        "x-real-ip",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "forwarded",
+        "x-user-id",
+        "x-user-role",
+        "x-request-id",
+        "x-original-url",
+    ] {
+        request = request.header(name, "forged");
+    }
+    let answer = request.bearer_auth("token").send().await.unwrap();
+    assert_eq!(answer.headers().get_all("x-request-id").iter().count(), 1);
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let body: Value = answer.json().await.unwrap();
+    let mut headers = body["headers"].clone();
+    assert_eq!(headers["x-request-id"], id.as_str());
+    headers.as_object_mut().unwrap().remove("x-request-id");
+    headers.as_object_mut().unwrap().remove("accept");
+    assert_eq!(
+        headers,
+        json!({
+            "authorization": "Bearer token",
+            "host": format!("127.0.0.1:{}", gateway.port),
+            "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-real-ip": "127.0.0.1",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_services_own_problem_passes_unchanged() {
+    let gateway = Gateway::start().await;
+    let answer = gateway.request(Method::GET, "/auth/busy").send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers().get_all("retry-after").iter().count(), 1);
+    assert_eq!(answer.headers()["retry-after"], "7");
+    assert_eq!(answer.text().await.unwrap(), "{\"code\":\"own\"}");
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_answers_502_and_the_others_go_on() {
+    let gateway = Gateway::start().await;
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        let answer = gateway.request(method, "/admin/stats").send().await.unwrap();
+        assert_eq!(answer.headers()["retry-after"], "1");
+        assert_eq!(problem(answer).await, (502, json!("bad_gateway")));
+    }
+    assert_eq!(gateway.get("/auth/me").await["service"], "auth");
+}
+
+#[tokio::test]
+async fn a_write_is_sent_once_and_its_doubt_is_said() {
+    let gateway = Gateway::start().await;
+    for method in [Method::POST, Method::PATCH, Method::DELETE] {
+        gateway.broken.store(0, Ordering::SeqCst);
+        let request = gateway.request(method.clone(), "/posts/broken").body("{}");
+        let answer = request.send().await.unwrap();
+        assert_eq!(problem(answer).await, (502, json!("outcome_unknown")));
+        assert_eq!(gateway.broken.load(Ordering::SeqCst), 1, "{method}");
+    }
+    let answer = gateway.request(Method::GET, "/posts/broken").send().await;
+    assert_eq!(problem(answer.unwrap()).await, (502, json!("bad_gateway")));
+}
+
+#[tokio::test]
+async fn sizes_are_limited_and_refused_as_problems() {
+    let gateway = Gateway::start().await;
+    let fits = vec![b'a'; 64 * 1024];
+    let request = gateway.request(Method::POST, "/auth/login").body(fits.clone());
+    let body: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(body["bytes"], 64 * 1024);
+
+    let mut large = fits;
+    large.push(b'a');
+    for path in ["/auth/login", "/posts/1"] {
+        let request = gateway.request(Method::PATCH, path).body(large.clone());
+        let answer = request.send().await.unwrap();
+        assert_eq!(problem(answer).await, (413, json!("payload_too_large")));
+    }
+    let request = gateway.request(Method::POST, "/posts").body(vec![0; 6 * 1024 * 1024 + 1]);
+    let answer = request.send().await.unwrap();
+    assert_eq!(problem(answer).await, (413, json!("payload_too_large")));
+
+    let path = format!("/posts?cursor={}", "a".repeat(5_000));
+    let answer = gateway.request(Method::GET, &path).send().await.unwrap();
+    assert_eq!(problem(answer).await, (414, json!("uri_too_long")));
+    let request = gateway.request(Method::GET, "/posts").header("x-long", "a".repeat(9_000));
+    let answer = request.send().await.unwrap();
+    assert_eq!(problem(answer).await, (431, json!("headers_too_large")));
+}
+
+#[tokio::test]
+async fn nonsense_on_the_wire_is_refused_as_a_problem() {
+    let gateway = Gateway::start().await;
+    for (bytes, status) in [
+        ("NONSENSE\r\n\r\n", "400"),
+        ("GET /posts HTTP/1.1\r\n\r\n", "400"),
+        ("GET posts HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
+        ("GET /posts HTTP/9.1\r\nHost: x\r\n\r\n", "400"),
+        ("TRACE /posts HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
+        ("POST /posts HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "400"),
+    ] {
+        let answer = gateway.raw(bytes.as_bytes()).await;
+        assert!(answer.contains("application/problem+json"), "{bytes}: {answer}");
+        assert!(answer.contains(&format!("\"status\":{status},")), "{bytes}: {answer}");
+    }
+}
