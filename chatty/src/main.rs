@@ -1,1 +1,71 @@
-fn main() {}
+//! Chatty in one process, and the operator's commands.
+
+mod accounts;
+mod dead_letters;
+mod demo;
+mod output;
+mod reconcile;
+mod serve;
+mod suite;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use shared::config::Env;
+use shared::telemetry;
+
+/// A social network: one process with nothing to install, or five services on Postgres and RabbitMQ.
+///
+/// Commands use the *_DATABASE_URL variables and AMQP_URL when they are set, else the data folder CHATTY_DATA_DIR.
+#[derive(Parser)]
+#[command(version, after_help = "Example:\n  chatty                  serve on http://127.0.0.1:8080\n  chatty demo             fill the running suite with people and posts\n  chatty reconcile --now  compare every copy with its owner")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve all five services on one port (the default).
+    Serve,
+    /// Fill a running suite with a believable network of people, always the same.
+    #[command(after_help = "Example:\n  chatty demo --base http://127.0.0.1:8080")]
+    Demo(demo::Demo),
+    /// Manage administrators.
+    #[command(subcommand)]
+    Admin(accounts::Admin),
+    /// Compare every copy with its owner and name the rows that differ.
+    #[command(after_help = "Example:\n  chatty reconcile --now --fix")]
+    Reconcile(reconcile::Reconcile),
+    /// Ask the owners to send everything again that a service keeps copies of, and wait until it agrees.
+    #[command(after_help = "Example:\n  chatty rebuild subscriptions")]
+    Rebuild(reconcile::Rebuild),
+    /// Look at messages that could not be applied, send them again or drop them.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
+    /// Print the API's description (OpenAPI 3.1).
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let env = Env::of_process();
+    telemetry::init_logs(&env, "warn");
+    let _reports = telemetry::init_sentry(&env);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::failed(&error.into()),
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::serve(&env).await,
+            Command::Demo(demo) => demo.run().await,
+            Command::Admin(admin) => admin.run(&env).await,
+            Command::Reconcile(reconcile) => reconcile.run(&env).await,
+            Command::Rebuild(rebuild) => rebuild.run(&env).await,
+            Command::DeadLetters(command) => command.run(&env).await,
+            Command::Openapi => output::line(suite::openapi()?).map(|()| ExitCode::SUCCESS),
+        }
+    });
+    outcome.unwrap_or_else(|error| output::failed(&error))
+}

@@ -182,6 +182,8 @@ mod tests {
             let error = Settings::from_env(&Env::of([(name, value)]), 8000).err().expect(name);
             assert_eq!(error.variable, name);
         }
-        assert!(Settings::from_env(&Env::of([("CHATTY_ENV", "production"), ("CHATTY_LISTEN", "0.0.0.0:80")]), 1).is_ok());
+        assert!(
+            Settings::from_env(&Env::of([("CHATTY_ENV", "production"), ("CHATTY_LISTEN", "0.0.0.0:80")]), 1).is_ok()
+        );
     }
 }

@@ -19,9 +19,10 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, Env, Settings};
 use crate::db::Db;
 use crate::events::broker::{Broker, RabbitBroker};
-use crate::events::consumer::{self, AnyConsumer, Context};
-use crate::events::resync::{self, AnySource};
+use crate::events::Streams;
+use crate::events::consumer::{self, Context};
 use crate::events::relay;
+use crate::events::resync;
 use crate::http::{self, Health};
 use crate::telemetry;
 
@@ -78,10 +79,8 @@ pub struct Service {
     pub router: Router,
     /// Their description.
     pub openapi: OpenApi,
-    /// The streams it owns.
-    pub sources: Vec<Arc<dyn AnySource>>,
-    /// The streams it keeps copies of.
-    pub consumers: Vec<Arc<dyn AnyConsumer>>,
+    /// The streams it owns and the ones it keeps copies of.
+    pub streams: Streams,
     /// Its database.
     pub db: Db,
     /// Its state, for `/readyz`.
@@ -101,8 +100,7 @@ impl Service {
             name,
             router,
             openapi,
-            sources: Vec::new(),
-            consumers: Vec::new(),
+            streams: Streams::default(),
             db: deps.db.clone(),
             health,
             broker: Arc::clone(&deps.broker),
@@ -113,17 +111,10 @@ impl Service {
         }
     }
 
-    /// Adds a stream that it owns.
+    /// Sets its streams.
     #[must_use]
-    pub fn source(mut self, source: impl AnySource) -> Self {
-        self.sources.push(Arc::new(source));
-        self
-    }
-
-    /// Adds a stream that it keeps copies of.
-    #[must_use]
-    pub fn consumer(mut self, consumer: impl AnyConsumer) -> Self {
-        self.consumers.push(Arc::new(consumer));
+    pub fn streams(mut self, streams: Streams) -> Self {
+        self.streams = streams;
         self
     }
 
@@ -136,7 +127,11 @@ impl Service {
 
     /// Adds a task that runs until it is cancelled.
     #[must_use]
-    pub fn task<F: Future<Output = ()> + Send + 'static>(mut self, name: &'static str, task: impl FnOnce(Cancel) -> F) -> Self {
+    pub fn task<F: Future<Output = ()> + Send + 'static>(
+        mut self,
+        name: &'static str,
+        task: impl FnOnce(Cancel) -> F,
+    ) -> Self {
         let future = task(self.cancel.clone());
         self.tasks.push((name, Box::pin(future)));
         self
@@ -157,16 +152,20 @@ impl Service {
 
     /// Starts the relay, the consumers and the service's own tasks. One that ends early ends the process, by `failed`.
     pub fn start(&mut self, tracker: &Tracker, failed: &Cancel) {
-        let context =
-            Context { service: self.name, db: self.db.clone(), broker: Arc::clone(&self.broker), cancel: self.cancel.clone() };
+        let context = Context {
+            service: self.name,
+            db: self.db.clone(),
+            broker: Arc::clone(&self.broker),
+            cancel: self.cancel.clone(),
+        };
         let mut tasks = std::mem::take(&mut self.tasks);
         let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         tasks.push(("relay", Box::pin(relay)));
-        tasks.push(("resync", Box::pin(resync::run(context.clone(), self.sources.clone(), self.consumers.clone()))));
+        tasks.push(("resync", Box::pin(resync::run(context.clone(), self.streams.sources.clone(), self.streams.consumers.clone()))));
         let health = self.health.clone();
-        let follow = consumer::follow_replicas(context.clone(), self.consumers.clone(), move || health.set_loaded());
+        let follow = consumer::follow_replicas(context.clone(), self.streams.consumers.clone(), move || health.set_loaded());
         tasks.push(("replicas", Box::pin(follow)));
-        for consumer in self.consumers.clone() {
+        for consumer in self.streams.consumers.clone() {
             let context = context.clone();
             tasks.push((consumer.stream(), Box::pin(async move { consumer.run(context).await })));
         }
@@ -191,7 +190,12 @@ impl Service {
 }
 
 /// Serves one or all services on one port until a signal, or until a task fails.
-pub async fn run(listener: TcpListener, mut services: Vec<Service>, metrics: PrometheusHandle) -> ExitCode {
+pub async fn run(
+    listener: TcpListener,
+    mut services: Vec<Service>,
+    metrics: PrometheusHandle,
+    ready: impl FnOnce(),
+) -> ExitCode {
     let tracker = Tracker::new();
     let (stop, failed) = (Cancel::new(), Cancel::new());
     let openapi = crate::openapi::merge(services.iter().map(|service| service.openapi.clone()));
@@ -207,6 +211,7 @@ pub async fn run(listener: TcpListener, mut services: Vec<Service>, metrics: Pro
             service.prepare().await;
             service.start(&tracker, &failed);
         }
+        ready();
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -232,7 +237,8 @@ pub async fn run(listener: TcpListener, mut services: Vec<Service>, metrics: Pro
 }
 
 async fn signalled() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::warn!("Signals cannot be heard; stop the process by SIGKILL.");
         return std::future::pending().await;
     };
@@ -257,11 +263,13 @@ pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Res
             let deps = distributed_deps(name, settings).await.map_err(|error| error.to_string())?;
             let listen = deps.settings.listen;
             let keys = deps.keys.clone();
-            let service = build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
+            let service =
+                build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
             let metrics = telemetry::init_metrics(name).map_err(|error| error.to_string())?;
-            let listener = TcpListener::bind(listen).await.map_err(|error| format!("CHATTY_LISTEN: {listen}: {error}"))?;
+            let listener =
+                TcpListener::bind(listen).await.map_err(|error| format!("CHATTY_LISTEN: {listen}: {error}"))?;
             tracing::info!(service = name, %listen, "Serving.");
-            Ok(run(listener, vec![service], metrics).await)
+            Ok(run(listener, vec![service], metrics, || tracing::info!(service = name, "Ready.")).await)
         })
     });
     outcome.unwrap_or_else(|reason: String| {
@@ -274,7 +282,8 @@ pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Res
 async fn distributed_deps(name: &'static str, settings: Settings) -> Result<Deps, Box<dyn std::error::Error>> {
     let clock = Clock::system();
     let amqp = settings.amqp_url.clone();
-    let amqp = amqp.ok_or_else(|| ConfigError::new("AMQP_URL", "must be set for a service of its own; `chatty` runs without"))?;
+    let amqp = amqp
+        .ok_or_else(|| ConfigError::new("AMQP_URL", "must be set for a service of its own; `chatty` runs without"))?;
     let jwks = settings.jwks_url.clone();
     let jwks = jwks.ok_or_else(|| ConfigError::new("AUTH_JWKS_URL", "must be set for a service of its own"))?;
     let db = Db::open(&settings, name, clock.clone()).await?;

@@ -1,5 +1,7 @@
 //! What the tests and the stack share: real servers on free ports, and the stack of all of them.
 
+/// One service under test.
+pub mod app;
 /// Private instances of Postgres, RabbitMQ, nginx and the mail sink.
 pub mod servers;
 /// The distributed form of Chatty on this machine.

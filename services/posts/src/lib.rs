@@ -1,1 +1,55 @@
+//! Posts, pictures, comments, likes and views.
 
+mod config;
+mod consumers;
+mod db;
+mod domain;
+mod error;
+mod media;
+mod router;
+mod routes;
+mod state;
+
+use shared::auth::Accounts;
+use shared::config::ConfigError;
+use shared::events::Streams;
+use shared::lifecycle::{Deps, Service};
+
+pub use config::Config;
+use db::queries::{comments, likes, posts};
+
+/// The service's name.
+pub const NAME: &str = "posts";
+/// The port it serves on unless told otherwise.
+pub const PORT: u16 = 8001;
+
+/// Builds the service; nothing is bound or connected yet.
+///
+/// # Errors
+/// When the media folder cannot be used.
+pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
+    let state = state::AppState::new(config, &deps)?;
+    let streams = streams_with(state.auth.accounts.clone());
+    Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams))
+}
+
+/// The description of its API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    router::routes().into_openapi()
+}
+
+/// The streams of this service, for the operator's tools.
+pub fn streams() -> Streams {
+    streams_with(Accounts::default())
+}
+
+fn streams_with(accounts: Accounts) -> Streams {
+    Streams::default()
+        .source(posts::Posts)
+        .source(posts::Counts)
+        .source(comments::Comments)
+        .source(likes::Likes)
+        .consumer(consumers::user::Users { accounts })
+        .consumer(consumers::moderation_post::Decisions)
+        .consumer(consumers::moderation_comment::Decisions)
+}

@@ -1,1 +1,44 @@
+//! Recommendations: posts worth reading and people with the same taste, from what everybody likes. Owns nothing: all it
+//! knows are copies of other services' states.
 
+mod config;
+mod consumers;
+mod db;
+mod domain;
+mod error;
+mod router;
+mod routes;
+mod state;
+
+use shared::auth::Accounts;
+use shared::events::Streams;
+use shared::lifecycle::{Deps, Service};
+
+pub use config::Config;
+use state::Matrix;
+
+/// The service's name.
+pub const NAME: &str = "recommendations";
+/// The port it serves on unless told otherwise.
+pub const PORT: u16 = 8004;
+
+/// Builds the service; nothing is bound or connected yet.
+pub fn build(_config: &Config, deps: Deps) -> Service {
+    let state = state::AppState::new(&deps);
+    let streams = streams_with(state.matrix.clone(), state.auth.accounts.clone());
+    Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
+}
+
+/// The streams of this service, for the operator's tools.
+pub fn streams() -> Streams {
+    streams_with(Matrix::default(), Accounts::default())
+}
+
+/// Memory is filled in this order too: people and posts first, so that likes find them.
+fn streams_with(matrix: Matrix, accounts: Accounts) -> Streams {
+    Streams::default()
+        .consumer(consumers::user::Users { matrix: matrix.clone(), accounts })
+        .consumer(consumers::post::Posts { matrix: matrix.clone() })
+        .consumer(consumers::post_counts::PostCounts)
+        .consumer(consumers::like::Likes { matrix })
+}

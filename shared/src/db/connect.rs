@@ -41,7 +41,14 @@ impl Db {
             .map_err(|error| DbErr::Custom(format!("{}: {error}", settings.data_dir.display())))?;
         let file = sqlite_file(&settings.data_dir, service);
         let write = sqlite_writer(&file).await?;
-        Ok(Self { read: sqlite_readers(&file).await?, consume: write.clone(), relay: write.clone(), write, outbox, clock })
+        Ok(Self {
+            read: sqlite_readers(&file).await?,
+            consume: write.clone(),
+            relay: write.clone(),
+            write,
+            outbox,
+            clock,
+        })
     }
 
     /// Brings the schema up to date. Replicas that start together take turns.

@@ -32,7 +32,9 @@ fn sql_state(error: &DbErr) -> Option<String> {
 /// Whether the connection broke, so that the fate of what was under way is not known.
 pub(super) fn connection_was_lost(error: &DbErr) -> bool {
     match sqlx_error(error) {
-        Some(sqlx::Error::Database(_)) => sql_state(error).is_some_and(|state| state.starts_with("57P") || state.starts_with("08")),
+        Some(sqlx::Error::Database(_)) => {
+            sql_state(error).is_some_and(|state| state.starts_with("57P") || state.starts_with("08"))
+        }
         Some(_) => true,
         None => false,
     }
@@ -45,9 +47,13 @@ pub fn is_transient(error: &DbErr) -> bool {
     }
     match sqlx_error(error) {
         Some(sqlx::Error::Database(cause)) => sql_state(error).is_some_and(|state| {
-            let postgres = state.len() == 5 && (["08", "53", "57"].iter().any(|class| state.starts_with(class)) || ["40001", "40P01", "55P03"].contains(&state.as_str()));
+            let postgres = state.len() == 5
+                && (["08", "53", "57"].iter().any(|class| state.starts_with(class))
+                    || ["40001", "40P01", "55P03"].contains(&state.as_str()));
             // SQLite: 5 busy, 6 locked, 10 input/output, 13 full; extended codes carry the kind in the low byte.
-            let sqlite = state.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)) && !cause.is_unique_violation() && state.len() < 5;
+            let sqlite = state.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
+                && !cause.is_unique_violation()
+                && state.len() < 5;
             postgres || sqlite
         }),
         Some(

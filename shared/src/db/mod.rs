@@ -7,7 +7,9 @@ mod upsert;
 
 use std::ops::Deref;
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 pub use constraint::{is_permanent, is_transient, on_constraint};
 pub use dialect::{is_postgres, outbox_older_than, try_sweeper_lock};
@@ -142,7 +144,11 @@ impl Tx {
     /// [`CommitError::Unknown`] when the connection was lost while committing.
     pub async fn commit(self) -> Result<(), CommitError> {
         self.inner.commit().await.map_err(|error| {
-            if constraint::connection_was_lost(&error) { CommitError::Unknown(error) } else { CommitError::Refused(error) }
+            if constraint::connection_was_lost(&error) {
+                CommitError::Unknown(error)
+            } else {
+                CommitError::Refused(error)
+            }
         })?;
         self.outbox.relay_now(self.written);
         Ok(())

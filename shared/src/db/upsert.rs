@@ -13,7 +13,11 @@ const ROWS: usize = 256;
 ///
 /// # Errors
 /// What the database says.
-pub async fn upsert_newer<A>(tx: &DatabaseTransaction, rows: Vec<A>, version: <A::Entity as EntityTrait>::Column) -> Result<(), DbErr>
+pub async fn upsert_newer<A>(
+    tx: &DatabaseTransaction,
+    rows: Vec<A>,
+    version: <A::Entity as EntityTrait>::Column,
+) -> Result<(), DbErr>
 where
     A: ActiveModelTrait + Send,
 {
@@ -21,8 +25,7 @@ where
     let keys: Vec<Columns<A>> =
         <A::Entity as EntityTrait>::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
     let names: Vec<&str> = keys.iter().map(IdenStatic::as_str).collect();
-    let others: Vec<Columns<A>> =
-        Columns::<A>::iter().filter(|column| !names.contains(&column.as_str())).collect();
+    let others: Vec<Columns<A>> = Columns::<A>::iter().filter(|column| !names.contains(&column.as_str())).collect();
     let mut rows = rows.into_iter();
     loop {
         let chunk: Vec<A> = rows.by_ref().take(ROWS).collect();

@@ -257,7 +257,8 @@ struct Runner<'a, C: Consumer> {
 
 impl<C: Consumer> Runner<'_, C> {
     async fn consume(&mut self) {
-        let lag = metrics::gauge!("consumer_lag_seconds", "service" => self.context.service, "stream" => C::State::STREAM);
+        let lag =
+            metrics::gauge!("consumer_lag_seconds", "service" => self.context.service, "stream" => C::State::STREAM);
         while let Some(deliveries) = self.subscription.next(BATCH).await {
             let mut newest: BTreeMap<Key, (C::State, usize)> = BTreeMap::new();
             let mut bad: BTreeMap<usize, String> = BTreeMap::new();
@@ -343,7 +344,11 @@ impl<C: Consumer> Runner<'_, C> {
     async fn park(&mut self, delivery: &Delivery, reason: &str) {
         let mut backoff = Backoff::default();
         metrics::counter!("dead_letters", "service" => self.context.service, "stream" => C::State::STREAM).increment(1);
-        tracing::error!(reason, stream = C::State::STREAM, "A message cannot be applied and is parked as a dead letter.");
+        tracing::error!(
+            reason,
+            stream = C::State::STREAM,
+            "A message cannot be applied and is parked as a dead letter."
+        );
         while let Err(error) = self.subscription.park(delivery, reason).await {
             tracing::warn!(%error, "A dead letter could not be parked; trying again.");
             sleep(backoff.next().min(Duration::from_secs(5))).await;
@@ -351,7 +356,12 @@ impl<C: Consumer> Runner<'_, C> {
     }
 }
 
-fn collect<S: State>(newest: &mut BTreeMap<Key, (S, usize)>, bad: &mut BTreeMap<usize, String>, index: usize, raw: &RawValue) {
+fn collect<S: State>(
+    newest: &mut BTreeMap<Key, (S, usize)>,
+    bad: &mut BTreeMap<usize, String>,
+    index: usize,
+    raw: &RawValue,
+) {
     let state = serde_json::from_str::<S>(raw.get()).map_err(|error| format!("not a state: {error}"));
     match state.and_then(|state| envelope::check(&state).map(|()| state)) {
         Ok(state) => {
@@ -365,4 +375,3 @@ fn collect<S: State>(newest: &mut BTreeMap<Key, (S, usize)>, bad: &mut BTreeMap<
         }
     }
 }
-

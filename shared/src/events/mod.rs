@@ -18,3 +18,33 @@ pub use consumer::{ApplyError, Consumer};
 pub use envelope::{Key, State};
 pub use outbox::publish;
 pub use resync::Source;
+
+use std::sync::Arc;
+
+use consumer::AnyConsumer;
+use resync::AnySource;
+
+/// The streams of one service: what the service runs, and what the operator's tools compare.
+#[derive(Clone, Default)]
+pub struct Streams {
+    /// The streams it owns.
+    pub sources: Vec<Arc<dyn AnySource>>,
+    /// The streams it keeps copies of.
+    pub consumers: Vec<Arc<dyn AnyConsumer>>,
+}
+
+impl Streams {
+    /// Adds a stream that the service owns.
+    #[must_use]
+    pub fn source(mut self, source: impl AnySource) -> Self {
+        self.sources.push(Arc::new(source));
+        self
+    }
+
+    /// Adds a stream that the service keeps copies of.
+    #[must_use]
+    pub fn consumer(mut self, consumer: impl AnyConsumer) -> Self {
+        self.consumers.push(Arc::new(consumer));
+        self
+    }
+}

@@ -134,7 +134,9 @@ impl From<PublishError> for crate::error::ApiError {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Db(error) => error.into(),
-            PublishError::Full => Self::unavailable("outbox_full", "Too many events wait for the broker, nothing was stored"),
+            PublishError::Full => {
+                Self::unavailable("outbox_full", "Too many events wait for the broker, nothing was stored")
+            }
             PublishError::Encode(error) => Self::internal(error),
         }
     }
@@ -155,7 +157,12 @@ pub async fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishE
 ///
 /// # Errors
 /// [`PublishError`].
-pub(crate) async fn send<S: serde::Serialize>(tx: &mut Tx, stream: &str, target: Option<&str>, states: &[S]) -> Result<(), PublishError> {
+pub(crate) async fn send<S: serde::Serialize>(
+    tx: &mut Tx,
+    stream: &str,
+    target: Option<&str>,
+    states: &[S],
+) -> Result<(), PublishError> {
     let messages = envelope::encode(tx.outbox().service(), stream, states, tx.clock().now())?;
     for (message_id, payload) in messages {
         write(tx, message_id.to_string(), stream, target, payload).await?;
@@ -167,7 +174,13 @@ pub(crate) async fn send<S: serde::Serialize>(tx: &mut Tx, stream: &str, target:
 ///
 /// # Errors
 /// What the database says.
-pub(crate) async fn write(tx: &mut Tx, message_id: String, stream: &str, target: Option<&str>, payload: Vec<u8>) -> Result<(), DbErr> {
+pub(crate) async fn write(
+    tx: &mut Tx,
+    message_id: String,
+    stream: &str,
+    target: Option<&str>,
+    payload: Vec<u8>,
+) -> Result<(), DbErr> {
     // Postgres fills the time by its own clock, which the sweeper compares with.
     let created_at = if db::is_postgres(&**tx) { NotSet } else { Set(tx.clock().now()) };
     let row = ActiveModel {

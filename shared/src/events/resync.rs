@@ -16,7 +16,7 @@ use super::consumer::{AnyConsumer, ApplyError, Context};
 use super::envelope::{Key, State};
 use super::outbox::{self, OutboxMessage};
 use super::topology;
-use crate::db::Tx;
+use crate::db::{Db, Tx};
 use crate::lifecycle::Backoff;
 
 /// States per transaction and page.
@@ -61,6 +61,17 @@ impl Request {
     }
 }
 
+/// Leaves a request in the outbox of `db`, from where the running service sends it on. For operators without a broker.
+///
+/// # Errors
+/// When it is not certainly stored.
+pub async fn leave(db: &Db, service: &str, request: &Request) -> Result<(), ApplyError> {
+    let message = request.message(service).map_err(|error| ApplyError::Permanent(error.to_string()))?;
+    let mut tx = db.begin().await?;
+    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload).await?;
+    Ok(tx.commit().await?)
+}
+
 /// The owner's side of a stream: how to read its states from the owner's tables.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
@@ -80,7 +91,12 @@ pub trait AnySource: Send + Sync + 'static {
     /// The stream it owns.
     fn stream(&self) -> &'static str;
     /// States as (key, version, JSON).
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr>;
+    async fn page(
+        &self,
+        db: &DatabaseConnection,
+        after: Option<&Key>,
+        limit: u64,
+    ) -> Result<Vec<(Key, i64, Value)>, DbErr>;
     /// The states of these keys.
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
 }
@@ -96,7 +112,12 @@ impl<S: Source> AnySource for S {
         S::State::STREAM
     }
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr> {
+    async fn page(
+        &self,
+        db: &DatabaseConnection,
+        after: Option<&Key>,
+        limit: u64,
+    ) -> Result<Vec<(Key, i64, Value)>, DbErr> {
         as_json(&Source::page(self, db, after, limit).await?)
     }
 

@@ -46,9 +46,9 @@ pub fn dead_letter_queue(queue: &str) -> String {
 
 /// All (queue, stream) pairs of the suite; resync queues are reached by name only and have no stream.
 pub fn queues() -> Vec<(String, Option<&'static str>)> {
-    let events = ROUTES.iter().flat_map(|route| {
-        route.consumers.iter().map(|service| (queue(service, route.stream), Some(route.stream)))
-    });
+    let events = ROUTES
+        .iter()
+        .flat_map(|route| route.consumers.iter().map(|service| (queue(service, route.stream), Some(route.stream))));
     events.chain(SERVICES.iter().map(|service| (resync_queue(service), None))).collect()
 }
 

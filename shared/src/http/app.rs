@@ -62,7 +62,8 @@ impl Health {
         let broker = self.broker.is_up().await;
         let memory = self.loaded.load(Ordering::Relaxed);
         let word = |up: bool| if up { "up" } else { "down" };
-        let parts = json!({ "database": word(database), "keys": word(keys), "broker": word(broker), "memory": word(memory) });
+        let parts =
+            json!({ "database": word(database), "keys": word(keys), "broker": word(broker), "memory": word(memory) });
         (database && keys, broker && memory, parts)
     }
 }
@@ -72,7 +73,10 @@ pub fn app(routes: Router, openapi: OpenApi, health: Vec<Health>, metrics: Optio
     let own = Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(readyz).with_state(Arc::new(health)))
-        .route("/metrics", get(move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())))
+        .route(
+            "/metrics",
+            get(move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())),
+        )
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi));
     // Unknown paths share one label: as labels they would fill the memory.
     let measured = PrometheusMetricLayerBuilder::new()

@@ -26,9 +26,9 @@ const LAST_LINES: usize = 15;
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 read -r _ && exit 0
-kill -TERM -- "-$1"
+kill -s TERM -- "-$1"
 sleep 3
-kill -KILL -- "-$1"
+kill -s KILL -- "-$1"
 [ -z "$2" ] || rm -rf -- "$2"
 "#;
 

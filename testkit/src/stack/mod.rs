@@ -81,8 +81,8 @@ impl Stack {
     }
 
     async fn bring_up(options: &StackOptions, layout: Layout, folder: TempDir) -> Result<Self> {
-        layout.create(folder.path())?;
         let plan = Plan::prepare(options, &layout, folder.path())?;
+        layout.create(folder.path())?;
         let mut stack = Self {
             layout,
             state: State::new(&plan, folder.path(), options),

@@ -292,11 +292,11 @@ async fn sizes_are_limited_and_refused_as_problems() {
     for path in ["/auth/login", "/posts/1"] {
         let request = gateway.request(Method::PATCH, path).body(large.clone());
         let answer = request.send().await.unwrap();
-        assert_eq!(problem(answer).await, (413, json!("payload_too_large")));
+        assert_eq!(problem(answer).await, (413, json!("body_too_large")));
     }
     let request = gateway.request(Method::POST, "/posts").body(vec![0; 6 * 1024 * 1024 + 1]);
     let answer = request.send().await.unwrap();
-    assert_eq!(problem(answer).await, (413, json!("payload_too_large")));
+    assert_eq!(problem(answer).await, (413, json!("body_too_large")));
 
     let path = format!("/posts?cursor={}", "a".repeat(5_000));
     let answer = gateway.request(Method::GET, &path).send().await.unwrap();

@@ -45,6 +45,13 @@ impl LocalBroker {
         self.record.as_ref().map(|record| std::mem::take(&mut *locked(record))).unwrap_or_default()
     }
 
+    /// Puts recorded messages back in front.
+    pub fn put_back(&self, messages: Vec<OutboxMessage>) {
+        if let Some(record) = &self.record {
+            locked(record).splice(0..0, messages);
+        }
+    }
+
     fn targets(&self, message: &OutboxMessage) -> Vec<String> {
         if let Some(target) = &message.target {
             let known = self.services.iter().any(|service| target.starts_with(&format!("{service}.")));

@@ -69,7 +69,8 @@ impl RabbitBroker {
 
     async fn send(&self, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
         let mut publisher = self.publisher.lock().await;
-        let usable = publisher.as_ref().is_some_and(|p| p.connection.status().connected() && p.channel.status().connected());
+        let usable =
+            publisher.as_ref().is_some_and(|p| p.connection.status().connected() && p.channel.status().connected());
         if !usable {
             *publisher = match self.open().await {
                 Ok(opened) => Some(opened),
@@ -97,7 +98,10 @@ impl RabbitBroker {
 }
 
 async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> Result<T, BrokerError> {
-    timeout(PATIENCE, work).await.map_err(|_elapsed| BrokerError("the broker took too long".into()))?.map_err(Into::into)
+    timeout(PATIENCE, work)
+        .await
+        .map_err(|_elapsed| BrokerError("the broker took too long".into()))?
+        .map_err(Into::into)
 }
 
 fn short(text: &str) -> ShortString {
@@ -125,7 +129,8 @@ async fn declare(connection: &Connection, channel: &Channel) -> Result<(), Broke
     in_time(channel.exchange_declare(short(EXCHANGE), ExchangeKind::Direct, durable, FieldTable::default())).await?;
     for service in topology::SERVICES {
         let exchange = replicas_exchange(service);
-        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default())).await?;
+        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
+            .await?;
     }
     let mut queues = topology::queues();
     // Requests go into the resync queues, so these come first.
@@ -158,7 +163,13 @@ async fn declare_queue(channel: &Channel, queue: &str, stream: Option<&str>) -> 
     ]);
     in_time(channel.queue_declare(short(queue), QueueDeclareOptions::durable(), limits)).await?;
     if let Some(stream) = stream {
-        let bind = channel.queue_bind(short(queue), short(EXCHANGE), short(stream), QueueBindOptions::default(), FieldTable::default());
+        let bind = channel.queue_bind(
+            short(queue),
+            short(EXCHANGE),
+            short(stream),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        );
         in_time(bind).await?;
     }
     Ok(())
@@ -259,22 +270,36 @@ impl Broker for RabbitBroker {
         }
         let channel = in_time(connection.create_channel()).await?;
         in_time(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
-        let consume = channel.basic_consume(short(queue), short(""), BasicConsumeOptions::default(), FieldTable::default());
+        let consume =
+            channel.basic_consume(short(queue), short(""), BasicConsumeOptions::default(), FieldTable::default());
         let consumer = in_time(consume).await?;
         Ok(Box::new(RabbitSubscription {
             queue: queue.to_owned(),
-            publisher: RabbitBroker { url: self.url.clone(), publisher: Arc::clone(&self.publisher), consumer: Mutex::default() },
+            publisher: RabbitBroker {
+                url: self.url.clone(),
+                publisher: Arc::clone(&self.publisher),
+                consumer: Mutex::default(),
+            },
             _channel: channel,
             consumer,
         }))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "not an event: lost broadcasts are made good when a replica loads again")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "not an event: lost broadcasts are made good when a replica loads again"
+    )]
     async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
         let publisher = self.publisher.lock().await;
         let Some(open) = publisher.as_ref() else { return Err(BrokerError("not connected".into())) };
         let exchange = replicas_exchange(service);
-        let sent = open.channel.basic_publish(short(&exchange), short(""), BasicPublishOptions::default(), payload, BasicProperties::default());
+        let sent = open.channel.basic_publish(
+            short(&exchange),
+            short(""),
+            BasicPublishOptions::default(),
+            payload,
+            BasicProperties::default(),
+        );
         in_time(sent).await.map(|_confirm| ())
     }
 
@@ -283,10 +308,18 @@ impl Broker for RabbitBroker {
         let channel = in_time(connection.create_channel()).await?;
         let exchange = replicas_exchange(service);
         let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default())).await?;
+        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
+            .await?;
         let own = QueueDeclareOptions::exclusive().auto_delete();
         let queue = in_time(channel.queue_declare(short(""), own, FieldTable::default())).await?.name().clone();
-        in_time(channel.queue_bind(queue.clone(), short(&exchange), short(""), QueueBindOptions::default(), FieldTable::default())).await?;
+        in_time(channel.queue_bind(
+            queue.clone(),
+            short(&exchange),
+            short(""),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        ))
+        .await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consumer = in_time(channel.basic_consume(queue, short(""), options, FieldTable::default())).await?;
         let payloads = futures_util::stream::unfold((consumer, channel), |(mut consumer, channel)| async move {
@@ -307,7 +340,13 @@ impl Broker for RabbitBroker {
         Ok(letters.into_iter().map(|(letter, _)| letter).collect())
     }
 
-    async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, _db: &Db) -> Result<u64, BrokerError> {
+    async fn settle(
+        &self,
+        queue: &str,
+        ids: Option<&[String]>,
+        verdict: Verdict,
+        _db: &Db,
+    ) -> Result<u64, BrokerError> {
         let connection = self.connect("chatty operator").await?;
         let channel = in_time(connection.create_channel()).await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
@@ -338,7 +377,10 @@ fn outgoing(message_id: String, queue: &str, payload: Vec<u8>) -> OutboxMessage 
 }
 
 /// Gets up to 1 000 dead letters without acknowledging them.
-async fn fetch(channel: &Channel, queue: &str) -> Result<Vec<(DeadLetter, lapin::message::BasicGetMessage)>, BrokerError> {
+async fn fetch(
+    channel: &Channel,
+    queue: &str,
+) -> Result<Vec<(DeadLetter, lapin::message::BasicGetMessage)>, BrokerError> {
     let dead = topology::dead_letter_queue(queue);
     let mut letters = Vec::new();
     while letters.len() < 1_000 {
@@ -406,7 +448,9 @@ impl Subscription for RabbitSubscription {
             .with_message_id(short(&uuid::Uuid::now_v7().to_string()))
             .with_headers(arguments(&[("x-reason", text(&reason))]));
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let confirm = in_time(open.channel.basic_publish(short(""), short(&dead), options, &delivery.payload, properties)).await?;
+        let confirm =
+            in_time(open.channel.basic_publish(short(""), short(&dead), options, &delivery.payload, properties))
+                .await?;
         match in_time(confirm).await? {
             Confirmation::Ack(None) => Ok(()),
             _ => Err(BrokerError(format!("{dead} did not take the message"))),

@@ -1,0 +1,60 @@
+# `make` alone lists the targets.
+
+SHELL := /bin/sh
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+SERVICES := auth posts subscriptions admin recommendations
+TESTKIT := $(TARGET)/debug/testkit
+STACK := $(TARGET)/release/testkit stack
+LOCUST := $(TARGET)/locust
+LOCUST_VERSION := 2.47.0
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint servers stack stack-restart stack-down load up down
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: servers ## all tests: SQLite, Postgres, RabbitMQ and the whole suite end to end; finds or installs the servers
+	cargo build --workspace --locked
+	cargo test --workspace --locked
+	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test --workspace --test api --locked
+	$(TESTKIT) run -- cargo test -p testkit --features servers --locked
+
+lint: ## format, clippy and rustdoc, where every warning is an error
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+servers:
+	@testkit/install.sh
+
+stack: servers ## start the distributed form in the background: Postgres, RabbitMQ, mail sink, nginx, five services
+	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty
+	@$(STACK) up --bin-dir $(TARGET)/release
+
+stack-restart: ## start one part of the stack again: make stack-restart S=posts
+	@test -n "$(S)" || { echo "say which part: make stack-restart S=posts" >&2; exit 2; }
+	@$(STACK) restart "$(S)"
+
+stack-down: ## stop the stack and remove its data
+	@if [ -x $(TARGET)/release/testkit ]; then $(STACK) down; else echo "no stack was ever built"; fi
+
+load: $(LOCUST)/$(LOCUST_VERSION) ## 50 people for 60 seconds against the stack, with Locust; fails on any failed request
+	@test -f .stack/env || { echo "no stack is up; make stack starts one" >&2; exit 1; }
+	@set -a; . ./.stack/env; set +a; \
+	NO_PROXY=127.0.0.1,localhost $(LOCUST)/bin/locust --locustfile locustfile.py --headless --only-summary \
+		--users 50 --spawn-rate 5 --run-time 60s --stop-timeout 10 --exit-code-on-error 1 --host "$$GATEWAY_URL"
+
+# The marker names the version, so that another one is installed when it changes.
+$(LOCUST)/$(LOCUST_VERSION):
+	@command -v python3 >/dev/null || { echo "make load needs python3" >&2; exit 1; }
+	rm -rf $(LOCUST)
+	python3 -m venv $(LOCUST) || { echo "make load needs the package python3-venv" >&2; exit 1; }
+	$(LOCUST)/bin/pip install --quiet --disable-pip-version-check locust==$(LOCUST_VERSION)
+	touch $@
+
+up: ## start everything with docker compose, and wait until it is healthy
+	docker compose up --build --detach --wait
+
+down: ## stop what docker compose started; the data stays
+	docker compose down

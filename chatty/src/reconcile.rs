@@ -1,0 +1,184 @@
+//! `chatty reconcile` and `chatty rebuild`: compare copies with their owners, and repair them.
+//!
+//! Both only read databases and send requests; the services themselves repair their copies.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use futures_util::future::join_all;
+use serde::Serialize;
+use shared::config::Env;
+use shared::events::broker::Broker;
+use shared::events::reconcile::{self as compare, Drifted};
+use shared::events::resync::{self, Request};
+use shared::events::topology::{self, ROUTES};
+
+use crate::output::{self, Progress};
+use crate::suite::Operator;
+
+/// How long a repair may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `chatty reconcile`.
+#[derive(Args)]
+pub(crate) struct Reconcile {
+    /// The system is quiet: do not allow copies their 30 s of lag.
+    #[arg(long)]
+    now: bool,
+    /// Repair what differs, and compare again until nothing does. The services must be running.
+    #[arg(long)]
+    fix: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `chatty rebuild`.
+#[derive(Args)]
+pub(crate) struct Rebuild {
+    /// The service whose copies are filled again.
+    service: String,
+}
+
+/// What differs between one copy and its owner.
+#[derive(Serialize)]
+struct Report {
+    service: &'static str,
+    stream: &'static str,
+    owner: &'static str,
+    rows: Vec<Drifted>,
+}
+
+impl Reconcile {
+    pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
+        let operator = Operator::open(env).await?;
+        let grace = if self.now { Duration::ZERO } else { compare::GRACE };
+        let reports = compare_all(&operator, None, grace).await?;
+        print(&reports, self.json)?;
+        let drifted = count(&reports);
+        let clean = if drifted > 0 && self.fix {
+            fix(&operator, reports, None).await?;
+            output::line(format_args!("{drifted} rows repaired"))?;
+            true
+        } else {
+            drifted == 0
+        };
+        operator.close().await;
+        Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Rebuild {
+    pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
+        let operator = Operator::open(env).await?;
+        let service = operator.service(&self.service)?.name;
+        let mut streams = 0;
+        for route in ROUTES.iter().filter(|route| route.consumers.contains(&service)) {
+            let queue = topology::queue(service, route.stream);
+            send(&operator, route.owner, &Request::Resend { stream: route.stream.to_owned(), queue, ids: None }).await?;
+            streams += 1;
+        }
+        let reports = wait(&operator, Some(service), "the copies to be filled").await?;
+        fix(&operator, reports, Some(service)).await?;
+        operator.close().await;
+        output::line(format_args!("{service} agrees with the owners of its {streams} streams"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn count(reports: &[Report]) -> usize {
+    reports.iter().map(|report| report.rows.len()).sum()
+}
+
+fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::line(serde_json::to_string_pretty(reports)?);
+    }
+    for report in reports {
+        for row in &report.rows {
+            let version = |version: Option<i64>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+            output::line(format_args!(
+                "{}.{} {}: {:?}, copy {}, owner {}",
+                report.service,
+                report.stream,
+                row.key,
+                row.drift,
+                version(row.copy_version),
+                version(row.owner_version)
+            ))?;
+        }
+    }
+    output::line(format_args!("{} copies compared, {} rows differ", reports.len(), count(reports)))
+}
+
+/// Compares the copies of all services, or of one.
+async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -> anyhow::Result<Vec<Report>> {
+    let mut pairs = Vec::new();
+    for route in &ROUTES {
+        let owner = operator.service(route.owner)?;
+        let source = owner.streams.sources.iter().find(|source| source.stream() == route.stream);
+        let source = source.with_context(|| format!("{} does not offer {}", route.owner, route.stream))?;
+        for name in route.consumers.iter().filter(|name| only.is_none_or(|only| only == **name)) {
+            let copy = operator.service(name)?;
+            let consumer = copy.streams.consumers.iter().find(|consumer| consumer.stream() == route.stream);
+            let consumer = consumer.with_context(|| format!("{name} does not consume {}", route.stream))?;
+            pairs.push((route, owner, source, copy, consumer));
+        }
+    }
+    let progress = Progress::start("comparing copies with their owners");
+    let mut reports = Vec::new();
+    // The grace time of all pairs runs at once.
+    let results = join_all(pairs.iter().map(|(_, owner, source, copy, consumer)| {
+        compare::compare(source.as_ref(), &owner.db, consumer.as_ref(), &copy.db, grace)
+    }))
+    .await;
+    drop(progress);
+    for ((route, _, _, copy, _), rows) in pairs.iter().zip(results) {
+        let rows = rows.with_context(|| format!("{}.{}", copy.name, route.stream))?;
+        reports.push(Report { service: copy.name, stream: route.stream, owner: route.owner, rows });
+    }
+    Ok(reports)
+}
+
+/// Makes the services forget drifted rows and fetch them again, and waits until nothing differs.
+async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<()> {
+    for report in reports.into_iter().filter(|report| !report.rows.is_empty()) {
+        let forget: Vec<_> = report.rows.iter().map(|row| (row.key.clone(), row.copy_version.unwrap_or(0))).collect();
+        send(operator, report.service, &Request::Forget { stream: report.stream.to_owned(), forget }).await?;
+    }
+    let left = wait(operator, only, "the copies to agree").await?;
+    if count(&left) > 0 {
+        print(&left, false)?;
+        bail!("the copies do not agree after {} s; are the services running?", PATIENCE.as_secs());
+    }
+    Ok(())
+}
+
+/// Compares until nothing differs or the time is up.
+async fn wait(operator: &Operator, only: Option<&str>, what: &str) -> anyhow::Result<Vec<Report>> {
+    let started = Instant::now();
+    loop {
+        let reports = compare_all(operator, only, Duration::ZERO).await?;
+        if count(&reports) == 0 || started.elapsed() > PATIENCE {
+            return Ok(reports);
+        }
+        let _progress = Progress::start(format_args!("waiting for {what}: {} rows differ", count(&reports)));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// Sends a request to a service: by the broker, or through the service's own outbox in the one-process suite.
+async fn send(operator: &Operator, service: &str, request: &Request) -> anyhow::Result<()> {
+    match &operator.broker {
+        Some(broker) => {
+            let message = request.message(service)?;
+            for result in broker.publish(std::slice::from_ref(&message)).await {
+                result?;
+            }
+        }
+        None => resync::leave(&operator.service(service)?.db, service, request).await?,
+    }
+    Ok(())
+}

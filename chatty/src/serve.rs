@@ -1,0 +1,55 @@
+//! `chatty serve`: the suite in one process.
+
+use std::fs::File;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use shared::config::{Env, Environment, Settings};
+use shared::lifecycle;
+use shared::telemetry;
+use tokio::net::TcpListener;
+
+use crate::{output, suite};
+
+/// Serves until a signal.
+pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let settings = Settings::from_env(env, suite::PORT)?;
+    std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.display()))?;
+    let lock = File::create(settings.data_dir.join("chatty.lock"))?;
+    if lock.try_lock().is_err() {
+        bail!("CHATTY_DATA_DIR: another chatty is running on {}", settings.data_dir.display());
+    }
+    let services = suite::build(env).await?;
+    let metrics = telemetry::init_metrics("chatty")?;
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("CHATTY_LISTEN: {}", settings.listen))?;
+    let greeting = greeting(&settings, started);
+    let code = lifecycle::run(listener, services, metrics, move || {
+        if let Err(error) = output::line(greeting()) {
+            tracing::warn!(%error, "The greeting could not be printed.");
+        }
+    })
+    .await;
+    drop(lock);
+    Ok(code)
+}
+
+fn greeting(settings: &Settings, started: Instant) -> impl FnOnce() -> String {
+    let (url, data) = (settings.public_url.clone(), settings.data_dir.display().to_string());
+    let development = settings.environment == Environment::Development;
+    move || {
+        let mut lines = vec![
+            format!("Chatty is ready after {:.1} s.", started.elapsed().as_secs_f64()),
+            format!("  API          {url}"),
+            format!("  reference    {url}/docs"),
+        ];
+        if development {
+            lines.push(format!("  mailbox      {url}/dev/mail"));
+            lines.push("  admin        admin / secret   (development only)".to_owned());
+        }
+        lines.push(format!("  data         {data}"));
+        lines.push("Fill it with people: chatty demo. Stop it with Ctrl-C.".to_owned());
+        lines.join("\n")
+    }
+}

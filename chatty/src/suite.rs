@@ -1,0 +1,122 @@
+//! All five services: built for one process, or seen by the operator's commands.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use shared::auth::Keys;
+use shared::clock::Clock;
+use shared::config::{Env, Settings};
+use shared::db::Db;
+use shared::events::Streams;
+use shared::events::broker::{Broker, LocalBroker, RabbitBroker};
+use shared::events::topology::SERVICES;
+use shared::lifecycle::{Deps, Service};
+
+/// The port of the one-process suite.
+pub(crate) const PORT: u16 = 8080;
+
+/// Builds all five services on SQLite files and the in-process broker. Auth comes first: its keys serve the others.
+pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
+    let settings = Settings::from_env(env, PORT)?;
+    let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(&SERVICES));
+    let clock = Clock::system();
+    let deps = async |name: &'static str, keys: Keys| -> anyhow::Result<Deps> {
+        let mut settings = settings.clone();
+        settings.database_url = None;
+        let db = Db::open(&settings, name, clock.clone()).await.with_context(|| format!("the database of {name}"))?;
+        Ok(Deps { settings, db, broker: Arc::clone(&broker), keys, clock: clock.clone() })
+    };
+    let nobody = Keys::fixed(&shared::auth::no_keys());
+    let first = deps(auth::NAME, nobody).await?;
+    let (auth, keys) = auth::build(auth::Config::from_env(env, &first.settings)?, first)?;
+    let of_posts = posts::Config::from_env(env, &settings)?;
+    Ok(vec![
+        auth,
+        posts::build(&of_posts, deps(posts::NAME, keys.clone()).await?)?,
+        subscriptions::build(subscriptions::Config::from_env(env, &settings)?, deps(subscriptions::NAME, keys.clone()).await?),
+        admin::build(admin::Config::from_env(env, &settings)?, deps(admin::NAME, keys.clone()).await?),
+        recommendations::build(recommendations::Config::from_env(env, &settings)?, deps(recommendations::NAME, keys).await?),
+    ])
+}
+
+/// The whole API as JSON.
+pub(crate) fn openapi() -> anyhow::Result<String> {
+    let parts = [auth::openapi(), posts::openapi(), subscriptions::openapi(), admin::openapi(), recommendations::openapi()];
+    Ok(shared::openapi::merge(parts).to_pretty_json()?)
+}
+
+/// One service as the operator's commands see it.
+pub(crate) struct Seen {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its database.
+    pub(crate) db: Db,
+    /// Its streams.
+    pub(crate) streams: Streams,
+}
+
+/// The suite as the operator's commands see it: databases, and the broker if there is one outside of a process.
+pub(crate) struct Operator {
+    /// The five services.
+    pub(crate) services: Vec<Seen>,
+    /// RabbitMQ; absent for the one-process suite, whose requests go through the outboxes.
+    pub(crate) broker: Option<RabbitBroker>,
+}
+
+impl Operator {
+    /// Opens the databases that the environment names, else those in the data folder.
+    pub(crate) async fn open(env: &Env) -> anyhow::Result<Self> {
+        let distributed = env.get("AUTH_DATABASE_URL").is_some();
+        let mut services = Vec::new();
+        for (name, streams) in streams() {
+            let mut own = env.clone();
+            if distributed {
+                let variable = format!("{}_DATABASE_URL", name.to_uppercase());
+                let url = env.get(&variable).with_context(|| format!("{variable} must be set beside AUTH_DATABASE_URL"))?;
+                own = own.with("DATABASE_URL", url);
+            } else {
+                own = own.with("DATABASE_URL", "");
+            }
+            let settings = Settings::from_env(&own, PORT)?;
+            if !distributed && !has_file(&settings.data_dir, name) {
+                bail!("{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR", settings.data_dir.display());
+            }
+            services.push(Seen { name, db: Db::open(&settings, name, Clock::system()).await?, streams });
+        }
+        let broker = if distributed {
+            let url = env.secret("AMQP_URL").context("AMQP_URL must be set beside the *_DATABASE_URL variables")?;
+            Some(RabbitBroker::new(url))
+        } else {
+            None
+        };
+        Ok(Self { services, broker })
+    }
+
+    /// A service by its name.
+    pub(crate) fn service(&self, name: &str) -> anyhow::Result<&Seen> {
+        let found = self.services.iter().find(|service| service.name == name);
+        found.with_context(|| format!("`{name}` is not one of {}", SERVICES.join(", ")))
+    }
+
+    /// Closes the databases.
+    pub(crate) async fn close(&self) {
+        for service in &self.services {
+            service.db.close().await;
+        }
+    }
+}
+
+fn has_file(folder: &Path, name: &str) -> bool {
+    folder.join(format!("{name}.db")).is_file()
+}
+
+fn streams() -> [(&'static str, Streams); 5] {
+    [
+        (auth::NAME, auth::streams()),
+        (posts::NAME, posts::streams()),
+        (subscriptions::NAME, subscriptions::streams()),
+        (admin::NAME, admin::streams()),
+        (recommendations::NAME, recommendations::streams()),
+    ]
+}

@@ -1,0 +1,158 @@
+//! Auth's own settings.
+
+use std::path::PathBuf;
+
+use lettre::message::Mailbox;
+use secrecy::{ExposeSecret, SecretString};
+use shared::config::{ConfigError, Env, Environment, Settings};
+
+use crate::domain::{Username, password};
+
+/// The admin of development mode: the one exception to the password rule.
+const DEFAULT_ADMIN: (&str, &str) = ("admin", "secret");
+
+/// How mails leave.
+#[derive(Clone, Debug)]
+pub(crate) struct SmtpConfig {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) encryption: Encryption,
+    pub(crate) credentials: Option<(String, SecretString)>,
+    pub(crate) from: Mailbox,
+}
+
+/// How a connection to the mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// `smtps://`.
+    Tls,
+    /// `smtp://`: STARTTLS, and no mail without it.
+    StartTls,
+    /// `smtp://…?tls=none`.
+    None,
+}
+
+/// The first admin.
+#[derive(Clone, Debug)]
+pub(crate) struct AdminConfig {
+    pub(crate) username: Username,
+    pub(crate) password: SecretString,
+}
+
+/// Auth's settings. The passwords inside are not shown by `Debug`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `JWT_PRIVATE_KEY_FILE`.
+    pub(crate) key_file: PathBuf,
+    /// `SMTP_URL` and `MAIL_FROM`; absent: the development mailbox.
+    pub(crate) smtp: Option<SmtpConfig>,
+    /// `ADMIN_USERNAME` and `ADMIN_PASSWORD`.
+    pub(crate) admin: Option<AdminConfig>,
+    /// What links in mails begin with.
+    pub(crate) public_url: String,
+}
+
+impl Config {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// A variable that is not valid, or that is missing or not safe in production.
+    pub fn from_env(env: &Env, settings: &Settings) -> Result<Self, ConfigError> {
+        let from = env.parse("MAIL_FROM")?;
+        let from = match from {
+            Some(from) => from,
+            None => "Chatty <no-reply@chatty.example>".parse().map_err(|error| ConfigError::new("MAIL_FROM", error))?,
+        };
+        let smtp = env.secret("SMTP_URL").map(|url| smtp(url.expose_secret(), from)).transpose()?;
+        if smtp.is_none() && settings.environment == Environment::Production {
+            return Err(ConfigError::new("SMTP_URL", "must be set in production: accounts are verified by mail"));
+        }
+        let key_file = env.get("JWT_PRIVATE_KEY_FILE").map_or_else(|| settings.data_dir.join("jwt.pem"), PathBuf::from);
+        let admin = admin(env, settings.environment)?;
+        Ok(Self { key_file, smtp, admin, public_url: settings.public_url.clone() })
+    }
+}
+
+/// The value is not repeated in complaints, because it holds a password.
+fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
+    let bad = |reason: &str| ConfigError::new("SMTP_URL", format!("{reason}; use smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=none"));
+    let url = url::Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("it names no host"))?.to_owned();
+    let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
+    let (encryption, port) = match (url.scheme(), tls.as_deref()) {
+        ("smtp", None | Some("required")) => (Encryption::StartTls, 587),
+        ("smtp", Some("none")) => (Encryption::None, 25),
+        ("smtps", None | Some("required")) => (Encryption::Tls, 465),
+        _ => return Err(bad("the scheme or `tls` is not known")),
+    };
+    let decoded = |text: &str| {
+        let pair = format!("x={}", text.replace('+', "%2B"));
+        url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    let credentials = url.password().map(|password| (decoded(url.username()), SecretString::from(decoded(password))));
+    Ok(SmtpConfig { host, port: url.port().unwrap_or(port), encryption, credentials, from })
+}
+
+fn admin(env: &Env, environment: Environment) -> Result<Option<AdminConfig>, ConfigError> {
+    let development = environment == Environment::Development;
+    let (username, secret) = match (env.get("ADMIN_USERNAME"), env.get("ADMIN_PASSWORD")) {
+        (None, None) if !development => return Ok(None),
+        (username, secret) if development => (username.unwrap_or(DEFAULT_ADMIN.0), secret.unwrap_or(DEFAULT_ADMIN.1)),
+        (Some(username), Some(secret)) => (username, secret),
+        (None, _) => return Err(ConfigError::new("ADMIN_USERNAME", "must be set together with ADMIN_PASSWORD")),
+        (Some(_), None) => return Err(ConfigError::new("ADMIN_PASSWORD", "must be set together with ADMIN_USERNAME")),
+    };
+    let username = Username::parse(username).map_err(|rule| ConfigError::new("ADMIN_USERNAME", rule))?;
+    let is_default = development && secret == DEFAULT_ADMIN.1;
+    if !is_default {
+        password::check(secret, username.as_str(), "").map_err(|rule| ConfigError::new("ADMIN_PASSWORD", rule))?;
+    }
+    if !development && password::looks_like_example(secret) {
+        return Err(ConfigError::new("ADMIN_PASSWORD", "is one that examples use; choose another one"));
+    }
+    Ok(Some(AdminConfig { username, password: SecretString::from(secret) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let env = Env::of(pairs.iter().copied());
+        Config::from_env(&env, &Settings::from_env(&env, 8000).unwrap())
+    }
+
+    #[test]
+    fn production_refuses_what_is_not_safe() {
+        let safe = [("CHATTY_ENV", "production"), ("SMTP_URL", "smtp://mail.example.org")];
+        assert!(read(&safe).unwrap().admin.is_none());
+        assert_eq!(read(&safe[..1]).err().unwrap().variable, "SMTP_URL");
+        for password in ["secret", "short", "password1", "changeme-please", "an-example-password"] {
+            let pairs = [safe[0], safe[1], ("ADMIN_USERNAME", "boss"), ("ADMIN_PASSWORD", password)];
+            assert_eq!(read(&pairs).err().expect(password).variable, "ADMIN_PASSWORD", "{password}");
+        }
+        let pairs = [safe[0], safe[1], ("ADMIN_PASSWORD", "a long and private phrase")];
+        assert_eq!(read(&pairs).err().unwrap().variable, "ADMIN_USERNAME");
+        let pairs = [safe[0], safe[1], ("ADMIN_USERNAME", "boss")];
+        assert_eq!(read(&pairs).err().unwrap().variable, "ADMIN_PASSWORD");
+    }
+
+    #[test]
+    fn a_bad_value_is_named_and_no_password_is_shown() {
+        for url in ["mail.example.org", "http://mail.example.org", "smtp://mail.example.org?tls=maybe", "smtp://"] {
+            assert_eq!(read(&[("SMTP_URL", url)]).err().expect(url).variable, "SMTP_URL");
+        }
+        assert_eq!(read(&[("MAIL_FROM", "nobody")]).err().unwrap().variable, "MAIL_FROM");
+        let config = read(&[("SMTP_URL", "smtps://me:hidden%2Bword@mail.example.org")]).unwrap();
+        assert!(!format!("{config:?}").contains("hidden"));
+        let smtp = config.smtp.unwrap();
+        assert_eq!((smtp.encryption, smtp.port), (Encryption::Tls, 465));
+        assert_eq!(smtp.credentials.unwrap().1.expose_secret(), "hidden+word");
+    }
+
+    #[test]
+    fn development_has_a_default_admin() {
+        let admin = read(&[]).unwrap().admin.unwrap();
+        assert_eq!((admin.username.as_str(), admin.password.expose_secret()), DEFAULT_ADMIN);
+    }
+}

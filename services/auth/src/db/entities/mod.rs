@@ -1,0 +1,7 @@
+//! The rows.
+
+pub(crate) mod mail_job;
+pub(crate) mod refresh_token;
+pub(crate) mod session;
+pub(crate) mod user;
+pub(crate) mod verification;

@@ -1,0 +1,5 @@
+//! Auth's tables.
+
+pub(crate) mod entities;
+pub(crate) mod migrations;
+pub(crate) mod queries;

@@ -1,0 +1,121 @@
+//! Statements on mails.
+
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use shared::clock::Timestamp;
+
+use crate::db::entities::mail_job::{ActiveModel, Column, Entity, Model, PARKED, QUEUED, SENT};
+use crate::domain::email;
+use crate::domain::mails::Mail;
+
+/// Queues a mail. One of the same kind to the same person that still waits would only bring an outdated text, so it goes.
+pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail, now: Timestamp) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::Kind.eq(mail.kind))
+        .filter(Column::State.eq(QUEUED))
+        .exec(db)
+        .await?;
+    let row = ActiveModel {
+        id: NotSet,
+        user_id: Set(user_id),
+        kind: Set(mail.kind.to_owned()),
+        to_key: Set(email::key(&mail.to)),
+        to_address: Set(mail.to),
+        subject: Set(mail.subject.to_owned()),
+        text: Set(mail.text),
+        html: Set(mail.html),
+        state: Set(QUEUED.to_owned()),
+        attempts: Set(0),
+        due_at: Set(now),
+        last_error: Set(None),
+        created_at: Set(now),
+        sent_at: Set(None),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+/// Takes due mails until `until`: other workers see them as not due before.
+pub(crate) async fn claim(db: &impl ConnectionTrait, now: Timestamp, until: Timestamp, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let due = Entity::find().select_only().column(Column::Id).filter(Column::State.eq(QUEUED)).filter(Column::DueAt.lte(now));
+    let ids: Vec<i64> = due.order_by_asc(Column::DueAt).limit(limit).into_tuple().all(db).await?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    // The condition is looked at again under the row's lock, so that of two workers only one gets a mail.
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(until))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i64))
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::State.eq(QUEUED))
+        .filter(Column::DueAt.lte(now))
+        .exec_with_returning(db)
+        .await
+}
+
+/// Notes that the mail server has it. The text goes, because it holds the link.
+pub(crate) async fn mark_sent(db: &impl ConnectionTrait, id: i64, now: Timestamp) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(SENT))
+        .col_expr(Column::SentAt, Expr::value(Some(now)))
+        .col_expr(Column::Text, Expr::value(""))
+        .col_expr(Column::Html, Expr::value(""))
+        .col_expr(Column::LastError, Expr::value(None::<String>))
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that it was not taken: parked, or to be tried again at `again`.
+pub(crate) async fn mark_failed(db: &impl ConnectionTrait, id: i64, reason: &str, again: Option<Timestamp>) -> Result<(), DbErr> {
+    let mut update = Entity::update_many().col_expr(Column::LastError, Expr::value(Some(reason.to_owned())));
+    update = match again {
+        Some(time) => update.col_expr(Column::DueAt, Expr::value(time)),
+        None => update.col_expr(Column::State, Expr::value(PARKED)),
+    };
+    update.filter(Column::Id.eq(id)).filter(Column::State.eq(QUEUED)).exec(db).await.map(|_| ())
+}
+
+/// Puts all waiting mails into the development mailbox: they stay where they are, readable.
+pub(crate) async fn keep_all(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(SENT))
+        .col_expr(Column::SentAt, Expr::value(Some(now)))
+        .filter(Column::State.eq(QUEUED))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Whether any mail waits.
+pub(crate) async fn any_queued(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(Entity::find().filter(Column::State.eq(QUEUED)).one(db).await?.is_some())
+}
+
+/// How many mails are in each state.
+pub(crate) async fn count_by_state(db: &impl ConnectionTrait) -> Result<Vec<(String, i64)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "mails")
+        .group_by(Column::State)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// The development mailbox, newest first.
+pub(crate) async fn mailbox(db: &impl ConnectionTrait, to: Option<&str>, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let mut mails = Entity::find().filter(Column::State.eq(SENT)).order_by_desc(Column::Id).limit(limit);
+    if let Some(to) = to {
+        mails = mails.filter(Column::ToKey.eq(email::key(to)));
+    }
+    mails.all(db).await
+}
+
+/// Deletes mails that were sent long ago.
+pub(crate) async fn delete_sent_before(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::State.eq(SENT)).filter(Column::CreatedAt.lt(time)).exec(db).await.map(|_| ())
+}

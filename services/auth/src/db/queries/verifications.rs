@@ -1,0 +1,45 @@
+//! Statements on verification links.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use shared::clock::Timestamp;
+
+use crate::db::entities::verification::{ActiveModel, Column, Entity, Model};
+
+/// Stores the link of a person in the place of an older one.
+pub(crate) async fn replace(db: &impl ConnectionTrait, link: Model) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        user_id: Set(link.user_id),
+        email_key: Set(link.email_key),
+        token_hash: Set(link.token_hash),
+        expires_at: Set(link.expires_at),
+        used_at: Set(link.used_at),
+    };
+    let others = [Column::EmailKey, Column::TokenHash, Column::ExpiresAt, Column::UsedAt];
+    let conflict = OnConflict::column(Column::UserId).update_columns(others).to_owned();
+    Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await.map(|_| ())
+}
+
+/// Uses a link up: exactly one request gets it.
+pub(crate) async fn consume(db: &impl ConnectionTrait, token_hash: &str, now: Timestamp) -> Result<Option<Model>, DbErr> {
+    let rows = Entity::update_many()
+        .col_expr(Column::UsedAt, Expr::value(Some(now)))
+        .filter(Column::TokenHash.eq(token_hash))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now))
+        .exec_with_returning(db)
+        .await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Whether this very link was used before.
+pub(crate) async fn was_used(db: &impl ConnectionTrait, token_hash: &str) -> Result<bool, DbErr> {
+    let used = Entity::find().filter(Column::TokenHash.eq(token_hash)).filter(Column::UsedAt.is_not_null());
+    Ok(used.one(db).await?.is_some())
+}
+
+/// Deletes links that expired long ago.
+pub(crate) async fn delete_expired_before(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::ExpiresAt.lt(time)).exec(db).await.map(|_| ())
+}

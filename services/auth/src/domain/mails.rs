@@ -1,0 +1,61 @@
+//! The mails that people get. No text of theirs stands in them: whoever typed an address need not be its owner.
+
+/// A mail, before it has a place in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mail {
+    pub(crate) kind: &'static str,
+    pub(crate) to: String,
+    pub(crate) subject: &'static str,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
+
+/// The kind of [`verification`], by which a later one replaces it.
+pub(crate) const VERIFICATION: &str = "verification";
+
+/// The mail with the verification link.
+pub(crate) fn verification(to: &str, public_url: &str, token: &str) -> Mail {
+    let link = format!("{public_url}/auth/verify/{token}");
+    let text = format!(
+        "Welcome to Chatty!\n\nPlease confirm your e-mail address by opening this link:\n\n{link}\n\n\
+         The link is valid for 24 hours. If you did not register at Chatty, ignore this mail.\n"
+    );
+    let link = escape(&link);
+    let html = format!(
+        "<p>Welcome to Chatty!</p><p>Please confirm your e-mail address by opening this link:</p>\
+         <p><a href=\"{link}\">{link}</a></p>\
+         <p>The link is valid for 24 hours. If you did not register at Chatty, ignore this mail.</p>"
+    );
+    Mail { kind: VERIFICATION, to: to.to_owned(), subject: "Confirm your e-mail address", text, html }
+}
+
+/// The mail to somebody whose address was used for a second registration.
+pub(crate) fn already_registered(to: &str) -> Mail {
+    let said = "Somebody tried to register at Chatty with this e-mail address, but you already have an account. \
+                Nothing has changed. If it was you, log in with the username that you chose before; \
+                if it was not, ignore this mail.";
+    Mail {
+        kind: "already_registered",
+        to: to.to_owned(),
+        subject: "You already have an account",
+        text: format!("{said}\n"),
+        html: format!("<p>{said}</p>"),
+    }
+}
+
+/// A text inside of HTML.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_stands_alone_on_its_line() {
+        let mail = verification("ann@example.org", "https://chatty.example", "t0ken");
+        assert!(mail.text.lines().any(|line| line == "https://chatty.example/auth/verify/t0ken"));
+        assert!(mail.html.contains("href=\"https://chatty.example/auth/verify/t0ken\""));
+    }
+}

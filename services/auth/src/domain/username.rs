@@ -1,0 +1,74 @@
+//! Usernames.
+
+use std::fmt::Display;
+
+/// Names that would be taken for a part of Chatty itself, or for nobody.
+const RESERVED: [&str; 47] = [
+    "about", "abuse", "account", "admin", "administrator", "all", "anonymous", "api", "auth", "bot", "chatty", "contact",
+    "deleted", "everyone", "feed", "guest", "help", "hostmaster", "info", "login", "logout", "mail", "mailer-daemon", "me",
+    "media", "mod", "moderator", "no-reply", "nobody", "noreply", "null", "official", "operator", "owner", "postmaster",
+    "register", "root", "security", "settings", "staff", "support", "sysadmin", "system", "undefined", "user", "users",
+    "webmaster",
+];
+
+/// A well-formed username.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Username(String);
+
+impl Username {
+    /// Checks the form; a reserved name passes here.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        if !(3..=32).contains(&text.chars().count()) {
+            return Err("must have 3 to 32 characters");
+        }
+        if !text.chars().all(allowed) {
+            return Err("may only contain letters a-z, digits, `_`, `.` and `-`");
+        }
+        let framed = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+        if framed { Ok(Self(text.to_owned())) } else { Err("must begin and end with a letter or digit") }
+    }
+
+    /// Whether nobody may register it.
+    pub(crate) fn is_reserved(&self) -> bool {
+        RESERVED.contains(&self.key().as_str())
+    }
+
+    /// As it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form in which it is unique.
+    pub(crate) fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl Display for Username {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_checked() {
+        for good in ["ann", "Ann-Marie", "a.b_c-9", &"x".repeat(32)] {
+            assert!(Username::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "ab", &"x".repeat(33), ".ann", "ann-", "an n", "änn", "ann\0", "ann@x"] {
+            assert!(Username::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reserved_words_are_reserved_in_any_case() {
+        assert!(Username::parse("Admin").unwrap().is_reserved());
+        assert!(!Username::parse("ann").unwrap().is_reserved());
+        assert!(RESERVED.is_sorted());
+    }
+}

@@ -1,0 +1,116 @@
+//! Registering and verifying: what is stored together, in one transaction.
+
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use shared::auth::Role;
+use shared::clock::Timestamp;
+use shared::events;
+use shared::ids::UserId;
+
+use crate::db::entities::{user, verification};
+use crate::db::queries::users::{NewUser, NotInserted};
+use crate::db::queries::{mail_jobs, users, verifications};
+use crate::domain::{Username, mails, secret};
+use crate::error::AuthError;
+use crate::state::AppState;
+use crate::user_stream::UserState;
+
+/// How long a link is valid.
+const LINK: Duration = Duration::from_secs(24 * 3_600);
+
+/// Somebody who wants to register.
+pub(crate) struct Applicant {
+    pub(crate) username: Username,
+    pub(crate) email: String,
+    pub(crate) password: String,
+    pub(crate) first_name: Option<String>,
+    pub(crate) last_name: Option<String>,
+}
+
+/// Stores somebody with the mail that asks to verify. A known address gets a mail of its own, and the caller cannot tell.
+pub(crate) async fn register(state: &AppState, applicant: Applicant) -> Result<(), AuthError> {
+    let password_hash = state.hasher.hash(&applicant.password).await?;
+    let now = state.clock.now();
+    let email = applicant.email.clone();
+    let username = applicant.username.clone();
+    let new = NewUser {
+        username: applicant.username,
+        email: applicant.email,
+        password_hash,
+        first_name: applicant.first_name,
+        last_name: applicant.last_name,
+        role: Role::User,
+        verified_at: None,
+    };
+    let mut tx = state.db.begin().await?;
+    match users::insert(&*tx, new, now).await {
+        Ok(user) => {
+            queue_link(&*tx, &user, &state.public_url, now).await?;
+            events::publish(&mut tx, &[UserState::from(user)]).await?;
+            tx.commit().await?;
+        }
+        Err(NotInserted::Db(error)) => return Err(error.into()),
+        Err(NotInserted::Username) => return Err(AuthError::UsernameTaken),
+        Err(NotInserted::Email) => {
+            tx.rollback().await?;
+            // Which of two taken keys a database names first is its own affair; the username comes first here.
+            if users::find_by_username(state.db.read(), username.as_str()).await?.is_some() {
+                return Err(AuthError::UsernameTaken);
+            }
+            tell_owner(state, &email, now).await?;
+        }
+    }
+    state.mail_wake.notify_one();
+    Ok(())
+}
+
+async fn tell_owner(state: &AppState, email: &str, now: Timestamp) -> Result<(), AuthError> {
+    let tx = state.db.begin().await?;
+    if let Some(owner) = users::find_by_email(&*tx, email).await? {
+        mail_jobs::enqueue(&*tx, owner.id, mails::already_registered(&owner.email), now).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Sends a new link, if the address belongs to somebody who still needs one. The old link ends.
+pub(crate) async fn resend(state: &AppState, email: &str) -> Result<(), AuthError> {
+    let tx = state.db.begin().await?;
+    let user = users::find_by_email(&*tx, email).await?.filter(|user| user.verified_at.is_none());
+    if let Some(user) = user {
+        queue_link(&*tx, &user, &state.public_url, state.clock.now()).await?;
+    }
+    tx.commit().await?;
+    state.mail_wake.notify_one();
+    Ok(())
+}
+
+async fn queue_link(db: &impl ConnectionTrait, user: &user::Model, public_url: &str, now: Timestamp) -> Result<(), AuthError> {
+    let token = secret::new_token();
+    let link = verification::Model {
+        user_id: user.id,
+        email_key: user.email_key.clone(),
+        token_hash: secret::hash(&token),
+        expires_at: now + LINK,
+        used_at: None,
+    };
+    verifications::replace(db, link).await?;
+    mail_jobs::enqueue(db, user.id, mails::verification(&user.email, public_url, &token), now).await?;
+    Ok(())
+}
+
+/// Uses a link. Again with the same link: the same success.
+pub(crate) async fn verify(state: &AppState, token: &str) -> Result<(), AuthError> {
+    let now = state.clock.now();
+    let hash = secret::hash(token);
+    let mut tx = state.db.begin().await?;
+    let Some(link) = verifications::consume(&*tx, &hash, now).await? else {
+        let again = verifications::was_used(&*tx, &hash).await?;
+        tx.rollback().await?;
+        return if again { Ok(()) } else { Err(AuthError::BadLink) };
+    };
+    if let Some(user) = users::verify(&*tx, UserId(link.user_id), &link.email_key, now).await? {
+        events::publish(&mut tx, &[UserState::from(user)]).await?;
+    }
+    Ok(tx.commit().await?)
+}

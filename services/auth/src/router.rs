@@ -1,0 +1,31 @@
+//! All routes of auth.
+
+use axum::Router;
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::routes::{dev_mail, jwks, login, me, register, sessions, token, users, verify};
+use crate::state::AppState;
+
+/// The flat list. The development mailbox is no part of the described API.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(shared::openapi::frame())
+        .routes(routes!(register::register))
+        .routes(routes!(verify::resend_verification))
+        .routes(routes!(verify::follow_verification_link, verify::verify_account))
+        .routes(routes!(login::log_in))
+        .routes(routes!(token::issue_token))
+        .routes(routes!(sessions::refresh_session))
+        .routes(routes!(sessions::log_out))
+        .routes(routes!(me::get_me, me::update_me))
+        .routes(routes!(users::get_user))
+        .routes(routes!(users::find_users))
+        .routes(routes!(jwks::get_jwks))
+        .route("/dev/mail", get(dev_mail::read_mailbox))
+}
+
+pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
+    routes().with_state(state).split_for_parts()
+}

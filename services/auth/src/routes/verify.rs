@@ -1,0 +1,93 @@
+//! Verification of e-mail addresses.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use shared::error::{ApiError, FieldErrors, Problem};
+use shared::http::{Path, ValidJson, Validate};
+use utoipa::ToSchema;
+
+use super::{MessageOut, html};
+use crate::domain::email;
+use crate::error::AuthError;
+use crate::registration;
+use crate::state::AppState;
+
+/// An address that waits for its link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResendIn {
+    #[schema(example = "ann@example.org", format = Email)]
+    email: String,
+}
+
+impl Validate for ResendIn {
+    fn validate(&self, errors: &mut FieldErrors) {
+        if let Err(rule) = email::check(&self.email) {
+            errors.add("email", rule);
+        }
+    }
+}
+
+/// Follows the link of the mail.
+///
+/// A browser gets a page with a button, because scanners open the links in mails; other clients verify at once.
+#[utoipa::path(get, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
+    (status = 200, description = "Verified, now or before; a page for browsers", body = MessageOut),
+    (status = 404, description = "Unknown, replaced or expired", body = Problem, content_type = "application/problem+json"),
+))]
+#[tracing::instrument(skip_all)]
+pub(crate) async fn follow_verification_link(
+    State(state): State<AppState>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    if html::is_wanted(&headers) {
+        let form = "<p>Press the button to confirm your e-mail address.</p>\
+                    <form method=\"post\"><button type=\"submit\">Confirm</button></form>";
+        return Ok(html::page(StatusCode::OK, "Confirm your e-mail address", form));
+    }
+    registration::verify(&state, &token).await?;
+    Ok(MessageOut::new("Account verified").into_response())
+}
+
+/// Verifies the address that the link was sent to.
+#[utoipa::path(post, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
+    (status = 200, description = "Verified, now or before; a page for browsers", body = MessageOut),
+    (status = 404, description = "Unknown, replaced or expired", body = Problem, content_type = "application/problem+json"),
+))]
+#[tracing::instrument(skip_all)]
+pub(crate) async fn verify_account(
+    State(state): State<AppState>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let outcome = registration::verify(&state, &token).await;
+    if !html::is_wanted(&headers) {
+        return outcome.map(|()| MessageOut::new("Account verified").into_response()).map_err(ApiError::from);
+    }
+    match outcome {
+        Ok(()) => Ok(html::page(StatusCode::OK, "Account verified", "<p>You can log in now.</p>")),
+        Err(AuthError::BadLink) => {
+            let advice = "<p>Ask for a new link, or register again.</p>";
+            Ok(html::page(StatusCode::NOT_FOUND, "Verification link is invalid or expired", advice))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends a new link, if the address belongs to somebody who still needs one. The answer does not tell.
+#[utoipa::path(post, path = "/auth/verify/resend", tag = "auth", request_body = ResendIn, responses(
+    (status = 202, description = "Always", body = MessageOut),
+    (status = 422, description = "Not an address", body = Problem, content_type = "application/problem+json"),
+))]
+#[tracing::instrument(skip_all)]
+pub(crate) async fn resend_verification(
+    State(state): State<AppState>,
+    ValidJson(asked): ValidJson<ResendIn>,
+) -> Result<(StatusCode, Json<MessageOut>), ApiError> {
+    registration::resend(&state, &asked.email).await?;
+    Ok((StatusCode::ACCEPTED, MessageOut::new("If the address waits for its verification, a new link is on its way")))
+}

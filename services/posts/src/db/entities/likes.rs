@@ -1,0 +1,24 @@
+//! Likes: pairs that are switched on and off, never deleted.
+
+use sea_orm::entity::prelude::*;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+
+use crate::domain::ids::PostId;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "likes")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub post_id: PostId,
+    pub active: bool,
+    pub version: i64,
+    pub created_at: Timestamp,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,8 @@
+//! The tables.
+#![expect(unreachable_pub, reason = "the derives of sea-orm make public items")]
+
+pub(crate) mod comments;
+pub(crate) mod counts;
+pub(crate) mod likes;
+pub(crate) mod posts;
+pub(crate) mod users;

@@ -1,0 +1,29 @@
+//! Posts, as their owner keeps them.
+
+use sea_orm::entity::prelude::*;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+
+use crate::domain::ids::PostId;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "posts")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: PostId,
+    pub version: i64,
+    pub author_id: UserId,
+    pub title: Option<String>,
+    pub content: Option<String>,
+    pub image_name: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+    pub removed_at: Option<Timestamp>,
+    pub decision_version: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,184 @@
+//! Comments.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use shared::clock::Timestamp;
+use shared::db::Tx;
+use shared::events::{Key, Source, State};
+use shared::http::Page;
+use shared::ids::UserId;
+
+use super::users;
+use crate::db::entities::comments::{ActiveModel, Column, Entity, Model};
+use crate::domain::ids::{CommentId, PostId};
+use crate::error::Error;
+
+/// Comments that are shown: not deleted, not removed, by a visible author.
+fn shown() -> Condition {
+    Condition::all()
+        .add(Column::DeletedAt.is_null())
+        .add(Column::RemovedAt.is_null())
+        .add(Column::AuthorId.in_subquery(users::visible()))
+}
+
+/// A page of a post's comments with their authors' names, oldest first.
+pub(crate) async fn list(db: &impl ConnectionTrait, post: PostId, page: &Page) -> Result<Vec<(Model, String)>, DbErr> {
+    let mut query =
+        Entity::find().filter(shown()).filter(Column::PostId.eq(post)).order_by_asc(Column::Id).limit(page.fetch());
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    let rows = query.all(db).await?;
+    let names = users::usernames(db, rows.iter().map(|row| row.author_id)).await?;
+    Ok(rows.into_iter().filter_map(|row| names.get(&row.author_id).cloned().map(|name| (row, name))).collect())
+}
+
+/// Stores a comment.
+pub(crate) async fn insert(tx: &Tx, post: PostId, author: UserId, content: String) -> Result<Model, DbErr> {
+    let now = tx.clock().now();
+    let row = ActiveModel {
+        id: NotSet,
+        version: Set(1),
+        post_id: Set(post),
+        author_id: Set(author),
+        content: Set(Some(content)),
+        created_at: Set(now),
+        updated_at: Set(now),
+        deleted_at: Set(None),
+        removed_at: Set(None),
+        decision_version: Set(0),
+    };
+    Entity::insert(row).exec_with_returning(&**tx).await
+}
+
+/// Changes a comment of this author.
+pub(crate) async fn update(
+    tx: &Tx,
+    post: PostId,
+    id: CommentId,
+    author: UserId,
+    content: String,
+) -> Result<Model, Error> {
+    let query = Entity::update_many()
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::value(tx.clock().now()))
+        .col_expr(Column::Content, Expr::value(content));
+    own(tx, query, post, id, author).await
+}
+
+/// Deletes a comment of this author for good.
+pub(crate) async fn delete(tx: &Tx, post: PostId, id: CommentId, author: UserId) -> Result<Model, Error> {
+    let query = Entity::update_many()
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::DeletedAt, Expr::value(tx.clock().now()))
+        .col_expr(Column::Content, Expr::value(Option::<String>::None));
+    own(tx, query, post, id, author).await
+}
+
+async fn own(
+    tx: &Tx,
+    query: sea_orm::UpdateMany<Entity>,
+    post: PostId,
+    id: CommentId,
+    author: UserId,
+) -> Result<Model, Error> {
+    let this = Condition::all().add(Column::Id.eq(id)).add(Column::PostId.eq(post)).add(shown());
+    let mine = this.clone().add(Column::AuthorId.eq(author));
+    if let Some(row) = query.filter(mine).exec_with_returning(&**tx).await?.pop() {
+        return Ok(row);
+    }
+    let found = Entity::find().filter(this).one(&**tx).await?;
+    Err(if found.is_some() { Error::NotTheAuthor } else { Error::CommentNotFound })
+}
+
+/// Applies a moderation decision if it is newer than the last one: the comment, and by how much its post's counter
+/// changes. `None`: it is not newer, or there is no such comment.
+pub(crate) async fn decide(
+    tx: &Tx,
+    id: CommentId,
+    decision: i64,
+    removed: bool,
+) -> Result<Option<(Model, i64)>, DbErr> {
+    // SQLite has no row locks and needs none: the transaction is the only writer.
+    let before =
+        Entity::find_by_id(id).filter(Column::DecisionVersion.lt(decision)).lock_exclusive().one(&**tx).await?;
+    let Some(before) = before else { return Ok(None) };
+    let rows = Entity::update_many()
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::DecisionVersion, Expr::value(decision))
+        .col_expr(Column::RemovedAt, Expr::value(removed.then(|| tx.clock().now())))
+        .filter(Column::Id.eq(id))
+        .exec_with_returning(&**tx)
+        .await?;
+    let counted = |row: &Model| i64::from(row.deleted_at.is_none() && row.removed_at.is_none());
+    Ok(rows.into_iter().next().map(|after| {
+        let change = counted(&after) - counted(&before);
+        (after, change)
+    }))
+}
+
+/// A comment as it is published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CommentState {
+    id: CommentId,
+    version: i64,
+    deleted: bool,
+    post_id: Option<PostId>,
+    author_id: Option<UserId>,
+    content: Option<String>,
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+}
+
+impl State for CommentState {
+    const STREAM: &'static str = "comment";
+
+    fn key(&self) -> Key {
+        self.id.0.into()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl From<Model> for CommentState {
+    fn from(row: Model) -> Self {
+        let deleted = row.deleted_at.is_some() || row.removed_at.is_some();
+        Self {
+            id: row.id,
+            version: row.version,
+            deleted,
+            post_id: (!deleted).then_some(row.post_id),
+            author_id: (!deleted).then_some(row.author_id),
+            content: row.content.filter(|_| !deleted),
+            created_at: (!deleted).then_some(row.created_at),
+            updated_at: (!deleted).then_some(row.updated_at),
+        }
+    }
+}
+
+/// The stream `comment`.
+pub(crate) struct Comments;
+
+#[async_trait]
+impl Source for Comments {
+    type State = CommentState;
+
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<CommentState>, DbErr> {
+        let rows =
+            Entity::find().filter(Column::Id.gt(after.map_or(0, Key::first))).order_by_asc(Column::Id).limit(limit);
+        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<CommentState>, DbErr> {
+        let rows = Entity::find().filter(Column::Id.is_in(keys.iter().map(Key::first)));
+        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
+    }
+}

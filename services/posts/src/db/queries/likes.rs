@@ -1,0 +1,130 @@
+//! Likes.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use shared::db::Tx;
+use shared::events::{Key, Source, State};
+use shared::http::Page;
+use shared::ids::UserId;
+
+use super::users;
+use crate::db::entities::likes::{ActiveModel, Column, Entity, Model};
+use crate::domain::ids::PostId;
+
+/// Switches a like on. `None`: it was on already.
+pub(crate) async fn like(tx: &Tx, user: UserId, post: PostId) -> Result<Option<Model>, DbErr> {
+    let row = ActiveModel {
+        user_id: Set(user),
+        post_id: Set(post),
+        active: Set(true),
+        version: Set(1),
+        created_at: Set(tx.clock().now()),
+    };
+    let again = OnConflict::columns([Column::UserId, Column::PostId])
+        .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
+        .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
+        .to_owned();
+    let rows = Entity::insert_many([row]).on_conflict(again).exec_with_returning(&**tx).await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Switches a like off. `None`: it was not on.
+pub(crate) async fn unlike(tx: &Tx, user: UserId, post: PostId) -> Result<Option<Model>, DbErr> {
+    let rows = Entity::update_many()
+        .col_expr(Column::Active, Expr::value(false))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::UserId.eq(user))
+        .filter(Column::PostId.eq(post))
+        .filter(Column::Active.eq(true))
+        .exec_with_returning(&**tx)
+        .await?;
+    Ok(rows.into_iter().next())
+}
+
+/// A page of the visible people who like a post, newest account first.
+pub(crate) async fn likers(
+    db: &impl ConnectionTrait,
+    post: PostId,
+    page: &Page,
+) -> Result<Vec<(UserId, String)>, DbErr> {
+    let mut query = Entity::find()
+        .filter(Column::PostId.eq(post))
+        .filter(Column::Active.eq(true))
+        .filter(Column::UserId.in_subquery(users::visible()))
+        .order_by_desc(Column::UserId)
+        .limit(page.fetch());
+    if let Some(after) = page.after {
+        query = query.filter(Column::UserId.lt(after));
+    }
+    let rows = query.all(db).await?;
+    let names = users::usernames(db, rows.iter().map(|row| row.user_id)).await?;
+    Ok(rows.into_iter().filter_map(|row| names.get(&row.user_id).map(|name| (row.user_id, name.clone()))).collect())
+}
+
+/// Which of these posts somebody likes.
+pub(crate) async fn liked(db: &impl ConnectionTrait, user: UserId, posts: &[PostId]) -> Result<Vec<PostId>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::PostId.is_in(posts.iter().copied()))
+        .filter(Column::Active.eq(true))
+        .order_by_asc(Column::PostId)
+        .select_only()
+        .column(Column::PostId);
+    query.into_tuple().all(db).await
+}
+
+/// A like as it is published; `deleted` means that it is off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LikeState {
+    user_id: UserId,
+    post_id: PostId,
+    version: i64,
+    deleted: bool,
+}
+
+impl State for LikeState {
+    const STREAM: &'static str = "like";
+
+    fn key(&self) -> Key {
+        Key(vec![self.user_id.0, self.post_id.0])
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl From<Model> for LikeState {
+    fn from(row: Model) -> Self {
+        Self { user_id: row.user_id, post_id: row.post_id, version: row.version, deleted: !row.active }
+    }
+}
+
+/// The stream `like`.
+pub(crate) struct Likes;
+
+#[async_trait]
+impl Source for Likes {
+    type State = LikeState;
+
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<LikeState>, DbErr> {
+        let mut query = Entity::find().order_by_asc(Column::UserId).order_by_asc(Column::PostId).limit(limit);
+        if let Some(after) = after {
+            let columns = Expr::tuple([Expr::col(Column::UserId), Expr::col(Column::PostId)]);
+            query = query.filter(columns.gt(Expr::tuple([Expr::value(after.first()), Expr::value(after.second())])));
+        }
+        Ok(query.all(db).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<LikeState>, DbErr> {
+        let any = keys.iter().fold(Condition::any(), |any, key| {
+            any.add(Condition::all().add(Column::UserId.eq(key.first())).add(Column::PostId.eq(key.second())))
+        });
+        Ok(Entity::find().filter(any).all(db).await?.into_iter().map(Into::into).collect())
+    }
+}

@@ -1,0 +1,6 @@
+//! Statements, a file per aggregate.
+
+pub(crate) mod comments;
+pub(crate) mod likes;
+pub(crate) mod posts;
+pub(crate) mod users;

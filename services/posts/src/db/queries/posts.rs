@@ -1,0 +1,334 @@
+//! Posts and their counters.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use shared::clock::Timestamp;
+use shared::db::Tx;
+use shared::events::{Key, Source, State};
+use shared::http::Page;
+use shared::ids::UserId;
+
+use super::users;
+use crate::db::entities::{counts, posts};
+use crate::domain::ids::PostId;
+use crate::error::Error;
+
+/// A post with what is shown beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) post: posts::Model,
+    pub(crate) counts: counts::Model,
+    pub(crate) author: String,
+}
+
+/// What a post is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct NewPost {
+    pub(crate) title: String,
+    pub(crate) content: String,
+    pub(crate) image_name: Option<String>,
+}
+
+/// Posts that are shown: not deleted, not removed, by a visible author.
+fn shown() -> Condition {
+    Condition::all()
+        .add(posts::Column::DeletedAt.is_null())
+        .add(posts::Column::RemovedAt.is_null())
+        .add(posts::Column::AuthorId.in_subquery(users::visible()))
+}
+
+/// One post that is shown.
+pub(crate) async fn find(db: &impl ConnectionTrait, id: PostId) -> Result<Shown, Error> {
+    let post = posts::Entity::find_by_id(id).filter(shown()).one(db).await?.ok_or(Error::PostNotFound)?;
+    complete(db, vec![post]).await?.pop().ok_or(Error::PostNotFound)
+}
+
+/// Fails unless the post is shown.
+pub(crate) async fn require(db: &impl ConnectionTrait, id: PostId) -> Result<(), Error> {
+    let found = posts::Entity::find_by_id(id).filter(shown()).select_only().column(posts::Column::Id);
+    let found: Option<PostId> = found.into_tuple().one(db).await?;
+    found.map(|_| ()).ok_or(Error::PostNotFound)
+}
+
+/// A page of posts, newest first.
+pub(crate) async fn list(db: &impl ConnectionTrait, author: Option<UserId>, page: &Page) -> Result<Vec<Shown>, Error> {
+    let mut query = posts::Entity::find().filter(shown()).order_by_desc(posts::Column::Id).limit(page.fetch());
+    if let Some(author) = author {
+        query = query.filter(posts::Column::AuthorId.eq(author));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(posts::Column::Id.lt(after));
+    }
+    complete(db, query.all(db).await?).await
+}
+
+async fn complete(db: &impl ConnectionTrait, rows: Vec<posts::Model>) -> Result<Vec<Shown>, Error> {
+    let names = users::usernames(db, rows.iter().map(|row| row.author_id)).await?;
+    let counts =
+        counts::Entity::find().filter(counts::Column::PostId.is_in(rows.iter().map(|row| row.id))).all(db).await?;
+    let mut counts: HashMap<PostId, counts::Model> = counts.into_iter().map(|row| (row.post_id, row)).collect();
+    let complete = rows.into_iter().filter_map(|post| {
+        let author = names.get(&post.author_id)?.clone();
+        let counts = counts.remove(&post.id)?;
+        Some(Shown { post, counts, author })
+    });
+    Ok(complete.collect())
+}
+
+/// Stores a post with its counters.
+pub(crate) async fn insert(tx: &Tx, author: UserId, new: NewPost) -> Result<(posts::Model, counts::Model), DbErr> {
+    let now = tx.clock().now();
+    let row = posts::ActiveModel {
+        id: NotSet,
+        version: Set(1),
+        author_id: Set(author),
+        title: Set(Some(new.title)),
+        content: Set(Some(new.content)),
+        image_name: Set(new.image_name),
+        created_at: Set(now),
+        updated_at: Set(now),
+        deleted_at: Set(None),
+        removed_at: Set(None),
+        decision_version: Set(0),
+    };
+    let post = posts::Entity::insert(row).exec_with_returning(&**tx).await?;
+    let row = counts::ActiveModel {
+        post_id: Set(post.id),
+        version: Set(1),
+        like_count: Set(0),
+        comment_count: Set(0),
+        view_count: Set(0),
+    };
+    let counts = counts::Entity::insert(row).exec_with_returning(&**tx).await?;
+    Ok((post, counts))
+}
+
+/// Changes a post of this author; with `version`, only if it still has that one.
+pub(crate) async fn update(
+    tx: &Tx,
+    id: PostId,
+    author: UserId,
+    version: Option<i64>,
+    title: Option<String>,
+    content: Option<String>,
+) -> Result<posts::Model, Error> {
+    let mut query = posts::Entity::update_many()
+        .col_expr(posts::Column::Version, Expr::col(posts::Column::Version).add(1))
+        .col_expr(posts::Column::UpdatedAt, Expr::value(tx.clock().now()));
+    if let Some(title) = title {
+        query = query.col_expr(posts::Column::Title, Expr::value(title));
+    }
+    if let Some(content) = content {
+        query = query.col_expr(posts::Column::Content, Expr::value(content));
+    }
+    own(tx, query, id, author, version).await
+}
+
+/// Deletes a post of this author for good: its content goes, its key and version stay.
+pub(crate) async fn delete(tx: &Tx, id: PostId, author: UserId, version: Option<i64>) -> Result<posts::Model, Error> {
+    let nothing = Expr::value(Option::<String>::None);
+    let query = posts::Entity::update_many()
+        .col_expr(posts::Column::Version, Expr::col(posts::Column::Version).add(1))
+        .col_expr(posts::Column::DeletedAt, Expr::value(tx.clock().now()))
+        .col_expr(posts::Column::Title, nothing.clone())
+        .col_expr(posts::Column::Content, nothing.clone())
+        .col_expr(posts::Column::ImageName, nothing);
+    own(tx, query, id, author, version).await
+}
+
+/// Runs an update on a shown post of this author, or tells why it may not run.
+async fn own(
+    tx: &Tx,
+    query: sea_orm::UpdateMany<posts::Entity>,
+    id: PostId,
+    author: UserId,
+    version: Option<i64>,
+) -> Result<posts::Model, Error> {
+    let mut mine = Condition::all().add(posts::Column::Id.eq(id)).add(posts::Column::AuthorId.eq(author)).add(shown());
+    if let Some(version) = version {
+        mine = mine.add(posts::Column::Version.eq(version));
+    }
+    if let Some(row) = query.filter(mine).exec_with_returning(&**tx).await?.pop() {
+        return Ok(row);
+    }
+    let found = find(&**tx, id).await?;
+    Err(if found.post.author_id == author { Error::VersionMismatch } else { Error::NotTheAuthor })
+}
+
+/// The name of a post's picture.
+pub(crate) async fn image_name(tx: &Tx, id: PostId) -> Result<Option<String>, DbErr> {
+    let name: Option<Option<String>> =
+        posts::Entity::find_by_id(id).select_only().column(posts::Column::ImageName).into_tuple().one(&**tx).await?;
+    Ok(name.flatten())
+}
+
+/// Changes the counters by these amounts, under the row's lock. Counters are changed only here, by their owner.
+pub(crate) async fn count(tx: &Tx, id: PostId, likes: i64, comments: i64, views: i64) -> Result<counts::Model, DbErr> {
+    use counts::Column as C;
+    let rows = counts::Entity::update_many()
+        .col_expr(C::Version, Expr::col(C::Version).add(1))
+        .col_expr(C::LikeCount, Expr::col(C::LikeCount).add(likes))
+        .col_expr(C::CommentCount, Expr::col(C::CommentCount).add(comments))
+        .col_expr(C::ViewCount, Expr::col(C::ViewCount).add(views))
+        .filter(C::PostId.eq(id))
+        .exec_with_returning(&**tx)
+        .await?;
+    rows.into_iter().next().ok_or_else(|| DbErr::RecordNotFound(format!("counters of post {id}")))
+}
+
+/// Applies a moderation decision if it is newer than the last one. `None`: it is not, or there is no such post.
+pub(crate) async fn decide(tx: &Tx, id: PostId, decision: i64, removed: bool) -> Result<Option<posts::Model>, DbErr> {
+    let rows = posts::Entity::update_many()
+        .col_expr(posts::Column::Version, Expr::col(posts::Column::Version).add(1))
+        .col_expr(posts::Column::DecisionVersion, Expr::value(decision))
+        .col_expr(posts::Column::RemovedAt, Expr::value(removed.then(|| tx.clock().now())))
+        .filter(posts::Column::Id.eq(id))
+        .filter(posts::Column::DecisionVersion.lt(decision))
+        .exec_with_returning(&**tx)
+        .await?;
+    Ok(rows.into_iter().next())
+}
+
+/// A post as it is published. A tombstone keeps key and version only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PostState {
+    id: PostId,
+    version: i64,
+    deleted: bool,
+    author_id: Option<UserId>,
+    title: Option<String>,
+    content: Option<String>,
+    image_url: Option<String>,
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+}
+
+impl State for PostState {
+    const STREAM: &'static str = "post";
+
+    fn key(&self) -> Key {
+        self.id.0.into()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// Where a picture is served.
+pub(crate) fn image_url(name: &str) -> String {
+    format!("/media/{name}")
+}
+
+impl From<posts::Model> for PostState {
+    fn from(row: posts::Model) -> Self {
+        let deleted = row.deleted_at.is_some() || row.removed_at.is_some();
+        let empty = Self {
+            id: row.id,
+            version: row.version,
+            deleted,
+            author_id: None,
+            title: None,
+            content: None,
+            image_url: None,
+            created_at: None,
+            updated_at: None,
+        };
+        if deleted {
+            return empty;
+        }
+        Self {
+            author_id: Some(row.author_id),
+            title: row.title,
+            content: row.content,
+            image_url: row.image_name.as_deref().map(image_url),
+            created_at: Some(row.created_at),
+            updated_at: Some(row.updated_at),
+            ..empty
+        }
+    }
+}
+
+/// The stream `post`.
+pub(crate) struct Posts;
+
+#[async_trait]
+impl Source for Posts {
+    type State = PostState;
+
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<PostState>, DbErr> {
+        let after = after.map_or(0, Key::first);
+        let rows =
+            posts::Entity::find().filter(posts::Column::Id.gt(after)).order_by_asc(posts::Column::Id).limit(limit);
+        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<PostState>, DbErr> {
+        let rows = posts::Entity::find().filter(posts::Column::Id.is_in(keys.iter().map(Key::first)));
+        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
+    }
+}
+
+/// The counters as they are published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CountsState {
+    id: PostId,
+    version: i64,
+    like_count: i64,
+    comment_count: i64,
+    view_count: i64,
+}
+
+impl State for CountsState {
+    const STREAM: &'static str = "post_counts";
+
+    fn key(&self) -> Key {
+        self.id.0.into()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl From<counts::Model> for CountsState {
+    fn from(row: counts::Model) -> Self {
+        Self {
+            id: row.post_id,
+            version: row.version,
+            like_count: row.like_count,
+            comment_count: row.comment_count,
+            view_count: row.view_count,
+        }
+    }
+}
+
+/// The stream `post_counts`.
+pub(crate) struct Counts;
+
+#[async_trait]
+impl Source for Counts {
+    type State = CountsState;
+
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<CountsState>, DbErr> {
+        use counts::Column as C;
+        let rows = counts::Entity::find()
+            .filter(C::PostId.gt(after.map_or(0, Key::first)))
+            .order_by_asc(C::PostId)
+            .limit(limit);
+        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<CountsState>, DbErr> {
+        let rows = counts::Entity::find().filter(counts::Column::PostId.is_in(keys.iter().map(Key::first)));
+        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
+    }
+}

@@ -1,0 +1,48 @@
+//! Authors.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{OnConflict, SelectStatement};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+};
+use shared::auth::CurrentUser;
+use shared::db::Tx;
+use shared::ids::UserId;
+
+use crate::db::entities::users::{ActiveModel, Column, Entity};
+
+/// The ids of authors whose things are shown: known, neither blocked nor erased.
+pub(crate) fn visible() -> SelectStatement {
+    let known = Entity::find().filter(Column::Deleted.eq(false)).filter(Column::Blocked.eq(false));
+    known.select_only().column(Column::Id).into_query()
+}
+
+/// The usernames of these people, as far as they are visible.
+pub(crate) async fn usernames(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, String>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::Deleted.eq(false))
+        .filter(Column::Blocked.eq(false))
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.id, row.username?))).collect())
+}
+
+/// Notes the bearer's name as version 0, unless auth's state has arrived already: one's own post is readable at once.
+pub(crate) async fn note(tx: &Tx, user: &CurrentUser) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(user.id),
+        version: Set(0),
+        deleted: Set(false),
+        username: Set(Some(user.username.clone())),
+        blocked: Set(false),
+        session_version: Set(0),
+    };
+    let keep = OnConflict::column(Column::Id).do_nothing().to_owned();
+    Entity::insert_many([row]).on_conflict(keep).exec_without_returning(&**tx).await?;
+    Ok(())
+}

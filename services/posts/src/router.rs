@@ -1,0 +1,29 @@
+//! All routes of this service.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::routes::{comments, likes, media, posts};
+use crate::state::AppState;
+
+/// A multipart body: a picture of 5 MiB and the text around it.
+const MULTIPART: usize = 6 * 1024 * 1024;
+
+pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
+    routes().layer(DefaultBodyLimit::max(MULTIPART)).with_state(state).split_for_parts()
+}
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(shared::openapi::frame())
+        .routes(routes!(posts::create_post, posts::list_posts))
+        .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))
+        .routes(routes!(posts::count_view))
+        .routes(routes!(comments::create_comment, comments::list_comments))
+        .routes(routes!(comments::update_comment, comments::delete_comment))
+        .routes(routes!(likes::like_post, likes::unlike_post, likes::list_likes))
+        .routes(routes!(likes::list_liked))
+        .routes(routes!(media::get_image))
+}

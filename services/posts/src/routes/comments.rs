@@ -1,0 +1,160 @@
+//! Comments.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use shared::auth::CurrentUser;
+use shared::clock::Timestamp;
+use shared::error::{FieldErrors, Problem};
+use shared::events;
+use shared::http::{Listed, Page, Path, ValidJson, Validate};
+use shared::text::{self, Lines};
+use utoipa::ToSchema;
+
+use super::{Author, Message};
+use crate::db::entities::comments::Model;
+use crate::db::queries::comments::{self, CommentState};
+use crate::db::queries::posts::{self, CountsState};
+use crate::db::queries::users;
+use crate::domain::ids::{CommentId, PostId};
+use crate::error::Error;
+use crate::state::AppState;
+
+/// A comment.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CommentOut {
+    id: CommentId,
+    post_id: PostId,
+    content: String,
+    author: Author,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+fn out(row: Model, username: String) -> CommentOut {
+    CommentOut {
+        id: row.id,
+        post_id: row.post_id,
+        content: row.content.unwrap_or_default(),
+        author: Author { id: row.author_id, username },
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+/// A comment that was written or changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CommentSaved {
+    message: &'static str,
+    comment: CommentOut,
+}
+
+/// A page of comments.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CommentList {
+    comments: Vec<CommentOut>,
+    /// Cursor of the next page.
+    next: Option<String>,
+}
+
+/// What somebody has to say.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommentIn {
+    #[schema(min_length = 1, max_length = 2000)]
+    content: String,
+}
+
+impl Validate for CommentIn {
+    fn validate(&self, errors: &mut FieldErrors) {
+        text::check(errors, "content", &self.content, 1, 2_000, Lines::Many);
+    }
+}
+
+/// Comments on a post.
+#[utoipa::path(
+    post, path = "/posts/{id}/comments", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
+    params(("id" = PostId, Path)),
+    responses((status = 201, body = CommentSaved), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+pub(crate) async fn create_comment(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Path(id): Path<PostId>,
+    ValidJson(sent): ValidJson<CommentIn>,
+) -> Result<(StatusCode, Json<CommentSaved>), Error> {
+    let mut tx = s.db.begin().await?;
+    posts::require(&*tx, id).await?;
+    users::note(&tx, &user).await?;
+    let row = comments::insert(&tx, id, user.id, sent.content).await?;
+    let counts = posts::count(&tx, id, 0, 1, 0).await?;
+    events::publish(&mut tx, &[CommentState::from(row.clone())]).await?;
+    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
+    tx.commit().await?;
+    let saved = CommentSaved { message: "Comment added", comment: out(row, user.username) };
+    Ok((StatusCode::CREATED, Json(saved)))
+}
+
+/// Lists a post's comments, oldest first.
+#[utoipa::path(
+    get, path = "/posts/{id}/comments", tag = "comments",
+    params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses((status = 200, body = CommentList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(post.id = %id))]
+pub(crate) async fn list_comments(
+    State(s): State<AppState>,
+    Path(id): Path<PostId>,
+    page: Page,
+) -> Result<Listed<CommentList>, Error> {
+    posts::require(s.db.read(), id).await?;
+    let mut rows = comments::list(s.db.read(), id, &page).await?;
+    let next = page.cut(&mut rows, |(row, _)| row.id.0);
+    let comments = rows.into_iter().map(|(row, username)| out(row, username)).collect();
+    Ok(page.answer(CommentList { comments, next: next.clone() }, next.as_deref()))
+}
+
+/// Changes one's own comment.
+#[utoipa::path(
+    patch, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
+    params(("id" = PostId, Path), ("cid" = CommentId, Path)),
+    responses((status = 200, body = CommentSaved), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
+pub(crate) async fn update_comment(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Path((id, cid)): Path<(PostId, CommentId)>,
+    ValidJson(sent): ValidJson<CommentIn>,
+) -> Result<Json<CommentSaved>, Error> {
+    let mut tx = s.db.begin().await?;
+    posts::require(&*tx, id).await?;
+    let row = comments::update(&tx, id, cid, user.id, sent.content).await?;
+    events::publish(&mut tx, &[CommentState::from(row.clone())]).await?;
+    tx.commit().await?;
+    Ok(Json(CommentSaved { message: "Comment updated", comment: out(row, user.username) }))
+}
+
+/// Deletes one's own comment for good.
+#[utoipa::path(
+    delete, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])),
+    params(("id" = PostId, Path), ("cid" = CommentId, Path)),
+    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
+pub(crate) async fn delete_comment(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Path((id, cid)): Path<(PostId, CommentId)>,
+) -> Result<Json<Message>, Error> {
+    let mut tx = s.db.begin().await?;
+    posts::require(&*tx, id).await?;
+    let row = comments::delete(&tx, id, cid, user.id).await?;
+    let counts = posts::count(&tx, id, 0, -1, 0).await?;
+    events::publish(&mut tx, &[CommentState::from(row)]).await?;
+    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
+    tx.commit().await?;
+    Ok(Json(Message { message: "Comment deleted" }))
+}

@@ -1,0 +1,133 @@
+//! Likes.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use shared::auth::CurrentUser;
+use shared::error::{ApiError, Problem};
+use shared::events;
+use shared::http::{Listed, Page, Path, Query};
+use shared::ids::IdVisitor;
+use utoipa::ToSchema;
+
+use super::{Author, Message};
+use crate::db::queries::likes::{self, LikeState};
+use crate::db::queries::posts::{self, CountsState};
+use crate::db::queries::users;
+use crate::domain::ids::PostId;
+use crate::error::Error;
+use crate::state::AppState;
+
+/// Ids that one request may ask about.
+const MAX_IDS: usize = 100;
+
+/// A page of people.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LikeList {
+    likes: Vec<Author>,
+    /// Cursor of the next page.
+    next: Option<String>,
+}
+
+/// Likes a post; liking it again changes nothing.
+#[utoipa::path(
+    post, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
+    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+pub(crate) async fn like_post(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Path(id): Path<PostId>,
+) -> Result<Json<Message>, Error> {
+    let mut tx = s.db.begin().await?;
+    posts::require(&*tx, id).await?;
+    users::note(&tx, &user).await?;
+    if let Some(row) = likes::like(&tx, user.id, id).await? {
+        let counts = posts::count(&tx, id, 1, 0, 0).await?;
+        events::publish(&mut tx, &[LikeState::from(row)]).await?;
+        events::publish(&mut tx, &[CountsState::from(counts)]).await?;
+    }
+    tx.commit().await?;
+    Ok(Json(Message { message: "Post liked" }))
+}
+
+/// Takes a like back.
+#[utoipa::path(
+    delete, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
+    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+pub(crate) async fn unlike_post(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Path(id): Path<PostId>,
+) -> Result<Json<Message>, Error> {
+    let mut tx = s.db.begin().await?;
+    posts::require(&*tx, id).await?;
+    let row = likes::unlike(&tx, user.id, id).await?.ok_or(Error::LikeNotFound)?;
+    let counts = posts::count(&tx, id, -1, 0, 0).await?;
+    events::publish(&mut tx, &[LikeState::from(row)]).await?;
+    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
+    tx.commit().await?;
+    Ok(Json(Message { message: "Like removed" }))
+}
+
+/// Lists who likes a post, newest account first.
+#[utoipa::path(
+    get, path = "/posts/{id}/likes", tag = "likes",
+    params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses((status = 200, body = LikeList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(post.id = %id))]
+pub(crate) async fn list_likes(
+    State(s): State<AppState>,
+    Path(id): Path<PostId>,
+    page: Page,
+) -> Result<Listed<LikeList>, Error> {
+    posts::require(s.db.read(), id).await?;
+    let mut rows = likes::likers(s.db.read(), id, &page).await?;
+    let next = page.cut(&mut rows, |(user, _)| user.0);
+    let likes = rows.into_iter().map(|(id, username)| Author { id, username }).collect();
+    Ok(page.answer(LikeList { likes, next: next.clone() }, next.as_deref()))
+}
+
+/// Which posts.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LikedFilter {
+    /// Up to 100 ids, separated by commas.
+    #[param(example = "1,2,3")]
+    post_id: String,
+}
+
+/// Those of the posts that I like.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Liked {
+    post_ids: Vec<PostId>,
+}
+
+fn read_ids(text: &str) -> Result<Vec<PostId>, ApiError> {
+    let read = |part: &str| serde::de::Visitor::visit_str::<serde::de::value::Error>(IdVisitor, part).map(PostId);
+    let ids: Result<Vec<PostId>, _> = text.split(',').filter(|part| !part.is_empty()).map(read).collect();
+    let ids = ids.map_err(|error| ApiError::bad_request("bad_query", format!("post_id: {error}")))?;
+    if ids.is_empty() || ids.len() > MAX_IDS {
+        return Err(ApiError::invalid_field("post_id", "must have 1 to 100 ids"));
+    }
+    Ok(ids)
+}
+
+/// Tells which of these posts I like.
+#[utoipa::path(
+    get, path = "/likes", tag = "likes", security(("bearer" = [])), params(LikedFilter),
+    responses((status = 200, body = Liked), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+pub(crate) async fn list_liked(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Query(filter): Query<LikedFilter>,
+) -> Result<Json<Liked>, Error> {
+    let ids = read_ids(&filter.post_id)?;
+    Ok(Json(Liked { post_ids: likes::liked(s.db.read(), user.id, &ids).await? }))
+}

@@ -1,0 +1,353 @@
+//! Posts and their views.
+
+use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, body::Bytes};
+use serde::{Deserialize, Serialize};
+use shared::auth::CurrentUser;
+use shared::clock::Timestamp;
+use shared::error::{ApiError, FieldErrors, Problem};
+use shared::events;
+use shared::http::{Listed, Page, Path, Query, ValidJson, Validate, read_json};
+use shared::ids::UserId;
+use shared::text::{self, Lines};
+use utoipa::ToSchema;
+
+use super::{Author, Message};
+use crate::db::queries::posts::{self, CountsState, NewPost, PostState, Shown};
+use crate::db::queries::users;
+use crate::domain::etag::{self, IfMatch};
+use crate::domain::ids::PostId;
+use crate::error::Error;
+use crate::state::AppState;
+
+/// A post.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostOut {
+    id: PostId,
+    title: String,
+    content: String,
+    /// Path of the picture on this host, if there is one.
+    image_url: Option<String>,
+    author: Author,
+    like_count: i64,
+    comment_count: i64,
+    view_count: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<Shown> for PostOut {
+    fn from(shown: Shown) -> Self {
+        let Shown { post, counts, author } = shown;
+        Self {
+            id: post.id,
+            title: post.title.unwrap_or_default(),
+            content: post.content.unwrap_or_default(),
+            image_url: post.image_name.as_deref().map(posts::image_url),
+            author: Author { id: post.author_id, username: author },
+            like_count: counts.like_count,
+            comment_count: counts.comment_count,
+            view_count: counts.view_count,
+            created_at: post.created_at,
+            updated_at: post.updated_at,
+        }
+    }
+}
+
+/// A post that was written or changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostSaved {
+    message: &'static str,
+    post: PostOut,
+}
+
+/// A page of posts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostList {
+    posts: Vec<PostOut>,
+    /// Cursor of the next page.
+    next: Option<String>,
+}
+
+/// A new post.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostIn {
+    #[schema(min_length = 1, max_length = 200)]
+    title: String,
+    #[schema(min_length = 1, max_length = 10000)]
+    content: String,
+}
+
+/// A new post with a picture, as a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only describes the form")]
+pub(crate) struct PostForm {
+    title: String,
+    content: String,
+    #[schema(value_type = Option<String>, format = Binary)]
+    image: Option<Vec<u8>>,
+}
+
+/// Changes to a post; at least one field.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostPatch {
+    #[schema(min_length = 1, max_length = 200)]
+    title: Option<String>,
+    #[schema(min_length = 1, max_length = 10000)]
+    content: Option<String>,
+}
+
+fn check_title(errors: &mut FieldErrors, title: &str) {
+    text::check(errors, "title", title, 1, 200, Lines::One);
+}
+
+fn check_content(errors: &mut FieldErrors, content: &str) {
+    text::check(errors, "content", content, 1, 10_000, Lines::Many);
+}
+
+impl Validate for PostIn {
+    fn validate(&self, errors: &mut FieldErrors) {
+        check_title(errors, &self.title);
+        check_content(errors, &self.content);
+    }
+}
+
+impl Validate for PostPatch {
+    fn validate(&self, errors: &mut FieldErrors) {
+        if let Some(title) = &self.title {
+            check_title(errors, title);
+        }
+        if let Some(content) = &self.content {
+            check_content(errors, content);
+        }
+        if self.title.is_none() && self.content.is_none() {
+            errors.add("title", "or content must be given");
+        }
+    }
+}
+
+/// A post as it was sent: JSON, or a form with a picture.
+pub(crate) struct Sent {
+    post: PostIn,
+    image: Option<Bytes>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+            let form = Multipart::from_request(request, state).await;
+            return read_form(form.map_err(|error| ApiError::bad_request("bad_multipart", error.body_text()))?).await;
+        }
+        let (parts, body) = request.into_parts();
+        Ok(Self { post: read_json(&parts.headers, body).await?, image: None })
+    }
+}
+
+async fn read_form(mut form: Multipart) -> Result<Sent, ApiError> {
+    let bad = |error: axum::extract::multipart::MultipartError| {
+        let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "bad_multipart" };
+        ApiError::new(error.status(), code, error.body_text())
+    };
+    let (mut title, mut content, mut image) = (None, None, None);
+    while let Some(field) = form.next_field().await.map_err(bad)? {
+        match field.name().unwrap_or_default().to_owned().as_str() {
+            "image" => image = Some(field.bytes().await.map_err(bad)?),
+            "title" => title = Some(field_text(&field.bytes().await.map_err(bad)?)?),
+            "content" => content = Some(field_text(&field.bytes().await.map_err(bad)?)?),
+            other => return Err(ApiError::invalid_field(other, "is not a field of a post")),
+        }
+    }
+    let mut errors = FieldErrors::default();
+    if title.is_none() {
+        errors.add("title", "is missing");
+    }
+    if content.is_none() {
+        errors.add("content", "is missing");
+    }
+    let (Some(title), Some(content)) = (title, content) else {
+        errors.into_result()?;
+        return Err(ApiError::bad_request("bad_multipart", "The form is not complete"));
+    };
+    let post = PostIn { title, content };
+    post.validate(&mut errors);
+    errors.into_result()?;
+    Ok(Sent { post, image })
+}
+
+fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.map_err(|_error| ApiError::bad_request("bad_multipart", "A text field is not valid UTF-8"))
+}
+
+/// Writes a post, with a picture if it comes as a form.
+#[utoipa::path(
+    post, path = "/posts", tag = "posts", security(("bearer" = [])),
+    request_body(content((PostIn = "application/json"), (PostForm = "multipart/form-data"))),
+    responses(
+        (status = 201, body = PostSaved),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+pub(crate) async fn create_post(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    sent: Sent,
+) -> Result<(StatusCode, Json<PostSaved>), Error> {
+    let image_name = match sent.image.filter(|image| !image.is_empty()) {
+        Some(image) => Some(s.media.add(image).await?),
+        None => None,
+    };
+    let new = NewPost { title: sent.post.title, content: sent.post.content, image_name };
+    let mut tx = s.db.begin().await?;
+    users::note(&tx, &user).await?;
+    let (post, counts) = posts::insert(&tx, user.id, new).await?;
+    events::publish(&mut tx, &[PostState::from(post.clone())]).await?;
+    events::publish(&mut tx, &[CountsState::from(counts.clone())]).await?;
+    tx.commit().await?;
+    let post = Shown { post, counts, author: user.username }.into();
+    Ok((StatusCode::CREATED, Json(PostSaved { message: "Post created", post })))
+}
+
+/// Which posts.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PostFilter {
+    /// Only posts of this person.
+    #[param(value_type = Option<i64>)]
+    author: Option<UserId>,
+}
+
+/// Lists posts, newest first.
+#[utoipa::path(
+    get, path = "/posts", tag = "posts",
+    params(PostFilter, ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses((status = 200, body = PostList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all)]
+pub(crate) async fn list_posts(
+    State(s): State<AppState>,
+    Query(filter): Query<PostFilter>,
+    page: Page,
+) -> Result<Listed<PostList>, Error> {
+    let mut rows = posts::list(s.db.read(), filter.author, &page).await?;
+    let next = page.cut(&mut rows, |row| row.post.id.0);
+    let posts = rows.into_iter().map(PostOut::from).collect();
+    Ok(page.answer(PostList { posts, next: next.clone() }, next.as_deref()))
+}
+
+/// Reads one post.
+#[utoipa::path(
+    get, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path)),
+    responses(
+        (status = 200, body = PostOut, headers(("ETag" = String, description = "`\"v.c\"`: versions of content and counters"))),
+        (status = 304, description = "Unchanged"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[tracing::instrument(skip_all, fields(post.id = %id))]
+pub(crate) async fn get_post(
+    State(s): State<AppState>,
+    Path(id): Path<PostId>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let shown = posts::find(s.db.read(), id).await?;
+    let etag = etag::write(shown.post.version, shown.counts.version);
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let mut response = match known {
+        Some(known) if etag::is_known(known, &etag) => StatusCode::NOT_MODIFIED.into_response(),
+        _ => Json(PostOut::from(shown)).into_response(),
+    };
+    if let Ok(value) = HeaderValue::try_from(etag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
+}
+
+/// The content version that `If-Match` asks for, if any.
+fn wanted_version(headers: &HeaderMap) -> Result<Option<i64>, Error> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    match value.to_str().ok().and_then(etag::read_if_match) {
+        Some(IfMatch::Any) => Ok(None),
+        Some(IfMatch::Version(version)) => Ok(Some(version)),
+        None => Err(Error::BadIfMatch),
+    }
+}
+
+/// Changes one's own post.
+#[utoipa::path(
+    patch, path = "/posts/{id}", tag = "posts", security(("bearer" = [])), request_body = PostPatch,
+    params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
+    responses((status = 200, body = PostSaved), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+pub(crate) async fn update_post(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Path(id): Path<PostId>,
+    headers: HeaderMap,
+    ValidJson(patch): ValidJson<PostPatch>,
+) -> Result<Json<PostSaved>, Error> {
+    let version = wanted_version(&headers)?;
+    let mut tx = s.db.begin().await?;
+    let row = posts::update(&tx, id, user.id, version, patch.title, patch.content).await?;
+    events::publish(&mut tx, &[PostState::from(row)]).await?;
+    let shown = posts::find(&*tx, id).await?;
+    tx.commit().await?;
+    Ok(Json(PostSaved { message: "Post updated", post: shown.into() }))
+}
+
+/// Deletes one's own post for good.
+#[utoipa::path(
+    delete, path = "/posts/{id}", tag = "posts", security(("bearer" = [])),
+    params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
+    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+pub(crate) async fn delete_post(
+    State(s): State<AppState>,
+    user: CurrentUser,
+    Path(id): Path<PostId>,
+    headers: HeaderMap,
+) -> Result<Json<Message>, Error> {
+    let version = wanted_version(&headers)?;
+    let mut tx = s.db.begin().await?;
+    let image = posts::image_name(&tx, id).await?;
+    let row = posts::delete(&tx, id, user.id, version).await?;
+    events::publish(&mut tx, &[PostState::from(row)]).await?;
+    tx.commit().await?;
+    if let Some(image) = image {
+        s.media.remove(&image).await;
+    }
+    Ok(Json(Message { message: "Post deleted" }))
+}
+
+/// How often a post was viewed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Views {
+    views: i64,
+}
+
+/// Counts a view; no hit is lost.
+#[utoipa::path(
+    post, path = "/posts/{id}/views", tag = "posts", params(("id" = PostId, Path)),
+    responses((status = 200, body = Views), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(post.id = %id))]
+pub(crate) async fn count_view(State(s): State<AppState>, Path(id): Path<PostId>) -> Result<Json<Views>, Error> {
+    let mut tx = s.db.begin().await?;
+    posts::require(&*tx, id).await?;
+    let counts = posts::count(&tx, id, 0, 0, 1).await?;
+    let views = counts.view_count;
+    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
+    tx.commit().await?;
+    Ok(Json(Views { views }))
+}

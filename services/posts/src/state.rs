@@ -1,0 +1,34 @@
+//! What every handler can reach.
+
+use axum::extract::FromRef;
+use shared::auth::{Accounts, Auth};
+use shared::config::ConfigError;
+use shared::db::Db;
+use shared::lifecycle::Deps;
+
+use crate::config::Config;
+use crate::media::Media;
+
+/// The service's state. Clones share it.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    /// The database.
+    pub(crate) db: Db,
+    /// Who is asking.
+    pub(crate) auth: Auth,
+    /// The pictures.
+    pub(crate) media: Media,
+}
+
+impl AppState {
+    pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
+        let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
+        Ok(Self { db: deps.db.clone(), auth, media: Media::open(&config.media)? })
+    }
+}
+
+impl FromRef<AppState> for Auth {
+    fn from_ref(state: &AppState) -> Self {
+        state.auth.clone()
+    }
+}

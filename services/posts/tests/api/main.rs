@@ -1,0 +1,36 @@
+//! The API of posts: the real router on a database of its own.
+
+mod bad_input;
+mod comments;
+mod events;
+mod likes;
+mod pictures;
+mod posts;
+
+use serde_json::{Value, json};
+use shared::config::Env;
+use testkit::app::TestApp;
+
+async fn spawn() -> TestApp {
+    TestApp::spawn(::posts::NAME, async |deps| {
+        let config = ::posts::Config::from_env(&Env::default(), &deps.settings).unwrap();
+        ::posts::build(&config, deps).unwrap()
+    })
+    .await
+}
+
+/// A user's state as auth publishes it.
+fn user(id: i64, version: i64, username: &str, blocked: bool) -> Value {
+    json!({
+        "id": id, "version": version, "deleted": false, "username": username, "first_name": null, "last_name": null,
+        "bio": null, "created_at": "2026-01-01T00:00:00.000000Z", "verified": true, "blocked": blocked, "role": "user",
+        "session_version": i64::from(blocked)
+    })
+}
+
+/// Writes a post as ann (1) and answers its id.
+async fn post_of_ann(app: &TestApp) -> i64 {
+    let answer = app.post("/posts", json!({ "title": "Hello", "content": "World" })).as_user(1, "ann").send().await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json["post"]["id"].as_i64().unwrap()
+}

@@ -1,0 +1,105 @@
+//! Writing, reading, changing and deleting posts.
+
+use serde_json::json;
+
+use crate::{post_of_ann, spawn, user};
+
+#[tokio::test]
+async fn a_post_is_readable_at_once_with_its_text_unchanged() {
+    let app = spawn().await;
+    let content = "  ünïcode ✓ <b>not html</b>\n\t\"quoted\" 👩‍👩‍👧 \u{202e}";
+    let sent = json!({ "title": " Tïtle ", "content": content });
+    let answer = app.post("/posts", sent).as_user(1, "ann").send().await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(
+        answer.json,
+        json!({ "message": "Post created", "post": {
+            "id": 1, "title": " Tïtle ", "content": content, "image_url": null, "author": { "id": 1, "username": "ann" },
+            "like_count": 0, "comment_count": 0, "view_count": 0,
+            "created_at": "2026-03-01T12:00:00.000000Z", "updated_at": "2026-03-01T12:00:00.000000Z"
+        } })
+    );
+    let read = app.get("/posts/1").send().await;
+    assert_eq!((read.status, &read.json), (200, &answer.json["post"]));
+    assert_eq!(read.headers["etag"], "\"1.1\"");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn etags_spare_a_body_and_guard_a_change() {
+    let app = spawn().await;
+    post_of_ann(&app).await;
+    let known = app.get("/posts/1").header("if-none-match", "\"1.1\"").send().await;
+    assert_eq!((known.status, known.text.as_str()), (304, ""));
+    assert_eq!(app.post("/posts/1/views", json!(null)).send().await.json, json!({ "views": 1 }));
+    assert_eq!(app.get("/posts/1").header("if-none-match", "\"1.1\"").send().await.status, 200);
+
+    let change = |tag: &'static str| app.patch("/posts/1", json!({ "title": "New" })).as_user(1, "ann").header("if-match", tag);
+    // Counters have moved on, the content has not.
+    let answer = change("\"1.1\"").send().await;
+    assert_eq!((answer.status, &answer.json["message"]), (200, &json!("Post updated")));
+    assert_eq!((&answer.json["post"]["title"], &answer.json["post"]["content"]), (&json!("New"), &json!("World")));
+    change("\"1.1\"").send().await.is_problem(412, "The post has changed since");
+    change("nonsense").send().await.is_problem(400, "If-Match must be an ETag that this server gave");
+    assert_eq!(change("*").send().await.status, 200);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn only_the_author_changes_or_deletes_and_a_deletion_is_final() {
+    let app = spawn().await;
+    let id = post_of_ann(&app).await;
+    let path = format!("/posts/{id}");
+    app.patch(&path, json!({ "title": "Mine" })).as_user(2, "bob").send().await.is_problem(403, "Only the author may do this");
+    app.delete(&path).as_user(2, "bob").send().await.is_problem(403, "Only the author may do this");
+    app.delete(&path).send().await.is_problem(401, "An access token is required");
+    let answer = app.delete(&path).as_user(1, "ann").send().await;
+    assert_eq!((answer.status, answer.json), (200, json!({ "message": "Post deleted" })));
+    for call in [app.get(&path), app.delete(&path).as_user(1, "ann"), app.post(&format!("{path}/likes"), json!(null)).as_user(1, "ann")] {
+        call.send().await.is_problem(404, "Post not found");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn lists_run_from_new_to_old_and_end() {
+    let app = spawn().await;
+    for number in 0..5 {
+        let (id, name) = if number % 2 == 0 { (1, "ann") } else { (2, "bob") };
+        app.post("/posts", json!({ "title": format!("{number}"), "content": "x" })).as_user(id, name).send().await;
+    }
+    let mut path = "/posts?limit=2".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let page = app.get(&path).send().await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        seen.extend(page.json["posts"].as_array().unwrap().iter().map(|post| post["id"].as_i64().unwrap()));
+        let Some(cursor) = page.json["next"].as_str() else { break };
+        assert_eq!(page.headers["link"], format!("</posts?limit=2&cursor={cursor}>; rel=\"next\""));
+        path = format!("/posts?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, [5, 4, 3, 2, 1]);
+    let of_bob = app.get("/posts?author=2").send().await;
+    let ids: Vec<_> = of_bob.json["posts"].as_array().unwrap().iter().map(|post| post["id"].clone()).collect();
+    assert_eq!(ids, [json!(4), json!(2)]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_blocked_author_is_hidden_and_refused_and_comes_back_exactly() {
+    let app = spawn().await;
+    let id = post_of_ann(&app).await;
+    app.events().await;
+    let before = app.get(&format!("/posts/{id}")).send().await.text;
+    app.deliver("user", &[user(1, 2, "ann", true)]).await;
+    app.get(&format!("/posts/{id}")).send().await.is_problem(404, "Post not found");
+    assert_eq!(app.get("/posts").send().await.json["posts"], json!([]));
+    let sent = json!({ "title": "x", "content": "x" });
+    app.post("/posts", sent.clone()).as_user(1, "ann").send().await.is_problem(403, "Account blocked");
+    let mut unblocked = user(1, 3, "ann", false);
+    unblocked["session_version"] = json!(1);
+    app.deliver("user", &[unblocked]).await;
+    assert_eq!(app.get(&format!("/posts/{id}")).send().await.text, before);
+    app.post("/posts", sent).as_user(1, "ann").send().await.is_problem(401, "The session has ended, log in again");
+    app.finish().await;
+}

@@ -1,0 +1,23 @@
+//! Copies of likes.
+
+use sea_orm::entity::prelude::*;
+use shared::ids::UserId;
+
+use crate::domain::PostId;
+
+/// Whether a person likes a post; a withdrawn like is `deleted`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "likes")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub post_id: PostId,
+    pub version: i64,
+    pub deleted: bool,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,39 @@
+//! People, for answers.
+
+use std::collections::HashMap;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{DatabaseConnection, FromQueryResult};
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+
+use super::padded;
+use crate::db::entities::users;
+
+/// A person that can be shown.
+#[derive(Debug, FromQueryResult)]
+pub(crate) struct UserRow {
+    pub(crate) id: UserId,
+    pub(crate) username: String,
+    pub(crate) first_name: Option<String>,
+    pub(crate) last_name: Option<String>,
+    pub(crate) bio: Option<String>,
+    pub(crate) created_at: Timestamp,
+}
+
+/// The visible ones of these people: known, neither blocked nor erased.
+pub(crate) async fn find_visible(db: &DatabaseConnection, ids: &[UserId]) -> Result<HashMap<UserId, UserRow>, DbErr> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = users::Entity::find()
+        .filter(users::Column::Id.is_in(padded(ids)))
+        .filter(users::Column::Deleted.eq(false))
+        .filter(users::Column::Blocked.eq(false))
+        .filter(users::Column::Username.is_not_null())
+        .filter(users::Column::CreatedAt.is_not_null())
+        .into_model::<UserRow>()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}

@@ -1,0 +1,41 @@
+//! What can go wrong here, and what the client is told.
+
+use axum::response::{IntoResponse, Response};
+use sea_orm::DbErr;
+use shared::error::ApiError;
+
+/// A failed request.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// A query value that is not an integer.
+    NotANumber { field: &'static str },
+    /// An integer outside of 1..=max.
+    OutOfRange { field: &'static str, max: u32 },
+    /// A weighting that does not exist.
+    UnknownWeighting,
+    /// The database did not answer.
+    Db(DbErr),
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotANumber { field } => Self::bad_request("bad_query", format!("{field} must be an integer")),
+            Error::OutOfRange { field, max } => Self::invalid_field(field, format!("must be between 1 and {max}")),
+            Error::UnknownWeighting => Self::invalid_field("weighting", "must be none or idf"),
+            Error::Db(error) => error.into(),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        ApiError::from(self).into_response()
+    }
+}

@@ -1,0 +1,5 @@
+//! The handlers, and the shapes of their answers.
+
+pub(crate) mod recommendations;
+
+mod shapes;

@@ -1,0 +1,51 @@
+//! What handlers and consumers share.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use axum::extract::FromRef;
+use shared::auth::{Accounts, Auth};
+use shared::db::Db;
+use shared::lifecycle::Deps;
+
+use crate::domain::LikeMatrix;
+
+/// The state of the service; clones share it.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    /// The copies.
+    pub(crate) db: Db,
+    /// Who may ask.
+    pub(crate) auth: Auth,
+    /// The like matrix, fed by applied states only.
+    pub(crate) matrix: Matrix,
+}
+
+impl AppState {
+    /// A state with empty memory; the consumers fill it.
+    pub(crate) fn new(deps: &Deps) -> Self {
+        let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
+        Self { db: deps.db.clone(), auth, matrix: Matrix::default() }
+    }
+}
+
+impl FromRef<AppState> for Auth {
+    fn from_ref(state: &AppState) -> Self {
+        state.auth.clone()
+    }
+}
+
+/// The like matrix that all share. A query holds the lock only while it computes, never across a database call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Matrix(Arc<RwLock<LikeMatrix>>);
+
+impl Matrix {
+    /// For a query.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, LikeMatrix> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For applied states.
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, LikeMatrix> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
