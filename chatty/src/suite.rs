@@ -34,7 +34,7 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
     Ok(vec![
         auth,
         posts::build(&of_posts, deps(posts::NAME, keys.clone()).await?)?,
-        subscriptions::build(subscriptions::Config::from_env(env, &settings)?, deps(subscriptions::NAME, keys.clone()).await?),
+        subscriptions::build(deps(subscriptions::NAME, keys.clone()).await?),
         admin::build(admin::Config::from_env(env, &settings)?, deps(admin::NAME, keys.clone()).await?),
         recommendations::build(recommendations::Config::from_env(env, &settings)?, deps(recommendations::NAME, keys).await?),
     ])

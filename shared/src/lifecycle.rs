@@ -18,8 +18,8 @@ use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env, Settings};
 use crate::db::Db;
-use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::Streams;
+use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::consumer::{self, Context};
 use crate::events::relay;
 use crate::events::resync;
@@ -161,9 +161,13 @@ impl Service {
         let mut tasks = std::mem::take(&mut self.tasks);
         let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         tasks.push(("relay", Box::pin(relay)));
-        tasks.push(("resync", Box::pin(resync::run(context.clone(), self.streams.sources.clone(), self.streams.consumers.clone()))));
+        tasks.push((
+            "resync",
+            Box::pin(resync::run(context.clone(), self.streams.sources.clone(), self.streams.consumers.clone())),
+        ));
         let health = self.health.clone();
-        let follow = consumer::follow_replicas(context.clone(), self.streams.consumers.clone(), move || health.set_loaded());
+        let follow =
+            consumer::follow_replicas(context.clone(), self.streams.consumers.clone(), move || health.set_loaded());
         tasks.push(("replicas", Box::pin(follow)));
         for consumer in self.streams.consumers.clone() {
             let context = context.clone();

@@ -75,7 +75,12 @@ impl Config {
 
 /// The value is not repeated in complaints, because it holds a password.
 fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
-    let bad = |reason: &str| ConfigError::new("SMTP_URL", format!("{reason}; use smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=none"));
+    let bad = |reason: &str| {
+        ConfigError::new(
+            "SMTP_URL",
+            format!("{reason}; use smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=none"),
+        )
+    };
     let url = url::Url::parse(text).map_err(|error| bad(&error.to_string()))?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("it names no host"))?.to_owned();
     let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());

@@ -1,6 +1,6 @@
 //! The first admin: made at the start, or by the operator's CLI.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use shared::auth::Role;
 use shared::db::{CommitError, Db};
 use shared::events;
@@ -46,11 +46,12 @@ pub enum CreateAdminError {
 ///
 /// # Errors
 /// [`CreateAdminError`]; nothing was stored then, unless a commit's outcome is unknown.
-pub async fn create_admin(db: &Db, username: &str, password: &str) -> Result<(), CreateAdminError> {
+pub async fn create_admin(db: &Db, username: &str, password: &SecretString) -> Result<(), CreateAdminError> {
     let username = Username::parse(username).map_err(CreateAdminError::Username)?;
-    password::check(password, username.as_str(), &address(&username)).map_err(CreateAdminError::Password)?;
-    let password = password.to_owned();
-    let hash = tokio::task::spawn_blocking(move || hash_now(&password)).await;
+    password::check(password.expose_secret(), username.as_str(), &address(&username))
+        .map_err(CreateAdminError::Password)?;
+    let password = password.clone();
+    let hash = tokio::task::spawn_blocking(move || hash_now(password.expose_secret())).await;
     let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))?;
     let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))?;
     store(db, username, hash).await

@@ -43,7 +43,8 @@ impl Hasher {
         let exists = stored.is_some();
         let hash = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
         let password = password.to_owned();
-        let fits = self.take_turn(move || Argon2::default().verify_password(password.as_bytes(), &*hash).is_ok()).await?;
+        let fits =
+            self.take_turn(move || Argon2::default().verify_password(password.as_bytes(), &*hash).is_ok()).await?;
         Ok(fits && exists)
     }
 

@@ -85,7 +85,12 @@ pub(crate) async fn resend(state: &AppState, email: &str) -> Result<(), AuthErro
     Ok(())
 }
 
-async fn queue_link(db: &impl ConnectionTrait, user: &user::Model, public_url: &str, now: Timestamp) -> Result<(), AuthError> {
+async fn queue_link(
+    db: &impl ConnectionTrait,
+    user: &user::Model,
+    public_url: &str,
+    now: Timestamp,
+) -> Result<(), AuthError> {
     let token = secret::new_token();
     let link = verification::Model {
         user_id: user.id,

@@ -62,7 +62,11 @@ pub(crate) async fn rotate(state: &AppState, presented: &str) -> Result<Pair, Au
         let Some(child) = child.filter(|_| now.since(used_at) <= LOST_ANSWER) else {
             sessions::revoke(&*tx, session.id, now).await?;
             tx.commit().await?;
-            tracing::warn!(user.id = user.id, session.id = session.id, "A refresh token was used twice; its session is ended.");
+            tracing::warn!(
+                user.id = user.id,
+                session.id = session.id,
+                "A refresh token was used twice; its session is ended."
+            );
             return Err(AuthError::BadRefreshToken);
         };
         // The lost successor counts as used, so that whoever has it after all is noticed.

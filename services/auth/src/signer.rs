@@ -81,7 +81,8 @@ impl Signer {
     }
 
     fn sign(&self, claims: &impl serde::Serialize) -> jsonwebtoken::errors::Result<String> {
-        let header = Header { typ: Some(TOKEN_TYPE.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        let header =
+            Header { typ: Some(TOKEN_TYPE.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, claims, &self.key)
     }
 }

@@ -3,9 +3,10 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Visitor};
 
 use crate::error::{ApiError, FieldError, FieldErrors};
+use crate::ids::IdVisitor;
 
 /// The largest JSON body, in bytes.
 const MAX_JSON: usize = 64 * 1024;
@@ -38,6 +39,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             },
         )
     }
+}
+
+/// Reads `1,2,3`: 1 to 100 ids in a query parameter.
+///
+/// # Errors
+/// 400 for what is no id, 422 for none or too many.
+pub fn read_ids<T>(field: &str, text: &str, id: impl Fn(i64) -> T) -> Result<Vec<T>, ApiError> {
+    let parts = text.split(',').filter(|part| !part.is_empty());
+    let ids: Result<Vec<i64>, serde::de::value::Error> = parts.map(|part| IdVisitor.visit_str(part)).collect();
+    let ids = ids.map_err(|error| ApiError::bad_request("bad_query", format!("{field}: {error}")))?;
+    if ids.is_empty() || ids.len() > 100 {
+        return Err(ApiError::invalid_field(field, "must have 1 to 100 ids"));
+    }
+    Ok(ids.into_iter().map(id).collect())
 }
 
 /// A body that knows its rules.
@@ -109,6 +124,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         ApiError::invalid(vec![FieldError { pointer, detail: detail.into() }])
     })?;
     reader.end().map_err(|error| ApiError::bad_request("bad_json", format!("The body is not valid JSON: {error}")))?;
+    // Serde also reads a struct from an array of its fields; the contract knows objects only.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::invalid(vec![FieldError { pointer: String::new(), detail: "must be a JSON object".into() }]));
+    }
     Ok(value)
 }
 
@@ -130,7 +149,7 @@ mod tests {
         for broken in ["", "{", "{\"title\":\"x\"} x", "nope"] {
             assert_eq!(status(broken), Some(400), "{broken}");
         }
-        for wrong in ["[]", "{}", "{\"title\":1}", "{\"title\":\"x\",\"more\":1}", "null"] {
+        for wrong in ["[]", "[\"x\"]", "{}", "{\"title\":1}", "{\"title\":\"x\",\"more\":1}", "null"] {
             assert_eq!(status(wrong), Some(422), "{wrong}");
         }
         assert_eq!(parse::<In>(&[b'"', 0xff, b'"']).map_err(|error| error.status().as_u16()).err(), Some(400));

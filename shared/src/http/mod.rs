@@ -7,6 +7,6 @@ pub mod request_id;
 mod server;
 
 pub use app::{Health, app};
-pub use extract::{Path, Query, ValidJson, Validate, read_json};
+pub use extract::{Path, Query, ValidJson, Validate, read_ids, read_json};
 pub use page::{Listed, Page};
 pub use server::serve;

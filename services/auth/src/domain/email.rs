@@ -29,7 +29,9 @@ mod tests {
         }
         let long = format!("{}@example.org", "x".repeat(65));
         let longer = format!("x@{}.org", "y.".repeat(130));
-        for bad in ["", "ann", "@example.org", "ann@", "a b@example.org", "ann@example.org\r\nBcc: x@y.z", &long, &longer] {
+        for bad in
+            ["", "ann", "@example.org", "ann@", "a b@example.org", "ann@example.org\r\nBcc: x@y.z", &long, &longer]
+        {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

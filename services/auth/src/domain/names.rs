@@ -26,15 +26,19 @@ pub(crate) fn pattern(mask: &str) -> Result<String, &'static str> {
         return Err("name must not contain control characters");
     }
     let mut pattern = String::new();
+    // Not read off the pattern's end, where an escaped percent sign looks the same.
+    let mut after_wildcard = false;
     for (index, part) in mask.split('*').enumerate() {
-        if index > 0 && !pattern.ends_with('%') {
+        if index > 0 && !after_wildcard {
             pattern.push('%');
+            after_wildcard = true;
         }
         for c in key(part).chars() {
             if matches!(c, '\\' | '%' | '_') {
                 pattern.push('\\');
             }
             pattern.push(c);
+            after_wildcard = false;
         }
     }
     Ok(pattern)

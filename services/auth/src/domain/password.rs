@@ -25,7 +25,9 @@ pub(crate) fn check(password: &str, username: &str, email: &str) -> Result<(), &
 /// Whether it stands in examples and templates, which is not good enough for an admin in production.
 pub(crate) fn looks_like_example(password: &str) -> bool {
     let lower = password.to_lowercase();
-    ["secret", "password", "example", "changeme", "change-me", "change_me", "placeholder"].iter().any(|word| lower.contains(word))
+    ["secret", "password", "example", "changeme", "change-me", "change_me", "placeholder"]
+        .iter()
+        .any(|word| lower.contains(word))
 }
 
 #[cfg(test)]
@@ -34,7 +36,9 @@ mod tests {
 
     #[test]
     fn weak_passwords_are_refused() {
-        for bad in ["", "1234567", "Password1", "qwertyuiop", "aaaaaaaaaa", "ann.miller", "ANN@example.org", &"ab".repeat(65)] {
+        for bad in
+            ["", "1234567", "Password1", "qwertyuiop", "aaaaaaaaaa", "ann.miller", "ANN@example.org", &"ab".repeat(65)]
+        {
             assert!(check(bad, "Ann.Miller", "ann@example.org").is_err(), "{bad}");
         }
         for good in ["correct horse 1 battery", "пароль из слов", "  spaces  ", &"ab".repeat(64)] {

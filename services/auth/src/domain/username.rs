@@ -4,10 +4,52 @@ use std::fmt::Display;
 
 /// Names that would be taken for a part of Chatty itself, or for nobody.
 const RESERVED: [&str; 47] = [
-    "about", "abuse", "account", "admin", "administrator", "all", "anonymous", "api", "auth", "bot", "chatty", "contact",
-    "deleted", "everyone", "feed", "guest", "help", "hostmaster", "info", "login", "logout", "mail", "mailer-daemon", "me",
-    "media", "mod", "moderator", "no-reply", "nobody", "noreply", "null", "official", "operator", "owner", "postmaster",
-    "register", "root", "security", "settings", "staff", "support", "sysadmin", "system", "undefined", "user", "users",
+    "about",
+    "abuse",
+    "account",
+    "admin",
+    "administrator",
+    "all",
+    "anonymous",
+    "api",
+    "auth",
+    "bot",
+    "chatty",
+    "contact",
+    "deleted",
+    "everyone",
+    "feed",
+    "guest",
+    "help",
+    "hostmaster",
+    "info",
+    "login",
+    "logout",
+    "mail",
+    "mailer-daemon",
+    "me",
+    "media",
+    "mod",
+    "moderator",
+    "no-reply",
+    "nobody",
+    "noreply",
+    "null",
+    "official",
+    "operator",
+    "owner",
+    "postmaster",
+    "register",
+    "root",
+    "security",
+    "settings",
+    "staff",
+    "support",
+    "sysadmin",
+    "system",
+    "undefined",
+    "user",
+    "users",
     "webmaster",
 ];
 
@@ -25,7 +67,8 @@ impl Username {
         if !text.chars().all(allowed) {
             return Err("may only contain letters a-z, digits, `_`, `.` and `-`");
         }
-        let framed = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+        let framed = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.ends_with(|c: char| c.is_ascii_alphanumeric());
         if framed { Ok(Self(text.to_owned())) } else { Err("must begin and end with a letter or digit") }
     }
 

@@ -93,11 +93,21 @@ async fn send(db: &Db, smtp: &Smtp, job: mail_job::Model) -> Result<(), DbErr> {
     match outcome {
         Ok(()) => mail_jobs::mark_sent(&*tx, job.id, now).await?,
         Err(Failure::Permanent(reason)) => {
-            tracing::error!(mail.id = job.id, mail.kind = job.kind, reason, "A mail was refused for good and is parked.");
+            tracing::error!(
+                mail.id = job.id,
+                mail.kind = job.kind,
+                reason,
+                "A mail was refused for good and is parked."
+            );
             mail_jobs::mark_failed(&*tx, job.id, &reason, None).await?;
         }
         Err(Failure::Transient(reason)) => {
-            tracing::warn!(mail.id = job.id, mail.kind = job.kind, reason, "A mail could not be sent yet; trying again.");
+            tracing::warn!(
+                mail.id = job.id,
+                mail.kind = job.kind,
+                reason,
+                "A mail could not be sent yet; trying again."
+            );
             mail_jobs::mark_failed(&*tx, job.id, &reason, Some(now + pause(job.attempts))).await?;
         }
     }

@@ -36,7 +36,8 @@ pub(crate) struct Smtp {
 impl Smtp {
     /// Prepares the way; nothing is connected yet.
     pub(super) fn new(config: &SmtpConfig) -> Result<Self, ConfigError> {
-        let parameters = || TlsParameters::new(config.host.clone()).map_err(|error| ConfigError::new("SMTP_URL", error));
+        let parameters =
+            || TlsParameters::new(config.host.clone()).map_err(|error| ConfigError::new("SMTP_URL", error));
         let tls = match config.encryption {
             Encryption::Tls => Tls::Wrapper(parameters()?),
             Encryption::StartTls => Tls::Required(parameters()?),
@@ -69,7 +70,8 @@ impl Smtp {
         // The same id at every try, so that a mail which was accepted twice is recognised.
         let id = format!("<{}.{}@{}>", job.id, job.created_at.unix_seconds(), self.from.email.domain());
         let body = MultiPart::alternative_plain_html(job.text.clone(), job.html.clone());
-        let message = Message::builder().from(self.from.clone()).to(Mailbox::new(None, to)).subject(job.subject.clone());
+        let message =
+            Message::builder().from(self.from.clone()).to(Mailbox::new(None, to)).subject(job.subject.clone());
         Ok(message.message_id(Some(id)).multipart(body)?)
     }
 }

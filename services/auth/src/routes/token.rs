@@ -72,10 +72,14 @@ impl From<AuthError> for Refused {
             AuthError::InvalidCredentials => refused("invalid_grant", "Invalid credentials"),
             AuthError::NotVerified => refused("invalid_grant", "Account not verified"),
             AuthError::Blocked => refused("invalid_grant", "Account blocked"),
-            AuthError::BadRefreshToken | AuthError::SessionEnded => refused("invalid_grant", "The refresh token is not valid"),
-            AuthError::UsernameTaken | AuthError::BadLink | AuthError::UserNotFound | AuthError::Busy | AuthError::Failed(_) => {
-                Self::Api(error.into())
+            AuthError::BadRefreshToken | AuthError::SessionEnded => {
+                refused("invalid_grant", "The refresh token is not valid")
             }
+            AuthError::UsernameTaken
+            | AuthError::BadLink
+            | AuthError::UserNotFound
+            | AuthError::Busy
+            | AuthError::Failed(_) => Self::Api(error.into()),
         }
     }
 }
@@ -125,17 +129,20 @@ struct Form(Vec<(String, String)>);
 impl Form {
     async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refused> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        {
             return Err(refused("invalid_request", "The body must be application/x-www-form-urlencoded"));
         }
         let bytes = to_bytes(body, MAX_FORM).await;
-        let bytes = bytes.map_err(|_too_large| refused("invalid_request", "The body could not be read, or is too large"))?;
+        let bytes =
+            bytes.map_err(|_too_large| refused("invalid_request", "The body could not be read, or is too large"))?;
         Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
     }
 
     /// A field that must be there once. An empty one counts as missing (RFC 6749, section 3.2).
     fn get(&self, name: &str) -> Result<&str, Refused> {
-        let mut values = self.0.iter().filter(|(field, value)| field == name && !value.is_empty()).map(|(_, value)| value.as_str());
+        let mut values =
+            self.0.iter().filter(|(field, value)| field == name && !value.is_empty()).map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {
             (Some(value), None) if value.len() <= MAX_VALUE => Ok(value),
             (Some(_), None) => Err(refused("invalid_request", "A field is too long")),

@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
-use shared::error::{ApiError, Problem};
+use shared::error::Problem;
 use shared::events;
-use shared::http::{Listed, Page, Path, Query};
-use shared::ids::IdVisitor;
+use shared::http::{Listed, Page, Path, Query, read_ids};
 use utoipa::ToSchema;
 
 use super::{Author, Message};
@@ -17,9 +16,6 @@ use crate::db::queries::users;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
-
-/// Ids that one request may ask about.
-const MAX_IDS: usize = 100;
 
 /// A page of people.
 #[derive(Serialize, ToSchema)]
@@ -107,16 +103,6 @@ pub(crate) struct Liked {
     post_ids: Vec<PostId>,
 }
 
-fn read_ids(text: &str) -> Result<Vec<PostId>, ApiError> {
-    let read = |part: &str| serde::de::Visitor::visit_str::<serde::de::value::Error>(IdVisitor, part).map(PostId);
-    let ids: Result<Vec<PostId>, _> = text.split(',').filter(|part| !part.is_empty()).map(read).collect();
-    let ids = ids.map_err(|error| ApiError::bad_request("bad_query", format!("post_id: {error}")))?;
-    if ids.is_empty() || ids.len() > MAX_IDS {
-        return Err(ApiError::invalid_field("post_id", "must have 1 to 100 ids"));
-    }
-    Ok(ids)
-}
-
 /// Tells which of these posts I like.
 #[utoipa::path(
     get, path = "/likes", tag = "likes", security(("bearer" = [])), params(LikedFilter),
@@ -128,6 +114,6 @@ pub(crate) async fn list_liked(
     user: CurrentUser,
     Query(filter): Query<LikedFilter>,
 ) -> Result<Json<Liked>, Error> {
-    let ids = read_ids(&filter.post_id)?;
+    let ids = read_ids("post_id", &filter.post_id, PostId)?;
     Ok(Json(Liked { post_ids: likes::liked(s.db.read(), user.id, &ids).await? }))
 }

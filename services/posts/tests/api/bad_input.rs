@@ -29,11 +29,20 @@ async fn bodies_that_break_a_rule_name_the_field() {
         answer.is_problem(422, "The request breaks a rule");
         assert_eq!(answer.json["errors"][0]["pointer"], pointer, "{body}: {}", answer.text);
     }
-    assert_eq!(app.post("/posts", json!({ "title": long(200), "content": "é".repeat(10_000) })).as_user(1, "ann").send().await.status, 201);
+    assert_eq!(
+        app.post("/posts", json!({ "title": long(200), "content": "é".repeat(10_000) }))
+            .as_user(1, "ann")
+            .send()
+            .await
+            .status,
+        201
+    );
     for body in [json!({}), json!({ "title": "" }), json!({ "content": long(10_001) }), json!({ "id": 7 })] {
         app.patch("/posts/1", body).as_user(1, "ann").send().await.is_problem(422, "");
     }
-    for body in [json!({ "content": "" }), json!({ "content": long(2_001) }), json!({}), json!({ "content": "x", "id": 1 })] {
+    for body in
+        [json!({ "content": "" }), json!({ "content": long(2_001) }), json!({}), json!({ "content": "x", "id": 1 })]
+    {
         app.post("/posts/1/comments", body).as_user(1, "ann").send().await.is_problem(422, "");
     }
     for (kind, bytes, status) in [
@@ -42,10 +51,20 @@ async fn bodies_that_break_a_rule_name_the_field() {
         ("application/json", b"\"\xff\xfe\"", 400),
         ("text/html", b"{}", 415),
     ] {
-        app.post("/posts/1/comments", Value::Null).as_user(1, "ann").body(kind, bytes).send().await.is_problem(status, "");
+        app.post("/posts/1/comments", Value::Null)
+            .as_user(1, "ann")
+            .body(kind, bytes)
+            .send()
+            .await
+            .is_problem(status, "");
     }
     let huge = format!("{{\"content\":\"{}\"}}", long(70_000));
-    app.post("/posts/1/comments", Value::Null).as_user(1, "ann").body("application/json", huge).send().await.is_problem(413, "");
+    app.post("/posts/1/comments", Value::Null)
+        .as_user(1, "ann")
+        .body("application/json", huge)
+        .send()
+        .await
+        .is_problem(413, "");
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     app.post("/posts", Value::Null).as_user(1, "ann").body("application/json", deep).send().await.is_problem(422, "");
     app.finish().await;
@@ -57,7 +76,11 @@ async fn ids_out_of_range_are_not_found_and_nonsense_is_bad() {
     for id in ["0", "-1", "999", "9007199254740992", "9223372036854775808", "99999999999999999999999999"] {
         app.get(&format!("/posts/{id}")).send().await.is_problem(404, "Post not found");
         app.get(&format!("/posts/{id}/comments")).send().await.is_problem(404, "Post not found");
-        app.post(&format!("/posts/{id}/likes"), Value::Null).as_user(1, "ann").send().await.is_problem(404, "Post not found");
+        app.post(&format!("/posts/{id}/likes"), Value::Null)
+            .as_user(1, "ann")
+            .send()
+            .await
+            .is_problem(404, "Post not found");
         app.post(&format!("/posts/{id}/views"), Value::Null).send().await.is_problem(404, "Post not found");
         app.delete(&format!("/posts/{id}")).as_user(1, "ann").send().await.is_problem(404, "Post not found");
     }
@@ -124,7 +147,11 @@ async fn every_writing_route_wants_a_good_token() {
         bad.push(app.sign(&claims(changes)));
     }
     for token in bad {
-        app.post("/posts", json!({ "title": "x", "content": "x" })).bearer(&token).send().await.is_problem(401, "The access token is not valid");
+        app.post("/posts", json!({ "title": "x", "content": "x" }))
+            .bearer(&token)
+            .send()
+            .await
+            .is_problem(401, "The access token is not valid");
     }
     let without = [
         app.post("/posts", json!({ "title": "x", "content": "x" })),

@@ -26,7 +26,11 @@ async fn comments_are_written_changed_listed_and_deleted() {
     assert_eq!(app.get(&format!("/posts/{id}")).send().await.json["comment_count"], 2);
 
     let one = format!("{path}/1");
-    app.patch(&one, json!({ "content": "no" })).as_user(1, "ann").send().await.is_problem(403, "Only the author may do this");
+    app.patch(&one, json!({ "content": "no" }))
+        .as_user(1, "ann")
+        .send()
+        .await
+        .is_problem(403, "Only the author may do this");
     let answer = app.patch(&one, json!({ "content": "changed" })).as_user(2, "bob").send().await;
     assert_eq!((answer.status, &answer.json["message"]), (200, &json!("Comment updated")));
     app.delete(&one).as_user(1, "ann").send().await.is_problem(403, "Only the author may do this");
@@ -36,6 +40,10 @@ async fn comments_are_written_changed_listed_and_deleted() {
     assert_eq!(app.get(&format!("/posts/{id}")).send().await.json["comment_count"], 1);
     // The comment of another post is not found under this one.
     let other = post_of_ann(&app).await;
-    app.delete(&format!("/posts/{other}/comments/2")).as_user(1, "ann").send().await.is_problem(404, "Comment not found");
+    app.delete(&format!("/posts/{other}/comments/2"))
+        .as_user(1, "ann")
+        .send()
+        .await
+        .is_problem(404, "Comment not found");
     app.finish().await;
 }

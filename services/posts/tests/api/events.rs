@@ -9,9 +9,7 @@ async fn each_change_publishes_the_whole_state_and_no_change_publishes_nothing()
     let app = spawn().await;
     let id = post_of_ann(&app).await;
     let at = "2026-03-01T12:00:00.000000Z";
-    let counts = |version: i64, likes: i64, comments: i64, views: i64| {
-        json!({ "id": id, "version": version, "like_count": likes, "comment_count": comments, "view_count": views })
-    };
+    let counts = |version: i64, likes: i64, comments: i64, views: i64| json!({ "id": id, "version": version, "like_count": likes, "comment_count": comments, "view_count": views });
     let post = json!({
         "id": id, "version": 1, "deleted": false, "author_id": 1, "title": "Hello", "content": "World", "image_url": null,
         "created_at": at, "updated_at": at
@@ -25,8 +23,12 @@ async fn each_change_publishes_the_whole_state_and_no_change_publishes_nothing()
     assert_eq!(app.events().await, [("like".to_owned(), like), ("post_counts".to_owned(), counts(2, 1, 0, 0))]);
     app.delete(&format!("/posts/{id}/likes")).as_user(2, "bob").send().await;
     app.post(&format!("/posts/{id}/likes"), Value::Null).as_user(2, "bob").send().await;
-    let likes: Vec<Value> = app.events().await.into_iter().filter(|(stream, _)| stream == "like").map(|(_, state)| state).collect();
-    assert_eq!(likes.iter().map(|like| (&like["version"], &like["deleted"])).collect::<Vec<_>>(), [(&json!(2), &json!(true)), (&json!(3), &json!(false))]);
+    let likes: Vec<Value> =
+        app.events().await.into_iter().filter(|(stream, _)| stream == "like").map(|(_, state)| state).collect();
+    assert_eq!(
+        likes.iter().map(|like| (&like["version"], &like["deleted"])).collect::<Vec<_>>(),
+        [(&json!(2), &json!(true)), (&json!(3), &json!(false))]
+    );
 
     app.post(&format!("/posts/{id}/comments"), json!({ "content": "so true" })).as_user(2, "bob").send().await;
     let comment = json!({
@@ -87,7 +89,8 @@ async fn user_states_merge_by_version_and_poison_is_parked() {
     app.deliver("user", &[user(1, 5, "twice", false)]).await;
     assert_eq!(name().await, "anna");
     // Good neighbours of a bad state are applied; the message is put aside.
-    let bad = [json!({ "id": "one", "version": 1 }), json!({ "id": 3, "version": i64::MAX }), user(1, 6, "good", false)];
+    let bad =
+        [json!({ "id": "one", "version": 1 }), json!({ "id": 3, "version": i64::MAX }), user(1, 6, "good", false)];
     app.deliver("user", &bad).await;
     app.deliver_raw("user", "not json", b"\xff{".to_vec()).await;
     assert_eq!(name().await, "good");

@@ -16,7 +16,10 @@ async fn a_like_counts_once_however_often_it_is_given() {
     assert_eq!(app.post(&path, json!(null)).as_user(1, "ann").send().await.status, 200, "one's own post may be liked");
     assert_eq!(app.get(&format!("/posts/{id}")).send().await.json["like_count"], 2);
     let list = app.get(&path).send().await.json;
-    assert_eq!(list, json!({ "likes": [{ "id": 2, "username": "bob" }, { "id": 1, "username": "ann" }], "next": null }));
+    assert_eq!(
+        list,
+        json!({ "likes": [{ "id": 2, "username": "bob" }, { "id": 1, "username": "ann" }], "next": null })
+    );
     let liked = app.get(&format!("/likes?post_id=9,{id}")).as_user(2, "bob").send().await;
     assert_eq!(liked.json, json!({ "post_ids": [id] }));
 

@@ -9,7 +9,9 @@ fn form(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, file, bytes) in parts {
         let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
-        body.extend_from_slice(format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").as_bytes());
+        body.extend_from_slice(
+            format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").as_bytes(),
+        );
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n");
     }
@@ -28,7 +30,8 @@ fn png(width: u32, height: u32) -> Vec<u8> {
 #[tokio::test]
 async fn a_picture_is_stored_and_served_for_good() {
     let app = spawn().await;
-    let (kind, body) = form(&[("title", None, b"Hello"), ("content", None, b"World"), ("image", Some("../../x.svg"), &png(3, 2))]);
+    let (kind, body) =
+        form(&[("title", None, b"Hello"), ("content", None, b"World"), ("image", Some("../../x.svg"), &png(3, 2))]);
     let answer = app.post("/posts", json!(null)).as_user(1, "ann").body(&kind, body).send().await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let url = answer.json["post"]["image_url"].as_str().unwrap();

@@ -34,7 +34,8 @@ async fn etags_spare_a_body_and_guard_a_change() {
     assert_eq!(app.post("/posts/1/views", json!(null)).send().await.json, json!({ "views": 1 }));
     assert_eq!(app.get("/posts/1").header("if-none-match", "\"1.1\"").send().await.status, 200);
 
-    let change = |tag: &'static str| app.patch("/posts/1", json!({ "title": "New" })).as_user(1, "ann").header("if-match", tag);
+    let change =
+        |tag: &'static str| app.patch("/posts/1", json!({ "title": "New" })).as_user(1, "ann").header("if-match", tag);
     // Counters have moved on, the content has not.
     let answer = change("\"1.1\"").send().await;
     assert_eq!((answer.status, &answer.json["message"]), (200, &json!("Post updated")));
@@ -50,12 +51,20 @@ async fn only_the_author_changes_or_deletes_and_a_deletion_is_final() {
     let app = spawn().await;
     let id = post_of_ann(&app).await;
     let path = format!("/posts/{id}");
-    app.patch(&path, json!({ "title": "Mine" })).as_user(2, "bob").send().await.is_problem(403, "Only the author may do this");
+    app.patch(&path, json!({ "title": "Mine" }))
+        .as_user(2, "bob")
+        .send()
+        .await
+        .is_problem(403, "Only the author may do this");
     app.delete(&path).as_user(2, "bob").send().await.is_problem(403, "Only the author may do this");
     app.delete(&path).send().await.is_problem(401, "An access token is required");
     let answer = app.delete(&path).as_user(1, "ann").send().await;
     assert_eq!((answer.status, answer.json), (200, json!({ "message": "Post deleted" })));
-    for call in [app.get(&path), app.delete(&path).as_user(1, "ann"), app.post(&format!("{path}/likes"), json!(null)).as_user(1, "ann")] {
+    for call in [
+        app.get(&path),
+        app.delete(&path).as_user(1, "ann"),
+        app.post(&format!("{path}/likes"), json!(null)).as_user(1, "ann"),
+    ] {
         call.send().await.is_problem(404, "Post not found");
     }
     app.finish().await;

@@ -90,3 +90,33 @@ impl LikeMatrix {
         news.filter_map(candidate).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_scores_go_to_more_neighbours_then_more_likes_then_the_newer_post() {
+        // 1 likes four posts. 2 shares two of four: 1/2. 3 and 4 share one of four each: 1/4. The others share nothing.
+        let rows: [(i64, &[i64]); 6] = [
+            (1, &[1, 2, 3, 4]),
+            (2, &[1, 2, 20, 21]),
+            (3, &[1, 10, 30, 31]),
+            (4, &[2, 10, 32, 33]),
+            (5, &[20, 30]),
+            (6, &[20]),
+        ];
+        let mut matrix = LikeMatrix::default();
+        for (user, posts) in rows {
+            for post in posts {
+                matrix.set_like(UserId(user), PostId(*post), true, 1);
+                matrix.set_post(PostId(*post), Some(UserId(99)), false, 1);
+            }
+        }
+        let found = matrix.recommend(UserId(1), 10, 100, Weighting::None);
+        let ids: Vec<i64> = found.iter().map(|found| found.post_id.0).collect();
+        // 10 has two neighbours and two likes, 20 one neighbour and three likes; both score 1/2.
+        assert_eq!(ids, [10, 20, 21, 30, 33, 32, 31]);
+        assert_eq!(found[0].score, found[1].score);
+    }
+}

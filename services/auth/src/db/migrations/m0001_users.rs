@@ -1,7 +1,9 @@
 //! People, and their verification links.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null};
+use sea_orm_migration::schema::{
+    big_integer, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
+};
 
 use crate::db::entities::{user, verification};
 
@@ -37,7 +39,9 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_table(users).await?;
         for (name, column) in [("uq_users_username_key", C::UsernameKey), ("uq_users_email_key", C::EmailKey)] {
-            manager.create_index(Index::create().name(name).table(user::Entity).col(column).unique().to_owned()).await?;
+            manager
+                .create_index(Index::create().name(name).table(user::Entity).col(column).unique().to_owned())
+                .await?;
         }
         use verification::Column as V;
         let verifications = Table::create()
@@ -49,7 +53,12 @@ impl MigrationTrait for Migration {
             .col(timestamp_with_time_zone_null(V::UsedAt))
             .to_owned();
         manager.create_table(verifications).await?;
-        let index = Index::create().name("uq_verifications_token_hash").table(verification::Entity).col(V::TokenHash).unique().to_owned();
+        let index = Index::create()
+            .name("uq_verifications_token_hash")
+            .table(verification::Entity)
+            .col(V::TokenHash)
+            .unique()
+            .to_owned();
         manager.create_index(index).await
     }
 

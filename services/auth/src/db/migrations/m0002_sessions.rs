@@ -1,7 +1,9 @@
 //! Sessions and their refresh tokens.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, big_integer_null, text, timestamp_with_time_zone, timestamp_with_time_zone_null};
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, text, timestamp_with_time_zone, timestamp_with_time_zone_null,
+};
 
 use crate::db::entities::{refresh_token, session};
 
@@ -34,9 +36,18 @@ impl MigrationTrait for Migration {
             .col(timestamp_with_time_zone_null(T::UsedAt))
             .to_owned();
         manager.create_table(tokens).await?;
-        let hash = Index::create().name("uq_refresh_tokens_token_hash").table(refresh_token::Entity).col(T::TokenHash).unique().to_owned();
+        let hash = Index::create()
+            .name("uq_refresh_tokens_token_hash")
+            .table(refresh_token::Entity)
+            .col(T::TokenHash)
+            .unique()
+            .to_owned();
         manager.create_index(hash).await?;
-        let parent = Index::create().name("ix_refresh_tokens_parent_id").table(refresh_token::Entity).col(T::ParentId).to_owned();
+        let parent = Index::create()
+            .name("ix_refresh_tokens_parent_id")
+            .table(refresh_token::Entity)
+            .col(T::ParentId)
+            .to_owned();
         manager.create_index(parent).await
     }
 

@@ -1,7 +1,9 @@
 //! Mails.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null};
+use sea_orm_migration::schema::{
+    big_integer, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
+};
 
 use crate::db::entities::mail_job;
 

@@ -37,8 +37,14 @@ pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail,
 }
 
 /// Takes due mails until `until`: other workers see them as not due before.
-pub(crate) async fn claim(db: &impl ConnectionTrait, now: Timestamp, until: Timestamp, limit: u64) -> Result<Vec<Model>, DbErr> {
-    let due = Entity::find().select_only().column(Column::Id).filter(Column::State.eq(QUEUED)).filter(Column::DueAt.lte(now));
+pub(crate) async fn claim(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    until: Timestamp,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let due =
+        Entity::find().select_only().column(Column::Id).filter(Column::State.eq(QUEUED)).filter(Column::DueAt.lte(now));
     let ids: Vec<i64> = due.order_by_asc(Column::DueAt).limit(limit).into_tuple().all(db).await?;
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -69,7 +75,12 @@ pub(crate) async fn mark_sent(db: &impl ConnectionTrait, id: i64, now: Timestamp
 }
 
 /// Notes that it was not taken: parked, or to be tried again at `again`.
-pub(crate) async fn mark_failed(db: &impl ConnectionTrait, id: i64, reason: &str, again: Option<Timestamp>) -> Result<(), DbErr> {
+pub(crate) async fn mark_failed(
+    db: &impl ConnectionTrait,
+    id: i64,
+    reason: &str,
+    again: Option<Timestamp>,
+) -> Result<(), DbErr> {
     let mut update = Entity::update_many().col_expr(Column::LastError, Expr::value(Some(reason.to_owned())));
     update = match again {
         Some(time) => update.col_expr(Column::DueAt, Expr::value(time)),

@@ -59,7 +59,10 @@ pub(crate) async fn insert_token(
 }
 
 /// A refresh token.
-pub(crate) async fn find_token(db: &impl ConnectionTrait, token_hash: &str) -> Result<Option<refresh_token::Model>, DbErr> {
+pub(crate) async fn find_token(
+    db: &impl ConnectionTrait,
+    token_hash: &str,
+) -> Result<Option<refresh_token::Model>, DbErr> {
     refresh_token::Entity::find().filter(refresh_token::Column::TokenHash.eq(token_hash)).one(db).await
 }
 

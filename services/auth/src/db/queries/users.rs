@@ -42,7 +42,8 @@ impl From<DbErr> for NotInserted {
 
 /// Stores somebody.
 pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timestamp) -> Result<Model, NotInserted> {
-    let [first_name_key, last_name_key, full_name_key] = names::keys(new.first_name.as_deref(), new.last_name.as_deref());
+    let [first_name_key, last_name_key, full_name_key] =
+        names::keys(new.first_name.as_deref(), new.last_name.as_deref());
     let row = ActiveModel {
         id: NotSet,
         version: Set(1),
@@ -100,7 +101,12 @@ fn visible() -> Condition {
 }
 
 /// Visible people whose first, last or full name matches a LIKE pattern, newest first.
-pub(crate) async fn search(db: &impl ConnectionTrait, pattern: &str, after: Option<i64>, limit: u64) -> Result<Vec<Model>, DbErr> {
+pub(crate) async fn search(
+    db: &impl ConnectionTrait,
+    pattern: &str,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
     let like = || LikeExpr::new(pattern).escape('\\');
     let named = Condition::any()
         .add(Column::FirstNameKey.like(like()))
@@ -114,7 +120,12 @@ pub(crate) async fn search(db: &impl ConnectionTrait, pattern: &str, after: Opti
 }
 
 /// Marks the address as verified, unless it is or has changed.
-pub(crate) async fn verify(db: &impl ConnectionTrait, id: UserId, email_key: &str, now: Timestamp) -> Result<Option<Model>, DbErr> {
+pub(crate) async fn verify(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    email_key: &str,
+    now: Timestamp,
+) -> Result<Option<Model>, DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::VerifiedAt, Expr::value(Some(now)))
         .filter(Column::VerifiedAt.is_null())
@@ -186,7 +197,10 @@ pub(crate) async fn page_decided(db: &impl ConnectionTrait, after: i64, limit: u
 }
 
 /// The people with these ids.
-pub(crate) async fn find_all(db: &impl ConnectionTrait, ids: impl IntoIterator<Item = i64>) -> Result<Vec<Model>, DbErr> {
+pub(crate) async fn find_all(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Id.is_in(ids)).order_by_asc(Column::Id).all(db).await
 }
 

@@ -22,7 +22,11 @@ pub(crate) async fn replace(db: &impl ConnectionTrait, link: Model) -> Result<()
 }
 
 /// Uses a link up: exactly one request gets it.
-pub(crate) async fn consume(db: &impl ConnectionTrait, token_hash: &str, now: Timestamp) -> Result<Option<Model>, DbErr> {
+pub(crate) async fn consume(
+    db: &impl ConnectionTrait,
+    token_hash: &str,
+    now: Timestamp,
+) -> Result<Option<Model>, DbErr> {
     let rows = Entity::update_many()
         .col_expr(Column::UsedAt, Expr::value(Some(now)))
         .filter(Column::TokenHash.eq(token_hash))

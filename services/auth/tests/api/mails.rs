@@ -1,0 +1,100 @@
+//! Verification links, the development mailbox, and mails that cannot be sent.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::json;
+
+use crate::people::{join, link, mails, register, spawn, spawn_with};
+
+const BAD_LINK: &str = "Verification link is invalid or expired";
+const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
+
+#[tokio::test]
+async fn a_browser_gets_a_page_with_a_button_that_posts() {
+    let app = spawn().await;
+    register(&app, "ann").await;
+    let link = link(&mails(&app, "ann@example.org", 1).await[0]);
+    app.events().await;
+    let page = app.get(&link).header("accept", BROWSER).send().await;
+    assert_eq!(page.status, 200);
+    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert_eq!(page.text.matches("<form method=\"post\">").count(), 1);
+    assert_eq!(page.text.matches("<button").count(), 1);
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("form-action 'self'"));
+    assert!(app.events().await.is_empty(), "looking must not verify");
+
+    let pressed =
+        app.call(Method::POST, &link, None).header("accept", BROWSER).body("application/x-www-form-urlencoded", "");
+    let pressed = pressed.send().await;
+    assert_eq!(pressed.status, 200);
+    assert!(pressed.text.contains("Account verified"));
+    assert_eq!(app.events().await[0].1["verified"], true);
+    let again = app.call(Method::POST, &link, None).send().await;
+    assert_eq!((again.status, again.json), (200, json!({ "message": "Account verified" })));
+    let bad = app.call(Method::POST, "/auth/verify/none", None).header("accept", BROWSER).send().await;
+    assert_eq!(bad.status, 404);
+    assert!(bad.text.contains(BAD_LINK));
+}
+
+#[tokio::test]
+async fn bad_and_expired_links_are_refused() {
+    let app = spawn().await;
+    register(&app, "ann").await;
+    let link = link(&mails(&app, "ann@example.org", 1).await[0]);
+    let long = format!("/auth/verify/{}", "x".repeat(1_000));
+    for path in ["/auth/verify/1", "/auth/verify/nonsense", "/auth/verify/%00", "/auth/verify/..%2f", &long] {
+        app.get(path).send().await.is_problem(404, BAD_LINK);
+        app.call(Method::POST, path, None).send().await.is_problem(404, BAD_LINK);
+    }
+    app.get("/auth/verify/%ff").send().await.is_problem(400, "");
+    app.clock.advance(Duration::from_secs(24 * 3_600));
+    app.get(&link).send().await.is_problem(404, BAD_LINK);
+    app.events().await;
+}
+
+#[tokio::test]
+async fn a_new_link_ends_the_old_one() {
+    let app = spawn().await;
+    register(&app, "ann").await;
+    let old = link(&mails(&app, "ann@example.org", 1).await[0]);
+    for email in ["ANN@example.org", "nobody@example.org"] {
+        assert_eq!(app.post("/auth/verify/resend", json!({ "email": email })).send().await.status, 202);
+    }
+    let new = link(&mails(&app, "ann@example.org", 2).await[0]);
+    app.get(&old).send().await.is_problem(404, BAD_LINK);
+    assert_eq!(app.get(&new).send().await.status, 200);
+    assert_eq!(app.post("/auth/verify/resend", json!({ "email": "ann@example.org" })).send().await.status, 202);
+    register(&app, "bob").await;
+    mails(&app, "bob@example.org", 1).await;
+    mails(&app, "ann@example.org", 2).await;
+    mails(&app, "nobody@example.org", 0).await;
+    for bad in [json!({ "email": "" }), json!({ "email": "x" }), json!({ "email": 1 }), json!({ "mail": "a@b.c" })] {
+        app.post("/auth/verify/resend", bad).send().await.is_problem(422, "");
+    }
+    app.events().await;
+}
+
+#[tokio::test]
+async fn the_mailbox_is_a_page_and_json() {
+    let app = spawn().await;
+    assert!(app.get("/dev/mail").header("accept", BROWSER).send().await.text.contains("No mails yet"));
+    join(&app, "ann").await;
+    join(&app, "bob").await;
+    let page = app.get("/dev/mail").header("accept", BROWSER).send().await;
+    assert!(page.text.contains("To ann@example.org") && page.text.contains("/auth/verify/"));
+    let all = app.get("/dev/mail").send().await.json;
+    assert_eq!(all["messages"].as_array().unwrap().len(), 2);
+    assert_eq!(all["messages"][0]["to"], "bob@example.org");
+    app.get("/dev/mail?to=%00").send().await.is_problem(400, "");
+    app.events().await;
+}
+
+#[tokio::test]
+async fn a_dead_mail_server_fails_nobody_and_there_is_no_mailbox() {
+    // Nobody listens on the discard port of loopback.
+    let (app, _) = spawn_with(&[("SMTP_URL", "smtp://127.0.0.1:9?tls=none")]).await;
+    assert_eq!(register(&app, "ann").await.status, 201);
+    app.get("/dev/mail?to=ann@example.org").send().await.is_problem(404, "");
+    assert_eq!(app.events().await.len(), 1);
+}

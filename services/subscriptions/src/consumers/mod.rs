@@ -1,0 +1,5 @@
+//! What this service learns from others.
+
+pub(crate) mod post;
+pub(crate) mod post_counts;
+pub(crate) mod user;

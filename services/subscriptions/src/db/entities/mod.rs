@@ -1,0 +1,7 @@
+//! The tables.
+#![expect(unreachable_pub, reason = "the derives of sea-orm make public items")]
+
+pub(crate) mod counts;
+pub(crate) mod posts;
+pub(crate) mod subscriptions;
+pub(crate) mod users;

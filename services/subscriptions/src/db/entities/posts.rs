@@ -1,0 +1,27 @@
+//! The copy of posts.
+
+use sea_orm::entity::prelude::*;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+
+use crate::domain::ids::PostId;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "posts")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PostId,
+    pub version: i64,
+    pub deleted: bool,
+    pub author_id: Option<UserId>,
+    pub title: Option<String>,
+    pub content: Option<String>,
+    pub image_url: Option<String>,
+    pub created_at: Option<Timestamp>,
+    pub updated_at: Option<Timestamp>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

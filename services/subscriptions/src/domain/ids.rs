@@ -1,0 +1,6 @@
+//! Ids of other services' aggregates.
+
+shared::id_type! {
+    /// A post.
+    PostId
+}

@@ -1,0 +1,3 @@
+//! Pure rules: ids.
+
+pub(crate) mod ids;

@@ -1,0 +1,45 @@
+//! Everything that can go wrong here, and what the client is told.
+
+use axum::response::{IntoResponse, Response};
+use sea_orm::DbErr;
+use shared::db::CommitError;
+use shared::error::ApiError;
+
+/// A failed request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("User not found")]
+    UserNotFound,
+    #[error("Subscription not found")]
+    SubscriptionNotFound,
+    #[error("Already subscribed")]
+    AlreadySubscribed,
+    #[error("must be somebody else: nobody follows themselves")]
+    Oneself,
+    #[error(transparent)]
+    Db(#[from] DbErr),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Request(#[from] ApiError),
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::UserNotFound | Error::SubscriptionNotFound => Self::not_found(text),
+            Error::AlreadySubscribed => Self::conflict("already_subscribed", text),
+            Error::Oneself => Self::invalid_field("user_id", text),
+            Error::Db(error) => error.into(),
+            Error::Commit(error) => error.into(),
+            Error::Request(error) => error,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        ApiError::from(self).into_response()
+    }
+}

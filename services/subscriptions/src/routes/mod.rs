@@ -1,0 +1,4 @@
+//! Handlers, a file per resource.
+
+pub(crate) mod feed;
+pub(crate) mod subscriptions;
