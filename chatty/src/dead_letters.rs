@@ -54,7 +54,10 @@ impl DeadLetters {
                 let Some(letter) = letters.into_iter().find(|letter| letter.id == id) else {
                     bail!("{queue} holds no dead letter {id}");
                 };
-                output::line(format_args!("queue   {}\nreason  {}\n\n{}", letter.queue, letter.reason, letter.payload))?;
+                output::line(format_args!(
+                    "queue   {}\nreason  {}\n\n{}",
+                    letter.queue, letter.reason, letter.payload
+                ))?;
             }
             Self::Redrive(which) => settle(&operator, which, Verdict::Redrive).await?,
             Self::Drop(which) => settle(&operator, which, Verdict::Drop).await?,

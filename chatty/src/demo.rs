@@ -63,8 +63,14 @@ const POSTS: [[(&str, &str); 4]; 4] = [
 ];
 
 /// What they say to each other.
-const COMMENTS: [&str; 6] =
-    ["So true.", "Wish I had been there!", "Tell me more on Saturday.", "This made my day.", "I tried that once. Never again.", "Where was this?"];
+const COMMENTS: [&str; 6] = [
+    "So true.",
+    "Wish I had been there!",
+    "Tell me more on Saturday.",
+    "This made my day.",
+    "I tried that once. Never again.",
+    "Where was this?",
+];
 
 /// The demo's pictures: every third post has one.
 const PICTURE: u32 = 480;
@@ -113,7 +119,9 @@ impl Demo {
         let (likes, comments) = api.react(&people, &posts).await?;
         drop(progress);
         let (count, written) = (people.len(), posts.len());
-        output::line(format_args!("{count} people, {written} posts, {follows} follows, {likes} likes, {comments} comments"))?;
+        output::line(format_args!(
+            "{count} people, {written} posts, {follows} follows, {likes} likes, {comments} comments"
+        ))?;
         output::line("Log in as ada with the password `the demo of ada`.")?;
         Ok(ExitCode::SUCCESS)
     }
@@ -142,7 +150,12 @@ impl Api {
     async fn join(&self, username: &str, first: &str, last: &str, interest: usize) -> anyhow::Result<Option<Person>> {
         let (email, password) = (format!("{username}@demo.example"), format!("the demo of {username}"));
         let body = json!({ "username": username, "email": email, "password": password, "first_name": first, "last_name": last });
-        let answer = self.request(Method::POST, "/auth/register", None).json(&body).send().await.context("is chatty running?")?;
+        let answer = self
+            .request(Method::POST, "/auth/register", None)
+            .json(&body)
+            .send()
+            .await
+            .context("is chatty running?")?;
         if answer.status() == StatusCode::CONFLICT {
             return Ok(None);
         }
@@ -239,7 +252,8 @@ impl Api {
                 if mixed == 0 {
                     let text = COMMENTS.get((number + index) % COMMENTS.len()).copied().unwrap_or_default();
                     let path = format!("/posts/{post}/comments");
-                    let request = self.request(Method::POST, &path, Some(&person.token)).json(&json!({ "content": text }));
+                    let request =
+                        self.request(Method::POST, &path, Some(&person.token)).json(&json!({ "content": text }));
                     Self::expect(request, "comment").await?;
                     comments += 1;
                 }
@@ -257,7 +271,11 @@ fn picture(seed: usize) -> anyhow::Result<Vec<u8>> {
     let picture = RgbImage::from_fn(PICTURE, PICTURE * 2 / 3, |x, y| {
         let wave = ((f64::from(x) / 60.0 + f64::from(seed)).sin() * 30.0) + 200.0;
         let shade = |value: u8| (u32::from(value) * (320 + y) / 640).min(255).try_into().unwrap_or(u8::MAX);
-        if f64::from(y) > wave { Rgb([shade(green / 2), shade(red), shade(blue / 2)]) } else { Rgb([shade(red), shade(green), shade(blue)]) }
+        if f64::from(y) > wave {
+            Rgb([shade(green / 2), shade(red), shade(blue / 2)])
+        } else {
+            Rgb([shade(red), shade(green), shade(blue)])
+        }
     });
     let mut bytes = Vec::new();
     picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;

@@ -18,7 +18,10 @@ use shared::telemetry;
 ///
 /// Commands use the *_DATABASE_URL variables and AMQP_URL when they are set, else the data folder CHATTY_DATA_DIR.
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  chatty                  serve on http://127.0.0.1:8080\n  chatty demo             fill the running suite with people and posts\n  chatty reconcile --now  compare every copy with its owner")]
+#[command(
+    version,
+    after_help = "Example:\n  chatty                  serve on http://127.0.0.1:8080\n  chatty demo             fill the running suite with people and posts\n  chatty reconcile --now  compare every copy with its owner"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

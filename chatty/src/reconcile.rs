@@ -77,7 +77,8 @@ impl Rebuild {
         let mut streams = 0;
         for route in ROUTES.iter().filter(|route| route.consumers.contains(&service)) {
             let queue = topology::queue(service, route.stream);
-            send(&operator, route.owner, &Request::Resend { stream: route.stream.to_owned(), queue, ids: None }).await?;
+            send(&operator, route.owner, &Request::Resend { stream: route.stream.to_owned(), queue, ids: None })
+                .await?;
             streams += 1;
         }
         let reports = wait(&operator, Some(service), "the copies to be filled").await?;
@@ -98,7 +99,8 @@ fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
     }
     for report in reports {
         for row in &report.rows {
-            let version = |version: Option<i64>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+            let version =
+                |version: Option<i64>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
             output::line(format_args!(
                 "{}.{} {}: {:?}, copy {}, owner {}",
                 report.service,

@@ -16,14 +16,16 @@ use crate::{output, suite};
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings::from_env(env, suite::PORT)?;
-    std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.display()))?;
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.display()))?;
     let lock = File::create(settings.data_dir.join("chatty.lock"))?;
     if lock.try_lock().is_err() {
         bail!("CHATTY_DATA_DIR: another chatty is running on {}", settings.data_dir.display());
     }
     let services = suite::build(env).await?;
     let metrics = telemetry::init_metrics("chatty")?;
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("CHATTY_LISTEN: {}", settings.listen))?;
+    let listener =
+        TcpListener::bind(settings.listen).await.with_context(|| format!("CHATTY_LISTEN: {}", settings.listen))?;
     let greeting = greeting(&settings, started);
     let code = lifecycle::run(listener, services, metrics, move || {
         if let Err(error) = output::line(greeting()) {

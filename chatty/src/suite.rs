@@ -35,14 +35,18 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
         auth,
         posts::build(&of_posts, deps(posts::NAME, keys.clone()).await?)?,
         subscriptions::build(deps(subscriptions::NAME, keys.clone()).await?),
-        admin::build(admin::Config::from_env(env, &settings)?, deps(admin::NAME, keys.clone()).await?),
-        recommendations::build(recommendations::Config::from_env(env, &settings)?, deps(recommendations::NAME, keys).await?),
+        admin::build(deps(admin::NAME, keys.clone()).await?),
+        recommendations::build(
+            &recommendations::Config::from_env(env, &settings)?,
+            deps(recommendations::NAME, keys).await?,
+        ),
     ])
 }
 
 /// The whole API as JSON.
 pub(crate) fn openapi() -> anyhow::Result<String> {
-    let parts = [auth::openapi(), posts::openapi(), subscriptions::openapi(), admin::openapi(), recommendations::openapi()];
+    let parts =
+        [auth::openapi(), posts::openapi(), subscriptions::openapi(), admin::openapi(), recommendations::openapi()];
     Ok(shared::openapi::merge(parts).to_pretty_json()?)
 }
 
@@ -73,14 +77,18 @@ impl Operator {
             let mut own = env.clone();
             if distributed {
                 let variable = format!("{}_DATABASE_URL", name.to_uppercase());
-                let url = env.get(&variable).with_context(|| format!("{variable} must be set beside AUTH_DATABASE_URL"))?;
+                let url =
+                    env.get(&variable).with_context(|| format!("{variable} must be set beside AUTH_DATABASE_URL"))?;
                 own = own.with("DATABASE_URL", url);
             } else {
                 own = own.with("DATABASE_URL", "");
             }
             let settings = Settings::from_env(&own, PORT)?;
             if !distributed && !has_file(&settings.data_dir, name) {
-                bail!("{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR", settings.data_dir.display());
+                bail!(
+                    "{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR",
+                    settings.data_dir.display()
+                );
             }
             services.push(Seen { name, db: Db::open(&settings, name, Clock::system()).await?, streams });
         }

@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(read(&safe[..1]).err().unwrap().variable, "SMTP_URL");
         for password in ["secret", "short", "password1", "changeme-please", "an-example-password"] {
             let pairs = [safe[0], safe[1], ("ADMIN_USERNAME", "boss"), ("ADMIN_PASSWORD", password)];
-            assert_eq!(read(&pairs).err().expect(password).variable, "ADMIN_PASSWORD", "{password}");
+            assert_eq!(read(&pairs).expect_err(password).variable, "ADMIN_PASSWORD", "{password}");
         }
         let pairs = [safe[0], safe[1], ("ADMIN_PASSWORD", "a long and private phrase")];
         assert_eq!(read(&pairs).err().unwrap().variable, "ADMIN_USERNAME");
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_bad_value_is_named_and_no_password_is_shown() {
         for url in ["mail.example.org", "http://mail.example.org", "smtp://mail.example.org?tls=maybe", "smtp://"] {
-            assert_eq!(read(&[("SMTP_URL", url)]).err().expect(url).variable, "SMTP_URL");
+            assert_eq!(read(&[("SMTP_URL", url)]).expect_err(url).variable, "SMTP_URL");
         }
         assert_eq!(read(&[("MAIL_FROM", "nobody")]).err().unwrap().variable, "MAIL_FROM");
         let config = read(&[("SMTP_URL", "smtps://me:hidden%2Bword@mail.example.org")]).unwrap();

@@ -29,6 +29,11 @@ pub fn build(_config: &Config, deps: Deps) -> Service {
     Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
 }
 
+/// The description of its API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    router::routes().into_openapi()
+}
+
 /// The streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
     streams_with(Matrix::default(), Accounts::default())

@@ -21,7 +21,7 @@ pub struct Route {
 pub const ROUTES: [Route; 8] = [
     Route { stream: "user", owner: "auth", consumers: &["posts", "subscriptions", "admin", "recommendations"] },
     Route { stream: "post", owner: "posts", consumers: &["subscriptions", "admin", "recommendations"] },
-    Route { stream: "post_counts", owner: "posts", consumers: &["subscriptions", "recommendations"] },
+    Route { stream: "post_counts", owner: "posts", consumers: &["subscriptions", "admin", "recommendations"] },
     Route { stream: "comment", owner: "posts", consumers: &["admin"] },
     Route { stream: "like", owner: "posts", consumers: &["recommendations"] },
     Route { stream: "moderation.user", owner: "admin", consumers: &["auth"] },

@@ -126,7 +126,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     reader.end().map_err(|error| ApiError::bad_request("bad_json", format!("The body is not valid JSON: {error}")))?;
     // Serde also reads a struct from an array of its fields; the contract knows objects only.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
-        return Err(ApiError::invalid(vec![FieldError { pointer: String::new(), detail: "must be a JSON object".into() }]));
+        return Err(ApiError::invalid(vec![FieldError {
+            pointer: String::new(),
+            detail: "must be a JSON object".into(),
+        }]));
     }
     Ok(value)
 }

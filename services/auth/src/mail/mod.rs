@@ -25,6 +25,8 @@ const TOGETHER: usize = 2;
 const LEASE: Duration = Duration::from_secs(90);
 /// How often the table is looked at without being told.
 const POLL: Duration = Duration::from_secs(2);
+/// How long a mail is tried: then its link has expired too.
+const GIVE_UP: Duration = Duration::from_secs(24 * 3_600);
 /// The longest pause between two tries of one mail.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
@@ -106,9 +108,10 @@ async fn send(db: &Db, smtp: &Smtp, job: mail_job::Model) -> Result<(), DbErr> {
                 mail.id = job.id,
                 mail.kind = job.kind,
                 reason,
-                "A mail could not be sent yet; trying again."
+                "A mail could not be sent; it is tried again for a day."
             );
-            mail_jobs::mark_failed(&*tx, job.id, &reason, Some(now + pause(job.attempts))).await?;
+            let again = (now.since(job.created_at) < GIVE_UP).then(|| now + pause(job.attempts));
+            mail_jobs::mark_failed(&*tx, job.id, &reason, again).await?;
         }
     }
     commit(tx).await

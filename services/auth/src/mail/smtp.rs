@@ -59,7 +59,7 @@ impl Smtp {
         let message = self.message(job).map_err(|error| Failure::Permanent(error.to_string()))?;
         match timeout(MAIL, self.transport.send(message)).await {
             Ok(Ok(_accepted)) => Ok(()),
-            Ok(Err(error)) if error.is_permanent() || error.is_client() => Err(Failure::Permanent(error.to_string())),
+            Ok(Err(error)) if error.is_permanent() => Err(Failure::Permanent(error.to_string())),
             Ok(Err(error)) => Err(Failure::Transient(error.to_string())),
             Err(_elapsed) => Err(Failure::Transient("the mail server took too long".to_owned())),
         }

@@ -4,13 +4,13 @@ use axum::http::Method;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::people::{member, pointers, spawn, spawn_with, text};
+use crate::people::{events, member, pointers, spawn, spawn_with, text};
 
 #[tokio::test]
 async fn a_profile_is_read_and_changed() {
     let app = spawn().await;
     let (id, access, _) = member(&app, "ann").await;
-    app.events().await;
+    events(&app).await;
     let mut expected = json!({
         "id": id, "username": "ann", "email": "ann@example.org", "first_name": null, "last_name": null, "bio": null,
         "created_at": "2026-03-01T12:00:00.000000Z", "is_active": true, "role": "user"
@@ -24,13 +24,13 @@ async fn a_profile_is_read_and_changed() {
         expected["bio"] = patch["bio"].clone();
         assert_eq!(answer.json, expected);
     }
-    let events = app.events().await;
-    assert_eq!(events.len(), 1, "what changes nothing emits nothing");
-    assert_eq!((&events[0].1["version"], &events[0].1["bio"]), (&json!(3), &patch["bio"]));
+    let news = events(&app).await;
+    assert_eq!(news.len(), 1, "what changes nothing emits nothing");
+    assert_eq!((&news[0].1["version"], &news[0].1["bio"]), (&json!(3), &patch["bio"]));
     let answer = app.patch("/auth/me", json!({ "first_name": null, "last_name": "M" })).bearer(&access).send().await;
     assert_eq!((&answer.json["first_name"], &answer.json["last_name"]), (&json!(null), &json!("M")));
     assert_eq!(app.patch("/auth/me", json!({})).bearer(&access).send().await.status, 200);
-    assert_eq!(app.events().await.len(), 1);
+    assert_eq!(events(&app).await.len(), 1);
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_bad_change_names_its_fields() {
     call().body("application/json", "{").send().await.is_problem(400, "");
     call().body("text/plain", "{}").send().await.is_problem(415, "");
     call().body("application/json", "[]").send().await.is_problem(422, "");
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn development_has_an_admin_and_the_operator_makes_more() {
     assert_eq!(again.unwrap_err().to_string(), "Username already registered");
     assert!(auth::create_admin(app.db(), "x", &password).await.is_err());
     assert!(auth::create_admin(app.db(), "chief", &SecretString::from("secret")).await.is_err());
-    let events = app.events().await;
+    let events = events(&app).await;
     assert_eq!(events.len(), 1);
     assert_eq!((&events[0].1["role"], &events[0].1["verified"]), (&json!("admin"), &json!(true)));
 }

@@ -3,7 +3,7 @@
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
-use crate::people::{PASSWORD, join, log_in, pointers, register, spawn};
+use crate::people::{PASSWORD, events, join, log_in, pointers, register, spawn};
 
 /// How many passwords were hashed or checked so far.
 fn hashes(metrics: &PrometheusHandle) -> u64 {
@@ -29,7 +29,7 @@ async fn the_answer_is_complete() {
         "refresh_token": "refresh_token", "user_id": id
     });
     assert_eq!(body, expected);
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn known_and_unknown_people_cost_the_same() {
         app.post("/auth/register", body).send().await;
         assert_eq!(hashes(&metrics) - before, 1, "{username} {email}");
     }
-    app.events().await;
+    events(&app).await;
     app.deliver("moderation.user", &[json!({ "id": id, "version": 1, "blocked": true })]).await;
     let before = hashes(&metrics);
     app.post("/auth/login", json!({ "username": "ann", "password": PASSWORD }))
@@ -75,7 +75,7 @@ async fn known_and_unknown_people_cost_the_same() {
         .await
         .is_problem(401, "Invalid credentials");
     assert_eq!(hashes(&metrics) - before, 2);
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 use serde_json::json;
 
-use crate::people::{join, link, mails, register, spawn, spawn_with};
+use crate::people::{events, join, link, mails, register, spawn, spawn_with};
 
 const BAD_LINK: &str = "Verification link is invalid or expired";
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
@@ -15,21 +15,21 @@ async fn a_browser_gets_a_page_with_a_button_that_posts() {
     let app = spawn().await;
     register(&app, "ann").await;
     let link = link(&mails(&app, "ann@example.org", 1).await[0]);
-    app.events().await;
+    events(&app).await;
     let page = app.get(&link).header("accept", BROWSER).send().await;
     assert_eq!(page.status, 200);
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
     assert_eq!(page.text.matches("<form method=\"post\">").count(), 1);
     assert_eq!(page.text.matches("<button").count(), 1);
     assert!(page.headers["content-security-policy"].to_str().unwrap().contains("form-action 'self'"));
-    assert!(app.events().await.is_empty(), "looking must not verify");
+    assert!(events(&app).await.is_empty(), "looking must not verify");
 
     let pressed =
         app.call(Method::POST, &link, None).header("accept", BROWSER).body("application/x-www-form-urlencoded", "");
     let pressed = pressed.send().await;
     assert_eq!(pressed.status, 200);
     assert!(pressed.text.contains("Account verified"));
-    assert_eq!(app.events().await[0].1["verified"], true);
+    assert_eq!(events(&app).await[0].1["verified"], true);
     let again = app.call(Method::POST, &link, None).send().await;
     assert_eq!((again.status, again.json), (200, json!({ "message": "Account verified" })));
     let bad = app.call(Method::POST, "/auth/verify/none", None).header("accept", BROWSER).send().await;
@@ -50,7 +50,7 @@ async fn bad_and_expired_links_are_refused() {
     app.get("/auth/verify/%ff").send().await.is_problem(400, "");
     app.clock.advance(Duration::from_secs(24 * 3_600));
     app.get(&link).send().await.is_problem(404, BAD_LINK);
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_new_link_ends_the_old_one() {
     for bad in [json!({ "email": "" }), json!({ "email": "x" }), json!({ "email": 1 }), json!({ "mail": "a@b.c" })] {
         app.post("/auth/verify/resend", bad).send().await.is_problem(422, "");
     }
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn the_mailbox_is_a_page_and_json() {
     assert_eq!(all["messages"].as_array().unwrap().len(), 2);
     assert_eq!(all["messages"][0]["to"], "bob@example.org");
     app.get("/dev/mail?to=%00").send().await.is_problem(400, "");
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -96,5 +96,5 @@ async fn a_dead_mail_server_fails_nobody_and_there_is_no_mailbox() {
     let (app, _) = spawn_with(&[("SMTP_URL", "smtp://127.0.0.1:9?tls=none")]).await;
     assert_eq!(register(&app, "ann").await.status, 201);
     app.get("/dev/mail?to=ann@example.org").send().await.is_problem(404, "");
-    assert_eq!(app.events().await.len(), 1);
+    assert_eq!(events(&app).await.len(), 1);
 }

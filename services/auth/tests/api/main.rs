@@ -9,5 +9,6 @@ mod moderation;
 mod oauth;
 mod refresh;
 mod register;
+mod smtp;
 mod tokens;
 mod users;

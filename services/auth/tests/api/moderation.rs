@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 use testkit::app::TestApp;
 
-use crate::people::{PASSWORD, member, spawn};
+use crate::people::{PASSWORD, events, member, spawn};
 
 async fn decide(app: &TestApp, id: i64, version: i64, blocked: bool) -> Vec<Value> {
     app.deliver("moderation.user", &[json!({ "id": id, "version": version, "blocked": blocked })]).await;
-    app.events().await.into_iter().map(|(_, state)| state).collect()
+    events(&app).await.into_iter().map(|(_, state)| state).collect()
 }
 
 #[tokio::test]
 async fn a_block_ends_the_session_at_once_and_an_unblock_restores() {
     let app = spawn().await;
     let (id, access, refresh) = member(&app, "ann").await;
-    app.events().await;
+    events(&app).await;
     let states = decide(&app, id, 1, true).await;
     assert_eq!(states.len(), 1);
     assert_eq!((&states[0]["blocked"], &states[0]["verified"]), (&json!(true), &json!(true)));
@@ -40,7 +40,7 @@ async fn a_block_ends_the_session_at_once_and_an_unblock_restores() {
 async fn decisions_count_once_and_in_their_own_order() {
     let app = spawn().await;
     let (id, ..) = member(&app, "ann").await;
-    app.events().await;
+    events(&app).await;
     assert_eq!(decide(&app, id, 5, true).await.len(), 1);
     assert!(decide(&app, id, 5, true).await.is_empty());
     assert!(decide(&app, id, 4, false).await.is_empty());
@@ -59,18 +59,18 @@ async fn decisions_count_once_and_in_their_own_order() {
 async fn a_decision_about_nobody_stops_nothing() {
     let app = spawn().await;
     let (id, ..) = member(&app, "ann").await;
-    app.events().await;
+    events(&app).await;
     let both =
         [json!({ "id": 4_711, "version": 1, "blocked": true }), json!({ "id": id, "version": 1, "blocked": true })];
     app.deliver("moderation.user", &both).await;
-    assert_eq!(app.events().await.len(), 1);
+    assert_eq!(events(&app).await.len(), 1);
 }
 
 #[tokio::test]
 async fn reconcile_sees_what_was_applied() {
     let app = spawn().await;
     let (id, ..) = member(&app, "ann").await;
-    app.events().await;
+    events(&app).await;
     decide(&app, id, 3, true).await;
     let consumers = &app.service().streams.consumers;
     let rows = consumers[0].page(app.db().read(), None, 10).await.unwrap();

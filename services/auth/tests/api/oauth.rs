@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::json;
 use testkit::app::{Answer, TestApp};
 
-use crate::people::{PASSWORD, join, register, spawn, text};
+use crate::people::{PASSWORD, events, join, register, spawn, text};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -33,7 +33,7 @@ async fn both_grants_give_tokens() {
     let answer = ask(&app, format!("grant_type=refresh_token&refresh_token={refresh}")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(app.get("/auth/me").bearer(&text(&answer.json, "access_token")).send().await.status, 200);
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -62,5 +62,5 @@ async fn errors_have_the_form_of_the_standard() {
     }
     is_error(&ask(&app, b"grant_type=password&username=%00&password=%ff\xff".to_vec()).await, "invalid_grant");
     is_error(&app.post("/auth/token", json!({ "grant_type": "password" })).send().await, "invalid_request");
-    app.events().await;
+    events(&app).await;
 }

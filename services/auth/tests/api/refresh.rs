@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::app::{Answer, TestApp};
 
-use crate::people::{member, spawn, text};
+use crate::people::{events, member, spawn, text};
 
 async fn refresh(app: &TestApp, token: &str) -> Answer {
     app.post("/auth/refresh", json!({ "refresh_token": token })).send().await
@@ -33,7 +33,7 @@ async fn a_refresh_gives_a_new_pair_that_works() {
     let second = text(&answer.json, "refresh_token");
     assert_ne!(first, second);
     rotated(&app, &second).await;
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn a_used_token_ends_the_session() {
     app.clock.advance(Duration::from_secs(11));
     is_refused(&app, &first).await;
     is_refused(&app, &second).await;
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_lost_answer_is_forgiven_for_ten_seconds() {
     is_refused(&app, &first).await;
     is_refused(&app, &third).await;
     is_refused(&app, &lost).await;
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn who_has_the_lost_answer_after_all_is_noticed() {
     let second = rotated(&app, &first).await;
     is_refused(&app, &lost).await;
     is_refused(&app, &second).await;
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn sessions_end_by_rest_and_by_age() {
     }
     app.clock.advance(day * 2);
     is_refused(&app, &busy).await;
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_logout_ends_one_session_and_is_harmless_twice() {
     }
     is_refused(&app, &here).await;
     rotated(&app, &there).await;
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn two_requests_at_once_get_one_successor_that_lives() {
     let (_, _, first) = member(&app, "ann").await;
     let (one, two) = tokio::join!(refresh(&app, &first), refresh(&app, &first));
     assert_eq!((one.status, two.status), (200, 200));
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -128,5 +128,5 @@ async fn what_is_no_refresh_token_is_refused() {
             app.post(path, bad).send().await.is_problem(422, "");
         }
     }
-    app.events().await;
+    events(&app).await;
 }

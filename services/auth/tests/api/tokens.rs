@@ -8,7 +8,7 @@ use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 use testkit::app::{TestApp, claims, sign, signing_key};
 
-use crate::people::{member, spawn_with};
+use crate::people::{events, member, spawn_with};
 
 async fn is_refused(app: &TestApp, token: &str, why: &str) {
     let answer = app.get("/auth/me").bearer(token).send().await;
@@ -80,7 +80,7 @@ async fn only_good_tokens_are_honoured() {
     }
     app.clock.advance(Duration::from_secs(631));
     is_refused(&app, &access, "expired").await;
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]

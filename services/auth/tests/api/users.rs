@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::app::TestApp;
 
-use crate::people::{member, register, spawn};
+use crate::people::{events, member, register, spawn};
 
 async fn named(app: &TestApp, name: &str, first: &str, last: &str) -> i64 {
     let (id, access, _) = member(app, name).await;
@@ -36,7 +36,7 @@ async fn people_are_found_by_id_and_by_username() {
         let answer = app.get(&format!("/users?username={nobody}")).send().await;
         assert_eq!((answer.status, answer.json), (200, json!({ "users": [], "next": null })));
     }
-    let unverified = app.events().await.last().map(|(_, state)| state["id"].clone()).unwrap();
+    let unverified = events(&app).await.last().map(|(_, state)| state["id"].clone()).unwrap();
     for path in [
         format!("/users/{unverified}"),
         "/users/0".into(),
@@ -75,7 +75,7 @@ async fn masks_match_first_last_and_full_names_without_regard_to_case() {
     ] {
         assert_eq!(found(&app, mask).await, expected, "{mask}");
     }
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn lists_have_pages() {
         assert_eq!(answer.headers["link"].to_str().unwrap(), format!("<{path}>; rel=\"next\""));
     }
     assert_eq!(seen, ["eve", "bob", "ann", "admin"].map(Value::from));
-    app.events().await;
+    events(&app).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,9 @@
+//! The tables.
+#![expect(unreachable_pub, reason = "the derives of sea-orm make public items")]
+
+pub(crate) mod audit;
+pub(crate) mod comments;
+pub(crate) mod counts;
+pub(crate) mod decisions;
+pub(crate) mod posts;
+pub(crate) mod users;

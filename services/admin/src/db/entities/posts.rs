@@ -1,0 +1,19 @@
+//! The copy of posts: what is counted.
+
+use sea_orm::entity::prelude::*;
+use shared::clock::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "posts")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub version: i64,
+    pub deleted: bool,
+    pub created_at: Option<Timestamp>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

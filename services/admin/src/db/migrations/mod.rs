@@ -1,0 +1,18 @@
+//! The schema, step by step.
+
+mod m0001_decisions;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All steps in order.
+pub(crate) struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(shared::events::outbox::Migration),
+            Box::new(shared::events::dead_letters::Migration),
+            Box::new(m0001_decisions::Migration),
+        ]
+    }
+}

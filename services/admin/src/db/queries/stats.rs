@@ -1,0 +1,52 @@
+//! Statistics, counted from the copies.
+
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait};
+use shared::clock::Timestamp;
+
+use crate::db::entities::{comments, counts, posts, users};
+
+/// A day.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) total_users: u64,
+    pub(crate) active_users: u64,
+    pub(crate) blocked_users: u64,
+    pub(crate) users_last_24h: u64,
+    pub(crate) total_posts: u64,
+    pub(crate) posts_last_24h: u64,
+    pub(crate) total_comments: u64,
+    pub(crate) total_likes: i64,
+}
+
+/// Counts everything as of `now`.
+pub(crate) async fn count(db: &impl ConnectionTrait, now: Timestamp) -> Result<Counted, DbErr> {
+    let people = users::Entity::find().filter(users::Column::Deleted.eq(false));
+    let written = posts::Entity::find().filter(posts::Column::Deleted.eq(false));
+    let shown = written.clone().select_only().column(posts::Column::Id).into_query();
+    // SUM is a NUMERIC on Postgres unless it is cast.
+    let likes = Expr::col(counts::Column::LikeCount).sum().cast_as("bigint");
+    let likes: Option<Option<i64>> = counts::Entity::find()
+        .filter(counts::Column::Id.in_subquery(shown))
+        .select_only()
+        .column_as(likes, "likes")
+        .into_tuple()
+        .one(db)
+        .await?;
+    let active = people.clone().filter(users::Column::Verified.eq(true)).filter(users::Column::Blocked.eq(false));
+    Ok(Counted {
+        total_users: people.clone().count(db).await?,
+        active_users: active.count(db).await?,
+        blocked_users: people.clone().filter(users::Column::Blocked.eq(true)).count(db).await?,
+        users_last_24h: people.filter(users::Column::CreatedAt.gt(now - DAY)).count(db).await?,
+        total_posts: written.clone().count(db).await?,
+        posts_last_24h: written.filter(posts::Column::CreatedAt.gt(now - DAY)).count(db).await?,
+        total_comments: comments::Entity::find().filter(comments::Column::Deleted.eq(false)).count(db).await?,
+        total_likes: likes.flatten().unwrap_or_default(),
+    })
+}

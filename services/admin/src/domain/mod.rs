@@ -1,0 +1,3 @@
+//! Pure rules: what a decision can be about.
+
+pub(crate) mod target;

@@ -1,0 +1,46 @@
+//! Everything that can go wrong here, and what the client is told.
+
+use axum::response::{IntoResponse, Response};
+use sea_orm::DbErr;
+use shared::db::CommitError;
+use shared::error::ApiError;
+use shared::events::outbox::PublishError;
+
+use crate::domain::target::Kind;
+
+/// A failed request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{} not found", .0.title())]
+    NotFound(Kind),
+    #[error("must be somebody else: nobody blocks themselves")]
+    Oneself,
+    #[error(transparent)]
+    Db(#[from] DbErr),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Request(#[from] ApiError),
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::NotFound(_) => Self::not_found(text),
+            Error::Oneself => Self::invalid_field("id", text),
+            Error::Db(error) => error.into(),
+            Error::Commit(error) => error.into(),
+            Error::Publish(error) => error.into(),
+            Error::Request(error) => error,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        ApiError::from(self).into_response()
+    }
+}

@@ -1,0 +1,26 @@
+//! All routes of this service.
+
+use axum::Router;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::routes::{audit, moderation, stats, users};
+use crate::state::AppState;
+
+pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
+    routes().with_state(state).split_for_parts()
+}
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(shared::openapi::frame())
+        .routes(routes!(moderation::block_user))
+        .routes(routes!(moderation::unblock_user))
+        .routes(routes!(moderation::remove_post))
+        .routes(routes!(moderation::restore_post))
+        .routes(routes!(moderation::remove_comment))
+        .routes(routes!(moderation::restore_comment))
+        .routes(routes!(stats::get_stats))
+        .routes(routes!(users::list_accounts))
+        .routes(routes!(audit::list_audit))
+}

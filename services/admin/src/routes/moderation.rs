@@ -1,0 +1,186 @@
+//! Decisions about people, posts and comments.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::header;
+use serde::{Deserialize, Serialize};
+use shared::auth::AdminUser;
+use shared::error::{ApiError, FieldErrors, Problem};
+use shared::http::{Path, Validate, read_json};
+use shared::ids::UserId;
+use shared::text::{self, Lines};
+use utoipa::ToSchema;
+
+use crate::db::queries::{audit, decisions, users};
+use crate::domain::target::{Action, Kind};
+use crate::error::Error;
+use crate::reports;
+use crate::state::AppState;
+
+/// A decision that was made. It is durable; the owner applies it a moment later.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Decided {
+    /// What was decided.
+    #[schema(example = "User 7 blocked")]
+    message: String,
+}
+
+/// Why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReasonIn {
+    /// For the audit log.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+}
+
+impl Validate for ReasonIn {
+    fn validate(&self, errors: &mut FieldErrors) {
+        if let Some(reason) = &self.reason {
+            text::check(errors, "reason", reason, 0, 500, Lines::Many);
+        }
+    }
+}
+
+/// The reason, from a body that may be missing.
+pub(crate) struct Reason(Option<String>);
+
+impl<S: Send + Sync> FromRequest<S> for Reason {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let (parts, body): (_, Body) = request.into_parts();
+        if !parts.headers.contains_key(header::CONTENT_TYPE) && axum::body::HttpBody::is_end_stream(&body) {
+            return Ok(Self(None));
+        }
+        let sent: ReasonIn = read_json(&parts.headers, body).await?;
+        Ok(Self(sent.reason))
+    }
+}
+
+/// Blocks a person: sessions end, and everything of the person is hidden.
+#[utoipa::path(
+    post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])), request_body = Option<ReasonIn>, params(("id" = i64, Path)),
+    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+pub(crate) async fn block_user(
+    State(s): State<AppState>,
+    admin: AdminUser,
+    Path(id): Path<UserId>,
+    reason: Reason,
+) -> Result<Json<Decided>, Error> {
+    let id = id.0;
+    if id == admin.0.id.0 {
+        return Err(Error::Oneself);
+    }
+    decide(&s, &admin, Action::Block, Kind::User, id, reason.0).await
+}
+
+/// Lets a person back in; everything is shown again exactly as it was.
+#[utoipa::path(
+    post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+pub(crate) async fn unblock_user(
+    State(s): State<AppState>,
+    admin: AdminUser,
+    Path(id): Path<UserId>,
+) -> Result<Json<Decided>, Error> {
+    let id = id.0;
+    decide(&s, &admin, Action::Unblock, Kind::User, id, None).await
+}
+
+/// Hides a post from everybody. Its owner keeps the content.
+#[utoipa::path(
+    delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+pub(crate) async fn remove_post(
+    State(s): State<AppState>,
+    admin: AdminUser,
+    Path(id): Path<UserId>,
+) -> Result<Json<Decided>, Error> {
+    let id = id.0;
+    decide(&s, &admin, Action::Remove, Kind::Post, id, None).await
+}
+
+/// Shows a hidden post again.
+#[utoipa::path(
+    post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+pub(crate) async fn restore_post(
+    State(s): State<AppState>,
+    admin: AdminUser,
+    Path(id): Path<UserId>,
+) -> Result<Json<Decided>, Error> {
+    let id = id.0;
+    decide(&s, &admin, Action::Restore, Kind::Post, id, None).await
+}
+
+/// Hides a comment from everybody. Its owner keeps the content.
+#[utoipa::path(
+    delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+pub(crate) async fn remove_comment(
+    State(s): State<AppState>,
+    admin: AdminUser,
+    Path(id): Path<UserId>,
+) -> Result<Json<Decided>, Error> {
+    let id = id.0;
+    decide(&s, &admin, Action::Remove, Kind::Comment, id, None).await
+}
+
+/// Shows a hidden comment again.
+#[utoipa::path(
+    post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+pub(crate) async fn restore_comment(
+    State(s): State<AppState>,
+    admin: AdminUser,
+    Path(id): Path<UserId>,
+) -> Result<Json<Decided>, Error> {
+    let id = id.0;
+    decide(&s, &admin, Action::Restore, Kind::Comment, id, None).await
+}
+
+/// Stores a decision with its entry in the log, and reports it.
+async fn decide(
+    s: &AppState,
+    admin: &AdminUser,
+    action: Action,
+    kind: Kind,
+    id: i64,
+    reason: Option<String>,
+) -> Result<Json<Decided>, Error> {
+    let mut tx = s.db.begin().await?;
+    let deleted = users::is_deleted(&*tx, kind, id).await?;
+    let last = decisions::last(&*tx, kind, id).await?;
+    let hidden = last.as_ref().is_some_and(|decision| decision.hidden);
+    let exists = match (action, deleted) {
+        (_, None) => false,
+        (Action::Restore, Some(_)) => hidden,
+        // Deleted without a decision of ours: its owner did it, and that is final.
+        (Action::Block | Action::Unblock | Action::Remove, Some(deleted)) => !deleted || hidden,
+    };
+    if !exists {
+        audit::log(&tx, &admin.0, action, kind, id, reason, "not_found").await?;
+        tx.commit().await?;
+        reports::missed(admin, &format!("{} {} {id}: not found", action.as_str(), kind.as_str()));
+        return Err(Error::NotFound(kind));
+    }
+    decisions::decide(&mut tx, kind, id, action.hides(), reason.clone(), admin.0.id).await?;
+    audit::log(&tx, &admin.0, action, kind, id, reason, "done").await?;
+    tx.commit().await?;
+    reports::done(admin, &format!("{} {} {id}", action.as_str(), kind.as_str()));
+    Ok(Json(Decided { message: format!("{} {id} {}", kind.title(), action.done()) }))
+}
