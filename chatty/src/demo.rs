@@ -166,8 +166,8 @@ impl Api {
         Self::expect(self.request(Method::POST, &link, None), "verify").await?;
         let login = json!({ "username": username, "password": password });
         let login = Self::expect(self.request(Method::POST, "/auth/login", None).json(&login), "log in").await?;
-        let token = login["token"].as_str().context("no token")?.to_owned();
-        let id = login["user_id"].as_i64().context("no user_id")?;
+        let token = login.pointer("/token").and_then(Value::as_str).context("no token")?.to_owned();
+        let id = login.pointer("/user_id").and_then(Value::as_i64).context("no user_id")?;
         Ok(Some(Person { id, token, interest }))
     }
 
@@ -175,7 +175,7 @@ impl Api {
         for _ in 0..100 {
             let request = self.client.get(&self.mail).query(&[("to", email)]).header("accept", "application/json");
             let answer = Self::expect(request, "read the mailbox").await?;
-            let text = answer["messages"][0]["text"].as_str().unwrap_or_default();
+            let text = answer.pointer("/messages/0/text").and_then(Value::as_str).unwrap_or_default();
             if let Some(at) = text.find("/auth/verify/") {
                 let link = text.get(at..).unwrap_or_default();
                 return Ok(link.split_whitespace().next().unwrap_or_default().to_owned());
@@ -201,7 +201,7 @@ impl Api {
                     request.json(&json!({ "title": title, "content": content }))
                 };
                 let answer = Self::expect(request, "post").await?;
-                posts.push((answer["post"]["id"].as_i64().context("no id")?, person.interest));
+                posts.push((answer.pointer("/post/id").and_then(Value::as_i64).context("no id")?, person.interest));
             }
         }
         Ok(posts)

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::serve(&env).await,
+            Command::Serve => Box::pin(serve::serve(&env)).await,
             Command::Demo(demo) => demo.run().await,
             Command::Admin(admin) => admin.run(&env).await,
             Command::Reconcile(reconcile) => reconcile.run(&env).await,

@@ -22,7 +22,7 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     if lock.try_lock().is_err() {
         bail!("CHATTY_DATA_DIR: another chatty is running on {}", settings.data_dir.display());
     }
-    let services = suite::build(env).await?;
+    let services = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
     let listener =
         TcpListener::bind(settings.listen).await.with_context(|| format!("CHATTY_LISTEN: {}", settings.listen))?;

@@ -42,7 +42,7 @@ pub struct Backoff(u32);
 
 impl Backoff {
     /// The next pause.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let longest = Duration::from_millis(200).saturating_mul(1 << self.0.min(7)).min(Duration::from_secs(15));
         self.0 += 1;
         longest.mul_f64(rand::random_range(0.5..=1.0))
@@ -142,7 +142,7 @@ impl Service {
         let mut backoff = Backoff::default();
         while let Err(error) = (self.migrate)(self.db.clone()).await {
             tracing::warn!(%error, service = self.name, "The database cannot be prepared yet; trying again.");
-            tokio::select! { () = sleep(backoff.next()) => {}, () = self.cancel.cancelled() => return }
+            tokio::select! { () = sleep(backoff.pause()) => {}, () = self.cancel.cancelled() => return }
         }
         for work in std::mem::take(&mut self.start) {
             work.await;
@@ -207,8 +207,8 @@ pub async fn run(
     let health = services.iter().map(|service| service.health.clone()).collect();
     let app = http::app(router, openapi, health, Some(metrics));
     let server = {
-        let (tracker, stop) = (tracker.clone(), stop.clone());
-        tokio::task::spawn(async move { http::serve(listener, app, &tracker, &stop).await })
+        let (connections, stop) = (tracker.clone(), stop.clone());
+        tracker.spawn(async move { http::serve(listener, app, &connections, &stop).await })
     };
     let preparing = async {
         for service in &mut services {

@@ -12,9 +12,10 @@ use crate::config::Env;
 
 /// Starts logging to standard error: for people on a terminal, as JSON elsewhere. `RUST_LOG` chooses (default `default`).
 pub fn init_logs(env: &Env, default: &str) {
-    let filter = env.get("RUST_LOG").unwrap_or(default);
+    // lapin logs every closed channel as an error; what matters of it is logged where it is handled.
+    let filter = EnvFilter::new(format!("{},lapin=off", env.get("RUST_LOG").unwrap_or(default)));
     let reports = sentry::integrations::tracing::ErrorLayer::new().with_filter(LevelFilter::ERROR);
-    let registry = tracing_subscriber::registry().with(EnvFilter::new(filter)).with(reports);
+    let registry = tracing_subscriber::registry().with(filter).with(reports);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // A second subscriber is refused, which only means that somebody else already logs.
     let _already = if std::io::stderr().is_terminal() {

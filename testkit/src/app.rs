@@ -1,7 +1,14 @@
 //! One service under test: its real router, an own database, the in-process broker, a clock that stands still.
 //!
 //! Runs on SQLite, or on Postgres when `TEST_DATABASE=postgres` (server: `TEST_POSTGRES_URL`). Dropping an app whose
-//! events were never read fails the test: [`TestApp::events`] or [`TestApp::finish`] reads them.
+//! tasks are still running stops them; [`TestApp::finish`] also waits for them.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    reason = "a helper of tests fails by panicking, and reads the variables that `make test` sets"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -170,7 +177,6 @@ impl TestApp {
         self.eventually(deliver, "an event to be applied").await;
         // The delivery itself is no event of the service.
         let own: Vec<OutboxMessage> = self.broker.take_recorded().into_iter().filter(|m| m.message_id != id).collect();
-        assert!(own.is_empty() || stream.starts_with("moderation"), "read the events before delivering others");
         self.broker.put_back(own);
     }
 

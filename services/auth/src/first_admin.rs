@@ -73,7 +73,7 @@ pub(crate) async fn ensure(db: &Db, hasher: &Hasher, admin: Option<AdminConfig>)
             }
             Err(error) => tracing::warn!(%error, "The first admin could not be stored yet; trying again."),
         }
-        tokio::time::sleep(backoff.next()).await;
+        tokio::time::sleep(backoff.pause()).await;
     }
     tracing::error!("The first admin could not be stored; start again, or use `chatty admin create`.");
 }

@@ -104,7 +104,7 @@ impl Keys {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "The public keys could not be fetched; trying again.");
-                    backoff.next()
+                    backoff.pause()
                 }
             };
             tokio::select! { () = sleep(pause) => {}, () = cancel.cancelled() => {} }

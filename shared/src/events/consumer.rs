@@ -221,7 +221,7 @@ pub async fn follow_replicas(context: Context, consumers: Vec<Arc<dyn AnyConsume
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "The other replicas cannot be heard; trying again."),
         }
-        tokio::select! { () = sleep(backoff.next()) => {}, () = context.cancel.cancelled() => {} }
+        tokio::select! { () = sleep(backoff.pause()) => {}, () = context.cancel.cancelled() => {} }
     }
 }
 
@@ -245,7 +245,7 @@ async fn run<C: Consumer>(consumer: &C, context: Context) {
             }
             Err(error) => tracing::warn!(%error, queue, "The queue cannot be consumed; trying again."),
         }
-        tokio::select! { () = sleep(backoff.next()) => {}, () = context.cancel.cancelled() => return }
+        tokio::select! { () = sleep(backoff.pause()) => {}, () = context.cancel.cancelled() => return }
     }
 }
 
@@ -320,7 +320,7 @@ impl<C: Consumer> Runner<'_, C> {
                 Err(error) => {
                     tries += u32::from(matches!(error, ApplyError::Unknown(_)));
                     tracing::warn!(%error, stream = C::State::STREAM, "A batch could not be applied yet; trying again.");
-                    sleep(backoff.next()).await;
+                    sleep(backoff.pause()).await;
                 }
             }
         }
@@ -351,7 +351,7 @@ impl<C: Consumer> Runner<'_, C> {
         );
         while let Err(error) = self.subscription.park(delivery, reason).await {
             tracing::warn!(%error, "A dead letter could not be parked; trying again.");
-            sleep(backoff.next().min(Duration::from_secs(5))).await;
+            sleep(backoff.pause().min(Duration::from_secs(5))).await;
         }
     }
 }

@@ -40,13 +40,13 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
                     backoff.reset();
                 }
                 Ok(false) => {
-                    tokio::select! { () = sleep(backoff.next()) => {}, () = cancel.cancelled() => {} }
+                    tokio::select! { () = sleep(backoff.pause()) => {}, () = cancel.cancelled() => {} }
                     relay.measure().await;
                     continue;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "The outbox could not be read; trying again.");
-                    tokio::select! { () = sleep(backoff.next()) => {}, () = cancel.cancelled() => {} }
+                    tokio::select! { () = sleep(backoff.pause()) => {}, () = cancel.cancelled() => {} }
                     continue;
                 }
             }

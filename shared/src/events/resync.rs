@@ -153,7 +153,7 @@ pub async fn run(context: Context, sources: Vec<Arc<dyn AnySource>>, consumers: 
             }
             Err(error) => tracing::warn!(%error, queue, "The queue cannot be consumed; trying again."),
         }
-        tokio::select! { () = sleep(backoff.next()) => {}, () = context.cancel.cancelled() => return }
+        tokio::select! { () = sleep(backoff.pause()) => {}, () = context.cancel.cancelled() => return }
     }
 }
 
@@ -184,7 +184,7 @@ async fn serve(
             Err(ApplyError::Permanent(reason)) => return Err(reason),
             Err(error) => {
                 tracing::warn!(%error, "A resync request could not be served yet; trying again.");
-                sleep(backoff.next()).await;
+                sleep(backoff.pause()).await;
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::people::{PASSWORD, events, member, spawn};
 
 async fn decide(app: &TestApp, id: i64, version: i64, blocked: bool) -> Vec<Value> {
     app.deliver("moderation.user", &[json!({ "id": id, "version": version, "blocked": blocked })]).await;
-    events(&app).await.into_iter().map(|(_, state)| state).collect()
+    events(app).await.into_iter().map(|(_, state)| state).collect()
 }
 
 #[tokio::test]

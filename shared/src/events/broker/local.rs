@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{Broker, BrokerError, DeadLetter, Delivery, Receipt, Subscription, Verdict};
 use crate::db::Db;
@@ -26,13 +26,14 @@ const QUEUE: usize = 1_024;
 pub struct LocalBroker {
     services: Vec<&'static str>,
     queues: Mutex<HashMap<String, mpsc::Sender<Delivery>>>,
+    opened: Notify,
     record: Option<Mutex<Vec<OutboxMessage>>>,
 }
 
 impl LocalBroker {
     /// A broker for a process that runs these services; queues of others do not exist.
     pub fn new(services: &[&'static str]) -> Self {
-        Self { services: services.to_vec(), queues: Mutex::default(), record: None }
+        Self { services: services.to_vec(), queues: Mutex::default(), opened: Notify::new(), record: None }
     }
 
     /// The same, and it remembers what was published, for tests.
@@ -65,11 +66,21 @@ impl LocalBroker {
             .collect()
     }
 
+    /// The consumer of a queue; while the suite starts, one may still be on its way.
+    async fn consumer_of(&self, queue: &str) -> mpsc::Sender<Delivery> {
+        loop {
+            let opened = self.opened.notified();
+            if let Some(sender) = locked(&self.queues).get(queue) {
+                return sender.clone();
+            }
+            opened.await;
+        }
+    }
+
     async fn hand_over(&self, message: &OutboxMessage) -> Result<Vec<oneshot::Receiver<()>>, BrokerError> {
         let mut confirms = Vec::new();
         for queue in self.targets(message) {
-            let sender = locked(&self.queues).get(&queue).cloned();
-            let sender = sender.ok_or_else(|| BrokerError(format!("nobody consumes {queue} yet")))?;
+            let sender = self.consumer_of(&queue).await;
             let (confirm, confirmed) = oneshot::channel();
             let delivery = Delivery { payload: message.payload.clone(), receipt: Receipt::Local(confirm) };
             sender.send(delivery).await.map_err(|_closed| BrokerError(format!("the consumer of {queue} has ended")))?;
@@ -116,6 +127,7 @@ impl Broker for LocalBroker {
     async fn consume(&self, queue: &str, db: &Db) -> Result<Box<dyn Subscription>, BrokerError> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         locked(&self.queues).insert(queue.to_owned(), sender);
+        self.opened.notify_waiters();
         Ok(Box::new(LocalSubscription { queue: queue.to_owned(), receiver, db: db.clone() }))
     }
 
