@@ -128,3 +128,12 @@ fn streams() -> [(&'static str, Streams); 5] {
         (recommendations::NAME, recommendations::streams()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_description_in_the_repository_is_the_one_of_the_code() {
+        let written = include_str!("../../openapi.json");
+        assert!(written.trim() == super::openapi().unwrap(), "run `cargo run -- openapi > openapi.json`");
+    }
+}

@@ -153,7 +153,6 @@ impl Plan {
             ("SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", self.smtp)),
             ("MAIL_FROM", "Chatty <no-reply@chatty.example>".to_owned()),
             ("AUTH_JWKS_URL", format!("{}/.well-known/jwks.json", local(auth))),
-            ("TRUSTED_PROXIES", "127.0.0.1".to_owned()),
             ("RUST_LOG", "info".to_owned()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
