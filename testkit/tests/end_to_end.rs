@@ -1,0 +1,209 @@
+//! The main job on everything real: five processes, nginx, Postgres with the connection limits of the design, RabbitMQ
+//! and SMTP. Then a service and the broker are killed, and the copies must agree again.
+#![cfg(feature = "servers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the exception for tests does not reach their helper functions"
+)]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use testkit::stack::{Stack, StackOptions};
+
+/// How long the suite may take until what was written shows everywhere.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A white picture of one pixel.
+const PNG: &[u8] = &[
+    137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 144, 119, 83,
+    222, 0, 0, 0, 12, 73, 68, 65, 84, 120, 156, 99, 248, 255, 255, 63, 0, 5, 254, 2, 254, 13, 239, 70, 184, 0, 0, 0, 0,
+    73, 69, 78, 68, 174, 66, 96, 130,
+];
+
+struct Suite {
+    stack: Stack,
+    client: Client,
+}
+
+struct Person {
+    id: i64,
+    token: String,
+}
+
+impl Suite {
+    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.client.request(method, format!("{}{path}", self.stack.addresses().gateway_url));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let Ok(answer) = request.send().await else { return (0, Value::Null) };
+        let status = answer.status().as_u16();
+        (status, answer.json().await.unwrap_or(Value::Null))
+    }
+
+    async fn get(&self, path: &str, token: Option<&str>) -> Value {
+        self.call(Method::GET, path, token, None).await.1
+    }
+
+    /// Registers somebody, follows the link in the mail that came by SMTP, and logs in.
+    async fn join(&self, username: &str) -> Person {
+        let (email, password) = (format!("{username}@example.org"), "correct horse battery");
+        let sent = json!({ "username": username, "email": email, "password": password });
+        assert_eq!(self.call(Method::POST, "/auth/register", None, Some(sent)).await.0, 201);
+        let login = json!({ "username": username, "password": password });
+        assert_eq!(self.call(Method::POST, "/auth/login", None, Some(login.clone())).await.0, 403, "not verified yet");
+        let box_of = format!("{}/?to={email}", self.stack.addresses().mail_url);
+        let mut link = None;
+        self.eventually("a verification mail", async || {
+            let mails: Value = self.client.get(&box_of).send().await.unwrap().json().await.unwrap();
+            let text = mails["messages"][0]["text"].as_str().unwrap_or_default();
+            link = text.lines().find_map(|line| line.find("/auth/verify/").map(|at| line[at..].to_owned()));
+            link.is_some()
+        })
+        .await;
+        let verified = self.call(Method::GET, &link.unwrap(), None, None).await;
+        assert_eq!(verified, (200, json!({ "message": "Account verified" })));
+        self.log_in(username, password).await
+    }
+
+    async fn log_in(&self, username: &str, password: &str) -> Person {
+        let login = json!({ "username": username, "password": password });
+        let (status, body) = self.call(Method::POST, "/auth/login", None, Some(login)).await;
+        assert_eq!(status, 200, "{body}");
+        Person { id: body["user_id"].as_i64().unwrap(), token: body["token"].as_str().unwrap().to_owned() }
+    }
+
+    async fn post_with_picture(&self, person: &Person) -> i64 {
+        let form = Form::new().text("title", "Hello").text("content", "Wörld ✓").part("image", Part::bytes(PNG));
+        let url = format!("{}/posts", self.stack.addresses().gateway_url);
+        let answer = self.client.post(url).bearer_auth(&person.token).multipart(form).send().await.unwrap();
+        let (status, body) = (answer.status().as_u16(), answer.json::<Value>().await.unwrap());
+        assert_eq!(status, 201, "{body}");
+        let url = format!("{}{}", self.stack.addresses().gateway_url, body["post"]["image_url"].as_str().unwrap());
+        let picture = self.client.get(url).send().await.unwrap();
+        assert_eq!(
+            (picture.status().as_u16(), &picture.headers()["content-type"]),
+            (200, &"image/png".parse().unwrap())
+        );
+        body["post"]["id"].as_i64().unwrap()
+    }
+
+    /// Waits until a condition holds.
+    async fn eventually(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+        let started = Instant::now();
+        while !condition().await {
+            assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the operator's tool finds no difference between any copy and its owner.
+    async fn copies_agree(&self, binaries: &Path) {
+        let reconcile = async || {
+            let mut command = Command::new(binaries.join("chatty"));
+            command.args(["reconcile", "--now"]).envs(self.stack.addresses().variables());
+            command.output().unwrap().status.success()
+        };
+        self.eventually("the copies to agree", reconcile).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts() {
+    let testkit = Path::new(env!("CARGO_BIN_EXE_testkit"));
+    let binaries = testkit.parent().unwrap();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let options = StackOptions {
+        repository: repository.to_owned(),
+        bin_dir: binaries.to_owned(),
+        testkit: testkit.to_owned(),
+        service_env: Vec::new(),
+    };
+    let stack = Stack::start(&options).await.unwrap();
+    let mut suite = Suite { stack, client: Client::builder().timeout(Duration::from_secs(20)).build().unwrap() };
+    let (ann, bob, cleo) = (suite.join("ann").await, suite.join("bob").await, suite.join("cleo").await);
+    let admin = suite.log_in("admin", "secret").await;
+    let post = suite.post_with_picture(&ann).await;
+    let second = suite.post_with_picture(&ann).await;
+
+    for person in [&bob, &cleo] {
+        assert_eq!(suite.call(Method::POST, &format!("/posts/{post}/likes"), Some(&person.token), None).await.0, 200);
+    }
+    assert_eq!(suite.call(Method::POST, &format!("/posts/{second}/likes"), Some(&cleo.token), None).await.0, 200);
+    let comment = json!({ "content": "so true" });
+    assert_eq!(
+        suite.call(Method::POST, &format!("/posts/{post}/comments"), Some(&bob.token), Some(comment)).await.0,
+        201
+    );
+    let follow = format!("/subscribe/{}", ann.id);
+    suite
+        .eventually("subscriptions to know ann", async || {
+            suite.call(Method::POST, &follow, Some(&bob.token), None).await.0 == 200
+        })
+        .await;
+    suite
+        .eventually("the feed", async || {
+            let feed = suite.get("/feed", Some(&bob.token)).await;
+            let ids: Vec<&Value> = feed["posts"]
+                .as_array()
+                .map(|posts| posts.iter().map(|post| &post["id"]).collect())
+                .unwrap_or_default();
+            ids == [&json!(second), &json!(post)]
+                && feed["posts"][1]["like_count"] == 2
+                && feed["posts"][1]["comment_count"] == 1
+        })
+        .await;
+    suite
+        .eventually("a recommendation", async || {
+            let recommended = suite.get("/recommendations", Some(&bob.token)).await;
+            let first = &recommended["posts"][0];
+            first["post"]["id"] == second
+                && first["because"][0]["user_id"] == cleo.id
+                && first["because"][0]["shared_likes"] == 1
+        })
+        .await;
+
+    let block = format!("/admin/users/{}/block", ann.id);
+    assert_eq!(suite.call(Method::POST, &block, Some(&bob.token), None).await.0, 403);
+    assert_eq!(suite.call(Method::POST, &block, Some(&admin.token), None).await.0, 200);
+    let hidden = async || suite.get("/feed", Some(&bob.token)).await["posts"] == json!([]);
+    suite.eventually("the blocked author to disappear", hidden).await;
+    let refused =
+        async || suite.call(Method::POST, &format!("/posts/{post}/likes"), Some(&ann.token), None).await.0 == 403;
+    suite.eventually("the blocked author to be refused", refused).await;
+    suite
+        .eventually("the statistics", async || {
+            let stats = &suite.get("/admin/stats", Some(&admin.token)).await["stats"];
+            stats["total_users"] == 4
+                && stats["blocked_users"] == 1
+                && stats["total_posts"] == 2
+                && stats["total_likes"] == 3
+        })
+        .await;
+    suite.copies_agree(binaries).await;
+
+    // What was answered with success before a part dies is there after it has come back.
+    let unblock = format!("/admin/users/{}/unblock", ann.id);
+    suite.stack.kill("posts").unwrap();
+    assert_eq!(suite.call(Method::POST, &unblock, Some(&admin.token), None).await.0, 200);
+    let (status, problem) = suite.call(Method::GET, &format!("/posts/{post}"), None, None).await;
+    assert_eq!((status, problem["status"].as_u64()), (502, Some(502)), "{problem}");
+    suite.stack.restart("posts").await.unwrap();
+    suite.stack.kill("rabbitmq").unwrap();
+    let third =
+        suite.call(Method::POST, "/posts", Some(&bob.token), Some(json!({ "title": "x", "content": "x" }))).await;
+    assert_eq!(third.0, 201, "a dead broker fails no request");
+    suite.stack.restart("rabbitmq").await.unwrap();
+    let shown = async || suite.call(Method::GET, &format!("/posts/{post}"), None, None).await.0 == 200;
+    suite.eventually("the author to come back", shown).await;
+    suite.copies_agree(binaries).await;
+    suite.stack.stop().unwrap();
+}
