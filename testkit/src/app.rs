@@ -1,7 +1,7 @@
 //! One service under test: its real router, an own database, the in-process broker, a clock that stands still.
 //!
-//! Runs on SQLite, or on Postgres when `TEST_DATABASE=postgres` (server: `TEST_POSTGRES_URL`). Dropping an app whose
-//! tasks are still running stops them; [`TestApp::finish`] also waits for them.
+//! Runs on SQLite, or on Postgres when `TEST_DATABASE=postgres` (server: `TEST_POSTGRES_URL`). Dropping an app stops its
+//! tasks; `finish` also waits until its events have left and the tasks have ended.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

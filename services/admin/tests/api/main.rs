@@ -1,7 +1,5 @@
 //! The API of admin: the real router on a database of its own.
 
-#![expect(clippy::indexing_slicing, reason = "the exception for tests does not reach their helper functions")]
-
 use serde_json::{Value, json};
 use testkit::app::TestApp;
 
