@@ -5,7 +5,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -50,15 +50,15 @@ pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "A connection has no TCP_NODELAY.");
         }
-        let between = Arc::new(AtomicBool::new(true));
-        let state = Arc::clone(&between);
+        let progress = Arc::new(AtomicU64::new(0));
+        let state = Arc::clone(&progress);
         let routes = app.clone();
         let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            state.store(false, Ordering::Relaxed);
+            state.fetch_add(1, Ordering::Relaxed);
             let (routes, state) = (routes.clone(), Arc::clone(&state));
             async move {
                 let response = routes.oneshot(request).await;
-                state.store(true, Ordering::Relaxed);
+                state.fetch_add(1, Ordering::Relaxed);
                 response
             }
         });
@@ -66,7 +66,7 @@ pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel
             .timer(TokioTimer::new())
             .header_read_timeout(IDLE)
             .max_buf_size(16 * 1024)
-            .serve_connection(TokioIo::new(Guarded::new(stream, between)), TowerToHyperService::new(service));
+            .serve_connection(TokioIo::new(Guarded::new(stream, progress)), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         tracker.spawn(async move {
             if let Err(error) = connection.await {
@@ -84,22 +84,26 @@ pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel
 /// A socket that gives up when a request's headers do not arrive in time after its first byte.
 struct Guarded {
     stream: TcpStream,
-    /// No request is being served: what is read now belongs to the head of the next one.
-    between: Arc<AtomicBool>,
-    deadline: Option<Pin<Box<Sleep>>>,
+    /// Goes up by one when a request's head has been read, and again when it has been answered: while it is even, what is
+    /// read belongs to the head of the next request.
+    progress: Arc<AtomicU64>,
+    /// When the head must be complete, and the progress when its first byte came.
+    deadline: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
 impl Guarded {
-    fn new(stream: TcpStream, between: Arc<AtomicBool>) -> Self {
-        Self { stream, between, deadline: None }
+    fn new(stream: TcpStream, progress: Arc<AtomicU64>) -> Self {
+        Self { stream, progress, deadline: None }
     }
 }
 
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.between.load(Ordering::Relaxed) {
+        let progress = self.progress.load(Ordering::Relaxed);
+        if self.deadline.as_ref().is_some_and(|(since, _)| *since != progress) {
             self.deadline = None;
-        } else if let Some(deadline) = &mut self.deadline
+        }
+        if let Some((_, deadline)) = &mut self.deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the headers took too long")));
@@ -107,11 +111,11 @@ impl AsyncRead for Guarded {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         let read = buf.filled().len() > before;
-        if read && self.deadline.is_none() && self.between.load(Ordering::Relaxed) {
+        if read && self.deadline.is_none() && progress.is_multiple_of(2) {
             let mut deadline = Box::pin(tokio::time::sleep_until(Instant::now() + HEADERS));
             // Registers the waker, so that the time-out is noticed without another byte.
             let _pending = deadline.as_mut().poll(cx);
-            self.deadline = Some(deadline);
+            self.deadline = Some((progress, deadline));
         }
         result
     }
