@@ -1,6 +1,8 @@
 # syntax=docker/dockerfile:1
 # One build for all, one small image per binary: docker build --target posts -t chatty-posts .
-# Without --target the image is the whole suite in one process.
+# Without --target the image is the whole suite in one process, which listens on loopback until told that something guards it:
+#   docker run --publish 127.0.0.1:8080:8080 --env CHATTY_LISTEN=0.0.0.0:8080 --env CHATTY_BEHIND_GATEWAY=yes \
+#       --env PUBLIC_URL=http://127.0.0.1:8080 --volume chatty-data:/var/lib/chatty chatty
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src

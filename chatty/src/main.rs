@@ -11,8 +11,13 @@ mod suite;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 use shared::config::Env;
 use shared::telemetry;
+
+/// Gives the 19 MiB of each password hash back at once, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A social network: one process with nothing to install, or five services on Postgres and RabbitMQ.
 ///

@@ -38,12 +38,7 @@ pub fn streams() -> Streams {
 }
 
 fn streams_with(accounts: Accounts) -> Streams {
-    Streams::default()
-        .source(decisions::OnUsers)
-        .source(decisions::OnPosts)
-        .source(decisions::OnComments)
-        .consumer(consumers::user::Users { accounts })
-        .consumer(consumers::post::Posts)
-        .consumer(consumers::comment::Comments)
-        .consumer(consumers::post_counts::Counts)
+    let sources =
+        Streams::default().source(decisions::OnUsers).source(decisions::OnPosts).source(decisions::OnComments);
+    consumers::register(sources, accounts)
 }

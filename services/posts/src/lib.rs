@@ -44,12 +44,7 @@ pub fn streams() -> Streams {
 }
 
 fn streams_with(accounts: Accounts) -> Streams {
-    Streams::default()
-        .source(posts::Posts)
-        .source(posts::Counts)
-        .source(comments::Comments)
-        .source(likes::Likes)
-        .consumer(consumers::user::Users { accounts })
-        .consumer(consumers::moderation_post::Decisions)
-        .consumer(consumers::moderation_comment::Decisions)
+    let sources =
+        Streams::default().source(posts::Posts).source(posts::Counts).source(comments::Comments).source(likes::Likes);
+    consumers::register(sources, accounts)
 }

@@ -6,6 +6,7 @@ mod consumers;
 mod db;
 mod domain;
 mod error;
+mod memory;
 mod router;
 mod routes;
 mod state;
@@ -15,7 +16,7 @@ use shared::events::Streams;
 use shared::lifecycle::{Deps, Service};
 
 pub use config::Config;
-use state::Matrix;
+use memory::Matrix;
 
 /// The service's name.
 pub const NAME: &str = "recommendations";
@@ -25,7 +26,7 @@ pub const PORT: u16 = 8004;
 /// Builds the service; nothing is bound or connected yet.
 pub fn build(_config: &Config, deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let streams = streams_with(state.matrix.clone(), state.auth.accounts.clone());
+    let streams = consumers::register(Streams::default(), state.matrix.clone(), state.auth.accounts.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
 }
 
@@ -36,14 +37,5 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
-    streams_with(Matrix::default(), Accounts::default())
-}
-
-/// Memory is filled in this order too: people and posts first, so that likes find them.
-fn streams_with(matrix: Matrix, accounts: Accounts) -> Streams {
-    Streams::default()
-        .consumer(consumers::user::Users { matrix: matrix.clone(), accounts })
-        .consumer(consumers::post::Posts { matrix: matrix.clone() })
-        .consumer(consumers::post_counts::PostCounts)
-        .consumer(consumers::like::Likes { matrix })
+    consumers::register(Streams::default(), Matrix::default(), Accounts::default())
 }

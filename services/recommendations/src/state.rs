@@ -1,13 +1,11 @@
 //! What handlers and consumers share.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
 use axum::extract::FromRef;
 use shared::auth::{Accounts, Auth};
 use shared::db::Db;
 use shared::lifecycle::Deps;
 
-use crate::domain::LikeMatrix;
+use crate::memory::Matrix;
 
 /// The state of the service; clones share it.
 #[derive(Clone)]
@@ -31,21 +29,5 @@ impl AppState {
 impl FromRef<AppState> for Auth {
     fn from_ref(state: &AppState) -> Self {
         state.auth.clone()
-    }
-}
-
-/// The like matrix that all share. A query holds the lock only while it computes, never across a database call.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Matrix(Arc<RwLock<LikeMatrix>>);
-
-impl Matrix {
-    /// For a query.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, LikeMatrix> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// For applied states.
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, LikeMatrix> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

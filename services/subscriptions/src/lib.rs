@@ -20,7 +20,7 @@ pub const PORT: u16 = 8002;
 /// Builds the service; nothing is bound or connected yet. It has no settings of its own.
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let streams = streams_with(state.auth.accounts.clone());
+    let streams = consumers::register(Streams::default(), state.auth.accounts.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
 }
 
@@ -31,12 +31,5 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
-    streams_with(Accounts::default())
-}
-
-fn streams_with(accounts: Accounts) -> Streams {
-    Streams::default()
-        .consumer(consumers::user::Users { accounts })
-        .consumer(consumers::post::Posts)
-        .consumer(consumers::post_counts::Counts)
+    consumers::register(Streams::default(), Accounts::default())
 }

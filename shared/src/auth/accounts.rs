@@ -1,8 +1,13 @@
 //! What this process knows about accounts that a valid token may still name: blocked ones, ended sessions.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+
+use crate::events::{Key, Memory, ProjectionRow};
 use crate::ids::UserId;
 
 /// The part of a user's state that decides whether a token is honoured.
@@ -16,6 +21,12 @@ pub struct Account {
     pub session_version: i64,
 }
 
+/// A copy of a user's state that holds the columns `deleted`, `blocked` and `session_version`.
+pub trait AccountRow: ProjectionRow {
+    /// What decides about this user's tokens.
+    fn account(&self) -> Account;
+}
+
 /// Accounts that differ from the default (active, session version 0). Who is missing counts as not blocked: the signed
 /// token proves that the account exists. Fed by applied states only, merged by version.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +35,7 @@ pub struct Accounts(Arc<RwLock<HashMap<UserId, Account>>>);
 impl Accounts {
     /// Merges one state.
     pub fn merge(&self, id: UserId, account: Account) {
-        let mut accounts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.write();
         match accounts.get_mut(&id) {
             Some(known) if known.version < account.version => *known = account,
             Some(_) => {}
@@ -39,6 +50,33 @@ impl Accounts {
     /// What is known, if anything.
     pub fn get(&self, id: UserId) -> Option<Account> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<UserId, Account>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl<R: AccountRow> Memory<R> for Accounts {
+    fn remember(&self, rows: &[R]) {
+        for row in rows {
+            self.merge(UserId(row.key().first()), row.account());
+        }
+    }
+
+    fn forget(&self, key: &Key) {
+        self.write().remove(&UserId(key.first()));
+    }
+
+    /// Reads only those who are not ordinary.
+    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        let special = Condition::any()
+            .add(Expr::col("deleted").eq(true))
+            .add(Expr::col("blocked").eq(true))
+            .add(Expr::col("session_version").gt(0));
+        self.remember(&R::Entity::find().filter(special).all(db).await?);
+        Ok(())
     }
 }
 

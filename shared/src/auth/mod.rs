@@ -5,7 +5,7 @@ mod extract;
 mod keys;
 mod token;
 
-pub use accounts::{Account, Accounts};
+pub use accounts::{Account, AccountRow, Accounts};
 pub use extract::{AdminUser, Auth, CurrentUser};
 pub use keys::Keys;
 pub use token::{AUDIENCE, Claims, ISSUER, Role, TOKEN_TYPE, verify};

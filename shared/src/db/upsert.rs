@@ -22,8 +22,7 @@ where
     A: ActiveModelTrait + Send,
 {
     type Columns<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
-    let keys: Vec<Columns<A>> =
-        <A::Entity as EntityTrait>::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
+    let keys = key_columns::<A::Entity>();
     let names: Vec<&str> = keys.iter().map(IdenStatic::as_str).collect();
     let others: Vec<Columns<A>> = Columns::<A>::iter().filter(|column| !names.contains(&column.as_str())).collect();
     let mut rows = rows.into_iter();
@@ -39,4 +38,9 @@ where
             .to_owned();
         A::Entity::insert_many(chunk).on_conflict(conflict).exec_without_returning(tx).await?;
     }
+}
+
+/// The columns of a table's key.
+pub(crate) fn key_columns<E: EntityTrait>() -> Vec<E::Column> {
+    E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect()
 }

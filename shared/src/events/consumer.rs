@@ -81,10 +81,13 @@ pub trait Consumer: Send + Sync + 'static {
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
 
     /// Deletes a copy if it still has this version, so that the owner's state can take its place.
-    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
+    async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
 
     /// Merges committed states into this process's memory, by version.
     fn remember(&self, _states: &[Self::State]) {}
+
+    /// Forgets a deleted copy in this process's memory, whatever its version was.
+    fn forget(&self, _key: &Key) {}
 
     /// Fills this process's memory from the copies.
     async fn load(&self, _db: &DatabaseConnection) -> Result<(), DbErr> {
@@ -110,11 +113,29 @@ pub struct Context {
     pub cancel: Cancel,
 }
 
-/// Applied states on their way to the other replicas of the service.
+impl Context {
+    /// Forgets deleted copies here and in the other replicas.
+    pub(super) async fn forget(&self, consumer: &dyn AnyConsumer, deleted: Vec<Key>) {
+        deleted.iter().for_each(|key| consumer.forget(key));
+        let stream = consumer.stream().to_owned();
+        self.tell_replicas(&Applied::<()> { stream, states: Vec::new(), deleted }).await;
+    }
+
+    async fn tell_replicas<T: Serialize + Sync>(&self, applied: &Applied<T>) {
+        let Ok(payload) = serde_json::to_vec(applied) else { return };
+        if let Err(error) = self.broker.broadcast(self.service, &payload).await {
+            tracing::debug!(%error, "The other replicas could not be told; they load again when they reconnect.");
+        }
+    }
+}
+
+/// What was committed, on its way to the other replicas of the service: states to remember, and keys to forget.
 #[derive(Serialize, Deserialize)]
 struct Applied<T> {
     stream: String,
     states: Vec<T>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deleted: Vec<Key>,
 }
 
 /// A consumer of any state, for lists.
@@ -128,12 +149,14 @@ pub trait AnyConsumer: Send + Sync + 'static {
     async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr>;
     /// Merges states of another replica into memory.
     fn merge(&self, states: &[Box<RawValue>]);
+    /// Forgets a copy in memory.
+    fn forget(&self, key: &Key);
     /// Copies as (key, version, content).
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
     /// An owner's state as this copy should hold it.
     fn view(&self, state: &Value) -> Result<Row, serde_json::Error>;
     /// Deletes a drifted copy.
-    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
+    async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
 }
 
 /// One aggregate as reconcile sees it.
@@ -172,6 +195,10 @@ impl<C: Consumer> AnyConsumer for C {
         self.remember(&states);
     }
 
+    fn forget(&self, key: &Key) {
+        Consumer::forget(self, key);
+    }
+
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr> {
         let states = Consumer::page(self, db, after, limit).await?;
         states.iter().map(|state| Row::of(state).map_err(|error| DbErr::Json(error.to_string()))).collect()
@@ -181,8 +208,8 @@ impl<C: Consumer> AnyConsumer for C {
         Row::of(&Consumer::view(self, C::State::deserialize(state)?))
     }
 
-    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
-        Consumer::forget(self, tx, key, version).await
+    async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
+        Consumer::delete(self, tx, key, version).await
     }
 }
 
@@ -215,6 +242,7 @@ pub async fn follow_replicas(context: Context, consumers: Vec<Arc<dyn AnyConsume
                     let Ok(applied) = serde_json::from_slice::<Applied<Box<RawValue>>>(&payload) else { continue };
                     for consumer in consumers.iter().filter(|consumer| consumer.stream() == applied.stream) {
                         consumer.merge(&applied.states);
+                        applied.deleted.iter().for_each(|key| consumer.forget(key));
                     }
                 }
             }
@@ -312,7 +340,8 @@ impl<C: Consumer> Runner<'_, C> {
             match self.try_commit(&states).await {
                 Ok(()) => {
                     self.consumer.remember(&states);
-                    self.tell_replicas(states).await;
+                    let stream = C::State::STREAM.to_owned();
+                    self.context.tell_replicas(&Applied { stream, states, deleted: Vec::new() }).await;
                     return Ok(());
                 }
                 Err(ApplyError::Permanent(reason)) => return Err(reason),
@@ -330,14 +359,6 @@ impl<C: Consumer> Runner<'_, C> {
         let mut tx = self.context.db.begin_consuming().await?;
         self.consumer.apply(&mut tx, states.to_vec()).await?;
         Ok(tx.commit().await?)
-    }
-
-    async fn tell_replicas(&self, states: Vec<C::State>) {
-        let applied = Applied { stream: C::State::STREAM.to_owned(), states };
-        let Ok(payload) = serde_json::to_vec(&applied) else { return };
-        if let Err(error) = self.context.broker.broadcast(self.context.service, &payload).await {
-            tracing::debug!(%error, "The other replicas could not be told; they load again when they reconnect.");
-        }
     }
 
     /// Parks a message, as long as it takes: it must not be acknowledged before it is safe elsewhere.

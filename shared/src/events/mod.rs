@@ -10,6 +10,7 @@ pub mod topology;
 pub mod broker;
 pub mod consumer;
 pub mod dead_letters;
+pub mod projection;
 pub mod reconcile;
 pub mod relay;
 pub mod resync;
@@ -17,6 +18,7 @@ pub mod resync;
 pub use consumer::{ApplyError, Consumer};
 pub use envelope::{Key, State};
 pub use outbox::publish;
+pub use projection::{Memory, Projection, ProjectionRow};
 pub use resync::Source;
 
 use std::sync::Arc;

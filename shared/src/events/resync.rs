@@ -217,16 +217,19 @@ async fn write(context: &Context, stream: &str, queue: &str, states: &[(Key, i64
 async fn forget(context: &Context, consumer: &dyn AnyConsumer, rows: &[(Key, i64)]) -> Result<(), ApplyError> {
     let stream = consumer.stream();
     let owner = topology::owner(stream).ok_or_else(|| ApplyError::Permanent(format!("nobody owns {stream}")))?;
+    let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
     let mut tx: Tx = context.db.begin_consuming().await?;
     for (key, version) in rows {
-        consumer.forget(&tx, key, *version).await?;
+        consumer.delete(&tx, key, *version).await?;
     }
     let request = Request::Resend {
         stream: stream.to_owned(),
         queue: topology::queue(context.service, stream),
-        ids: Some(rows.iter().map(|(key, _)| key.clone()).collect()),
+        ids: Some(keys.clone()),
     };
     let message = request.message(owner).map_err(|error| ApplyError::Permanent(error.to_string()))?;
     outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload).await?;
+    // Memory first: once this commits, the owner's answer may arrive at any moment.
+    context.forget(consumer, keys).await;
     Ok(tx.commit().await?)
 }

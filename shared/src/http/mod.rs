@@ -5,6 +5,7 @@ mod extract;
 mod page;
 pub mod request_id;
 mod server;
+mod unread;
 
 pub use app::{Health, app};
 pub use extract::{Path, Query, ValidJson, Validate, read_ids, read_json};

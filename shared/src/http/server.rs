@@ -2,6 +2,7 @@
 //!
 //! `axum::serve` sets no timer in hyper, so slow headers would be waited for without end.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower::ServiceExt;
 
+use super::unread;
 use crate::lifecycle::{Cancel, Tracker};
 
 /// From the first byte of a request to the end of its headers.
@@ -57,9 +59,11 @@ pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel
             state.fetch_add(1, Ordering::Relaxed);
             let (routes, state) = (routes.clone(), Arc::clone(&state));
             async move {
-                let response = routes.oneshot(request).await;
+                let (request, rest) = unread::lend(request);
+                let mut response = routes.oneshot(request).await?;
+                rest.settle(&mut response).await;
                 state.fetch_add(1, Ordering::Relaxed);
-                response
+                Ok::<_, Infallible>(response)
             }
         });
         let connection = hyper::server::conn::http1::Builder::new()
@@ -144,5 +148,62 @@ impl AsyncWrite for Guarded {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Sends pieces with pauses between them, so that each is read by itself, and answers what comes back until the
+    /// server closes or has answered `answers` times.
+    async fn talk(pieces: &[&str], answers: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/refuse", post(async || StatusCode::UNAUTHORIZED));
+        let (tracker, cancel) = (Tracker::new(), Cancel::new());
+        let server = {
+            let (tracker, cancel) = (tracker.clone(), cancel.clone());
+            tokio::spawn(async move { serve(listener, app, &tracker, &cancel).await })
+        };
+        let mut client = TcpStream::connect(address).await.unwrap();
+        for piece in pieces {
+            client.write_all(piece.as_bytes()).await.unwrap();
+            sleep(Duration::from_millis(50)).await;
+        }
+        let mut text = String::new();
+        let mut buffer = [0; 4096];
+        while text.matches("HTTP/1.1 401").count() < answers {
+            let read = client.read(&mut buffer).await.unwrap();
+            if read == 0 {
+                break;
+            }
+            text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        cancel.cancel();
+        server.await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_connection_outlives_an_answer_that_comes_before_a_small_body() {
+        let head = "POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n";
+        let text = talk(&[head, "12345", head, "12345"], 2).await;
+        assert_eq!(text.matches("HTTP/1.1 401").count(), 2, "{text}");
+        assert!(!text.contains("connection: close"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_answer_says_that_a_connection_ends_with_a_large_unread_body() {
+        let head = "POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
+        let text = talk(&[head], 1).await;
+        assert!(text.contains("connection: close"), "{text}");
+        let expects = "POST /refuse HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+        let text = talk(&[expects], 1).await;
+        assert!(text.contains("connection: close") && !text.contains(" 100 "), "{text}");
     }
 }

@@ -1,24 +1,10 @@
-//! The copy of comments.
+//! The copy of comments: what is counted.
 
-use async_trait::async_trait;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
-use serde::{Deserialize, Serialize};
-use shared::db::{Tx, upsert_newer};
-use shared::events::{ApplyError, Consumer, Key, State};
+use shared::events::{Key, ProjectionRow, State};
 
-use crate::db::entities::comments::{ActiveModel, Column, Entity, Model};
+use crate::db::entities::comments::{Column, Model};
 
-/// What this service reads of the state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct CommentState {
-    id: i64,
-    version: i64,
-    deleted: bool,
-}
-
-impl State for CommentState {
+impl State for Model {
     const STREAM: &'static str = "comment";
 
     fn key(&self) -> Key {
@@ -30,36 +16,6 @@ impl State for CommentState {
     }
 }
 
-impl From<Model> for CommentState {
-    fn from(row: Model) -> Self {
-        Self { id: row.id, version: row.version, deleted: row.deleted }
-    }
-}
-
-/// Keeps the copy.
-pub(crate) struct Comments;
-
-#[async_trait]
-impl Consumer for Comments {
-    type State = CommentState;
-
-    async fn apply(&self, tx: &mut Tx, states: Vec<CommentState>) -> Result<(), ApplyError> {
-        let rows = states.into_iter().map(|state| ActiveModel {
-            id: Set(state.id),
-            version: Set(state.version),
-            deleted: Set(state.deleted),
-        });
-        Ok(upsert_newer(tx, rows.collect(), Column::Version).await?)
-    }
-
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<CommentState>, DbErr> {
-        let rows =
-            Entity::find().filter(Column::Id.gt(after.map_or(0, Key::first))).order_by_asc(Column::Id).limit(limit);
-        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
-    }
-
-    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
-        let row = Entity::delete_many().filter(Column::Id.eq(key.first())).filter(Column::Version.eq(version));
-        row.exec(&**tx).await.map(|_| ())
-    }
+impl ProjectionRow for Model {
+    const VERSION: Column = Column::Version;
 }

@@ -72,7 +72,7 @@ impl Consumer for ModerationUserConsumer {
         Ok(users.into_iter().map(decision).collect())
     }
 
-    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
+    async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         users::forget_decision(&**tx, key.first(), version).await
     }
 }

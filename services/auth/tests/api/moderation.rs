@@ -77,8 +77,8 @@ async fn reconcile_sees_what_was_applied() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].content, json!({ "id": id, "version": 3, "blocked": true }));
     let tx = app.db().begin().await.unwrap();
-    consumers[0].forget(&tx, &rows[0].key, 2).await.unwrap();
-    consumers[0].forget(&tx, &rows[0].key, 3).await.unwrap();
+    consumers[0].delete(&tx, &rows[0].key, 2).await.unwrap();
+    consumers[0].delete(&tx, &rows[0].key, 3).await.unwrap();
     tx.commit().await.unwrap();
     assert!(consumers[0].page(app.db().read(), None, 10).await.unwrap().is_empty());
     assert_eq!(decide(&app, id, 3, true).await[0]["session_version"], 1);

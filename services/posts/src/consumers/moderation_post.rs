@@ -62,7 +62,7 @@ impl Consumer for Decisions {
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
 
-    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
+    async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         let row = Entity::update_many()
             .col_expr(Column::DecisionVersion, Expr::value(0_i64))
             .filter(Column::Id.eq(key.first()))

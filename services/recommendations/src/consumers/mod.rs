@@ -1,16 +1,23 @@
 //! What this service learns from others.
 
-pub(crate) mod like;
-pub(crate) mod post;
-pub(crate) mod post_counts;
-pub(crate) mod user;
+mod like;
+mod post;
+mod post_counts;
+mod user;
 
-use serde::{Deserialize, Deserializer};
+use shared::auth::Accounts;
+use shared::events::{Projection, Streams};
 
-/// Rows per query when memory is filled.
-const PAGE: u64 = 5_000;
+use crate::db::entities::{counts, likes, posts, users};
+use crate::memory::{Matrix, People};
 
-/// A tombstone's state may say null for what is a plain value otherwise.
-fn null_as_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+/// Every stream that is consumed here. Memory is filled in this order too: people and posts first, so that likes find
+/// them.
+pub(crate) fn register(streams: Streams, matrix: Matrix, accounts: Accounts) -> Streams {
+    let people = People { matrix: matrix.clone(), accounts };
+    streams
+        .consumer(Projection::<users::Model, _>::with_memory(people))
+        .consumer(Projection::<posts::Model, _>::with_memory(matrix.clone()))
+        .consumer(Projection::<counts::Model>::new())
+        .consumer(Projection::<likes::Model, _>::with_memory(matrix))
 }

@@ -22,7 +22,8 @@ pub(crate) struct LikeMatrix {
     likes: HashMap<(At, At), Like>,
 }
 
-/// A row of the matrix. Somebody who is only known by a like counts as active: the like proves that the person exists.
+/// A row of the matrix. Somebody who is only known by a like or as an author counts as active (rule R10): a post or a
+/// like proves that the person exists.
 #[derive(Debug)]
 pub(super) struct Person {
     pub(super) id: UserId,
@@ -59,13 +60,10 @@ struct Like {
 
 impl LikeMatrix {
     /// Merges the state of a like.
-    ///
-    /// Here and below a state of the known version is applied again: it changes nothing, unless this memory was filled
-    /// from a copy that had drifted and has been repaired since.
     pub(crate) fn set_like(&mut self, user_id: UserId, post_id: PostId, active: bool, version: i64) {
         let (user, post) = (self.find_or_add_person(user_id), self.find_or_add_post(post_id));
         let like = self.likes.entry((user, post)).or_insert(Like { version: 0, active: false });
-        if version < like.version {
+        if version <= like.version {
             return;
         }
         like.version = version;
@@ -93,7 +91,7 @@ impl LikeMatrix {
         let at = self.find_or_add_person(user_id);
         let Self { people, posts, .. } = self;
         let Some(person) = people.get_mut(at as usize) else { return };
-        if version < person.version {
+        if version <= person.version {
             return;
         }
         person.version = version;
@@ -116,7 +114,7 @@ impl LikeMatrix {
         let author = author_id.map(|id| self.find_or_add_person(id));
         let Self { people, posts, .. } = self;
         let Some(post) = posts.get_mut(at as usize) else { return };
-        if version < post.version {
+        if version <= post.version {
             return;
         }
         post.version = version;
@@ -130,6 +128,30 @@ impl LikeMatrix {
             }
         }
         self.refresh_visibility(at);
+    }
+
+    /// Forgets the version of a like, so that the owner's next state counts, whatever was known.
+    pub(crate) fn forget_like(&mut self, user_id: UserId, post_id: PostId) {
+        let (user, post) = (self.find_or_add_person(user_id), self.find_or_add_post(post_id));
+        if let Some(like) = self.likes.get_mut(&(user, post)) {
+            like.version = 0;
+        }
+    }
+
+    /// Forgets the version of a person.
+    pub(crate) fn forget_user(&mut self, user_id: UserId) {
+        let at = self.find_or_add_person(user_id);
+        if let Some(person) = self.people.get_mut(at as usize) {
+            person.version = 0;
+        }
+    }
+
+    /// Forgets the version of a post.
+    pub(crate) fn forget_post(&mut self, post_id: PostId) {
+        let at = self.find_or_add_post(post_id);
+        if let Some(post) = self.posts.get_mut(at as usize) {
+            post.version = 0;
+        }
     }
 
     /// Computes again whether a post is visible, and what follows for those who like it.

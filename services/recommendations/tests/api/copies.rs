@@ -86,8 +86,8 @@ async fn copies_read_back_as_what_their_owners_sent() {
         assert_eq!(read, expected, "{stream}");
         for row in &expected {
             let tx = app.db().begin().await.expect("a transaction");
-            consumer.forget(&tx, &row.key, row.version + 1).await.expect("another version stays");
-            consumer.forget(&tx, &row.key, row.version).await.expect("forgotten");
+            consumer.delete(&tx, &row.key, row.version + 1).await.expect("another version stays");
+            consumer.delete(&tx, &row.key, row.version).await.expect("forgotten");
             tx.commit().await.expect("committed");
         }
         assert!(consumer.page(app.db().read(), None, 10).await.expect("a page").is_empty(), "{stream}");

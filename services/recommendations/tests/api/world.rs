@@ -58,7 +58,7 @@ pub(crate) fn user(id: i64, name: &str, version: i64, blocked: bool) -> Value {
 pub(crate) fn erased(id: i64, version: i64) -> Value {
     json!({
         "id": id, "version": version, "deleted": true, "username": null, "first_name": null, "last_name": null,
-        "bio": null, "created_at": null, "verified": null, "blocked": null, "role": null, "session_version": null
+        "bio": null, "created_at": null, "verified": false, "blocked": false, "role": null, "session_version": 0
     })
 }
 

@@ -1,33 +1,10 @@
 //! The copy of posts.
 
-use async_trait::async_trait;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
-use serde::{Deserialize, Serialize};
-use shared::clock::Timestamp;
-use shared::db::{Tx, upsert_newer};
-use shared::events::{ApplyError, Consumer, Key, State};
-use shared::ids::UserId;
+use shared::events::{Key, ProjectionRow, State};
 
-use crate::db::entities::posts::{ActiveModel, Column, Entity, Model};
-use crate::domain::ids::PostId;
+use crate::db::entities::posts::{Column, Model};
 
-/// A post's state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PostState {
-    id: PostId,
-    version: i64,
-    deleted: bool,
-    author_id: Option<UserId>,
-    title: Option<String>,
-    content: Option<String>,
-    image_url: Option<String>,
-    created_at: Option<Timestamp>,
-    updated_at: Option<Timestamp>,
-}
-
-impl State for PostState {
+impl State for Model {
     const STREAM: &'static str = "post";
 
     fn key(&self) -> Key {
@@ -39,67 +16,21 @@ impl State for PostState {
     }
 }
 
-impl From<Model> for PostState {
-    fn from(row: Model) -> Self {
+impl ProjectionRow for Model {
+    const VERSION: Column = Column::Version;
+
+    fn kept(self) -> Self {
+        if !self.deleted {
+            return self;
+        }
         Self {
-            id: row.id,
-            version: row.version,
-            deleted: row.deleted,
-            author_id: row.author_id,
-            title: row.title,
-            content: row.content,
-            image_url: row.image_url,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
-}
-
-/// Keeps the copy.
-pub(crate) struct Posts;
-
-#[async_trait]
-impl Consumer for Posts {
-    type State = PostState;
-
-    async fn apply(&self, tx: &mut Tx, states: Vec<PostState>) -> Result<(), ApplyError> {
-        let rows = states.into_iter().map(|state| self.view(state)).map(|state| ActiveModel {
-            id: Set(state.id),
-            version: Set(state.version),
-            deleted: Set(state.deleted),
-            author_id: Set(state.author_id),
-            title: Set(state.title),
-            content: Set(state.content),
-            image_url: Set(state.image_url),
-            created_at: Set(state.created_at),
-            updated_at: Set(state.updated_at),
-        });
-        Ok(upsert_newer(tx, rows.collect(), Column::Version).await?)
-    }
-
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<PostState>, DbErr> {
-        let rows =
-            Entity::find().filter(Column::Id.gt(after.map_or(0, Key::first))).order_by_asc(Column::Id).limit(limit);
-        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
-    }
-
-    async fn forget(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
-        let row = Entity::delete_many().filter(Column::Id.eq(key.first())).filter(Column::Version.eq(version));
-        row.exec(&**tx).await.map(|_| ())
-    }
-
-    fn view(&self, state: PostState) -> PostState {
-        if !state.deleted {
-            return state;
-        }
-        PostState {
             author_id: None,
             title: None,
             content: None,
             image_url: None,
             created_at: None,
             updated_at: None,
-            ..state
+            ..self
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{
-    ColumnDef, DeriveMigrationName, Index, IntoIden, MigrationTrait, SchemaManager, Table, TableCreateStatement,
+    DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, TableCreateStatement,
+};
+use sea_orm_migration::schema::{
+    big_integer, big_pk_auto, boolean, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
 };
 
 use crate::db::entities::{audit, comments, counts, decisions, posts, users};
@@ -25,43 +28,19 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn big(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.big_integer().not_null();
-    definition
-}
-
-fn text(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.text();
-    definition
-}
-
-fn time(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.timestamp_with_time_zone();
-    definition
-}
-
-fn flag(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.boolean().not_null();
-    definition
-}
-
 fn decisions_table() -> TableCreateStatement {
     use decisions::Column as C;
     Table::create()
         .table(decisions::Entity)
-        .col(text(C::Kind).not_null())
-        .col(big(C::TargetId))
-        .col(big(C::Version))
+        .col(text(C::Kind))
+        .col(big_integer(C::TargetId))
+        .col(big_integer(C::Version))
         // Blocked, or removed.
-        .col(flag(C::Hidden))
-        .col(text(C::Reason))
-        .col(big(C::ActorId))
-        .col(time(C::CreatedAt).not_null())
-        .col(time(C::UpdatedAt).not_null())
+        .col(boolean(C::Hidden))
+        .col(text_null(C::Reason))
+        .col(big_integer(C::ActorId))
+        .col(timestamp_with_time_zone(C::CreatedAt))
+        .col(timestamp_with_time_zone(C::UpdatedAt))
         .primary_key(Index::create().col(C::Kind).col(C::TargetId))
         .to_owned()
 }
@@ -70,16 +49,16 @@ fn audit_table() -> TableCreateStatement {
     use audit::Column as C;
     Table::create()
         .table(audit::Entity)
-        .col(big(C::Id).auto_increment().primary_key())
-        .col(time(C::At).not_null())
-        .col(big(C::ActorId))
-        .col(text(C::ActorUsername).not_null())
-        .col(text(C::Action).not_null())
-        .col(text(C::TargetKind).not_null())
-        .col(big(C::TargetId))
-        .col(text(C::Reason))
-        .col(text(C::RequestId).not_null())
-        .col(text(C::Result).not_null())
+        .col(big_pk_auto(C::Id))
+        .col(timestamp_with_time_zone(C::At))
+        .col(big_integer(C::ActorId))
+        .col(text(C::ActorUsername))
+        .col(text(C::Action))
+        .col(text(C::TargetKind))
+        .col(big_integer(C::TargetId))
+        .col(text_null(C::Reason))
+        .col(text(C::RequestId))
+        .col(text(C::Result))
         .to_owned()
 }
 
@@ -89,15 +68,15 @@ fn users_table() -> TableCreateStatement {
     use users::Column as C;
     Table::create()
         .table(users::Entity)
-        .col(big(C::Id).primary_key())
-        .col(big(C::Version))
-        .col(flag(C::Deleted))
-        .col(text(C::Username))
-        .col(text(C::Role))
-        .col(time(C::CreatedAt))
-        .col(flag(C::Verified))
-        .col(flag(C::Blocked))
-        .col(big(C::SessionVersion))
+        .col(big_integer(C::Id).primary_key())
+        .col(big_integer(C::Version))
+        .col(boolean(C::Deleted))
+        .col(text_null(C::Username))
+        .col(text_null(C::Role))
+        .col(timestamp_with_time_zone_null(C::CreatedAt))
+        .col(boolean(C::Verified))
+        .col(boolean(C::Blocked))
+        .col(big_integer(C::SessionVersion))
         .to_owned()
 }
 
@@ -105,10 +84,10 @@ fn posts_table() -> TableCreateStatement {
     use posts::Column as C;
     Table::create()
         .table(posts::Entity)
-        .col(big(C::Id).primary_key())
-        .col(big(C::Version))
-        .col(flag(C::Deleted))
-        .col(time(C::CreatedAt))
+        .col(big_integer(C::Id).primary_key())
+        .col(big_integer(C::Version))
+        .col(boolean(C::Deleted))
+        .col(timestamp_with_time_zone_null(C::CreatedAt))
         .to_owned()
 }
 
@@ -116,9 +95,9 @@ fn comments_table() -> TableCreateStatement {
     use comments::Column as C;
     Table::create()
         .table(comments::Entity)
-        .col(big(C::Id).primary_key())
-        .col(big(C::Version))
-        .col(flag(C::Deleted))
+        .col(big_integer(C::Id).primary_key())
+        .col(big_integer(C::Version))
+        .col(boolean(C::Deleted))
         .to_owned()
 }
 
@@ -126,8 +105,8 @@ fn counts_table() -> TableCreateStatement {
     use counts::Column as C;
     Table::create()
         .table(counts::Entity)
-        .col(big(C::Id).primary_key())
-        .col(big(C::Version))
-        .col(big(C::LikeCount))
+        .col(big_integer(C::Id).primary_key())
+        .col(big_integer(C::Version))
+        .col(big_integer(C::LikeCount))
         .to_owned()
 }

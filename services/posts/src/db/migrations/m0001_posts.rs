@@ -2,7 +2,10 @@
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::prelude::{
-    ColumnDef, DeriveMigrationName, Index, IntoIden, MigrationTrait, SchemaManager, Table, TableCreateStatement,
+    DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, TableCreateStatement,
+};
+use sea_orm_migration::schema::{
+    big_integer, big_pk_auto, boolean, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
 };
 use shared::db::is_postgres;
 
@@ -53,36 +56,24 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn big(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.big_integer().not_null();
-    definition
-}
-
-fn time(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.timestamp_with_time_zone();
-    definition
-}
-
 fn posts_table() -> TableCreateStatement {
     use posts::Column as C;
     Table::create()
         .table(posts::Entity)
         // Never reused, so that a late event cannot hit another post.
-        .col(big(C::Id).auto_increment().primary_key())
-        .col(big(C::Version))
-        .col(big(C::AuthorId))
+        .col(big_pk_auto(C::Id))
+        .col(big_integer(C::Version))
+        .col(big_integer(C::AuthorId))
         // Empty once the author has deleted the post.
-        .col(ColumnDef::new(C::Title).text())
-        .col(ColumnDef::new(C::Content).text())
-        .col(ColumnDef::new(C::ImageName).text())
-        .col(time(C::CreatedAt).not_null())
-        .col(time(C::UpdatedAt).not_null())
-        .col(time(C::DeletedAt))
-        .col(time(C::RemovedAt))
+        .col(text_null(C::Title))
+        .col(text_null(C::Content))
+        .col(text_null(C::ImageName))
+        .col(timestamp_with_time_zone(C::CreatedAt))
+        .col(timestamp_with_time_zone(C::UpdatedAt))
+        .col(timestamp_with_time_zone_null(C::DeletedAt))
+        .col(timestamp_with_time_zone_null(C::RemovedAt))
         // The version of the moderation decision that removed_at follows.
-        .col(big(C::DecisionVersion).default(0))
+        .col(big_integer(C::DecisionVersion).default(0))
         .to_owned()
 }
 
@@ -90,11 +81,11 @@ fn counts_table() -> TableCreateStatement {
     use counts::Column as C;
     Table::create()
         .table(counts::Entity)
-        .col(big(C::PostId).primary_key())
-        .col(big(C::Version))
-        .col(big(C::LikeCount))
-        .col(big(C::CommentCount))
-        .col(big(C::ViewCount))
+        .col(big_integer(C::PostId).primary_key())
+        .col(big_integer(C::Version))
+        .col(big_integer(C::LikeCount))
+        .col(big_integer(C::CommentCount))
+        .col(big_integer(C::ViewCount))
         .to_owned()
 }
 
@@ -102,16 +93,16 @@ fn comments_table() -> TableCreateStatement {
     use comments::Column as C;
     Table::create()
         .table(comments::Entity)
-        .col(big(C::Id).auto_increment().primary_key())
-        .col(big(C::Version))
-        .col(big(C::PostId))
-        .col(big(C::AuthorId))
-        .col(ColumnDef::new(C::Content).text())
-        .col(time(C::CreatedAt).not_null())
-        .col(time(C::UpdatedAt).not_null())
-        .col(time(C::DeletedAt))
-        .col(time(C::RemovedAt))
-        .col(big(C::DecisionVersion).default(0))
+        .col(big_pk_auto(C::Id))
+        .col(big_integer(C::Version))
+        .col(big_integer(C::PostId))
+        .col(big_integer(C::AuthorId))
+        .col(text_null(C::Content))
+        .col(timestamp_with_time_zone(C::CreatedAt))
+        .col(timestamp_with_time_zone(C::UpdatedAt))
+        .col(timestamp_with_time_zone_null(C::DeletedAt))
+        .col(timestamp_with_time_zone_null(C::RemovedAt))
+        .col(big_integer(C::DecisionVersion).default(0))
         .to_owned()
 }
 
@@ -119,12 +110,12 @@ fn likes_table() -> TableCreateStatement {
     use likes::Column as C;
     Table::create()
         .table(likes::Entity)
-        .col(big(C::UserId))
-        .col(big(C::PostId))
+        .col(big_integer(C::UserId))
+        .col(big_integer(C::PostId))
         // Likes are never deleted: an inactive row keeps its version.
-        .col(ColumnDef::new(C::Active).boolean().not_null())
-        .col(big(C::Version))
-        .col(time(C::CreatedAt).not_null())
+        .col(boolean(C::Active))
+        .col(big_integer(C::Version))
+        .col(timestamp_with_time_zone(C::CreatedAt))
         .primary_key(Index::create().col(C::UserId).col(C::PostId))
         .to_owned()
 }
@@ -133,12 +124,12 @@ fn users_table() -> TableCreateStatement {
     use users::Column as C;
     Table::create()
         .table(users::Entity)
-        .col(big(C::Id).primary_key())
+        .col(big_integer(C::Id).primary_key())
         // 0: taken from a token, before auth's state has arrived.
-        .col(big(C::Version))
-        .col(ColumnDef::new(C::Deleted).boolean().not_null())
-        .col(ColumnDef::new(C::Username).text())
-        .col(ColumnDef::new(C::Blocked).boolean().not_null())
-        .col(big(C::SessionVersion))
+        .col(big_integer(C::Version))
+        .col(boolean(C::Deleted))
+        .col(text_null(C::Username))
+        .col(boolean(C::Blocked))
+        .col(big_integer(C::SessionVersion))
         .to_owned()
 }

@@ -1,12 +1,13 @@
 //! Copies of likes.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 use shared::ids::UserId;
 
 use crate::domain::PostId;
 
 /// Whether a person likes a post; a withdrawn like is `deleted`.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "likes")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

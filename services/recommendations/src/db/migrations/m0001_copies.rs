@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, boolean, text_null, timestamp_with_time_zone_null};
 
-use crate::db::entities::{likes, post_counts, posts, users};
+use crate::db::entities::{counts, likes, posts, users};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -36,13 +36,13 @@ impl MigrationTrait for Migration {
             .col(timestamp_with_time_zone_null(posts::Column::CreatedAt))
             .col(timestamp_with_time_zone_null(posts::Column::UpdatedAt))
             .to_owned();
-        let post_counts = Table::create()
-            .table(post_counts::Entity)
-            .col(big_integer(post_counts::Column::Id).primary_key())
-            .col(big_integer(post_counts::Column::Version))
-            .col(big_integer(post_counts::Column::LikeCount))
-            .col(big_integer(post_counts::Column::CommentCount))
-            .col(big_integer(post_counts::Column::ViewCount))
+        let counts = Table::create()
+            .table(counts::Entity)
+            .col(big_integer(counts::Column::Id).primary_key())
+            .col(big_integer(counts::Column::Version))
+            .col(big_integer(counts::Column::LikeCount))
+            .col(big_integer(counts::Column::CommentCount))
+            .col(big_integer(counts::Column::ViewCount))
             .to_owned();
         let likes = Table::create()
             .table(likes::Entity)
@@ -52,7 +52,7 @@ impl MigrationTrait for Migration {
             .col(boolean(likes::Column::Deleted))
             .primary_key(Index::create().col(likes::Column::UserId).col(likes::Column::PostId))
             .to_owned();
-        for table in [users, posts, post_counts, likes] {
+        for table in [users, posts, counts, likes] {
             manager.create_table(table).await?;
         }
         Ok(())

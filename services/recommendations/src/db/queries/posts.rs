@@ -8,7 +8,7 @@ use shared::clock::Timestamp;
 use shared::ids::UserId;
 
 use super::padded;
-use crate::db::entities::{post_counts, posts, users};
+use crate::db::entities::{counts, posts, users};
 use crate::domain::PostId;
 
 /// A post that can be shown, with its author's name and its counters as far as they are known.
@@ -35,14 +35,14 @@ pub(crate) async fn find_visible(db: &DatabaseConnection, ids: &[PostId]) -> Res
     let author: RelationDef =
         posts::Entity::belongs_to(users::Entity).from(posts::Column::AuthorId).to(users::Column::Id).into();
     let counts: RelationDef =
-        posts::Entity::belongs_to(post_counts::Entity).from(posts::Column::Id).to(post_counts::Column::Id).into();
+        posts::Entity::belongs_to(counts::Entity).from(posts::Column::Id).to(counts::Column::Id).into();
     let rows = posts::Entity::find()
         .join(JoinType::InnerJoin, author)
         .join(JoinType::LeftJoin, counts)
         .column(users::Column::Username)
-        .column(post_counts::Column::LikeCount)
-        .column(post_counts::Column::CommentCount)
-        .column(post_counts::Column::ViewCount)
+        .column(counts::Column::LikeCount)
+        .column(counts::Column::CommentCount)
+        .column(counts::Column::ViewCount)
         .filter(posts::Column::Id.is_in(padded(ids)))
         .filter(posts::Column::Deleted.eq(false))
         .filter(users::Column::Deleted.eq(false))

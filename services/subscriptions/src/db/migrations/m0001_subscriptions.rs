@@ -2,7 +2,10 @@
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{
-    ColumnDef, DeriveMigrationName, Index, IntoIden, MigrationTrait, SchemaManager, Table, TableCreateStatement,
+    DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, TableCreateStatement,
+};
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, boolean, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
 };
 
 use crate::db::entities::{counts, posts, subscriptions, users};
@@ -42,39 +45,15 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn big(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.big_integer();
-    definition
-}
-
-fn text(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.text();
-    definition
-}
-
-fn time(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.timestamp_with_time_zone();
-    definition
-}
-
-fn flag(column: impl IntoIden) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.boolean().not_null();
-    definition
-}
-
 fn subscriptions_table() -> TableCreateStatement {
     use subscriptions::Column as C;
     Table::create()
         .table(subscriptions::Entity)
-        .col(big(C::FollowerId).not_null())
-        .col(big(C::FolloweeId).not_null())
-        .col(flag(C::Active))
-        .col(big(C::Version).not_null())
-        .col(time(C::CreatedAt).not_null())
+        .col(big_integer(C::FollowerId))
+        .col(big_integer(C::FolloweeId))
+        .col(boolean(C::Active))
+        .col(big_integer(C::Version))
+        .col(timestamp_with_time_zone(C::CreatedAt))
         .primary_key(Index::create().col(C::FollowerId).col(C::FolloweeId))
         .to_owned()
 }
@@ -85,17 +64,17 @@ fn users_table() -> TableCreateStatement {
     use users::Column as C;
     Table::create()
         .table(users::Entity)
-        .col(big(C::Id).not_null().primary_key())
-        .col(big(C::Version).not_null())
-        .col(flag(C::Deleted))
-        .col(text(C::Username))
-        .col(text(C::FirstName))
-        .col(text(C::LastName))
-        .col(text(C::Bio))
-        .col(time(C::CreatedAt))
-        .col(flag(C::Verified))
-        .col(flag(C::Blocked))
-        .col(big(C::SessionVersion).not_null())
+        .col(big_integer(C::Id).primary_key())
+        .col(big_integer(C::Version))
+        .col(boolean(C::Deleted))
+        .col(text_null(C::Username))
+        .col(text_null(C::FirstName))
+        .col(text_null(C::LastName))
+        .col(text_null(C::Bio))
+        .col(timestamp_with_time_zone_null(C::CreatedAt))
+        .col(boolean(C::Verified))
+        .col(boolean(C::Blocked))
+        .col(big_integer(C::SessionVersion))
         .to_owned()
 }
 
@@ -103,15 +82,15 @@ fn posts_table() -> TableCreateStatement {
     use posts::Column as C;
     Table::create()
         .table(posts::Entity)
-        .col(big(C::Id).not_null().primary_key())
-        .col(big(C::Version).not_null())
-        .col(flag(C::Deleted))
-        .col(big(C::AuthorId))
-        .col(text(C::Title))
-        .col(text(C::Content))
-        .col(text(C::ImageUrl))
-        .col(time(C::CreatedAt))
-        .col(time(C::UpdatedAt))
+        .col(big_integer(C::Id).primary_key())
+        .col(big_integer(C::Version))
+        .col(boolean(C::Deleted))
+        .col(big_integer_null(C::AuthorId))
+        .col(text_null(C::Title))
+        .col(text_null(C::Content))
+        .col(text_null(C::ImageUrl))
+        .col(timestamp_with_time_zone_null(C::CreatedAt))
+        .col(timestamp_with_time_zone_null(C::UpdatedAt))
         .to_owned()
 }
 
@@ -119,10 +98,10 @@ fn counts_table() -> TableCreateStatement {
     use counts::Column as C;
     Table::create()
         .table(counts::Entity)
-        .col(big(C::Id).not_null().primary_key())
-        .col(big(C::Version).not_null())
-        .col(big(C::LikeCount).not_null())
-        .col(big(C::CommentCount).not_null())
-        .col(big(C::ViewCount).not_null())
+        .col(big_integer(C::Id).primary_key())
+        .col(big_integer(C::Version))
+        .col(big_integer(C::LikeCount))
+        .col(big_integer(C::CommentCount))
+        .col(big_integer(C::ViewCount))
         .to_owned()
 }

@@ -1,11 +1,12 @@
 //! Copies of posts' counters.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::PostId;
 
 /// The counters of a post.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "post_counts")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -1,0 +1,152 @@
+//! Projections: copies that are one table each, whose rows are the states as their owner sends them.
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{
+    ActiveModelBehavior, Condition, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, IntoActiveModel,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::consumer::{ApplyError, Consumer};
+use super::envelope::{Key, State};
+use crate::db::{Tx, key_columns, upsert_newer};
+
+/// States per query when memory is filled.
+const PAGE: u64 = 1_000;
+
+/// A row of a copy. It is the owner's state at the same time: its fields are what this service reads of it.
+pub trait ProjectionRow:
+    State
+    + FromQueryResult
+    + ModelTrait<Entity: EntityTrait<Model = Self>>
+    + IntoActiveModel<<Self::Entity as EntityTrait>::ActiveModel>
+{
+    /// The column that holds the version.
+    const VERSION: <Self::Entity as EntityTrait>::Column;
+
+    /// The state as it is kept: a tombstone has key and version only (rule R6).
+    #[must_use]
+    fn kept(self) -> Self {
+        self
+    }
+}
+
+/// What a process remembers of a copy, so that requests need not ask the database. Fed by applied states only.
+#[async_trait]
+pub trait Memory<R: ProjectionRow>: Send + Sync + 'static {
+    /// Merges rows by version.
+    fn remember(&self, rows: &[R]);
+
+    /// Forgets a row, whatever its version was: the owner sends it again.
+    fn forget(&self, key: &Key);
+
+    /// Merges the whole copy.
+    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        let mut after: Option<Key> = None;
+        loop {
+            let rows = page::<R>(db, after.as_ref(), PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.key());
+            self.remember(&rows);
+        }
+    }
+}
+
+/// Nothing is remembered.
+#[async_trait]
+impl<R: ProjectionRow> Memory<R> for () {
+    fn remember(&self, _rows: &[R]) {}
+
+    fn forget(&self, _key: &Key) {}
+
+    async fn load(&self, _db: &DatabaseConnection) -> Result<(), DbErr> {
+        Ok(())
+    }
+}
+
+/// The consumer of a stream whose copy is the table of `R`.
+pub struct Projection<R, M = ()> {
+    memory: M,
+    rows: PhantomData<fn() -> R>,
+}
+
+impl<R: ProjectionRow> Projection<R> {
+    /// A copy in the database alone.
+    pub fn new() -> Self {
+        Self::with_memory(())
+    }
+}
+
+impl<R: ProjectionRow> Default for Projection<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R: ProjectionRow, M: Memory<R>> Projection<R, M> {
+    /// A copy that memory follows.
+    pub fn with_memory(memory: M) -> Self {
+        Self { memory, rows: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<R, M> Consumer for Projection<R, M>
+where
+    R: ProjectionRow,
+    M: Memory<R>,
+    <R::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
+{
+    type State = R;
+
+    async fn apply(&self, tx: &mut Tx, states: Vec<R>) -> Result<(), ApplyError> {
+        let rows = states.into_iter().map(|state| state.kept().into_active_model()).collect();
+        Ok(upsert_newer(tx, rows, R::VERSION).await?)
+    }
+
+    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
+        page(db, after, limit).await
+    }
+
+    async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
+        let columns = key_columns::<R::Entity>().into_iter().zip(&key.0);
+        let row = columns.fold(Condition::all(), |row, (column, id)| row.add(Expr::col(column).eq(*id)));
+        let row = row.add(Expr::col(R::VERSION).eq(version));
+        R::Entity::delete_many().filter(row).exec(&**tx).await.map(|_| ())
+    }
+
+    fn remember(&self, states: &[R]) {
+        self.memory.remember(states);
+    }
+
+    fn forget(&self, key: &Key) {
+        self.memory.forget(key);
+    }
+
+    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        self.memory.load(db).await
+    }
+
+    fn view(&self, state: R) -> R {
+        state.kept()
+    }
+}
+
+/// Rows in the order of their keys. Version 0 is no state of the owner: somebody's name from a token, until it arrives.
+async fn page<R: ProjectionRow>(db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
+    let columns = key_columns::<R::Entity>();
+    let mut rows = R::Entity::find().filter(Expr::col(R::VERSION).gt(0));
+    if let Some(after) = after {
+        let ids = after.0.iter().map(|id| Expr::val(*id));
+        rows = rows.filter(match columns.as_slice() {
+            [id] => Expr::col(*id).gt(after.first()),
+            pair => Expr::tuple(pair.iter().map(|column| SimpleExpr::from(Expr::col(*column)))).gt(Expr::tuple(ids)),
+        });
+    }
+    for column in columns {
+        rows = rows.order_by_asc(column);
+    }
+    rows.limit(limit).all(db).await
+}

@@ -1,0 +1,163 @@
+//! The contract of [`Broker`]: who gets a message, when it comes again, where it goes when it cannot be applied.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::events::broker::{Broker, Subscription, Verdict};
+use shared::events::outbox::OutboxMessage;
+use shared::events::topology;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::world::Home;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a message that should not come to come.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Checks the whole contract. The queues are empty before and after.
+pub(crate) async fn check(broker: Arc<dyn Broker>, home: &Home) {
+    let mut world = Contract::open(broker, home).await;
+    world.every_consumer_of_a_stream_gets_it_and_nobody_else().await;
+    world.a_message_for_one_queue_reaches_that_one_alone().await;
+    world.what_was_not_acknowledged_comes_again().await;
+    world.a_batch_is_no_larger_than_asked_and_acknowledged_as_a_whole().await;
+    world.a_parked_message_waits_until_it_is_sent_again_or_dropped().await;
+}
+
+struct Contract {
+    broker: Arc<dyn Broker>,
+    posts: shared::db::Db,
+    admin: shared::db::Db,
+    users_at_posts: Box<dyn Subscription>,
+    users_at_admin: Box<dyn Subscription>,
+    posts_at_admin: Box<dyn Subscription>,
+}
+
+fn message(stream: &str, target: Option<&str>, text: &str) -> OutboxMessage {
+    OutboxMessage {
+        id: 0,
+        message_id: Uuid::now_v7().to_string(),
+        stream: stream.to_owned(),
+        target: target.map(str::to_owned),
+        payload: text.as_bytes().to_owned(),
+    }
+}
+
+impl Contract {
+    async fn open(broker: Arc<dyn Broker>, home: &Home) -> Self {
+        let (posts, admin) = (home.open("posts").await, home.open("admin").await);
+        let open = async |service: &str, stream: &str, db| {
+            broker.consume(&topology::queue(service, stream), db).await.unwrap()
+        };
+        let users_at_posts = open("posts", "user", &posts).await;
+        let users_at_admin = open("admin", "user", &admin).await;
+        let posts_at_admin = open("admin", "post", &admin).await;
+        let mut world = Self { broker, posts, admin, users_at_posts, users_at_admin, posts_at_admin };
+        // A third consumer of users, so that the in-process broker can confirm.
+        let others = world.broker.consume("subscriptions.user.v1", &world.posts).await.unwrap();
+        acknowledge_all(others);
+        world.drain().await;
+        world
+    }
+
+    /// Takes away what the declaration of the topology caused.
+    async fn drain(&mut self) {
+        while let Ok(Some(deliveries)) = timeout(QUIET, self.users_at_posts.next(100)).await {
+            self.users_at_posts.ack(deliveries).await;
+        }
+    }
+
+    /// Publishes as a relay does: again and again until it is confirmed.
+    fn publish(&self, message: OutboxMessage) -> JoinHandle<()> {
+        let broker = Arc::clone(&self.broker);
+        tokio::spawn(async move { while broker.publish(std::slice::from_ref(&message)).await[0].is_err() {} })
+    }
+
+    async fn every_consumer_of_a_stream_gets_it_and_nobody_else(&mut self) {
+        let confirm = self.publish(message("user", None, "to all"));
+        take(&mut self.users_at_posts, "to all").await;
+        take(&mut self.users_at_admin, "to all").await;
+        confirm.await.unwrap();
+        assert!(timeout(QUIET, self.posts_at_admin.next(1)).await.is_err(), "posts are another stream");
+    }
+
+    async fn a_message_for_one_queue_reaches_that_one_alone(&mut self) {
+        let confirm = self.publish(message("user", Some("admin.user.v1"), "to one"));
+        take(&mut self.users_at_admin, "to one").await;
+        confirm.await.unwrap();
+        assert!(timeout(QUIET, self.users_at_posts.next(1)).await.is_err(), "it was for admin alone");
+    }
+
+    async fn what_was_not_acknowledged_comes_again(&mut self) {
+        let confirm = self.publish(message("user", Some("posts.user.v1"), "again"));
+        let taken = timeout(PATIENCE, self.users_at_posts.next(1)).await.unwrap().unwrap();
+        assert_eq!(taken[0].payload, b"again");
+        // The process dies: the delivery and the connection to the queue are gone.
+        drop(taken);
+        self.users_at_posts = self.broker.consume("posts.user.v1", &self.posts).await.unwrap();
+        take(&mut self.users_at_posts, "again").await;
+        confirm.await.unwrap();
+        assert!(timeout(QUIET, self.users_at_posts.next(1)).await.is_err(), "once acknowledged, it is gone");
+    }
+
+    async fn a_batch_is_no_larger_than_asked_and_acknowledged_as_a_whole(&mut self) {
+        let batch: Vec<OutboxMessage> =
+            (0..5).map(|n| message("user", Some("posts.user.v1"), &n.to_string())).collect();
+        let broker = Arc::clone(&self.broker);
+        let confirms = tokio::spawn(async move { broker.publish(&batch).await });
+        let mut received = Vec::new();
+        while received.len() < 5 {
+            let deliveries = timeout(PATIENCE, self.users_at_posts.next(3)).await.unwrap().unwrap();
+            assert!(deliveries.len() <= 3);
+            received.extend(deliveries.iter().map(|delivery| delivery.payload.clone()));
+            self.users_at_posts.ack(deliveries).await;
+        }
+        assert_eq!(received, [b"0", b"1", b"2", b"3", b"4"], "in the order of publication");
+        assert!(confirms.await.unwrap().iter().all(Result::is_ok));
+    }
+
+    async fn a_parked_message_waits_until_it_is_sent_again_or_dropped(&mut self) {
+        let queue = "admin.post.v1";
+        for text in ["bad one", "bad two"] {
+            let confirm = self.publish(message("post", Some(queue), text));
+            let deliveries = timeout(PATIENCE, self.posts_at_admin.next(1)).await.unwrap().unwrap();
+            self.posts_at_admin.park(&deliveries[0], "not a state").await.unwrap();
+            self.posts_at_admin.ack(deliveries).await;
+            confirm.await.unwrap();
+        }
+        let parked = self.broker.dead_letters(queue, &self.admin).await.unwrap();
+        let texts: Vec<&str> = parked.iter().map(|letter| letter.payload.as_str()).collect();
+        assert_eq!(texts, ["bad one", "bad two"]);
+        assert!(parked.iter().all(|letter| letter.reason == "not a state" && letter.queue == queue));
+
+        let first = [parked[0].id.clone()];
+        assert_eq!(self.broker.settle(queue, Some(&first), Verdict::Redrive, &self.admin).await.unwrap(), 1);
+        // The in-process broker sends it through the outbox of the service, which a relay empties.
+        let relay = tokio::spawn(shared::events::relay::run(
+            self.admin.clone(),
+            Arc::clone(&self.broker),
+            shared::lifecycle::Cancel::new(),
+        ));
+        take(&mut self.posts_at_admin, "bad one").await;
+        relay.abort();
+        assert_eq!(self.broker.settle(queue, None, Verdict::Drop, &self.admin).await.unwrap(), 1);
+        assert!(self.broker.dead_letters(queue, &self.admin).await.unwrap().is_empty());
+        assert!(timeout(QUIET, self.posts_at_admin.next(1)).await.is_err(), "what was dropped does not come");
+    }
+}
+
+async fn take(subscription: &mut Box<dyn Subscription>, text: &str) {
+    let deliveries = timeout(PATIENCE, subscription.next(1)).await.expect(text).unwrap();
+    assert_eq!(String::from_utf8_lossy(&deliveries[0].payload), text);
+    subscription.ack(deliveries).await;
+}
+
+fn acknowledge_all(mut subscription: Box<dyn Subscription>) {
+    tokio::spawn(async move {
+        while let Some(deliveries) = subscription.next(100).await {
+            subscription.ack(deliveries).await;
+        }
+    });
+}
