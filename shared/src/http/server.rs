@@ -161,6 +161,7 @@ mod tests {
 
     /// Sends pieces with pauses between them, so that each is read by itself, and answers what comes back until the
     /// server closes or has answered `answers` times.
+    #[expect(clippy::disallowed_methods, reason = "the test itself waits for the server's end")]
     async fn talk(pieces: &[&str], answers: usize) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

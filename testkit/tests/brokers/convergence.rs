@@ -1,6 +1,5 @@
 //! Whatever is lost, repeated, reordered or killed: in the end every copy equals its owner.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -8,98 +7,76 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel, PaginatorTrait};
 use shared::db::Db;
-use shared::events::broker::Broker;
-use shared::events::consumer::Context;
-use shared::events::{self, outbox, reconcile, relay, resync};
-use shared::lifecycle::Cancel;
-use tokio::task::JoinHandle;
+use shared::events::{self, outbox, reconcile};
 use tokio::time::sleep;
 
-use crate::faults::FaultyBroker;
+use crate::faults::Faults;
+use crate::process::{Link, Process};
 use crate::world::{self, COPIES, Entity, Home, Model, OWNER, streams};
 
-/// How many changes the owner makes, and to how many things: few enough that each changes often.
-const CHANGES: usize = 300;
-const THINGS: i64 = 12;
+/// How many transactions the owner writes, and to how many things: each changes a few times, so that a lost state is
+/// seldom made good by a later one.
+const CHANGES: usize = 200;
+const THINGS: i64 = 60;
 /// How long the copies may take once the faults have ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One process: it can be killed at any await, and started again on the same database.
-struct Process {
-    service: &'static str,
-    db: Db,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-impl Process {
-    fn start(&mut self, broker: &Arc<dyn Broker>) {
-        let streams = streams(self.service);
-        let cancel = Cancel::new();
-        let context =
-            Context { service: self.service, db: self.db.clone(), broker: Arc::clone(broker), cancel: cancel.clone() };
-        self.tasks.push(tokio::spawn(relay::run(self.db.clone(), Arc::clone(broker), cancel)));
-        let resync = resync::run(context.clone(), streams.sources.clone(), streams.consumers.clone());
-        self.tasks.push(tokio::spawn(resync));
-        for consumer in streams.consumers {
-            let context = context.clone();
-            self.tasks.push(tokio::spawn(async move { consumer.run(context).await }));
-        }
-    }
-
-    async fn kill(&mut self) {
-        for task in self.tasks.drain(..) {
-            task.abort();
-            // Ended, not only asked to: a killed process does nothing any more.
-            assert!(task.await.is_err_and(|error| error.is_cancelled()));
-        }
-    }
-}
-
 /// Runs a random history with `replicas` processes of each copying service.
-pub(crate) async fn check(seed: u64, broker: Arc<dyn Broker>, home: &Home, replicas: usize) {
+pub(crate) async fn check(seed: u64, link: impl Fn() -> Link, home: &Home, replicas: usize) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let faulty = Arc::new(FaultyBroker::new(broker, seed));
-    let broker = Arc::clone(&faulty) as Arc<dyn Broker>;
-    let owner = home.open(OWNER).await;
-    let mut processes = vec![Process { service: OWNER, db: owner.clone(), tasks: Vec::new() }];
+    let faults = Faults::new(seed);
+    let link = || faults.before(link());
+    let mut processes = vec![Process::new(OWNER, home).await];
+    let owner = processes[0].db.clone();
     for service in COPIES {
         for _ in 0..replicas {
-            processes.push(Process { service, db: home.open(service).await, tasks: Vec::new() });
+            processes.push(Process::new(service, home).await);
         }
     }
     for process in &mut processes {
-        process.start(&broker);
+        process.start(link());
     }
     for change in 0..CHANGES {
-        write(&owner, &mut rng, change).await;
-        if rng.random_bool(0.1) {
+        let keep = rng.random_bool(0.9);
+        write(&owner, &mut rng, change, keep).await;
+        if rng.random_bool(0.3) {
+            // While the change is on its way, not always at the same place.
+            sleep(Duration::from_micros(rng.random_range(0..8_000))).await;
             let unlucky = rng.random_range(0..processes.len());
             processes[unlucky].kill().await;
-            sleep(Duration::from_millis(rng.random_range(0..20))).await;
-            processes[unlucky].start(&broker);
+            processes[unlucky].start(link());
         }
     }
-    faulty.calm_down();
-    // The last messages may wait in the faulty broker; one more change pushes them out.
-    write(&owner, &mut rng, CHANGES).await;
-
-    let quiet = Instant::now() + PATIENCE;
-    let mut differences = differences(home, &owner).await;
-    while !differences.is_empty() || outbox::Entity::find().count(owner.read()).await.unwrap() > 0 {
-        assert!(Instant::now() < quiet, "seed {seed}: the copies still differ: {differences:?}");
-        sleep(Duration::from_millis(50)).await;
-        differences = self::differences(home, &owner).await;
-    }
-    let kept = Entity::find().count(owner.read()).await.unwrap();
-    assert_eq!(kept, THINGS as u64, "the history has touched everything");
+    faults.calm_down();
     for process in &mut processes {
         process.kill().await;
-        process.db.close().await;
+        process.start(link());
+    }
+    // The last messages may wait in the faulty broker; one more change pushes them out.
+    write(&owner, &mut rng, CHANGES, true).await;
+
+    agree(home, &owner, &format!("seed {seed}")).await;
+    let kept = Entity::find().count(owner.read()).await.unwrap();
+    assert_eq!(kept, THINGS as u64, "the history has touched everything");
+    for process in processes {
+        process.end().await;
     }
 }
 
-/// One transaction of the owner: up to three things change, and their states leave with it; or all is rolled back.
-async fn write(owner: &Db, rng: &mut StdRng, change: usize) {
+/// Waits until all copies equal the owner and its outbox is empty.
+pub(crate) async fn agree(home: &Home, owner: &Db, after: &str) {
+    let quiet = Instant::now() + PATIENCE;
+    let mut differences = differences(home, owner).await;
+    while !differences.is_empty() || outbox::Entity::find().count(owner.read()).await.unwrap() > 0 {
+        assert!(Instant::now() < quiet, "{after}: the copies still differ: {differences:?}");
+        sleep(Duration::from_millis(50)).await;
+        differences = self::differences(home, owner).await;
+    }
+}
+
+/// One transaction of the owner: up to three things change, and their states leave with it; or all is rolled
+/// back.
+pub(crate) async fn write(owner: &Db, rng: &mut StdRng, change: usize, keep: bool) {
     let mut tx = owner.begin().await.unwrap();
     let mut ids: Vec<i64> = (1..=THINGS).collect::<Vec<_>>().sample(rng, 3).copied().collect();
     ids.sort_unstable();
@@ -119,10 +96,10 @@ async fn write(owner: &Db, rng: &mut StdRng, change: usize) {
         states.push(state);
     }
     events::publish(&mut tx, &states).await.unwrap();
-    if rng.random_bool(0.1) {
-        tx.rollback().await.unwrap();
-    } else {
+    if keep {
         tx.commit().await.unwrap();
+    } else {
+        tx.rollback().await.unwrap();
     }
 }
 

@@ -1,5 +1,5 @@
 //! A broker that misbehaves as real ones may: messages and confirms get lost, come twice, late and out of order, and
-//! consumers lose their queue between commit and acknowledgement.
+//! consumers stop before or after they have acknowledged.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,37 +13,42 @@ use shared::db::Db;
 use shared::events::broker::{Broker, BrokerError, DeadLetter, Delivery, Subscription, Verdict};
 use shared::events::outbox::OutboxMessage;
 
+use crate::process::Link;
+
 /// The seeded decisions, and whether faults happen at all.
 #[derive(Clone)]
-struct Dice {
+pub(crate) struct Faults {
     rng: Arc<Mutex<StdRng>>,
     calm: Arc<AtomicBool>,
 }
 
-impl Dice {
+impl Faults {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { rng: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))), calm: Arc::default() }
+    }
+
+    /// The broker with these faults in front.
+    pub(crate) fn before(&self, link: Link) -> Link {
+        let broker = FaultyBroker { inner: link.broker, dice: self.clone(), late: Mutex::default() };
+        Link { broker: Arc::new(broker), wire: link.wire }
+    }
+
+    /// No more faults from now on.
+    pub(crate) fn calm_down(&self) {
+        self.calm.store(true, Ordering::Relaxed);
+    }
+
     fn fails(&self, probability: f64) -> bool {
         !self.calm.load(Ordering::Relaxed) && self.rng.lock().unwrap().random_bool(probability)
     }
 }
 
 /// Another broker with faults in front.
-pub(crate) struct FaultyBroker {
+struct FaultyBroker {
     inner: Arc<dyn Broker>,
-    dice: Dice,
+    dice: Faults,
     /// Copies of messages that come later, as from a relay that was cut off.
     late: Mutex<Vec<OutboxMessage>>,
-}
-
-impl FaultyBroker {
-    pub(crate) fn new(inner: Arc<dyn Broker>, seed: u64) -> Self {
-        let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
-        Self { inner, dice: Dice { rng, calm: Arc::default() }, late: Mutex::default() }
-    }
-
-    /// No more faults from now on.
-    pub(crate) fn calm_down(&self) {
-        self.dice.calm.store(true, Ordering::Relaxed);
-    }
 }
 
 #[async_trait]
@@ -105,7 +110,7 @@ impl Broker for FaultyBroker {
 
 struct FaultySubscription {
     inner: Box<dyn Subscription>,
-    dice: Dice,
+    dice: Faults,
     dead: bool,
 }
 
@@ -123,8 +128,12 @@ impl Subscription for FaultySubscription {
         if self.dice.fails(0.1) {
             // Killed between commit and acknowledgement: everything comes again.
             self.dead = true;
-        } else {
-            self.inner.ack(deliveries).await;
+            return;
+        }
+        self.inner.ack(deliveries).await;
+        if self.dice.fails(0.05) {
+            // Stops right after the acknowledgement, until somebody kills the process.
+            std::future::pending::<()>().await;
         }
     }
 

@@ -4,25 +4,37 @@
 
 mod contract;
 mod convergence;
+mod crashes;
 mod faults;
+mod process;
 mod world;
 
 #[cfg(feature = "servers")]
 mod real;
 
+use std::future::pending;
 use std::sync::Arc;
 
-use shared::events::broker::{Broker, LocalBroker};
+use futures_util::FutureExt;
+use shared::events::broker::LocalBroker;
 
+use crate::process::Link;
 use crate::world::{Home, SERVICES};
 
-fn local() -> Arc<dyn Broker> {
-    Arc::new(LocalBroker::new(&SERVICES))
+/// Links to one in-process broker, which has no connections that could break.
+fn local() -> impl Fn() -> Link {
+    let broker = Arc::new(LocalBroker::new(&SERVICES));
+    move || Link { broker: Arc::<LocalBroker>::clone(&broker), wire: pending().boxed() }
 }
 
 #[tokio::test]
 async fn the_in_process_broker_keeps_the_contract() {
-    contract::check(local(), &Home::sqlite()).await;
+    contract::check(Arc::new(LocalBroker::new(&SERVICES)), &Home::sqlite()).await;
+}
+
+#[tokio::test]
+async fn a_message_survives_its_consumer_on_the_in_process_broker() {
+    crashes::check(local(), &Home::sqlite()).await;
 }
 
 /// A queue has one consumer in this form, so there is one replica of each service.

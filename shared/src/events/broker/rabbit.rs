@@ -251,6 +251,21 @@ async fn publish_all(channel: &Channel, exchange: &str, batch: &[OutboxMessage])
     results
 }
 
+/// Starts a consumer, or leaves none behind.
+async fn start_consuming(
+    channel: &Channel,
+    queue: ShortString,
+    options: BasicConsumeOptions,
+) -> Result<lapin::Consumer, BrokerError> {
+    let started = in_time(channel.basic_consume(queue, short(""), options, FieldTable::default())).await;
+    if started.is_err() {
+        // lapin keeps a consumer that is confirmed too late, with every message that the broker gives it, for as long
+        // as the channel is open.
+        in_time(channel.close(200, short("given up"))).await?;
+    }
+    started
+}
+
 fn replicas_exchange(service: &str) -> String {
     format!("chatty.applied.{service}")
 }
@@ -270,9 +285,7 @@ impl Broker for RabbitBroker {
         }
         let channel = in_time(connection.create_channel()).await?;
         in_time(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
-        let consume =
-            channel.basic_consume(short(queue), short(""), BasicConsumeOptions::default(), FieldTable::default());
-        let consumer = in_time(consume).await?;
+        let consumer = start_consuming(&channel, short(queue), BasicConsumeOptions::default()).await?;
         Ok(Box::new(RabbitSubscription {
             queue: queue.to_owned(),
             publisher: RabbitBroker {
@@ -321,7 +334,7 @@ impl Broker for RabbitBroker {
         ))
         .await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-        let consumer = in_time(channel.basic_consume(queue, short(""), options, FieldTable::default())).await?;
+        let consumer = start_consuming(&channel, queue, options).await?;
         let payloads = futures_util::stream::unfold((consumer, channel), |(mut consumer, channel)| async move {
             match consumer.next().await {
                 Some(Ok(delivery)) => Some((delivery.data, (consumer, channel))),

@@ -1,0 +1,196 @@
+// The architecture as C4 diagrams, in the language of Structurizr. ARCHITECTURE.md says the same in words.
+workspace "Chatty" "A social network of five services that never share a database" {
+
+    model {
+        person = person "Person" "Posts, likes, comments, follows, reads the feed and the recommendations"
+        administrator = person "Administrator" "Blocks, removes, restores, reads statistics"
+        operator = person "Operator" "Runs the suite with the commands of chatty"
+
+        mailServer = softwareSystem "Mail server" "Takes mails by SMTP" "External"
+        sentry = softwareSystem "Sentry" "Collects errors and moderation reports; optional" "External"
+        monitoring = softwareSystem "Prometheus and Grafana" "Scrape metrics, alarm, draw" "External"
+
+        chatty = softwareSystem "Chatty" "Everything is an HTTP API" {
+            gateway = container "nginx" "Routes by path, limits sizes, times and requests per address" "nginx"
+
+            auth = container "auth" "People, passwords, sessions, mails; signs access tokens" "Rust, port 8000"
+            posts = container "posts" "Posts, pictures, comments, likes, views" "Rust, port 8001"
+            subscriptions = container "subscriptions" "Who follows whom; the feed" "Rust, port 8002"
+            admin = container "admin" "Decisions, audit log, statistics" "Rust, port 8003"
+            recommendations = container "recommendations" "Posts and people by similar likes; owns nothing" "Rust, port 8004"
+            cli = container "chatty" "The operator's commands: reconcile, rebuild, dead-letters, admin create" "Rust"
+
+            authDb = container "auth_db" "Users, sessions, mail jobs, outbox" "Postgres or SQLite" "Database"
+            postsDb = container "posts_db" "Posts, counters, comments, likes, a copy of users, outbox" "Postgres or SQLite" "Database"
+            subscriptionsDb = container "subscriptions_db" "Subscriptions, copies of users, posts and counters, outbox" "Postgres or SQLite" "Database"
+            adminDb = container "admin_db" "Decisions, audit log, copies of users, posts, comments and counters, outbox" "Postgres or SQLite" "Database"
+            recommendationsDb = container "recommendations_db" "Copies of users, posts, counters and likes, outbox" "Postgres or SQLite" "Database"
+
+            broker = container "Broker" "Exchange chatty.events, a queue for each consumer and stream" "RabbitMQ; in one process a part of it" "Queue"
+            media = container "Media store" "Pictures under random names" "Folder" "Database"
+        }
+
+        person -> gateway "Uses" "HTTP"
+        administrator -> gateway "Moderates" "HTTP"
+        operator -> cli "Runs"
+        operator -> monitoring "Watches"
+
+        gateway -> auth "/auth, /users, /docs, public keys" "HTTP"
+        gateway -> posts "/posts, /likes, /media" "HTTP"
+        gateway -> subscriptions "/subscribe, /unsubscribe, /feed, /following, followers" "HTTP"
+        gateway -> admin "/admin" "HTTP"
+        gateway -> recommendations "/recommendations" "HTTP"
+
+        auth -> authDb "Reads and writes" "SQL"
+        posts -> postsDb "Reads and writes" "SQL"
+        subscriptions -> subscriptionsDb "Reads and writes" "SQL"
+        admin -> adminDb "Reads and writes" "SQL"
+        recommendations -> recommendationsDb "Reads and writes" "SQL"
+        posts -> media "Stores and reads pictures" "Files"
+
+        auth -> broker "Publishes user; consumes moderation.user" "AMQP"
+        posts -> broker "Publishes post, post_counts, comment, like; consumes user, moderation.post, moderation.comment" "AMQP"
+        subscriptions -> broker "Consumes user, post, post_counts" "AMQP"
+        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment; consumes user, post, post_counts, comment" "AMQP"
+        recommendations -> broker "Consumes user, post, post_counts, like" "AMQP"
+
+        posts -> auth "Fetches the public keys" "HTTP"
+        subscriptions -> auth "Fetches the public keys" "HTTP"
+        admin -> auth "Fetches the public keys" "HTTP"
+        recommendations -> auth "Fetches the public keys" "HTTP"
+
+        auth -> mailServer "Sends mails" "SMTP"
+        mailServer -> person "Delivers mails"
+        auth -> sentry "Reports errors" "HTTPS"
+        posts -> sentry "Reports errors" "HTTPS"
+        subscriptions -> sentry "Reports errors" "HTTPS"
+        admin -> sentry "Reports errors, decisions, misses and requests for statistics" "HTTPS"
+        recommendations -> sentry "Reports errors" "HTTPS"
+
+        monitoring -> auth "Scrapes /metrics" "HTTP"
+        monitoring -> posts "Scrapes /metrics" "HTTP"
+        monitoring -> subscriptions "Scrapes /metrics" "HTTP"
+        monitoring -> admin "Scrapes /metrics" "HTTP"
+        monitoring -> recommendations "Scrapes /metrics" "HTTP"
+        monitoring -> broker "Scrapes the queues" "HTTP"
+
+        cli -> authDb "Compares; makes admins" "SQL"
+        cli -> postsDb "Compares" "SQL"
+        cli -> subscriptionsDb "Compares" "SQL"
+        cli -> adminDb "Compares" "SQL"
+        cli -> recommendationsDb "Compares" "SQL"
+        cli -> broker "Sends requests; handles dead letters" "AMQP"
+
+        embedded = deploymentEnvironment "One process" {
+            deploymentNode "One machine" {
+                deploymentNode "chatty" "One router on 127.0.0.1:8080" "Process" {
+                    containerInstance auth
+                    containerInstance posts
+                    containerInstance subscriptions
+                    containerInstance admin
+                    containerInstance recommendations
+                    containerInstance broker
+                }
+                deploymentNode "chatty-data" "" "Folder" {
+                    deploymentNode "SQLite" "One file for each service" "SQLite" {
+                        containerInstance authDb
+                        containerInstance postsDb
+                        containerInstance subscriptionsDb
+                        containerInstance adminDb
+                        containerInstance recommendationsDb
+                    }
+                    containerInstance media
+                }
+            }
+        }
+
+        distributed = deploymentEnvironment "Five services" {
+            deploymentNode "nginx" "The only public port" "Container" {
+                containerInstance gateway
+            }
+            deploymentNode "auth" "Any number of replicas" "Container" {
+                containerInstance auth
+            }
+            deploymentNode "posts" "Any number of replicas" "Container" {
+                containerInstance posts
+            }
+            deploymentNode "subscriptions" "Any number of replicas" "Container" {
+                containerInstance subscriptions
+            }
+            deploymentNode "admin" "Any number of replicas" "Container" {
+                containerInstance admin
+            }
+            deploymentNode "recommendations" "Any number of replicas" "Container" {
+                containerInstance recommendations
+            }
+            deploymentNode "Postgres" "A database and a role for each service" "Container" {
+                containerInstance authDb
+                containerInstance postsDb
+                containerInstance subscriptionsDb
+                containerInstance adminDb
+                containerInstance recommendationsDb
+            }
+            deploymentNode "RabbitMQ" "Quorum queues" "Container" {
+                containerInstance broker
+            }
+            deploymentNode "posts-data" "Shared by the replicas of posts" "Volume" {
+                containerInstance media
+            }
+            deploymentNode "Mailpit or a mail server" "" "SMTP" {
+                softwareSystemInstance mailServer
+            }
+            deploymentNode "Monitoring" "" "Containers" {
+                softwareSystemInstance monitoring
+            }
+        }
+    }
+
+    views {
+        systemContext chatty "context" "Who and what Chatty deals with" {
+            include *
+            autoLayout lr
+        }
+
+        container chatty "containers" "The five services, their databases and the broker" {
+            include *
+            autoLayout tb
+        }
+
+        deployment chatty embedded "embedded" "Everything in one process" {
+            include *
+            autoLayout tb
+        }
+
+        deployment chatty distributed "distributed" "Five services, as docker compose runs them" {
+            include *
+            autoLayout tb
+        }
+
+        styles {
+            element "Person" {
+                shape Person
+                background #1f4e79
+                color #ffffff
+            }
+            element "Software System" {
+                background #2e75b6
+                color #ffffff
+            }
+            element "Container" {
+                shape RoundedBox
+                background #5b9bd5
+                color #ffffff
+            }
+            element "External" {
+                background #7f7f7f
+                color #ffffff
+            }
+            element "Database" {
+                shape Cylinder
+            }
+            element "Queue" {
+                shape Pipe
+            }
+        }
+    }
+}
