@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SERVICES := auth posts subscriptions admin recommendations
+# The same choice of crates and features everywhere: another one would compile the libraries again.
+TESTED := --workspace --features testkit/servers --locked
 TESTKIT := $(TARGET)/debug/testkit
 STACK := $(TARGET)/release/testkit stack
 LOCUST := $(TARGET)/locust
@@ -15,10 +17,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: servers ## all tests: SQLite, Postgres, RabbitMQ and the whole suite end to end; finds or installs the servers
-	cargo build --workspace --locked
-	cargo test --workspace --locked
-	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test --workspace --test api --locked
-	$(TESTKIT) run -- cargo test -p testkit --features servers --locked
+	cargo build $(TESTED)
+	cargo test $(TESTED)
+	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --test api
 
 lint: ## format, clippy and rustdoc, where every warning is an error
 	cargo fmt --all --check

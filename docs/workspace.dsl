@@ -18,21 +18,22 @@ workspace "Chatty" "A social network of five services that never share a databas
             subscriptions = container "subscriptions" "Who follows whom; the feed" "Rust, port 8002"
             admin = container "admin" "Decisions, audit log, statistics" "Rust, port 8003"
             recommendations = container "recommendations" "Posts and people by similar likes; owns nothing" "Rust, port 8004"
-            cli = container "chatty" "The operator's commands: reconcile, rebuild, dead-letters, admin create" "Rust"
+            cli = container "chatty" "The operator's commands: reconcile, rebuild, dead-letters, admin create, demo" "Rust"
 
-            authDb = container "auth_db" "Users, sessions, mail jobs, outbox" "Postgres or SQLite" "Database"
+            authDb = container "auth_db" "Users, sessions, links, mail jobs, outbox" "Postgres or SQLite" "Database"
             postsDb = container "posts_db" "Posts, counters, comments, likes, a copy of users, outbox" "Postgres or SQLite" "Database"
             subscriptionsDb = container "subscriptions_db" "Subscriptions, copies of users, posts and counters, outbox" "Postgres or SQLite" "Database"
             adminDb = container "admin_db" "Decisions, audit log, copies of users, posts, comments and counters, outbox" "Postgres or SQLite" "Database"
             recommendationsDb = container "recommendations_db" "Copies of users, posts, counters and likes, outbox" "Postgres or SQLite" "Database"
 
-            broker = container "Broker" "Exchange chatty.events, a queue for each consumer and stream" "RabbitMQ; in one process a part of it" "Queue"
+            broker = container "Broker" "Exchange chatty.events, a queue SERVICE.STREAM.v1 for each consumer and stream, and one for requests to each service" "RabbitMQ; in one process a part of it" "Queue"
             media = container "Media store" "Pictures under random names" "Folder" "Database"
         }
 
         person -> gateway "Uses" "HTTP"
         administrator -> gateway "Moderates" "HTTP"
         operator -> cli "Runs"
+        cli -> gateway "Registers and writes as people do (demo)" "HTTP"
         operator -> monitoring "Watches"
 
         gateway -> auth "/auth, /users, /docs, public keys" "HTTP"
@@ -79,7 +80,7 @@ workspace "Chatty" "A social network of five services that never share a databas
         cli -> subscriptionsDb "Compares" "SQL"
         cli -> adminDb "Compares" "SQL"
         cli -> recommendationsDb "Compares" "SQL"
-        cli -> broker "Sends requests; handles dead letters" "AMQP"
+        cli -> broker "Sends requests; handles dead letters (in one process: through the databases)" "AMQP"
 
         embedded = deploymentEnvironment "One process" {
             deploymentNode "One machine" {

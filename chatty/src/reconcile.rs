@@ -60,7 +60,9 @@ impl Reconcile {
         let drifted = count(&reports);
         let clean = if drifted > 0 && self.fix {
             fix(&operator, reports, None).await?;
-            output::line(format_args!("{drifted} rows repaired"))?;
+            if !self.json {
+                output::line(format_args!("{drifted} rows repaired"))?;
+            }
             true
         } else {
             drifted == 0

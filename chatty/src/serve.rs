@@ -16,8 +16,7 @@ use crate::{output, suite};
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings::from_env(env, suite::PORT)?;
-    std::fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.display()))?;
+    settings.create_data_dir().with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.display()))?;
     let lock = File::create(settings.data_dir.join("chatty.lock"))?;
     if lock.try_lock().is_err() {
         bail!("CHATTY_DATA_DIR: another chatty is running on {}", settings.data_dir.display());
@@ -26,7 +25,7 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::init_metrics("chatty")?;
     let listener =
         TcpListener::bind(settings.listen).await.with_context(|| format!("CHATTY_LISTEN: {}", settings.listen))?;
-    let greeting = greeting(&settings, started);
+    let greeting = greeting(env, &settings, started);
     let code = lifecycle::run(listener, services, metrics, move || {
         if let Err(error) = output::line(greeting()) {
             tracing::warn!(%error, "The greeting could not be printed.");
@@ -37,17 +36,21 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn greeting(settings: &Settings, started: Instant) -> impl FnOnce() -> String {
+fn greeting(env: &Env, settings: &Settings, started: Instant) -> impl FnOnce() -> String {
     let (url, data) = (settings.public_url.clone(), settings.data_dir.display().to_string());
     let development = settings.environment == Environment::Development;
+    let mailbox = development && env.get("SMTP_URL").is_none();
+    let default_admin = development && env.get("ADMIN_USERNAME").or(env.get("ADMIN_PASSWORD")).is_none();
     move || {
         let mut lines = vec![
             format!("Chatty is ready after {:.1} s.", started.elapsed().as_secs_f64()),
             format!("  API          {url}"),
             format!("  reference    {url}/docs"),
         ];
-        if development {
+        if mailbox {
             lines.push(format!("  mailbox      {url}/dev/mail"));
+        }
+        if default_admin {
             lines.push("  admin        admin / secret   (development only)".to_owned());
         }
         lines.push(format!("  data         {data}"));

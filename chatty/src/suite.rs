@@ -12,6 +12,7 @@ use shared::events::Streams;
 use shared::events::broker::{Broker, LocalBroker, RabbitBroker};
 use shared::events::topology::SERVICES;
 use shared::lifecycle::{Deps, Service};
+use utoipa::openapi::OpenApi;
 
 /// The port of the one-process suite.
 pub(crate) const PORT: u16 = 8080;
@@ -45,9 +46,11 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
 
 /// The whole API as JSON.
 pub(crate) fn openapi() -> anyhow::Result<String> {
-    let parts =
-        [auth::openapi(), posts::openapi(), subscriptions::openapi(), admin::openapi(), recommendations::openapi()];
-    Ok(shared::openapi::merge(parts).to_pretty_json()?)
+    Ok(shared::openapi::merge(parts()).to_pretty_json()?)
+}
+
+fn parts() -> [OpenApi; 5] {
+    [auth::openapi(), posts::openapi(), subscriptions::openapi(), admin::openapi(), recommendations::openapi()]
 }
 
 /// One service as the operator's commands see it.
@@ -131,9 +134,63 @@ fn streams() -> [(&'static str, Streams); 5] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use shared::events::{envelope, topology};
+    use testkit::described::events::{Events, Stream};
+
+    use super::*;
+
     #[test]
     fn the_description_in_the_repository_is_the_one_of_the_code() {
         let written = include_str!("../../openapi.json");
-        assert!(written.trim() == super::openapi().unwrap(), "run `cargo run -- openapi > openapi.json`");
+        assert!(written.trim() == openapi().unwrap(), "run `cargo run -- openapi > openapi.json`");
+    }
+
+    /// The parts become one document, in which a name has one meaning.
+    #[test]
+    fn a_name_means_the_same_in_all_services() {
+        let mut known: HashMap<String, HashSet<String>> = HashMap::new();
+        for part in parts() {
+            for (name, schema) in part.components.unwrap().schemas {
+                known.entry(name).or_default().insert(serde_json::to_string(&schema).unwrap());
+            }
+        }
+        known.retain(|_, meanings| meanings.len() > 1);
+        assert!(known.is_empty(), "{known:#?}");
+    }
+
+    #[test]
+    fn the_events_are_described_as_they_travel() {
+        let described = Events::read();
+        let mut travel: Vec<Stream> = topology::ROUTES
+            .iter()
+            .map(|route| Stream {
+                name: route.stream.to_owned(),
+                owner: route.owner.to_owned(),
+                queues: route.consumers.iter().map(|service| topology::queue(service, route.stream)).collect(),
+            })
+            .collect();
+        travel.sort_by(|a, b| a.name.cmp(&b.name));
+        assert_eq!(described.streams(), travel);
+    }
+
+    #[test]
+    fn every_consumer_reads_the_described_examples() {
+        let described = Events::read();
+        for (service, streams) in streams() {
+            for consumer in streams.consumers {
+                let examples = described.examples(consumer.stream());
+                assert!(!examples.is_empty(), "{} has no example", consumer.stream());
+                for example in examples {
+                    described.check(consumer.stream(), example);
+                    envelope::decode(example.to_string().as_bytes(), consumer.stream()).unwrap();
+                    for state in example["data"].as_array().unwrap() {
+                        let row = consumer.view(state);
+                        assert!(row.is_ok(), "{service} cannot read {state}: {row:?}");
+                    }
+                }
+            }
+        }
     }
 }

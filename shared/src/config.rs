@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -123,6 +125,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Makes the data folder if it is not there. It is the owner's alone: it holds hashes, links and the signing key.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn create_data_dir(&self) -> std::io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir)
+    }
+
     /// Reads them; `port` is the service's own port when `CHATTY_LISTEN` is not set.
     ///
     /// # Errors

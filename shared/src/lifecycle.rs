@@ -34,7 +34,7 @@ pub type Tracker = tokio_util::task::TaskTracker;
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How long tasks may take to end.
-const STOP: Duration = Duration::from_secs(5);
+const STOP: Duration = Duration::from_secs(3);
 
 /// Pauses between tries: from 0.2 s doubling to 15 s, with jitter, without end.
 #[derive(Debug, Default)]
@@ -261,7 +261,8 @@ pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Res
             let settings = Settings::from_env(&env, port).map_err(|error| error.to_string())?;
             if std::env::args().nth(1).as_deref() == Some("healthcheck") {
                 let url = format!("http://127.0.0.1:{}/readyz", settings.listen.port());
-                let ready = reqwest::get(url).await.map_err(|error| error.to_string())?.status().is_success();
+                let client = http::own_client().map_err(|error| error.to_string())?;
+                let ready = client.get(url).send().await.map_err(|error| error.to_string())?.status().is_success();
                 return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             let deps = distributed_deps(name, settings).await.map_err(|error| error.to_string())?;
@@ -291,7 +292,7 @@ async fn distributed_deps(name: &'static str, settings: Settings) -> Result<Deps
     let jwks = settings.jwks_url.clone();
     let jwks = jwks.ok_or_else(|| ConfigError::new("AUTH_JWKS_URL", "must be set for a service of its own"))?;
     let db = Db::open(&settings, name, clock.clone()).await?;
-    std::fs::create_dir_all(&settings.data_dir)?;
+    settings.create_data_dir()?;
     let keys = Keys::remote(jwks, settings.data_dir.join("jwks.json"))?;
     Ok(Deps { settings, db, broker: Arc::new(RabbitBroker::new(amqp)), keys, clock })
 }

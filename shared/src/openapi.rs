@@ -1,11 +1,26 @@
 //! The API's description: what all services have in common, and how their parts become one document.
 
+use axum::http::StatusCode;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, ResponseBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
 
-/// The frame of every service's description: title, version and the bearer scheme.
+use crate::error::{FieldError, Problem};
+
+/// The frame of every service's description: title, version, the bearer scheme and the problem.
 pub fn frame() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
+    let problem = ResponseBuilder::new().description("A problem").content("application/problem+json", problem).build();
+    let components = ComponentsBuilder::new()
+        .security_scheme("bearer", SecurityScheme::Http(bearer))
+        .schema(Problem::name(), Problem::schema())
+        .schema(FieldError::name(), FieldError::schema())
+        .response(Problem::name(), problem)
+        .build();
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -14,11 +29,31 @@ pub fn frame() -> OpenApi {
                 .description(Some("A social network: people, posts, comments, likes, feeds and recommendations."))
                 .build(),
         )
-        .components(Some(ComponentsBuilder::new().security_scheme("bearer", SecurityScheme::Http(bearer)).build()))
+        .components(Some(components))
         .build()
 }
 
-/// One document of several.
+/// One document of several. Every operation says that it may answer a problem, and every response has a description.
 pub fn merge(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
-    parts.into_iter().fold(frame(), OpenApi::merge_from)
+    let mut whole = parts.into_iter().fold(frame(), OpenApi::merge_from);
+    whole.paths.paths.values_mut().flat_map(operations).for_each(complete);
+    whole
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete].into_iter().flatten()
+}
+
+fn complete(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    for (status, response) in responses.iter_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            let status = StatusCode::from_bytes(status.as_bytes()).ok();
+            response.description = status.and_then(|status| status.canonical_reason()).unwrap_or_default().to_owned();
+        }
+    }
+    let problem = Ref::from_response_name(Problem::name());
+    responses.entry("default".to_owned()).or_insert_with(|| RefOr::Ref(problem));
 }

@@ -10,10 +10,13 @@
     reason = "a helper of tests fails by panicking, and reads the variables that `make test` sets"
 )]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::described::api::{Api, Operation};
+use crate::described::events::Events;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use axum::Router;
@@ -49,6 +52,8 @@ pub struct TestApp {
     key: EncodingKey,
     tracker: Tracker,
     failed: Cancel,
+    api: Api,
+    described: Events,
     _folder: tempfile::TempDir,
 }
 
@@ -101,10 +106,37 @@ impl TestApp {
         service.start(&tracker, &failed);
         let router =
             shared::http::app(service.router.clone(), service.openapi.clone(), vec![service.health.clone()], None);
-        let app = Self { clock, name, router, service, broker, key, tracker, failed, _folder: folder };
+        let (api, described) = (Api::new(service.openapi.clone()), Events::read());
+        let app = Self { clock, name, router, service, broker, key, tracker, failed, api, described, _folder: folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")
             .await;
         app
+    }
+
+    /// Calls every described operation. All but the `public` ones, named as `GET /posts/{id}`, refuse who has no token or
+    /// a bad one; those under `/admin/` refuse who is no admin.
+    pub async fn check_rights(&self, public: &[&str]) {
+        let operations = self.api.operations();
+        let open: BTreeSet<String> =
+            operations.iter().filter(|operation| !operation.bearer).map(Operation::name).collect();
+        assert_eq!(open, public.iter().map(|&name| name.to_owned()).collect(), "what strangers may call");
+        let expired = json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "1", "exp": 1_000, "nbf": 0, "iat": 0, "jti": "test",
+            "username": "ann", "role": "admin", "sv": 0
+        });
+        for operation in operations {
+            let call = || self.call(operation.method.clone(), &operation.path(), None);
+            let name = operation.name();
+            let anonymous = call().send().await;
+            assert_eq!(anonymous.status == 401, operation.bearer, "{name} without a token: {}", anonymous.text);
+            if operation.bearer {
+                call().bearer(&self.sign(&expired)).send().await.is_problem(401, "");
+                let refused = call().as_user(1, "ann").send().await.status == 403;
+                assert_eq!(refused, name.contains(" /admin/"), "{name} as somebody");
+            }
+            let admin = call().as_admin().send().await;
+            assert!(admin.status < 500 && admin.status != 403, "{name} as an admin: {}", admin.text);
+        }
     }
 
     /// The database of the service.
@@ -163,10 +195,23 @@ impl TestApp {
 
     /// Publishes states of another service to this one and waits until they are applied.
     pub async fn deliver(&self, stream: &str, states: &[Value]) {
-        let messages = envelope::encode("test", stream, states, self.clock.now()).expect("states");
-        for (id, payload) in messages {
-            self.deliver_raw(stream, &id.to_string(), payload).await;
+        for (id, payload) in self.messages(stream, states) {
+            self.described.check(stream, &serde_json::from_slice(&payload).expect("a message"));
+            self.deliver_raw(stream, &id, payload).await;
         }
+    }
+
+    /// The same with states that are not as they are described.
+    pub async fn deliver_bad(&self, stream: &str, states: &[Value]) {
+        for (id, payload) in self.messages(stream, states) {
+            self.deliver_raw(stream, &id, payload).await;
+        }
+    }
+
+    fn messages(&self, stream: &str, states: &[Value]) -> Vec<(String, Vec<u8>)> {
+        let owner = topology::owner(stream).expect("a stream");
+        let messages = envelope::encode(owner, stream, states, self.clock.now()).expect("states");
+        messages.into_iter().map(|(id, payload)| (id.to_string(), payload)).collect()
     }
 
     /// Publishes any bytes to the service's queue and waits until they are consumed.
@@ -187,6 +232,7 @@ impl TestApp {
         let messages = self.broker.take_recorded().into_iter().filter(|message| message.target.is_none());
         let states = messages.flat_map(|message| {
             let envelope: Value = serde_json::from_slice(&message.payload).expect("an envelope");
+            self.described.check(&message.stream, &envelope);
             let states = envelope["data"].as_array().cloned().unwrap_or_default();
             states.into_iter().map(move |state| (message.stream.clone(), state))
         });
@@ -252,15 +298,18 @@ impl Call<'_> {
         self.header("content-type", content_type)
     }
 
-    /// Sends the request.
+    /// Sends the request; the answer has to be one that the API's description promises.
     pub async fn send(self) -> Answer {
         let request = self.request.body(Body::from(self.body)).expect("a request");
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: parts.status.as_u16(), headers: parts.headers, json, text, bytes }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, json, text, bytes };
+        self.app.api.check(&method, &path, &answer);
+        answer
     }
 }
 

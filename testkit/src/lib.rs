@@ -2,6 +2,8 @@
 
 /// One service under test.
 pub mod app;
+/// The descriptions of API and events.
+pub mod described;
 /// Private instances of Postgres, RabbitMQ, nginx and the mail sink.
 pub mod servers;
 /// The distributed form of Chatty on this machine.

@@ -12,7 +12,6 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use testkit::servers::mail::{Mailbox, serve};
 use testkit::servers::postgres::Postgres;
-use testkit::servers::rabbitmq::RabbitMq;
 use testkit::stack::{PARTS, Stack, StackOptions, find_repository};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,8 +41,7 @@ enum Command {
         #[arg(long)]
         file: Option<PathBuf>,
     },
-    /// Runs a command beside a private Postgres and RabbitMQ, told to it as `TEST_POSTGRES_URL` and
-    /// `TEST_AMQP_URL`, and stops both in the end.
+    /// Runs a command beside a private Postgres, told to it as `TEST_POSTGRES_URL`, and stops it in the end.
     #[command(after_help = "Example: testkit run -- cargo test --workspace")]
     Run {
         /// The command and its arguments.
@@ -150,15 +148,13 @@ async fn mail(smtp: SocketAddr, http: SocketAddr, file: Option<PathBuf>) -> Resu
 }
 
 async fn run(command: &[String]) -> Result<ExitCode> {
-    let servers = async { tokio::try_join!(Postgres::start(false), RabbitMq::start()) };
-    let (postgres, rabbitmq) = or_interrupted(servers).await?;
+    let postgres = or_interrupted(Postgres::start(false)).await?;
     let [program, args @ ..] = command else {
         bail!("no command");
     };
     let mut child = tokio::process::Command::new(program)
         .args(args)
         .env("TEST_POSTGRES_URL", postgres.address().url())
-        .env("TEST_AMQP_URL", rabbitmq.url())
         // A group of its own, so that a signal reaches what the command started too.
         .process_group(0)
         .kill_on_drop(true)
@@ -177,7 +173,7 @@ async fn run(command: &[String]) -> Result<ExitCode> {
             killpg(Pid::from_raw(group), received).ok();
         }
     };
-    drop((postgres, rabbitmq));
+    drop(postgres);
     Ok(exit_code(status))
 }
 

@@ -45,7 +45,7 @@ impl Keys {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn remote(url: String, file: PathBuf) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        let client = crate::http::own_client()?;
         let cached = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<JwkSet>(&bytes).ok());
         let known = cached.map(|set| decoding_keys(&set)).unwrap_or_default();
         let remote = Remote { url, file, client, fetched: tokio::sync::Mutex::default() };

@@ -37,7 +37,8 @@ impl Db {
                 clock,
             });
         }
-        std::fs::create_dir_all(&settings.data_dir)
+        settings
+            .create_data_dir()
             .map_err(|error| DbErr::Custom(format!("{}: {error}", settings.data_dir.display())))?;
         let file = sqlite_file(&settings.data_dir, service);
         let write = sqlite_writer(&file).await?;

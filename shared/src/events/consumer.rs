@@ -19,7 +19,7 @@ use super::topology;
 use crate::db::{self, CommitError, Db, Tx};
 use crate::lifecycle::{Backoff, Cancel};
 
-/// Messages taken at once.
+/// Messages taken at once, and states in one transaction.
 const BATCH: usize = 1_000;
 /// How often an error of unknown kind is retried before its message is parked.
 const TRIES: u32 = 5;
@@ -316,7 +316,7 @@ impl<C: Consumer> Runner<'_, C> {
 
     /// Applies states until all are committed or their message is condemned: halves the batch around a culprit.
     async fn apply(&self, states: Vec<(C::State, usize)>, bad: &mut BTreeMap<usize, String>) {
-        let mut work = vec![states];
+        let mut work: Vec<_> = states.chunks(BATCH).rev().map(<[_]>::to_vec).collect();
         while let Some(mut batch) = work.pop() {
             if batch.is_empty() {
                 continue;

@@ -11,3 +11,11 @@ pub use app::{Health, app};
 pub use extract::{Path, Query, ValidJson, Validate, read_ids, read_json};
 pub use page::{Listed, Page};
 pub use server::serve;
+
+/// A client for the suite's own services: what the environment says of proxies is about the world outside.
+///
+/// # Errors
+/// When none can be made.
+pub fn own_client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()
+}

@@ -30,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(75);
 /// Connections at a time; more wait in the listen queue.
 const CONNECTIONS: usize = 10_000;
 /// How long requests under way may take after the stop was asked for.
-const DRAIN: Duration = Duration::from_secs(8);
+const DRAIN: Duration = Duration::from_secs(6);
 
 /// Serves until `cancel`, then lets the requests under way finish.
 pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel: &Cancel) {

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use shared::events::broker::RabbitBroker;
+use futures_util::{FutureExt, StreamExt};
+use shared::events::broker::{Broker, RabbitBroker};
 use testkit::servers::postgres::Postgres;
 use testkit::servers::rabbitmq::RabbitMq;
 use tokio::io::copy_bidirectional;
@@ -21,12 +21,24 @@ async fn rabbitmq_keeps_the_contract_and_copies_converge_on_it() {
     let (postgres, rabbitmq) = tokio::try_join!(Postgres::start(false), RabbitMq::start()).unwrap();
     let broker = Arc::new(RabbitBroker::new(rabbitmq.url().into()));
     contract::check(broker, &Home::postgres(postgres.address(), "contract").await).await;
+    replicas_hear_each_other(&rabbitmq.url()).await;
     let link = || link(&rabbitmq.url());
     crashes::check(link, &Home::postgres(postgres.address(), "crashes").await).await;
     for (seed, name) in (1..).zip(["first", "second", "third"]) {
         let home = Home::postgres(postgres.address(), name).await;
         convergence::check(seed, link, &home, 2).await;
     }
+}
+
+/// Also a replica that has never published an event is heard, by its own service alone.
+async fn replicas_hear_each_other(url: &str) {
+    let broker = || RabbitBroker::new(url.to_owned().into());
+    let (replica, other) = (broker(), broker());
+    let mut heard = replica.listen("recommendations").await.unwrap();
+    let mut elsewhere = other.listen("posts").await.unwrap();
+    broker().broadcast("recommendations", b"applied").await.unwrap();
+    assert_eq!(heard.next().await.unwrap(), b"applied");
+    assert!(elsewhere.next().now_or_never().is_none());
 }
 
 /// A link through a proxy, because dropping lapin's handles in the midst of a call does not always close a connection.

@@ -4,7 +4,6 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::auth::AdminUser;
 use shared::clock::Timestamp;
-use shared::error::Problem;
 use shared::http::{Listed, Page};
 use shared::ids::UserId;
 use utoipa::ToSchema;
@@ -61,7 +60,7 @@ pub(crate) struct EntryList {
 #[utoipa::path(
     get, path = "/admin/audit", tag = "admin", security(("bearer" = [])),
     params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, body = EntryList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = EntryList))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id))]
 pub(crate) async fn list_audit(

@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::header;
 use serde::{Deserialize, Serialize};
 use shared::auth::AdminUser;
-use shared::error::{ApiError, FieldErrors, Problem};
+use shared::error::{ApiError, FieldErrors};
 use shared::http::{Path, Validate, read_json};
 use shared::ids::UserId;
 use shared::text::{self, Lines};
@@ -62,7 +62,7 @@ impl<S: Send + Sync> FromRequest<S> for Reason {
 /// Blocks a person: sessions end, and everything of the person is hidden.
 #[utoipa::path(
     post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])), request_body = Option<ReasonIn>, params(("id" = i64, Path)),
-    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
 pub(crate) async fn block_user(
@@ -81,7 +81,7 @@ pub(crate) async fn block_user(
 /// Lets a person back in; everything is shown again exactly as it was.
 #[utoipa::path(
     post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
-    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
 pub(crate) async fn unblock_user(
@@ -96,7 +96,7 @@ pub(crate) async fn unblock_user(
 /// Hides a post from everybody. Its owner keeps the content.
 #[utoipa::path(
     delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
-    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
 pub(crate) async fn remove_post(
@@ -111,7 +111,7 @@ pub(crate) async fn remove_post(
 /// Shows a hidden post again.
 #[utoipa::path(
     post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
-    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
 pub(crate) async fn restore_post(
@@ -126,7 +126,7 @@ pub(crate) async fn restore_post(
 /// Hides a comment from everybody. Its owner keeps the content.
 #[utoipa::path(
     delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
-    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
 pub(crate) async fn remove_comment(
@@ -141,7 +141,7 @@ pub(crate) async fn remove_comment(
 /// Shows a hidden comment again.
 #[utoipa::path(
     post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
-    responses((status = 200, body = Decided), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
 pub(crate) async fn restore_comment(

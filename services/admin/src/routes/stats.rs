@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::auth::AdminUser;
-use shared::error::Problem;
 use utoipa::ToSchema;
 
 use crate::db::queries::stats;
@@ -41,7 +40,7 @@ pub(crate) struct StatsOut {
 /// Reads the statistics.
 #[utoipa::path(
     get, path = "/admin/stats", tag = "admin", security(("bearer" = [])),
-    responses((status = 200, body = StatsOut), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = StatsOut))
 )]
 #[tracing::instrument(skip_all, fields(admin.id = %admin.0.id))]
 pub(crate) async fn get_stats(State(s): State<AppState>, admin: AdminUser) -> Result<Json<StatsOut>, Error> {

@@ -1,5 +1,7 @@
 //! The API of admin: the real router on a database of its own.
 
+mod rights;
+
 use serde_json::{Value, json};
 use testkit::app::TestApp;
 
@@ -18,13 +20,22 @@ fn user(id: i64, version: i64, verified: bool, blocked: bool) -> Value {
 
 /// A post's state as posts publishes it.
 fn post(id: i64, version: i64, deleted: bool) -> Value {
-    let at = if deleted { Value::Null } else { json!("2026-03-01T11:00:00.000000Z") };
-    json!({ "id": id, "version": version, "deleted": deleted, "author_id": 1, "title": "x", "content": "x", "image_url": null, "created_at": at, "updated_at": at })
+    let kept = |value: Value| if deleted { Value::Null } else { value };
+    let at = kept(json!("2026-03-01T11:00:00.000000Z"));
+    json!({
+        "id": id, "version": version, "deleted": deleted, "author_id": kept(json!(1)), "title": kept(json!("x")),
+        "content": kept(json!("x")), "image_url": null, "created_at": at, "updated_at": at
+    })
 }
 
 /// A comment's state as posts publishes it.
 fn comment(id: i64, version: i64, deleted: bool) -> Value {
-    json!({ "id": id, "version": version, "deleted": deleted, "post_id": 1, "author_id": 1, "content": "x", "created_at": null, "updated_at": null })
+    let kept = |value: Value| if deleted { Value::Null } else { value };
+    let at = kept(json!("2026-03-01T11:00:00.000000Z"));
+    json!({
+        "id": id, "version": version, "deleted": deleted, "post_id": kept(json!(1)), "author_id": kept(json!(1)),
+        "content": kept(json!("x")), "created_at": at, "updated_at": at
+    })
 }
 
 fn counts(id: i64, version: i64, likes: i64) -> Value {

@@ -15,7 +15,7 @@ use crate::domain::names;
 use crate::error::AuthError;
 use crate::state::AppState;
 
-/// A person, as everybody may see one.
+/// A person, as everybody may see them.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserOut {
     id: UserId,

@@ -35,7 +35,7 @@ impl Validate for ResendIn {
 ///
 /// A browser gets a page with a button, because scanners open the links in mails; other clients verify at once.
 #[utoipa::path(get, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Verified, now or before; a page for browsers", body = MessageOut),
+    (status = 200, description = "Verified, now or before; a page for browsers", content((MessageOut = "application/json"), (String = "text/html"))),
     (status = 404, description = "Unknown, replaced or expired", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(skip_all)]
@@ -55,8 +55,8 @@ pub(crate) async fn follow_verification_link(
 
 /// Verifies the address that the link was sent to.
 #[utoipa::path(post, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Verified, now or before; a page for browsers", body = MessageOut),
-    (status = 404, description = "Unknown, replaced or expired", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "Verified, now or before; a page for browsers", content((MessageOut = "application/json"), (String = "text/html"))),
+    (status = 404, description = "Unknown, replaced or expired; a page for browsers", content((Problem = "application/problem+json"), (String = "text/html"))),
 ))]
 #[tracing::instrument(skip_all)]
 pub(crate) async fn verify_account(

@@ -15,6 +15,7 @@ mod moderation;
 mod oauth;
 mod refresh;
 mod register;
+mod rights;
 mod smtp;
 mod tokens;
 mod users;

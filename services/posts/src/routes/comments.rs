@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
-use shared::error::{FieldErrors, Problem};
+use shared::error::FieldErrors;
 use shared::events;
 use shared::http::{Listed, Page, Path, ValidJson, Validate};
 use shared::text::{self, Lines};
@@ -76,7 +76,7 @@ impl Validate for CommentIn {
 #[utoipa::path(
     post, path = "/posts/{id}/comments", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
     params(("id" = PostId, Path)),
-    responses((status = 201, body = CommentSaved), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 201, body = CommentSaved))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn create_comment(
@@ -101,7 +101,7 @@ pub(crate) async fn create_comment(
 #[utoipa::path(
     get, path = "/posts/{id}/comments", tag = "comments",
     params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, body = CommentList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = CommentList))
 )]
 #[tracing::instrument(skip_all, fields(post.id = %id))]
 pub(crate) async fn list_comments(
@@ -120,7 +120,7 @@ pub(crate) async fn list_comments(
 #[utoipa::path(
     patch, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
     params(("id" = PostId, Path), ("cid" = CommentId, Path)),
-    responses((status = 200, body = CommentSaved), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = CommentSaved))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
 pub(crate) async fn update_comment(
@@ -141,7 +141,7 @@ pub(crate) async fn update_comment(
 #[utoipa::path(
     delete, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])),
     params(("id" = PostId, Path), ("cid" = CommentId, Path)),
-    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Message))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
 pub(crate) async fn delete_comment(

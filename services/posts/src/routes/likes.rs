@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
-use shared::error::Problem;
 use shared::events;
 use shared::http::{Listed, Page, Path, Query, read_ids};
 use utoipa::ToSchema;
@@ -28,7 +27,7 @@ pub(crate) struct LikeList {
 /// Likes a post; liking it again changes nothing.
 #[utoipa::path(
     post, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
-    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Message))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn like_post(
@@ -51,7 +50,7 @@ pub(crate) async fn like_post(
 /// Takes a like back.
 #[utoipa::path(
     delete, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
-    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Message))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn unlike_post(
@@ -73,7 +72,7 @@ pub(crate) async fn unlike_post(
 #[utoipa::path(
     get, path = "/posts/{id}/likes", tag = "likes",
     params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, body = LikeList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = LikeList))
 )]
 #[tracing::instrument(skip_all, fields(post.id = %id))]
 pub(crate) async fn list_likes(
@@ -106,7 +105,7 @@ pub(crate) struct Liked {
 /// Tells which of these posts I like.
 #[utoipa::path(
     get, path = "/likes", tag = "likes", security(("bearer" = [])), params(LikedFilter),
-    responses((status = 200, body = Liked), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Liked))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id))]
 pub(crate) async fn list_liked(

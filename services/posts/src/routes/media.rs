@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use shared::error::Problem;
 use shared::http::Path;
 
 use crate::error::Error;
@@ -14,7 +13,6 @@ use crate::state::AppState;
     get, path = "/media/{name}", tag = "posts", params(("name" = String, Path)),
     responses(
         (status = 200, description = "The picture", content((String = "image/png"), (String = "image/jpeg"), (String = "image/webp"))),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
     )
 )]
 #[tracing::instrument(skip_all)]

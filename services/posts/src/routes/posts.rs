@@ -7,7 +7,7 @@ use axum::{Json, body::Bytes};
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
-use shared::error::{ApiError, FieldErrors, Problem};
+use shared::error::{ApiError, FieldErrors};
 use shared::events;
 use shared::http::{Listed, Page, Path, Query, ValidJson, Validate, read_json};
 use shared::ids::UserId;
@@ -192,8 +192,6 @@ fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
     request_body(content((PostIn = "application/json"), (PostForm = "multipart/form-data"))),
     responses(
         (status = 201, body = PostSaved),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
     )
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id))]
@@ -230,7 +228,7 @@ pub(crate) struct PostFilter {
 #[utoipa::path(
     get, path = "/posts", tag = "posts",
     params(PostFilter, ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, body = PostList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = PostList))
 )]
 #[tracing::instrument(skip_all)]
 pub(crate) async fn list_posts(
@@ -250,7 +248,6 @@ pub(crate) async fn list_posts(
     responses(
         (status = 200, body = PostOut, headers(("ETag" = String, description = "`\"v.c\"`: versions of content and counters"))),
         (status = 304, description = "Unchanged"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     )
 )]
 #[tracing::instrument(skip_all, fields(post.id = %id))]
@@ -286,7 +283,7 @@ fn wanted_version(headers: &HeaderMap) -> Result<Option<i64>, Error> {
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", security(("bearer" = [])), request_body = PostPatch,
     params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
-    responses((status = 200, body = PostSaved), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = PostSaved))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn update_post(
@@ -309,7 +306,7 @@ pub(crate) async fn update_post(
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", security(("bearer" = [])),
     params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
-    responses((status = 200, body = Message), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Message))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn delete_post(
@@ -339,7 +336,7 @@ pub(crate) struct Views {
 /// Counts a view; no hit is lost.
 #[utoipa::path(
     post, path = "/posts/{id}/views", tag = "posts", params(("id" = PostId, Path)),
-    responses((status = 200, body = Views), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Views))
 )]
 #[tracing::instrument(skip_all, fields(post.id = %id))]
 pub(crate) async fn count_view(State(s): State<AppState>, Path(id): Path<PostId>) -> Result<Json<Views>, Error> {

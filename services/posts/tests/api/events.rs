@@ -91,7 +91,7 @@ async fn user_states_merge_by_version_and_poison_is_parked() {
     // Good neighbours of a bad state are applied; the message is put aside.
     let bad =
         [json!({ "id": "one", "version": 1 }), json!({ "id": 3, "version": i64::MAX }), user(1, 6, "good", false)];
-    app.deliver("user", &bad).await;
+    app.deliver_bad("user", &bad).await;
     app.deliver_raw("user", "not json", b"\xff{".to_vec()).await;
     assert_eq!(name().await, "good");
     let letters = shared::events::dead_letters::list(app.db(), "posts.user.v1").await.unwrap();

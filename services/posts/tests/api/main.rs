@@ -12,6 +12,7 @@ mod events;
 mod likes;
 mod pictures;
 mod posts;
+mod rights;
 
 use serde_json::{Value, json};
 use shared::config::Env;

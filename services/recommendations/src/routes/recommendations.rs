@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
-use shared::error::Problem;
 use shared::http::{Listed, Page, Query};
 use shared::ids::UserId;
 use utoipa::{IntoParams, ToSchema};
@@ -78,13 +77,7 @@ pub(crate) struct SimilarUsers {
     path = "/recommendations",
     tag = "recommendations",
     params(RecommendIn),
-    responses(
-        (status = 200, body = RecommendedPosts),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, body = RecommendedPosts)),
     security(("bearer" = []))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id))]
@@ -119,13 +112,7 @@ pub(crate) async fn recommend_posts(
         ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),
-    responses(
-        (status = 200, body = SimilarUsers),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, body = SimilarUsers)),
     security(("bearer" = []))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id))]

@@ -13,18 +13,13 @@ use crate::domain::PostId;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PostOut {
     id: PostId,
-    #[schema(example = "Rain in May")]
     title: String,
-    #[schema(example = "It has not stopped for a week.")]
     content: String,
-    #[schema(example = "/media/0196f1c2.webp")]
+    /// Path of the picture on this host, if there is one.
     image_url: Option<String>,
     author: Author,
-    #[schema(minimum = 0)]
     like_count: i64,
-    #[schema(minimum = 0)]
     comment_count: i64,
-    #[schema(minimum = 0)]
     view_count: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -33,8 +28,9 @@ pub(crate) struct PostOut {
 /// Who wrote something.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Author {
+    /// The person.
     id: UserId,
-    #[schema(example = "ann")]
+    /// The name the person goes by.
     username: String,
 }
 
@@ -59,7 +55,6 @@ impl From<PostRow> for PostOut {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UserOut {
     id: UserId,
-    #[schema(example = "ann")]
     username: String,
     first_name: Option<String>,
     last_name: Option<String>,

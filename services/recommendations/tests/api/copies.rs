@@ -99,6 +99,6 @@ async fn a_bad_state_does_not_hide_its_good_neighbours() {
     let app = small().await;
     let good = like(1, 13, 5, true);
     let bad = [json!({"user_id": 0, "post_id": 13, "version": 1, "deleted": false}), json!({"user_id": "x"})];
-    app.deliver("like", &[bad[0].clone(), good, bad[1].clone()]).await;
+    app.deliver_bad("like", &[bad[0].clone(), good, bad[1].clone()]).await;
     assert_eq!(crate::world::ids(&for_ann(&app, "").await), [14]);
 }

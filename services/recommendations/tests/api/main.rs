@@ -4,6 +4,7 @@
 mod bad_input;
 mod copies;
 mod posts;
+mod rights;
 mod users;
 
 mod world;

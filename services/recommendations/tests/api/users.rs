@@ -50,7 +50,7 @@ async fn pages_hold_everybody_once() {
     }
     app.deliver("like", &likes).await;
     let known: Vec<i64> = people.into_iter().filter(|id| id % 10 != 0).collect();
-    app.deliver("user", &known.iter().map(|id| user(*id, &format!("u{id}"), 1, false)).collect::<Vec<_>>()).await;
+    app.deliver("user", &known.iter().map(|id| user(*id, &format!("user{id}"), 1, false)).collect::<Vec<_>>()).await;
     let (two, one): (Vec<i64>, Vec<i64>) = known.into_iter().partition(|id| id % 3 == 0);
     let expected = [one, two].concat();
     let (mut seen, mut query) = (Vec::new(), "?limit=7".to_owned());

@@ -65,7 +65,7 @@ pub(crate) fn erased(id: i64, version: i64) -> Value {
 pub(crate) fn post(id: i64, author: i64, version: i64) -> Value {
     json!({
         "id": id, "version": version, "deleted": false, "author_id": author, "title": format!("Post {id}"),
-        "content": "Text", "image_url": "/media/a.png", "created_at": "2026-02-02T08:00:00.000000Z",
+        "content": "Text", "image_url": "/media/6bf46c697d2caf82eeeacbe226e87555.png", "created_at": "2026-02-02T08:00:00.000000Z",
         "updated_at": "2026-02-03T08:00:00.000000Z"
     })
 }

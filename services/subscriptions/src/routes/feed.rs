@@ -4,7 +4,6 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
-use shared::error::Problem;
 use shared::http::{Listed, Page};
 use shared::ids::UserId;
 use utoipa::ToSchema;
@@ -18,41 +17,44 @@ use crate::state::AppState;
 /// Who wrote something.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Author {
+    /// The person.
     id: UserId,
-    username: Option<String>,
+    /// The name the person goes by.
+    username: String,
 }
 
 /// A post.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PostOut {
     id: PostId,
-    title: Option<String>,
-    content: Option<String>,
+    title: String,
+    content: String,
     /// Path of the picture on this host, if there is one.
     image_url: Option<String>,
     author: Author,
     like_count: i64,
     comment_count: i64,
     view_count: i64,
-    created_at: Option<Timestamp>,
-    updated_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-impl From<Shown> for PostOut {
-    fn from(shown: Shown) -> Self {
+impl PostOut {
+    /// A post that is shown; tombstones have no fields.
+    fn of(shown: Shown) -> Option<Self> {
         let Shown { post, author, counts } = shown;
-        Self {
+        Some(Self {
             id: post.id,
-            title: post.title,
-            content: post.content,
+            title: post.title?,
+            content: post.content?,
             image_url: post.image_url,
-            author: Author { id: author.id, username: author.username },
+            author: Author { id: author.id, username: author.username? },
             like_count: counts.as_ref().map_or(0, |counts| counts.like_count),
             comment_count: counts.as_ref().map_or(0, |counts| counts.comment_count),
             view_count: counts.as_ref().map_or(0, |counts| counts.view_count),
-            created_at: post.created_at,
-            updated_at: post.updated_at,
-        }
+            created_at: post.created_at?,
+            updated_at: post.updated_at?,
+        })
     }
 }
 
@@ -70,7 +72,7 @@ pub(crate) struct Feed {
 #[utoipa::path(
     get, path = "/feed", tag = "subscriptions", security(("bearer" = [])),
     params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, body = Feed), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Feed))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id))]
 pub(crate) async fn get_feed(State(s): State<AppState>, user: CurrentUser, page: Page) -> Result<Listed<Feed>, Error> {
@@ -79,6 +81,6 @@ pub(crate) async fn get_feed(State(s): State<AppState>, user: CurrentUser, page:
     }
     let mut rows = feed::page(s.db.read(), user.id, &page).await?;
     let next = page.cut(&mut rows, |row| row.post.id.0);
-    let posts = rows.into_iter().map(PostOut::from).collect();
+    let posts = rows.into_iter().filter_map(PostOut::of).collect();
     Ok(page.answer(Feed { message: "Your feed", posts, next: next.clone() }, next.as_deref()))
 }

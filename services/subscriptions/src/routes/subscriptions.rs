@@ -5,7 +5,6 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
-use shared::error::Problem;
 use shared::http::{Listed, Page, Path, Query, read_ids};
 use shared::ids::UserId;
 use utoipa::ToSchema;
@@ -61,7 +60,7 @@ pub(crate) struct SubscriptionList {
 /// Follows somebody.
 #[utoipa::path(
     post, path = "/subscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(("user_id" = UserId, Path)),
-    responses((status = 200, body = SubscriptionChanged), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = SubscriptionChanged))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, followee.id = %id))]
 pub(crate) async fn subscribe(
@@ -84,7 +83,7 @@ pub(crate) async fn subscribe(
 /// Stops following somebody.
 #[utoipa::path(
     delete, path = "/unsubscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(("user_id" = UserId, Path)),
-    responses((status = 200, body = SubscriptionChanged), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = SubscriptionChanged))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, followee.id = %id))]
 pub(crate) async fn unsubscribe(
@@ -104,7 +103,7 @@ pub(crate) async fn unsubscribe(
 #[utoipa::path(
     get, path = "/users/{id}/followers", tag = "subscriptions",
     params(("id" = UserId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, body = SubscriptionList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = SubscriptionList))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %id))]
 pub(crate) async fn list_followers(
@@ -119,7 +118,7 @@ pub(crate) async fn list_followers(
 #[utoipa::path(
     get, path = "/users/{id}/following", tag = "subscriptions",
     params(("id" = UserId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, body = SubscriptionList), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = SubscriptionList))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %id))]
 pub(crate) async fn list_following(
@@ -156,7 +155,7 @@ pub(crate) struct Followed {
 /// Tells which of these people I follow.
 #[utoipa::path(
     get, path = "/following", tag = "subscriptions", security(("bearer" = [])), params(FollowedFilter),
-    responses((status = 200, body = Followed), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Followed))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id))]
 pub(crate) async fn list_followed(

@@ -1,6 +1,6 @@
 //! Copies converge: every event twice, and out of order.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{feed_of, follow, post, spawn_with_people, user};
 
@@ -44,6 +44,9 @@ async fn an_erased_person_is_gone_with_everything() {
     app.deliver("post", &[post(1, 1, 2, false)]).await;
     let mut gone = user(2, 9, "bob", false);
     gone["deleted"] = json!(true);
+    for field in ["username", "first_name", "last_name", "bio", "created_at", "role"] {
+        gone[field] = Value::Null;
+    }
     app.deliver("user", &[gone]).await;
     app.deliver("user", &[user(2, 8, "bob", false)]).await;
     assert_eq!(feed_of(&app, 1).await, Vec::<i64>::new());

@@ -43,6 +43,12 @@ struct Publisher {
     channel: Channel,
 }
 
+impl Publisher {
+    fn usable(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+}
+
 impl RabbitBroker {
     /// A broker at this URL. It connects when it is first used.
     pub fn new(url: SecretString) -> Self {
@@ -67,18 +73,21 @@ impl RabbitBroker {
         Ok(Publisher { connection, channel })
     }
 
+    /// The channel of the publisher, which is opened when it is not usable.
+    async fn channel(&self, publisher: &mut Option<Publisher>) -> Result<Channel, BrokerError> {
+        if let Some(open) = publisher.as_ref().filter(|publisher| publisher.usable()) {
+            return Ok(open.channel.clone());
+        }
+        Ok(publisher.insert(self.open().await?).channel.clone())
+    }
+
     async fn send(&self, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
         let mut publisher = self.publisher.lock().await;
-        let usable =
-            publisher.as_ref().is_some_and(|p| p.connection.status().connected() && p.channel.status().connected());
-        if !usable {
-            *publisher = match self.open().await {
-                Ok(opened) => Some(opened),
-                Err(error) => return batch.iter().map(|_| Err(BrokerError(error.to_string()))).collect(),
-            };
-        }
-        let Some(open) = publisher.as_ref() else { return Vec::new() };
-        let results = publish_all(&open.channel, exchange, batch).await;
+        let channel = match self.channel(&mut publisher).await {
+            Ok(channel) => channel,
+            Err(error) => return batch.iter().map(|_| Err(BrokerError(error.to_string()))).collect(),
+        };
+        let results = publish_all(&channel, exchange, batch).await;
         if results.iter().any(Result::is_err) {
             // A returned message means that a queue is missing: the next connection declares it again.
             *publisher = None;
@@ -303,10 +312,9 @@ impl Broker for RabbitBroker {
         reason = "not an event: lost broadcasts are made good when a replica loads again"
     )]
     async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
-        let publisher = self.publisher.lock().await;
-        let Some(open) = publisher.as_ref() else { return Err(BrokerError("not connected".into())) };
+        let channel = self.channel(&mut *self.publisher.lock().await).await?;
         let exchange = replicas_exchange(service);
-        let sent = open.channel.basic_publish(
+        let sent = channel.basic_publish(
             short(&exchange),
             short(""),
             BasicPublishOptions::default(),
@@ -449,11 +457,7 @@ impl Subscription for RabbitSubscription {
 
     #[expect(clippy::disallowed_methods, reason = "a dead letter is not an event of ours")]
     async fn park(&mut self, delivery: &Delivery, reason: &str) -> Result<(), BrokerError> {
-        let mut publisher = self.publisher.publisher.lock().await;
-        if publisher.as_ref().is_none_or(|p| !p.channel.status().connected()) {
-            *publisher = Some(self.publisher.open().await?);
-        }
-        let Some(open) = publisher.as_ref() else { return Err(BrokerError("not connected".into())) };
+        let channel = self.publisher.channel(&mut *self.publisher.publisher.lock().await).await?;
         let dead = topology::dead_letter_queue(&self.queue);
         let reason: String = reason.chars().take(1_000).collect();
         let properties = BasicProperties::default()
@@ -462,8 +466,7 @@ impl Subscription for RabbitSubscription {
             .with_headers(arguments(&[("x-reason", text(&reason))]));
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let confirm =
-            in_time(open.channel.basic_publish(short(""), short(&dead), options, &delivery.payload, properties))
-                .await?;
+            in_time(channel.basic_publish(short(""), short(&dead), options, &delivery.payload, properties)).await?;
         match in_time(confirm).await? {
             Confirmation::Ack(None) => Ok(()),
             _ => Err(BrokerError(format!("{dead} did not take the message"))),

@@ -1,0 +1,23 @@
+//! Who may call what.
+
+use crate::people::spawn;
+
+#[tokio::test]
+async fn strangers_can_call_the_public_operations_only() {
+    let app = spawn().await;
+    app.check_rights(&[
+        "POST /auth/register",
+        "GET /auth/verify/{token}",
+        "POST /auth/verify/{token}",
+        "POST /auth/verify/resend",
+        "POST /auth/login",
+        "POST /auth/token",
+        "POST /auth/refresh",
+        "POST /auth/logout",
+        "GET /users",
+        "GET /users/{id}",
+        "GET /.well-known/jwks.json",
+    ])
+    .await;
+    app.finish().await;
+}

@@ -1,0 +1,49 @@
+//! Who may call what.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::{post_of_ann, spawn};
+
+#[tokio::test]
+async fn strangers_can_call_the_public_operations_only() {
+    let app = spawn().await;
+    app.check_rights(&[
+        "GET /posts",
+        "GET /posts/{id}",
+        "GET /posts/{id}/comments",
+        "GET /posts/{id}/likes",
+        "POST /posts/{id}/views",
+        "GET /media/{name}",
+    ])
+    .await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn nobody_but_the_author_changes_or_deletes() {
+    let app = spawn().await;
+    let post = post_of_ann(&app).await;
+    let said =
+        app.post(&format!("/posts/{post}/comments"), json!({ "content": "Mine" })).as_user(1, "ann").send().await;
+    let (of_post, of_comment) =
+        (format!("/posts/{post}"), format!("/posts/{post}/comments/{}", said.json["comment"]["id"]));
+    // The comment first: it goes with its post.
+    let operations = [
+        (Method::PATCH, &of_comment, json!({ "content": "Changed" })),
+        (Method::DELETE, &of_comment, Value::Null),
+        (Method::PATCH, &of_post, json!({ "title": "Changed" })),
+        (Method::DELETE, &of_post, Value::Null),
+    ];
+    app.events().await;
+    for (method, path, body) in operations {
+        let call = || app.call(method.clone(), path, Some(body.clone()));
+        call().send().await.is_problem(401, "An access token is required");
+        call().as_user(2, "bob").send().await.is_problem(403, "Only the author may do this");
+        call().as_admin().send().await.is_problem(403, "Only the author may do this");
+        assert_eq!(app.events().await, [], "nothing has happened");
+        assert_eq!(call().as_user(1, "ann").send().await.status, 200);
+        assert_ne!(app.events().await, []);
+    }
+    app.finish().await;
+}
