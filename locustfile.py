@@ -146,7 +146,7 @@ class Visitor(FastHttpUser):
         """Marks one answer as success or failure."""
         status = response.status_code
         try:
-            must(status != 0, f"no answer: {response.error!r}")
+            must(status != 0, f"no answer: {getattr(response, 'error', None)!r}")
             must(status == expect or status in also, f"status {status}: {(response.text or '')[:200]}")
             body = json.loads(response.text) if response.text else {}
             if status in also:

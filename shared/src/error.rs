@@ -118,6 +118,13 @@ impl ApiError {
         Self::invalid(vec![FieldError { pointer: format!("/{field}"), detail: detail.into() }])
     }
 
+    /// 429: come again after this many seconds.
+    pub fn too_many(code: &'static str, detail: impl Into<Cow<'static, str>>, retry_after: u64) -> Self {
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
+        error.retry_after = Some(retry_after);
+        error
+    }
+
     /// 503: certainly nothing was stored, come again.
     pub fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);

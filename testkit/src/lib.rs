@@ -1,8 +1,10 @@
 //! What the tests and the stack share: real servers on free ports, and the stack of all of them.
 
 /// One service under test.
+#[cfg(feature = "app")]
 pub mod app;
 /// The descriptions of API and events.
+#[cfg(feature = "app")]
 pub mod described;
 /// Private instances of Postgres, RabbitMQ, nginx and the mail sink.
 pub mod servers;

@@ -27,6 +27,8 @@ use crate::events::broker::Broker;
 
 /// From the first byte of a body to the last byte of the answer's head.
 const REQUEST: Duration = Duration::from_secs(15);
+/// The longest path with its query, in bytes.
+const PATH: usize = 2_048;
 
 /// The state of one service, for `/readyz`.
 #[derive(Clone)]
@@ -132,7 +134,12 @@ async fn context(request: Request, next: Next) -> Response {
     let id = request_id::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", http.method = %request.method(), http.route = route, request.id = id);
-    let mut response = request_id::scope(id.clone(), next.run(request).instrument(span.clone())).await;
+    let fits = request.uri().path_and_query().is_none_or(|path| path.as_str().len() <= PATH);
+    let mut response = if fits {
+        request_id::scope(id.clone(), next.run(request).instrument(span.clone())).await
+    } else {
+        ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", "Path and query are longer than 2 KiB").into_response()
+    };
     let status = response.status();
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         if status.is_server_error() {

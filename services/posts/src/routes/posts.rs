@@ -201,7 +201,10 @@ pub(crate) async fn create_post(
     sent: Sent,
 ) -> Result<(StatusCode, Json<PostSaved>), Error> {
     let image_name = match sent.image.filter(|image| !image.is_empty()) {
-        Some(image) => Some(s.media.add(image).await?),
+        Some(image) => {
+            posts::require_room_for_picture(&s.db, user.id).await?;
+            Some(s.media.add(image).await?)
+        }
         None => None,
     };
     let new = NewPost { title: sent.post.title, content: sent.post.content, image_name };

@@ -171,3 +171,12 @@ async fn every_writing_route_wants_a_good_token() {
     }
     app.finish().await;
 }
+
+#[tokio::test]
+async fn a_path_has_a_length() {
+    let app = spawn().await;
+    let path = |length: usize| format!("/posts?cursor={}", "x".repeat(length - "/posts?cursor=".len()));
+    app.get(&path(2_048)).send().await.is_problem(400, "");
+    app.get(&path(2_049)).send().await.is_problem(414, "Path and query are longer than 2 KiB");
+    app.finish().await;
+}

@@ -1,5 +1,7 @@
 //! Posts with pictures.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::spawn;
@@ -77,5 +79,28 @@ async fn what_is_no_picture_or_no_form_is_refused_and_nothing_is_stored() {
         app.post("/posts", json!(null)).as_user(1, "ann").body(&kind, body).send().await.is_problem(status, "");
     }
     assert_eq!(app.get("/posts").send().await.json["posts"], json!([]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_person_may_post_so_many_pictures_a_day() {
+    let app = spawn().await;
+    let picture = png(1, 1);
+    let post = async |author: i64| {
+        let (kind, body) =
+            form(&[("title", None, b"Hello"), ("content", None, b"World"), ("image", Some("x.png"), &picture)]);
+        app.post("/posts", json!(null)).as_user(author, "ann").body(&kind, body).send().await
+    };
+    for _ in 0..100 {
+        assert_eq!(post(1).await.status, 201);
+    }
+    let refused = post(1).await;
+    refused.is_problem(429, "A person may post 100 pictures a day");
+    assert_eq!(refused.headers["retry-after"], "3600");
+    assert_eq!(post(2).await.status, 201, "somebody else");
+    let words = json!({ "title": "Hello", "content": "World" });
+    assert_eq!(app.post("/posts", words).as_user(1, "ann").send().await.status, 201, "without a picture");
+    app.clock.advance(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(post(1).await.status, 201);
     app.finish().await;
 }

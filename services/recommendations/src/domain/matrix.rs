@@ -298,4 +298,13 @@ mod tests {
         matrix.set_post(PostId(2), Some(UserId(3)), false, 2);
         assert_eq!(recommended(&matrix), [0; 0]);
     }
+
+    #[test]
+    fn a_deleted_post_is_hidden_whatever_its_state_says_of_the_author() {
+        let mut matrix = example();
+        matrix.set_post(PostId(2), Some(UserId(3)), true, 2);
+        assert_eq!(recommended(&matrix), [0; 0]);
+        matrix.set_post(PostId(2), Some(UserId(3)), false, 3);
+        assert_eq!(recommended(&matrix), [2]);
+    }
 }

@@ -1,17 +1,18 @@
 //! Posts and their counters.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::Tx;
+use shared::db::{Db, Tx};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -20,6 +21,10 @@ use super::users;
 use crate::db::entities::{counts, posts};
 use crate::domain::ids::PostId;
 use crate::error::Error;
+
+/// How many pictures a person may post in 24 hours.
+const PICTURES_PER_DAY: u64 = 100;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A post with what is shown beside it.
 #[derive(Clone, Debug)]
@@ -81,6 +86,18 @@ async fn complete(db: &impl ConnectionTrait, rows: Vec<posts::Model>) -> Result<
         Some(Shown { post, counts, author })
     });
     Ok(complete.collect())
+}
+
+/// Answers an error when the author's pictures of the last 24 hours are too many. It guards the disk, so it need not be
+/// exact: two posts at once may both pass.
+pub(crate) async fn require_room_for_picture(db: &Db, author: UserId) -> Result<(), Error> {
+    let kept = posts::Entity::find()
+        .filter(posts::Column::AuthorId.eq(author))
+        .filter(posts::Column::ImageName.is_not_null())
+        .filter(posts::Column::CreatedAt.gt(db.clock().now() - DAY))
+        .count(db.read())
+        .await?;
+    if kept < PICTURES_PER_DAY { Ok(()) } else { Err(Error::TooManyPictures) }
 }
 
 /// Stores a post with its counters.
