@@ -3,6 +3,8 @@
 /// One service under test.
 #[cfg(feature = "app")]
 pub mod app;
+/// Faults, and what must survive them.
+pub mod chaos;
 /// The descriptions of API and events.
 #[cfg(feature = "app")]
 pub mod described;

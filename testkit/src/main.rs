@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use testkit::chaos;
 use testkit::servers::mail::{Mailbox, serve};
 use testkit::servers::postgres::Postgres;
 use testkit::stack::{PARTS, Stack, StackOptions, find_repository};
@@ -29,6 +31,22 @@ enum Command {
     /// The distributed form of Chatty on this machine.
     #[command(subcommand)]
     Stack(StackCommand),
+    /// Starts a stack, lets people write while its parts die, and checks that nothing acknowledged is lost.
+    #[command(after_help = "Example: testkit chaos --seed 7 --duration 60 --faults F1,F5")]
+    Chaos {
+        /// Decides what happens when.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Seconds; each fault happens at least once.
+        #[arg(long, default_value_t = 60)]
+        duration: u64,
+        /// Which faults, by number [default: all].
+        #[arg(long, value_delimiter = ',')]
+        faults: Vec<String>,
+        /// Where the services' programs lie [default: target/release].
+        #[arg(long)]
+        bin_dir: Option<PathBuf>,
+    },
     /// The mail sink: takes mails by SMTP and shows them as JSON.
     Mail {
         /// The address for SMTP.
@@ -85,6 +103,15 @@ async fn execute() -> Result<ExitCode> {
             or_interrupted(Box::pin(stack(command))).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Chaos { seed, duration, faults, bin_dir } => {
+            let faults = chaos::select(&faults)?;
+            let stack = options(find_repository()?, bin_dir)?;
+            let ledger = stack.repository.join("target").join(format!("chaos-{seed}.jsonl"));
+            let plan = chaos::Plan { seed, duration: Duration::from_secs(duration), faults, stack, ledger };
+            let report = or_interrupted(Box::pin(chaos::run(&plan, |line| drop(say(line))))).await?;
+            say(&report.to_string())?;
+            Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Mail { smtp, http, file } => {
             or_interrupted(mail(smtp, http, file)).await?;
             Ok(ExitCode::SUCCESS)
@@ -93,18 +120,21 @@ async fn execute() -> Result<ExitCode> {
     }
 }
 
+fn options(repository: PathBuf, bin_dir: Option<PathBuf>) -> Result<StackOptions> {
+    let bin_dir = match bin_dir {
+        Some(folder) => std::path::absolute(folder)?,
+        None => repository.join("target/release"),
+    };
+    let testkit = std::env::current_exe()?;
+    Ok(StackOptions { repository, bin_dir, testkit, service_env: Vec::new(), proxied: false })
+}
+
 async fn stack(command: StackCommand) -> Result<()> {
     let repository = find_repository()?;
     let _alone = lock_stack(&repository)?;
     match command {
         StackCommand::Up { bin_dir } => {
-            let bin_dir = match bin_dir {
-                Some(folder) => std::path::absolute(folder)?,
-                None => repository.join("target/release"),
-            };
-            let options =
-                StackOptions { repository, bin_dir, testkit: std::env::current_exe()?, service_env: Vec::new() };
-            let stack = Stack::start_detached(&options).await?;
+            let stack = Stack::start_detached(&options(repository, bin_dir)?).await?;
             for (name, value) in stack.addresses().variables() {
                 say(&format!("{name:<29} {value}"))?;
             }

@@ -19,6 +19,8 @@ use crate::lifecycle::{Backoff, Cancel};
 const BATCH: u64 = 1_000;
 /// Rows younger than this belong to the fast path of whoever wrote them.
 const SWEEP_AGE: Duration = Duration::from_secs(15);
+/// How often queues and bindings are declared, in case somebody removed them.
+const DECLARE: Duration = Duration::from_secs(60);
 /// How long confirmed rows may wait for their deletion, so that several share one commit.
 const DELETE_DELAY: Duration = Duration::from_millis(250);
 
@@ -29,6 +31,8 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     let mut everything = true;
     let mut sweeps = interval(SWEEP_AGE);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut declarations = interval(DECLARE);
+    declarations.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut gauges = interval(Duration::from_secs(5));
     gauges.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut flush_at: Option<Instant> = None;
@@ -73,6 +77,11 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
                 match relay.sweep(Some(SWEEP_AGE)).await {
                     Ok(complete) => everything |= !complete,
                     Err(error) => tracing::warn!(%error, "The outbox could not be swept; trying again."),
+                }
+            }
+            _ = declarations.tick() => {
+                if let Err(error) = relay.broker.declare().await {
+                    tracing::warn!(%error, "Queues and bindings could not be declared; trying again in a minute.");
                 }
             }
             _ = gauges.tick() => relay.measure().await,

@@ -10,5 +10,7 @@ pub mod nginx;
 pub mod postgres;
 /// One process: start it, wait until it is ready, stop it and all that it started.
 pub mod process;
+/// A TCP proxy that misbehaves when told to.
+pub mod proxy;
 /// A private RabbitMQ with its own port mapper.
 pub mod rabbitmq;

@@ -4,6 +4,7 @@ mod layout;
 mod parts;
 mod state;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 use crate::servers::machine::fresh_folder;
 use crate::servers::nginx::copy_description;
 use crate::servers::process::{Process, Spec};
+use crate::servers::proxy::Proxy;
 use layout::Layout;
 pub use layout::find_repository;
 use parts::{MAPPER, Plan};
@@ -31,6 +33,8 @@ pub struct StackOptions {
     pub testkit: PathBuf,
     /// More environment variables for all five services, which win over the stack's own.
     pub service_env: Vec<(String, String)>,
+    /// Whether the services reach Postgres and the broker through proxies that can misbehave.
+    pub proxied: bool,
 }
 
 /// A stack that runs.
@@ -40,6 +44,7 @@ pub struct Stack {
     state: State,
     // Dropped in this order: the processes end before their folder goes.
     running: Vec<Process>,
+    proxies: BTreeMap<&'static str, Proxy>,
     folder: Option<TempDir>,
 }
 
@@ -77,7 +82,7 @@ impl Stack {
             return Ok(None);
         };
         let running = state.running();
-        Ok(Some(Self { layout, state, running, folder: None }))
+        Ok(Some(Self { layout, state, running, proxies: BTreeMap::new(), folder: None }))
     }
 
     async fn bring_up(options: &StackOptions, layout: Layout, folder: TempDir) -> Result<Self> {
@@ -87,6 +92,7 @@ impl Stack {
             layout,
             state: State::new(&plan, folder.path(), options),
             running: Vec::new(),
+            proxies: BTreeMap::new(),
             folder: Some(folder),
         };
         if let Err(error) = stack.start_all(&plan, options).await {
@@ -111,7 +117,12 @@ impl Stack {
         self.add(broker)?;
         self.add(mail)?;
         plan.create_databases(&mut self.state).await?;
-        let services = plan.services(&self.state, options);
+        if options.proxied {
+            for (name, port) in plan.proxied_ports()? {
+                self.proxies.insert(name, Proxy::start(port).await?);
+            }
+        }
+        let services = plan.services(&self.state, options, &self.proxies)?;
         // All at once: auth is not ready without its database, the others not without auth's keys.
         let mut starting = Vec::new();
         for spec in services {
@@ -164,6 +175,21 @@ impl Stack {
     /// Kills a part without warning (SIGKILL), and whatever it started.
     pub fn kill(&self, name: &str) -> Result<()> {
         self.process(name)?.signal(Signal::SIGKILL)
+    }
+
+    /// Sends a part a signal.
+    pub fn signal(&self, name: &str, signal: Signal) -> Result<()> {
+        self.process(name)?.signal(signal)
+    }
+
+    /// The process number of a part.
+    pub fn pid(&self, name: &str) -> Result<i32> {
+        Ok(self.process(name)?.identity().pid)
+    }
+
+    /// The proxy in front of `postgres` or `rabbitmq`, in a stack that has them.
+    pub fn proxy(&self, name: &str) -> Result<&Proxy> {
+        self.proxies.get(name).with_context(|| format!("{name} has no proxy in this stack"))
     }
 
     /// Whether a part runs.

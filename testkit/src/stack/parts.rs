@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use url::Url;
 
 use crate::servers::machine::{free_ports, is_program, make_folder};
 use crate::servers::nginx::{self, NginxOptions};
 use crate::servers::postgres::PostgresAddress;
 use crate::servers::process::{Ending, Probe, Spec};
+use crate::servers::proxy::Proxy;
 use crate::servers::rabbitmq::RabbitMqPlan;
 use crate::stack::StackOptions;
 use crate::stack::layout::Layout;
@@ -114,30 +116,56 @@ impl Plan {
         Ok(())
     }
 
-    pub(super) fn services(&self, state: &State, options: &StackOptions) -> Vec<Spec> {
+    /// What can have a proxy, and its port.
+    pub(super) fn proxied_ports(&self) -> Result<[(&'static str, u16); 2]> {
+        let broker = Url::parse(&self.amqp_url)?.port().context("the broker has no port")?;
+        Ok([("postgres", self.database.port), ("rabbitmq", broker)])
+    }
+
+    pub(super) fn services(
+        &self,
+        state: &State,
+        options: &StackOptions,
+        proxies: &BTreeMap<&'static str, Proxy>,
+    ) -> Result<Vec<Spec>> {
         let addresses = &state.addresses;
         let started = addresses.services.iter().zip(&self.ports);
-        let specs = started.map(|((name, service), (_, port))| Spec {
-            name: name.clone(),
+        let through = |url: &str, server: &str| -> Result<String> {
+            let Some(proxy) = proxies.get(server) else { return Ok(url.to_owned()) };
+            let mut url = Url::parse(url)?;
+            ensure!(url.set_port(Some(proxy.port())).is_ok(), "a URL without a port");
+            Ok(url.into())
+        };
+        let amqp_url = through(&self.amqp_url, "rabbitmq")?;
+        let specs = started.map(|((name, service), (_, port))| {
+            let database_url = through(&service.database_url, "postgres")?;
+            Ok(self.service(name, self.environment(name, *port, &database_url, &amqp_url, options), *port, options))
+        });
+        specs.collect()
+    }
+
+    fn service(&self, name: &str, env: BTreeMap<String, String>, port: u16, options: &StackOptions) -> Spec {
+        Spec {
+            name: name.to_owned(),
             program: options.bin_dir.join(name),
             args: Vec::new(),
-            env: self.environment(name, *port, service, options),
+            env,
             folder: self.data.join(name),
             log: self.logs.get(name).cloned().unwrap_or_default(),
             account: None,
-            probe: Probe::Readyz(*port),
+            probe: Probe::Readyz(port),
             ending: Ending::Term,
             persistent: false,
             deadline: Duration::from_secs(60),
-        });
-        specs.collect()
+        }
     }
 
     fn environment(
         &self,
         name: &str,
         port: u16,
-        service: &Service,
+        database_url: &str,
+        amqp_url: &str,
         options: &StackOptions,
     ) -> BTreeMap<String, String> {
         let folder = self.data.join(name);
@@ -147,9 +175,9 @@ impl Plan {
             ("CHATTY_DATA_DIR", folder.display().to_string()),
             ("CHATTY_ENV", "development".to_owned()),
             ("PUBLIC_URL", local(self.gateway)),
-            ("DATABASE_URL", service.database_url.clone()),
+            ("DATABASE_URL", database_url.to_owned()),
             ("DATABASE_MAX_CONNECTIONS", CONNECTIONS_PER_REPLICA.to_string()),
-            ("AMQP_URL", self.amqp_url.clone()),
+            ("AMQP_URL", amqp_url.to_owned()),
             ("SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", self.smtp)),
             ("MAIL_FROM", "Chatty <no-reply@chatty.example>".to_owned()),
             ("AUTH_JWKS_URL", format!("{}/.well-known/jwks.json", local(auth))),

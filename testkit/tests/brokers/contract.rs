@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::world::Home;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long something may take that must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a message that should not come to come.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -37,7 +38,7 @@ struct Contract {
     _others: JoinSet<()>,
 }
 
-fn message(stream: &str, target: Option<&str>, text: &str) -> OutboxMessage {
+pub(crate) fn message(stream: &str, target: Option<&str>, text: &str) -> OutboxMessage {
     OutboxMessage {
         id: 0,
         message_id: Uuid::now_v7().to_string(),

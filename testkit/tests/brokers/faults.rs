@@ -53,6 +53,10 @@ struct FaultyBroker {
 
 #[async_trait]
 impl Broker for FaultyBroker {
+    async fn declare(&self) -> Result<(), BrokerError> {
+        self.inner.declare().await
+    }
+
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
         let mut results: Vec<Result<(), BrokerError>> = Vec::with_capacity(batch.len());
         let mut sent: Vec<(Option<usize>, OutboxMessage)> = Vec::new();

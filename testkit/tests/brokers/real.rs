@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use shared::events::broker::{Broker, RabbitBroker};
@@ -10,8 +11,10 @@ use testkit::servers::rabbitmq::RabbitMq;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use url::Url;
 
+use crate::contract::{PATIENCE, message};
 use crate::process::Link;
 use crate::world::Home;
 use crate::{contract, convergence, crashes};
@@ -22,6 +25,7 @@ async fn rabbitmq_keeps_the_contract_and_copies_converge_on_it() {
     let broker = Arc::new(RabbitBroker::new(rabbitmq.url().into()));
     contract::check(broker, &Home::postgres(postgres.address(), "contract").await).await;
     replicas_hear_each_other(&rabbitmq.url()).await;
+    what_somebody_removed_is_declared_again(&rabbitmq, &Home::postgres(postgres.address(), "removed").await).await;
     let link = || link(&rabbitmq.url());
     crashes::check(link, &Home::postgres(postgres.address(), "crashes").await).await;
     for (seed, name) in (1..).zip(["first", "second", "third"]) {
@@ -39,6 +43,40 @@ async fn replicas_hear_each_other(url: &str) {
     broker().broadcast("recommendations", b"applied").await.unwrap();
     assert_eq!(heard.next().await.unwrap(), b"applied");
     assert!(elsewhere.next().now_or_never().is_none());
+}
+
+async fn what_somebody_removed_is_declared_again(rabbitmq: &RabbitMq, home: &Home) {
+    let (broker, db) = (RabbitBroker::new(rabbitmq.url().into()), home.open("auth").await);
+    broker.declare().await.unwrap();
+    let mut requests = broker.consume("auth.resync.v1", &db).await.unwrap();
+    while let Ok(Some(deliveries)) = timeout(Duration::from_secs(1), requests.next(100)).await {
+        requests.ack(deliveries).await;
+    }
+
+    rabbitmqctl(rabbitmq, &["delete_queue", "posts.user.v1"]).await;
+    broker.declare().await.unwrap();
+    let request = timeout(PATIENCE, requests.next(1)).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&request[0].payload);
+    assert!(text.contains("posts.user.v1"), "the queue that was missing asks its owner for everything: {text}");
+
+    let unbind = "rabbit_binding:remove({binding, rabbit_misc:r(<<\"/\">>, exchange, <<\"chatty.events\">>), <<\"user\">>, \
+                  rabbit_misc:r(<<\"/\">>, queue, <<\"posts.user.v1\">>), []}, <<\"test\">>).";
+    let mut posts = broker.consume("posts.user.v1", &db).await.unwrap();
+    for (bound, text) in [(false, "lost"), (true, "found")] {
+        if bound {
+            broker.declare().await.unwrap();
+        } else {
+            rabbitmqctl(rabbitmq, &["eval", unbind]).await;
+        }
+        assert!(broker.publish(&[message("user", None, text)]).await[0].is_ok(), "other queues take it");
+        let taken = timeout(Duration::from_secs(1), posts.next(1)).await;
+        assert_eq!(taken.is_ok(), bound, "{text}");
+    }
+}
+
+async fn rabbitmqctl(rabbitmq: &RabbitMq, arguments: &[&str]) {
+    let output = rabbitmq.rabbitmqctl().unwrap().args(arguments).output().await.unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A link through a proxy, because dropping lapin's handles in the midst of a call does not always close a connection.

@@ -96,6 +96,10 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[async_trait]
 impl Broker for LocalBroker {
+    async fn declare(&self) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
         if let Some(record) = &self.record {
             locked(record).extend_from_slice(batch);

@@ -64,6 +64,9 @@ pub enum Verdict {
 /// Carries messages from outboxes to consumers.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
+    /// Declares what is missing of the queues and bindings. A queue that was missing asks its owner for everything.
+    async fn declare(&self) -> Result<(), BrokerError>;
+
     /// Publishes a batch and waits for all confirms: for each message, whether it is safe with every queue it goes to.
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>>;
 

@@ -281,6 +281,15 @@ fn replicas_exchange(service: &str) -> String {
 
 #[async_trait]
 impl Broker for RabbitBroker {
+    async fn declare(&self) -> Result<(), BrokerError> {
+        let mut publisher = self.publisher.lock().await;
+        match publisher.as_ref().filter(|publisher| publisher.usable()) {
+            Some(open) => declare(&open.connection, &open.channel).await?,
+            None => *publisher = Some(self.open().await?),
+        }
+        Ok(())
+    }
+
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
         self.send(EXCHANGE, batch).await
     }

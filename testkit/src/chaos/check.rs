@@ -1,0 +1,157 @@
+//! After the faults: what the owners have, compared with what was acknowledged; and every copy with its owner.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::time::sleep;
+
+use super::client::PASSWORD;
+use super::faults::{output, psql};
+use super::ledger::{Entry, expectations};
+use super::workload::World;
+use crate::stack::{SERVICES, Stack};
+
+/// How long the suite may take to be quiet.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What went wrong with one object.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) kind: Wrong,
+    pub(super) fault: String,
+    pub(super) text: String,
+}
+
+/// Jepsen's names for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// Acknowledged, and not there.
+    Lost,
+    /// There, and never asked for, or refused.
+    Unexpected,
+    /// There more often than it was asked for.
+    Duplicated,
+}
+
+/// Waits until every copy equals its owner, every outbox is empty and no message waits.
+pub(super) async fn quiet(stack: &Stack, bin_dir: &Path) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut reconcile = Command::new(bin_dir.join("chatty"));
+        reconcile.args(["reconcile", "--now"]).envs(stack.addresses().variables());
+        let found = match output(&mut reconcile).await {
+            Ok(_) => waiting(stack).await?,
+            Err(error) => error.to_string(),
+        };
+        if found.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            // Once more, for its list of rows.
+            let rows = reconcile.output().await?;
+            bail!("the suite does not come to rest: {found}\n{}", String::from_utf8_lossy(&rows.stdout));
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// What is still on its way, or was put aside.
+async fn waiting(stack: &Stack) -> Result<String> {
+    for service in SERVICES {
+        let rows = psql(stack, service, "SELECT count(*) FROM outbox").await?;
+        if rows.trim() != "0" {
+            return Ok(format!("the outbox of {service} has {} rows", rows.trim()));
+        }
+    }
+    let mut list = Command::new(stack.folder().join("rabbitmqctl"));
+    let queues = output(list.args(["-q", "list_queues", "name", "messages"])).await?;
+    let full = queues.lines().skip(1).filter(|line| !line.ends_with("\t0") && !is_alien(line));
+    Ok(full.collect::<Vec<_>>().join("; "))
+}
+
+/// A queue of one connection alone, which has nothing to do with events.
+fn is_alien(line: &str) -> bool {
+    line.starts_with("amq.gen")
+}
+
+/// What the owners have now.
+pub(super) async fn observe(world: &World, entries: &[Entry]) -> Result<BTreeMap<String, Vec<Value>>> {
+    let api = &world.api;
+    let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut see = |object: String, value: Value| seen.entry(object).or_default().push(value);
+    let homes: Vec<String> = world.homes.iter().map(ToString::to_string).collect();
+    for person in &world.people {
+        for post in api.list(&format!("/posts?author={}", person.id), "posts", None).await? {
+            if !world.homes.contains(&post["id"].as_i64().unwrap_or_default()) {
+                see(format!("post/{}", post["title"].as_str().unwrap_or_default()), post["content"].clone());
+            }
+        }
+        let liked = api.get(&format!("/likes?post_id={}", homes.join(",")), Some(person)).await?;
+        for id in liked["post_ids"].as_array().context("post_ids")? {
+            see(format!("like/{}/{id}", person.id), json!(true));
+        }
+        for followed in api.list(&format!("/users/{}/following", person.id), "users", None).await? {
+            see(format!("follow/{}/{}", person.id, followed["id"]), json!(true));
+        }
+    }
+    for home in &world.homes {
+        for comment in api.list(&format!("/posts/{home}/comments"), "comments", None).await? {
+            see(format!("comment/{}", comment["content"].as_str().unwrap_or_default()), json!(true));
+        }
+        let views = api.get(&format!("/posts/{home}"), None).await?["view_count"].clone();
+        see(format!("views/{home}"), views);
+    }
+    for account in api.list("/admin/users", "users", Some(&world.admin)).await? {
+        if account["status"] == "blocked" {
+            see(format!("block/{}", account["id"]), json!(true));
+        }
+    }
+    let registered = entries.iter().filter_map(|entry| entry.object.strip_prefix("user/"));
+    for name in registered {
+        let body = json!({ "username": name, "password": PASSWORD });
+        let login = api.call(Method::POST, "/auth/login", None, Some(body)).await;
+        // The account is there, and waits for its verification.
+        if login.status == 403 {
+            see(format!("user/{name}"), json!(true));
+        }
+    }
+    Ok(seen)
+}
+
+/// Compares the two.
+pub(super) fn compare(entries: &[Entry], mut seen: BTreeMap<String, Vec<Value>>) -> Vec<Fault> {
+    let mut found = Vec::new();
+    for (object, expected) in expectations(entries) {
+        let values = seen.remove(&object).unwrap_or_default();
+        let mut add = |kind, text: String| {
+            found.push(Fault { kind, fault: expected.fault.clone(), text: format!("{object}: {text}") });
+        };
+        if object.starts_with("views/") {
+            let count = values.first().and_then(Value::as_u64).unwrap_or_default();
+            let (sure, unsure) = expected.hits;
+            if count < sure {
+                add(Wrong::Lost, format!("{count} of {sure} hits"));
+            } else if count > sure + unsure {
+                add(Wrong::Duplicated, format!("{count} hits, but {sure} and perhaps {unsure} more were made"));
+            }
+            continue;
+        }
+        if values.len() > 1 {
+            add(Wrong::Duplicated, format!("{values:?}"));
+        }
+        let value = values.into_iter().next().unwrap_or(Value::Null);
+        if !expected.allowed.contains(&value) {
+            let kind = if expected.acknowledged { Wrong::Lost } else { Wrong::Unexpected };
+            add(kind, format!("is {value}, allowed {:?}", expected.allowed));
+        }
+    }
+    for (object, values) in seen.into_iter().filter(|(object, _)| !object.starts_with("views/")) {
+        found.push(Fault { kind: Wrong::Unexpected, fault: String::new(), text: format!("{object}: {values:?}") });
+    }
+    found
+}

@@ -1,0 +1,254 @@
+//! Chaos: people write, parts die, and in the end everything that was acknowledged has to be there, once, everywhere.
+//!
+//! The stack runs for real, with proxies in front of Postgres and the broker. Each operation and its outcome go into a
+//! ledger before the next one starts; afterwards the owners' data is compared with the ledger, and each copy with its
+//! owner.
+#![expect(clippy::indexing_slicing, reason = "a field that JSON does not have reads as null")]
+
+mod check;
+mod client;
+mod faults;
+mod ledger;
+mod workload;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use check::Wrong;
+use client::Api;
+pub use faults::{FAULTS, Fault, select};
+use ledger::{Ledger, Outcome};
+use workload::World;
+
+use crate::stack::{SERVICES, Stack, StackOptions};
+
+const PEOPLE: usize = 6;
+const VICTIMS: usize = 2;
+/// How long the suite may take to be ready again.
+const GREEN: Duration = Duration::from_secs(90);
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Decides what people do, and which fault comes when.
+    pub seed: u64,
+    /// How long faults are made; each of them happens at least once.
+    pub duration: Duration,
+    /// Which faults.
+    pub faults: Vec<Fault>,
+    /// Where the programs are.
+    pub stack: StackOptions,
+    /// Where the ledger is written.
+    pub ledger: PathBuf,
+}
+
+/// What a fault did.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    times: u32,
+    operations: u64,
+    lost: u32,
+    unexpected: u32,
+    duplicated: u32,
+    green: Duration,
+}
+
+/// The outcome of a run.
+#[derive(Debug)]
+pub struct Report {
+    seed: u64,
+    rows: BTreeMap<String, Row>,
+    unknown: usize,
+    complaints: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing was wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.complaints.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = FAULTS.iter().map(|fault| fault.title.len()).max().unwrap_or_default();
+        writeln!(
+            f,
+            "{:<5} {:<width$} {:>5} {:>10} {:>5} {:>10} {:>10} {:>12}",
+            "fault", "", "times", "operations", "lost", "unexpected", "duplicated", "s to green"
+        )?;
+        let titles = [("", "none")].into_iter().chain(FAULTS.iter().map(|fault| (fault.name, fault.title)));
+        for (name, title) in titles {
+            let Some(row) = self.rows.get(name) else { continue };
+            let Row { times, operations, lost, unexpected, duplicated, green } = row;
+            writeln!(
+                f,
+                "{name:<5} {title:<width$} {times:>5} {operations:>10} {lost:>5} {unexpected:>10} {duplicated:>10} {:>12.1}",
+                green.as_secs_f64()
+            )?;
+        }
+        for complaint in &self.complaints {
+            writeln!(f, "{complaint}")?;
+        }
+        let sum = |part: fn(&Row) -> u64| self.rows.values().map(part).sum::<u64>();
+        write!(
+            f,
+            "seed {}: {} operations, {} with an unknown outcome; lost = {}, unexpected = {}, duplicated = {}",
+            self.seed,
+            sum(|row| row.operations),
+            self.unknown,
+            sum(|row| row.lost.into()),
+            sum(|row| row.unexpected.into()),
+            sum(|row| row.duplicated.into())
+        )
+    }
+}
+
+/// Runs it, and tells each step.
+pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
+    let mut rng = StdRng::seed_from_u64(plan.seed);
+    tell("starting the stack");
+    let mut stack = Stack::start(&StackOptions { proxied: true, ..plan.stack.clone() }).await?;
+    let world = Arc::new(populate(&stack, plan).await?);
+    let mut clients = JoinSet::new();
+    for index in 0..PEOPLE {
+        clients.spawn(workload::write(Arc::clone(&world), index, plan.seed));
+    }
+    clients.spawn(workload::moderate(Arc::clone(&world), plan.seed));
+
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let started = Instant::now();
+    let mut first = true;
+    while first || started.elapsed() < plan.duration {
+        let mut faults = plan.faults.clone();
+        faults.shuffle(&mut rng);
+        for fault in faults {
+            if !first && started.elapsed() >= plan.duration {
+                break;
+            }
+            let green = strike(fault, &mut stack, &world, &mut rng).await?;
+            tell(&format!(
+                "{:>4} s  {:<5} {}, green after {:.1} s",
+                started.elapsed().as_secs(),
+                fault.name,
+                fault.title,
+                green.as_secs_f64()
+            ));
+            let row = rows.entry(fault.name.to_owned()).or_default();
+            row.times += 1;
+            row.green = row.green.max(green);
+        }
+        first = false;
+    }
+    world.stop.store(true, Ordering::Relaxed);
+    while let Some(client) = clients.join_next().await {
+        client.context("a client panicked")??;
+    }
+
+    tell("waiting until everything is quiet");
+    let quiet = check::quiet(&stack, &plan.stack.bin_dir).await;
+    let entries = ledger::read(&plan.ledger)?;
+    let seen = check::observe(&world, &entries).await?;
+    let mut complaints: Vec<String> = std::mem::take(&mut *world.wrong.lock().unwrap_or_else(PoisonError::into_inner));
+    complaints.extend(quiet.err().map(|error| error.to_string()));
+    for entry in &entries {
+        rows.entry(entry.fault.clone()).or_default().operations += 1;
+    }
+    for wrong in check::compare(&entries, seen) {
+        let row = rows.entry(wrong.fault).or_default();
+        match wrong.kind {
+            Wrong::Lost => row.lost += 1,
+            Wrong::Unexpected => row.unexpected += 1,
+            Wrong::Duplicated => row.duplicated += 1,
+        }
+        complaints.push(format!("{:?}: {}", wrong.kind, wrong.text));
+    }
+    let unknown = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown).count();
+    stack.stop()?;
+    Ok(Report { seed: plan.seed, rows, unknown, complaints })
+}
+
+/// Lets people, an admin and a post of each of them be there before the first fault, and waits until all know them.
+async fn populate(stack: &Stack, plan: &Plan) -> Result<World> {
+    let api = Api::new(stack.addresses())?;
+    let admin = api.log_in("admin", "secret").await?;
+    let (mut people, mut victims, mut homes) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..PEOPLE {
+        let person = api.join(&format!("person{number}")).await?;
+        let body = json!({ "title": "home", "content": "home" });
+        let post = api.call(Method::POST, "/posts", Some(&person), Some(body)).await;
+        homes.push(post.body["post"]["id"].as_i64().context("a post")?);
+        people.push(person);
+    }
+    for number in 0..VICTIMS {
+        victims.push(api.join(&format!("victim{number}")).await?);
+    }
+    check::quiet(stack, &plan.stack.bin_dir).await?;
+    Ok(World {
+        api,
+        ledger: Ledger::create(&plan.ledger)?,
+        people,
+        admin,
+        victims,
+        homes,
+        fault: Mutex::default(),
+        stop: AtomicBool::new(false),
+        operations: AtomicU64::new(0),
+        wrong: Mutex::default(),
+    })
+}
+
+/// One fault while people write, and a moment of peace after it. Answers how long it took until all was green again.
+async fn strike(fault: Fault, stack: &mut Stack, world: &World, rng: &mut StdRng) -> Result<Duration> {
+    let set = |name: &str| fault_of(world).replace_range(.., name);
+    set(fault.name);
+    fault.strike(stack, rng).await.with_context(|| format!("{} could not be made", fault.name))?;
+    let healed = Instant::now();
+    loop {
+        if is_green(stack).await {
+            break;
+        }
+        ensure!(healed.elapsed() < GREEN, "{}: not green after {} s", fault.name, GREEN.as_secs());
+        sleep(Duration::from_millis(100)).await;
+    }
+    let green = healed.elapsed();
+    set("");
+    let before = world.operations.load(Ordering::Relaxed);
+    sleep(Duration::from_secs(1)).await;
+    ensure!(world.operations.load(Ordering::Relaxed) > before, "{}: nobody gets an answer any more", fault.name);
+    Ok(green)
+}
+
+fn fault_of(world: &World) -> std::sync::MutexGuard<'_, String> {
+    world.fault.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether every service says that it is ready, with nothing degraded.
+async fn is_green(stack: &Stack) -> bool {
+    let Ok(client) = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build() else {
+        return false;
+    };
+    for service in SERVICES {
+        let Some(service) = stack.addresses().services.get(service) else { return false };
+        let Ok(answer) = client.get(format!("{}/readyz", service.url)).send().await else { return false };
+        let Ok(body) = answer.json::<serde_json::Value>().await else { return false };
+        if body["status"] != "ready" {
+            return false;
+        }
+    }
+    true
+}

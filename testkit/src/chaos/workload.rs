@@ -1,0 +1,268 @@
+//! People who write as fast as they are answered, each to objects of their own, one operation at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::{Api, PASSWORD, Person};
+use super::ledger::{Entry, Ledger, Outcome};
+
+/// What all clients share.
+pub(super) struct World {
+    pub(super) api: Api,
+    pub(super) ledger: Ledger,
+    pub(super) people: Vec<Person>,
+    pub(super) admin: Person,
+    /// People who only get blocked and unblocked.
+    pub(super) victims: Vec<Person>,
+    /// A post of each of the people that nobody deletes.
+    pub(super) homes: Vec<i64>,
+    /// The fault that is on.
+    pub(super) fault: Mutex<String>,
+    pub(super) stop: AtomicBool,
+    pub(super) operations: AtomicU64,
+    /// Answers that the API should never give.
+    pub(super) wrong: Mutex<Vec<String>>,
+}
+
+impl World {
+    fn fault(&self) -> String {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Calls, and writes down what came of it. `value` is what the object is afterwards.
+    async fn operate(
+        &self,
+        (method, path): (Method, &str),
+        who: Option<&Person>,
+        body: Option<Value>,
+        object: &str,
+        value: Value,
+    ) -> Result<(Outcome, Value)> {
+        let fault = self.fault();
+        let answer = self.api.call(method.clone(), path, who, body).await;
+        // People have a right to everything that they ask for here.
+        let refused = answer.outcome == Outcome::Refused && !matches!(answer.status, 429 | 503);
+        if answer.wrong || refused {
+            let line = format!("{fault}: {method} {path}: {} {}", answer.status, answer.body);
+            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+        self.operations.fetch_add(1, Ordering::Relaxed);
+        let outcome = answer.outcome;
+        self.ledger.write(&Entry { fault, object: object.to_owned(), value, outcome })?;
+        Ok((outcome, answer.body))
+    }
+}
+
+/// A switch that one client owns: a like, a subscription, a block.
+struct Switch {
+    object: String,
+    on: (Method, String),
+    off: (Method, String),
+    is_on: bool,
+    /// The outcome of the last operation is unknown; nobody touches it any more.
+    frozen: bool,
+}
+
+impl Switch {
+    fn new(object: String, on: (Method, String), off: (Method, String)) -> Self {
+        Self { object, on, off, is_on: false, frozen: false }
+    }
+
+    async fn turn(&mut self, world: &World, who: &Person) -> Result<()> {
+        if self.frozen {
+            return Ok(());
+        }
+        let (method, path) = if self.is_on { &self.off } else { &self.on };
+        let value = if self.is_on { Value::Null } else { json!(true) };
+        let call = (method.clone(), path.as_str());
+        let (outcome, _) = world.operate(call, Some(who), None, &self.object, value).await?;
+        self.is_on ^= outcome == Outcome::Ok;
+        self.frozen = outcome == Outcome::Unknown;
+        Ok(())
+    }
+}
+
+/// A post that one client wrote.
+struct Post {
+    id: i64,
+    marker: String,
+}
+
+struct Writer {
+    world: Arc<World>,
+    me: Person,
+    rng: StdRng,
+    posts: Vec<Post>,
+    comments: Vec<(String, String)>,
+    switches: Vec<Switch>,
+    serial: u64,
+}
+
+/// One of the people, until the stop.
+pub(super) async fn write(world: Arc<World>, index: usize, seed: u64) -> Result<()> {
+    let me = world.people.get(index).context("a person")?.clone();
+    let mut switches = Vec::new();
+    for (other, home) in world.people.iter().zip(&world.homes) {
+        let path = format!("/posts/{home}/likes");
+        switches.push(Switch::new(
+            format!("like/{}/{home}", me.id),
+            (Method::POST, path.clone()),
+            (Method::DELETE, path),
+        ));
+        if other.id != me.id {
+            switches.push(Switch::new(
+                format!("follow/{}/{}", me.id, other.id),
+                (Method::POST, format!("/subscribe/{}", other.id)),
+                (Method::DELETE, format!("/unsubscribe/{}", other.id)),
+            ));
+        }
+    }
+    let rng = StdRng::seed_from_u64(seed.wrapping_add(index as u64));
+    let (posts, comments) = (Vec::new(), Vec::new());
+    let mut writer = Writer { world: Arc::clone(&world), me, rng, posts, comments, switches, serial: 0 };
+    while !world.stop.load(Ordering::Relaxed) {
+        writer.step().await?;
+        let pause = writer.rng.random_range(1..20);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    Ok(())
+}
+
+/// The admin, until the stop.
+pub(super) async fn moderate(world: Arc<World>, seed: u64) -> Result<()> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let path = |id: i64, what: &str| (Method::POST, format!("/admin/users/{id}/{what}"));
+    let switch = |victim: &Person| {
+        Switch::new(format!("block/{}", victim.id), path(victim.id, "block"), path(victim.id, "unblock"))
+    };
+    let mut switches: Vec<Switch> = world.victims.iter().map(switch).collect();
+    while !world.stop.load(Ordering::Relaxed) {
+        let chosen = rng.random_range(0..switches.len());
+        if let Some(switch) = switches.get_mut(chosen) {
+            switch.turn(&world, &world.admin).await?;
+        }
+        tokio::time::sleep(Duration::from_millis(rng.random_range(20..120))).await;
+    }
+    Ok(())
+}
+
+impl Writer {
+    fn marker(&mut self, kind: &str) -> String {
+        self.serial += 1;
+        format!("{kind}-{}-{}", self.me.id, self.serial)
+    }
+
+    fn home(&mut self) -> i64 {
+        let chosen = self.rng.random_range(0..self.world.homes.len());
+        self.world.homes.get(chosen).copied().unwrap_or_default()
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        match self.rng.random_range(0..100) {
+            0..20 => self.post().await,
+            20..30 => self.edit().await,
+            30..38 => self.delete_post().await,
+            38..48 => self.comment().await,
+            48..53 => self.delete_comment().await,
+            53..73 => self.view().await,
+            73..74 => self.register().await,
+            _ => {
+                let chosen = self.rng.random_range(0..self.switches.len());
+                let switch = self.switches.get_mut(chosen).context("a switch")?;
+                switch.turn(&self.world, &self.me).await
+            }
+        }
+    }
+
+    async fn operate(
+        &self,
+        call: (Method, &str),
+        body: Option<Value>,
+        object: &str,
+        value: Value,
+    ) -> Result<(Outcome, Value)> {
+        self.world.operate(call, Some(&self.me), body, object, value).await
+    }
+
+    async fn post(&mut self) -> Result<()> {
+        let marker = self.marker("p");
+        let body = json!({ "title": marker, "content": "0" });
+        let object = format!("post/{marker}");
+        let (outcome, body) = self.operate((Method::POST, "/posts"), Some(body), &object, json!("0")).await?;
+        if let (Outcome::Ok, Some(id)) = (outcome, body["post"]["id"].as_i64()) {
+            self.posts.push(Post { id, marker });
+        }
+        Ok(())
+    }
+
+    /// Takes a post for an operation; it is given back only if the outcome is known.
+    fn take_post(&mut self) -> Option<Post> {
+        let chosen = self.rng.random_range(0..self.posts.len().max(1));
+        (chosen < self.posts.len()).then(|| self.posts.swap_remove(chosen))
+    }
+
+    async fn edit(&mut self) -> Result<()> {
+        let Some(post) = self.take_post() else { return Ok(()) };
+        let content = self.marker("e");
+        let call = (Method::PATCH, &*format!("/posts/{}", post.id));
+        let body = json!({ "content": content });
+        let (outcome, _) = self.operate(call, Some(body), &format!("post/{}", post.marker), json!(content)).await?;
+        if outcome != Outcome::Unknown {
+            self.posts.push(post);
+        }
+        Ok(())
+    }
+
+    async fn delete_post(&mut self) -> Result<()> {
+        let Some(post) = self.take_post() else { return Ok(()) };
+        let call = (Method::DELETE, &*format!("/posts/{}", post.id));
+        let (outcome, _) = self.operate(call, None, &format!("post/{}", post.marker), Value::Null).await?;
+        if outcome == Outcome::Refused {
+            self.posts.push(post);
+        }
+        Ok(())
+    }
+
+    async fn comment(&mut self) -> Result<()> {
+        let (home, marker) = (self.home(), self.marker("k"));
+        let path = format!("/posts/{home}/comments");
+        let object = format!("comment/{marker}");
+        let body = json!({ "content": marker });
+        let (outcome, body) = self.operate((Method::POST, &path), Some(body), &object, json!(true)).await?;
+        if let (Outcome::Ok, Some(id)) = (outcome, body["comment"]["id"].as_i64()) {
+            self.comments.push((format!("{path}/{id}"), object));
+        }
+        Ok(())
+    }
+
+    async fn delete_comment(&mut self) -> Result<()> {
+        let Some((path, object)) = self.comments.pop() else { return Ok(()) };
+        let (outcome, _) = self.operate((Method::DELETE, &path), None, &object, Value::Null).await?;
+        if outcome == Outcome::Refused {
+            self.comments.push((path, object));
+        }
+        Ok(())
+    }
+
+    async fn view(&mut self) -> Result<()> {
+        let home = self.home();
+        let path = format!("/posts/{home}/views");
+        self.world.operate((Method::POST, &path), None, None, &format!("views/{home}"), json!(1)).await?;
+        Ok(())
+    }
+
+    async fn register(&mut self) -> Result<()> {
+        let name = self.marker("u");
+        let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
+        let object = format!("user/{name}");
+        self.world.operate((Method::POST, "/auth/register"), None, Some(body), &object, json!(true)).await?;
+        Ok(())
+    }
+}
