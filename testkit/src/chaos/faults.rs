@@ -168,7 +168,8 @@ impl Fault {
             }
             Kind::LostLocks => {
                 for service in SERVICES {
-                    let script = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()";
+                    let script = "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database \
+                                  WHERE locktype = 'advisory' AND datname = current_database()";
                     psql(stack, service, script).await?;
                 }
                 Ok(())
