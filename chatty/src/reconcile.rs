@@ -11,14 +11,16 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use shared::config::Env;
 use shared::events::broker::Broker;
-use shared::events::reconcile::{self as compare, Drifted};
+use shared::events::reconcile::{self as compare, Drift, Drifted};
 use shared::events::resync::{self, Request};
 use shared::events::topology::{self, ROUTES};
 
 use crate::output::{self, Progress};
 use crate::suite::Operator;
 
-/// How long a repair may take.
+/// Keys in one request.
+const KEYS: usize = 500;
+/// How long a repair may make no progress.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// `chatty reconcile`.
@@ -146,29 +148,43 @@ async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -
     Ok(reports)
 }
 
-/// Makes the services forget drifted rows and fetch them again, and waits until nothing differs.
+/// Lets copies that are behind get the owner's states again, lets the services forget rows that are wrong, and waits
+/// until nothing differs.
 async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<()> {
-    for report in reports.into_iter().filter(|report| !report.rows.is_empty()) {
-        let forget: Vec<_> = report.rows.iter().map(|row| (row.key.clone(), row.copy_version.unwrap_or(0))).collect();
-        send(operator, report.service, &Request::Forget { stream: report.stream.to_owned(), forget }).await?;
+    for Report { service, stream, owner, rows } in reports {
+        let (behind, wrong): (Vec<Drifted>, Vec<Drifted>) =
+            rows.into_iter().partition(|row| row.drift == Drift::Behind);
+        for rows in behind.chunks(KEYS) {
+            let ids = Some(rows.iter().map(|row| row.key.clone()).collect());
+            let queue = topology::queue(service, stream);
+            send(operator, owner, &Request::Resend { stream: stream.to_owned(), queue, ids }).await?;
+        }
+        for rows in wrong.chunks(KEYS) {
+            let forget = rows.iter().map(|row| (row.key.clone(), row.copy_version.unwrap_or(0))).collect();
+            send(operator, service, &Request::Forget { stream: stream.to_owned(), forget }).await?;
+        }
     }
     let left = wait(operator, only, "the copies to agree").await?;
     if count(&left) > 0 {
         print(&left, false)?;
-        bail!("the copies do not agree after {} s; are the services running?", PATIENCE.as_secs());
+        bail!("the copies have not come closer for {} s; are the services running?", PATIENCE.as_secs());
     }
     Ok(())
 }
 
-/// Compares until nothing differs or the time is up.
+/// Compares until nothing differs, or until fewer and fewer differences have stopped becoming fewer.
 async fn wait(operator: &Operator, only: Option<&str>, what: &str) -> anyhow::Result<Vec<Report>> {
-    let started = Instant::now();
+    let (mut fewest, mut progressed) = (usize::MAX, Instant::now());
     loop {
         let reports = compare_all(operator, only, Duration::ZERO).await?;
-        if count(&reports) == 0 || started.elapsed() > PATIENCE {
+        let differ = count(&reports);
+        if differ < fewest {
+            (fewest, progressed) = (differ, Instant::now());
+        }
+        if differ == 0 || progressed.elapsed() > PATIENCE {
             return Ok(reports);
         }
-        let _progress = Progress::start(format_args!("waiting for {what}: {} rows differ", count(&reports)));
+        let _progress = Progress::start(format_args!("waiting for {what}: {differ} rows differ"));
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }

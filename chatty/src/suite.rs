@@ -37,10 +37,7 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
         posts::build(&of_posts, deps(posts::NAME, keys.clone()).await?)?,
         subscriptions::build(deps(subscriptions::NAME, keys.clone()).await?),
         admin::build(deps(admin::NAME, keys.clone()).await?),
-        recommendations::build(
-            &recommendations::Config::from_env(env, &settings)?,
-            deps(recommendations::NAME, keys).await?,
-        ),
+        recommendations::build(deps(recommendations::NAME, keys).await?),
     ])
 }
 

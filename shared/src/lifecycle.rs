@@ -20,9 +20,8 @@ use crate::config::{ConfigError, Env, Settings};
 use crate::db::Db;
 use crate::events::Streams;
 use crate::events::broker::{Broker, RabbitBroker};
-use crate::events::consumer::{self, Context};
-use crate::events::relay;
-use crate::events::resync;
+use crate::events::consumer::Context;
+use crate::events::{relay, replicas, resync};
 use crate::http::{self, Health};
 use crate::telemetry;
 
@@ -34,7 +33,9 @@ pub type Tracker = tokio_util::task::TaskTracker;
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How long tasks may take to end.
-const STOP: Duration = Duration::from_secs(3);
+const STOP: Duration = Duration::from_secs(2);
+/// How long databases may take to close.
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// Pauses between tries: from 0.2 s doubling to 15 s, with jitter, without end.
 #[derive(Debug, Default)]
@@ -152,12 +153,7 @@ impl Service {
 
     /// Starts the relay, the consumers and the service's own tasks. One that ends early ends the process, by `failed`.
     pub fn start(&mut self, tracker: &Tracker, failed: &Cancel) {
-        let context = Context {
-            service: self.name,
-            db: self.db.clone(),
-            broker: Arc::clone(&self.broker),
-            cancel: self.cancel.clone(),
-        };
+        let context = Context::new(self.name, self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         let mut tasks = std::mem::take(&mut self.tasks);
         let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         tasks.push(("relay", Box::pin(relay)));
@@ -166,8 +162,7 @@ impl Service {
             Box::pin(resync::run(context.clone(), self.streams.sources.clone(), self.streams.consumers.clone())),
         ));
         let health = self.health.clone();
-        let follow =
-            consumer::follow_replicas(context.clone(), self.streams.consumers.clone(), move || health.set_loaded());
+        let follow = replicas::follow(context.clone(), self.streams.consumers.clone(), move || health.set_loaded());
         tasks.push(("replicas", Box::pin(follow)));
         for consumer in self.streams.consumers.clone() {
             let context = context.clone();
@@ -234,8 +229,14 @@ pub async fn run(
     if timeout(STOP, tracker.wait()).await.is_err() {
         tracing::warn!("Some tasks did not end in time.");
     }
-    for service in &services {
-        service.db.close().await;
+    // A task that did not end may still hold a connection.
+    let closing = async {
+        for service in &services {
+            service.db.close().await;
+        }
+    };
+    if timeout(CLOSE, closing).await.is_err() {
+        tracing::warn!("Some databases could not be closed in time.");
     }
     if failed.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

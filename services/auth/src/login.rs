@@ -1,5 +1,8 @@
 //! Logging in by password.
 
+use shared::error::ApiError;
+
+use crate::db::entities::user::Model;
 use crate::db::queries::users;
 use crate::error::AuthError;
 use crate::hasher;
@@ -13,11 +16,18 @@ pub(crate) async fn by_password(state: &AppState, username: &str, password: &str
     let fits = state.hasher.verify(password, stored).await?;
     let Some(user) = user.filter(|_| fits) else { return Err(AuthError::InvalidCredentials) };
     let pair = sessions::open(state, &user).await?;
-    if hasher::is_outdated(&user.password_hash) {
-        let fresh = state.hasher.hash(password).await?;
-        let tx = state.db.begin().await?;
-        users::rehash(&*tx, user.user_id(), &user.password_hash, fresh).await?;
-        tx.commit().await?;
+    if hasher::is_outdated(&user.password_hash)
+        && let Err(error) = rehash(state, &user, password).await
+    {
+        // The session is open already; the next login tries again.
+        tracing::warn!(error = %ApiError::from(error), user.id = %user.user_id(), "A password could not be hashed anew.");
     }
     Ok(pair)
+}
+
+async fn rehash(state: &AppState, user: &Model, password: &str) -> Result<(), AuthError> {
+    let fresh = state.hasher.hash(password).await?;
+    let tx = state.db.begin().await?;
+    users::rehash(&*tx, user.user_id(), &user.password_hash, fresh).await?;
+    Ok(tx.commit().await?)
 }

@@ -30,7 +30,10 @@ pub const PORT: u16 = 8001;
 pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let state = state::AppState::new(config, &deps)?;
     let streams = streams_with(state.auth.accounts.clone());
-    Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams))
+    let (media, db) = (state.media.clone(), deps.db.clone());
+    Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
+        .streams(streams)
+        .task("media", |cancel| media.tidy(db, cancel)))
 }
 
 /// The description of its API.

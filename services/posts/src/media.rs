@@ -1,18 +1,31 @@
 //! The media store: pictures under random names.
 
+use std::future::ready;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use shared::clock::Timestamp;
 use shared::config::ConfigError;
+use shared::db::Db;
+use shared::lifecycle::Cancel;
 use tokio::sync::Semaphore;
+use tokio::time::interval;
 use uuid::Uuid;
 
+use crate::db::queries::posts;
 use crate::domain::image::{self, ImageError, Picture};
 use crate::error::Error;
+
+/// How often left-over pictures are looked for, and how old one must be.
+const TIDY: Duration = Duration::from_secs(60 * 60);
+/// Pictures that are looked up at once.
+const PAGE: usize = 500;
 
 /// Stores and reads pictures. Clones share the store.
 #[derive(Clone)]
@@ -34,11 +47,14 @@ impl Media {
 
     /// Checks a picture, writes it anew and stores it. Answers its name.
     pub(crate) async fn add(&self, file: Bytes) -> Result<String, Error> {
-        let permit = self.decoders.acquire().await;
-        let picture: Picture = tokio::task::spawn_blocking(move || image::sanitise(&file))
-            .await
-            .map_err(|error| ImageError::Broken(error.to_string()))??;
-        drop(permit);
+        let permit = Arc::clone(&self.decoders).acquire_owned().await;
+        let decode = move || {
+            // Held by the work, which goes on when the client has gone.
+            let _permit = permit;
+            image::sanitise(&file)
+        };
+        let picture: Picture =
+            tokio::task::spawn_blocking(decode).await.map_err(|error| ImageError::Broken(error.to_string()))??;
         let name = format!("{}.{}", Uuid::new_v4().simple(), picture.extension);
         self.store.put(&Path::from(name.as_str()), PutPayload::from(picture.bytes)).await?;
         Ok(name)
@@ -63,10 +79,77 @@ impl Media {
         }
     }
 
-    /// Removes a picture that no post shows any more. A leftover file does no harm.
+    /// Removes a picture that no post shows any more. One that is left over is removed later, see [`Media::tidy`].
     pub(crate) async fn remove(&self, name: &str) {
         if let Err(error) = self.store.delete(&Path::from(name)).await {
             tracing::warn!(%error, "A picture could not be removed.");
         }
+    }
+
+    /// Removes left-over pictures now and then.
+    pub(crate) async fn tidy(self, db: Db, cancel: Cancel) {
+        let mut rounds = interval(TIDY);
+        loop {
+            tokio::select! { _ = rounds.tick() => {}, () = cancel.cancelled() => return }
+            match self.remove_orphans(&db).await {
+                Ok(0) => {}
+                Ok(pictures) => tracing::info!(pictures, "Pictures that no post shows were removed."),
+                Err(error) => tracing::warn!(%error, "Left-over pictures could not be removed; trying again later."),
+            }
+        }
+    }
+
+    /// Removes pictures that no post shows: those of requests that were cut off, and of a process that died. Young ones
+    /// may belong to a request that is under way.
+    async fn remove_orphans(&self, db: &Db) -> Result<usize, Error> {
+        let before = db.clock().now() - TIDY;
+        let mut removed = 0;
+        let old = self.store.list(None).try_filter(|file| ready(Timestamp::new(file.last_modified) < before));
+        let mut pages = old.try_chunks(PAGE);
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| error.1)?;
+            let names: Vec<String> = page.iter().map(|file| file.location.to_string()).collect();
+            let used = posts::images_in_use(db.read(), &names).await?;
+            for name in names.iter().filter(|name| !used.contains(*name)) {
+                self.store.delete(&Path::from(name.as_str())).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::clock::Clock;
+    use shared::config::{Env, Settings};
+
+    use super::*;
+    use crate::db::Migrator;
+
+    #[tokio::test]
+    async fn only_old_pictures_that_no_post_shows_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings =
+            Settings::from_env(&Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]), 8001).unwrap();
+        let clock = Clock::fixed(Clock::system().now());
+        let db = Db::open(&settings, "posts", clock.clone()).await.unwrap();
+        db.migrate::<Migrator>().await.unwrap();
+        let media = Media::open(&folder.path().join("media")).unwrap();
+        let names = ["0".repeat(32) + ".png", "1".repeat(32) + ".png"];
+        for name in &names {
+            media.store.put(&Path::from(name.as_str()), PutPayload::from_static(b"x")).await.unwrap();
+        }
+        let tx = db.begin().await.unwrap();
+        let shown = posts::NewPost { title: "x".into(), content: "x".into(), image_name: Some(names[1].clone()) };
+        posts::insert(&tx, shared::ids::UserId(1), shown).await.unwrap();
+        tx.commit().await.unwrap();
+
+        assert_eq!(media.remove_orphans(&db).await.unwrap(), 0, "both are young");
+        clock.advance(TIDY + Duration::from_secs(1));
+        assert_eq!(media.remove_orphans(&db).await.unwrap(), 1);
+        assert!(matches!(media.get(&names[0]).await, Err(Error::ImageNotFound)));
+        assert_eq!(media.get(&names[1]).await.unwrap().0, "x");
+        db.close().await;
     }
 }

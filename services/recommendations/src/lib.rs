@@ -1,7 +1,6 @@
 //! Recommendations: posts worth reading and people with the same taste, from what everybody likes. Owns nothing: all it
 //! knows are copies of other services' states.
 
-mod config;
 mod consumers;
 mod db;
 mod domain;
@@ -15,7 +14,6 @@ use shared::auth::Accounts;
 use shared::events::Streams;
 use shared::lifecycle::{Deps, Service};
 
-pub use config::Config;
 use memory::Matrix;
 
 /// The service's name.
@@ -24,7 +22,7 @@ pub const NAME: &str = "recommendations";
 pub const PORT: u16 = 8004;
 
 /// Builds the service; nothing is bound or connected yet.
-pub fn build(_config: &Config, deps: Deps) -> Service {
+pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
     let streams = consumers::register(Streams::default(), state.matrix.clone(), state.auth.accounts.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)

@@ -3,7 +3,8 @@
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
-/// Rows per statement: a power of two, so that few distinct texts are prepared, and below 32 766 parameters.
+/// Rows per statement at most, which keeps it below 32 766 parameters. It is always a power of two, so that few distinct
+/// texts are prepared.
 const ROWS: usize = 256;
 
 /// Inserts the rows, or updates the stored ones that have a lower version (rule R5). Stale rows change nothing.
@@ -26,11 +27,9 @@ where
     let names: Vec<&str> = keys.iter().map(IdenStatic::as_str).collect();
     let others: Vec<Columns<A>> = Columns::<A>::iter().filter(|column| !names.contains(&column.as_str())).collect();
     let mut rows = rows.into_iter();
-    loop {
-        let chunk: Vec<A> = rows.by_ref().take(ROWS).collect();
-        if chunk.is_empty() {
-            return Ok(());
-        }
+    while rows.len() > 0 {
+        let size = ROWS.min(1 << rows.len().ilog2());
+        let chunk: Vec<A> = rows.by_ref().take(size).collect();
         let newer = Expr::col((Alias::new("excluded"), version)).gt(Expr::col((A::Entity::default(), version)));
         let conflict = OnConflict::columns(keys.iter().copied())
             .update_columns(others.iter().copied())
@@ -38,6 +37,7 @@ where
             .to_owned();
         A::Entity::insert_many(chunk).on_conflict(conflict).exec_without_returning(tx).await?;
     }
+    Ok(())
 }
 
 /// The columns of a table's key.

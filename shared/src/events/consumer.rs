@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use sea_orm::{DatabaseConnection, DbErr};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::sleep;
@@ -15,6 +14,7 @@ use tokio::time::sleep;
 use super::broker::{Broker, Delivery, Subscription};
 use super::envelope::{self, Key, State};
 use super::outbox::PublishError;
+use super::replicas::Replicas;
 use super::topology;
 use crate::db::{self, CommitError, Db, Tx};
 use crate::lifecycle::{Backoff, Cancel};
@@ -83,6 +83,11 @@ pub trait Consumer: Send + Sync + 'static {
     /// Deletes a copy if it still has this version, so that the owner's state can take its place.
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
 
+    /// Whether this process remembers anything of the copy.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// Merges committed states into this process's memory, by version.
     fn remember(&self, _states: &[Self::State]) {}
 
@@ -104,38 +109,30 @@ pub trait Consumer: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Context {
     /// The service's name.
-    pub service: &'static str,
+    pub(super) service: &'static str,
     /// Its database.
-    pub db: Db,
+    pub(super) db: Db,
     /// The broker.
-    pub broker: Arc<dyn Broker>,
+    pub(super) broker: Arc<dyn Broker>,
     /// Ends the runner.
-    pub cancel: Cancel,
+    pub(super) cancel: Cancel,
+    replicas: Replicas,
 }
 
 impl Context {
+    /// The consumers' view of a service.
+    pub fn new(service: &'static str, db: Db, broker: Arc<dyn Broker>, cancel: Cancel) -> Self {
+        let replicas = Replicas::new(service, Arc::clone(&broker));
+        Self { service, db, broker, cancel, replicas }
+    }
+
     /// Forgets deleted copies here and in the other replicas.
     pub(super) async fn forget(&self, consumer: &dyn AnyConsumer, deleted: Vec<Key>) {
         deleted.iter().for_each(|key| consumer.forget(key));
-        let stream = consumer.stream().to_owned();
-        self.tell_replicas(&Applied::<()> { stream, states: Vec::new(), deleted }).await;
-    }
-
-    async fn tell_replicas<T: Serialize + Sync>(&self, applied: &Applied<T>) {
-        let Ok(payload) = serde_json::to_vec(applied) else { return };
-        if let Err(error) = self.broker.broadcast(self.service, &payload).await {
-            tracing::debug!(%error, "The other replicas could not be told; they load again when they reconnect.");
+        if consumer.remembers() {
+            self.replicas.tell_deleted(consumer.stream(), deleted).await;
         }
     }
-}
-
-/// What was committed, on its way to the other replicas of the service: states to remember, and keys to forget.
-#[derive(Serialize, Deserialize)]
-struct Applied<T> {
-    stream: String,
-    states: Vec<T>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    deleted: Vec<Key>,
 }
 
 /// A consumer of any state, for lists.
@@ -147,6 +144,8 @@ pub trait AnyConsumer: Send + Sync + 'static {
     async fn run(&self, context: Context);
     /// Fills memory.
     async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr>;
+    /// Whether there is any memory.
+    fn remembers(&self) -> bool;
     /// Merges states of another replica into memory.
     fn merge(&self, states: &[Box<RawValue>]);
     /// Forgets a copy in memory.
@@ -190,6 +189,10 @@ impl<C: Consumer> AnyConsumer for C {
         Consumer::load(self, db).await
     }
 
+    fn remembers(&self) -> bool {
+        Consumer::remembers(self)
+    }
+
     fn merge(&self, states: &[Box<RawValue>]) {
         let states: Vec<C::State> = states.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
         self.remember(&states);
@@ -211,53 +214,6 @@ impl<C: Consumer> AnyConsumer for C {
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         Consumer::delete(self, tx, key, version).await
     }
-}
-
-/// Follows the other replicas of a service: binds, fills memory, then merges what they applied. Binds and fills again
-/// when the connection was lost. `loaded` is called after each filling.
-pub async fn follow_replicas(context: Context, consumers: Vec<Arc<dyn AnyConsumer>>, loaded: impl Fn() + Send + Sync) {
-    let mut backoff = Backoff::default();
-    let mut first = true;
-    while !context.cancel.is_cancelled() {
-        let stream = context.broker.listen(context.service).await;
-        // Without the broker the first filling still makes the service useful; it is repeated once bound.
-        if first || stream.is_ok() {
-            match load_all(&context, &consumers).await {
-                Ok(()) => {
-                    first = false;
-                    loaded();
-                }
-                Err(error) => tracing::warn!(%error, "Memory could not be filled; trying again."),
-            }
-        }
-        match stream {
-            Ok(mut stream) if !first => {
-                backoff.reset();
-                loop {
-                    let payload = tokio::select! {
-                        payload = stream.next() => payload,
-                        () = context.cancel.cancelled() => None,
-                    };
-                    let Some(payload) = payload else { break };
-                    let Ok(applied) = serde_json::from_slice::<Applied<Box<RawValue>>>(&payload) else { continue };
-                    for consumer in consumers.iter().filter(|consumer| consumer.stream() == applied.stream) {
-                        consumer.merge(&applied.states);
-                        applied.deleted.iter().for_each(|key| consumer.forget(key));
-                    }
-                }
-            }
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "The other replicas cannot be heard; trying again."),
-        }
-        tokio::select! { () = sleep(backoff.pause()) => {}, () = context.cancel.cancelled() => {} }
-    }
-}
-
-async fn load_all(context: &Context, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), DbErr> {
-    for consumer in consumers {
-        consumer.load(context.db.read()).await?;
-    }
-    Ok(())
 }
 
 /// Opens the queue again and again, and consumes it.
@@ -306,7 +262,8 @@ impl<C: Consumer> Runner<'_, C> {
             self.apply(newest.into_values().collect(), &mut bad).await;
             for (index, reason) in &bad {
                 if let Some(delivery) = deliveries.get(*index) {
-                    self.park(delivery, reason).await;
+                    let subscription = self.subscription.as_mut();
+                    park(subscription, self.context.service, C::State::STREAM, delivery, reason).await;
                 }
             }
             self.subscription.ack(deliveries).await;
@@ -339,9 +296,10 @@ impl<C: Consumer> Runner<'_, C> {
         loop {
             match self.try_commit(&states).await {
                 Ok(()) => {
-                    self.consumer.remember(&states);
-                    let stream = C::State::STREAM.to_owned();
-                    self.context.tell_replicas(&Applied { stream, states, deleted: Vec::new() }).await;
+                    if Consumer::remembers(self.consumer) {
+                        self.consumer.remember(&states);
+                        self.context.replicas.tell(C::State::STREAM, &states).await;
+                    }
                     return Ok(());
                 }
                 Err(ApplyError::Permanent(reason)) => return Err(reason),
@@ -360,20 +318,22 @@ impl<C: Consumer> Runner<'_, C> {
         self.consumer.apply(&mut tx, states.to_vec()).await?;
         Ok(tx.commit().await?)
     }
+}
 
-    /// Parks a message, as long as it takes: it must not be acknowledged before it is safe elsewhere.
-    async fn park(&mut self, delivery: &Delivery, reason: &str) {
-        let mut backoff = Backoff::default();
-        metrics::counter!("dead_letters", "service" => self.context.service, "stream" => C::State::STREAM).increment(1);
-        tracing::error!(
-            reason,
-            stream = C::State::STREAM,
-            "A message cannot be applied and is parked as a dead letter."
-        );
-        while let Err(error) = self.subscription.park(delivery, reason).await {
-            tracing::warn!(%error, "A dead letter could not be parked; trying again.");
-            sleep(backoff.pause().min(Duration::from_secs(5))).await;
-        }
+/// Parks a message, as long as it takes: it must not be acknowledged before it is safe elsewhere.
+pub(super) async fn park(
+    subscription: &mut dyn Subscription,
+    service: &'static str,
+    stream: &'static str,
+    delivery: &Delivery,
+    reason: &str,
+) {
+    let mut backoff = Backoff::default();
+    metrics::counter!("dead_letters", "service" => service, "stream" => stream).increment(1);
+    tracing::error!(reason, stream, "A message cannot be applied and is parked as a dead letter.");
+    while let Err(error) = subscription.park(delivery, reason).await {
+        tracing::warn!(%error, "A dead letter could not be parked; trying again.");
+        sleep(backoff.pause().min(Duration::from_secs(5))).await;
     }
 }
 

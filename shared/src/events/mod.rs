@@ -13,6 +13,7 @@ pub mod dead_letters;
 pub mod projection;
 pub mod reconcile;
 pub mod relay;
+pub mod replicas;
 pub mod resync;
 
 pub use consumer::{ApplyError, Consumer};

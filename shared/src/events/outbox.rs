@@ -1,7 +1,7 @@
 //! The outbox: events wait here, written in the transaction of the change, until the broker has confirmed them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, QuerySelect};
@@ -31,7 +31,7 @@ pub struct Model {
     pub created_at: Timestamp,
 }
 
-/// None.
+/// The table stands alone.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -58,8 +58,9 @@ impl From<Model> for OutboxMessage {
     }
 }
 
-/// How many messages may wait in memory; more stay in the table until the sweeper takes them.
+/// How many messages, and how many bytes of them, may wait in memory; more stay in the table until the sweeper takes them.
 const FAST_PATH: usize = 10_000;
+const FAST_PATH_BYTES: usize = 32 * 1024 * 1024;
 
 /// The way from a committed transaction to the relay.
 #[derive(Clone)]
@@ -67,6 +68,7 @@ pub struct Outbox {
     service: &'static str,
     sender: mpsc::Sender<OutboxMessage>,
     receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<OutboxMessage>>>,
+    waiting_bytes: Arc<AtomicUsize>,
     full: Arc<AtomicBool>,
     max_rows: u64,
 }
@@ -79,7 +81,8 @@ impl Outbox {
             service,
             sender,
             receiver: Arc::new(tokio::sync::Mutex::new(receiver)),
-            full: Arc::new(AtomicBool::new(false)),
+            waiting_bytes: Arc::default(),
+            full: Arc::default(),
             max_rows,
         }
     }
@@ -92,7 +95,10 @@ impl Outbox {
     /// Hands committed messages to this process's relay. What does not fit stays in the table.
     pub(crate) fn relay_now(&self, messages: Vec<OutboxMessage>) {
         for message in messages {
-            if self.sender.try_send(message).is_err() {
+            let bytes = message.payload.len();
+            let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+            if before + bytes > FAST_PATH_BYTES || self.sender.try_send(message).is_err() {
+                self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
                 return;
             }
         }
@@ -102,6 +108,8 @@ impl Outbox {
     pub(crate) async fn take(&self, limit: usize) -> Vec<OutboxMessage> {
         let mut messages = Vec::new();
         self.receiver.lock().await.recv_many(&mut messages, limit).await;
+        let bytes = messages.iter().map(|message| message.payload.len()).sum();
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         messages
     }
 

@@ -36,6 +36,9 @@ pub trait ProjectionRow:
 /// What a process remembers of a copy, so that requests need not ask the database. Fed by applied states only.
 #[async_trait]
 pub trait Memory<R: ProjectionRow>: Send + Sync + 'static {
+    /// Whether anything is remembered at all.
+    const REMEMBERS: bool = true;
+
     /// Merges rows by version.
     fn remember(&self, rows: &[R]);
 
@@ -57,6 +60,8 @@ pub trait Memory<R: ProjectionRow>: Send + Sync + 'static {
 /// Nothing is remembered.
 #[async_trait]
 impl<R: ProjectionRow> Memory<R> for () {
+    const REMEMBERS: bool = false;
+
     fn remember(&self, _rows: &[R]) {}
 
     fn forget(&self, _key: &Key) {}
@@ -115,6 +120,10 @@ where
         let row = columns.fold(Condition::all(), |row, (column, id)| row.add(Expr::col(column).eq(*id)));
         let row = row.add(Expr::col(R::VERSION).eq(version));
         R::Entity::delete_many().filter(row).exec(&**tx).await.map(|_| ())
+    }
+
+    fn remembers(&self) -> bool {
+        M::REMEMBERS
     }
 
     fn remember(&self, states: &[R]) {

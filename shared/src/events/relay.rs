@@ -15,8 +15,14 @@ use super::outbox::{self, Column, Entity, OutboxMessage};
 use crate::db::{self, Db};
 use crate::lifecycle::{Backoff, Cancel};
 
+/// How often the table is counted.
+const MEASURE: Duration = Duration::from_secs(5);
 /// Messages in flight.
 const BATCH: u64 = 1_000;
+/// Bytes in flight: what a broker confirms well within its time, also of large resyncs.
+const BYTES: usize = 8 * 1024 * 1024;
+/// Rows that a sweep holds in memory; each may have 256 KiB.
+const PAGE: u64 = 250;
 /// Rows younger than this belong to the fast path of whoever wrote them.
 const SWEEP_AGE: Duration = Duration::from_secs(15);
 /// How often queues and bindings are declared, in case somebody removed them.
@@ -26,14 +32,14 @@ const DELETE_DELAY: Duration = Duration::from_millis(250);
 
 /// Runs the relay until `cancel`; what is confirmed by then is deleted.
 pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
-    let mut relay = Relay { db, broker, confirmed: Vec::new() };
+    let mut relay = Relay { db, broker, confirmed: Vec::new(), measured: Instant::now() };
     let mut backoff = Backoff::default();
     let mut everything = true;
     let mut sweeps = interval(SWEEP_AGE);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut declarations = interval(DECLARE);
     declarations.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut gauges = interval(Duration::from_secs(5));
+    let mut gauges = interval(MEASURE);
     gauges.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut flush_at: Option<Instant> = None;
     while !cancel.is_cancelled() {
@@ -64,7 +70,7 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
         let outbox = relay.db.outbox().clone();
         tokio::select! {
             batch = outbox.take(BATCH as usize) => {
-                everything |= !relay.send(&batch).await;
+                everything |= relay.send(&batch).await == Sent::Failed;
                 if !relay.confirmed.is_empty() && flush_at.is_none() {
                     flush_at = Some(Instant::now() + DELETE_DELAY);
                 }
@@ -91,30 +97,47 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     relay.delete_confirmed().await;
 }
 
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// The broker works. What no queue takes stays in the table, for the next sweep and for the operator to see.
+    Done,
+    /// Something was not confirmed.
+    Failed,
+}
+
 struct Relay {
     db: Db,
     broker: Arc<dyn Broker>,
     confirmed: Vec<i64>,
+    measured: Instant,
 }
 
 impl Relay {
-    /// Publishes a batch; false when a message was not confirmed and so stays in the table.
-    async fn send(&mut self, batch: &[OutboxMessage]) -> bool {
-        let results = self.broker.publish(batch).await;
-        let mut failure = None;
-        for (message, result) in batch.iter().zip(results) {
-            match result {
-                Ok(()) => self.confirmed.push(message.id),
-                Err(error) => failure = Some(error),
+    /// Publishes messages; what is not confirmed stays in the table.
+    async fn send(&mut self, messages: &[OutboxMessage]) -> Sent {
+        let mut rest = messages;
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(within(rest, BYTES));
+            rest = later;
+            let mut failed = false;
+            for (message, result) in batch.iter().zip(self.broker.publish(batch).await) {
+                match result {
+                    Ok(()) => self.confirmed.push(message.id),
+                    Err(error) => {
+                        failed |= !error.is_unroutable();
+                        tracing::warn!(%error, message.id = message.message_id, "A message stays in the outbox.");
+                    }
+                }
+            }
+            if self.confirmed.len() >= BATCH as usize {
+                self.delete_confirmed().await;
+            }
+            if failed {
+                return Sent::Failed;
             }
         }
-        if let Some(error) = &failure {
-            tracing::warn!(%error, "Messages were not confirmed; they stay in the outbox.");
-        }
-        if self.confirmed.len() >= BATCH as usize {
-            self.delete_confirmed().await;
-        }
-        failure.is_none()
+        Sent::Done
     }
 
     /// Sends what lies in the table; false when something was not confirmed.
@@ -125,7 +148,7 @@ impl Relay {
         self.delete_confirmed().await;
         let mut after = 0;
         loop {
-            let mut query = Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(BATCH);
+            let mut query = Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(PAGE);
             if let Some(age) = age {
                 query = query.filter(db::outbox_older_than(self.db.relay(), self.db.clock().now(), age));
             }
@@ -133,9 +156,13 @@ impl Relay {
             let rows: Vec<OutboxMessage> = query.all(self.db.relay()).await?.into_iter().map(Into::into).collect();
             let Some(last) = rows.last() else { return Ok(true) };
             after = last.id;
-            let complete = self.send(&rows).await;
+            let sent = self.send(&rows).await;
             self.delete_confirmed().await;
-            if !complete {
+            // A long pass may be what lets writes in again.
+            if self.measured.elapsed() > MEASURE {
+                self.measure().await;
+            }
+            if sent == Sent::Failed {
                 return Ok(false);
             }
         }
@@ -152,7 +179,8 @@ impl Relay {
         self.confirmed.clear();
     }
 
-    async fn measure(&self) {
+    async fn measure(&mut self) {
+        self.measured = Instant::now();
         let service = self.db.outbox().service();
         match outbox::backlog(self.db.relay()).await {
             Ok((rows, oldest)) => {
@@ -164,4 +192,14 @@ impl Relay {
             Err(error) => tracing::debug!(%error, "The outbox could not be counted."),
         }
     }
+}
+
+/// How many of the first messages have this many bytes together, at least one.
+fn within(messages: &[OutboxMessage], bytes: usize) -> usize {
+    let mut sum = 0;
+    let fit = messages.iter().take_while(|message| {
+        sum += message.payload.len();
+        sum <= bytes
+    });
+    fit.count().max(1)
 }

@@ -3,6 +3,7 @@
 //! A request is a message in the queue `SERVICE.resync.v1`. The owner answers through its outbox, tombstones included,
 //! to the one queue that asked, so the ordinary consumer applies it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,13 +13,15 @@ use serde_json::Value;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::consumer::{AnyConsumer, ApplyError, Context};
+use super::consumer::{AnyConsumer, ApplyError, Context, park};
 use super::envelope::{Key, State};
 use super::outbox::{self, OutboxMessage};
 use super::topology;
 use crate::db::{Db, Tx};
 use crate::lifecycle::Backoff;
 
+/// Requests taken at once.
+const REQUESTS: usize = 100;
 /// States per transaction and page.
 const PAGE: u64 = 500;
 
@@ -136,16 +139,18 @@ pub async fn run(context: Context, sources: Vec<Arc<dyn AnySource>>, consumers: 
                 backoff.reset();
                 loop {
                     let deliveries = tokio::select! {
-                        deliveries = subscription.next(1) => deliveries,
+                        deliveries = subscription.next(REQUESTS) => deliveries,
                         () = context.cancel.cancelled() => return,
                     };
                     let Some(deliveries) = deliveries else { break };
+                    // Who finds a queue missing asks twice, and several find it: one answer serves all.
+                    let mut served: HashSet<&[u8]> = HashSet::new();
                     for delivery in &deliveries {
+                        if !served.insert(&delivery.payload) {
+                            continue;
+                        }
                         if let Err(reason) = serve(&context, &sources, &consumers, &delivery.payload).await {
-                            tracing::error!(reason, "A resync request is not valid and is parked.");
-                            if let Err(error) = subscription.park(delivery, &reason).await {
-                                tracing::error!(%error, "A resync request could not be parked.");
-                            }
+                            park(subscription.as_mut(), context.service, "resync", delivery, &reason).await;
                         }
                     }
                     subscription.ack(deliveries).await;

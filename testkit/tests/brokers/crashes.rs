@@ -59,6 +59,10 @@ impl Consumer for Mortal {
         self.inner.delete(tx, key, version).await
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     /// Called between commit and acknowledgement.
     fn remember(&self, _states: &[Model]) {
         self.pass(Crash::Acknowledge);

@@ -63,7 +63,7 @@ impl Broker for FaultyBroker {
         for (index, message) in batch.iter().enumerate() {
             results.push(Ok(()));
             if self.dice.fails(0.1) {
-                results[index] = Err(BrokerError("lost on the way".into()));
+                results[index] = Err(BrokerError::new("lost on the way"));
                 continue;
             }
             sent.push((Some(index), message.clone()));
@@ -80,7 +80,7 @@ impl Broker for FaultyBroker {
             let Some(index) = index else { continue };
             results[*index] = result;
             if self.dice.fails(0.1) {
-                results[*index] = Err(BrokerError("the confirm was lost".into()));
+                results[*index] = Err(BrokerError::new("the confirm was lost"));
             }
         }
         results

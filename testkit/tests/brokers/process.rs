@@ -42,7 +42,7 @@ impl Process {
         self.tasks.spawn(wire);
         let cancel = Cancel::new();
         self.tasks.spawn(relay::run(self.db.clone(), Arc::clone(&broker), cancel.clone()));
-        let context = Context { service: self.service, db: self.db.clone(), broker, cancel };
+        let context = Context::new(self.service, self.db.clone(), broker, cancel);
         self.tasks.spawn(resync::run(context.clone(), streams.sources, streams.consumers.clone()));
         for consumer in streams.consumers {
             let context = context.clone();

@@ -1,5 +1,7 @@
 //! Decisions about comments: admin decides, this service applies and publishes the result.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -10,7 +12,7 @@ use shared::events::{self, ApplyError, Consumer, Key, State};
 use crate::db::entities::comments::{Column, Entity, Model};
 use crate::db::queries::comments::{self, CommentState};
 use crate::db::queries::posts::{self, CountsState};
-use crate::domain::ids::CommentId;
+use crate::domain::ids::{CommentId, PostId};
 
 /// A decision: removed or not, with admin's own version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,16 +49,19 @@ impl Consumer for Decisions {
 
     async fn apply(&self, tx: &mut Tx, decisions: Vec<Decision>) -> Result<(), ApplyError> {
         let mut changed: Vec<CommentState> = Vec::new();
-        let mut counted: Vec<CountsState> = Vec::new();
+        let mut changes: BTreeMap<PostId, i64> = BTreeMap::new();
         for decision in decisions {
             let Some((row, change)) = comments::decide(tx, decision.id, decision.version, decision.removed).await?
             else {
                 continue;
             };
-            if change != 0 {
-                counted.push(posts::count(tx, row.post_id, 0, change, 0).await?.into());
-            }
+            *changes.entry(row.post_id).or_default() += change;
             changed.push(row.into());
+        }
+        // Counters are locked in the order of their posts, whatever the order of the comments.
+        let mut counted: Vec<CountsState> = Vec::new();
+        for (post, change) in changes.into_iter().filter(|(_, change)| *change != 0) {
+            counted.push(posts::count(tx, post, 0, change, 0).await?.into());
         }
         events::publish(tx, &changed).await?;
         Ok(events::publish(tx, &counted).await?)

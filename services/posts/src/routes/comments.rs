@@ -131,8 +131,10 @@ pub(crate) async fn update_comment(
 ) -> Result<Json<CommentSaved>, Error> {
     let mut tx = s.db.begin().await?;
     posts::require(&*tx, id).await?;
-    let row = comments::update(&tx, id, cid, user.id, sent.content).await?;
-    events::publish(&mut tx, &[CommentState::from(row.clone())]).await?;
+    let (row, changed) = comments::update(&tx, id, cid, user.id, sent.content).await?;
+    if changed {
+        events::publish(&mut tx, &[CommentState::from(row.clone())]).await?;
+    }
     tx.commit().await?;
     Ok(Json(CommentSaved { message: "Comment updated", comment: out(row, user.username) }))
 }

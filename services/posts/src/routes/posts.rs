@@ -298,8 +298,10 @@ pub(crate) async fn update_post(
 ) -> Result<Json<PostSaved>, Error> {
     let version = wanted_version(&headers)?;
     let mut tx = s.db.begin().await?;
-    let row = posts::update(&tx, id, user.id, version, patch.title, patch.content).await?;
-    events::publish(&mut tx, &[PostState::from(row)]).await?;
+    let (row, changed) = posts::update(&tx, id, user.id, version, patch.title, patch.content).await?;
+    if changed {
+        events::publish(&mut tx, &[PostState::from(row)]).await?;
+    }
     let shown = posts::find(&*tx, id).await?;
     tx.commit().await?;
     Ok(Json(PostSaved { message: "Post updated", post: shown.into() }))

@@ -1,6 +1,6 @@
 //! The copies and the memory behind the answers: order, repetition, restart, reconcile.
 
-use recommendations::{Config, NAME, build};
+use recommendations::{NAME, build};
 use serde_json::{Value, json};
 use shared::events::consumer::Row;
 use testkit::app::TestApp;
@@ -49,7 +49,7 @@ async fn a_restart_fills_memory_from_the_copies() {
     let db = app.db().clone();
     let again = TestApp::spawn(NAME, async |mut deps| {
         deps.db = db;
-        build(&Config::default(), deps)
+        build(deps)
     })
     .await;
     assert_eq!(for_ann(&again, "").await.json, expected);

@@ -3,7 +3,7 @@
 //! Ann (1) likes 11 and 12. Bob (2) likes 11, 12, 13 and 14: similarity 2 / sqrt(2 · 4). Cleo (3) likes 11, 13 and 17:
 //! 1 / sqrt(2 · 3). Dan (4) likes 15 and shares nothing with Ann. Eve (5) wrote 11 to 16, Ann wrote 17.
 
-use recommendations::{Config, NAME, build};
+use recommendations::{NAME, build};
 use serde_json::{Value, json};
 use testkit::app::{Answer, TestApp};
 
@@ -18,7 +18,7 @@ pub(crate) const LIKES: [(i64, i64); 10] =
 
 /// A service without any event.
 pub(crate) async fn empty() -> TestApp {
-    TestApp::spawn(NAME, async |deps| build(&Config::default(), deps)).await
+    TestApp::spawn(NAME, async |deps| build(deps)).await
 }
 
 /// A service that has heard of the small world.

@@ -83,7 +83,10 @@ impl LocalBroker {
             let sender = self.consumer_of(&queue).await;
             let (confirm, confirmed) = oneshot::channel();
             let delivery = Delivery { payload: message.payload.clone(), receipt: Receipt::Local(confirm) };
-            sender.send(delivery).await.map_err(|_closed| BrokerError(format!("the consumer of {queue} has ended")))?;
+            sender
+                .send(delivery)
+                .await
+                .map_err(|_closed| BrokerError::new(format!("the consumer of {queue} has ended")))?;
             confirms.push(confirmed);
         }
         Ok(confirms)
@@ -105,7 +108,7 @@ impl Broker for LocalBroker {
             locked(record).extend_from_slice(batch);
         }
         let deadline = tokio::time::Instant::now() + CONFIRM;
-        let late = |_elapsed| BrokerError("the consumers took too long".into());
+        let late = |_elapsed| BrokerError::new("the consumers took too long");
         let mut waiting = Vec::with_capacity(batch.len());
         for message in batch {
             let handed = tokio::time::timeout_at(deadline, self.hand_over(message)).await.map_err(late);
@@ -119,7 +122,7 @@ impl Broker for LocalBroker {
                     let all = futures_util::future::try_join_all(confirms);
                     match tokio::time::timeout_at(deadline, all).await {
                         Ok(Ok(_)) => Ok(()),
-                        Ok(Err(_)) => Err(BrokerError("a consumer gave the message back".into())),
+                        Ok(Err(_)) => Err(BrokerError::new("a consumer gave the message back")),
                         Err(elapsed) => Err(late(elapsed)),
                     }
                 }
@@ -144,11 +147,11 @@ impl Broker for LocalBroker {
     }
 
     async fn dead_letters(&self, queue: &str, db: &Db) -> Result<Vec<DeadLetter>, BrokerError> {
-        dead_letters::list(db, queue).await.map_err(|error| BrokerError(error.to_string()))
+        dead_letters::list(db, queue).await.map_err(|error| BrokerError::new(error.to_string()))
     }
 
     async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError> {
-        dead_letters::settle(db, queue, ids, verdict).await.map_err(|error| BrokerError(error.to_string()))
+        dead_letters::settle(db, queue, ids, verdict).await.map_err(|error| BrokerError::new(error.to_string()))
     }
 
     async fn is_up(&self) -> bool {
@@ -187,6 +190,6 @@ impl Subscription for LocalSubscription {
     async fn park(&mut self, delivery: &Delivery, reason: &str) -> Result<(), BrokerError> {
         dead_letters::park(&self.db, &self.queue, &delivery.payload, reason)
             .await
-            .map_err(|error| BrokerError(error.to_string()))
+            .map_err(|error| BrokerError::new(error.to_string()))
     }
 }

@@ -13,13 +13,33 @@ pub use local::LocalBroker;
 pub use rabbit::RabbitBroker;
 
 /// Why the broker did not do it. The message stays where it is and is tried again.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BrokerError(pub String);
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct BrokerError {
+    text: String,
+    unroutable: bool,
+}
+
+impl BrokerError {
+    /// A failure that may pass.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), unroutable: false }
+    }
+
+    /// The broker is well, but no queue takes the message.
+    pub fn unroutable(text: impl Into<String>) -> Self {
+        Self { text: text.into(), unroutable: true }
+    }
+
+    /// Whether only this message is affected.
+    pub fn is_unroutable(&self) -> bool {
+        self.unroutable
+    }
+}
 
 impl From<lapin::Error> for BrokerError {
     fn from(error: lapin::Error) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 

@@ -57,19 +57,23 @@ pub(crate) async fn insert(tx: &Tx, post: PostId, author: UserId, content: Strin
     Entity::insert(row).exec_with_returning(&**tx).await
 }
 
-/// Changes a comment of this author.
+/// Changes a comment of this author. Answers whether anything changed.
 pub(crate) async fn update(
     tx: &Tx,
     post: PostId,
     id: CommentId,
     author: UserId,
     content: String,
-) -> Result<Model, Error> {
+) -> Result<(Model, bool), Error> {
+    let same = mine(post, id, author).add(Column::Content.eq(&content));
+    if let Some(row) = Entity::find().filter(same).one(&**tx).await? {
+        return Ok((row, false));
+    }
     let query = Entity::update_many()
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::value(tx.clock().now()))
         .col_expr(Column::Content, Expr::value(content));
-    own(tx, query, post, id, author).await
+    Ok((own(tx, query, post, id, author).await?, true))
 }
 
 /// Deletes a comment of this author for good.
@@ -81,6 +85,16 @@ pub(crate) async fn delete(tx: &Tx, post: PostId, id: CommentId, author: UserId)
     own(tx, query, post, id, author).await
 }
 
+/// A shown comment of this author.
+fn mine(post: PostId, id: CommentId, author: UserId) -> Condition {
+    this(post, id).add(Column::AuthorId.eq(author))
+}
+
+fn this(post: PostId, id: CommentId) -> Condition {
+    Condition::all().add(Column::Id.eq(id)).add(Column::PostId.eq(post)).add(shown())
+}
+
+/// Runs an update on a shown comment of this author, or tells why it may not run.
 async fn own(
     tx: &Tx,
     query: sea_orm::UpdateMany<Entity>,
@@ -88,12 +102,10 @@ async fn own(
     id: CommentId,
     author: UserId,
 ) -> Result<Model, Error> {
-    let this = Condition::all().add(Column::Id.eq(id)).add(Column::PostId.eq(post)).add(shown());
-    let mine = this.clone().add(Column::AuthorId.eq(author));
-    if let Some(row) = query.filter(mine).exec_with_returning(&**tx).await?.pop() {
+    if let Some(row) = query.filter(mine(post, id, author)).exec_with_returning(&**tx).await?.pop() {
         return Ok(row);
     }
-    let found = Entity::find().filter(this).one(&**tx).await?;
+    let found = Entity::find().filter(this(post, id)).one(&**tx).await?;
     Err(if found.is_some() { Error::NotTheAuthor } else { Error::CommentNotFound })
 }
 

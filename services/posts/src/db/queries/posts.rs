@@ -1,6 +1,6 @@
 //! Posts and their counters.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -128,7 +128,7 @@ pub(crate) async fn insert(tx: &Tx, author: UserId, new: NewPost) -> Result<(pos
     Ok((post, counts))
 }
 
-/// Changes a post of this author; with `version`, only if it still has that one.
+/// Changes a post of this author; with `version`, only if it still has that one. Answers whether anything changed.
 pub(crate) async fn update(
     tx: &Tx,
     id: PostId,
@@ -136,7 +136,13 @@ pub(crate) async fn update(
     version: Option<i64>,
     title: Option<String>,
     content: Option<String>,
-) -> Result<posts::Model, Error> {
+) -> Result<(posts::Model, bool), Error> {
+    let same = Condition::all()
+        .add_option(title.as_ref().map(|title| posts::Column::Title.eq(title)))
+        .add_option(content.as_ref().map(|content| posts::Column::Content.eq(content)));
+    if let Some(row) = posts::Entity::find().filter(mine(id, author, version)).filter(same).one(&**tx).await? {
+        return Ok((row, false));
+    }
     let mut query = posts::Entity::update_many()
         .col_expr(posts::Column::Version, Expr::col(posts::Column::Version).add(1))
         .col_expr(posts::Column::UpdatedAt, Expr::value(tx.clock().now()));
@@ -146,7 +152,7 @@ pub(crate) async fn update(
     if let Some(content) = content {
         query = query.col_expr(posts::Column::Content, Expr::value(content));
     }
-    own(tx, query, id, author, version).await
+    Ok((own(tx, query, id, author, version).await?, true))
 }
 
 /// Deletes a post of this author for good: its content goes, its key and version stay.
@@ -161,6 +167,15 @@ pub(crate) async fn delete(tx: &Tx, id: PostId, author: UserId, version: Option<
     own(tx, query, id, author, version).await
 }
 
+/// A shown post of this author, perhaps only at one version.
+fn mine(id: PostId, author: UserId, version: Option<i64>) -> Condition {
+    Condition::all()
+        .add(posts::Column::Id.eq(id))
+        .add(posts::Column::AuthorId.eq(author))
+        .add_option(version.map(|version| posts::Column::Version.eq(version)))
+        .add(shown())
+}
+
 /// Runs an update on a shown post of this author, or tells why it may not run.
 async fn own(
     tx: &Tx,
@@ -169,11 +184,7 @@ async fn own(
     author: UserId,
     version: Option<i64>,
 ) -> Result<posts::Model, Error> {
-    let mut mine = Condition::all().add(posts::Column::Id.eq(id)).add(posts::Column::AuthorId.eq(author)).add(shown());
-    if let Some(version) = version {
-        mine = mine.add(posts::Column::Version.eq(version));
-    }
-    if let Some(row) = query.filter(mine).exec_with_returning(&**tx).await?.pop() {
+    if let Some(row) = query.filter(mine(id, author, version)).exec_with_returning(&**tx).await?.pop() {
         return Ok(row);
     }
     let found = find(&**tx, id).await?;
@@ -185,6 +196,19 @@ pub(crate) async fn image_name(tx: &Tx, id: PostId) -> Result<Option<String>, Db
     let name: Option<Option<String>> =
         posts::Entity::find_by_id(id).select_only().column(posts::Column::ImageName).into_tuple().one(&**tx).await?;
     Ok(name.flatten())
+}
+
+/// Which of these pictures posts show, removed ones included: they may be restored.
+pub(crate) async fn images_in_use(db: &impl ConnectionTrait, names: &[String]) -> Result<HashSet<String>, DbErr> {
+    let names = names.iter().map(String::as_str);
+    let found: Vec<String> = posts::Entity::find()
+        .select_only()
+        .column(posts::Column::ImageName)
+        .filter(posts::Column::ImageName.is_in(names))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Changes the counters by these amounts, under the row's lock. Counters are changed only here, by their owner.

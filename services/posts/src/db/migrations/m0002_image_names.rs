@@ -1,0 +1,22 @@
+//! Pictures are looked up by name, to find those that no post shows.
+
+use sea_orm::DbErr;
+use sea_orm_migration::prelude::{DeriveMigrationName, Index, MigrationTrait, SchemaManager};
+
+use crate::db::entities::posts;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let index =
+            Index::create().name("ix_posts_image_name").table(posts::Entity).col(posts::Column::ImageName).to_owned();
+        manager.create_index(index).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}

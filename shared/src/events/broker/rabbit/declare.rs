@@ -1,0 +1,91 @@
+//! The topology in RabbitMQ: exchanges, queues, their dead letters and bindings.
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ExchangeKind};
+use tokio::time::timeout;
+
+use super::publisher::confirmed;
+use super::{DELIVERY_LIMIT, PATIENCE, arguments, in_time, replicas_exchange, short, text};
+use crate::events::broker::BrokerError;
+use crate::events::outbox::OutboxMessage;
+use crate::events::resync::Request;
+use crate::events::topology::{self, EXCHANGE};
+
+/// Declares exchange, queues, dead-letter queues and bindings, as every service does.
+///
+/// A queue that had to be created may have missed messages, so its owner is asked to send everything again. The request
+/// leaves before and after the declaration: whenever this process dies, at least one of them is in the owner's queue.
+pub(super) async fn declare(connection: &Connection, channel: &Channel) -> Result<(), BrokerError> {
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    in_time(channel.exchange_declare(short(EXCHANGE), ExchangeKind::Direct, durable, FieldTable::default())).await?;
+    for service in topology::SERVICES {
+        let exchange = replicas_exchange(service);
+        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
+            .await?;
+    }
+    let mut queues = topology::queues();
+    // Requests go into the resync queues, so these come first.
+    queues.sort_by_key(|(_, stream)| stream.is_some());
+    for (queue, stream) in queues {
+        let missing = !exists(connection, &queue).await?;
+        let request = stream.filter(|_| missing).and_then(|stream| resync(stream, &queue));
+        if let Some(request) = &request {
+            confirmed(channel, request).await?;
+        }
+        declare_queue(channel, &queue, stream).await?;
+        if let Some(request) = &request {
+            confirmed(channel, request).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn declare_queue(channel: &Channel, queue: &str, stream: Option<&str>) -> Result<(), BrokerError> {
+    let dead = topology::dead_letter_queue(queue);
+    let no_limit = arguments(&[("x-queue-type", text("quorum")), ("x-delivery-limit", AMQPValue::LongInt(i32::MAX))]);
+    in_time(channel.queue_declare(short(&dead), QueueDeclareOptions::durable(), no_limit)).await?;
+    let limits = arguments(&[
+        ("x-queue-type", text("quorum")),
+        ("x-overflow", text("reject-publish")),
+        ("x-dead-letter-exchange", text("")),
+        ("x-dead-letter-routing-key", text(&dead)),
+        ("x-dead-letter-strategy", text("at-least-once")),
+        ("x-delivery-limit", AMQPValue::LongInt(DELIVERY_LIMIT)),
+    ]);
+    in_time(channel.queue_declare(short(queue), QueueDeclareOptions::durable(), limits)).await?;
+    if let Some(stream) = stream {
+        let bind = channel.queue_bind(
+            short(queue),
+            short(EXCHANGE),
+            short(stream),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        );
+        in_time(bind).await?;
+    }
+    Ok(())
+}
+
+/// A passive declaration of a missing queue closes its channel, so it gets one of its own.
+pub(super) async fn exists(connection: &Connection, queue: &str) -> Result<bool, BrokerError> {
+    let probe = in_time(connection.create_channel()).await?;
+    let passive = QueueDeclareOptions::durable().passive();
+    match timeout(PATIENCE, probe.queue_declare(short(queue), passive, FieldTable::default())).await {
+        Ok(Ok(_)) => {
+            in_time(probe.close(200, short("done"))).await?;
+            Ok(true)
+        }
+        Ok(Err(error)) if connection.status().connected() => {
+            tracing::info!(%error, queue, "The queue does not exist yet and is created.");
+            Ok(false)
+        }
+        Ok(Err(error)) => Err(error.into()),
+        Err(_elapsed) => Err(BrokerError::new("the broker took too long")),
+    }
+}
+
+fn resync(stream: &str, queue: &str) -> Option<OutboxMessage> {
+    let request = Request::Resend { stream: stream.to_owned(), queue: queue.to_owned(), ids: None };
+    request.message(topology::owner(stream)?).ok()
+}

@@ -1,0 +1,291 @@
+//! RabbitMQ: quorum queues, publisher confirms, one connection to publish and one to consume.
+//!
+//! lapin's own recovery is not used: on any error the connection is dropped and built anew, with the topology.
+
+mod declare;
+mod publisher;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use declare::exists;
+use publisher::{Publisher, confirmed, confirming};
+
+use super::{Broker, BrokerError, DeadLetter, Delivery, Receipt, Subscription, Verdict};
+use crate::db::Db;
+use crate::events::outbox::OutboxMessage;
+use crate::events::topology::{self, EXCHANGE};
+
+/// How long connecting, declaring or a batch of confirms may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Messages that a consumer holds unacknowledged.
+const PREFETCH: u16 = 1_000;
+/// Returns to a queue before a message counts as poison. High, because the death of a consumer counts as a return.
+const DELIVERY_LIMIT: i32 = 50;
+
+/// The broker of the distributed form.
+pub struct RabbitBroker {
+    publisher: Arc<Publisher>,
+    consumer: Line,
+}
+
+impl RabbitBroker {
+    /// A broker at this URL. It connects when it is first used.
+    pub fn new(url: SecretString) -> Self {
+        let line = |name| Line { url: url.clone(), name, connection: Mutex::default() };
+        Self { publisher: Arc::new(Publisher::new(line("chatty publisher"))), consumer: line("chatty consumer") }
+    }
+
+    /// A connection for one command of an operator.
+    async fn operator(&self) -> Result<Connection, BrokerError> {
+        self.consumer.connect("chatty operator").await
+    }
+}
+
+/// A connection that is made when it is needed, and anew when it broke.
+struct Line {
+    url: SecretString,
+    name: &'static str,
+    connection: Mutex<Option<Arc<Connection>>>,
+}
+
+impl Line {
+    async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
+        let mut url = self.url.expose_secret().to_owned();
+        if !url.contains("heartbeat=") {
+            url.push_str(if url.contains('?') { "&heartbeat=10" } else { "?heartbeat=10" });
+        }
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        in_time(Connection::connect(&url, properties)).await
+    }
+
+    async fn connection(&self) -> Result<Arc<Connection>, BrokerError> {
+        let mut connection = self.connection.lock().await;
+        if let Some(open) = connection.as_ref().filter(|connection| connection.status().connected()) {
+            return Ok(Arc::clone(open));
+        }
+        Ok(Arc::clone(connection.insert(Arc::new(self.connect(self.name).await?))))
+    }
+
+    /// Lets go of a connection that failed; the next use makes a new one.
+    async fn give_up(&self) {
+        *self.connection.lock().await = None;
+    }
+
+    async fn is_up(&self) -> bool {
+        self.connection.lock().await.as_ref().is_some_and(|connection| connection.status().connected())
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> Result<T, BrokerError> {
+    timeout(PATIENCE, work).await.map_err(|_elapsed| BrokerError::new("the broker took too long"))?.map_err(Into::into)
+}
+
+fn short(text: &str) -> ShortString {
+    ShortString::from(text)
+}
+
+fn arguments(pairs: &[(&str, AMQPValue)]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in pairs {
+        table.insert(short(name), value.clone());
+    }
+    table
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(value))
+}
+
+/// Starts a consumer, or leaves none behind.
+async fn start_consuming(
+    channel: &Channel,
+    queue: ShortString,
+    options: BasicConsumeOptions,
+) -> Result<lapin::Consumer, BrokerError> {
+    let started = in_time(channel.basic_consume(queue, short(""), options, FieldTable::default())).await;
+    if started.is_err() {
+        // lapin keeps a consumer that is confirmed too late, with every message that the broker gives it, for as long
+        // as the channel is open.
+        in_time(channel.close(200, short("given up"))).await?;
+    }
+    started
+}
+
+fn replicas_exchange(service: &str) -> String {
+    format!("chatty.applied.{service}")
+}
+
+#[async_trait]
+impl Broker for RabbitBroker {
+    async fn declare(&self) -> Result<(), BrokerError> {
+        self.publisher.declare().await
+    }
+
+    async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
+        self.publisher.send(EXCHANGE, batch).await
+    }
+
+    async fn consume(&self, queue: &str, _db: &Db) -> Result<Box<dyn Subscription>, BrokerError> {
+        let connection = self.consumer.connection().await?;
+        if !exists(&connection, queue).await? {
+            // Asks for a resync of what was missing.
+            self.publisher.declare().await?;
+        }
+        let channel = in_time(connection.create_channel()).await?;
+        in_time(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
+        let consumer = start_consuming(&channel, short(queue), BasicConsumeOptions::default()).await?;
+        let publisher = Arc::clone(&self.publisher);
+        Ok(Box::new(RabbitSubscription { queue: queue.to_owned(), publisher, _channel: channel, consumer }))
+    }
+
+    async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        self.publisher.broadcast(service, payload).await
+    }
+
+    async fn listen(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        let connection = self.consumer.connection().await?;
+        let channel = in_time(connection.create_channel()).await?;
+        let exchange = replicas_exchange(service);
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
+            .await?;
+        let own = QueueDeclareOptions::exclusive().auto_delete();
+        let queue = in_time(channel.queue_declare(short(""), own, FieldTable::default())).await?.name().clone();
+        in_time(channel.queue_bind(
+            queue.clone(),
+            short(&exchange),
+            short(""),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        ))
+        .await?;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consumer = start_consuming(&channel, queue, options).await?;
+        let payloads = futures_util::stream::unfold((consumer, channel), |(mut consumer, channel)| async move {
+            match consumer.next().await {
+                Some(Ok(delivery)) => Some((delivery.data, (consumer, channel))),
+                Some(Err(_)) | None => None,
+            }
+        });
+        Ok(payloads.boxed())
+    }
+
+    async fn dead_letters(&self, queue: &str, _db: &Db) -> Result<Vec<DeadLetter>, BrokerError> {
+        let connection = self.operator().await?;
+        let channel = in_time(connection.create_channel()).await?;
+        let letters = fetch(&channel, queue).await?;
+        // Closing without an acknowledgement puts everything back.
+        in_time(connection.close(200, short("done"))).await?;
+        Ok(letters.into_iter().map(|(letter, _)| letter).collect())
+    }
+
+    async fn settle(
+        &self,
+        queue: &str,
+        ids: Option<&[String]>,
+        verdict: Verdict,
+        _db: &Db,
+    ) -> Result<u64, BrokerError> {
+        let connection = self.operator().await?;
+        let channel = confirming(&connection).await?;
+        let mut settled = 0;
+        for (letter, message) in fetch(&channel, queue).await? {
+            if ids.is_some_and(|ids| !ids.contains(&letter.id)) {
+                continue;
+            }
+            if verdict == Verdict::Redrive {
+                let again = outgoing(letter.id, queue, message.delivery.data.clone());
+                confirmed(&channel, &again).await?;
+            }
+            message.delivery.acker.ack(BasicAckOptions::default()).await?;
+            settled += 1;
+        }
+        in_time(connection.close(200, short("done"))).await?;
+        Ok(settled)
+    }
+
+    async fn is_up(&self) -> bool {
+        self.consumer.is_up().await
+    }
+}
+
+fn outgoing(message_id: String, queue: &str, payload: Vec<u8>) -> OutboxMessage {
+    OutboxMessage { id: 0, message_id, stream: String::new(), target: Some(queue.to_owned()), payload }
+}
+
+/// Gets up to 1 000 dead letters without acknowledging them.
+async fn fetch(
+    channel: &Channel,
+    queue: &str,
+) -> Result<Vec<(DeadLetter, lapin::message::BasicGetMessage)>, BrokerError> {
+    let dead = topology::dead_letter_queue(queue);
+    let mut letters = Vec::new();
+    while letters.len() < 1_000 {
+        let Some(message) = in_time(channel.basic_get(short(&dead), BasicGetOptions::default())).await? else { break };
+        let properties = &message.delivery.properties;
+        let header = |name: &str| match properties.headers().as_ref()?.inner().get(name)? {
+            AMQPValue::LongString(value) => Some(value.to_string()),
+            _ => None,
+        };
+        let reason = header("x-reason").or_else(|| header("x-first-death-reason")).unwrap_or_default();
+        let id = properties.message_id().as_ref().map(ToString::to_string).unwrap_or_else(|| letters.len().to_string());
+        let payload = String::from_utf8_lossy(&message.delivery.data).into_owned();
+        letters.push((DeadLetter { id, queue: queue.to_owned(), reason, payload }, message));
+    }
+    Ok(letters)
+}
+
+struct RabbitSubscription {
+    queue: String,
+    publisher: Arc<Publisher>,
+    _channel: Channel,
+    consumer: lapin::Consumer,
+}
+
+fn received(delivery: lapin::message::Delivery) -> Delivery {
+    let mut delivery = delivery;
+    Delivery { payload: std::mem::take(&mut delivery.data), receipt: Receipt::Rabbit(Box::new(delivery)) }
+}
+
+#[async_trait]
+impl Subscription for RabbitSubscription {
+    async fn next(&mut self, max: usize) -> Option<Vec<Delivery>> {
+        let mut deliveries = vec![received(self.consumer.next().await?.ok()?)];
+        while deliveries.len() < max {
+            match self.consumer.next().now_or_never() {
+                Some(Some(Ok(delivery))) => deliveries.push(received(delivery)),
+                // What was taken so far cannot be acknowledged any more and comes again.
+                Some(Some(Err(_)) | None) => return None,
+                None => break,
+            }
+        }
+        Some(deliveries)
+    }
+
+    async fn ack(&mut self, deliveries: Vec<Delivery>) {
+        let Some(Receipt::Rabbit(last)) = deliveries.last().map(|delivery| &delivery.receipt) else { return };
+        match last.acker.ack(BasicAckOptions { multiple: true }).await {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!(queue = self.queue, "The channel has changed; the messages come again."),
+            Err(error) => tracing::debug!(%error, queue = self.queue, "Not acknowledged; the messages come again."),
+        }
+    }
+
+    async fn park(&mut self, delivery: &Delivery, reason: &str) -> Result<(), BrokerError> {
+        self.publisher.park(&self.queue, &delivery.payload, reason).await
+    }
+}

@@ -1,0 +1,122 @@
+//! The replicas of one service: what one has applied, the others merge into their memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use sea_orm::DbErr;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::time::sleep;
+
+use super::broker::Broker;
+use super::consumer::{AnyConsumer, Context};
+use super::envelope::Key;
+use crate::lifecycle::Backoff;
+
+/// States in one message: with the longest texts they stay far below what a broker takes.
+const STATES: usize = 100;
+
+/// What was committed, on its way to the other replicas.
+#[derive(Serialize, Deserialize)]
+struct Applied<T> {
+    stream: String,
+    states: Vec<T>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deleted: Vec<Key>,
+    /// Something before this was not heard, so everything has to be loaded again.
+    #[serde(default)]
+    reload: bool,
+}
+
+/// The way to the other replicas of a service.
+#[derive(Clone)]
+pub(super) struct Replicas {
+    service: &'static str,
+    broker: Arc<dyn Broker>,
+    /// Something could not be told; the next message says so.
+    owed: Arc<AtomicBool>,
+}
+
+impl Replicas {
+    pub(super) fn new(service: &'static str, broker: Arc<dyn Broker>) -> Self {
+        Self { service, broker, owed: Arc::default() }
+    }
+
+    /// Tells committed states.
+    pub(super) async fn tell<T: Serialize + Clone + Sync>(&self, stream: &str, states: &[T]) {
+        for states in states.chunks(STATES) {
+            self.send(stream, states.to_vec(), Vec::new()).await;
+        }
+    }
+
+    /// Tells which copies were deleted.
+    pub(super) async fn tell_deleted(&self, stream: &str, deleted: Vec<Key>) {
+        self.send::<()>(stream, Vec::new(), deleted).await;
+    }
+
+    async fn send<T: Serialize + Sync>(&self, stream: &str, states: Vec<T>, deleted: Vec<Key>) {
+        let reload = self.owed.swap(false, Ordering::Relaxed);
+        let applied = Applied { stream: stream.to_owned(), states, deleted, reload };
+        let sent = match serde_json::to_vec(&applied) {
+            Ok(payload) => self.broker.broadcast(self.service, &payload).await,
+            Err(error) => Err(super::broker::BrokerError::new(error.to_string())),
+        };
+        if let Err(error) = sent {
+            self.owed.store(true, Ordering::Relaxed);
+            tracing::debug!(%error, "The other replicas could not be told; the next message lets them load again.");
+        }
+    }
+}
+
+/// Follows the other replicas of a service: binds, fills memory, then merges what they applied. Binds and fills again
+/// when the connection was lost. `loaded` is called after each filling.
+pub async fn follow(context: Context, consumers: Vec<Arc<dyn AnyConsumer>>, loaded: impl Fn() + Send + Sync) {
+    let mut backoff = Backoff::default();
+    let mut first = true;
+    while !context.cancel.is_cancelled() {
+        let stream = context.broker.listen(context.service).await;
+        // Without the broker the first filling still makes the service useful; it is repeated once bound.
+        if first || stream.is_ok() {
+            match load_all(&context, &consumers).await {
+                Ok(()) => {
+                    first = false;
+                    loaded();
+                    if let Ok(stream) = stream {
+                        backoff.reset();
+                        merge(&context, &consumers, stream).await;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "Memory could not be filled; trying again."),
+            }
+        }
+        tokio::select! { () = sleep(backoff.pause()) => {}, () = context.cancel.cancelled() => {} }
+    }
+}
+
+/// Merges what is heard, until the connection is lost or everything has to be loaded again.
+async fn merge(context: &Context, consumers: &[Arc<dyn AnyConsumer>], mut heard: BoxStream<'static, Vec<u8>>) {
+    loop {
+        let payload = tokio::select! {
+            payload = heard.next() => payload,
+            () = context.cancel.cancelled() => None,
+        };
+        let Some(payload) = payload else { return };
+        let Ok(applied) = serde_json::from_slice::<Applied<Box<RawValue>>>(&payload) else { continue };
+        if applied.reload {
+            return;
+        }
+        for consumer in consumers.iter().filter(|consumer| consumer.stream() == applied.stream) {
+            consumer.merge(&applied.states);
+            applied.deleted.iter().for_each(|key| consumer.forget(key));
+        }
+    }
+}
+
+async fn load_all(context: &Context, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), DbErr> {
+    for consumer in consumers {
+        consumer.load(context.db.read()).await?;
+    }
+    Ok(())
+}
