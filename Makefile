@@ -11,7 +11,7 @@ LOCUST := $(TARGET)/locust
 LOCUST_VERSION := 2.47.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint servers stack stack-restart stack-down load up down
+.PHONY: help test lint servers stack stack-restart stack-down chaos load up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ stack-restart: ## start one part of the stack again: make stack-restart S=posts
 
 stack-down: ## stop the stack and remove its data
 	@if [ -x $(TARGET)/release/testkit ]; then $(STACK) down; else echo "no stack was ever built"; fi
+
+chaos: servers ## people write while parts die, then everything is checked: make chaos SEED=7 DURATION=60 FAULTS=F1,F5
+	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty
+	@$(TARGET)/release/testkit chaos --bin-dir $(TARGET)/release --seed $(or $(SEED),1) --duration $(or $(DURATION),60) \
+		$(if $(FAULTS),--faults $(FAULTS))
 
 load: $(LOCUST)/$(LOCUST_VERSION) ## 50 people for 60 seconds against the stack, with Locust; fails on any failed request
 	@test -f .stack/env || { echo "no stack is up; make stack starts one" >&2; exit 1; }

@@ -106,7 +106,7 @@ async fn execute() -> Result<ExitCode> {
         Command::Chaos { seed, duration, faults, bin_dir } => {
             let faults = chaos::select(&faults)?;
             let stack = options(find_repository()?, bin_dir)?;
-            let ledger = stack.repository.join("target").join(format!("chaos-{seed}.jsonl"));
+            let ledger = stack.bin_dir.join(format!("chaos-{seed}.jsonl"));
             let plan = chaos::Plan { seed, duration: Duration::from_secs(duration), faults, stack, ledger };
             let report = or_interrupted(Box::pin(chaos::run(&plan, |line| drop(say(line))))).await?;
             say(&report.to_string())?;

@@ -1,3 +1,4 @@
-//! Pure rules: what a decision can be about.
+//! Ids, and pure rules: what a decision can be about.
 
+pub(crate) mod ids;
 pub(crate) mod target;

@@ -13,6 +13,7 @@ use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
 use crate::db::queries::{audit, decisions, users};
+use crate::domain::ids::{CommentId, PostId};
 use crate::domain::target::{Action, Kind};
 use crate::error::Error;
 use crate::reports;
@@ -61,96 +62,90 @@ impl<S: Send + Sync> FromRequest<S> for Reason {
 
 /// Blocks a person: sessions end, and everything of the person is hidden.
 #[utoipa::path(
-    post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])), request_body = Option<ReasonIn>, params(("id" = i64, Path)),
+    post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])), request_body = Option<ReasonIn>, params(("id" = UserId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn block_user(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<UserId>,
     reason: Reason,
 ) -> Result<Json<Decided>, Error> {
-    let id = id.0;
-    if id == admin.0.id.0 {
+    if id == admin.0.id {
         return Err(Error::Oneself);
     }
-    decide(&s, &admin, Action::Block, Kind::User, id, reason.0).await
+    decide(&s, &admin, Action::Block, Kind::User, id.0, reason.0).await
 }
 
 /// Lets a person back in; everything is shown again exactly as it was.
 #[utoipa::path(
-    post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])), params(("id" = UserId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn unblock_user(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<UserId>,
 ) -> Result<Json<Decided>, Error> {
-    let id = id.0;
-    decide(&s, &admin, Action::Unblock, Kind::User, id, None).await
+    decide(&s, &admin, Action::Unblock, Kind::User, id.0, None).await
 }
 
 /// Hides a post from everybody. Its owner keeps the content.
 #[utoipa::path(
-    delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn remove_post(
     State(s): State<AppState>,
     admin: AdminUser,
-    Path(id): Path<UserId>,
+    Path(id): Path<PostId>,
 ) -> Result<Json<Decided>, Error> {
-    let id = id.0;
-    decide(&s, &admin, Action::Remove, Kind::Post, id, None).await
+    decide(&s, &admin, Action::Remove, Kind::Post, id.0, None).await
 }
 
 /// Shows a hidden post again.
 #[utoipa::path(
-    post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn restore_post(
     State(s): State<AppState>,
     admin: AdminUser,
-    Path(id): Path<UserId>,
+    Path(id): Path<PostId>,
 ) -> Result<Json<Decided>, Error> {
-    let id = id.0;
-    decide(&s, &admin, Action::Restore, Kind::Post, id, None).await
+    decide(&s, &admin, Action::Restore, Kind::Post, id.0, None).await
 }
 
 /// Hides a comment from everybody. Its owner keeps the content.
 #[utoipa::path(
-    delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])), params(("id" = CommentId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn remove_comment(
     State(s): State<AppState>,
     admin: AdminUser,
-    Path(id): Path<UserId>,
+    Path(id): Path<CommentId>,
 ) -> Result<Json<Decided>, Error> {
-    let id = id.0;
-    decide(&s, &admin, Action::Remove, Kind::Comment, id, None).await
+    decide(&s, &admin, Action::Remove, Kind::Comment, id.0, None).await
 }
 
 /// Shows a hidden comment again.
 #[utoipa::path(
-    post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = i64, Path)),
+    post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = CommentId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = id.0))]
+#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn restore_comment(
     State(s): State<AppState>,
     admin: AdminUser,
-    Path(id): Path<UserId>,
+    Path(id): Path<CommentId>,
 ) -> Result<Json<Decided>, Error> {
-    let id = id.0;
-    decide(&s, &admin, Action::Restore, Kind::Comment, id, None).await
+    decide(&s, &admin, Action::Restore, Kind::Comment, id.0, None).await
 }
 
 /// Stores a decision with its entry in the log, and reports it.

@@ -42,7 +42,12 @@ async fn etags_spare_a_body_and_guard_a_change() {
     assert_eq!((&answer.json["post"]["title"], &answer.json["post"]["content"]), (&json!("New"), &json!("World")));
     change("\"1.1\"").send().await.is_problem(412, "The post has changed since");
     change("nonsense").send().await.is_problem(400, "If-Match must be an ETag that this server gave");
+    app.events().await;
+    let tag = async || app.get("/posts/1").send().await.headers["etag"].clone();
+    let before = tag().await;
     assert_eq!(change("*").send().await.status, 200);
+    assert_eq!(tag().await, before);
+    assert_eq!(app.events().await, [], "what changes nothing publishes nothing");
     app.finish().await;
 }
 

@@ -1,0 +1,11 @@
+//! Ids of what decisions are about.
+
+shared::id_type! {
+    /// A post.
+    PostId
+}
+
+shared::id_type! {
+    /// A comment.
+    CommentId
+}
