@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -130,7 +130,8 @@ impl Settings {
     /// # Errors
     /// When the folder cannot be made.
     pub fn create_data_dir(&self) -> std::io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir)
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir)?;
+        std::fs::set_permissions(&self.data_dir, Permissions::from_mode(0o700))
     }
 
     /// Reads them; `port` is the service's own port when `CHATTY_LISTEN` is not set.
@@ -148,7 +149,7 @@ impl Settings {
             ));
         }
         let public_url = env.get("PUBLIC_URL").map_or_else(|| format!("http://{listen}"), str::to_owned);
-        if url::Url::parse(&public_url).is_err() {
+        if !url::Url::parse(&public_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
             return Err(ConfigError::new("PUBLIC_URL", "must be a URL such as https://chatty.example"));
         }
         let connections = env.parse("DATABASE_MAX_CONNECTIONS")?.unwrap_or(6);

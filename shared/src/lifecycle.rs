@@ -31,6 +31,8 @@ pub type Cancel = tokio_util::sync::CancellationToken;
 pub type Tracker = tokio_util::task::TaskTracker;
 /// A task of a service.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Work before the tasks start.
+type Start = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// How long tasks may take to end.
 const STOP: Duration = Duration::from_secs(2);
@@ -89,7 +91,7 @@ pub struct Service {
     broker: Arc<dyn Broker>,
     cancel: Cancel,
     migrate: Migrate,
-    start: Vec<Task>,
+    start: Vec<Start>,
     tasks: Vec<(&'static str, Task)>,
 }
 
@@ -119,9 +121,9 @@ impl Service {
         self
     }
 
-    /// Adds work that is done once, after the migrations and before the tasks.
+    /// Adds work that is done once, after the migrations and before the tasks. An error refuses the start.
     #[must_use]
-    pub fn on_start(mut self, work: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn on_start(mut self, work: impl Future<Output = Result<(), String>> + Send + 'static) -> Self {
         self.start.push(Box::pin(work));
         self
     }
@@ -139,16 +141,20 @@ impl Service {
     }
 
     /// Brings the schema up to date, however long the database takes to appear.
-    pub async fn prepare(&mut self) {
+    ///
+    /// # Errors
+    /// The reason why the start is refused.
+    pub async fn prepare(&mut self) -> Result<(), String> {
         let mut backoff = Backoff::default();
         while let Err(error) = (self.migrate)(self.db.clone()).await {
             tracing::warn!(%error, service = self.name, "The database cannot be prepared yet; trying again.");
-            tokio::select! { () = sleep(backoff.pause()) => {}, () = self.cancel.cancelled() => return }
+            tokio::select! { () = sleep(backoff.pause()) => {}, () = self.cancel.cancelled() => return Ok(()) }
         }
         for work in std::mem::take(&mut self.start) {
-            work.await;
+            work.await?;
         }
         self.health.set_prepared();
+        Ok(())
     }
 
     /// Starts the relay, the consumers and the service's own tasks. One that ends early ends the process, by `failed`.
@@ -207,7 +213,11 @@ pub async fn run(
     };
     let preparing = async {
         for service in &mut services {
-            service.prepare().await;
+            if let Err(reason) = service.prepare().await {
+                tracing::error!(service = service.name, "Not started: {reason}.");
+                failed.cancel();
+                return;
+            }
             service.start(&tracker, &failed);
         }
         ready();

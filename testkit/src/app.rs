@@ -101,7 +101,7 @@ impl TestApp {
             clock: clock.clone(),
         };
         let mut service = build(deps).await;
-        service.prepare().await;
+        service.prepare().await.expect("a start");
         let (tracker, failed) = (Tracker::new(), Cancel::new());
         service.start(&tracker, &failed);
         let router =

@@ -9,7 +9,7 @@ use shared::config::{ConfigError, Env, Environment, Settings};
 use crate::domain::{Username, password};
 
 /// The admin of development mode: the one exception to the password rule.
-const DEFAULT_ADMIN: (&str, &str) = ("admin", "secret");
+pub(crate) const DEFAULT_ADMIN: (&str, &str) = ("admin", "secret");
 
 /// How mails leave.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use shared::events;
 use shared::events::outbox::PublishError;
 use shared::lifecycle::Backoff;
 
-use crate::config::AdminConfig;
+use crate::config::{AdminConfig, DEFAULT_ADMIN};
 use crate::db::queries::users::{self, NewUser, NotInserted};
 use crate::domain::{Username, password};
 use crate::hasher::{Hasher, hash_now};
@@ -55,6 +55,28 @@ pub async fn create_admin(db: &Db, username: &str, password: &SecretString) -> R
     let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))?;
     let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))?;
     store(db, username, hash).await
+}
+
+/// Refuses a database whose admins can log in with the password that development gives them.
+///
+/// # Errors
+/// The reason why the start is refused.
+pub(crate) async fn refuse_defaults(db: &Db, hasher: &Hasher) -> Result<(), String> {
+    let mut backoff = Backoff::default();
+    let admins = loop {
+        match users::admins(db.read()).await {
+            Ok(admins) => break admins,
+            Err(error) => tracing::warn!(%error, "The admins could not be read yet; trying again."),
+        }
+        tokio::time::sleep(backoff.pause()).await;
+    };
+    for admin in admins {
+        let default = hasher.verify(DEFAULT_ADMIN.1, Some(&admin.password_hash)).await;
+        if default.map_err(|_busy| "the admins' passwords could not be checked")? {
+            return Err(format!("the admin {} still has the password of development", admin.username));
+        }
+    }
+    Ok(())
 }
 
 /// Makes the configured admin when there is no admin yet.

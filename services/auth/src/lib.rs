@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::auth::{Accounts, Auth, Keys};
-use shared::config::ConfigError;
+use shared::config::{ConfigError, Environment};
 use shared::events::Streams;
 use shared::lifecycle::{Cancel, Deps, Service};
 use tokio::sync::Notify;
@@ -74,9 +74,16 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     };
     let (mail_db, tidy_db, admin_db) = (deps.db.clone(), deps.db.clone(), deps.db.clone());
     let admin = config.admin;
+    let production = deps.settings.environment == Environment::Production;
     let service = Service::new::<Migrator>(NAME, &deps, router::router(state))
         .streams(streams())
-        .on_start(async move { first_admin::ensure(&admin_db, &hasher, admin).await })
+        .on_start(async move {
+            if production {
+                first_admin::refuse_defaults(&admin_db, &hasher).await?;
+            }
+            first_admin::ensure(&admin_db, &hasher, admin).await;
+            Ok(())
+        })
         .task("mail", |cancel| mail::run(mail_db, mailer, wake, cancel))
         .task("tidy", |cancel| tidy(tidy_db, cancel));
     Ok((service, keys))

@@ -3,7 +3,7 @@
 use shared::error::ApiError;
 
 use crate::db::entities::user::Model;
-use crate::db::queries::users;
+use crate::db::queries::{reservations, users};
 use crate::error::AuthError;
 use crate::hasher;
 use crate::sessions::{self, Pair};
@@ -12,9 +12,14 @@ use crate::state::AppState;
 /// Checks a password and opens a session. What is wrong with the account is said only after a right password.
 pub(crate) async fn by_password(state: &AppState, username: &str, password: &str) -> Result<Pair, AuthError> {
     let user = users::find_by_username(state.db.read(), username).await?;
-    let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    let fits = state.hasher.verify(password, stored).await?;
-    let Some(user) = user.filter(|_| fits) else { return Err(AuthError::InvalidCredentials) };
+    let reserved = reservations::find(state.db.read(), username).await?;
+    let stored = user.as_ref().map(|user| &user.password_hash);
+    let stored = stored.or(reserved.as_ref().map(|reserved| &reserved.password_hash));
+    if !state.hasher.verify(password, stored.map(String::as_str)).await? {
+        return Err(AuthError::InvalidCredentials);
+    }
+    // A reserved username never gets its account, which nobody is to know.
+    let Some(user) = user else { return Err(AuthError::NotVerified) };
     let pair = sessions::open(state, &user).await?;
     if hasher::is_outdated(&user.password_hash)
         && let Err(error) = rehash(state, &user, password).await

@@ -10,7 +10,7 @@ use shared::ids::UserId;
 
 use crate::db::entities::{user, verification};
 use crate::db::queries::users::{NewUser, NotInserted};
-use crate::db::queries::{mail_jobs, users, verifications};
+use crate::db::queries::{mail_jobs, reservations, users, verifications};
 use crate::domain::{Username, mails, secret};
 use crate::error::AuthError;
 use crate::state::AppState;
@@ -28,49 +28,56 @@ pub(crate) struct Applicant {
     pub(crate) last_name: Option<String>,
 }
 
-/// Stores somebody with the mail that asks to verify. A known address gets a mail of its own, and the caller cannot tell.
+/// Stores somebody with the mail that asks to verify. A known address gets a mail of its own, and the username is reserved,
+/// so that nobody can tell, not even by logging in or registering again.
 pub(crate) async fn register(state: &AppState, applicant: Applicant) -> Result<(), AuthError> {
-    let password_hash = state.hasher.hash(&applicant.password).await?;
-    let now = state.clock.now();
-    let email = applicant.email.clone();
-    let username = applicant.username.clone();
     let new = NewUser {
+        password_hash: state.hasher.hash(&applicant.password).await?,
         username: applicant.username,
         email: applicant.email,
-        password_hash,
         first_name: applicant.first_name,
         last_name: applicant.last_name,
         role: Role::User,
         verified_at: None,
     };
-    let mut tx = state.db.begin().await?;
-    match users::insert(&*tx, new, now).await {
-        Ok(user) => {
-            queue_link(&*tx, &user, &state.public_url, now).await?;
-            events::publish(&mut tx, &[UserState::from(user)]).await?;
-            tx.commit().await?;
-        }
-        Err(NotInserted::Db(error)) => return Err(error.into()),
-        Err(NotInserted::Username) => return Err(AuthError::UsernameTaken),
-        Err(NotInserted::Email) => {
-            tx.rollback().await?;
-            // Which of two taken keys a database names first is its own affair; the username comes first here.
-            if users::find_by_username(state.db.read(), username.as_str()).await?.is_some() {
-                return Err(AuthError::UsernameTaken);
-            }
-            tell_owner(state, &email, now).await?;
-        }
+    // Whoever finds that somebody was faster with this address finds the account when trying again.
+    if !store(state, new.clone()).await? && !store(state, new).await? {
+        return Err(AuthError::Busy);
     }
     state.mail_wake.notify_one();
     Ok(())
 }
 
-async fn tell_owner(state: &AppState, email: &str, now: Timestamp) -> Result<(), AuthError> {
-    let tx = state.db.begin().await?;
-    if let Some(owner) = users::find_by_email(&*tx, email).await? {
-        mail_jobs::enqueue(&*tx, owner.id, mails::already_registered(&owner.email), now).await?;
+/// One transaction. False: the address was taken a moment ago, and nothing is stored.
+async fn store(state: &AppState, new: NewUser) -> Result<bool, AuthError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    // Everybody's registration makes the same steps, whether the address is known or not.
+    let owner = users::find_by_email(&*tx, &new.email).await?;
+    let key = new.username.key();
+    if reservations::find(&*tx, &key).await?.is_some() {
+        return Err(AuthError::UsernameTaken);
     }
-    Ok(tx.commit().await?)
+    if let Some(owner) = owner {
+        if users::find_by_username(&*tx, new.username.as_str()).await?.is_some() {
+            return Err(AuthError::UsernameTaken);
+        }
+        if !reservations::insert(&*tx, key, new.password_hash, now).await? {
+            return Err(AuthError::UsernameTaken);
+        }
+        mail_jobs::enqueue(&*tx, owner.id, mails::already_registered(&owner.email), now).await?;
+    } else {
+        let user = match users::insert(&*tx, new, now).await {
+            Ok(user) => user,
+            Err(NotInserted::Username) => return Err(AuthError::UsernameTaken),
+            Err(NotInserted::Email) => return Ok(false),
+            Err(NotInserted::Db(error)) => return Err(error.into()),
+        };
+        queue_link(&*tx, &user, &state.public_url, now).await?;
+        events::publish(&mut tx, &[UserState::from(user)]).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Sends a new link, if the address belongs to somebody who still needs one. The old link ends.

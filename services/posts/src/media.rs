@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetResult, ObjectStore, ObjectStoreExt, PutPayload};
 use shared::clock::Timestamp;
 use shared::config::ConfigError;
 use shared::db::Db;
@@ -60,8 +60,8 @@ impl Media {
         Ok(name)
     }
 
-    /// Reads a picture and its type. Only names that this store gave out are looked for.
-    pub(crate) async fn get(&self, name: &str) -> Result<(Bytes, &'static str), Error> {
+    /// Opens a picture, and tells its type. Only names that this store gave out are looked for.
+    pub(crate) async fn get(&self, name: &str) -> Result<(GetResult, &'static str), Error> {
         let (stem, extension) = name.split_once('.').ok_or(Error::ImageNotFound)?;
         let kind = match extension {
             "png" => "image/png",
@@ -73,7 +73,7 @@ impl Media {
             return Err(Error::ImageNotFound);
         }
         match self.store.get(&Path::from(name)).await {
-            Ok(found) => Ok((found.bytes().await?, kind)),
+            Ok(found) => Ok((found, kind)),
             Err(object_store::Error::NotFound { .. }) => Err(Error::ImageNotFound),
             Err(error) => Err(error.into()),
         }
@@ -149,7 +149,7 @@ mod tests {
         clock.advance(TIDY + Duration::from_secs(1));
         assert_eq!(media.remove_orphans(&db).await.unwrap(), 1);
         assert!(matches!(media.get(&names[0]).await, Err(Error::ImageNotFound)));
-        assert_eq!(media.get(&names[1]).await.unwrap().0, "x");
+        assert_eq!(media.get(&names[1]).await.unwrap().0.bytes().await.unwrap(), "x");
         db.close().await;
     }
 }

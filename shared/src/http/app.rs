@@ -133,7 +133,7 @@ async fn in_time(request: Request, next: Next) -> Response {
 async fn context(request: Request, next: Next) -> Response {
     let id = request_id::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", http.method = %request.method(), http.route = route, request.id = id);
+    let span = tracing::error_span!("request", http.method = %request.method(), http.route = route, request.id = id);
     let fits = request.uri().path_and_query().is_none_or(|path| path.as_str().len() <= PATH);
     let mut response = if fits {
         request_id::scope(id.clone(), next.run(request).instrument(span.clone())).await
@@ -142,14 +142,23 @@ async fn context(request: Request, next: Next) -> Response {
     };
     let status = response.status();
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        if status.is_server_error() {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            // Refused for now, and the client was told when to come again.
+            span.in_scope(|| {
+                tracing::warn!(cause = error.cause().unwrap_or_default(), "A request was refused: {error}.")
+            });
+        } else if status.is_server_error() {
             span.in_scope(|| tracing::error!(cause = error.cause().unwrap_or_default(), "A request failed: {error}."));
         } else if let Some(cause) = error.cause() {
             span.in_scope(|| tracing::debug!(cause, "A request was refused: {error}."));
         }
         response = error.render(id.clone());
     } else if status.is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
-        response = ApiError::new(status, "bad_request", "The request is not valid").render(id.clone());
+        let problem = match status {
+            StatusCode::NOT_FOUND => ApiError::not_found("There is nothing at this path"),
+            _ => ApiError::new(status, "bad_request", "The request is not valid"),
+        };
+        response = problem.render(id.clone());
     }
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

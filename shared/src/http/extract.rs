@@ -1,13 +1,19 @@
 //! Extractors that answer with problems: path, query and JSON bodies.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
+use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, Visitor};
+use tokio::time::timeout;
 
 use crate::error::{ApiError, FieldError, FieldErrors};
 use crate::ids::IdVisitor;
 
+/// How long a body may take to arrive: less than the request as a whole.
+const BODY: Duration = Duration::from_secs(12);
 /// The largest JSON body, in bytes.
 const MAX_JSON: usize = 64 * 1024;
 
@@ -33,6 +39,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
+            return Err(ApiError::bad_request("bad_query", "The query is not valid UTF-8"));
+        }
         axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Self(value)).map_err(
             |rejection| {
                 ApiError::bad_request("bad_query", format!("The query is not valid: {}", rejection.body_text()))
@@ -74,6 +83,16 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJso
     }
 }
 
+/// Waits for a body, but not for ever: nothing was done yet, so the answer is a plain 408.
+///
+/// # Errors
+/// 408.
+pub async fn arrive<T>(body: impl Future<Output = T>) -> Result<T, ApiError> {
+    timeout(BODY, body).await.map_err(|_elapsed| {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request did not arrive in time")
+    })
+}
+
 /// Reads and checks a JSON body, as [`ValidJson`] does.
 ///
 /// # Errors
@@ -88,9 +107,14 @@ pub async fn read_json<T: DeserializeOwned + Validate>(headers: &HeaderMap, body
             "The body must be application/json",
         ));
     }
-    let bytes = to_bytes(body, MAX_JSON).await.map_err(|error| {
+    let too_large =
+        || ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "A JSON body may have at most 64 KiB");
+    if axum::body::HttpBody::size_hint(&body).lower() > MAX_JSON as u64 {
+        return Err(too_large());
+    }
+    let bytes = arrive(to_bytes(body, MAX_JSON)).await?.map_err(|error| {
         if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "A JSON body may have at most 64 KiB")
+            too_large()
         } else {
             ApiError::bad_request("bad_body", "The body could not be read")
         }

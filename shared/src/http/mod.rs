@@ -8,7 +8,7 @@ mod server;
 mod unread;
 
 pub use app::{Health, app};
-pub use extract::{Path, Query, ValidJson, Validate, read_ids, read_json};
+pub use extract::{Path, Query, ValidJson, Validate, arrive, read_ids, read_json};
 pub use page::{Listed, Page};
 pub use server::serve;
 

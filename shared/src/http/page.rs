@@ -35,9 +35,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
         let limit = match raw.limit.as_deref() {
             None => 20,
             Some(text) => {
-                let bad = |_| ApiError::bad_request("bad_query", "limit must be an integer");
-                match text.parse::<i64>().map_err(bad)? {
-                    limit @ 1..=100 => limit.unsigned_abs(),
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(ApiError::bad_request("bad_query", "limit must be an integer"));
+                }
+                match text.parse() {
+                    Ok(limit @ 1..=100) => limit,
                     _ => return Err(ApiError::invalid_field("limit", "must be between 1 and 100")),
                 }
             }

@@ -13,7 +13,7 @@ mod workload;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -177,9 +177,24 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
         }
         complaints.push(format!("{:?}: {}", wrong.kind, wrong.text));
     }
+    if !complaints.is_empty() {
+        let kept = plan.ledger.with_extension("logs");
+        keep_logs(&stack, &kept)?;
+        complaints.push(format!("the logs are in {}", kept.display()));
+    }
     let unknown = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown).count();
     stack.stop()?;
     Ok(Report { seed: plan.seed, rows, unknown, complaints })
+}
+
+/// Copies the logs of a run that went wrong: the stack's folder goes with it.
+fn keep_logs(stack: &Stack, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for entry in std::fs::read_dir(stack.folder().join("logs"))? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), folder.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Lets people, an admin and a post of each of them be there before the first fault, and waits until all know them.

@@ -10,6 +10,10 @@ pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     if text.chars().any(char::is_control) {
         return Err("must not contain control characters");
     }
+    let domain = text.rsplit('@').next().unwrap_or_default();
+    if !domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-')) {
+        return Err("must have a host name after the @");
+    }
     text.parse::<Address>().map(|_| ()).map_err(|_unspecific| "must be an e-mail address")
 }
 
@@ -29,9 +33,18 @@ mod tests {
         }
         let long = format!("{}@example.org", "x".repeat(65));
         let longer = format!("x@{}.org", "y.".repeat(130));
-        for bad in
-            ["", "ann", "@example.org", "ann@", "a b@example.org", "ann@example.org\r\nBcc: x@y.z", &long, &longer]
-        {
+        for bad in [
+            "",
+            "ann",
+            "@example.org",
+            "ann@",
+            "a b@example.org",
+            "x@x.org?cc=b",
+            "u@[127.0.0.1]",
+            "ann@example.org\r\nBcc: x@y.z",
+            &long,
+            &longer,
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

@@ -98,8 +98,7 @@ async fn send(db: &Db, smtp: &Smtp, job: mail_job::Model) -> Result<(), DbErr> {
             tracing::error!(
                 mail.id = job.id,
                 mail.kind = job.kind,
-                reason,
-                "A mail was refused for good and is parked."
+                "A mail was refused for good and is parked; the server's answer is in its row."
             );
             mail_jobs::mark_failed(&*tx, job.id, &reason, None).await?;
         }
@@ -107,8 +106,7 @@ async fn send(db: &Db, smtp: &Smtp, job: mail_job::Model) -> Result<(), DbErr> {
             tracing::warn!(
                 mail.id = job.id,
                 mail.kind = job.kind,
-                reason,
-                "A mail could not be sent; it is tried again for a day."
+                "A mail could not be sent and is tried again for a day; the server's answer is in its row."
             );
             let again = (now.since(job.created_at) < GIVE_UP).then(|| now + pause(job.attempts));
             mail_jobs::mark_failed(&*tx, job.id, &reason, again).await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
@@ -70,8 +71,13 @@ impl Smtp {
         // The same id at every try, so that a mail which was accepted twice is recognised.
         let id = format!("<{}.{}@{}>", job.id, job.created_at.unix_seconds(), self.from.email.domain());
         let body = MultiPart::alternative_plain_html(job.text.clone(), job.html.clone());
-        let message =
-            Message::builder().from(self.from.clone()).to(Mailbox::new(None, to)).subject(job.subject.clone());
+        // Named here, because lettre would read it from the header again, where not every address survives.
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])?;
+        let message = Message::builder()
+            .envelope(envelope)
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(job.subject.clone());
         Ok(message.message_id(Some(id)).multipart(body)?)
     }
 }

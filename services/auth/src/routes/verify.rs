@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::error::{ApiError, FieldErrors, Problem};
@@ -42,9 +42,11 @@ impl Validate for ResendIn {
 pub(crate) async fn follow_verification_link(
     State(state): State<AppState>,
     Path(token): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    if html::is_wanted(&headers) {
+    // HEAD only looks, as scanners of mails do.
+    if method == Method::HEAD || html::is_wanted(&headers) {
         let form = "<p>Press the button to confirm your e-mail address.</p>\
                     <form method=\"post\"><button type=\"submit\">Confirm</button></form>";
         return Ok(html::page(StatusCode::OK, "Confirm your e-mail address", form));

@@ -60,10 +60,14 @@ async fn a_taken_username_is_said_and_a_known_address_is_not() {
     assert_eq!(mails[0]["subject"], "You already have an account");
     assert!(!mails[0]["text"].as_str().unwrap().contains("bob"));
     assert!(events(&app).await.is_empty());
-    app.post("/auth/login", json!({ "username": "bob", "password": PASSWORD }))
-        .send()
-        .await
-        .is_problem(401, "Invalid credentials");
+    // Neither logging in nor registering again tells that there is no account.
+    let login = |password: &str| app.post("/auth/login", json!({ "username": "Bob", "password": password }));
+    login(PASSWORD).send().await.is_problem(403, "Account not verified");
+    login("another password").send().await.is_problem(401, "Invalid credentials");
+    for email in ["ann@example.org", "free@example.org"] {
+        let again = app.post("/auth/register", body(json!({ "username": "BOB", "email": email }))).send().await;
+        again.is_problem(409, "Username already registered");
+    }
 }
 
 #[tokio::test]

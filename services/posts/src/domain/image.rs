@@ -46,7 +46,8 @@ impl From<image::ImageError> for ImageError {
     }
 }
 
-/// Reads a file, turns it upright and writes it anew. A GIF becomes a PNG of its first frame.
+/// Reads a file, turns it upright and writes it anew. A GIF becomes a PNG of its first frame, and what would be larger
+/// than 5 MiB without loss becomes a JPEG.
 ///
 /// # Errors
 /// [`ImageError`].
@@ -73,13 +74,17 @@ pub(crate) fn sanitise(file: &[u8]) -> Result<Picture, ImageError> {
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
-    let mut bytes = Vec::new();
-    if target == ImageFormat::Jpeg {
-        picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
-    } else {
+    if target != ImageFormat::Jpeg {
+        let mut bytes = Vec::new();
         DynamicImage::from(picture.to_rgba8()).write_to(&mut Cursor::new(&mut bytes), target)?;
+        // A file that knows few colours, or was packed harder than this library does, may become many times as large.
+        if bytes.len() <= MAX_BYTES {
+            return Ok(Picture { bytes, extension });
+        }
     }
-    Ok(Picture { bytes, extension })
+    let mut bytes = Vec::new();
+    picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
+    Ok(Picture { bytes, extension: "jpg" })
 }
 
 #[cfg(test)]
@@ -103,6 +108,21 @@ mod tests {
             let again = image::load_from_memory(&picture.bytes).unwrap();
             assert_eq!((again.width(), again.height()), (3, 2));
         }
+    }
+
+    #[test]
+    fn a_small_file_does_not_become_a_large_one() {
+        // Noise of two colours: 1 bit a pixel as it comes, 32 when it is written as it stands.
+        let mut state = 1_u32;
+        let noise = image::GrayImage::from_fn(1_500, 1_500, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            image::Luma([if state >> 31 == 0 { 0 } else { 255 }])
+        });
+        let mut file = Vec::new();
+        noise.write_to(&mut Cursor::new(&mut file), ImageFormat::Png).unwrap();
+        assert!(file.len() < MAX_BYTES);
+        let picture = sanitise(&file).unwrap();
+        assert!(picture.bytes.len() < MAX_BYTES, "{} bytes", picture.bytes.len());
     }
 
     #[test]

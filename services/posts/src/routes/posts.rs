@@ -9,7 +9,7 @@ use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
 use shared::error::{ApiError, FieldErrors};
 use shared::events;
-use shared::http::{Listed, Page, Path, Query, ValidJson, Validate, read_json};
+use shared::http::{Listed, Page, Path, Query, ValidJson, Validate, arrive, read_json};
 use shared::ids::UserId;
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
@@ -143,7 +143,8 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
             let form = Multipart::from_request(request, state).await;
-            return read_form(form.map_err(|error| ApiError::bad_request("bad_multipart", error.body_text()))?).await;
+            let form = form.map_err(|error| ApiError::bad_request("bad_multipart", error.body_text()))?;
+            return arrive(read_form(form)).await?;
         }
         let (parts, body) = request.into_parts();
         Ok(Self { post: read_json(&parts.headers, body).await?, image: None })
@@ -157,7 +158,17 @@ async fn read_form(mut form: Multipart) -> Result<Sent, ApiError> {
     };
     let (mut title, mut content, mut image) = (None, None, None);
     while let Some(field) = form.next_field().await.map_err(bad)? {
-        match field.name().unwrap_or_default().to_owned().as_str() {
+        let name = field.name().unwrap_or_default().to_owned();
+        let given = match name.as_str() {
+            "image" => image.is_some(),
+            "title" => title.is_some(),
+            "content" => content.is_some(),
+            _ => false,
+        };
+        if given {
+            return Err(ApiError::invalid_field(&name, "is given twice"));
+        }
+        match name.as_str() {
             "image" => image = Some(field.bytes().await.map_err(bad)?),
             "title" => title = Some(field_text(&field.bytes().await.map_err(bad)?)?),
             "content" => content = Some(field_text(&field.bytes().await.map_err(bad)?)?),
@@ -274,7 +285,11 @@ pub(crate) async fn get_post(
 
 /// The content version that `If-Match` asks for, if any.
 fn wanted_version(headers: &HeaderMap) -> Result<Option<i64>, Error> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let mut values = headers.get_all(header::IF_MATCH).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Error::BadIfMatch);
+    }
     match value.to_str().ok().and_then(etag::read_if_match) {
         Some(IfMatch::Any) => Ok(None),
         Some(IfMatch::Version(version)) => Ok(Some(version)),

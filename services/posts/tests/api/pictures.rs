@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::spawn;
+use crate::{spawn, user};
 
 /// A form with these parts; a part with a file name is a file.
 fn form(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
@@ -44,6 +44,11 @@ async fn a_picture_is_stored_and_served_for_good() {
     assert_eq!(picture.headers["cache-control"], "public, max-age=31536000, immutable");
     assert_eq!(picture.headers["x-content-type-options"], "nosniff");
     assert_eq!(image::load_from_memory(&picture.bytes).unwrap().width(), 3);
+    // It goes when its post is hidden, and comes back with it.
+    for (version, blocked, status) in [(1, true, 404), (2, false, 200)] {
+        app.deliver("user", &[user(1, version, "ann", blocked)]).await;
+        assert_eq!(app.get(url).send().await.status, status);
+    }
     for missing in ["/media/nothing", "/media/0123456789abcdef0123456789abcdef.png", "/media/..%2f..%2fposts.db"] {
         app.get(missing).send().await.is_problem(404, "Image not found");
     }

@@ -3,6 +3,7 @@
 mod m0001_users;
 mod m0002_sessions;
 mod m0003_mail_jobs;
+mod m0004_reservations;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_users::Migration),
             Box::new(m0002_sessions::Migration),
             Box::new(m0003_mail_jobs::Migration),
+            Box::new(m0004_reservations::Migration),
         ]
     }
 }

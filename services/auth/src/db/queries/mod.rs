@@ -1,6 +1,7 @@
 //! The statements, a file per table.
 
 pub(crate) mod mail_jobs;
+pub(crate) mod reservations;
 pub(crate) mod sessions;
 pub(crate) mod users;
 pub(crate) mod verifications;

@@ -12,7 +12,7 @@ use crate::db::entities::user::{ActiveModel, Column, Entity, Model};
 use crate::domain::{Username, email, names};
 
 /// Somebody who is to be stored.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct NewUser {
     pub(crate) username: Username,
     pub(crate) email: String,
@@ -178,6 +178,11 @@ pub(crate) async fn rehash(db: &impl ConnectionTrait, id: UserId, old: &str, new
         .exec(db)
         .await
         .map(|_| ())
+}
+
+/// All admins.
+pub(crate) async fn admins(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Role.eq(Role::Admin.as_str())).all(db).await
 }
 
 /// Whether anybody is an admin.

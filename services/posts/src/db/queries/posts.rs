@@ -198,6 +198,13 @@ pub(crate) async fn image_name(tx: &Tx, id: PostId) -> Result<Option<String>, Db
     Ok(name.flatten())
 }
 
+/// Whether a post that is shown has this picture.
+pub(crate) async fn shows_image(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
+    let post = posts::Entity::find().filter(posts::Column::ImageName.eq(name)).filter(shown());
+    let post: Option<PostId> = post.select_only().column(posts::Column::Id).into_tuple().one(db).await?;
+    Ok(post.is_some())
+}
+
 /// Which of these pictures posts show, removed ones included: they may be restored.
 pub(crate) async fn images_in_use(db: &impl ConnectionTrait, names: &[String]) -> Result<HashSet<String>, DbErr> {
     let names = names.iter().map(String::as_str);

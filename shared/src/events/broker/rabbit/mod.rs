@@ -31,6 +31,8 @@ use crate::events::topology::{self, EXCHANGE};
 
 /// How long connecting, declaring or a batch of confirms may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a consumer that hears nothing looks whether its connection is alive.
+const PULSE: Duration = Duration::from_secs(5);
 /// Messages that a consumer holds unacknowledged.
 const PREFETCH: u16 = 1_000;
 /// Returns to a queue before a message counts as poison. High, because the death of a consumer counts as a return.
@@ -149,7 +151,8 @@ impl Broker for RabbitBroker {
         in_time(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
         let consumer = start_consuming(&channel, short(queue), BasicConsumeOptions::default()).await?;
         let publisher = Arc::clone(&self.publisher);
-        Ok(Box::new(RabbitSubscription { queue: queue.to_owned(), publisher, _channel: channel, consumer }))
+        let heard = Heard { connection, channel, consumer };
+        Ok(Box::new(RabbitSubscription { queue: queue.to_owned(), publisher, heard }))
     }
 
     async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
@@ -175,11 +178,10 @@ impl Broker for RabbitBroker {
         .await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consumer = start_consuming(&channel, queue, options).await?;
-        let payloads = futures_util::stream::unfold((consumer, channel), |(mut consumer, channel)| async move {
-            match consumer.next().await {
-                Some(Ok(delivery)) => Some((delivery.data, (consumer, channel))),
-                Some(Err(_)) | None => None,
-            }
+        let heard = Heard { connection, channel, consumer };
+        let payloads = futures_util::stream::unfold(heard, |mut heard| async move {
+            let delivery = heard.next().await?;
+            Some((delivery.data, heard))
         });
         Ok(payloads.boxed())
     }
@@ -249,11 +251,30 @@ async fn fetch(
     Ok(letters)
 }
 
+/// A consumer that notices the death of its connection also when lapin does not tell it.
+struct Heard {
+    connection: Arc<Connection>,
+    channel: Channel,
+    consumer: lapin::Consumer,
+}
+
+impl Heard {
+    /// The next delivery; `None` when there will be no more.
+    async fn next(&mut self) -> Option<lapin::message::Delivery> {
+        loop {
+            match timeout(PULSE, self.consumer.next()).await {
+                Ok(next) => return next?.ok(),
+                Err(_elapsed) if self.connection.status().connected() && self.channel.status().connected() => {}
+                Err(_elapsed) => return None,
+            }
+        }
+    }
+}
+
 struct RabbitSubscription {
     queue: String,
     publisher: Arc<Publisher>,
-    _channel: Channel,
-    consumer: lapin::Consumer,
+    heard: Heard,
 }
 
 fn received(delivery: lapin::message::Delivery) -> Delivery {
@@ -264,9 +285,9 @@ fn received(delivery: lapin::message::Delivery) -> Delivery {
 #[async_trait]
 impl Subscription for RabbitSubscription {
     async fn next(&mut self, max: usize) -> Option<Vec<Delivery>> {
-        let mut deliveries = vec![received(self.consumer.next().await?.ok()?)];
+        let mut deliveries = vec![received(self.heard.next().await?)];
         while deliveries.len() < max {
-            match self.consumer.next().now_or_never() {
+            match self.heard.consumer.next().now_or_never() {
                 Some(Some(Ok(delivery))) => deliveries.push(received(delivery)),
                 // What was taken so far cannot be acknowledged any more and comes again.
                 Some(Some(Err(_)) | None) => return None,
@@ -278,7 +299,7 @@ impl Subscription for RabbitSubscription {
 
     async fn ack(&mut self, deliveries: Vec<Delivery>) {
         let Some(Receipt::Rabbit(last)) = deliveries.last().map(|delivery| &delivery.receipt) else { return };
-        match last.acker.ack(BasicAckOptions { multiple: true }).await {
+        match in_time(last.acker.ack(BasicAckOptions { multiple: true })).await {
             Ok(true) => {}
             Ok(false) => tracing::debug!(queue = self.queue, "The channel has changed; the messages come again."),
             Err(error) => tracing::debug!(%error, queue = self.queue, "Not acknowledged; the messages come again."),

@@ -1,0 +1,27 @@
+//! Statements on reserved usernames.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use shared::clock::Timestamp;
+
+use crate::db::entities::reservation::{ActiveModel, Column, Entity, Model};
+use crate::domain::Username;
+
+/// The reservation of a username, if there is one.
+pub(crate) async fn find(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
+    let Ok(username) = Username::parse(username) else { return Ok(None) };
+    Entity::find_by_id(username.key()).one(db).await
+}
+
+/// Reserves a username. False: it is reserved already.
+pub(crate) async fn insert(
+    db: &impl ConnectionTrait,
+    username_key: String,
+    password_hash: String,
+    now: Timestamp,
+) -> Result<bool, DbErr> {
+    let row = ActiveModel { username_key: Set(username_key), password_hash: Set(password_hash), created_at: Set(now) };
+    let keep = OnConflict::column(Column::UsernameKey).do_nothing().to_owned();
+    Ok(Entity::insert(row).on_conflict(keep).exec_without_returning(db).await? == 1)
+}
