@@ -43,7 +43,7 @@ pub struct Drifted {
     pub owner_version: Option<i64>,
 }
 
-/// Compares one copy with its owner. With `grace` zero the system must be quiet.
+/// Compares one copy with its owner, page by page. With `grace` zero the system must be quiet.
 ///
 /// # Errors
 /// When a database is not there, or a state of the owner is not one for this copy.
@@ -54,56 +54,77 @@ pub async fn compare(
     copy: &Db,
     grace: Duration,
 ) -> Result<Vec<Drifted>, DbErr> {
-    let mut before: BTreeMap<Key, i64> = BTreeMap::new();
-    if !grace.is_zero() {
-        for (key, version, _) in states(source, owner).await? {
-            before.insert(key, version);
-        }
-        sleep(grace).await;
-    }
-    let mut copies: BTreeMap<Key, Row> = BTreeMap::new();
-    let mut after = None;
+    let before = if grace.is_zero() { None } else { Some(versions(source, owner).await?) };
+    sleep(grace).await;
+    let mut drifted = Vec::new();
+    let mut after: Option<Key> = None;
     loop {
         let page = consumer.page(copy.read(), after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.key.clone());
-        copies.extend(page.into_iter().map(|row| (row.key.clone(), row)));
-    }
-    // The owner is read last, so that a copy cannot be ahead of it by mere timing.
-    let mut drifted = Vec::new();
-    for (key, version, state) in states(source, owner).await? {
-        let due = if grace.is_zero() { version } else { before.get(&key).copied().unwrap_or(0) };
-        let found = copies.remove(&key);
-        let copy_version = found.as_ref().map(|row| row.version);
-        let drift = match found {
-            None if due > 0 => Some(Drift::Behind),
-            None => None,
-            Some(row) if row.version < due => Some(Drift::Behind),
-            Some(row) if row.version > version => Some(Drift::Unknown),
-            Some(row) if row.version == version => {
-                let wanted = consumer.view(&state).map_err(|error| DbErr::Json(error.to_string()))?;
-                (wanted != row).then_some(Drift::Different)
+        let until = page.get(PAGE as usize - 1).map(|last| last.key.clone());
+        let mut copies: BTreeMap<Key, Row> = page.into_iter().map(|row| (row.key.clone(), row)).collect();
+        // The owner's part of the same range is read after the copy's, so that a copy cannot be ahead by mere timing.
+        let mut from = after;
+        loop {
+            let states = source.page(owner.read(), from.as_ref(), PAGE).await?;
+            let mut ended = states.len() < PAGE as usize;
+            for (key, version, state) in states {
+                if until.as_ref().is_some_and(|until| key > *until) {
+                    ended = true;
+                    break;
+                }
+                from = Some(key.clone());
+                let due = before.as_ref().map_or(version, |before| before.get(&key).copied().unwrap_or(0));
+                let found = copies.remove(&key);
+                let copy_version = found.as_ref().map(|row| row.version);
+                if let Some(drift) = judge(found, due, version, consumer, &state)? {
+                    drifted.push(Drifted { key, drift, copy_version, owner_version: Some(version) });
+                }
             }
-            Some(_) => None,
-        };
-        drifted.extend(drift.map(|drift| Drifted { key, drift, copy_version, owner_version: Some(version) }));
+            if ended {
+                break;
+            }
+        }
+        drifted.extend(copies.into_values().map(|row| Drifted {
+            key: row.key,
+            drift: Drift::Unknown,
+            copy_version: Some(row.version),
+            owner_version: None,
+        }));
+        if until.is_none() {
+            return Ok(drifted);
+        }
+        after = until;
     }
-    drifted.extend(copies.into_values().map(|row| Drifted {
-        key: row.key,
-        drift: Drift::Unknown,
-        copy_version: Some(row.version),
-        owner_version: None,
-    }));
-    Ok(drifted)
 }
 
-async fn states(source: &dyn AnySource, owner: &Db) -> Result<Vec<(Key, i64, Value)>, DbErr> {
-    let mut all = Vec::new();
+/// Compares a row with the owner's state: `due` is the version that the copy must have reached.
+fn judge(
+    found: Option<Row>,
+    due: i64,
+    version: i64,
+    consumer: &dyn AnyConsumer,
+    state: &Value,
+) -> Result<Option<Drift>, DbErr> {
+    Ok(match found {
+        None => (due > 0).then_some(Drift::Behind),
+        Some(row) if row.version < due => Some(Drift::Behind),
+        Some(row) if row.version > version => Some(Drift::Unknown),
+        Some(row) if row.version == version => {
+            let wanted = consumer.view(state).map_err(|error| DbErr::Json(error.to_string()))?;
+            (wanted != row).then_some(Drift::Different)
+        }
+        Some(_) => None,
+    })
+}
+
+/// The owner's versions now.
+async fn versions(source: &dyn AnySource, owner: &Db) -> Result<BTreeMap<Key, i64>, DbErr> {
+    let mut all = BTreeMap::new();
     let mut after: Option<Key> = None;
     loop {
         let page = source.page(owner.read(), after.as_ref(), PAGE).await?;
         let Some((last, _, _)) = page.last() else { return Ok(all) };
         after = Some(last.clone());
-        all.extend(page);
+        all.extend(page.into_iter().map(|(key, version, _)| (key, version)));
     }
 }

@@ -5,6 +5,7 @@
 mod contract;
 mod convergence;
 mod crashes;
+mod drift;
 mod faults;
 mod process;
 mod world;
