@@ -52,7 +52,7 @@ pub(crate) async fn register(state: &AppState, applicant: Applicant) -> Result<(
 async fn store(state: &AppState, new: NewUser) -> Result<bool, AuthError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
-    // Everybody's registration makes the same steps, whether the address is known or not.
+    // Asked first for everybody, so that a known address takes no failed insert and no second transaction.
     let owner = users::find_by_email(&*tx, &new.email).await?;
     let key = new.username.key();
     if reservations::find(&*tx, &key).await?.is_some() {
