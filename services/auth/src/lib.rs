@@ -26,6 +26,7 @@ use std::time::Duration;
 use shared::auth::{Accounts, Auth, Keys};
 use shared::config::{ConfigError, Environment};
 use shared::events::Streams;
+use shared::http::idempotency;
 use shared::lifecycle::{Cancel, Deps, Service};
 use tokio::sync::Notify;
 use utoipa::openapi::OpenApi;
@@ -72,7 +73,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         public_url: config.public_url.as_str().into(),
         dev_mail: matches!(mailer, Mailer::Mailbox),
     };
-    let (mail_db, tidy_db, admin_db) = (deps.db.clone(), deps.db.clone(), deps.db.clone());
+    let (mail_db, tidy_db, admin_db, answers) = (deps.db.clone(), deps.db.clone(), deps.db.clone(), deps.db.clone());
     let admin = config.admin;
     let production = deps.settings.environment == Environment::Production;
     let service = Service::new::<Migrator>(NAME, &deps, router::router(state))
@@ -85,7 +86,8 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
             Ok(())
         })
         .task("mail", |cancel| mail::run(mail_db, mailer, wake, cancel))
-        .task("tidy", |cancel| tidy(tidy_db, cancel));
+        .task("tidy", |cancel| tidy(tidy_db, cancel))
+        .task("idempotency", |cancel| idempotency::tidy(answers, cancel));
     Ok((service, keys))
 }
 

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use axum::response::Response;
 use sea_orm::ConnectionTrait;
+use serde::Serialize;
 use shared::auth::Role;
 use shared::clock::Timestamp;
 use shared::events;
+use shared::http::IdempotencyKey;
 use shared::ids::UserId;
 
 use crate::db::entities::{user, verification};
@@ -30,7 +34,12 @@ pub(crate) struct Applicant {
 
 /// Stores somebody with the mail that asks to verify. A known address gets a mail of its own, and the username is reserved,
 /// so that nobody can tell, not even by logging in or registering again.
-pub(crate) async fn register(state: &AppState, applicant: Applicant) -> Result<(), AuthError> {
+pub(crate) async fn register(
+    state: &AppState,
+    mut key: IdempotencyKey,
+    applicant: Applicant,
+    welcome: &(impl Serialize + Sync),
+) -> Result<Response, AuthError> {
     let new = NewUser {
         password_hash: state.hasher.hash(&applicant.password).await?,
         username: applicant.username,
@@ -41,28 +50,38 @@ pub(crate) async fn register(state: &AppState, applicant: Applicant) -> Result<(
         verified_at: None,
     };
     // Whoever finds that somebody was faster with this address finds the account when trying again.
-    if !store(state, new.clone()).await? && !store(state, new).await? {
-        return Err(AuthError::Busy);
-    }
+    let answer = match store(state, &mut key, new.clone(), welcome).await? {
+        Some(answer) => answer,
+        None => store(state, &mut key, new, welcome).await?.ok_or(AuthError::Busy)?,
+    };
     state.mail_wake.notify_one();
-    Ok(())
+    Ok(answer)
 }
 
-/// One transaction. False: the address was taken a moment ago, and nothing is stored.
-async fn store(state: &AppState, new: NewUser) -> Result<bool, AuthError> {
+/// One transaction. `None`: the address was taken a moment ago, and nothing is stored.
+async fn store(
+    state: &AppState,
+    key: &mut IdempotencyKey,
+    new: NewUser,
+    welcome: &(impl Serialize + Sync),
+) -> Result<Option<Response>, AuthError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
+    // Not the password: a hash that is fast to compute must not lie beside the slow one.
+    if let Some(known) = key.find(&tx, None, &[new.username.as_str().as_bytes(), new.email.as_bytes()]).await? {
+        return Ok(Some(known));
+    }
     // Asked first for everybody, so that a known address takes no failed insert and no second transaction.
     let owner = users::find_by_email(&*tx, &new.email).await?;
-    let key = new.username.key();
-    if reservations::find(&*tx, &key).await?.is_some() {
+    let username = new.username.key();
+    if reservations::find(&*tx, &username).await?.is_some() {
         return Err(AuthError::UsernameTaken);
     }
     if let Some(owner) = owner {
         if users::find_by_username(&*tx, new.username.as_str()).await?.is_some() {
             return Err(AuthError::UsernameTaken);
         }
-        if !reservations::insert(&*tx, key, new.password_hash, now).await? {
+        if !reservations::insert(&*tx, username, new.password_hash, now).await? {
             return Err(AuthError::UsernameTaken);
         }
         mail_jobs::enqueue(&*tx, owner.id, mails::already_registered(&owner.email), now).await?;
@@ -70,14 +89,15 @@ async fn store(state: &AppState, new: NewUser) -> Result<bool, AuthError> {
         let user = match users::insert(&*tx, new, now).await {
             Ok(user) => user,
             Err(NotInserted::Username) => return Err(AuthError::UsernameTaken),
-            Err(NotInserted::Email) => return Ok(false),
+            Err(NotInserted::Email) => return Ok(None),
             Err(NotInserted::Db(error)) => return Err(error.into()),
         };
         queue_link(&*tx, &user, &state.public_url, now).await?;
         events::publish(&mut tx, &[UserState::from(user)]).await?;
     }
+    let answer = key.answer(&tx, StatusCode::CREATED, welcome).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(Some(answer))
 }
 
 /// Sends a new link, if the address belongs to somebody who still needs one. The old link ends.

@@ -13,6 +13,7 @@ mod state;
 use shared::auth::Accounts;
 use shared::config::ConfigError;
 use shared::events::Streams;
+use shared::http::idempotency;
 use shared::lifecycle::{Deps, Service};
 
 pub use config::Config;
@@ -31,9 +32,11 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let state = state::AppState::new(config, &deps)?;
     let streams = streams_with(state.auth.accounts.clone());
     let (media, db) = (state.media.clone(), deps.db.clone());
+    let answers = deps.db.clone();
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
-        .task("media", |cancel| media.tidy(db, cancel)))
+        .task("media", |cancel| media.tidy(db, cancel))
+        .task("idempotency", |cancel| idempotency::tidy(answers, cancel)))
 }
 
 /// The description of its API.

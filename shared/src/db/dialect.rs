@@ -50,6 +50,27 @@ pub async fn try_sweeper_lock(relay: &DatabaseConnection) -> Result<bool, DbErr>
     row.map_or(Ok(false), |row| row.try_get("", "held"))
 }
 
+/// Takes the lock of this name until the transaction ends; false: another transaction has it. On SQLite the transaction
+/// is the only writer, so nobody else has it.
+///
+/// # Errors
+/// When the database is not there.
+pub async fn try_lock_until_commit(tx: &DatabaseTransaction, name: &[u8]) -> Result<bool, DbErr> {
+    if !is_postgres(tx) {
+        return Ok(true);
+    }
+    // 64 bits of a hash: two names share a lock so rarely that waiting for the other is harmless.
+    let mut bits = [0; 8];
+    bits.iter_mut().zip(name).for_each(|(bit, byte)| *bit = *byte);
+    let sql = Statement::from_sql_and_values(
+        DatabaseBackend::Postgres,
+        "SELECT pg_try_advisory_xact_lock($1) AS held",
+        [i64::from_be_bytes(bits).into()],
+    );
+    let row = tx.query_one_raw(sql).await?;
+    row.map_or(Ok(false), |row| row.try_get("", "held"))
+}
+
 /// The condition that an outbox row is older than `age`: by the database's clock on Postgres, by ours on SQLite.
 pub fn outbox_older_than(connection: &impl ConnectionTrait, now: Timestamp, age: Duration) -> SimpleExpr {
     let created = outbox::Column::CreatedAt;

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 pub use constraint::{is_permanent, is_transient, on_constraint};
-pub use dialect::{is_postgres, outbox_older_than, try_sweeper_lock};
+pub use dialect::{is_postgres, outbox_older_than, try_lock_until_commit, try_sweeper_lock};
 pub(crate) use upsert::key_columns;
 pub use upsert::upsert_newer;
 

@@ -2,6 +2,7 @@
 
 mod app;
 mod extract;
+pub mod idempotency;
 mod page;
 pub mod request_id;
 mod server;
@@ -9,6 +10,7 @@ mod unread;
 
 pub use app::{Health, app};
 pub use extract::{Path, Query, ValidJson, Validate, arrive, read_ids, read_json};
+pub use idempotency::IdempotencyKey;
 pub use page::{Listed, Page};
 pub use server::serve;
 

@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
 use shared::error::{ApiError, FieldErrors, Problem};
-use shared::http::{ValidJson, Validate};
+use shared::http::{IdempotencyKey, ValidJson, Validate};
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
@@ -57,7 +57,7 @@ impl Validate for RegisterIn {
 /// Registers somebody and sends the verification link by mail.
 ///
 /// A known e-mail address is not revealed: the answer is the same, and the address's owner gets a mail.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = RegisterIn, responses(
+#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = RegisterIn, params(IdempotencyKey), responses(
     (status = 201, description = "Registered, or the address is known", body = MessageOut),
     (status = 409, description = "The username is taken", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
@@ -65,11 +65,12 @@ impl Validate for RegisterIn {
 #[tracing::instrument(skip_all)]
 pub(crate) async fn register(
     State(state): State<AppState>,
+    key: IdempotencyKey,
     ValidJson(new): ValidJson<RegisterIn>,
-) -> Result<(StatusCode, Json<MessageOut>), ApiError> {
+) -> Result<Response, ApiError> {
     let username = Username::parse(&new.username).map_err(|rule| ApiError::invalid_field("username", rule))?;
-    let message = format!("User {username} registered, check your email");
     let (email, password, first_name, last_name) = (new.email, new.password, new.first_name, new.last_name);
-    registration::register(&state, Applicant { username, email, password, first_name, last_name }).await?;
-    Ok((StatusCode::CREATED, MessageOut::new(message)))
+    let Json(welcome) = MessageOut::new(format!("User {username} registered, check your email"));
+    let applicant = Applicant { username, email, password, first_name, last_name };
+    Ok(registration::register(&state, key, applicant, &welcome).await?)
 }

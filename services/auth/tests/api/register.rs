@@ -14,6 +14,26 @@ fn body(changes: Value) -> Value {
 }
 
 #[tokio::test]
+async fn a_repeated_registration_gets_the_first_answer() {
+    let app = spawn().await;
+    let register = async |changes: Value| {
+        let call = app.post("/auth/register", body(changes)).header("idempotency-key", "a-first-try");
+        call.send().await
+    };
+    let first = register(json!({})).await;
+    let again = register(json!({})).await;
+    assert_eq!((first.status, &first.text), (201, &again.text));
+    assert_eq!((again.status, again.headers["idempotency-replayed"].to_str().unwrap()), (201, "true"));
+    // One account and one mail.
+    assert_eq!(events(&app).await.len(), 1);
+    assert_eq!(mails(&app, "ann@example.org", 1).await.len(), 1);
+    register(json!({ "email": "else@example.org" })).await.is_problem(422, "");
+    // Without the key, the name is taken.
+    app.post("/auth/register", body(json!({}))).send().await.is_problem(409, "Username already registered");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn somebody_registers_and_verifies() {
     let app = spawn().await;
     let answer = app.post("/auth/register", body(json!({ "first_name": "Ann", "last_name": "Ünal 🌻" }))).send().await;

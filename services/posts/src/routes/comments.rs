@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
 use shared::error::FieldErrors;
 use shared::events;
-use shared::http::{Listed, Page, Path, ValidJson, Validate};
+use shared::http::{IdempotencyKey, Listed, Page, Path, ValidJson, Validate};
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
@@ -75,7 +76,7 @@ impl Validate for CommentIn {
 /// Comments on a post.
 #[utoipa::path(
     post, path = "/posts/{id}/comments", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
-    params(("id" = PostId, Path)),
+    params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 201, body = CommentSaved))
 )]
 #[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
@@ -83,18 +84,23 @@ pub(crate) async fn create_comment(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<PostId>,
+    mut key: IdempotencyKey,
     ValidJson(sent): ValidJson<CommentIn>,
-) -> Result<(StatusCode, Json<CommentSaved>), Error> {
+) -> Result<Response, Error> {
     let mut tx = s.db.begin().await?;
+    if let Some(known) = key.find(&tx, Some(user.id), &[sent.content.as_bytes()]).await? {
+        return Ok(known);
+    }
     posts::require(&*tx, id).await?;
     users::note(&tx, &user).await?;
     let row = comments::insert(&tx, id, user.id, sent.content).await?;
     let counts = posts::count(&tx, id, 0, 1, 0).await?;
     events::publish(&mut tx, &[CommentState::from(row.clone())]).await?;
     events::publish(&mut tx, &[CountsState::from(counts)]).await?;
-    tx.commit().await?;
     let saved = CommentSaved { message: "Comment added", comment: out(row, user.username) };
-    Ok((StatusCode::CREATED, Json(saved)))
+    let answer = key.answer(&tx, StatusCode::CREATED, &saved).await?;
+    tx.commit().await?;
+    Ok(answer)
 }
 
 /// Lists a post's comments, oldest first.

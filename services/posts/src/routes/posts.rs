@@ -9,7 +9,7 @@ use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
 use shared::error::{ApiError, FieldErrors};
 use shared::events;
-use shared::http::{Listed, Page, Path, Query, ValidJson, Validate, arrive, read_json};
+use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson, Validate, arrive, read_json};
 use shared::ids::UserId;
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
@@ -199,7 +199,7 @@ fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
 
 /// Writes a post, with a picture if it comes as a form.
 #[utoipa::path(
-    post, path = "/posts", tag = "posts", security(("bearer" = [])),
+    post, path = "/posts", tag = "posts", security(("bearer" = [])), params(IdempotencyKey),
     request_body(content((PostIn = "application/json"), (PostForm = "multipart/form-data"))),
     responses(
         (status = 201, body = PostSaved),
@@ -209,24 +209,36 @@ fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
 pub(crate) async fn create_post(
     State(s): State<AppState>,
     user: CurrentUser,
+    mut key: IdempotencyKey,
     sent: Sent,
-) -> Result<(StatusCode, Json<PostSaved>), Error> {
-    let image_name = match sent.image.filter(|image| !image.is_empty()) {
+) -> Result<Response, Error> {
+    let image = sent.image.filter(|image| !image.is_empty());
+    let image_name = match image.clone() {
         Some(image) => {
             posts::require_room_for_picture(&s.db, user.id).await?;
             Some(s.media.add(image).await?)
         }
         None => None,
     };
-    let new = NewPost { title: sent.post.title, content: sent.post.content, image_name };
+    let PostIn { title, content } = sent.post;
     let mut tx = s.db.begin().await?;
+    let body = [title.as_bytes(), content.as_bytes(), image.as_deref().unwrap_or_default()];
+    if let Some(known) = key.find(&tx, Some(user.id), &body).await? {
+        if let Some(name) = image_name {
+            s.media.remove(&name).await;
+        }
+        return Ok(known);
+    }
+    let new = NewPost { title, content, image_name };
     users::note(&tx, &user).await?;
     let (post, counts) = posts::insert(&tx, user.id, new).await?;
     events::publish(&mut tx, &[PostState::from(post.clone())]).await?;
     events::publish(&mut tx, &[CountsState::from(counts.clone())]).await?;
-    tx.commit().await?;
     let post = Shown { post, counts, author: user.username }.into();
-    Ok((StatusCode::CREATED, Json(PostSaved { message: "Post created", post })))
+    let saved = PostSaved { message: "Post created", post };
+    let answer = key.answer(&tx, StatusCode::CREATED, &saved).await?;
+    tx.commit().await?;
+    Ok(answer)
 }
 
 /// Which posts.
@@ -355,16 +367,24 @@ pub(crate) struct Views {
 
 /// Counts a view; no hit is lost.
 #[utoipa::path(
-    post, path = "/posts/{id}/views", tag = "posts", params(("id" = PostId, Path)),
+    post, path = "/posts/{id}/views", tag = "posts", params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 200, body = Views))
 )]
 #[tracing::instrument(skip_all, fields(post.id = %id))]
-pub(crate) async fn count_view(State(s): State<AppState>, Path(id): Path<PostId>) -> Result<Json<Views>, Error> {
+pub(crate) async fn count_view(
+    State(s): State<AppState>,
+    Path(id): Path<PostId>,
+    mut key: IdempotencyKey,
+) -> Result<Response, Error> {
     let mut tx = s.db.begin().await?;
+    if let Some(known) = key.find(&tx, None, &[]).await? {
+        return Ok(known);
+    }
     posts::require(&*tx, id).await?;
     let counts = posts::count(&tx, id, 0, 0, 1).await?;
     let views = counts.view_count;
     events::publish(&mut tx, &[CountsState::from(counts)]).await?;
+    let answer = key.answer(&tx, StatusCode::OK, &Views { views }).await?;
     tx.commit().await?;
-    Ok(Json(Views { views }))
+    Ok(answer)
 }

@@ -9,6 +9,7 @@
 mod bad_input;
 mod comments;
 mod events;
+mod idempotency;
 mod likes;
 mod pictures;
 mod posts;

@@ -19,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_sessions::Migration),
             Box::new(m0003_mail_jobs::Migration),
             Box::new(m0004_reservations::Migration),
+            Box::new(shared::http::idempotency::Migration),
         ]
     }
 }

@@ -15,6 +15,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::dead_letters::Migration),
             Box::new(m0001_posts::Migration),
             Box::new(m0002_image_names::Migration),
+            Box::new(shared::http::idempotency::Migration),
         ]
     }
 }

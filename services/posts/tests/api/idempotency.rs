@@ -1,0 +1,149 @@
+//! Requests that are repeated because no answer came.
+
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use shared::http::IdempotencyKey;
+use shared::ids::UserId;
+use testkit::app::{Answer, TestApp};
+
+use crate::{post_of_ann, spawn};
+
+/// Writes a post with a key.
+async fn post(app: &TestApp, key: &str, title: &str, (id, name): (i64, &str)) -> Answer {
+    let body = json!({ "title": title, "content": "World" });
+    app.post("/posts", body).header("idempotency-key", key).as_user(id, name).send().await
+}
+
+const ANN: (i64, &str) = (1, "ann");
+const BOB: (i64, &str) = (2, "bob");
+
+async fn count(app: &TestApp) -> usize {
+    app.get("/posts").send().await.json["posts"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn the_same_request_gets_the_same_answer() {
+    let app = spawn().await;
+    let first = post(&app, "k1", "Hello", ANN).await;
+    assert_eq!((first.status, first.headers.get("idempotency-replayed")), (201, None));
+    app.clock.advance(Duration::from_secs(60));
+    let again = post(&app, "k1", "Hello", ANN).await;
+    assert_eq!((again.status, &again.text), (201, &first.text));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!((count(&app).await, app.events().await.len()), (1, 2), "one post and its counters");
+
+    post(&app, "k1", "Other", ANN).await.is_problem(422, "This Idempotency-Key belongs to a request with another body");
+    // Somebody else's key, another key, and another path are other requests.
+    assert_eq!(post(&app, "k1", "Hello", BOB).await.status, 201);
+    assert_eq!(post(&app, "k2", "Hello", ANN).await.status, 201);
+    let home = first.json["post"]["id"].as_i64().unwrap();
+    let comment = async || {
+        let call = app.post(&format!("/posts/{home}/comments"), json!({ "content": "so true" }));
+        call.header("idempotency-key", "k1").as_user(1, "ann").send().await.json["comment"]["id"].clone()
+    };
+    assert_eq!((comment().await, comment().await), (json!(1), json!(1)));
+    assert_eq!(count(&app).await, 3);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_hit_is_counted_once() {
+    let app = spawn().await;
+    let path = format!("/posts/{}/views", post_of_ann(&app).await);
+    let hit = async |key: &str| app.post(&path, Value::Null).header("idempotency-key", key).send().await.json;
+    assert_eq!(hit("k1").await, json!({ "views": 1 }));
+    assert_eq!(hit("k2").await, json!({ "views": 2 }));
+    assert_eq!(hit("k1").await, json!({ "views": 1 }));
+    assert_eq!(app.post(&path, Value::Null).send().await.json, json!({ "views": 3 }));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_a_day() {
+    let app = spawn().await;
+    post(&app, "k1", "Hello", ANN).await;
+    app.clock.advance(Duration::from_secs(24 * 3_600 - 1));
+    assert_eq!(post(&app, "k1", "Hello", ANN).await.headers["idempotency-replayed"], "true");
+    app.clock.advance(Duration::from_secs(1));
+    let later = post(&app, "k1", "Another day", ANN).await;
+    assert_eq!((later.status, count(&app).await), (201, 2));
+    // The new answer has taken the place of the old one.
+    assert_eq!(post(&app, "k1", "Another day", ANN).await.text, later.text);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_failed_may_be_tried_again() {
+    let app = spawn().await;
+    let comment = async |path: &str| {
+        let call = app.post(path, json!({ "content": "so true" })).header("idempotency-key", "k1");
+        call.as_user(1, "ann").send().await
+    };
+    comment("/posts/1/comments").await.is_problem(404, "Post not found");
+    post_of_ann(&app).await;
+    assert_eq!(comment("/posts/1/comments").await.status, 201);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_is_plain_text() {
+    let app = spawn().await;
+    for bad in ["", "two words", "ü", &"x".repeat(256)] {
+        let answer = post(&app, bad, "Hello", ANN).await;
+        assert_eq!((answer.status, &answer.json["code"]), (400, &json!("bad_idempotency_key")), "{bad}");
+    }
+    let body = json!({ "title": "Hello", "content": "World" });
+    let twice = app.post("/posts", body).header("idempotency-key", "a").header("idempotency-key", "b");
+    assert_eq!(twice.as_user(1, "ann").send().await.status, 400);
+    assert_eq!(post(&app, &"x".repeat(255), "Hello", ANN).await.status, 201);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn twins_have_one_effect() {
+    let app = spawn().await;
+    let twins = tokio::join!(
+        post(&app, "k1", "Hello", ANN),
+        post(&app, "k1", "Hello", ANN),
+        post(&app, "k1", "Hello", ANN),
+        post(&app, "k1", "Hello", ANN)
+    );
+    for twin in [twins.0, twins.1, twins.2, twins.3] {
+        // Postgres runs them side by side, SQLite one after the other.
+        assert!(matches!(twin.status, 201 | 409), "{}", twin.text);
+    }
+    assert_eq!(count(&app).await, 1);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_second_is_refused_while_the_first_is_worked_on() {
+    use axum::extract::FromRequestParts;
+
+    let app = spawn().await;
+    if !shared::db::is_postgres(app.db().read()) {
+        // SQLite has one writer: the second waits, as `twins_have_one_effect` shows.
+        return app.finish().await;
+    }
+    let request = || Request::builder().method(Method::POST).uri("/posts").header("idempotency-key", "k1");
+    let key = async || {
+        let (mut parts, ()) = request().body(()).unwrap().into_parts();
+        IdempotencyKey::from_request_parts(&mut parts, &()).await.unwrap()
+    };
+    let (mut first, mut second) = (key().await, key().await);
+    let (who, body) = (Some(UserId(1)), [b"body".as_slice()]);
+    let tx = app.db().begin().await.unwrap();
+    assert!(first.find(&tx, who, &body).await.unwrap().is_none());
+    let twin = app.db().begin().await.unwrap();
+    let refused = second.find(&twin, who, &body).await.unwrap_err();
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    first.answer(&tx, StatusCode::CREATED, &json!({ "id": 7 })).await.unwrap();
+    tx.commit().await.unwrap();
+    let known = second.find(&twin, who, &body).await.unwrap().unwrap();
+    assert_eq!(to_bytes(known.into_body(), 100).await.unwrap().as_ref(), br#"{"id":7}"#);
+    twin.rollback().await.unwrap();
+    app.finish().await;
+}

@@ -1,0 +1,230 @@
+//! `Idempotency-Key`: who repeats a request that creates something, because no answer came, gets the first answer.
+//!
+//! The answer is stored in the transaction of the write, so that it is there exactly when the write is. It follows the
+//! IETF draft "The Idempotency-Key HTTP Header Field".
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use axum::response::Response;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Index, OnConflict};
+use sea_orm::{ActiveValue::Set, QuerySelect};
+use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationTrait, SchemaManager, Table};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::time::{MissedTickBehavior, interval};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Type};
+
+use crate::clock::Timestamp;
+use crate::db::{Db, Tx, try_lock_until_commit};
+use crate::error::ApiError;
+use crate::ids::UserId;
+use crate::lifecycle::Cancel;
+
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The longest key, in bytes.
+const KEY: usize = 255;
+/// How long an answer is kept.
+const KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// How often old answers are removed, and how many in one statement.
+const TIDY: Duration = Duration::from_secs(3_600);
+const PAGE: u64 = 1_000;
+
+/// The key that came with a request, if any.
+#[derive(Debug)]
+pub struct IdempotencyKey {
+    key: Option<String>,
+    route: String,
+    request: Option<Fingerprint>,
+}
+
+/// What a stored answer is found by, and what must then be the same.
+#[derive(Clone, Debug)]
+struct Fingerprint {
+    id: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let mut values = parts.headers.get_all(HEADER).iter();
+        let key = values.next().map(|value| {
+            let text = value.to_str().unwrap_or_default();
+            let plain = !text.is_empty() && text.len() <= KEY && text.bytes().all(|byte| byte.is_ascii_graphic());
+            if plain && values.next().is_none() {
+                return Ok(text.to_owned());
+            }
+            let rule = "Idempotency-Key must be given once, as 1 to 255 visible ASCII characters such as a UUID";
+            Err(ApiError::bad_request("bad_idempotency_key", rule))
+        });
+        let route = format!("{} {}", parts.method, parts.uri.path());
+        Ok(Self { key: key.transpose()?, route, request: None })
+    }
+}
+
+impl IdempotencyKey {
+    /// Asks for the answer to an earlier request with this key, by this person, to this path; `None`: it is the first.
+    /// `body` are the parts that a repeated request must have in common with the first.
+    ///
+    /// # Errors
+    /// 422 when the first one had another body; 409 while the first one is still being worked on.
+    pub async fn find(&mut self, tx: &Tx, who: Option<UserId>, body: &[&[u8]]) -> Result<Option<Response>, ApiError> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let who = who.map_or(0, |user| user.0).to_be_bytes();
+        let request = Fingerprint { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body) };
+        // Held to the end of the transaction: who gets it finds what its twin has stored.
+        if !try_lock_until_commit(tx, &request.id).await? {
+            let busy = "A request with this Idempotency-Key is being worked on; try again in a moment";
+            return Err(ApiError::conflict("request_in_progress", busy));
+        }
+        let found = Entity::find_by_id(request.id.clone()).one(&**tx).await?;
+        let found = found.filter(|row| tx.clock().now().since(row.created_at) < KEPT);
+        let Some(row) = found else {
+            self.request = Some(request);
+            return Ok(None);
+        };
+        if row.body != request.body {
+            let other = "This Idempotency-Key belongs to a request with another body";
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", other));
+        }
+        let status = u16::try_from(row.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+        let mut response = json(status.unwrap_or(StatusCode::OK), row.answer);
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        Ok(Some(response))
+    }
+
+    /// Makes the answer, and stores it for 24 h if a key came with the request.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn answer(&self, tx: &Tx, status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
+        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        if let Some(request) = self.request.clone() {
+            let row = ActiveModel {
+                id: Set(request.id),
+                body: Set(request.body),
+                status: Set(status.as_u16().into()),
+                answer: Set(body.clone()),
+                created_at: Set(tx.clock().now()),
+            };
+            // One that is older than 24 h may still be there.
+            let replace = OnConflict::column(Column::Id)
+                .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt])
+                .to_owned();
+            Entity::insert(row).on_conflict(replace).exec_without_returning(&**tx).await?;
+        }
+        Ok(json(status, body))
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(KEY)).build();
+        let header = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("A new UUID for each thing to create: repeating the request answers the same for 24 h"))
+            .schema(Some(text));
+        vec![header.build()]
+    }
+}
+
+/// SHA-256 of parts that cannot flow into each other.
+fn hash(parts: &[&[u8]]) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().to_vec()
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Removes answers that are out of date, now and then, until cancelled.
+pub async fn tidy(db: Db, cancel: Cancel) {
+    let mut rounds = interval(TIDY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! { _ = rounds.tick() => {}, () = cancel.cancelled() => return }
+        if let Err(error) = remove_old(&db).await {
+            tracing::warn!(%error, "Old answers to idempotent requests could not be removed; trying again later.");
+        }
+    }
+}
+
+/// An hour later than they are out of date, in case the clocks of two replicas differ.
+async fn remove_old(db: &Db) -> Result<(), DbErr> {
+    let before = db.clock().now() - KEPT - TIDY;
+    loop {
+        let old = Entity::find().filter(Column::CreatedAt.lt(before)).limit(PAGE);
+        let ids: Vec<Vec<u8>> = old.select_only().column(Column::Id).into_tuple().all(db.read()).await?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        Entity::delete_many().filter(Column::Id.is_in(ids)).exec(db.relay()).await?;
+    }
+}
+
+/// A stored answer.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotency_keys")]
+pub struct Model {
+    /// SHA-256 of person, method, path and key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Vec<u8>,
+    /// SHA-256 of what a repeated request must have in common with the first.
+    pub body: Vec<u8>,
+    /// The status of the answer.
+    pub status: i32,
+    /// Its body, as JSON.
+    pub answer: Vec<u8>,
+    /// When it was given.
+    pub created_at: Timestamp,
+}
+
+/// The table stands alone.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Creates the table.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table(Entity)
+            .col(ColumnDef::new(Column::Id).blob().not_null().primary_key())
+            .col(ColumnDef::new(Column::Body).blob().not_null())
+            .col(ColumnDef::new(Column::Status).integer().not_null())
+            .col(ColumnDef::new(Column::Answer).blob().not_null())
+            .col(ColumnDef::new(Column::CreatedAt).timestamp_with_time_zone().not_null())
+            .to_owned();
+        manager.create_table(table).await?;
+        let index =
+            Index::create().name("ix_idempotency_keys_created_at").table(Entity).col(Column::CreatedAt).to_owned();
+        manager.create_index(index).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
