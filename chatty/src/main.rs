@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 use shared::config::Env;
-use shared::telemetry;
+use shared::{fail_points, telemetry};
 
 /// Gives the 19 MiB of each password hash back at once, which the system's allocator does not.
 #[global_allocator]
@@ -58,6 +58,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let env = Env::of_process();
+    let _armed = fail_points::arm();
     telemetry::init_logs(&env, "warn");
     let _reports = telemetry::init_sentry(&env);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod fail_points;
 pub mod ids;
 pub mod lifecycle;
 pub mod openapi;

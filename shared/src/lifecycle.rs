@@ -22,6 +22,7 @@ use crate::events::Streams;
 use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::consumer::Context;
 use crate::events::{relay, replicas, resync};
+use crate::fail_points;
 use crate::http::{self, Health};
 use crate::telemetry;
 
@@ -264,6 +265,7 @@ async fn signalled() {
 /// running instance whether it is ready, for containers.
 pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Result<Service, ConfigError>) -> ExitCode {
     let env = Env::of_process();
+    let _armed = fail_points::arm();
     telemetry::init_logs(&env, "info");
     let _reports = telemetry::init_sentry(&env);
     let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string());

@@ -18,6 +18,7 @@ pub use upsert::upsert_newer;
 
 use crate::clock::Clock;
 use crate::events::outbox::{Outbox, OutboxMessage};
+use crate::fail_points::{self, AFTER_COMMIT};
 
 /// A service's database: small separate pools, so that no kind of work can starve another.
 ///
@@ -151,6 +152,9 @@ impl Tx {
                 CommitError::Refused(error)
             }
         })?;
+        if !self.written.is_empty() {
+            fail_points::pass(AFTER_COMMIT);
+        }
         self.outbox.relay_now(self.written);
         Ok(())
     }

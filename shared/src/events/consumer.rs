@@ -17,6 +17,7 @@ use super::outbox::PublishError;
 use super::replicas::Replicas;
 use super::topology;
 use crate::db::{self, CommitError, Db, Tx};
+use crate::fail_points::{self, BEFORE_ACK};
 use crate::lifecycle::{Backoff, Cancel};
 
 /// Messages taken at once, and states in one transaction.
@@ -266,6 +267,7 @@ impl<C: Consumer> Runner<'_, C> {
                     park(subscription, self.context.service, C::State::STREAM, delivery, reason).await;
                 }
             }
+            fail_points::pass(BEFORE_ACK);
             self.subscription.ack(deliveries).await;
             lag.set(0.0);
         }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::broker::Broker;
 use super::outbox::{self, Column, Entity, OutboxMessage};
 use crate::db::{self, Db};
+use crate::fail_points::{self, AFTER_CONFIRM};
 use crate::lifecycle::{Backoff, Cancel};
 
 /// How often the table is counted.
@@ -129,6 +130,9 @@ impl Relay {
                         tracing::warn!(%error, message.id = message.message_id, "A message stays in the outbox.");
                     }
                 }
+            }
+            if !self.confirmed.is_empty() {
+                fail_points::pass(AFTER_CONFIRM);
             }
             if self.confirmed.len() >= BATCH as usize {
                 self.delete_confirmed().await;

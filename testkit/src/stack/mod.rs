@@ -153,23 +153,51 @@ impl Stack {
         self.replace(spec).await
     }
 
-    async fn replace(&mut self, spec: Spec) -> Result<()> {
-        // What is left of a part that was killed hard must go too, so a dead process is stopped as well.
-        if let Some(old) = self.state.adopt(&spec.name) {
-            old.stop();
+    /// Restarts a part with more environment variables, which the next restart forgets.
+    pub async fn restart_with(&mut self, name: &str, env: &[(&str, &str)]) -> Result<()> {
+        let spec = self.spec(name)?;
+        self.replace(with(&spec, env)).await?;
+        self.remember(name, spec);
+        Ok(())
+    }
+
+    /// Does the same with a part that will not live long enough to be waited for.
+    pub fn spawn_with(&mut self, name: &str, env: &[(&str, &str)]) -> Result<()> {
+        let spec = self.spec(name)?;
+        self.remove(name);
+        let process = Process::spawn(with(&spec, env), self.data_to_remove())?;
+        self.add(process)?;
+        self.remember(name, spec);
+        Ok(())
+    }
+
+    fn remember(&mut self, name: &str, spec: Spec) {
+        if let Some(part) = self.state.parts.get_mut(name) {
+            part.spec = spec;
         }
-        self.running.retain(|process| {
-            let same = process.spec().name == spec.name;
-            if same {
-                process.stop();
-            }
-            !same
-        });
+    }
+
+    async fn replace(&mut self, spec: Spec) -> Result<()> {
+        self.remove(&spec.name);
         let process = Process::start(spec, self.data_to_remove()).await?;
         if self.folder.is_none() {
             process.detach();
         }
         self.add(process)
+    }
+
+    fn remove(&mut self, name: &str) {
+        // What is left of a part that was killed hard must go too, so a dead process is stopped as well.
+        if let Some(old) = self.state.adopt(name) {
+            old.stop();
+        }
+        self.running.retain(|process| {
+            let same = process.spec().name == name;
+            if same {
+                process.stop();
+            }
+            !same
+        });
     }
 
     /// Kills a part without warning (SIGKILL), and whatever it started.
@@ -251,6 +279,12 @@ impl Stack {
     fn data_to_remove(&self) -> Option<&Path> {
         self.folder.as_ref().map(TempDir::path)
     }
+}
+
+fn with(spec: &Spec, env: &[(&str, &str)]) -> Spec {
+    let mut changed = spec.clone();
+    changed.env.extend(env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+    changed
 }
 
 impl Drop for Stack {
