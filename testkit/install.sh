@@ -10,11 +10,19 @@ export PATH
 have_postgres() { found /usr/lib/postgresql/*/bin/postgres || command -v postgres >/dev/null 2>&1; }
 have_rabbitmq() { found /usr/lib/rabbitmq/bin/rabbitmq-server && command -v erl >/dev/null 2>&1; }
 have_nginx() { command -v nginx >/dev/null 2>&1; }
+have_faketime() { found_file /usr/lib/*/faketime/libfaketimeMT.so.1; }
 have_linker() { command -v cc >/dev/null 2>&1; }
 
 found() {
     for candidate in "$@"; do
         [ -x "$candidate" ] && return 0
+    done
+    return 1
+}
+
+found_file() {
+    for candidate in "$@"; do
+        [ -e "$candidate" ] && return 0
     done
     return 1
 }
@@ -38,6 +46,8 @@ need linker "gcc libc6-dev"
 need postgres "postgresql"
 need rabbitmq "rabbitmq-server"
 need nginx "nginx-light"
+# One fault of the chaos runs is a wrong clock.
+need faketime "libfaketime"
 
 [ -z "$missing" ] && exit 0
 echo "testkit/install.sh: missing:$missing; installing:$packages"

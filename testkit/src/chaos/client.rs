@@ -1,8 +1,10 @@
 //! One person, or the admin, who calls the API and knows what each answer means.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -11,13 +13,34 @@ use crate::stack::Addresses;
 
 /// Longer than any deadline of services and gateway: who waits longer, hangs.
 const PATIENCE: Duration = Duration::from_secs(25);
+/// How long a request is repeated whose outcome is not known.
+const PERSISTENCE: Duration = Duration::from_secs(180);
 pub(super) const PASSWORD: &str = "correct horse battery";
 
 /// Somebody who is logged in.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
     pub(super) id: i64,
+    name: String,
+    password: &'static str,
+    /// Replaced before it expires.
+    session: Arc<RwLock<Session>>,
+}
+
+#[derive(Debug)]
+struct Session {
     token: String,
+    refresh_token: String,
+}
+
+impl Person {
+    fn token(&self) -> String {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).token.clone()
+    }
+
+    pub(super) fn refresh_token(&self) -> String {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).refresh_token.clone()
+    }
 }
 
 /// An answer, and what it says of the effect.
@@ -46,9 +69,43 @@ impl Api {
 
     /// Sends one request, once.
     pub(super) async fn call(&self, method: Method, path: &str, who: Option<&Person>, body: Option<Value>) -> Answer {
+        self.send(method, path, who, body, None).await
+    }
+
+    /// Sends a request with an `Idempotency-Key` until it is known what came of it.
+    pub(super) async fn insist(&self, path: &str, who: Option<&Person>, body: Option<Value>, key: &str) -> Answer {
+        let end = Instant::now() + PERSISTENCE;
+        let mut unsure = false;
+        loop {
+            let answer = self.send(Method::POST, path, who, body.clone(), Some(key)).await;
+            unsure |= answer.outcome == Outcome::Unknown;
+            // Once a try may have had an effect, a refusal that is only for now says nothing about it.
+            let for_now = matches!(answer.status, 401 | 429 | 503) || answer.body["code"] == "request_in_progress";
+            let done = answer.outcome == Outcome::Ok || (answer.outcome == Outcome::Refused && !(unsure && for_now));
+            if done || answer.wrong {
+                return answer;
+            }
+            if Instant::now() > end {
+                return Answer { outcome: Outcome::Unknown, wrong: true, ..answer };
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        who: Option<&Person>,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.gateway));
         if let Some(who) = who {
-            request = request.bearer_auth(&who.token);
+            request = request.bearer_auth(who.token());
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
         }
         if let Some(body) = body {
             request = request.json(&body);
@@ -81,6 +138,14 @@ impl Api {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         bail!("GET {path} does not succeed")
+    }
+
+    /// Posts a picture, and answers the status.
+    pub(super) async fn upload(&self, who: &Person, picture: &'static [u8]) -> Result<u16> {
+        let form = Form::new().text("title", "picture").text("content", "of nothing");
+        let form = form.part("image", Part::bytes(picture).file_name("pixel.png"));
+        let request = self.client.post(format!("{}/posts", self.gateway)).bearer_auth(who.token()).multipart(form);
+        Ok(request.send().await?.status().as_u16())
     }
 
     /// Everything of a list, page by page.
@@ -118,12 +183,26 @@ impl Api {
         bail!("no mail came for {name}")
     }
 
-    pub(super) async fn log_in(&self, name: &str, password: &str) -> Result<Person> {
+    pub(super) async fn log_in(&self, name: &str, password: &'static str) -> Result<Person> {
+        let (id, session) = self.begin_session(name, password).await?;
+        Ok(Person { id, name: name.to_owned(), password, session: Arc::new(RwLock::new(session)) })
+    }
+
+    /// Replaces somebody's tokens by new ones.
+    pub(super) async fn log_in_again(&self, who: &Person) -> Result<()> {
+        let (_, session) = self.begin_session(&who.name, who.password).await?;
+        *who.session.write().unwrap_or_else(PoisonError::into_inner) = session;
+        Ok(())
+    }
+
+    async fn begin_session(&self, name: &str, password: &str) -> Result<(i64, Session)> {
         let body = json!({ "username": name, "password": password });
         let answer = self.call(Method::POST, "/auth/login", None, Some(body)).await;
-        let token = answer.body["token"].as_str();
-        let token = token.with_context(|| format!("{name} cannot log in: {}", answer.body))?;
+        let text = |field: &str| answer.body[field].as_str().map(str::to_owned);
+        let (Some(token), Some(refresh_token)) = (text("token"), text("refresh_token")) else {
+            bail!("{name} cannot log in: {} {}", answer.status, answer.body);
+        };
         let id = answer.body["user_id"].as_i64().context("no user id")?;
-        Ok(Person { id, token: token.to_owned() })
+        Ok((id, Session { token, refresh_token }))
     }
 }

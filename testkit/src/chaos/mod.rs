@@ -29,6 +29,7 @@ use tokio::time::sleep;
 
 use check::Wrong;
 use client::Api;
+use faults::Scene;
 pub use faults::{FAULTS, Fault, select};
 use ledger::{Ledger, Outcome};
 use workload::World;
@@ -39,16 +40,20 @@ const PEOPLE: usize = 6;
 const VICTIMS: usize = 2;
 /// How long the suite may take to be ready again.
 const GREEN: Duration = Duration::from_secs(90);
+/// How long people use an access token, which is valid for 10 min.
+const SESSION: Duration = Duration::from_secs(240);
 
 /// A run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Decides what people do, and which fault comes when.
     pub seed: u64,
-    /// How long faults are made; each of them happens at least once.
+    /// How long faults are made.
     pub duration: Duration,
     /// Which faults.
     pub faults: Vec<Fault>,
+    /// Whether each of them happens at least once, however long that takes.
+    pub complete: bool,
     /// Where the programs are.
     pub stack: StackOptions,
     /// Where the ledger is written.
@@ -123,6 +128,13 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let mut rng = StdRng::seed_from_u64(plan.seed);
     tell("starting the stack");
     let mut stack = Stack::start(&StackOptions { proxied: true, ..plan.stack.clone() }).await?;
+    let mut faults = plan.faults.clone();
+    if !plan.complete
+        && let Err(reason) = stack.small_disk()
+    {
+        tell(&format!("without F15: {reason}"));
+        faults.retain(|fault| fault.name != "F15");
+    }
     let world = Arc::new(populate(&stack, plan).await?);
     let mut clients = JoinSet::new();
     for index in 0..PEOPLE {
@@ -133,14 +145,26 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     let started = Instant::now();
     let mut first = true;
-    while first || started.elapsed() < plan.duration {
-        let mut faults = plan.faults.clone();
+    let mut logged_in = Instant::now();
+    'run: while (first && plan.complete) || started.elapsed() < plan.duration {
         faults.shuffle(&mut rng);
-        for fault in faults {
-            if !first && started.elapsed() >= plan.duration {
+        for &fault in &faults {
+            if !(first && plan.complete) && started.elapsed() >= plan.duration {
                 break;
             }
-            let green = strike(fault, &mut stack, &world, &mut rng).await?;
+            let bin_dir = &plan.stack.bin_dir;
+            let scene = Scene { stack: &mut stack, world: &world, rng: &mut rng, bin_dir };
+            let green = match strike(fault, scene).await {
+                Ok(green) => green,
+                Err(error) => {
+                    world.complain(format!("{}: {error:#}", fault.name));
+                    break 'run;
+                }
+            };
+            if logged_in.elapsed() > SESSION {
+                world.log_in_again().await?;
+                logged_in = Instant::now();
+            }
             tell(&format!(
                 "{:>4} s  {:<5} {}, green after {:.1} s",
                 started.elapsed().as_secs(),
@@ -212,6 +236,7 @@ async fn populate(stack: &Stack, plan: &Plan) -> Result<World> {
     for number in 0..VICTIMS {
         victims.push(api.join(&format!("victim{number}")).await?);
     }
+    let extra = api.join("extra").await?;
     check::quiet(stack, &plan.stack.bin_dir).await?;
     Ok(World {
         api,
@@ -220,7 +245,9 @@ async fn populate(stack: &Stack, plan: &Plan) -> Result<World> {
         admin,
         victims,
         homes,
+        extra,
         fault: Mutex::default(),
+        skewed: AtomicBool::new(false),
         stop: AtomicBool::new(false),
         operations: AtomicU64::new(0),
         wrong: Mutex::default(),
@@ -228,23 +255,24 @@ async fn populate(stack: &Stack, plan: &Plan) -> Result<World> {
 }
 
 /// One fault while people write, and a moment of peace after it. Answers how long it took until all was green again.
-async fn strike(fault: Fault, stack: &mut Stack, world: &World, rng: &mut StdRng) -> Result<Duration> {
+async fn strike(fault: Fault, mut scene: Scene<'_>) -> Result<Duration> {
+    let world = scene.world;
     let set = |name: &str| fault_of(world).replace_range(.., name);
     set(fault.name);
-    fault.strike(stack, rng).await.with_context(|| format!("{} could not be made", fault.name))?;
+    fault.strike(&mut scene).await?;
     let healed = Instant::now();
     loop {
-        if is_green(stack).await {
+        if is_green(scene.stack).await {
             break;
         }
-        ensure!(healed.elapsed() < GREEN, "{}: not green after {} s", fault.name, GREEN.as_secs());
+        ensure!(healed.elapsed() < GREEN, "not green after {} s", GREEN.as_secs());
         sleep(Duration::from_millis(100)).await;
     }
     let green = healed.elapsed();
     set("");
     let before = world.operations.load(Ordering::Relaxed);
     sleep(Duration::from_secs(1)).await;
-    ensure!(world.operations.load(Ordering::Relaxed) > before, "{}: nobody gets an answer any more", fault.name);
+    ensure!(world.operations.load(Ordering::Relaxed) > before, "nobody gets an answer any more");
     Ok(green)
 }
 

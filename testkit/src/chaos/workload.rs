@@ -23,8 +23,12 @@ pub(super) struct World {
     pub(super) victims: Vec<Person>,
     /// A post of each of the people that nobody deletes.
     pub(super) homes: Vec<i64>,
+    /// Somebody for the faults themselves, who writes nothing into the ledger.
+    pub(super) extra: Person,
     /// The fault that is on.
     pub(super) fault: Mutex<String>,
+    /// Clocks are wrong: a token may be refused.
+    pub(super) skewed: AtomicBool,
     pub(super) stop: AtomicBool,
     pub(super) operations: AtomicU64,
     /// Answers that the API should never give.
@@ -32,26 +36,39 @@ pub(super) struct World {
 }
 
 impl World {
+    /// Gives everybody new tokens.
+    pub(super) async fn log_in_again(&self) -> Result<()> {
+        for who in self.people.iter().chain([&self.admin, &self.extra]) {
+            self.api.log_in_again(who).await?;
+        }
+        Ok(())
+    }
+
     fn fault(&self) -> String {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Calls, and writes down what came of it. `value` is what the object is afterwards.
-    async fn operate(
-        &self,
-        (method, path): (Method, &str),
-        who: Option<&Person>,
-        body: Option<Value>,
-        object: &str,
-        value: Value,
-    ) -> Result<(Outcome, Value)> {
+    /// Something that the API, or a fault, should never do.
+    pub(super) fn complain(&self, text: String) {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// Calls, and writes down what came of it.
+    async fn operate(&self, operation: Operation<'_>) -> Result<(Outcome, Value)> {
+        let Operation { method, path, who, body, key, object, value, again } = operation;
         let fault = self.fault();
-        let answer = self.api.call(method.clone(), path, who, body).await;
+        let skewed = self.skewed.load(Ordering::Relaxed);
+        let mut answer = match key {
+            Some(key) => self.api.insist(path, who, body, key).await,
+            None => self.api.call(method.clone(), path, who, body).await,
+        };
+        if again && answer.status == 404 {
+            answer.outcome = Outcome::Ok;
+        }
         // People have a right to everything that they ask for here.
-        let refused = answer.outcome == Outcome::Refused && !matches!(answer.status, 429 | 503);
-        if answer.wrong || refused {
-            let line = format!("{fault}: {method} {path}: {} {}", answer.status, answer.body);
-            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        let fine = matches!(answer.status, 429 | 503) || (answer.status == 401 && skewed);
+        if answer.wrong || (answer.outcome == Outcome::Refused && !fine) {
+            self.complain(format!("{fault}: {method} {path}: {} {}", answer.status, answer.body));
         }
         self.operations.fetch_add(1, Ordering::Relaxed);
         let outcome = answer.outcome;
@@ -60,31 +77,46 @@ impl World {
     }
 }
 
+/// What is asked for, and what it is about.
+struct Operation<'a> {
+    method: Method,
+    path: &'a str,
+    who: Option<&'a Person>,
+    body: Option<Value>,
+    /// With a key the call is repeated until its outcome is known.
+    key: Option<&'a str>,
+    object: &'a str,
+    /// What the object is afterwards.
+    value: Value,
+    /// It is asked for again, because the outcome was unknown: a 404 says that it was done.
+    again: bool,
+}
+
 /// A switch that one client owns: a like, a subscription, a block.
 struct Switch {
     object: String,
     on: (Method, String),
     off: (Method, String),
     is_on: bool,
-    /// The outcome of the last operation is unknown; nobody touches it any more.
-    frozen: bool,
+    /// The outcome of the last operation is unknown, so the next one is the same.
+    unsure: bool,
 }
 
 impl Switch {
     fn new(object: String, on: (Method, String), off: (Method, String)) -> Self {
-        Self { object, on, off, is_on: false, frozen: false }
+        Self { object, on, off, is_on: false, unsure: false }
     }
 
     async fn turn(&mut self, world: &World, who: &Person) -> Result<()> {
-        if self.frozen {
-            return Ok(());
-        }
-        let (method, path) = if self.is_on { &self.off } else { &self.on };
+        let (method, path) = if self.is_on { self.off.clone() } else { self.on.clone() };
         let value = if self.is_on { Value::Null } else { json!(true) };
-        let call = (method.clone(), path.as_str());
-        let (outcome, _) = world.operate(call, Some(who), None, &self.object, value).await?;
+        let again = self.unsure && self.is_on;
+        let (path, object) = (path.as_str(), self.object.as_str());
+        let operation = Operation { method, path, who: Some(who), body: None, key: None, object, value, again };
+        let (outcome, _) = world.operate(operation).await?;
         self.is_on ^= outcome == Outcome::Ok;
-        self.frozen = outcome == Outcome::Unknown;
+        // What was refused for now says nothing about the try before.
+        self.unsure = outcome == Outcome::Unknown || (self.unsure && outcome == Outcome::Refused);
         Ok(())
     }
 }
@@ -188,14 +220,32 @@ impl Writer {
         object: &str,
         value: Value,
     ) -> Result<(Outcome, Value)> {
-        self.world.operate(call, Some(&self.me), body, object, value).await
+        let ((method, path), who) = (call, Some(&self.me));
+        self.world.operate(Operation { method, path, who, body, key: None, object, value, again: false }).await
+    }
+
+    /// Creates something: mostly with a key and until the outcome is known, now and then without.
+    async fn create(
+        &mut self,
+        path: &str,
+        anonymous: bool,
+        body: Option<Value>,
+        object: &str,
+        value: Value,
+    ) -> Result<(Outcome, Value)> {
+        self.serial += 1;
+        let key = format!("{}-{}", self.me.id, self.serial);
+        let key = self.rng.random_bool(0.75).then_some(key.as_str());
+        let who = (!anonymous).then_some(&self.me);
+        let method = Method::POST;
+        self.world.operate(Operation { method, path, who, body, key, object, value, again: false }).await
     }
 
     async fn post(&mut self) -> Result<()> {
         let marker = self.marker("p");
         let body = json!({ "title": marker, "content": "0" });
         let object = format!("post/{marker}");
-        let (outcome, body) = self.operate((Method::POST, "/posts"), Some(body), &object, json!("0")).await?;
+        let (outcome, body) = self.create("/posts", false, Some(body), &object, json!("0")).await?;
         if let (Outcome::Ok, Some(id)) = (outcome, body["post"]["id"].as_i64()) {
             self.posts.push(Post { id, marker });
         }
@@ -235,7 +285,7 @@ impl Writer {
         let path = format!("/posts/{home}/comments");
         let object = format!("comment/{marker}");
         let body = json!({ "content": marker });
-        let (outcome, body) = self.operate((Method::POST, &path), Some(body), &object, json!(true)).await?;
+        let (outcome, body) = self.create(&path, false, Some(body), &object, json!(true)).await?;
         if let (Outcome::Ok, Some(id)) = (outcome, body["comment"]["id"].as_i64()) {
             self.comments.push((format!("{path}/{id}"), object));
         }
@@ -253,16 +303,14 @@ impl Writer {
 
     async fn view(&mut self) -> Result<()> {
         let home = self.home();
-        let path = format!("/posts/{home}/views");
-        self.world.operate((Method::POST, &path), None, None, &format!("views/{home}"), json!(1)).await?;
-        Ok(())
+        let object = format!("views/{home}");
+        self.create(&format!("/posts/{home}/views"), true, None, &object, json!(1)).await.map(drop)
     }
 
     async fn register(&mut self) -> Result<()> {
         let name = self.marker("u");
         let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
         let object = format!("user/{name}");
-        self.world.operate((Method::POST, "/auth/register"), None, Some(body), &object, json!(true)).await?;
-        Ok(())
+        self.create("/auth/register", true, Some(body), &object, json!(true)).await.map(drop)
     }
 }

@@ -166,6 +166,13 @@ pub fn find_rabbitmq() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The library that tells a program another time.
+pub fn find_faketime() -> Result<PathBuf> {
+    let folders = fs::read_dir("/usr/lib")?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).filter(|library| library.exists());
+    found.next().context("libfaketime is not installed; testkit/install.sh installs it")
+}
+
 /// Whether this is a file that may be executed.
 #[must_use]
 pub fn is_program(path: &Path) -> bool {

@@ -1,5 +1,7 @@
 //! Private instances of the real servers: free ports, own folders, loopback only.
 
+/// A disk so small that it can be filled.
+pub mod disk;
 /// Ports, folders, accounts and programs of this machine.
 pub mod machine;
 /// The mail sink: SMTP in, JSON out.

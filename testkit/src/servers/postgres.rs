@@ -116,19 +116,27 @@ impl PostgresAddress {
 
     /// Makes a database and a role of the same name that owns it and may enter no other, and limits its
     /// connections. Answers the role's URL.
-    pub async fn create_database(&self, name: &str, connection_limit: u32) -> Result<String> {
+    pub async fn create_database(&self, name: &str, connection_limit: u32, tablespace: Option<&str>) -> Result<String> {
         ensure!(
             !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
             "not a plain database name: {name}"
         );
         let password = machine::new_password();
+        let place = tablespace.map(|name| format!(" TABLESPACE {name}")).unwrap_or_default();
         let script = format!(
             "CREATE ROLE {name} LOGIN PASSWORD '{password}';\n\
-             CREATE DATABASE {name} OWNER {name} CONNECTION LIMIT {connection_limit};\n\
+             CREATE DATABASE {name} OWNER {name} CONNECTION LIMIT {connection_limit}{place};\n\
              REVOKE ALL ON DATABASE {name} FROM PUBLIC;\n"
         );
         self.run_script(&script).await.with_context(|| format!("cannot create the database {name}"))?;
         Ok(self.url_of(name, &password, name))
+    }
+
+    /// Makes a place for databases in a folder on another disk.
+    pub async fn create_tablespace(&self, name: &str, folder: &Path) -> Result<()> {
+        machine::make_folder(folder, Account::instead_of_root(&["postgres", "nobody"])?)?;
+        let script = format!("CREATE TABLESPACE {name} LOCATION '{}';", folder.display());
+        self.run_script(&script).await.context("cannot create a tablespace")
     }
 
     /// Hands the password and the statements over where the process list does not show them.

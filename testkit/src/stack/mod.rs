@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+use crate::servers::disk::SmallDisk;
 use crate::servers::machine::fresh_folder;
 use crate::servers::nginx::copy_description;
 use crate::servers::process::{Process, Spec};
@@ -21,6 +22,9 @@ use parts::{MAPPER, Plan};
 pub use parts::{PARTS, SERVICES};
 pub use state::{Addresses, Service};
 use state::{Started, State};
+
+/// The size of the disk that can be filled, in MiB.
+const SMALL_DISK: u32 = 256;
 
 /// What a stack is made of.
 #[derive(Clone, Debug)]
@@ -33,7 +37,8 @@ pub struct StackOptions {
     pub testkit: PathBuf,
     /// More environment variables for all five services, which win over the stack's own.
     pub service_env: Vec<(String, String)>,
-    /// Whether the services reach Postgres and the broker through proxies that can misbehave.
+    /// Whether the services reach Postgres and the broker through proxies that can misbehave, and their data lies on a disk
+    /// that can be filled.
     pub proxied: bool,
 }
 
@@ -45,6 +50,7 @@ pub struct Stack {
     // Dropped in this order: the processes end before their folder goes.
     running: Vec<Process>,
     proxies: BTreeMap<&'static str, Proxy>,
+    disk: Option<SmallDisk>,
     folder: Option<TempDir>,
 }
 
@@ -82,7 +88,7 @@ impl Stack {
             return Ok(None);
         };
         let running = state.running();
-        Ok(Some(Self { layout, state, running, proxies: BTreeMap::new(), folder: None }))
+        Ok(Some(Self { layout, state, running, proxies: BTreeMap::new(), disk: None, folder: None }))
     }
 
     async fn bring_up(options: &StackOptions, layout: Layout, folder: TempDir) -> Result<Self> {
@@ -93,6 +99,7 @@ impl Stack {
             state: State::new(&plan, folder.path(), options),
             running: Vec::new(),
             proxies: BTreeMap::new(),
+            disk: None,
             folder: Some(folder),
         };
         if let Err(error) = stack.start_all(&plan, options).await {
@@ -116,7 +123,11 @@ impl Stack {
         )?;
         self.add(broker)?;
         self.add(mail)?;
-        plan.create_databases(&mut self.state).await?;
+        if options.proxied {
+            // Whoever may not mount does without.
+            self.disk = SmallDisk::mount(&plan.disk(), SMALL_DISK).ok();
+        }
+        plan.create_databases(&mut self.state, self.disk.as_ref()).await?;
         if options.proxied {
             for (name, port) in plan.proxied_ports()? {
                 self.proxies.insert(name, Proxy::start(port).await?);
@@ -220,6 +231,12 @@ impl Stack {
         self.proxies.get(name).with_context(|| format!("{name} has no proxy in this stack"))
     }
 
+    /// The disk with the databases and the pictures, in a stack that has one of its own.
+    pub fn small_disk(&self) -> Result<&Path> {
+        let disk = self.disk.as_ref().context("this stack has no disk of its own: mounting one takes root")?;
+        Ok(disk.path())
+    }
+
     /// Whether a part runs.
     #[must_use]
     pub fn is_alive(&self, name: &str) -> bool {
@@ -241,6 +258,7 @@ impl Stack {
     /// Stops everything and removes the data; the logs of a detached stack stay.
     pub fn stop(mut self) -> Result<()> {
         self.stop_processes();
+        self.disk = None;
         self.layout.clear(Some(&self.state.data))
     }
 

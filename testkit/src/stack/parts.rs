@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use url::Url;
 
+use crate::servers::disk::SmallDisk;
 use crate::servers::machine::{free_ports, is_program, make_folder};
 use crate::servers::nginx::{self, NginxOptions};
 use crate::servers::postgres::PostgresAddress;
@@ -109,9 +110,19 @@ impl Plan {
         }
     }
 
-    pub(super) async fn create_databases(&self, state: &mut State) -> Result<()> {
+    /// Where the disk is mounted that can be filled.
+    pub(super) fn disk(&self) -> PathBuf {
+        self.data.join("disk")
+    }
+
+    pub(super) async fn create_databases(&self, state: &mut State, disk: Option<&SmallDisk>) -> Result<()> {
+        let tablespace = disk.map(|_| "small");
+        if let (Some(disk), Some(name)) = (disk, tablespace) {
+            self.database.create_tablespace(name, &disk.path().join("databases")).await?;
+            make_folder(&disk.path().join("media"), None)?;
+        }
         for (name, service) in &mut state.addresses.services {
-            service.database_url = self.database.create_database(name, CONNECTION_LIMIT).await?;
+            service.database_url = self.database.create_database(name, CONNECTION_LIMIT, tablespace).await?;
         }
         Ok(())
     }
@@ -190,7 +201,9 @@ impl Plan {
             env.insert("JWT_PRIVATE_KEY_FILE".to_owned(), key);
         }
         if name == "posts" {
-            let media = format!("file://{}", self.data.join("media").display());
+            let small = self.disk().join("media");
+            let media = if small.is_dir() { small } else { self.data.join("media") };
+            let media = format!("file://{}", media.display());
             env.insert("MEDIA_URL".to_owned(), media);
         }
         env.extend(options.service_env.iter().cloned());

@@ -103,7 +103,7 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let mut envs = Vec::new();
         for service in SERVICES {
-            let url = server.create_database(&format!("{name}_{service}"), 20).await.unwrap();
+            let url = server.create_database(&format!("{name}_{service}"), 20, None).await.unwrap();
             envs.push((service, Env::of([("DATABASE_URL", url.as_str())])));
         }
         Self { envs, _folder: folder }

@@ -23,8 +23,8 @@ async fn answer(url: &str, sql: &str) -> String {
 #[tokio::test]
 async fn a_role_owns_its_database_and_enters_no_other() {
     let server = Postgres::start(false).await.unwrap();
-    let auth = server.address().create_database("auth", 2).await.unwrap();
-    let posts = server.address().create_database("posts", 20).await.unwrap();
+    let auth = server.address().create_database("auth", 2, None).await.unwrap();
+    let posts = server.address().create_database("posts", 20, None).await.unwrap();
 
     assert_eq!(answer(&auth, "SELECT current_user").await, "auth");
     answer(&auth, "CREATE TABLE t (id bigint PRIMARY KEY)").await;

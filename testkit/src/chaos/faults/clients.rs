@@ -1,0 +1,114 @@
+//! Clients that misbehave. The others go on meanwhile.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Client;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use super::Scene;
+
+/// How long a client that does not get on may keep its connection: headers 10 s, a whole request 15 s.
+const CLOSED: Duration = Duration::from_secs(20);
+/// What a service may have in memory, in KiB.
+const MEMORY: u64 = 400 * 1024;
+
+fn address(url: &str) -> Result<SocketAddr> {
+    let addresses = Url::parse(url)?.socket_addrs(|| None)?;
+    addresses.into_iter().next().context("an address")
+}
+
+/// Half of 500 connections go to the gateway and half to a service. Each sends one byte a second of a head, or of a body.
+pub(super) async fn trickle(scene: &mut Scene<'_>) -> Result<()> {
+    let addresses = scene.stack.addresses();
+    let gateway = address(&addresses.gateway_url)?;
+    let posts = address(&addresses.services.get("posts").context("posts")?.url)?;
+    let mut clients = JoinSet::new();
+    for number in 0..500 {
+        let to = if number % 2 == 0 { gateway } else { posts };
+        clients.spawn(drip(to, number % 4 < 2));
+    }
+    let mut kept = 0;
+    while let Some(closed) = clients.join_next().await {
+        kept += u32::from(!closed?);
+    }
+    ensure!(kept == 0, "{kept} of 500 slow clients were not closed within {} s", CLOSED.as_secs());
+    Ok(())
+}
+
+/// Whether the other side closes in time.
+async fn drip(to: SocketAddr, in_body: bool) -> bool {
+    // One that is not let in has nothing to hold.
+    let Ok(mut stream) = TcpStream::connect(to).await else { return true };
+    let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
+    if in_body && stream.write_all(head.as_bytes()).await.is_err() {
+        return true;
+    }
+    let started = Instant::now();
+    let mut answer = [0; 1024];
+    while started.elapsed() < CLOSED {
+        let byte = if in_body { b" " } else { b"G" };
+        if stream.write_all(byte).await.is_err() {
+            return true;
+        }
+        match timeout(Duration::from_secs(1), stream.read(&mut answer)).await {
+            Ok(Ok(0) | Err(_)) => return true,
+            // An answer, and the end after it.
+            Ok(Ok(_)) => {}
+            Err(_elapsed) => {}
+        }
+    }
+    false
+}
+
+/// Bodies that no honest client sends. Each is refused, and the service stays small.
+pub(super) async fn send_bad_bodies(scene: &mut Scene<'_>) -> Result<()> {
+    let gateway = scene.stack.addresses().gateway_url.clone();
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(25)).build()?;
+    let many: Vec<String> = (0..100_000).map(|number| format!("\"f{number}\":1")).collect();
+    let bodies = [
+        ("10 MiB", format!("{{\"username\":\"{}\"}}", "x".repeat(10 * 1024 * 1024)), 413),
+        ("10 000 levels", format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)), 400),
+        ("100 000 fields", format!("{{{}}}", many.join(",")), 413),
+    ];
+    for (name, body, status) in bodies {
+        let sent = client.post(format!("{gateway}/auth/login")).header("content-type", "application/json").body(body);
+        let answer = sent.send().await.with_context(|| format!("a body of {name} is not answered"))?;
+        ensure!(answer.status() == status, "a body of {name} gets {}", answer.status());
+    }
+    let services = &scene.stack.addresses().services;
+    let posts = address(&services.get("posts").context("posts")?.url)?;
+    for (name, head) in [
+        ("that is shorter than none", "Content-Length: -1\r\n\r\n"),
+        ("of two lengths", "Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}"),
+        ("without end", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(posts).await?;
+        let head = format!("POST /posts/1/comments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{head}");
+        stream.write_all(head.as_bytes()).await?;
+        let mut answer = Vec::new();
+        let closed = timeout(CLOSED, stream.read_to_end(&mut answer)).await;
+        ensure!(closed.is_ok(), "a connection with a body {name} stays open");
+        let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
+        ensure!(line.is_empty() || line.contains(" 4"), "a body {name} gets {line}");
+    }
+    // What was refused has been given back by then.
+    sleep(Duration::from_millis(500)).await;
+    for service in ["auth", "posts"] {
+        let memory = resident(scene.stack.pid(service)?)?;
+        ensure!(memory < MEMORY, "{service} has {memory} KiB in memory");
+    }
+    Ok(())
+}
+
+/// What a process has in memory, in KiB.
+pub(super) fn resident(pid: i32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    line.trim().trim_end_matches(" kB").trim().parse().context("a number of KiB")
+}

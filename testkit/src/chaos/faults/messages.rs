@@ -1,0 +1,242 @@
+//! Messages come twice, late, in another order, or are none.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Scene;
+use super::clients::resident;
+use crate::stack::Addresses;
+
+/// How long operator's commands and consumers may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What a consumer may have in memory, in KiB: its prefetch of messages, and a batch of states.
+const MEMORY: u64 = 600 * 1024;
+
+async fn connect(addresses: &Addresses) -> Result<Connection> {
+    let properties = ConnectionProperties::default().with_connection_name("chaos".into());
+    Ok(Connection::connect(&addresses.amqp_url, properties).await?)
+}
+
+async fn confirming(connection: &Connection) -> Result<Channel> {
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
+
+/// Puts a message into a queue; it is there when this returns.
+async fn put(channel: &Channel, queue: &str, properties: BasicProperties, payload: &[u8]) -> Result<()> {
+    let (exchange, queue) = (ShortString::from(""), ShortString::from(queue));
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let sent = channel.basic_publish(exchange, queue, options, payload, properties.with_delivery_mode(2)).await?;
+    ensure!(sent.await?.is_ack(), "the broker did not take a message");
+    Ok(())
+}
+
+/// What happens to the messages of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shuffle {
+    /// One of five is sent again.
+    Doubled,
+    /// They are held back, and sent in another order.
+    Reordered,
+}
+
+/// Competing consumers that put what they take back into the queue.
+pub(super) struct Shuffling {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<Result<()>>,
+    _connection: Connection,
+}
+
+/// Starts a competing consumer for each of these queues.
+pub(super) async fn shuffling(addresses: &Addresses, queues: &[&str], how: Shuffle) -> Result<Shuffling> {
+    let connection = connect(addresses).await?;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for queue in queues {
+        let channel = confirming(&connection).await?;
+        tasks.spawn(shuffle(channel, (*queue).to_owned(), how, stopped.clone()));
+    }
+    Ok(Shuffling { stop, tasks, _connection: connection })
+}
+
+impl Shuffling {
+    /// Puts everything back and ends.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        self.stop.send_replace(true);
+        while let Some(task) = self.tasks.join_next().await {
+            task??;
+        }
+        Ok(())
+    }
+}
+
+async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Receiver<bool>) -> Result<()> {
+    channel.basic_qos(200, BasicQosOptions::default()).await?;
+    let (name, tag) = (ShortString::from(queue.as_str()), ShortString::from(""));
+    let mut consumer = channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default()).await?;
+    while !*stop.borrow() {
+        let mut held: Vec<Delivery> = Vec::new();
+        let end = Instant::now() + Duration::from_millis(if how == Shuffle::Reordered { 700 } else { 50 });
+        while let Ok(next) = timeout(end.saturating_duration_since(Instant::now()), consumer.next()).await {
+            held.push(next.context("the shuffler lost its queue")??);
+        }
+        held.shuffle(&mut rand::rng());
+        for delivery in held {
+            let times = if how == Shuffle::Doubled && rand::rng().random_bool(0.2) { 2 } else { 1 };
+            for _ in 0..times {
+                put(&channel, &queue, delivery.properties.clone(), &delivery.data).await?;
+            }
+            delivery.acker.ack(BasicAckOptions::default()).await?;
+        }
+        // The service's own consumer gets its turn.
+        sleep(Duration::from_millis(100)).await;
+    }
+    Ok(channel.close(200, ShortString::from("done")).await?)
+}
+
+const QUEUES: [&str; 5] = [
+    "posts.user.v1",
+    "subscriptions.post.v1",
+    "admin.post_counts.v1",
+    "recommendations.like.v1",
+    "auth.moderation.user.v1",
+];
+
+/// Doubles messages of every kind for a while.
+pub(super) async fn duplicate(scene: &mut Scene<'_>) -> Result<()> {
+    run_shuffle(scene, Shuffle::Doubled).await
+}
+
+/// Shuffles messages of every kind for a while.
+pub(super) async fn reorder(scene: &mut Scene<'_>) -> Result<()> {
+    run_shuffle(scene, Shuffle::Reordered).await
+}
+
+async fn run_shuffle(scene: &mut Scene<'_>, how: Shuffle) -> Result<()> {
+    let shuffle = shuffling(scene.stack.addresses(), &QUEUES, how).await?;
+    sleep(scene.moment() * 2).await;
+    shuffle.stop().await
+}
+
+fn envelope(kind: &str, data: &Value) -> Vec<u8> {
+    let message = json!({
+        "specversion": "1.0", "id": "chaos", "source": "/chaos", "type": kind, "time": "2026-01-01T00:00:00Z",
+        "datacontenttype": "application/json", "data": data
+    });
+    message.to_string().into_bytes()
+}
+
+/// A queue gets what no consumer can apply. Each is put aside with its reason, and the queue goes on.
+pub(super) async fn poison(scene: &mut Scene<'_>) -> Result<()> {
+    let queue = "recommendations.like.v1";
+    let like =
+        |id: Value, version: Value| json!([{ "user_id": id, "post_id": 1, "version": version, "deleted": false }]);
+    let poison = [
+        vec![0xff, 0xfe, 0xfd],
+        b"{\"specversion\":".to_vec(),
+        envelope("chatty.unknown.v1", &like(json!(1), json!(1))),
+        envelope("chatty.like.v2", &like(json!(1), json!(1))),
+        envelope("chatty.like.v1", &like(json!("one"), json!(1))),
+        envelope("chatty.like.v1", &like(json!(1), json!(i64::MAX))),
+        vec![b'x'; 16 * 1024 * 1024],
+    ];
+    let connection = connect(scene.stack.addresses()).await?;
+    let channel = confirming(&connection).await?;
+    for payload in &poison {
+        put(&channel, queue, BasicProperties::default(), payload).await?;
+    }
+    connection.close(200, ShortString::from("done")).await?;
+    drop_letters(scene, queue, poison.len()).await
+}
+
+/// While the service is not there, messages of an older version come into its queue. They are put aside, not lost, and not
+/// even when an operator sends them again.
+pub(super) async fn leave_old(scene: &mut Scene<'_>) -> Result<()> {
+    let queue = "subscriptions.post.v1";
+    scene.stack.kill("subscriptions")?;
+    let connection = connect(scene.stack.addresses()).await?;
+    let channel = confirming(&connection).await?;
+    for id in 1..=3 {
+        let old = envelope("chatty.post.v0", &json!([{ "id": id, "version": 1, "text": "as it was once" }]));
+        put(&channel, queue, BasicProperties::default(), &old).await?;
+    }
+    connection.close(200, ShortString::from("done")).await?;
+    scene.stack.restart("subscriptions").await?;
+    await_letters(scene, queue, 3).await?;
+    let again = scene.chatty(&["dead-letters", "redrive", queue]).await?;
+    ensure!(again.status.success(), "redrive: {}", String::from_utf8_lossy(&again.stderr));
+    drop_letters(scene, queue, 3).await
+}
+
+async fn drop_letters(scene: &Scene<'_>, queue: &str, count: usize) -> Result<()> {
+    await_letters(scene, queue, count).await?;
+    let dropped = scene.chatty(&["dead-letters", "drop", queue]).await?;
+    ensure!(dropped.status.success(), "drop: {}", String::from_utf8_lossy(&dropped.stderr));
+    Ok(())
+}
+
+/// Waits until as many dead letters as these lie there, each with its reason.
+async fn await_letters(scene: &Scene<'_>, queue: &str, count: usize) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let listed = scene.chatty(&["dead-letters", "list", "--json"]).await?;
+        let letters: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap_or_default();
+        let letters: Vec<&Value> = letters.iter().filter(|letter| letter["queue"] == queue).collect();
+        if letters.len() == count {
+            let unexplained = letters.iter().filter(|letter| letter["reason"].as_str().is_none_or(str::is_empty));
+            ensure!(unexplained.count() == 0, "a dead letter has no reason");
+            return Ok(());
+        }
+        if Instant::now() > end || letters.len() > count {
+            bail!("{queue} has {} dead letters instead of {count}", letters.len());
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// A consumer that needs 200 ms for each batch finds 200 000 states in its queue, all of which it knows. It has to get
+/// through without holding them all.
+pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
+    let (service, queue) = ("recommendations", "recommendations.like.v1");
+    let known = "SELECT json_agg(json_build_object('user_id', user_id, 'post_id', post_id, 'version', version, \
+                 'deleted', NOT active)) FROM likes";
+    let known: Vec<Value> = serde_json::from_str(scene.psql("posts", known).await?.trim()).unwrap_or_default();
+    ensure!(!known.is_empty(), "nobody likes anything yet");
+    let states: Vec<&Value> = known.iter().cycle().take(500).collect();
+    let message = envelope("chatty.like.v1", &json!(states));
+    scene.stack.restart_with(service, &[("FAILPOINTS", "before_ack=sleep(200)")]).await?;
+    let connection = connect(scene.stack.addresses()).await?;
+    let channel = confirming(&connection).await?;
+    for _ in 0..400 {
+        put(&channel, queue, BasicProperties::default(), &message).await?;
+    }
+    let end = Instant::now() + PATIENCE;
+    let passive = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
+    loop {
+        let memory = resident(scene.stack.pid(service)?)?;
+        ensure!(memory < MEMORY, "{service} has {memory} KiB in memory");
+        let waiting = channel.queue_declare(ShortString::from(queue), passive, FieldTable::default()).await?;
+        if waiting.message_count() < 50 {
+            break;
+        }
+        ensure!(Instant::now() < end, "{} messages still wait for {service}", waiting.message_count());
+        sleep(Duration::from_millis(100)).await;
+    }
+    connection.close(200, ShortString::from("done")).await?;
+    scene.stack.restart(service).await
+}

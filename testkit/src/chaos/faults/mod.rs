@@ -1,0 +1,221 @@
+//! The faults, as the matrix in docs/reliability.md numbers them.
+
+mod broker;
+mod clients;
+mod copies;
+mod messages;
+mod people;
+mod postgres;
+mod processes;
+
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use tokio::process::Command;
+
+use super::workload::World;
+use crate::servers::machine;
+use crate::stack::{SERVICES, Stack};
+
+/// A fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its number.
+    pub name: &'static str,
+    /// What happens.
+    pub title: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    KillService,
+    DieAfterCommit,
+    DieAfterConfirm,
+    DieBeforeAck,
+    StopBroker,
+    KillBroker,
+    LoseBroker,
+    CutBroker,
+    SilentBroker,
+    BlockedBroker,
+    DeletedQueue,
+    RestartPostgres,
+    KillPostgres,
+    StalledPostgres,
+    CutPostgres,
+    SlowPostgres,
+    ReversedLocks,
+    KillMail,
+    FullDisk,
+    SkewedClock,
+    Duplicates,
+    Disorder,
+    Poison,
+    SlowConsumer,
+    ExhaustedPool,
+    SlowClients,
+    BadBodies,
+    ReloadGateway,
+    TermService,
+    WipedCopy,
+    DriftedCopy,
+    BlockedAuthor,
+    Storm,
+    OldMessages,
+    LostLocks,
+}
+
+const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
+    Fault { name, title, kind }
+}
+
+/// All of them.
+pub const FAULTS: [Fault; 35] = [
+    fault("F1", "a service is killed", Kind::KillService),
+    fault("F2", "a service dies after a commit", Kind::DieAfterCommit),
+    fault("F3", "a service dies after a confirm", Kind::DieAfterConfirm),
+    fault("F4", "a service dies before an acknowledgement", Kind::DieBeforeAck),
+    fault("F5", "the broker is killed", Kind::KillBroker),
+    fault("F5b", "the broker stops and starts", Kind::StopBroker),
+    fault("F6", "the broker is away for 45 s", Kind::LoseBroker),
+    fault("F7", "connections to the broker are cut", Kind::CutBroker),
+    fault("F8", "the broker falls silent", Kind::SilentBroker),
+    fault("F9", "the broker blocks publishers", Kind::BlockedBroker),
+    fault("F10", "a queue is deleted", Kind::DeletedQueue),
+    fault("F11", "Postgres is killed", Kind::KillPostgres),
+    fault("F11b", "Postgres restarts", Kind::RestartPostgres),
+    fault("F11c", "connections to Postgres are cut", Kind::CutPostgres),
+    fault("F12", "Postgres stalls", Kind::StalledPostgres),
+    fault("F12b", "Postgres is slow", Kind::SlowPostgres),
+    fault("F13", "rows are locked in the other order", Kind::ReversedLocks),
+    fault("F14", "the mail server is killed", Kind::KillMail),
+    fault("F15", "the disk is full", Kind::FullDisk),
+    fault("F16", "a service's clock is 10 minutes off", Kind::SkewedClock),
+    fault("F17", "one message of five comes again", Kind::Duplicates),
+    fault("F18", "messages come out of order", Kind::Disorder),
+    fault("F19", "poison is in a queue", Kind::Poison),
+    fault("F20", "a slow consumer, 200 000 states behind", Kind::SlowConsumer),
+    fault("F21", "a locked table, 200 requests at once", Kind::ExhaustedPool),
+    fault("F22", "500 clients send a byte a second", Kind::SlowClients),
+    fault("F23", "bodies too large, too deep, without end", Kind::BadBodies),
+    fault("F24", "the gateway reloads, a service is killed", Kind::ReloadGateway),
+    fault("F25", "a service is asked to stop", Kind::TermService),
+    fault("F26", "a copy is wiped, and rebuilt", Kind::WipedCopy),
+    fault("F26b", "rows of a copy are changed, and repaired", Kind::DriftedCopy),
+    fault("F27", "somebody is blocked while writing", Kind::BlockedAuthor),
+    fault("F28", "created and deleted, liked and unliked", Kind::Storm),
+    fault("F29", "messages of an older version", Kind::OldMessages),
+    fault("F30", "relays lose their locks", Kind::LostLocks),
+];
+
+/// The services that publish events.
+const OWNERS: [&str; 3] = ["auth", "posts", "admin"];
+
+/// The faults of these names; all when there are none.
+pub fn select(names: &[String]) -> Result<Vec<Fault>> {
+    if names.is_empty() {
+        return Ok(FAULTS.to_vec());
+    }
+    let find = |name: &String| FAULTS.iter().find(|fault| fault.name == name).copied();
+    names.iter().map(|name| find(name).with_context(|| format!("no fault is called {name}"))).collect()
+}
+
+/// Where a fault strikes.
+pub(super) struct Scene<'a> {
+    pub(super) stack: &'a mut Stack,
+    pub(super) world: &'a Arc<World>,
+    pub(super) rng: &'a mut StdRng,
+    pub(super) bin_dir: &'a Path,
+}
+
+impl Fault {
+    /// Makes it happen, and ends it. What must recover by itself afterwards is not awaited; what must hold meanwhile is.
+    pub(super) async fn strike(self, scene: &mut Scene<'_>) -> Result<()> {
+        match self.kind {
+            Kind::KillService => processes::kill(scene).await,
+            Kind::DieAfterCommit => processes::die_at(scene, "after_commit", &OWNERS).await,
+            Kind::DieAfterConfirm => processes::die_at(scene, "after_confirm", &OWNERS).await,
+            Kind::DieBeforeAck => processes::die_at(scene, "before_ack", &SERVICES).await,
+            Kind::TermService => processes::terminate(scene).await,
+            Kind::ReloadGateway => processes::reload_gateway(scene).await,
+            Kind::KillMail => processes::kill_mail(scene).await,
+            Kind::SkewedClock => processes::skew_clock(scene).await,
+            Kind::KillBroker => broker::kill(scene).await,
+            Kind::LoseBroker => broker::lose(scene).await,
+            Kind::StopBroker => broker::stop(scene).await,
+            Kind::CutBroker => broker::cut(scene).await,
+            Kind::SilentBroker => broker::silence(scene).await,
+            Kind::BlockedBroker => broker::block(scene).await,
+            Kind::DeletedQueue => broker::delete_queue(scene).await,
+            Kind::Duplicates => messages::duplicate(scene).await,
+            Kind::Disorder => messages::reorder(scene).await,
+            Kind::Poison => messages::poison(scene).await,
+            Kind::OldMessages => messages::leave_old(scene).await,
+            Kind::SlowConsumer => messages::pile_up(scene).await,
+            Kind::KillPostgres => postgres::kill(scene).await,
+            Kind::RestartPostgres => scene.stack.restart("postgres").await,
+            Kind::StalledPostgres => postgres::stall(scene).await,
+            Kind::CutPostgres => postgres::cut(scene).await,
+            Kind::SlowPostgres => postgres::slow_down(scene).await,
+            Kind::ReversedLocks => postgres::lock_in_reverse(scene).await,
+            Kind::LostLocks => postgres::lose_locks(scene).await,
+            Kind::FullDisk => postgres::fill_disk(scene).await,
+            Kind::ExhaustedPool => postgres::exhaust_pool(scene).await,
+            Kind::SlowClients => clients::trickle(scene).await,
+            Kind::BadBodies => clients::send_bad_bodies(scene).await,
+            Kind::WipedCopy => copies::wipe(scene).await,
+            Kind::DriftedCopy => copies::drift(scene).await,
+            Kind::BlockedAuthor => people::block_while_writing(scene).await,
+            Kind::Storm => people::storm(scene).await,
+        }
+    }
+}
+
+impl Scene<'_> {
+    /// How long a part is away: long enough to be noticed, and not always the same.
+    fn moment(&mut self) -> Duration {
+        Duration::from_millis(self.rng.random_range(500..3_000))
+    }
+
+    fn choose<T: Copy>(&mut self, of: &[T]) -> Result<T> {
+        of.choose(self.rng).copied().context("something to choose from")
+    }
+
+    /// Runs a command of the operator against the stack.
+    async fn chatty(&self, arguments: &[&str]) -> Result<Output> {
+        let mut chatty = Command::new(self.bin_dir.join("chatty"));
+        chatty.args(arguments).envs(self.stack.addresses().variables()).kill_on_drop(true);
+        chatty.output().await.context("chatty cannot be run")
+    }
+
+    async fn rabbitmqctl(&self, arguments: &[&str]) -> Result<()> {
+        output(Command::new(self.stack.folder().join("rabbitmqctl")).args(arguments)).await.map(drop)
+    }
+
+    async fn psql(&self, service: &str, statement: &str) -> Result<String> {
+        psql(self.stack, service, statement).await
+    }
+}
+
+/// What a statement answers in a service's database, as the service's role.
+pub(super) async fn psql(stack: &Stack, service: &str, statement: &str) -> Result<String> {
+    let service = stack.addresses().services.get(service).context("a service")?;
+    let psql = machine::find_postgres()?.join("psql");
+    output(Command::new(psql).args(["-X", "-A", "-t", "-c", statement]).arg(&service.database_url)).await
+}
+
+/// What a command prints; an error when it fails.
+pub(super) async fn output(command: &mut Command) -> Result<String> {
+    let output = command.kill_on_drop(true).output().await?;
+    if !output.status.success() {
+        bail!("{:?}: {}", command.as_std().get_program(), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

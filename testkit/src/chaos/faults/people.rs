@@ -1,0 +1,98 @@
+//! People do what makes events overtake each other, while messages are shuffled.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::Scene;
+use super::messages::{Shuffle, shuffling};
+use crate::chaos::ledger::Outcome;
+use crate::chaos::workload::World;
+
+/// How long a block may take to be seen everywhere.
+const SEEN: Duration = Duration::from_secs(20);
+
+/// Somebody is blocked in the middle of writing: nothing of them is shown any more and they cannot get new tokens; when
+/// they are unblocked, exactly what was acknowledged is there again.
+pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
+    let world = scene.world;
+    let who = &world.extra;
+    let before = shown(world).await?;
+    let write = async {
+        let mut written = Vec::new();
+        loop {
+            let body = json!({ "title": "blocked", "content": "soon" });
+            let answer = world.api.call(Method::POST, "/posts", Some(who), Some(body)).await;
+            match (answer.outcome, answer.body["post"]["id"].as_i64()) {
+                (Outcome::Ok, Some(id)) => written.push(id),
+                _ if answer.status == 403 => return Ok(written),
+                _ => anyhow::bail!("writing gets {} {}", answer.status, answer.body),
+            }
+        }
+    };
+    let block = async {
+        sleep(Duration::from_millis(300)).await;
+        let path = format!("/admin/users/{}/block", who.id);
+        let blocked = world.api.call(Method::POST, &path, Some(&world.admin), None).await;
+        ensure!(blocked.outcome == Outcome::Ok, "blocking gets {}", blocked.status);
+        let end = Instant::now() + SEEN;
+        while !shown(world).await?.is_empty() {
+            ensure!(Instant::now() < end, "posts of somebody who is blocked are still shown");
+            sleep(Duration::from_millis(50)).await;
+        }
+        // Auth applies the block before anybody else hears of it.
+        let body = json!({ "refresh_token": who.refresh_token() });
+        let refreshed = world.api.call(Method::POST, "/auth/refresh", None, Some(body)).await;
+        ensure!(refreshed.status == 401 || refreshed.status == 403, "a blocked session goes on: {}", refreshed.status);
+        Ok(())
+    };
+    let shuffle = shuffling(scene.stack.addresses(), &["posts.user.v1"], Shuffle::Reordered).await?;
+    let (written, blocked) = tokio::join!(write, block);
+    shuffle.stop().await?;
+    blocked?;
+    let wanted: BTreeSet<i64> = written?.into_iter().chain(before).collect();
+    let path = format!("/admin/users/{}/unblock", who.id);
+    let unblocked = world.api.call(Method::POST, &path, Some(&world.admin), None).await;
+    ensure!(unblocked.outcome == Outcome::Ok, "unblocking gets {}", unblocked.status);
+    let end = Instant::now() + SEEN;
+    loop {
+        let now = shown(world).await?;
+        if now == wanted {
+            break;
+        }
+        ensure!(Instant::now() < end, "after unblocking {} posts are shown, not {}", now.len(), wanted.len());
+        sleep(Duration::from_millis(50)).await;
+    }
+    // The block has ended the session.
+    world.api.log_in_again(who).await
+}
+
+async fn shown(world: &World) -> Result<BTreeSet<i64>> {
+    let posts = world.api.list(&format!("/posts?author={}", world.extra.id), "posts", None).await?;
+    posts.iter().map(|post| post["id"].as_i64().context("an id")).collect()
+}
+
+/// Posts are created and deleted at once, a like goes on and off, while their events come in any order.
+pub(super) async fn storm(scene: &mut Scene<'_>) -> Result<()> {
+    let world = scene.world;
+    let queues = ["subscriptions.post.v1", "recommendations.post.v1", "recommendations.like.v1"];
+    let shuffle = shuffling(scene.stack.addresses(), &queues, Shuffle::Reordered).await?;
+    let like = format!("/posts/{}/likes", world.homes.first().context("a post")?);
+    let call = async |method, path: &str, body: Option<Value>| {
+        let answer = world.api.call(method, path, Some(&world.extra), body).await;
+        ensure!(answer.outcome == Outcome::Ok, "{path} gets {} {}", answer.status, answer.body);
+        Ok(answer.body)
+    };
+    for _ in 0..100 {
+        let created = call(Method::POST, "/posts", Some(json!({ "title": "short", "content": "lived" }))).await?;
+        call(Method::POST, &like, None).await?;
+        let id = created["post"]["id"].as_i64().context("an id")?;
+        call(Method::DELETE, &format!("/posts/{id}"), None).await?;
+        call(Method::DELETE, &like, None).await?;
+    }
+    shuffle.stop().await
+}
