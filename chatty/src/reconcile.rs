@@ -20,6 +20,8 @@ use crate::suite::Operator;
 
 /// Keys in one request.
 const KEYS: usize = 500;
+/// How long a copy may lag while it is repaired: people go on writing.
+const MOMENT: Duration = Duration::from_secs(2);
 /// How long a repair may make no progress.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -176,7 +178,7 @@ async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> a
 async fn wait(operator: &Operator, only: Option<&str>, what: &str) -> anyhow::Result<Vec<Report>> {
     let (mut fewest, mut progressed) = (usize::MAX, Instant::now());
     loop {
-        let reports = compare_all(operator, only, Duration::ZERO).await?;
+        let reports = compare_all(operator, only, MOMENT).await?;
         let differ = count(&reports);
         if differ < fewest {
             (fewest, progressed) = (differ, Instant::now());

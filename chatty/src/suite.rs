@@ -90,7 +90,7 @@ impl Operator {
                     settings.data_dir.display()
                 );
             }
-            services.push(Seen { name, db: Db::open(&settings, name, Clock::system()).await?, streams });
+            services.push(Seen { name, db: Db::open_for_operator(&settings, name).await?, streams });
         }
         let broker = if distributed {
             let url = env.secret("AMQP_URL").context("AMQP_URL must be set beside the *_DATABASE_URL variables")?;

@@ -24,13 +24,30 @@ impl Db {
     /// # Errors
     /// When the URL or the data folder is not usable.
     pub async fn open(settings: &Settings, service: &'static str, clock: Clock) -> Result<Self, DbErr> {
+        Self::open_with(settings, service, clock, ACQUIRE).await
+    }
+
+    /// The same for an operator's command, which rather waits than fails.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn open_for_operator(settings: &Settings, service: &'static str) -> Result<Self, DbErr> {
+        Self::open_with(settings, service, Clock::system(), ACQUIRE_BACKGROUND).await
+    }
+
+    async fn open_with(
+        settings: &Settings,
+        service: &'static str,
+        clock: Clock,
+        patience: Duration,
+    ) -> Result<Self, DbErr> {
         let outbox = Outbox::new(service, settings.outbox_max_rows);
         if let Some(url) = &settings.database_url {
             let url = url.expose_secret();
             let reads = settings.database_max_connections.saturating_sub(4).max(1);
             return Ok(Self {
-                read: postgres(url, service, reads, ACQUIRE).await?,
-                write: postgres(url, service, 2, ACQUIRE).await?,
+                read: postgres(url, service, reads, patience).await?,
+                write: postgres(url, service, 2, patience).await?,
                 consume: postgres(url, service, 1, ACQUIRE_BACKGROUND).await?,
                 relay: postgres(url, service, 1, ACQUIRE_BACKGROUND).await?,
                 outbox,
@@ -43,7 +60,7 @@ impl Db {
         let file = sqlite_file(&settings.data_dir, service);
         let write = sqlite_writer(&file).await?;
         Ok(Self {
-            read: sqlite_readers(&file).await?,
+            read: sqlite_readers(&file, patience).await?,
             consume: write.clone(),
             relay: write.clone(),
             write,
@@ -112,11 +129,11 @@ async fn sqlite_writer(file: &Path) -> Result<DatabaseConnection, DbErr> {
     Database::connect(options).await
 }
 
-async fn sqlite_readers(file: &Path) -> Result<DatabaseConnection, DbErr> {
+async fn sqlite_readers(file: &Path, acquire: Duration) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", file.display()));
     options
         .max_connections(4)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(acquire)
         .max_lifetime(None)
         .idle_timeout(None)
         .test_before_acquire(false)

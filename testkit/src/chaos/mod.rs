@@ -157,7 +157,9 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
             let green = match strike(fault, scene).await {
                 Ok(green) => green,
                 Err(error) => {
-                    world.complain(format!("{}: {error:#}", fault.name));
+                    let complaint = format!("{}: {error:#}", fault.name);
+                    tell(&complaint);
+                    world.complain(complaint);
                     break 'run;
                 }
             };

@@ -73,7 +73,7 @@ pub(super) async fn send_bad_bodies(scene: &mut Scene<'_>) -> Result<()> {
     let many: Vec<String> = (0..100_000).map(|number| format!("\"f{number}\":1")).collect();
     let bodies = [
         ("10 MiB", format!("{{\"username\":\"{}\"}}", "x".repeat(10 * 1024 * 1024)), 413),
-        ("10 000 levels", format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)), 400),
+        ("10 000 levels", format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)), 422),
         ("100 000 fields", format!("{{{}}}", many.join(",")), 413),
     ];
     for (name, body, status) in bodies {

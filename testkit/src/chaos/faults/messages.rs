@@ -215,8 +215,15 @@ pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
     let (service, queue) = ("recommendations", "recommendations.like.v1");
     let known = "SELECT json_agg(json_build_object('user_id', user_id, 'post_id', post_id, 'version', version, \
                  'deleted', NOT active)) FROM likes";
-    let known: Vec<Value> = serde_json::from_str(scene.psql("posts", known).await?.trim()).unwrap_or_default();
-    ensure!(!known.is_empty(), "nobody likes anything yet");
+    let end = Instant::now() + PATIENCE;
+    let known = loop {
+        let known: Vec<Value> = serde_json::from_str(scene.psql("posts", known).await?.trim()).unwrap_or_default();
+        if !known.is_empty() {
+            break known;
+        }
+        ensure!(Instant::now() < end, "nobody likes anything");
+        sleep(Duration::from_millis(100)).await;
+    };
     let states: Vec<&Value> = known.iter().cycle().take(500).collect();
     let message = envelope("chatty.like.v1", &json!(states));
     scene.stack.restart_with(service, &[("FAILPOINTS", "before_ack=sleep(200)")]).await?;

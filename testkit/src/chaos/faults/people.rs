@@ -87,7 +87,7 @@ pub(super) async fn storm(scene: &mut Scene<'_>) -> Result<()> {
         ensure!(answer.outcome == Outcome::Ok, "{path} gets {} {}", answer.status, answer.body);
         Ok(answer.body)
     };
-    for _ in 0..100 {
+    for _ in 0..30 {
         let created = call(Method::POST, "/posts", Some(json!({ "title": "short", "content": "lived" }))).await?;
         call(Method::POST, &like, None).await?;
         let id = created["post"]["id"].as_i64().context("an id")?;
