@@ -7,6 +7,8 @@ SERVICES := auth posts subscriptions admin recommendations
 TESTED := --workspace --features testkit/servers --locked
 TESTKIT := $(TARGET)/debug/testkit
 STACK := $(TARGET)/release/testkit stack
+# The faults that `make test` makes.
+MOST_VALUABLE := F1,F2,F3,F4,F5,F7,F11,F18,F19,H1
 LOCUST := $(TARGET)/locust
 LOCUST_VERSION := 2.47.0
 
@@ -16,10 +18,11 @@ LOCUST_VERSION := 2.47.0
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: servers ## all tests: SQLite, Postgres, RabbitMQ and the whole suite end to end; finds or installs the servers
+test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to end, and ten faults; finds or installs the servers
 	cargo build $(TESTED)
 	cargo test $(TESTED)
 	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --test api
+	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 150 --faults $(MOST_VALUABLE)
 
 lint: ## format, clippy and rustdoc, where every warning is an error
 	cargo fmt --all --check
@@ -41,7 +44,7 @@ stack-down: ## stop the stack and remove its data
 	@if [ -x $(TARGET)/release/testkit ]; then $(STACK) down; else echo "no stack was ever built"; fi
 
 chaos: servers ## people write while parts die, then everything is checked: make chaos SEED=7 DURATION=60 FAULTS=F1,F5
-	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty
+	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p shared --features shared/fail-points
 	@$(TARGET)/release/testkit chaos --bin-dir $(TARGET)/release --seed $(or $(SEED),1) --duration $(or $(DURATION),60) \
 		$(if $(FAULTS),--faults $(FAULTS))
 

@@ -70,6 +70,7 @@ enum Kind {
     Storm,
     OldMessages,
     LostLocks,
+    Hits,
 }
 
 const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
@@ -77,7 +78,7 @@ const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 35] = [
+pub const FAULTS: [Fault; 36] = [
     fault("F1", "a service is killed", Kind::KillService),
     fault("F2", "a service dies after a commit", Kind::DieAfterCommit),
     fault("F3", "a service dies after a confirm", Kind::DieAfterConfirm),
@@ -113,6 +114,7 @@ pub const FAULTS: [Fault; 35] = [
     fault("F28", "created and deleted, liked and unliked", Kind::Storm),
     fault("F29", "messages of an older version", Kind::OldMessages),
     fault("F30", "relays lose their locks", Kind::LostLocks),
+    fault("H1", "1 000 hits while posts and Postgres die", Kind::Hits),
 ];
 
 /// The services that publish events.
@@ -174,6 +176,7 @@ impl Fault {
             Kind::DriftedCopy => copies::drift(scene).await,
             Kind::BlockedAuthor => people::block_while_writing(scene).await,
             Kind::Storm => people::storm(scene).await,
+            Kind::Hits => people::hit(scene).await,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! People do what makes events overtake each other, while messages are shuffled.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Scene;
@@ -74,6 +77,58 @@ pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
 async fn shown(world: &World) -> Result<BTreeSet<i64>> {
     let posts = world.api.list(&format!("/posts?author={}", world.extra.id), "posts", None).await?;
     posts.iter().map(|post| post["id"].as_i64().context("an id")).collect()
+}
+
+/// 50 people count 1 000 views of one post, through the two connections that a service writes with, while the service and
+/// then Postgres are killed. With a key for each hit the counter is exact in the end.
+pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
+    const PEOPLE: usize = 50;
+    const HITS: usize = 20;
+    let world = scene.world;
+    let body = json!({ "title": "counted", "content": "by many" });
+    let created = world.api.call(Method::POST, "/posts", Some(&world.extra), Some(body)).await;
+    let id = created.body["post"]["id"].as_i64().with_context(|| format!("writing gets {}", created.status))?;
+    let path = format!("/posts/{id}/views");
+    let (counted, mut people) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
+    for person in 0..PEOPLE {
+        let (world, path, counted) = (Arc::clone(world), path.clone(), Arc::clone(&counted));
+        people.spawn(async move {
+            for hit in 0..HITS {
+                let key = format!("hit-{id}-{person}-{hit}");
+                loop {
+                    let answer = world.api.insist(&path, None, None, &key).await;
+                    match (answer.outcome, answer.status) {
+                        (Outcome::Ok, _) => break,
+                        // Refused for now: whoever wants to be counted comes again.
+                        (_, 429 | 503) => sleep(Duration::from_millis(100)).await,
+                        (_, status) => anyhow::bail!("a hit gets {status} {}", answer.body),
+                    }
+                }
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+    }
+    let end = Instant::now() + Duration::from_secs(60);
+    let until = async |hits: usize| {
+        while counted.load(Ordering::Relaxed) < hits {
+            ensure!(Instant::now() < end, "hits are not counted any more");
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    };
+    until(PEOPLE * HITS / 4).await?;
+    scene.stack.kill("posts")?;
+    scene.stack.restart("posts").await?;
+    until(PEOPLE * HITS / 2).await?;
+    scene.stack.kill("postgres")?;
+    scene.stack.restart("postgres").await?;
+    while let Some(done) = people.join_next().await {
+        done??;
+    }
+    let views = world.api.get(&format!("/posts/{id}"), None).await?["view_count"].clone();
+    ensure!(views == PEOPLE * HITS, "of {} acknowledged hits {views} are counted", PEOPLE * HITS);
+    Ok(())
 }
 
 /// Posts are created and deleted at once, a like goes on and off, while their events come in any order.
