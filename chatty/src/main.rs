@@ -1,10 +1,13 @@
 //! Chatty in one process, and the operator's commands.
 
 mod accounts;
+mod backup;
+mod data_folder;
 mod dead_letters;
 mod demo;
 mod output;
 mod reconcile;
+mod restore;
 mod serve;
 mod suite;
 
@@ -51,6 +54,13 @@ enum Command {
     /// Look at messages that could not be applied, send them again or drop them.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Copy the one-process suite's data into a new folder, also while it runs.
+    #[command(after_help = "Example:\n  chatty backup /var/backups/chatty/2026-02-01")]
+    Backup(backup::Backup),
+    /// Bring a backup back into an empty data folder; or, with the *_DATABASE_URL variables, make databases that
+    /// pg_restore has filled usable again.
+    #[command(after_help = "Example:\n  chatty restore /var/backups/chatty/2026-02-01 --verify")]
+    Restore(restore::Restore),
     /// Print the API's description (OpenAPI 3.1).
     Openapi,
 }
@@ -73,6 +83,8 @@ fn main() -> ExitCode {
             Command::Reconcile(reconcile) => reconcile.run(&env).await,
             Command::Rebuild(rebuild) => rebuild.run(&env).await,
             Command::DeadLetters(command) => command.run(&env).await,
+            Command::Backup(backup) => backup.run(&env).await,
+            Command::Restore(restore) => Box::pin(restore.run(&env)).await,
             Command::Openapi => output::line(suite::openapi()?).map(|()| ExitCode::SUCCESS),
         }
     });

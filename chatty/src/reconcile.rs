@@ -3,6 +3,7 @@
 //! Both only read databases and send requests; the services themselves repair their copies.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -11,15 +12,16 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use shared::config::Env;
 use shared::events::broker::Broker;
+use shared::events::consumer::AnyConsumer;
 use shared::events::reconcile::{self as compare, Drift, Drifted};
-use shared::events::resync::{self, Request};
-use shared::events::topology::{self, ROUTES};
+use shared::events::resync::{self, AnySource, Request};
+use shared::events::topology::{self, ROUTES, Route};
 
 use crate::output::{self, Progress};
-use crate::suite::Operator;
+use crate::suite::{Operator, Seen};
 
 /// Keys in one request.
-const KEYS: usize = 500;
+pub(crate) const KEYS: usize = 500;
 /// How long a copy may lag while it is repaired: people go on writing.
 const MOMENT: Duration = Duration::from_secs(2);
 /// How long a repair may make no progress.
@@ -48,7 +50,7 @@ pub(crate) struct Rebuild {
 
 /// What differs between one copy and its owner.
 #[derive(Serialize)]
-struct Report {
+pub(crate) struct Report {
     service: &'static str,
     stream: &'static str,
     owner: &'static str,
@@ -95,11 +97,11 @@ impl Rebuild {
     }
 }
 
-fn count(reports: &[Report]) -> usize {
+pub(crate) fn count(reports: &[Report]) -> usize {
     reports.iter().map(|report| report.rows.len()).sum()
 }
 
-fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
+pub(crate) fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
     if json {
         return output::line(serde_json::to_string_pretty(reports)?);
     }
@@ -121,8 +123,17 @@ fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
     output::line(format_args!("{} copies compared, {} rows differ", reports.len(), count(reports)))
 }
 
-/// Compares the copies of all services, or of one.
-async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -> anyhow::Result<Vec<Report>> {
+/// An owner's stream and one copy of it.
+pub(crate) struct Pair<'a> {
+    pub(crate) route: &'static Route,
+    pub(crate) owner: &'a Seen,
+    pub(crate) source: &'a Arc<dyn AnySource>,
+    pub(crate) copy: &'a Seen,
+    pub(crate) consumer: &'a Arc<dyn AnyConsumer>,
+}
+
+/// All copies, or those of one service.
+pub(crate) fn pairs<'a>(operator: &'a Operator, only: Option<&str>) -> anyhow::Result<Vec<Pair<'a>>> {
     let mut pairs = Vec::new();
     for route in &ROUTES {
         let owner = operator.service(route.owner)?;
@@ -132,18 +143,24 @@ async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -
             let copy = operator.service(name)?;
             let consumer = copy.streams.consumers.iter().find(|consumer| consumer.stream() == route.stream);
             let consumer = consumer.with_context(|| format!("{name} does not consume {}", route.stream))?;
-            pairs.push((route, owner, source, copy, consumer));
+            pairs.push(Pair { route, owner, source, copy, consumer });
         }
     }
+    Ok(pairs)
+}
+
+/// Compares the copies of all services, or of one.
+async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -> anyhow::Result<Vec<Report>> {
+    let pairs = pairs(operator, only)?;
     let progress = Progress::start("comparing copies with their owners");
     let mut reports = Vec::new();
     // The grace time of all pairs runs at once.
-    let results = join_all(pairs.iter().map(|(_, owner, source, copy, consumer)| {
-        compare::compare(source.as_ref(), &owner.db, consumer.as_ref(), &copy.db, grace)
+    let results = join_all(pairs.iter().map(|pair| {
+        compare::compare(pair.source.as_ref(), &pair.owner.db, pair.consumer.as_ref(), &pair.copy.db, grace)
     }))
     .await;
     drop(progress);
-    for ((route, _, _, copy, _), rows) in pairs.iter().zip(results) {
+    for (Pair { route, copy, .. }, rows) in pairs.iter().zip(results) {
         let rows = rows.with_context(|| format!("{}.{}", copy.name, route.stream))?;
         reports.push(Report { service: copy.name, stream: route.stream, owner: route.owner, rows });
     }
@@ -175,7 +192,7 @@ async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> a
 }
 
 /// Compares until nothing differs, or until fewer and fewer differences have stopped becoming fewer.
-async fn wait(operator: &Operator, only: Option<&str>, what: &str) -> anyhow::Result<Vec<Report>> {
+pub(crate) async fn wait(operator: &Operator, only: Option<&str>, what: &str) -> anyhow::Result<Vec<Report>> {
     let (mut fewest, mut progressed) = (usize::MAX, Instant::now());
     loop {
         let reports = compare_all(operator, only, MOMENT).await?;

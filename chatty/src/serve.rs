@@ -1,26 +1,22 @@
 //! `chatty serve`: the suite in one process.
 
-use std::fs::File;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use shared::config::{Env, Environment, Settings};
 use shared::lifecycle;
 use shared::telemetry;
 use tokio::net::TcpListener;
 
-use crate::{output, suite};
+use crate::{data_folder, output, suite};
 
 /// Serves until a signal.
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings::from_env(env, suite::PORT)?;
-    settings.create_data_dir().with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.display()))?;
-    let lock = File::create(settings.data_dir.join("chatty.lock"))?;
-    if lock.try_lock().is_err() {
-        bail!("CHATTY_DATA_DIR: another chatty is running on {}", settings.data_dir.display());
-    }
+    let lock = data_folder::lock(&settings)?;
+    data_folder::refuse_half_restore(&settings)?;
     let services = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
     let listener =

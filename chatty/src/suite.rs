@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use shared::auth::Keys;
 use shared::clock::Clock;
 use shared::config::{Env, Settings};
-use shared::db::Db;
+use shared::db::{Db, Schema};
 use shared::events::Streams;
 use shared::events::broker::{Broker, LocalBroker, RabbitBroker};
 use shared::events::topology::SERVICES;
@@ -58,6 +58,8 @@ pub(crate) struct Seen {
     pub(crate) db: Db,
     /// Its streams.
     pub(crate) streams: Streams,
+    /// Its schema.
+    pub(crate) schema: Schema,
 }
 
 /// The suite as the operator's commands see it: databases, and the broker if there is one outside of a process.
@@ -71,9 +73,9 @@ pub(crate) struct Operator {
 impl Operator {
     /// Opens the databases that the environment names, else those in the data folder.
     pub(crate) async fn open(env: &Env) -> anyhow::Result<Self> {
-        let distributed = env.get("AUTH_DATABASE_URL").is_some();
+        let distributed = is_distributed(env);
         let mut services = Vec::new();
-        for (name, streams) in streams() {
+        for (name, streams, schema) in streams() {
             let mut own = env.clone();
             if distributed {
                 let variable = format!("{}_DATABASE_URL", name.to_uppercase());
@@ -90,7 +92,7 @@ impl Operator {
                     settings.data_dir.display()
                 );
             }
-            services.push(Seen { name, db: Db::open_for_operator(&settings, name).await?, streams });
+            services.push(Seen { name, db: Db::open_for_operator(&settings, name).await?, streams, schema });
         }
         let broker = if distributed {
             let url = env.secret("AMQP_URL").context("AMQP_URL must be set beside the *_DATABASE_URL variables")?;
@@ -115,17 +117,22 @@ impl Operator {
     }
 }
 
+/// Whether the environment names the databases of the distributed form.
+pub(crate) fn is_distributed(env: &Env) -> bool {
+    env.get("AUTH_DATABASE_URL").is_some()
+}
+
 fn has_file(folder: &Path, name: &str) -> bool {
     folder.join(format!("{name}.db")).is_file()
 }
 
-fn streams() -> [(&'static str, Streams); 5] {
+fn streams() -> [(&'static str, Streams, Schema); 5] {
     [
-        (auth::NAME, auth::streams()),
-        (posts::NAME, posts::streams()),
-        (subscriptions::NAME, subscriptions::streams()),
-        (admin::NAME, admin::streams()),
-        (recommendations::NAME, recommendations::streams()),
+        (auth::NAME, auth::streams(), auth::schema()),
+        (posts::NAME, posts::streams(), posts::schema()),
+        (subscriptions::NAME, subscriptions::streams(), subscriptions::schema()),
+        (admin::NAME, admin::streams(), admin::schema()),
+        (recommendations::NAME, recommendations::streams(), recommendations::schema()),
     ]
 }
 
@@ -175,7 +182,7 @@ mod tests {
     #[test]
     fn every_consumer_reads_the_described_examples() {
         let described = Events::read();
-        for (service, streams) in streams() {
+        for (service, streams, _) in streams() {
             for consumer in streams.consumers {
                 let examples = described.examples(consumer.stream());
                 assert!(!examples.is_empty(), "{} has no example", consumer.stream());

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
-use sea_orm::DbErr;
 use sea_orm_migration::MigratorTrait;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +16,7 @@ use utoipa::openapi::OpenApi;
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env, Settings};
-use crate::db::Db;
+use crate::db::{Db, Schema};
 use crate::events::Streams;
 use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::consumer::Context;
@@ -73,8 +72,6 @@ pub struct Deps {
     pub clock: Clock,
 }
 
-type Migrate = Box<dyn Fn(Db) -> Pin<Box<dyn Future<Output = Result<(), DbErr>> + Send>> + Send + Sync>;
-
 /// A service that is built and not running: nothing is bound, connected or installed yet.
 pub struct Service {
     /// Its name.
@@ -91,7 +88,7 @@ pub struct Service {
     pub health: Health,
     broker: Arc<dyn Broker>,
     cancel: Cancel,
-    migrate: Migrate,
+    schema: Schema,
     start: Vec<Start>,
     tasks: Vec<(&'static str, Task)>,
 }
@@ -109,7 +106,7 @@ impl Service {
             health,
             broker: Arc::clone(&deps.broker),
             cancel: Cancel::new(),
-            migrate: Box::new(|db| Box::pin(async move { db.migrate::<M>().await })),
+            schema: Schema::of::<M>(),
             start: Vec::new(),
             tasks: Vec::new(),
         }
@@ -147,7 +144,7 @@ impl Service {
     /// The reason why the start is refused.
     pub async fn prepare(&mut self) -> Result<(), String> {
         let mut backoff = Backoff::default();
-        while let Err(error) = (self.migrate)(self.db.clone()).await {
+        while let Err(error) = self.schema.migrate(&self.db).await {
             tracing::warn!(%error, service = self.name, "The database cannot be prepared yet; trying again.");
             tokio::select! { () = sleep(backoff.pause()) => {}, () = self.cancel.cancelled() => return Ok(()) }
         }
@@ -213,15 +210,10 @@ pub async fn run(
         tracker.spawn(async move { http::serve(listener, app, &connections, &stop).await })
     };
     let preparing = async {
-        for service in &mut services {
-            if let Err(reason) = service.prepare().await {
-                tracing::error!(service = service.name, "Not started: {reason}.");
-                failed.cancel();
-                return;
-            }
-            service.start(&tracker, &failed);
+        start_all(&mut services, &tracker, &failed).await;
+        if !failed.is_cancelled() {
+            ready();
         }
-        ready();
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -233,7 +225,37 @@ pub async fn run(
     if server.await.is_err() {
         tracing::error!("The server panicked.");
     }
-    for service in &services {
+    stop_all(&services, &tracker).await;
+    if failed.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Runs services without serving HTTP until the work is done. `None`: a service could not start, or a task has failed.
+pub async fn run_until<T>(mut services: Vec<Service>, work: impl Future<Output = T>) -> Option<T> {
+    let (tracker, failed) = (Tracker::new(), Cancel::new());
+    start_all(&mut services, &tracker, &failed).await;
+    let done = tokio::select! {
+        () = failed.cancelled() => None,
+        done = work => Some(done),
+    };
+    stop_all(&services, &tracker).await;
+    done
+}
+
+/// Prepares and starts one service after the other.
+async fn start_all(services: &mut [Service], tracker: &Tracker, failed: &Cancel) {
+    for service in services {
+        if let Err(reason) = service.prepare().await {
+            tracing::error!(service = service.name, "Not started: {reason}.");
+            failed.cancel();
+            return;
+        }
+        service.start(tracker, failed);
+    }
+}
+
+/// Stops all tasks and closes the databases.
+async fn stop_all(services: &[Service], tracker: &Tracker) {
+    for service in services {
         service.stop();
     }
     tracker.close();
@@ -242,14 +264,13 @@ pub async fn run(
     }
     // A task that did not end may still hold a connection.
     let closing = async {
-        for service in &services {
+        for service in services {
             service.db.close().await;
         }
     };
     if timeout(CLOSE, closing).await.is_err() {
         tracing::warn!("Some databases could not be closed in time.");
     }
-    if failed.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn signalled() {

@@ -1,6 +1,6 @@
 //! Auth's own settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
@@ -53,6 +53,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// The file of the signing key.
+    pub fn key_file(&self) -> &Path {
+        &self.key_file
+    }
+
     /// Reads them.
     ///
     /// # Errors

@@ -25,7 +25,8 @@ use std::time::Duration;
 
 use shared::auth::{Accounts, Auth, Keys};
 use shared::config::{ConfigError, Environment};
-use shared::events::Streams;
+use shared::db::Schema;
+use shared::events::{State, Streams};
 use shared::http::idempotency;
 use shared::lifecycle::{Cancel, Deps, Service};
 use tokio::sync::Notify;
@@ -35,12 +36,13 @@ pub use config::Config;
 pub use first_admin::{CreateAdminError, create_admin};
 
 use consumers::ModerationUserConsumer;
+use db::entities::user;
 use db::migrations::Migrator;
 use hasher::Hasher;
 use mail::Mailer;
 use signer::Signer;
 use state::AppState;
-use user_stream::UserSource;
+use user_stream::{UserSource, UserState};
 
 /// The service's name.
 pub const NAME: &str = "auth";
@@ -91,9 +93,18 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     Ok((service, keys))
 }
 
+/// Its schema, for the operator's tools.
+pub fn schema() -> Schema {
+    Schema::of::<Migrator>()
+}
+
 /// The stream that auth owns, and the one that it keeps a copy of.
 pub fn streams() -> Streams {
-    Streams::default().source(UserSource).consumer(ModerationUserConsumer)
+    Streams::default()
+        .source(UserSource)
+        .versions(user::Column::Version)
+        .sequence(UserState::STREAM, user::Column::Id)
+        .consumer(ModerationUserConsumer)
 }
 
 /// The description of the routes.

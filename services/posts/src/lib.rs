@@ -12,11 +12,13 @@ mod state;
 
 use shared::auth::Accounts;
 use shared::config::ConfigError;
+use shared::db::Schema;
 use shared::events::Streams;
 use shared::http::idempotency;
 use shared::lifecycle::{Deps, Service};
 
 pub use config::Config;
+use db::entities;
 use db::queries::{comments, likes, posts};
 
 /// The service's name.
@@ -44,6 +46,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     router::routes().into_openapi()
 }
 
+/// Its schema, for the operator's tools.
+pub fn schema() -> Schema {
+    Schema::of::<db::Migrator>()
+}
+
 /// The streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
     streams_with(Accounts::default())
@@ -52,5 +59,21 @@ pub fn streams() -> Streams {
 fn streams_with(accounts: Accounts) -> Streams {
     let sources =
         Streams::default().source(posts::Posts).source(posts::Counts).source(comments::Comments).source(likes::Likes);
-    consumers::register(sources, accounts)
+    consumers::register(issued(sources), accounts)
+}
+
+/// Where versions and ids are kept, for restores.
+fn issued(streams: Streams) -> Streams {
+    use entities::{comments, counts, likes, posts, users};
+    streams
+        .versions(posts::Column::Version)
+        .versions(counts::Column::Version)
+        .versions(comments::Column::Version)
+        .versions(likes::Column::Version)
+        .sequence("post", posts::Column::Id)
+        .sequence("comment", comments::Column::Id)
+        .mentions("user", posts::Column::AuthorId)
+        .mentions("user", comments::Column::AuthorId)
+        .mentions("user", likes::Column::UserId)
+        .mentions("user", users::Column::Id)
 }

@@ -11,9 +11,11 @@ mod routes;
 mod state;
 
 use shared::auth::Accounts;
+use shared::db::Schema;
 use shared::events::Streams;
 use shared::lifecycle::{Deps, Service};
 
+use db::entities::{counts, likes, posts, users};
 use memory::Matrix;
 
 /// The service's name.
@@ -24,7 +26,7 @@ pub const PORT: u16 = 8004;
 /// Builds the service; nothing is bound or connected yet.
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let streams = consumers::register(Streams::default(), state.matrix.clone(), state.auth.accounts.clone());
+    let streams = streams_with(state.matrix.clone(), state.auth.accounts.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
 }
 
@@ -33,7 +35,23 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     router::routes().into_openapi()
 }
 
+/// Its schema, for the operator's tools.
+pub fn schema() -> Schema {
+    Schema::of::<db::Migrator>()
+}
+
 /// The streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
-    consumers::register(Streams::default(), Matrix::default(), Accounts::default())
+    streams_with(Matrix::default(), Accounts::default())
+}
+
+fn streams_with(matrix: Matrix, accounts: Accounts) -> Streams {
+    let issued = Streams::default()
+        .mentions("user", users::Column::Id)
+        .mentions("user", posts::Column::AuthorId)
+        .mentions("user", likes::Column::UserId)
+        .mentions("post", posts::Column::Id)
+        .mentions("post", counts::Column::Id)
+        .mentions("post", likes::Column::PostId);
+    consumers::register(issued, matrix, accounts)
 }

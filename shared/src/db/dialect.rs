@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::sea_query::{DynIden, Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement,
 };
@@ -79,4 +79,63 @@ pub fn outbox_older_than(connection: &impl ConnectionTrait, now: Timestamp, age:
     } else {
         created.lt(now - age)
     }
+}
+
+/// Lets the statements of an operator's transaction take as long as they need. SQLite knows no limit.
+///
+/// # Errors
+/// When the database is not there.
+pub async fn lift_time_limit(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    if is_postgres(tx) {
+        tx.execute_raw(Statement::from_string(DatabaseBackend::Postgres, "SET LOCAL statement_timeout = 0")).await?;
+    }
+    Ok(())
+}
+
+/// Moves the sequence of an id `step` behind the highest one that is `known` or was given out. Answers where it stands.
+///
+/// # Errors
+/// What the database says.
+pub async fn move_sequence(
+    tx: &DatabaseTransaction,
+    table: &DynIden,
+    column: &DynIden,
+    known: i64,
+    step: i64,
+) -> Result<i64, DbErr> {
+    let (table, column) = (table.to_string(), column.to_string());
+    if is_postgres(tx) {
+        let sql = Statement::from_sql_and_values(
+            DatabaseBackend::Postgres,
+            "SELECT setval(name, GREATEST(COALESCE(pg_sequence_last_value(name), 0), $3) + $4) AS used \
+             FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS name) AS sequence",
+            [table.into(), column.into(), known.into(), step.into()],
+        );
+        let row = tx.query_one_raw(sql).await?;
+        return row.map_or(Ok(0), |row| row.try_get("", "used"));
+    }
+    // A table has its row only once it had a row of its own.
+    let insert = "INSERT INTO sqlite_sequence (name, seq) SELECT $1, 0 \
+                  WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)";
+    let sqlite = DatabaseBackend::Sqlite;
+    tx.execute_raw(Statement::from_sql_and_values(sqlite, insert, [table.clone().into()])).await?;
+    let update = "UPDATE sqlite_sequence SET seq = MAX(seq, $2) + $3 WHERE name = $1 RETURNING seq AS used";
+    let sql = Statement::from_sql_and_values(sqlite, update, [table.into(), known.into(), step.into()]);
+    tx.query_one_raw(sql).await?.map_or(Ok(0), |row| row.try_get("", "used"))
+}
+
+/// Which other programs of the suite are connected to this database. SQLite does not know.
+///
+/// # Errors
+/// When the database is not there.
+pub async fn other_programs(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    if !is_postgres(connection) {
+        return Ok(Vec::new());
+    }
+    let sql = Statement::from_string(
+        DatabaseBackend::Postgres,
+        "SELECT DISTINCT application_name AS name FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name LIKE 'chatty-%' AND pid <> pg_backend_pid()",
+    );
+    connection.query_all_raw(sql).await?.iter().map(|row| row.try_get("", "name")).collect()
 }

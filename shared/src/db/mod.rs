@@ -3,6 +3,8 @@
 mod connect;
 mod constraint;
 mod dialect;
+mod schema;
+pub mod sqlite;
 mod upsert;
 
 use std::ops::Deref;
@@ -12,7 +14,10 @@ use sea_orm::{
 };
 
 pub use constraint::{is_permanent, is_transient, on_constraint};
-pub use dialect::{is_postgres, outbox_older_than, try_lock_until_commit, try_sweeper_lock};
+pub use dialect::{
+    is_postgres, lift_time_limit, move_sequence, other_programs, outbox_older_than, try_lock_until_commit, try_sweeper_lock,
+};
+pub use schema::Schema;
 pub(crate) use upsert::key_columns;
 pub use upsert::upsert_newer;
 

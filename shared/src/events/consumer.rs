@@ -100,6 +100,12 @@ pub trait Consumer: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether there is anything that a state of this key can be applied to. A copy takes every state; a decision about
+    /// something that does not exist stays without effect.
+    async fn can_apply(&self, _db: &DatabaseConnection, _key: &Key) -> Result<bool, DbErr> {
+        Ok(true)
+    }
+
     /// The owner's state as this copy keeps it: what reconcile compares. Tombstones lose their fields here.
     fn view(&self, state: Self::State) -> Self::State {
         state
@@ -153,6 +159,8 @@ pub trait AnyConsumer: Send + Sync + 'static {
     fn forget(&self, key: &Key);
     /// Copies as (key, version, content).
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
+    /// Whether there is anything that a state of this key can be applied to.
+    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr>;
     /// An owner's state as this copy should hold it.
     fn view(&self, state: &Value) -> Result<Row, serde_json::Error>;
     /// Deletes a drifted copy.
@@ -206,6 +214,10 @@ impl<C: Consumer> AnyConsumer for C {
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr> {
         let states = Consumer::page(self, db, after, limit).await?;
         states.iter().map(|state| Row::of(state).map_err(|error| DbErr::Json(error.to_string()))).collect()
+    }
+
+    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {
+        Consumer::can_apply(self, db, key).await
     }
 
     fn view(&self, state: &Value) -> Result<Row, serde_json::Error> {

@@ -14,6 +14,7 @@ pub mod projection;
 pub mod reconcile;
 pub mod relay;
 pub mod replicas;
+pub mod restore;
 pub mod resync;
 
 pub use consumer::{ApplyError, Consumer};
@@ -34,6 +35,8 @@ pub struct Streams {
     pub sources: Vec<Arc<dyn AnySource>>,
     /// The streams it keeps copies of.
     pub consumers: Vec<Arc<dyn AnyConsumer>>,
+    /// Where it keeps versions and ids, for [`restore`].
+    pub issued: restore::Issued,
 }
 
 impl Streams {

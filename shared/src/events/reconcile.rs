@@ -77,6 +77,9 @@ pub async fn compare(
                 let found = copies.remove(&key);
                 let copy_version = found.as_ref().map(|row| row.version);
                 if let Some(drift) = judge(found, due, version, consumer, &state)? {
+                    if copy_version.is_none() && !consumer.can_apply(copy.read(), &key).await? {
+                        continue;
+                    }
                     drifted.push(Drifted { key, drift, copy_version, owner_version: Some(version) });
                 }
             }

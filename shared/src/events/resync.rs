@@ -86,6 +86,14 @@ pub trait Source: Send + Sync + 'static {
 
     /// The states of these keys, as far as they exist.
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Self::State>, DbErr>;
+
+    /// Whether the states hold all that the owner knows, so that after a restore it can take lost ones back from a copy.
+    const TAKES_BACK: bool = false;
+
+    /// Stores states that are newer than the owner's own.
+    async fn take_back(&self, _tx: &Tx, _states: Vec<Self::State>) -> Result<(), DbErr> {
+        Ok(())
+    }
 }
 
 /// A source of any state, for lists.
@@ -102,6 +110,10 @@ pub trait AnySource: Send + Sync + 'static {
     ) -> Result<Vec<(Key, i64, Value)>, DbErr>;
     /// The states of these keys.
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
+    /// Whether the owner takes lost states back from a copy.
+    fn takes_back(&self) -> bool;
+    /// Stores newer states.
+    async fn take_back(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr>;
 }
 
 fn as_json<S: State>(states: &[S]) -> Result<Vec<(Key, i64, Value)>, DbErr> {
@@ -126,6 +138,15 @@ impl<S: Source> AnySource for S {
 
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr> {
         as_json(&Source::find(self, db, keys).await?)
+    }
+
+    fn takes_back(&self) -> bool {
+        S::TAKES_BACK
+    }
+
+    async fn take_back(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr> {
+        let states: Result<Vec<S::State>, _> = states.iter().map(S::State::deserialize).collect();
+        Source::take_back(self, tx, states.map_err(|error| DbErr::Json(error.to_string()))?).await
     }
 }
 

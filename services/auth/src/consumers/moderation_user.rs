@@ -72,6 +72,10 @@ impl Consumer for ModerationUserConsumer {
         Ok(users.into_iter().map(decision).collect())
     }
 
+    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {
+        Ok(users::find(db, UserId(key.first())).await?.is_some())
+    }
+
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         users::forget_decision(&**tx, key.first(), version).await
     }

@@ -76,6 +76,10 @@ impl Consumer for Decisions {
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
 
+    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {
+        Ok(Entity::find_by_id(CommentId(key.first())).one(db).await?.is_some())
+    }
+
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         let row = Entity::update_many()
             .col_expr(Column::DecisionVersion, Expr::value(0_i64))

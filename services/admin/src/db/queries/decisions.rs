@@ -7,10 +7,10 @@ use sea_orm::{
     QuerySelect,
 };
 use serde::{Deserialize, Serialize};
-use shared::db::Tx;
+use shared::db::{Tx, upsert_newer};
 use shared::events::outbox::PublishError;
 use shared::events::{self, Key, Source, State};
-use shared::ids::UserId;
+use shared::ids::{NOBODY, UserId};
 
 use crate::db::entities::decisions::{ActiveModel, Column, Entity, Model};
 use crate::domain::target::Kind;
@@ -97,6 +97,23 @@ async fn among<S: From<Model>>(db: &DatabaseConnection, kind: Kind, keys: &[Key]
     Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
 }
 
+/// Takes decisions back that the owners of their targets have applied and that this database has lost. Who decided and
+/// why is known to nobody any more.
+async fn take_back(tx: &Tx, kind: Kind, decisions: impl Iterator<Item = (i64, i64, bool)>) -> Result<(), DbErr> {
+    let now = tx.clock().now();
+    let row = |(id, version, hidden)| ActiveModel {
+        kind: Set(kind.as_str().to_owned()),
+        target_id: Set(id),
+        version: Set(version),
+        hidden: Set(hidden),
+        reason: Set(None),
+        actor_id: Set(UserId(NOBODY)),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    upsert_newer(tx, decisions.map(row).collect(), Column::Version).await
+}
+
 /// A decision about people as it is published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct UserDecision {
@@ -136,6 +153,12 @@ impl Source for OnUsers {
 
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<UserDecision>, DbErr> {
         among(db, Kind::User, keys).await
+    }
+
+    const TAKES_BACK: bool = true;
+
+    async fn take_back(&self, tx: &Tx, decisions: Vec<UserDecision>) -> Result<(), DbErr> {
+        take_back(tx, Kind::User, decisions.iter().map(|row| (row.id, row.version, row.blocked))).await
     }
 }
 
@@ -178,6 +201,12 @@ impl Source for OnPosts {
 
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<PostDecision>, DbErr> {
         among(db, Kind::Post, keys).await
+    }
+
+    const TAKES_BACK: bool = true;
+
+    async fn take_back(&self, tx: &Tx, decisions: Vec<PostDecision>) -> Result<(), DbErr> {
+        take_back(tx, Kind::Post, decisions.iter().map(|row| (row.id, row.version, row.removed))).await
     }
 }
 
@@ -225,5 +254,11 @@ impl Source for OnComments {
 
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<CommentDecision>, DbErr> {
         among(db, Kind::Comment, keys).await
+    }
+
+    const TAKES_BACK: bool = true;
+
+    async fn take_back(&self, tx: &Tx, decisions: Vec<CommentDecision>) -> Result<(), DbErr> {
+        take_back(tx, Kind::Comment, decisions.iter().map(|row| (row.id, row.version, row.removed))).await
     }
 }

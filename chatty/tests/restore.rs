@@ -1,0 +1,307 @@
+//! Backups of a running suite, and what comes back of them when some databases are older than others.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "the exception for tests does not reach their helper functions"
+)]
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+/// How long something may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PASSWORD: &str = "correct horse battery";
+const FILES: [&str; 5] = ["auth.db", "posts.db", "subscriptions.db", "admin.db", "recommendations.db"];
+
+/// Runs a command on a data folder.
+fn chatty(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
+    command.args(arguments).env_clear().env("CHATTY_DATA_DIR", data).output().unwrap()
+}
+
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The suite in a process of its own.
+struct Suite {
+    process: Child,
+    base: String,
+    data: PathBuf,
+    client: Client,
+}
+
+impl Drop for Suite {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Suite {
+    async fn start(data: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
+        command.env_clear().env("CHATTY_DATA_DIR", data).env("CHATTY_LISTEN", format!("127.0.0.1:{port}"));
+        let process = command.stdout(Stdio::null()).spawn().unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        let suite = Self { process, base: format!("http://127.0.0.1:{port}"), data: data.to_owned(), client };
+        suite.eventually("a start", async || suite.get("/readyz", None).await["status"] == "ready").await;
+        suite
+    }
+
+    async fn eventually(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition().await {
+            assert!(Instant::now() < deadline, "waited in vain for {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let Ok(answer) = request.send().await else { return (0, Value::Null) };
+        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    async fn get(&self, path: &str, token: Option<&str>) -> Value {
+        self.call(Method::GET, path, token, None).await.1
+    }
+
+    /// Makes something that must be made.
+    async fn make(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Value {
+        let (status, answer) = self.call(method, path, Some(token), body).await;
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        answer
+    }
+
+    async fn log_in(&self, username: &str, password: &str) -> (u16, Value) {
+        let login = json!({ "username": username, "password": password });
+        self.call(Method::POST, "/auth/login", None, Some(login)).await
+    }
+
+    async fn token(&self, username: &str) -> String {
+        let password = if username == "admin" { "secret" } else { PASSWORD };
+        let (status, answer) = self.log_in(username, password).await;
+        assert_eq!(status, 200, "{username}: {answer}");
+        answer["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Registers somebody who can log in. Answers id and token.
+    async fn join(&self, username: &str) -> (i64, String) {
+        let sent = json!({ "username": username, "email": format!("{username}@example.org"), "password": PASSWORD });
+        assert_eq!(self.call(Method::POST, "/auth/register", None, Some(sent)).await.0, 201);
+        let mailbox = format!("/dev/mail?to={username}@example.org");
+        let arrived = async || self.get(&mailbox, None).await.to_string().contains("/auth/verify/");
+        self.eventually("a mail", arrived).await;
+        let mails = self.get(&mailbox, None).await.to_string();
+        let link = &mails[mails.find("/auth/verify/").unwrap()..];
+        let link = &link[..link.find(['\\', '"', '<']).unwrap()];
+        assert_eq!(self.call(Method::GET, link, None, None).await.0, 200);
+        let token = self.token(username).await;
+        (self.get("/auth/me", Some(&token)).await["id"].as_i64().unwrap(), token)
+    }
+
+    async fn post(&self, token: &str, title: &str) -> i64 {
+        let post = json!({ "title": title, "content": title });
+        self.make(Method::POST, "/posts", token, Some(post)).await["post"]["id"].as_i64().unwrap()
+    }
+
+    async fn comment(&self, token: &str, post: i64) -> i64 {
+        let path = format!("/posts/{post}/comments");
+        let answer = self.make(Method::POST, &path, token, Some(json!({ "content": "Well" }))).await;
+        answer["comment"]["id"].as_i64().unwrap()
+    }
+
+    async fn agree(&self) {
+        let agrees = async || chatty(&self.data, &["reconcile", "--now"]).status.success();
+        self.eventually("all copies to agree", agrees).await;
+    }
+
+    fn back_up(&self, folder: &Path) {
+        let output = chatty(&self.data, &["backup", text(folder)]);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// What happened after the older of two backups.
+struct Later {
+    cara: i64,
+    post: i64,
+    comment: i64,
+}
+
+/// Two backups of a running suite, and what happened between them.
+async fn two_backups(folder: &Path) -> Later {
+    let suite = Suite::start(&folder.join("data")).await;
+    let (ann_id, ann) = suite.join("ann").await;
+    let (_, ben) = suite.join("ben").await;
+    let first = suite.post(&ann, "First").await;
+    suite.make(Method::POST, &format!("/posts/{first}/likes"), &ben, None).await;
+    suite.make(Method::POST, &format!("/subscribe/{ann_id}"), &ben, None).await;
+    suite.comment(&ben, first).await;
+    suite.agree().await;
+    suite.back_up(&folder.join("older"));
+
+    let (cara_id, cara) = suite.join("cara").await;
+    let change = Some(json!({ "title": "Changed" }));
+    suite.make(Method::PATCH, &format!("/posts/{first}"), &ann, change).await;
+    suite.make(Method::DELETE, &format!("/posts/{first}/likes"), &ben, None).await;
+    let removed = suite.post(&cara, "Second").await;
+    suite.make(Method::POST, &format!("/posts/{removed}/likes"), &ben, None).await;
+    let comment = suite.comment(&cara, removed).await;
+    let admin = suite.token("admin").await;
+    suite.agree().await;
+    suite.make(Method::DELETE, &format!("/admin/comments/{comment}"), &admin, None).await;
+    suite.make(Method::DELETE, &format!("/admin/posts/{removed}"), &admin, None).await;
+    suite.make(Method::POST, &format!("/admin/users/{cara_id}/block"), &admin, None).await;
+    suite.agree().await;
+    suite.back_up(&folder.join("newer"));
+    Later { cara: cara_id, post: removed, comment }
+}
+
+/// The newer backup, with these databases of the older one.
+fn mixed(folder: &Path, name: &str, older: &[&str]) -> PathBuf {
+    let to = folder.join(name);
+    fs::create_dir_all(to.join("media")).unwrap();
+    let manifest = |from: &str| -> Value {
+        serde_json::from_slice(&fs::read(folder.join(from).join("manifest.json")).unwrap()).unwrap()
+    };
+    let (old, mut new) = (manifest("older"), manifest("newer"));
+    for entry in new["files"].as_array_mut().unwrap() {
+        let file = entry["name"].as_str().unwrap().to_owned();
+        let from = if older.contains(&file.as_str()) { "older" } else { "newer" };
+        if from == "older" {
+            *entry = old["files"].as_array().unwrap().iter().find(|entry| entry["name"] == file).unwrap().clone();
+        }
+        fs::copy(folder.join(from).join(&file), to.join(&file)).unwrap();
+    }
+    fs::write(to.join("manifest.json"), new.to_string()).unwrap();
+    to
+}
+
+/// Restores and starts; everything agrees, and no id is given out anew.
+async fn restored(folder: &Path, name: &str, older: &[&str], later: &Later) -> Suite {
+    let backup = mixed(folder, name, older);
+    let data = folder.join(format!("{name}-data"));
+    let output = chatty(&data, &["restore", text(&backup), "--verify"]);
+    assert!(output.status.success(), "{name}: {output:?}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("15 copies compared, 0 rows differ"), "{name}: {printed}");
+    let suite = Suite::start(&data).await;
+    let (dora_id, dora) = suite.join("dora").await;
+    assert!(dora_id > later.cara, "{name}: somebody got the id of somebody else");
+    let post = suite.post(&dora, "Third").await;
+    assert!(post > later.post, "{name}: a post got the id of another one");
+    assert!(suite.comment(&dora, post).await > later.comment, "{name}: a comment got the id of another one");
+    // A pair that the owner has lost begins again, and its copies follow.
+    let ben = suite.token("ben").await;
+    suite.make(Method::POST, &format!("/posts/{post}/likes"), &ben, None).await;
+    suite.agree().await;
+    suite
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owners_that_are_older_than_their_copies_agree_with_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let later = two_backups(folder).await;
+
+    let suite = restored(folder, "all", &FILES, &later).await;
+    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "she came later");
+    drop(suite);
+
+    let suite = restored(folder, "auth", &["auth.db"], &later).await;
+    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "she came later");
+    assert_eq!(suite.get("/posts/1", None).await["title"], "Changed");
+    drop(suite);
+
+    let suite = restored(folder, "posts", &["posts.db"], &later).await;
+    let ben = suite.token("ben").await;
+    assert_eq!(suite.get("/posts/1", None).await["title"], "First");
+    assert_eq!(suite.get("/feed", Some(&ben)).await["posts"][0]["title"], "First", "the copy follows its owner");
+    assert_eq!(suite.get("/posts/1", None).await["like_count"], 1);
+    drop(suite);
+
+    // Decisions that admin has lost are known where they were applied.
+    let suite = restored(folder, "admin", &["admin.db"], &later).await;
+    let admin = suite.token("admin").await;
+    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 403, "she is blocked");
+    let path = |rest: &str| format!("/admin/{rest}");
+    suite.make(Method::POST, &path(&format!("users/{}/unblock", later.cara)), &admin, None).await;
+    suite.make(Method::POST, &path(&format!("posts/{}/restore", later.post)), &admin, None).await;
+    suite.eventually("her return", async || suite.log_in("cara", PASSWORD).await.0 == 200).await;
+    suite
+        .eventually("her post", async || suite.get(&format!("/posts/{}", later.post), None).await["id"] == later.post)
+        .await;
+    drop(suite);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_whole_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (data, backup) = (folder.join("data"), folder.join("backup"));
+    assert!(complaint(&chatty(&data, &["backup", text(&backup)])).contains("auth.db is not there"));
+    assert!(!backup.exists(), "a half backup has no name");
+
+    let suite = Suite::start(&data).await;
+    suite.back_up(&backup);
+    assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(complaint(&chatty(&data, &["backup", text(&backup)])).contains("exists already"));
+    assert!(complaint(&chatty(&data, &["restore", text(&backup)])).contains("another chatty is running"));
+    drop(suite);
+    assert!(complaint(&chatty(&data, &["restore", text(&backup)])).contains("auth.db is there already"));
+
+    let empty = folder.join("empty");
+    let refused = |reason: &str| {
+        let said = complaint(&chatty(&empty, &["restore", text(&backup)]));
+        assert!(said.contains(reason), "{said}");
+        let left: Vec<_> = fs::read_dir(&empty).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["chatty.lock"], "nothing was restored");
+    };
+    let file = backup.join("posts.db");
+    let (whole, manifest) = (fs::read(&file).unwrap(), fs::read(backup.join("manifest.json")).unwrap());
+    let mut damaged = whole.clone();
+    damaged[5_000] ^= 1;
+    fs::write(&file, &damaged).unwrap();
+    refused("posts.db is damaged");
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    refused("posts.db is damaged");
+    fs::remove_file(&file).unwrap();
+    refused("posts.db");
+    fs::write(&file, &whole).unwrap();
+    fs::remove_file(backup.join("manifest.json")).unwrap();
+    refused("is no whole backup");
+    let outside = String::from_utf8(manifest.clone()).unwrap().replace("\"posts.db\"", "\"../posts.db\"");
+    fs::write(backup.join("manifest.json"), outside).unwrap();
+    refused("names a file outside of it");
+    fs::write(backup.join("manifest.json"), manifest).unwrap();
+
+    // An interrupted restore must not look like an empty suite.
+    fs::create_dir(empty.join("restoring")).unwrap();
+    for arguments in [&["serve"][..], &["restore", text(&backup)]] {
+        assert!(complaint(&chatty(&empty, arguments)).contains("was interrupted"));
+    }
+    fs::remove_dir(empty.join("restoring")).unwrap();
+    assert!(chatty(&empty, &["restore", text(&backup)]).status.success());
+}
