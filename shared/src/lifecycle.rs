@@ -20,7 +20,7 @@ use crate::db::{Db, Schema};
 use crate::events::Streams;
 use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::consumer::Context;
-use crate::events::{relay, replicas, resync};
+use crate::events::{measured, relay, replicas, resync};
 use crate::fail_points;
 use crate::http::{self, Health};
 use crate::telemetry;
@@ -158,9 +158,13 @@ impl Service {
     /// Starts the relay, the consumers and the service's own tasks. One that ends early ends the process, by `failed`.
     pub fn start(&mut self, tracker: &Tracker, failed: &Cancel) {
         let context = Context::new(self.name, self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
+        self.health.set_measured(context.measured.clone());
+        let consumed = self.streams.consumers.iter().map(|consumer| consumer.stream()).collect();
+        let measuring = measured::run(context.clone(), consumed);
         let mut tasks = std::mem::take(&mut self.tasks);
         let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         tasks.push(("relay", Box::pin(relay)));
+        tasks.push(("measured", Box::pin(measuring)));
         tasks.push((
             "resync",
             Box::pin(resync::run(context.clone(), self.streams.sources.clone(), self.streams.consumers.clone())),

@@ -13,9 +13,11 @@ use tokio::time::sleep;
 
 use super::broker::{Broker, Delivery, Subscription};
 use super::envelope::{self, Key, State};
+use super::measured::Measured;
 use super::outbox::PublishError;
 use super::replicas::Replicas;
 use super::topology;
+use crate::clock::Timestamp;
 use crate::db::{self, CommitError, Db, Tx};
 use crate::fail_points::{self, BEFORE_ACK};
 use crate::lifecycle::{Backoff, Cancel};
@@ -123,6 +125,8 @@ pub struct Context {
     pub(super) broker: Arc<dyn Broker>,
     /// Ends the runner.
     pub(super) cancel: Cancel,
+    /// What its consumers are doing.
+    pub(crate) measured: Measured,
     replicas: Replicas,
 }
 
@@ -130,7 +134,7 @@ impl Context {
     /// The consumers' view of a service.
     pub fn new(service: &'static str, db: Db, broker: Arc<dyn Broker>, cancel: Cancel) -> Self {
         let replicas = Replicas::new(service, Arc::clone(&broker));
-        Self { service, db, broker, cancel, replicas }
+        Self { service, db, broker, cancel, measured: Measured::default(), replicas }
     }
 
     /// Forgets deleted copies here and in the other replicas.
@@ -237,8 +241,10 @@ async fn run<C: Consumer>(consumer: &C, context: Context) {
         match context.broker.consume(&queue, &context.db).await {
             Ok(subscription) => {
                 backoff.reset();
+                context.measured.connected(C::State::STREAM, true);
                 let mut runner = Runner { consumer, context: &context, subscription };
                 tokio::select! { () = runner.consume() => {}, () = context.cancel.cancelled() => return }
+                context.measured.connected(C::State::STREAM, false);
             }
             Err(error) => tracing::warn!(%error, queue, "The queue cannot be consumed; trying again."),
         }
@@ -254,15 +260,15 @@ struct Runner<'a, C: Consumer> {
 
 impl<C: Consumer> Runner<'_, C> {
     async fn consume(&mut self) {
-        let lag =
-            metrics::gauge!("consumer_lag_seconds", "service" => self.context.service, "stream" => C::State::STREAM);
+        let measured = &self.context.measured;
         while let Some(deliveries) = self.subscription.next(BATCH).await {
             let mut newest: BTreeMap<Key, (C::State, usize)> = BTreeMap::new();
             let mut bad: BTreeMap<usize, String> = BTreeMap::new();
+            let mut oldest: Option<Timestamp> = None;
             for (index, delivery) in deliveries.iter().enumerate() {
                 match envelope::decode(&delivery.payload, C::State::STREAM) {
                     Ok(message) => {
-                        lag.set(self.context.db.clock().now().since(message.time).as_secs_f64());
+                        oldest = Some(oldest.map_or(message.time, |oldest| oldest.min(message.time)));
                         for raw in &message.data {
                             collect(&mut newest, &mut bad, index, raw);
                         }
@@ -272,6 +278,7 @@ impl<C: Consumer> Runner<'_, C> {
                     }
                 }
             }
+            measured.took(C::State::STREAM, oldest);
             self.apply(newest.into_values().collect(), &mut bad).await;
             for (index, reason) in &bad {
                 if let Some(delivery) = deliveries.get(*index) {
@@ -281,7 +288,7 @@ impl<C: Consumer> Runner<'_, C> {
             }
             fail_points::pass(BEFORE_ACK);
             self.subscription.ack(deliveries).await;
-            lag.set(0.0);
+            measured.applied(C::State::STREAM, self.context.db.clock().now());
         }
     }
 
@@ -343,7 +350,7 @@ pub(super) async fn park(
     reason: &str,
 ) {
     let mut backoff = Backoff::default();
-    metrics::counter!("dead_letters", "service" => service, "stream" => stream).increment(1);
+    metrics::counter!("dead_letters_parked_total", "service" => service, "stream" => stream).increment(1);
     tracing::error!(reason, stream, "A message cannot be applied and is parked as a dead letter.");
     while let Err(error) = subscription.park(delivery, reason).await {
         tracing::warn!(%error, "A dead letter could not be parked; trying again.");

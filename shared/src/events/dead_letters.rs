@@ -85,12 +85,12 @@ impl From<Model> for DeadLetter {
     }
 }
 
-/// How many messages are parked.
+/// How many messages of a queue are parked.
 ///
 /// # Errors
 /// What the database says.
-pub async fn count(db: &Db) -> Result<u64, DbErr> {
-    Entity::find().count(db.read()).await
+pub async fn count(db: &Db, queue: &str) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::Queue.eq(queue)).count(db.read()).await
 }
 
 /// Sends parked messages again, through the outbox and so at least once, or drops them.

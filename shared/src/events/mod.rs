@@ -10,6 +10,7 @@ pub mod topology;
 pub mod broker;
 pub mod consumer;
 pub mod dead_letters;
+pub mod measured;
 pub mod projection;
 pub mod reconcile;
 pub mod relay;

@@ -1,7 +1,7 @@
 //! The outbox: events wait here, written in the transaction of the change, until the broker has confirmed them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, QuerySelect};
@@ -70,6 +70,7 @@ pub struct Outbox {
     receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<OutboxMessage>>>,
     waiting_bytes: Arc<AtomicUsize>,
     full: Arc<AtomicBool>,
+    backlog: Arc<Mutex<(u64, Option<Timestamp>)>>,
     max_rows: u64,
 }
 
@@ -83,6 +84,7 @@ impl Outbox {
             receiver: Arc::new(tokio::sync::Mutex::new(receiver)),
             waiting_bytes: Arc::default(),
             full: Arc::default(),
+            backlog: Arc::default(),
             max_rows,
         }
     }
@@ -113,9 +115,15 @@ impl Outbox {
         messages
     }
 
-    /// Notes how many rows wait, as counted by the relay.
-    pub(crate) fn note_rows(&self, rows: u64) {
+    /// Notes how many rows wait and since when, as counted by the relay.
+    pub(crate) fn note_backlog(&self, rows: u64, oldest: Option<Timestamp>) {
         self.full.store(rows > self.max_rows, Ordering::Relaxed);
+        *self.backlog.lock().unwrap_or_else(PoisonError::into_inner) = (rows, oldest);
+    }
+
+    /// How many rows waited when they were last counted, and the oldest time.
+    pub(crate) fn last_backlog(&self) -> (u64, Option<Timestamp>) {
+        *self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether more rows wait than allowed.

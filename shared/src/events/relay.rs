@@ -188,7 +188,7 @@ impl Relay {
         let service = self.db.outbox().service();
         match outbox::backlog(self.db.relay()).await {
             Ok((rows, oldest)) => {
-                self.db.outbox().note_rows(rows);
+                self.db.outbox().note_backlog(rows, oldest);
                 let age = oldest.map_or(0.0, |at| self.db.clock().now().since(at).as_secs_f64());
                 metrics::gauge!("outbox_rows", "service" => service).set(rows as f64);
                 metrics::gauge!("outbox_oldest_seconds", "service" => service).set(age);

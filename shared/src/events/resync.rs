@@ -158,6 +158,7 @@ pub async fn run(context: Context, sources: Vec<Arc<dyn AnySource>>, consumers: 
         match context.broker.consume(&queue, &context.db).await {
             Ok(mut subscription) => {
                 backoff.reset();
+                context.measured.connected("resync", true);
                 loop {
                     let deliveries = tokio::select! {
                         deliveries = subscription.next(REQUESTS) => deliveries,
@@ -175,7 +176,9 @@ pub async fn run(context: Context, sources: Vec<Arc<dyn AnySource>>, consumers: 
                         }
                     }
                     subscription.ack(deliveries).await;
+                    context.measured.applied("resync", context.db.clock().now());
                 }
+                context.measured.connected("resync", false);
             }
             Err(error) => tracing::warn!(%error, queue, "The queue cannot be consumed; trying again."),
         }

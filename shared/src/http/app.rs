@@ -1,11 +1,11 @@
 //! Puts a service's routes together with health, metrics, the API reference, and the layers that every request passes.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, RawQuery, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +24,7 @@ use crate::auth::Keys;
 use crate::db::Db;
 use crate::error::ApiError;
 use crate::events::broker::Broker;
+use crate::events::measured::{Consumed, Measured};
 
 /// From the first byte of a body to the last byte of the answer's head.
 const REQUEST: Duration = Duration::from_secs(15);
@@ -39,12 +40,14 @@ pub struct Health {
     keys: Keys,
     prepared: Arc<AtomicBool>,
     loaded: Arc<AtomicBool>,
+    measured: Arc<OnceLock<Measured>>,
 }
 
 impl Health {
     /// A service that has just started.
     pub fn new(service: &'static str, db: Db, broker: Arc<dyn Broker>, keys: Keys) -> Self {
-        Self { service, db, broker, keys, prepared: Arc::default(), loaded: Arc::default() }
+        let (prepared, loaded, measured) = Default::default();
+        Self { service, db, broker, keys, prepared, loaded, measured }
     }
 
     /// The schema is up to date.
@@ -55,6 +58,31 @@ impl Health {
     /// Memory is filled.
     pub fn set_loaded(&self) {
         self.loaded.store(true, Ordering::Relaxed);
+    }
+
+    /// The consumers run; what they do is told here.
+    pub(crate) fn set_measured(&self, measured: Measured) {
+        // A service is started once.
+        let _again = self.measured.set(measured);
+    }
+
+    /// What the tasks measured last; nothing is asked of the database or the broker.
+    fn details(&self) -> Value {
+        let (now, (rows, oldest)) = (self.db.clock().now(), self.db.outbox().last_backlog());
+        let age = oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
+        let streams = self.measured.get().map(Measured::streams).unwrap_or_default();
+        let dead_letters: u64 = streams.values().map(|stream| stream.dead_letters).sum();
+        let stream = |stream: &Consumed| {
+            json!({
+                "connected": stream.connected, "lag_seconds": stream.lag(now).as_secs_f64(),
+                "last_applied": stream.applied_at, "dead_letters": stream.dead_letters
+            })
+        };
+        let streams: Map<String, Value> =
+            streams.iter().map(|(name, consumed)| ((*name).to_owned(), stream(consumed))).collect();
+        json!({
+            "outbox": { "rows": rows, "oldest_seconds": age }, "dead_letters": dead_letters, "streams": streams
+        })
     }
 
     /// Whether it can serve (database and keys), whether all is well, and the parts.
@@ -96,10 +124,14 @@ pub fn app(routes: Router, openapi: OpenApi, health: Vec<Health>, metrics: Optio
         .layer(measured)
 }
 
-async fn readyz(State(services): State<Arc<Vec<Health>>>) -> Response {
+async fn readyz(State(services): State<Arc<Vec<Health>>>, RawQuery(query): RawQuery) -> Response {
+    let verbose = query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
     let (mut can_serve, mut well, mut parts) = (true, true, Map::new());
     for health in services.iter() {
-        let (serves, is_well, part) = health.check().await;
+        let (serves, is_well, mut part) = health.check().await;
+        if verbose && let (Value::Object(part), Value::Object(details)) = (&mut part, health.details()) {
+            part.extend(details);
+        }
         can_serve &= serves;
         well &= is_well;
         parts.insert(health.service.to_owned(), part);

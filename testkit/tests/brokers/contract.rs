@@ -131,6 +131,7 @@ impl Contract {
             self.posts_at_admin.ack(deliveries).await;
             confirm.await.unwrap();
         }
+        assert_eq!(self.broker.count_dead_letters(queue, &self.admin).await.unwrap(), 2);
         let parked = self.broker.dead_letters(queue, &self.admin).await.unwrap();
         let texts: Vec<&str> = parked.iter().map(|letter| letter.payload.as_str()).collect();
         assert_eq!(texts, ["bad one", "bad two"]);

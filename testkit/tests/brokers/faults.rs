@@ -103,6 +103,10 @@ impl Broker for FaultyBroker {
         self.inner.dead_letters(queue, db).await
     }
 
+    async fn count_dead_letters(&self, queue: &str, db: &Db) -> Result<u64, BrokerError> {
+        self.inner.count_dead_letters(queue, db).await
+    }
+
     async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError> {
         self.inner.settle(queue, ids, verdict, db).await
     }

@@ -130,8 +130,11 @@ async fn measure(db: &Db) -> Result<(), DbErr> {
     for state in [QUEUED, SENT, PARKED] {
         let count = counts.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        metrics::gauge!("mail_jobs", "service" => crate::NAME, "state" => state).set(f64::from(count));
+        metrics::gauge!("mail_queue_jobs", "service" => crate::NAME, "state" => state).set(f64::from(count));
     }
+    let oldest = mail_jobs::oldest_queued(db.read()).await?;
+    let age = oldest.map_or(Duration::ZERO, |oldest| db.clock().now().since(oldest));
+    metrics::gauge!("mail_queue_oldest_seconds", "service" => crate::NAME).set(age.as_secs_f64());
     Ok(())
 }
 

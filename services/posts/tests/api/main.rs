@@ -11,6 +11,7 @@ mod comments;
 mod events;
 mod idempotency;
 mod likes;
+mod operation;
 mod pictures;
 mod posts;
 mod rights;

@@ -150,6 +150,10 @@ impl Broker for LocalBroker {
         dead_letters::list(db, queue).await.map_err(|error| BrokerError::new(error.to_string()))
     }
 
+    async fn count_dead_letters(&self, queue: &str, db: &Db) -> Result<u64, BrokerError> {
+        dead_letters::count(db, queue).await.map_err(|error| BrokerError::new(error.to_string()))
+    }
+
     async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError> {
         dead_letters::settle(db, queue, ids, verdict).await.map_err(|error| BrokerError::new(error.to_string()))
     }

@@ -102,6 +102,9 @@ pub trait Broker: Send + Sync + 'static {
     /// The dead letters of a queue, oldest first, at most 1 000.
     async fn dead_letters(&self, queue: &str, db: &Db) -> Result<Vec<DeadLetter>, BrokerError>;
 
+    /// How many dead letters a queue has.
+    async fn count_dead_letters(&self, queue: &str, db: &Db) -> Result<u64, BrokerError>;
+
     /// Redrives or drops the dead letters of a queue that `ids` names; `None` names all. Answers how many.
     async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError>;
 

@@ -117,6 +117,18 @@ pub(crate) async fn count_by_state(db: &impl ConnectionTrait) -> Result<Vec<(Str
         .await
 }
 
+/// When the oldest mail that waits was queued.
+pub(crate) async fn oldest_queued(db: &impl ConnectionTrait) -> Result<Option<Timestamp>, DbErr> {
+    let oldest: Option<Option<Timestamp>> = Entity::find()
+        .select_only()
+        .column_as(Column::CreatedAt.min(), "oldest")
+        .filter(Column::State.eq(QUEUED))
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(oldest.flatten())
+}
+
 /// The development mailbox, newest first.
 pub(crate) async fn mailbox(db: &impl ConnectionTrait, to: Option<&str>, limit: u64) -> Result<Vec<Model>, DbErr> {
     let mut mails = Entity::find().filter(Column::State.eq(SENT)).order_by_desc(Column::Id).limit(limit);

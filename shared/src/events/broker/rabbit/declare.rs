@@ -28,7 +28,7 @@ pub(super) async fn declare(connection: &Connection, channel: &Channel) -> Resul
     // Requests go into the resync queues, so these come first.
     queues.sort_by_key(|(_, stream)| stream.is_some());
     for (queue, stream) in queues {
-        let missing = !exists(connection, &queue).await?;
+        let missing = messages(connection, &queue).await?.is_none();
         let request = stream.filter(|_| missing).and_then(|stream| resync(stream, &queue));
         if let Some(request) = &request {
             confirmed(channel, request).await?;
@@ -67,18 +67,19 @@ async fn declare_queue(channel: &Channel, queue: &str, stream: Option<&str>) -> 
     Ok(())
 }
 
-/// A passive declaration of a missing queue closes its channel, so it gets one of its own.
-pub(super) async fn exists(connection: &Connection, queue: &str) -> Result<bool, BrokerError> {
+/// How many messages wait in a queue; `None` when it does not exist. A passive declaration of a missing queue closes its
+/// channel, so it gets one of its own.
+pub(super) async fn messages(connection: &Connection, queue: &str) -> Result<Option<u32>, BrokerError> {
     let probe = in_time(connection.create_channel()).await?;
     let passive = QueueDeclareOptions::durable().passive();
     match timeout(PATIENCE, probe.queue_declare(short(queue), passive, FieldTable::default())).await {
-        Ok(Ok(_)) => {
+        Ok(Ok(found)) => {
             in_time(probe.close(200, short("done"))).await?;
-            Ok(true)
+            Ok(Some(found.message_count()))
         }
         Ok(Err(error)) if connection.status().connected() => {
-            tracing::info!(%error, queue, "The queue does not exist yet and is created.");
-            Ok(false)
+            tracing::info!(%error, queue, "The queue does not exist.");
+            Ok(None)
         }
         Ok(Err(error)) => Err(error.into()),
         Err(_elapsed) => Err(BrokerError::new("the broker took too long")),

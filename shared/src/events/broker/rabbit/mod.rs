@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use declare::exists;
+use declare::messages;
 use publisher::{Publisher, confirmed, confirming};
 
 use super::{Broker, BrokerError, DeadLetter, Delivery, Receipt, Subscription, Verdict};
@@ -143,7 +143,7 @@ impl Broker for RabbitBroker {
 
     async fn consume(&self, queue: &str, _db: &Db) -> Result<Box<dyn Subscription>, BrokerError> {
         let connection = self.consumer.connection().await?;
-        if !exists(&connection, queue).await? {
+        if messages(&connection, queue).await?.is_none() {
             // Asks for a resync of what was missing.
             self.publisher.declare().await?;
         }
@@ -193,6 +193,16 @@ impl Broker for RabbitBroker {
         // Closing without an acknowledgement puts everything back.
         in_time(connection.close(200, short("done"))).await?;
         Ok(letters.into_iter().map(|(letter, _)| letter).collect())
+    }
+
+    async fn count_dead_letters(&self, queue: &str, _db: &Db) -> Result<u64, BrokerError> {
+        // Whoever consumes connects; counting does not.
+        if !self.consumer.is_up().await {
+            return Err(BrokerError::new("not connected"));
+        }
+        let dead = topology::dead_letter_queue(queue);
+        let messages = messages(&*self.consumer.connection().await?, &dead).await?;
+        messages.map(u64::from).ok_or_else(|| BrokerError::new(format!("there is no {dead}")))
     }
 
     async fn settle(
