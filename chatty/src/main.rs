@@ -5,6 +5,7 @@ mod backup;
 mod data_folder;
 mod dead_letters;
 mod demo;
+mod doctor;
 mod output;
 mod reconcile;
 mod restore;
@@ -54,6 +55,9 @@ enum Command {
     /// Look at messages that could not be applied, send them again or drop them.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Look at everything that the suite needs, and say what to do about what is wrong.
+    #[command(after_help = "Example:\n  chatty doctor --json")]
+    Doctor(doctor::Doctor),
     /// Copy the one-process suite's data into a new folder, also while it runs.
     #[command(after_help = "Example:\n  chatty backup /var/backups/chatty/2026-02-01")]
     Backup(backup::Backup),
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
             Command::Reconcile(reconcile) => reconcile.run(&env).await,
             Command::Rebuild(rebuild) => rebuild.run(&env).await,
             Command::DeadLetters(command) => command.run(&env).await,
+            Command::Doctor(doctor) => Box::pin(doctor.run(&env)).await,
             Command::Backup(backup) => backup.run(&env).await,
             Command::Restore(restore) => Box::pin(restore.run(&env)).await,
             Command::Openapi => output::line(suite::openapi()?).map(|()| ExitCode::SUCCESS),

@@ -2,6 +2,10 @@
 //!
 //! Both only read databases and send requests; the services themselves repair their copies.
 
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +14,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::future::join_all;
 use serde::Serialize;
+use shared::clock::Clock;
 use shared::config::Env;
 use shared::events::broker::Broker;
 use shared::events::consumer::AnyConsumer;
@@ -39,6 +44,9 @@ pub(crate) struct Reconcile {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Write what was found to this file too, for the textfile collector of node_exporter.
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
 }
 
 /// `chatty rebuild`.
@@ -63,9 +71,11 @@ impl Reconcile {
         let grace = if self.now { Duration::ZERO } else { compare::GRACE };
         let reports = compare_all(&operator, None, grace).await?;
         print(&reports, self.json)?;
+        self.write_metrics(&reports)?;
         let drifted = count(&reports);
         let clean = if drifted > 0 && self.fix {
-            fix(&operator, reports, None).await?;
+            let left = fix(&operator, reports, None).await?;
+            self.write_metrics(&left)?;
             if !self.json {
                 output::line(format_args!("{drifted} rows repaired"))?;
             }
@@ -76,6 +86,30 @@ impl Reconcile {
         operator.close().await;
         Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+impl Reconcile {
+    fn write_metrics(&self, reports: &[Report]) -> anyhow::Result<()> {
+        self.metrics.as_deref().map_or(Ok(()), |file| write_metrics(file, reports))
+    }
+}
+
+/// Writes what was found in the text form of Prometheus. The file is replaced at once, never seen half.
+fn write_metrics(file: &Path, reports: &[Report]) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut text = tempfile::NamedTempFile::new_in(folder).with_context(|| folder.display().to_string())?;
+    writeln!(text, "# HELP projection_drift_rows Rows of a copy that differ from their owner.")?;
+    writeln!(text, "# TYPE projection_drift_rows gauge")?;
+    for Report { service, stream, rows, .. } in reports {
+        writeln!(text, "projection_drift_rows{{service=\"{service}\",stream=\"{stream}\"}} {}", rows.len())?;
+    }
+    writeln!(text, "# HELP projection_compared_timestamp_seconds When the copies were compared with their owners.")?;
+    writeln!(text, "# TYPE projection_compared_timestamp_seconds gauge")?;
+    writeln!(text, "projection_compared_timestamp_seconds {}", Clock::system().now().unix_seconds())?;
+    // The collector is another user.
+    text.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    text.persist(file).with_context(|| file.display().to_string())?;
+    Ok(())
 }
 
 impl Rebuild {
@@ -169,7 +203,7 @@ async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -
 
 /// Lets copies that are behind get the owner's states again, lets the services forget rows that are wrong, and waits
 /// until nothing differs.
-async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<()> {
+async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<Vec<Report>> {
     for Report { service, stream, owner, rows } in reports {
         let (behind, wrong): (Vec<Drifted>, Vec<Drifted>) =
             rows.into_iter().partition(|row| row.drift == Drift::Behind);
@@ -188,7 +222,7 @@ async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> a
         print(&left, false)?;
         bail!("the copies have not come closer for {} s; are the services running?", PATIENCE.as_secs());
     }
-    Ok(())
+    Ok(left)
 }
 
 /// Compares until nothing differs, or until fewer and fewer differences have stopped becoming fewer.

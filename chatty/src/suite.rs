@@ -74,25 +74,9 @@ impl Operator {
     /// Opens the databases that the environment names, else those in the data folder.
     pub(crate) async fn open(env: &Env) -> anyhow::Result<Self> {
         let distributed = is_distributed(env);
-        let mut services = Vec::new();
-        for (name, streams, schema) in streams() {
-            let mut own = env.clone();
-            if distributed {
-                let variable = format!("{}_DATABASE_URL", name.to_uppercase());
-                let url =
-                    env.get(&variable).with_context(|| format!("{variable} must be set beside AUTH_DATABASE_URL"))?;
-                own = own.with("DATABASE_URL", url);
-            } else {
-                own = own.with("DATABASE_URL", "");
-            }
-            let settings = Settings::from_env(&own, PORT)?;
-            if !distributed && !has_file(&settings.data_dir, name) {
-                bail!(
-                    "{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR",
-                    settings.data_dir.display()
-                );
-            }
-            services.push(Seen { name, db: Db::open_for_operator(&settings, name).await?, streams, schema });
+        let mut seen = Vec::new();
+        for (name, streams, schema) in services() {
+            seen.push(Seen { name, db: open(env, name, distributed).await?, streams, schema });
         }
         let broker = if distributed {
             let url = env.secret("AMQP_URL").context("AMQP_URL must be set beside the *_DATABASE_URL variables")?;
@@ -100,7 +84,7 @@ impl Operator {
         } else {
             None
         };
-        Ok(Self { services, broker })
+        Ok(Self { services: seen, broker })
     }
 
     /// A service by its name.
@@ -122,11 +106,28 @@ pub(crate) fn is_distributed(env: &Env) -> bool {
     env.get("AUTH_DATABASE_URL").is_some()
 }
 
+/// Opens the database that the environment names for a service, else the one in the data folder.
+pub(crate) async fn open(env: &Env, name: &'static str, distributed: bool) -> anyhow::Result<Db> {
+    let url = if distributed {
+        let variable = format!("{}_DATABASE_URL", name.to_uppercase());
+        let url = env.get(&variable).with_context(|| format!("{variable} must be set beside AUTH_DATABASE_URL"))?;
+        url.to_owned()
+    } else {
+        String::new()
+    };
+    let settings = Settings::from_env(&env.clone().with("DATABASE_URL", url), PORT)?;
+    if !distributed && !has_file(&settings.data_dir, name) {
+        bail!("{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR", settings.data_dir.display());
+    }
+    Ok(Db::open(&settings, name, Clock::system()).await?)
+}
+
 fn has_file(folder: &Path, name: &str) -> bool {
     folder.join(format!("{name}.db")).is_file()
 }
 
-fn streams() -> [(&'static str, Streams, Schema); 5] {
+/// The five services, as the operator's commands see them without their databases.
+pub(crate) fn services() -> [(&'static str, Streams, Schema); 5] {
     [
         (auth::NAME, auth::streams(), auth::schema()),
         (posts::NAME, posts::streams(), posts::schema()),
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn every_consumer_reads_the_described_examples() {
         let described = Events::read();
-        for (service, streams, _) in streams() {
+        for (service, streams, _) in services() {
             for consumer in streams.consumers {
                 let examples = described.examples(consumer.stream());
                 assert!(!examples.is_empty(), "{} has no example", consumer.stream());

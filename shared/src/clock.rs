@@ -20,6 +20,11 @@ impl Timestamp {
         Self(time.trunc_subsecs(6))
     }
 
+    /// How far two times lie apart, whichever is earlier.
+    pub fn apart(self, other: Self) -> Duration {
+        self.since(other).max(other.since(self))
+    }
+
     /// Seconds since the Unix epoch.
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()

@@ -34,6 +34,7 @@ use utoipa::openapi::OpenApi;
 
 pub use config::Config;
 pub use first_admin::{CreateAdminError, create_admin};
+pub use mail::check as check_mail;
 
 use consumers::ModerationUserConsumer;
 use db::entities::user;

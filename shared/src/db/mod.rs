@@ -4,6 +4,7 @@ mod connect;
 mod constraint;
 mod dialect;
 mod schema;
+mod server;
 pub mod sqlite;
 mod upsert;
 
@@ -18,6 +19,7 @@ pub use dialect::{
     is_postgres, lift_time_limit, move_sequence, other_programs, outbox_older_than, try_lock_until_commit, try_sweeper_lock,
 };
 pub use schema::Schema;
+pub use server::{Server, server};
 pub(crate) use upsert::key_columns;
 pub use upsert::upsert_newer;
 

@@ -45,6 +45,15 @@ impl Mailer {
     }
 }
 
+/// Whether mails would leave now, for the operator. `None`: they go to the development mailbox.
+pub async fn check(config: &Config) -> Option<Result<(), String>> {
+    match Mailer::from_config(config) {
+        Ok(Mailer::Mailbox) => None,
+        Ok(Mailer::Smtp(smtp)) => Some(smtp.test().await),
+        Err(error) => Some(Err(error.to_string())),
+    }
+}
+
 /// Sends due mails until cancelled.
 pub(crate) async fn run(db: Db, mailer: Mailer, wake: Arc<Notify>, cancel: Cancel) {
     while !cancel.is_cancelled() {

@@ -55,6 +55,17 @@ impl Smtp {
         Ok(Self { transport: builder.build(), from: config.from.clone() })
     }
 
+    /// Says hello to the mail server, encrypted and logged in as mails would be.
+    pub(super) async fn test(&self) -> Result<(), String> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the mail server does not answer".to_owned()),
+            Err(error) => {
+                Err(std::error::Error::source(&error).map_or(error.to_string(), |cause| format!("{error}: {cause}")))
+            }
+        }
+    }
+
     /// Sends one mail.
     pub(super) async fn send(&self, job: &mail_job::Model) -> Result<(), Failure> {
         let message = self.message(job).map_err(|error| Failure::Permanent(error.to_string()))?;

@@ -10,7 +10,7 @@ use super::outbox::OutboxMessage;
 use crate::db::Db;
 
 pub use local::LocalBroker;
-pub use rabbit::RabbitBroker;
+pub use rabbit::{QueueState, RabbitBroker};
 
 /// Why the broker did not do it. The message stays where it is and is tried again.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -41,19 +41,27 @@ pub(super) async fn declare(connection: &Connection, channel: &Channel) -> Resul
     Ok(())
 }
 
-async fn declare_queue(channel: &Channel, queue: &str, stream: Option<&str>) -> Result<(), BrokerError> {
-    let dead = topology::dead_letter_queue(queue);
-    let no_limit = arguments(&[("x-queue-type", text("quorum")), ("x-delivery-limit", AMQPValue::LongInt(i32::MAX))]);
-    in_time(channel.queue_declare(short(&dead), QueueDeclareOptions::durable(), no_limit)).await?;
-    let limits = arguments(&[
+/// A queue's arguments. They belong to its name: the broker refuses others for a queue that exists.
+fn queue_arguments(queue: &str) -> FieldTable {
+    arguments(&[
         ("x-queue-type", text("quorum")),
         ("x-overflow", text("reject-publish")),
         ("x-dead-letter-exchange", text("")),
-        ("x-dead-letter-routing-key", text(&dead)),
+        ("x-dead-letter-routing-key", text(&topology::dead_letter_queue(queue))),
         ("x-dead-letter-strategy", text("at-least-once")),
         ("x-delivery-limit", AMQPValue::LongInt(DELIVERY_LIMIT)),
-    ]);
-    in_time(channel.queue_declare(short(queue), QueueDeclareOptions::durable(), limits)).await?;
+    ])
+}
+
+/// The arguments of a queue for dead letters.
+fn dead_letter_arguments() -> FieldTable {
+    arguments(&[("x-queue-type", text("quorum")), ("x-delivery-limit", AMQPValue::LongInt(i32::MAX))])
+}
+
+async fn declare_queue(channel: &Channel, queue: &str, stream: Option<&str>) -> Result<(), BrokerError> {
+    let dead = topology::dead_letter_queue(queue);
+    in_time(channel.queue_declare(short(&dead), QueueDeclareOptions::durable(), dead_letter_arguments())).await?;
+    in_time(channel.queue_declare(short(queue), QueueDeclareOptions::durable(), queue_arguments(queue))).await?;
     if let Some(stream) = stream {
         let bind = channel.queue_bind(
             short(queue),
@@ -84,6 +92,45 @@ pub(super) async fn messages(connection: &Connection, queue: &str) -> Result<Opt
         Ok(Err(error)) => Err(error.into()),
         Err(_elapsed) => Err(BrokerError::new("the broker took too long")),
     }
+}
+
+/// What a queue of the topology is like in the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueState {
+    /// It does not exist; nothing was created.
+    Missing,
+    /// It has the arguments that this version declares, and so many messages.
+    AsDeclared(u32),
+    /// It has other arguments; what the broker said about them.
+    Different(String),
+}
+
+/// Looks at every queue and its dead letters, and creates none: only one that exists is declared.
+pub(super) async fn inspect(connection: &Connection) -> Result<Vec<(String, QueueState)>, BrokerError> {
+    let mut found = Vec::new();
+    for (queue, _) in topology::queues() {
+        let dead = topology::dead_letter_queue(&queue);
+        let wanted = queue_arguments(&queue);
+        for (name, wanted) in [(queue, wanted), (dead, dead_letter_arguments())] {
+            let state = match messages(connection, &name).await? {
+                None => QueueState::Missing,
+                Some(messages) => {
+                    let channel = in_time(connection.create_channel()).await?;
+                    let declared = channel.queue_declare(short(&name), QueueDeclareOptions::durable(), wanted);
+                    match in_time(declared).await {
+                        Ok(_) => {
+                            in_time(channel.close(200, short("done"))).await?;
+                            QueueState::AsDeclared(messages)
+                        }
+                        Err(error) if connection.status().connected() => QueueState::Different(error.to_string()),
+                        Err(error) => return Err(error),
+                    }
+                }
+            };
+            found.push((name, state));
+        }
+    }
+    Ok(found)
 }
 
 fn resync(stream: &str, queue: &str) -> Option<OutboxMessage> {

@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+pub use declare::QueueState;
 use declare::messages;
 use publisher::{Publisher, confirmed, confirming};
 
@@ -49,6 +50,17 @@ impl RabbitBroker {
     pub fn new(url: SecretString) -> Self {
         let line = |name| Line { url: url.clone(), name, connection: Mutex::default() };
         Self { publisher: Arc::new(Publisher::new(line("chatty publisher"))), consumer: line("chatty consumer") }
+    }
+
+    /// Looks at every queue of the suite and its dead letters, and creates none.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn inspect(&self) -> Result<Vec<(String, QueueState)>, BrokerError> {
+        let connection = self.operator().await?;
+        let found = declare::inspect(&connection).await?;
+        in_time(connection.close(200, short("done"))).await?;
+        Ok(found)
     }
 
     /// A connection for one command of an operator.

@@ -1,0 +1,48 @@
+//! What a Postgres server says of itself and of one database, for the operator.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseBackend, DatabaseConnection, DbErr, FromQueryResult, Statement};
+
+use super::is_postgres;
+
+/// A database and its server.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Server {
+    /// What tells servers apart.
+    pub identity: String,
+    /// Connections that the server takes from everybody but superusers.
+    pub max_connections: i64,
+    /// Client connections that are open on the server.
+    pub open: i64,
+    /// Connections that this database and this role take; absent: as many as the server.
+    pub limit: Option<i64>,
+    /// Connections of the service that are open, this one not counted.
+    pub open_here: i64,
+    /// Addresses that the service is connected from.
+    pub replicas: i64,
+    /// The server's clock.
+    pub clock: DateTime<Utc>,
+}
+
+/// Asks the server. `None`: this is SQLite.
+///
+/// # Errors
+/// When the database is not there.
+pub async fn server(connection: &DatabaseConnection) -> Result<Option<Server>, DbErr> {
+    if !is_postgres(connection) {
+        return Ok(None);
+    }
+    let sql = "SELECT coalesce(inet_server_addr()::text, '') || ':' || current_setting('port') AS identity, \
+        current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
+            - coalesce(current_setting('reserved_connections', true), '0')::bigint AS max_connections, \
+        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS open, \
+        (SELECT least(nullif(datconnlimit, -1), nullif(rolconnlimit, -1))::bigint FROM pg_database, pg_roles \
+            WHERE datname = current_database() AND rolname = current_user) AS \"limit\", \
+        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()) \
+            AS open_here, \
+        (SELECT count(DISTINCT coalesce(client_addr::text, '')) FROM pg_stat_activity \
+            WHERE datname = current_database() AND application_name LIKE 'chatty-%' AND pid <> pg_backend_pid()) \
+            AS replicas, \
+        clock_timestamp() AS clock";
+    Server::find_by_statement(Statement::from_string(DatabaseBackend::Postgres, sql)).one(connection).await
+}
