@@ -1,7 +1,6 @@
 //! Backups of a running suite, and what comes back of them when some databases are older than others.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "the exception for tests does not reach their helper functions"
 )]

@@ -111,7 +111,7 @@ fn check_space(folder: &Path) -> Finding {
     let (check, shown) = ("disk", folder.display());
     match statvfs(folder) {
         Ok(disk) => {
-            let free = u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size());
+            let free = disk.blocks_available().saturating_mul(disk.fragment_size());
             let found = format!("{} MiB are free for {shown}", free >> 20);
             let fix = "free some, or move the data folder: without room nothing can be written";
             match free {

@@ -58,6 +58,7 @@ fn issued(streams: Streams) -> Streams {
     });
     targets
         .versions(decisions::Column::Version)
+        .mentions("user", decisions::Column::ActorId)
         .mentions("user", audit::Column::ActorId)
         .mentions("user", users::Column::Id)
         .mentions("post", posts::Column::Id)

@@ -35,7 +35,7 @@ pub async fn server(connection: &DatabaseConnection) -> Result<Option<Server>, D
     let sql = "SELECT coalesce(inet_server_addr()::text, '') || ':' || current_setting('port') AS identity, \
         current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
             - coalesce(current_setting('reserved_connections', true), '0')::bigint AS max_connections, \
-        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS open, \
+        (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL) AS open, \
         (SELECT least(nullif(datconnlimit, -1), nullif(rolconnlimit, -1))::bigint FROM pg_database, pg_roles \
             WHERE datname = current_database() AND rolname = current_user) AS \"limit\", \
         (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()) \

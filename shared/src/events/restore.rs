@@ -4,7 +4,7 @@
 //! anew that belong to somebody else. Therefore all versions are raised, all ids continue behind the highest one that
 //! anybody knows, and all copies are filled again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::sea_query::{DynIden, Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr};
@@ -52,6 +52,14 @@ pub struct Issued {
     versions: Vec<Column>,
     sequences: Vec<(&'static str, Column)>,
     mentions: Vec<(&'static str, Column)>,
+}
+
+impl Issued {
+    /// All columns that are named, as `table.column`.
+    pub fn names(&self) -> BTreeSet<String> {
+        let ids = self.sequences.iter().chain(&self.mentions).map(|(_, column)| column);
+        self.versions.iter().chain(ids).map(|column| format!("{}.{}", column.table, column.name)).collect()
+    }
 }
 
 impl Streams {

@@ -1,0 +1,71 @@
+//! What `chatty doctor` says when things are not as they should be.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs it. Answers the exit code and the findings.
+fn doctor(data: &Path, env: &[(&str, &str)]) -> (Option<i32>, Vec<Value>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
+    command.args(["doctor", "--json"]).env_clear().env("CHATTY_DATA_DIR", data).envs(env.iter().copied());
+    let output = command.output().unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// Fails unless there is a problem with these words in it; it comes with a fix.
+fn has_problem(findings: &[Value], words: &str) {
+    let problem = findings.iter().find(|finding| {
+        finding["level"] == "problem" && format!("{} {}", finding["check"], finding["found"]).contains(words)
+    });
+    let problem = problem.unwrap_or_else(|| panic!("no problem with `{words}` among {findings:#?}"));
+    assert!(problem["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "{problem}");
+}
+
+#[test]
+fn each_problem_is_named_with_its_fix() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, findings) = doctor(folder.path(), &[("CHATTY_ENV", "prod")]);
+    assert_eq!((code, findings.len()), (Some(1), 1), "without settings there is nothing to look at: {findings:#?}");
+    has_problem(&findings, "CHATTY_ENV");
+
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("jwt.pem"), "x").unwrap();
+    fs::set_permissions(folder.path().join("jwt.pem"), Permissions::from_mode(0o644)).unwrap();
+    let env = [
+        ("CHATTY_ENV", "production"),
+        ("PUBLIC_URL", "http://chatty.example"),
+        ("SMTP_URL", "smtp://me:changeme@127.0.0.1:1"),
+    ];
+    let (code, findings) = doctor(folder.path(), &env);
+    assert_eq!(code, Some(1));
+    for words in [
+        "PUBLIC_URL is http://chatty.example",
+        "SMTP_URL is one of the examples",
+        "(mode 755)",
+        "jwt.pem (mode 644)",
+        "holds no database of auth",
+        "Connection error",
+    ] {
+        has_problem(&findings, words);
+    }
+}
+
+/// Nothing answers, and it ends all the same.
+#[test]
+fn servers_that_are_away_are_problems() {
+    let folder = tempfile::tempdir().unwrap();
+    let names =
+        ["AUTH", "POSTS", "SUBSCRIPTIONS", "ADMIN", "RECOMMENDATIONS"].map(|name| format!("{name}_DATABASE_URL"));
+    let mut env: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "postgres://x:y@127.0.0.1:1/x")).collect();
+    env.push(("AMQP_URL", "amqp://x:y@127.0.0.1:1/%2f"));
+    env.push(("PUBLIC_URL", "http://127.0.0.1:1"));
+    let (code, findings) = doctor(folder.path(), &env);
+    assert_eq!(code, Some(1));
+    has_problem(&findings, "database of recommendations");
+    has_problem(&findings, "broker");
+    assert!(findings.iter().any(|finding| finding["check"] == "gateway" && finding["level"] == "warning"));
+}
