@@ -119,7 +119,7 @@ pub(crate) async fn open(env: &Env, name: &'static str, distributed: bool) -> an
     if !distributed && !has_file(&settings.data_dir, name) {
         bail!("{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR", settings.data_dir.display());
     }
-    Ok(Db::open(&settings, name, Clock::system()).await?)
+    Ok(Db::open_for_operator(&settings, name).await?)
 }
 
 fn has_file(folder: &Path, name: &str) -> bool {
