@@ -112,11 +112,11 @@ pub struct Settings {
     pub environment: Environment,
     /// `PUBLIC_URL`: what links in mails begin with, without a slash at the end. Never taken from a request.
     pub public_url: String,
-    /// `DATABASE_URL`: Postgres; absent: a SQLite file in the data folder.
+    /// `DATABASE_URL`: Postgres, with several hosts if it has standbys; absent: a SQLite file in the data folder.
     pub database_url: Option<SecretString>,
     /// `DATABASE_MAX_CONNECTIONS`: all pools of one replica together, at least 5 (default 6).
     pub database_max_connections: u32,
-    /// `AMQP_URL`: RabbitMQ; absent: the in-process broker.
+    /// `AMQP_URL`: RabbitMQ, all nodes of a cluster with commas between them; absent: the in-process broker.
     pub amqp_url: Option<SecretString>,
     /// `AUTH_JWKS_URL`: where the public keys are; absent in the one-process suite.
     pub jwks_url: Option<String>,
@@ -156,9 +156,13 @@ impl Settings {
         if connections < 5 {
             return Err(ConfigError::new("DATABASE_MAX_CONNECTIONS", "must be at least 5"));
         }
-        for name in ["DATABASE_URL", "AMQP_URL"] {
-            if env.get(name).is_some_and(|value| url::Url::parse(value).is_err()) {
-                return Err(ConfigError::new(name, "must be a URL"));
+        if let Some(url) = env.get("DATABASE_URL") {
+            crate::db::host_urls(url).map_err(|error| ConfigError::new("DATABASE_URL", error))?;
+        }
+        for url in env.get("AMQP_URL").into_iter().flat_map(|urls| urls.split(',')) {
+            if !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "amqp" | "amqps")) {
+                let reason = "must be a URL such as amqp://user:password@host, or several with commas between them";
+                return Err(ConfigError::new("AMQP_URL", reason));
             }
         }
         Ok(Self {
@@ -188,6 +192,10 @@ mod tests {
             ("PUBLIC_URL", "chatty"),
             ("DATABASE_MAX_CONNECTIONS", "4"),
             ("DATABASE_URL", "not a url"),
+            ("DATABASE_URL", "postgres://posts@one,,two/posts_db"),
+            ("AMQP_URL", "not a url"),
+            ("AMQP_URL", "amqp://one/%2f,two"),
+            ("AMQP_URL", "amqp://one/%2f,"),
             ("OUTBOX_MAX_ROWS", "-1"),
         ] {
             let error = Settings::from_env(&Env::of([(name, value)]), 8000).err().expect(name);

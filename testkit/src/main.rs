@@ -40,9 +40,16 @@ enum Command {
         /// Seconds.
         #[arg(long, default_value_t = 60)]
         duration: u64,
-        /// Which faults, by number; each of them happens at least once [default: all, as many as there is time for].
+        /// Which faults, by number; each of them happens at least once [default: all that the stack can have; with one broker
+        /// and no standby as many as there is time for].
         #[arg(long, value_delimiter = ',')]
         faults: Vec<String>,
+        /// How many nodes the broker has.
+        #[arg(long, default_value_t = 1)]
+        brokers: usize,
+        /// Give Postgres a standby that every commit waits for.
+        #[arg(long)]
+        standby: bool,
         /// Where the services' programs lie [default: target/release].
         #[arg(long)]
         bin_dir: Option<PathBuf>,
@@ -103,10 +110,10 @@ async fn execute() -> Result<ExitCode> {
             or_interrupted(Box::pin(stack(command))).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Chaos { seed, duration, faults, bin_dir } => {
-            let complete = !faults.is_empty();
-            let faults = chaos::select(&faults)?;
-            let stack = options(find_repository()?, bin_dir)?;
+        Command::Chaos { seed, duration, faults, brokers, standby, bin_dir } => {
+            let complete = !faults.is_empty() || brokers > 1 || standby;
+            let faults = chaos::select(&faults, brokers, standby)?;
+            let stack = StackOptions { brokers, standby, ..options(find_repository()?, bin_dir)? };
             let ledger = stack.bin_dir.join(format!("chaos-{seed}.jsonl"));
             let plan = chaos::Plan { seed, duration: Duration::from_secs(duration), faults, complete, stack, ledger };
             let report = or_interrupted(Box::pin(chaos::run(&plan, |line| drop(say(line))))).await?;
@@ -127,7 +134,15 @@ fn options(repository: PathBuf, bin_dir: Option<PathBuf>) -> Result<StackOptions
         None => repository.join("target/release"),
     };
     let testkit = std::env::current_exe()?;
-    Ok(StackOptions { repository, bin_dir, testkit, service_env: Vec::new(), proxied: false })
+    Ok(StackOptions {
+        repository,
+        bin_dir,
+        testkit,
+        service_env: Vec::new(),
+        proxied: false,
+        brokers: 1,
+        standby: false,
+    })
 }
 
 async fn stack(command: StackCommand) -> Result<()> {

@@ -127,6 +127,8 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
         testkit: testkit.to_owned(),
         service_env: Vec::new(),
         proxied: false,
+        brokers: 1,
+        standby: false,
     };
     let stack = Stack::start(&options).await.unwrap();
     let mut suite = Suite { stack, client: Client::builder().timeout(Duration::from_secs(20)).build().unwrap() };

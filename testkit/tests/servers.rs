@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
 
 mod servers {
+    mod failover;
     mod mail;
     mod nginx;
     mod postgres;

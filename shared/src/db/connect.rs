@@ -1,6 +1,7 @@
 //! Pools for SQLite and Postgres, and migrations under a lock.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -8,7 +9,8 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, TransactionTr
 use sea_orm_migration::MigratorTrait;
 use secrecy::ExposeSecret;
 
-use super::{Db, dialect};
+use super::failover::{self, Follower};
+use super::{Db, Pools, dialect};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::events::outbox::Outbox;
@@ -19,7 +21,8 @@ const ACQUIRE: Duration = Duration::from_secs(2);
 const ACQUIRE_BACKGROUND: Duration = Duration::from_secs(30);
 
 impl Db {
-    /// Prepares the pools of `service`. Nothing is connected before the first use, so this works while Postgres is down.
+    /// Prepares the pools of `service`. Nothing must be connected before the first use, so this works while Postgres is
+    /// down. Where the URL names several hosts, they follow the primary until the last clone of this is dropped.
     ///
     /// # Errors
     /// When the URL or the data folder is not usable.
@@ -43,30 +46,23 @@ impl Db {
     ) -> Result<Self, DbErr> {
         let outbox = Outbox::new(service, settings.outbox_max_rows);
         if let Some(url) = &settings.database_url {
-            let url = url.expose_secret();
-            let reads = settings.database_max_connections.saturating_sub(4).max(1);
-            return Ok(Self {
-                read: postgres(url, service, reads, patience).await?,
-                write: postgres(url, service, 2, patience).await?,
-                consume: postgres(url, service, 1, ACQUIRE_BACKGROUND).await?,
-                relay: postgres(url, service, 1, ACQUIRE_BACKGROUND).await?,
-                outbox,
-                clock,
-            });
+            let urls = failover::host_urls(url.expose_secret()).map_err(|error| DbErr::Custom(error.to_owned()))?;
+            let connections = settings.database_max_connections;
+            if let [url] = urls.as_slice() {
+                let pools = Arc::new(Pools::postgres(url, service, connections, patience, None).await?);
+                return Ok(Self { pools, outbox, clock, _follower: None });
+            }
+            let (pools, follower) = Follower { urls, service, connections, patience }.start().await?;
+            return Ok(Self { pools, outbox, clock, _follower: Some(Arc::new(follower)) });
         }
         settings
             .create_data_dir()
             .map_err(|error| DbErr::Custom(format!("{}: {error}", settings.data_dir.display())))?;
         let file = sqlite_file(&settings.data_dir, service);
         let write = sqlite_writer(&file).await?;
-        Ok(Self {
-            read: sqlite_readers(&file, patience).await?,
-            consume: write.clone(),
-            relay: write.clone(),
-            write,
-            outbox,
-            clock,
-        })
+        let read = sqlite_readers(&file, patience).await?;
+        let pools = Pools { read, consume: write.clone(), relay: write.clone(), write, next: OnceLock::new() };
+        Ok(Self { pools: Arc::new(pools), outbox, clock, _follower: None })
     }
 
     /// Brings the schema up to date. Replicas that start together take turns.
@@ -74,14 +70,14 @@ impl Db {
     /// # Errors
     /// When the database is not there, or a migration fails.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), DbErr> {
-        let lock = self.relay.clone();
-        if dialect::is_postgres(&lock) {
-            let lock = lock.begin().await?;
+        let pools = self.pools.current();
+        if dialect::is_postgres(&pools.relay) {
+            let lock = pools.relay.begin().await?;
             dialect::lock_migrations(&lock).await?;
-            M::up(&self.write, None).await?;
+            M::up(&pools.write, None).await?;
             lock.commit().await
         } else {
-            M::up(&self.write, None).await
+            M::up(&pools.write, None).await
         }
     }
 }
@@ -91,7 +87,33 @@ fn sqlite_file(data_dir: &Path, service: &str) -> std::path::PathBuf {
     data_dir.join(format!("{service}.db"))
 }
 
-async fn postgres(url: &str, service: &str, size: u32, acquire: Duration) -> Result<DatabaseConnection, DbErr> {
+impl Pools {
+    /// Pools to one host; with a timeline, only as long as it is primary and not on an older one.
+    pub(super) async fn postgres(
+        url: &str,
+        service: &str,
+        connections: u32,
+        patience: Duration,
+        timeline: Option<String>,
+    ) -> Result<Self, DbErr> {
+        let pool = async |size, acquire| postgres(url, service, size, acquire, timeline.clone()).await;
+        Ok(Self {
+            read: pool(connections.saturating_sub(4).max(1), patience).await?,
+            write: pool(2, patience).await?,
+            consume: pool(1, ACQUIRE_BACKGROUND).await?,
+            relay: pool(1, ACQUIRE_BACKGROUND).await?,
+            next: OnceLock::new(),
+        })
+    }
+}
+
+async fn postgres(
+    url: &str,
+    service: &str,
+    size: u32,
+    acquire: Duration,
+    timeline: Option<String>,
+) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(size)
@@ -106,6 +128,9 @@ async fn postgres(url: &str, service: &str, size: u32, acquire: Duration) -> Res
         .statement_timeout(Duration::from_secs(5))
         .set_application_name(format!("chatty-{service}"))
         .connect_lazy(true);
+    if let Some(timeline) = timeline {
+        failover::guard(&mut options, timeline);
+    }
     Database::connect(options).await
 }
 

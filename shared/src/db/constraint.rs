@@ -40,7 +40,8 @@ pub(super) fn connection_was_lost(error: &DbErr) -> bool {
     }
 }
 
-/// Whether the same statement may succeed later: no connection, a full pool, a deadlock, a time-out, a full disk.
+/// Whether the same statement may succeed later: no connection, a full pool, a deadlock, a time-out, a full disk, a host
+/// that takes no writes (25006) because another one is primary.
 pub fn is_transient(error: &DbErr) -> bool {
     if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;
@@ -49,7 +50,7 @@ pub fn is_transient(error: &DbErr) -> bool {
         Some(sqlx::Error::Database(cause)) => sql_state(error).is_some_and(|state| {
             let postgres = state.len() == 5
                 && (["08", "53", "57"].iter().any(|class| state.starts_with(class))
-                    || ["40001", "40P01", "55P03"].contains(&state.as_str()));
+                    || ["25006", "40001", "40P01", "55P03"].contains(&state.as_str()));
             // SQLite: 5 busy, 6 locked, 10 input/output, 13 full; extended codes carry the kind in the low byte.
             let sqlite = state.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
                 && !cause.is_unique_violation()

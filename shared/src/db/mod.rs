@@ -3,21 +3,28 @@
 mod connect;
 mod constraint;
 mod dialect;
+mod failover;
 mod schema;
 mod server;
 pub mod sqlite;
 mod upsert;
 
 use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 pub use constraint::{is_permanent, is_transient, on_constraint};
 pub use dialect::{
     is_postgres, lift_time_limit, move_sequence, other_programs, outbox_older_than, try_lock_until_commit, try_sweeper_lock,
 };
+pub(crate) use failover::host_urls;
 pub use schema::Schema;
 pub use server::{Server, server};
 pub(crate) use upsert::key_columns;
@@ -32,12 +39,44 @@ use crate::fail_points::{self, AFTER_COMMIT};
 /// On SQLite the three writing pools are one and the same connection.
 #[derive(Clone)]
 pub struct Db {
+    pools: Arc<Pools>,
+    outbox: Outbox,
+    clock: Clock,
+    /// Lets the pools follow the primary, until the last clone is dropped.
+    _follower: Option<Arc<JoinSet<()>>>,
+}
+
+/// The four pools to one host.
+struct Pools {
     read: DatabaseConnection,
     write: DatabaseConnection,
     consume: DatabaseConnection,
     relay: DatabaseConnection,
-    outbox: Outbox,
-    clock: Clock,
+    /// Those to the host that became primary after this one. The old ones stay, closed, for whoever still holds them.
+    next: OnceLock<Box<Pools>>,
+}
+
+impl Pools {
+    /// Those that are in use now.
+    fn current(&self) -> &Self {
+        self.next.get().map_or(self, |next| next.current())
+    }
+
+    /// Puts others in the place of these, and closes these without waiting for work that hangs.
+    async fn replace(&self, new: Self) {
+        if self.next.set(Box::new(new)).is_ok() {
+            timeout(Duration::from_millis(100), self.close()).await.ok();
+        }
+    }
+
+    async fn close(&self) {
+        let closing = [&self.read, &self.relay, &self.consume, &self.write].map(async |pool| {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::warn!(%error, "A database pool did not close cleanly.");
+            }
+        });
+        join_all(closing).await;
+    }
 }
 
 /// Why a commit did not answer with success.
@@ -54,12 +93,12 @@ pub enum CommitError {
 impl Db {
     /// For queries outside of a transaction.
     pub fn read(&self) -> &DatabaseConnection {
-        &self.read
+        &self.pools.current().read
     }
 
     /// The relay's own connection.
     pub fn relay(&self) -> &DatabaseConnection {
-        &self.relay
+        &self.pools.current().relay
     }
 
     /// Where events wait for the broker.
@@ -77,7 +116,7 @@ impl Db {
     /// # Errors
     /// When the database is not there or all connections are busy.
     pub async fn begin(&self) -> Result<Tx, DbErr> {
-        self.begin_on(&self.write).await
+        self.begin_on(&self.pools.current().write).await
     }
 
     /// Begins a transaction for a consumer.
@@ -85,7 +124,7 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_consuming(&self) -> Result<Tx, DbErr> {
-        self.begin_on(&self.consume).await
+        self.begin_on(&self.pools.current().consume).await
     }
 
     async fn begin_on(&self, pool: &DatabaseConnection) -> Result<Tx, DbErr> {
@@ -102,16 +141,12 @@ impl Db {
     /// # Errors
     /// The reason why it does not.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.read.ping().await
+        self.read().ping().await
     }
 
     /// Closes all pools.
     pub async fn close(&self) {
-        for pool in [&self.read, &self.relay, &self.consume, &self.write] {
-            if let Err(error) = pool.close_by_ref().await {
-                tracing::warn!(%error, "A database pool did not close cleanly.");
-            }
-        }
+        self.pools.current().close().await;
     }
 }
 

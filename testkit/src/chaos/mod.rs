@@ -7,6 +7,7 @@
 
 mod check;
 mod client;
+mod cluster;
 mod faults;
 mod ledger;
 mod workload;
@@ -127,7 +128,8 @@ impl fmt::Display for Report {
 pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let mut rng = StdRng::seed_from_u64(plan.seed);
     tell("starting the stack");
-    let mut stack = Stack::start(&StackOptions { proxied: true, ..plan.stack.clone() }).await?;
+    let proxied = plan.stack.brokers == 1 && !plan.stack.standby;
+    let mut stack = Stack::start(&StackOptions { proxied, ..plan.stack.clone() }).await?;
     let mut faults = plan.faults.clone();
     if !plan.complete
         && let Err(reason) = stack.small_disk()
@@ -147,7 +149,11 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let mut first = true;
     let mut logged_in = Instant::now();
     'run: while (first && plan.complete) || started.elapsed() < plan.duration {
+        faults.retain(|fault| first || fault.name != cluster::ONCE);
         faults.shuffle(&mut rng);
+        if faults.is_empty() {
+            sleep(Duration::from_secs(1)).await;
+        }
         for &fault in &faults {
             if !(first && plan.complete) && started.elapsed() >= plan.duration {
                 break;

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use crate::servers::machine::{self, Account};
 use crate::servers::process::{Ending, Probe, Process, Spec};
 
 const SUPERUSER: &str = "postgres";
+/// The standby's name as a part, and to its primary.
+pub const STANDBY: &str = "standby";
 
 /// Where a server lies and who may do everything there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +50,17 @@ impl Postgres {
         Ok(Self { address, process, _folder: folder })
     }
 
+    /// Starts a standby of this server. From then on each commit here waits until it is on the standby's disk too.
+    pub async fn start_standby(&self) -> Result<Self> {
+        let folder = machine::fresh_folder("standby")?;
+        let [port] = machine::free_ports()?;
+        let log = folder.path().join("postgres.log");
+        let spec = self.address.prepare_standby(&folder.path().join("data"), port, log).await?;
+        let process = Process::start(spec, Some(folder.path())).await?;
+        self.address.wait_for_standby().await?;
+        Ok(Self { address: PostgresAddress { port, ..self.address.clone() }, process, _folder: folder })
+    }
+
     /// Where it is.
     #[must_use]
     pub fn address(&self) -> &PostgresAddress {
@@ -65,13 +78,17 @@ impl PostgresAddress {
     /// Makes the data in a folder that does not exist yet, and says how to start the server on it.
     pub fn prepare(data: &Path, port: u16, log: PathBuf, durable: bool) -> Result<(Self, Spec)> {
         let programs = machine::find_postgres()?;
-        let account = Account::instead_of_root(&["postgres", "nobody"])?;
         let password = machine::new_password();
-        initialise(&programs, data, account, &password, durable)?;
+        initialise(&programs, data, server_account()?, &password, durable)?;
+        let address = Self { port, password, programs };
+        let spec = address.spec("postgres", data, log, durable)?;
+        Ok((address, spec))
+    }
 
+    fn spec(&self, name: &str, data: &Path, log: PathBuf, durable: bool) -> Result<Spec> {
         let mut settings = vec![
             ("listen_addresses", "127.0.0.1".to_owned()),
-            ("port", port.to_string()),
+            ("port", self.port.to_string()),
             ("unix_socket_directories", data.display().to_string()),
             ("timezone", "UTC".to_owned()),
             ("log_timezone", "UTC".to_owned()),
@@ -90,22 +107,55 @@ impl PostgresAddress {
             args.push(format!("{name}={value}"));
         }
 
-        let ready = ["-q", "-h", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned);
-        let spec = Spec {
-            name: "postgres".to_owned(),
-            program: programs.join("postgres"),
+        let ready = ["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()].map(str::to_owned);
+        Ok(Spec {
+            name: name.to_owned(),
+            program: self.programs.join("postgres"),
             args,
             env: BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned())]),
             folder: data.to_path_buf(),
             log,
-            account,
-            probe: Probe::Command(programs.join("pg_isready"), ready.to_vec()),
+            account: server_account()?,
+            probe: Probe::Command(self.programs.join("pg_isready"), ready.to_vec()),
             ending: if durable { Ending::Int } else { Ending::Kill },
             persistent: true,
             deadline: Duration::from_secs(60),
-        };
-        let address = Self { port, password, programs };
-        Ok((address, spec))
+        })
+    }
+
+    /// Copies this durable server, which runs, into a folder that does not exist yet, and says how to start a standby on it.
+    pub async fn prepare_standby(&self, data: &Path, port: u16, log: PathBuf) -> Result<Spec> {
+        ensure!(!data.exists(), "{} exists already", data.display());
+        let standby = Self { port, ..self.clone() }.spec(STANDBY, data, log, true)?;
+        machine::make_folder(data, standby.account)?;
+        let source = format!("host=127.0.0.1 port={} user={SUPERUSER} application_name={STANDBY}", self.port);
+        // It writes down where to follow, with the password.
+        let mut copy = as_account(self.programs.join("pg_basebackup"), &standby);
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--dbname", &source, "--pgdata"]).arg(data);
+        run(copy.env("PGPASSWORD", &self.password)).await.context("cannot copy the primary")?;
+        Ok(standby)
+    }
+
+    /// Lets every commit wait for the standby, which runs. The setting is this server's alone: it came after the copy, so
+    /// that a promoted standby does not wait for one of its own.
+    pub async fn wait_for_standby(&self) -> Result<()> {
+        let on = format!("ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}';\nSELECT pg_reload_conf();\n");
+        self.run_script(&on).await?;
+        let end = Instant::now() + Duration::from_secs(30);
+        let state = format!("SELECT sync_state FROM pg_stat_replication WHERE application_name = '{STANDBY}';\n");
+        while self.run_script(&state).await? != "sync\n" {
+            ensure!(Instant::now() < end, "the standby does not follow");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// A URL with this server and the one on another port, which leads to whichever takes writes.
+    #[must_use]
+    pub fn with_standby(&self, url: &str, standby: u16) -> String {
+        let port = self.port;
+        let hosts = format!("@127.0.0.1:{port},127.0.0.1:{standby}/");
+        format!("{}?target_session_attrs=read-write", url.replace(&format!("@127.0.0.1:{port}/"), &hosts))
     }
 
     /// The superuser's URL.
@@ -134,15 +184,15 @@ impl PostgresAddress {
 
     /// Makes a place for databases in a folder on another disk.
     pub async fn create_tablespace(&self, name: &str, folder: &Path) -> Result<()> {
-        machine::make_folder(folder, Account::instead_of_root(&["postgres", "nobody"])?)?;
+        machine::make_folder(folder, server_account()?)?;
         let script = format!("CREATE TABLESPACE {name} LOCATION '{}';", folder.display());
-        self.run_script(&script).await.context("cannot create a tablespace")
+        self.run_script(&script).await.map(drop).context("cannot create a tablespace")
     }
 
-    /// Hands the password and the statements over where the process list does not show them.
-    async fn run_script(&self, script: &str) -> Result<()> {
+    /// Hands the password and the statements over where the process list does not show them; answers what they answer.
+    async fn run_script(&self, script: &str) -> Result<String> {
         let mut psql = tokio::process::Command::new(self.programs.join("psql"))
-            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(["-U", SUPERUSER, "-d", SUPERUSER])
             .env("PGPASSWORD", &self.password)
@@ -158,13 +208,39 @@ impl PostgresAddress {
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr));
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         let port = self.port;
         format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
     }
+}
+
+/// Makes a running standby the primary, and waits until it is.
+pub async fn promote(standby: &Spec) -> Result<()> {
+    let mut promote = as_account(standby.program.with_file_name("pg_ctl"), standby);
+    run(promote.args(["promote", "--wait", "--pgdata"]).arg(&standby.folder)).await.context("cannot promote")
+}
+
+fn server_account() -> Result<Option<Account>> {
+    Account::instead_of_root(&["postgres", "nobody"])
+}
+
+/// A command with the rights and in the folder of a server.
+fn as_account(program: PathBuf, server: &Spec) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(program);
+    command.current_dir(&server.folder).kill_on_drop(true);
+    if let Some(account) = server.account {
+        command.uid(account.user).gid(account.group);
+    }
+    command
+}
+
+async fn run(command: &mut tokio::process::Command) -> Result<()> {
+    let output = command.output().await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 fn initialise(programs: &Path, data: &Path, account: Option<Account>, password: &str, durable: bool) -> Result<()> {

@@ -1,4 +1,4 @@
-//! A private RabbitMQ with a port mapper (epmd) of its own, so that stopping it stops everything and the
+//! A private RabbitMQ, or a cluster, with a port mapper (epmd) of its own, so that stopping it stops everything and the
 //! machine's own broker is never touched.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::servers::machine;
@@ -26,14 +26,14 @@ pub struct RabbitMq {
     _folder: TempDir,
 }
 
-/// How to start a broker and its port mapper, which goes first.
+/// How to start the nodes of a broker and their port mapper.
 #[derive(Clone, Debug)]
 pub struct RabbitMqPlan {
-    /// The broker.
-    pub broker: Spec,
-    /// Its port mapper.
+    /// The nodes. The others join the first one when they start with no data, so it must be ready by then.
+    pub nodes: Vec<Spec>,
+    /// Their port mapper, which goes first.
     pub mapper: Spec,
-    port: u16,
+    ports: Vec<u16>,
 }
 
 impl RabbitMq {
@@ -41,12 +41,12 @@ impl RabbitMq {
     pub async fn start() -> Result<Self> {
         let folder = machine::fresh_folder("rabbitmq")?;
         let log = folder.path().join("rabbitmq.log");
-        let mut plan = RabbitMqPlan::prepare(&folder.path().join("data"), &log)?;
-        plan.broker.ending = Ending::Kill;
+        let mut plan = RabbitMqPlan::prepare(&folder.path().join("data"), &[("rabbitmq", log)])?;
+        plan.nodes.iter_mut().for_each(|node| node.ending = Ending::Kill);
         plan.mapper.ending = Ending::Kill;
         let owned = Some(folder.path());
         let mapper = Process::start(plan.mapper.clone(), owned).await?;
-        let broker = Process::start(plan.broker.clone(), owned).await?;
+        let broker = Process::start(plan.first()?.clone(), owned).await?;
         Ok(Self { plan, broker, _mapper: mapper, _folder: folder })
     }
 
@@ -65,16 +65,14 @@ impl RabbitMq {
     /// A command that runs `rabbitmqctl` against this broker.
     pub fn rabbitmqctl(&self) -> Result<tokio::process::Command> {
         let mut command = tokio::process::Command::new(machine::find_rabbitmq()?.join("rabbitmqctl"));
-        command.envs(&self.plan.broker.env).kill_on_drop(true);
+        command.envs(&self.broker.spec().env).kill_on_drop(true);
         Ok(command)
     }
 }
 
 impl RabbitMqPlan {
-    /// Writes the configuration into a folder that does not exist yet.
-    pub fn prepare(folder: &Path, log: &Path) -> Result<Self> {
-        let programs = machine::find_rabbitmq()?;
-        let [port, distribution, mapper_port] = machine::free_ports()?;
+    /// Writes the configuration of these nodes, by their names and logs, into a folder that does not exist yet.
+    pub fn prepare(folder: &Path, nodes: &[(&str, PathBuf)]) -> Result<Self> {
         machine::make_folder(folder, None)?;
         let home = folder.join("home");
         machine::make_folder(&home, None)?;
@@ -82,85 +80,58 @@ impl RabbitMqPlan {
         machine::write_secret(&cookie, &machine::new_password())?;
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400))?;
 
-        let configuration = folder.join("rabbitmq.conf");
-        fs::write(
-            &configuration,
-            format!(
-                "listeners.tcp.1 = 127.0.0.1:{port}\n\
-                 heartbeat = 10\n\
-                 raft.wal_max_size_bytes = 64000000\n\
-                 disk_free_limit.absolute = 100MB\n\
-                 log.console = true\n\
-                 log.console.level = info\n"
-            ),
-        )?;
-        let plugins = folder.join("enabled_plugins");
-        fs::write(&plugins, "[].\n")?;
-        // Stands in for the machine's file of the same purpose in /etc/rabbitmq.
-        let environment = folder.join("rabbitmq-env.conf");
-        fs::write(&environment, "")?;
-
-        let text = |path: &Path| path.display().to_string();
-        let env: BTreeMap<String, String> = [
-            ("HOME", text(&home)),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
-            ("ERL_EPMD_PORT", mapper_port.to_string()),
-            ("RABBITMQ_NODENAME", format!("chatty{port}@localhost")),
-            ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".to_owned()),
-            ("RABBITMQ_NODE_PORT", port.to_string()),
-            ("RABBITMQ_DIST_PORT", distribution.to_string()),
-            ("RABBITMQ_CONF_ENV_FILE", text(&environment)),
-            ("RABBITMQ_CONFIG_FILE", text(&configuration)),
-            ("RABBITMQ_ADVANCED_CONFIG_FILE", text(&folder.join("none"))),
-            ("RABBITMQ_ENABLED_PLUGINS_FILE", text(&plugins)),
-            ("RABBITMQ_MNESIA_BASE", text(&folder.join("mnesia"))),
-            ("RABBITMQ_LOG_BASE", text(&folder.join("log"))),
-            ("RABBITMQ_LOGS", "-".to_owned()),
-            ("RABBITMQ_PID_FILE", text(&folder.join("pid"))),
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", RUNTIME_FLAGS.to_owned()),
-            // Makes the start script become the runtime instead of its parent, so that the process started
-            // here is the one to signal.
-            ("RUNNING_UNDER_SYSTEMD", "true".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-
-        let broker = Spec {
-            name: "rabbitmq".to_owned(),
-            program: programs.join("rabbitmq-server"),
-            args: Vec::new(),
-            env: env.clone(),
-            folder: folder.to_path_buf(),
-            log: log.to_path_buf(),
-            account: None,
-            probe: Probe::Amqp(port),
-            ending: Ending::Term,
-            persistent: false,
-            deadline: Duration::from_secs(120),
-        };
+        let [mapper_port] = machine::free_ports()?;
+        let places: Vec<[u16; 2]> = nodes.iter().map(|_| machine::free_ports()).collect::<Result<_>>()?;
+        let ports: Vec<u16> = places.iter().map(|[port, _]| *port).collect();
+        let mut specs = Vec::new();
+        for ((name, log), place) in nodes.iter().zip(&places) {
+            // The first one would wait for the others.
+            let joins = if specs.is_empty() { &[] } else { ports.as_slice() };
+            let env = environment(&folder.join(name), &home, mapper_port, *place, joins)?;
+            specs.push(Spec {
+                name: (*name).to_owned(),
+                program: machine::find_rabbitmq()?.join("rabbitmq-server"),
+                args: Vec::new(),
+                env,
+                folder: folder.join(name),
+                log: log.clone(),
+                account: None,
+                probe: Probe::Amqp(place[0]),
+                ending: Ending::Term,
+                persistent: false,
+                deadline: Duration::from_secs(120),
+            });
+        }
+        let first = specs.first().context("a broker without nodes")?;
         let mapper = Spec {
             name: "epmd".to_owned(),
             program: machine::find_program("epmd")?,
             args: ["-address", "127.0.0.1", "-port", &mapper_port.to_string()].map(str::to_owned).to_vec(),
             probe: Probe::Port(mapper_port),
             deadline: Duration::from_secs(20),
-            ..broker.clone()
+            ..first.clone()
         };
-        Ok(Self { broker, mapper, port })
+        Ok(Self { nodes: specs, mapper, ports })
     }
 
-    /// The broker's URL.
+    /// The node that starts first.
+    pub fn first(&self) -> Result<&Spec> {
+        self.nodes.first().context("a broker without nodes")
+    }
+
+    /// The URLs of all nodes, with commas between them.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+        let urls: Vec<String> =
+            self.ports.iter().map(|port| format!("amqp://guest:guest@127.0.0.1:{port}/%2f")).collect();
+        urls.join(",")
     }
 
-    /// A script that runs `rabbitmqctl` against this broker.
+    /// A script that runs `rabbitmqctl` against the first node, or against another one with `-n`.
     pub fn rabbitmqctl_script(&self) -> Result<String> {
         let program: PathBuf = machine::find_rabbitmq()?.join("rabbitmqctl");
         let mut script = String::from("#!/bin/sh\n");
-        for (name, value) in &self.broker.env {
+        for (name, value) in &self.first()?.env {
             if name != "RUNNING_UNDER_SYSTEMD" {
                 script.push_str(&format!("export {name}='{value}'\n"));
             }
@@ -168,4 +139,69 @@ impl RabbitMqPlan {
         script.push_str(&format!("exec '{}' \"$@\"\n", program.display()));
         Ok(script)
     }
+}
+
+/// The name of the node that listens on this port.
+fn node_name(port: u16) -> String {
+    format!("chatty{port}@localhost")
+}
+
+/// Writes the configuration of a node on these ports, for clients and for other nodes, and says how it finds it.
+fn environment(
+    folder: &Path,
+    home: &Path,
+    mapper_port: u16,
+    [port, distribution]: [u16; 2],
+    joins: &[u16],
+) -> Result<BTreeMap<String, String>> {
+    machine::make_folder(folder, None)?;
+    let mut settings = format!(
+        "listeners.tcp.1 = 127.0.0.1:{port}\n\
+         heartbeat = 10\n\
+         raft.wal_max_size_bytes = 64000000\n\
+         disk_free_limit.absolute = 100MB\n\
+         queue_leader_locator = balanced\n\
+         cluster_partition_handling = pause_minority\n\
+         log.console = true\n\
+         log.console.level = info\n"
+    );
+    if !joins.is_empty() {
+        settings.push_str("cluster_formation.peer_discovery_backend = classic_config\n");
+    }
+    for (index, port) in joins.iter().enumerate() {
+        let name = node_name(*port);
+        settings.push_str(&format!("cluster_formation.classic_config.nodes.{} = {name}\n", index + 1));
+    }
+    let configuration = folder.join("rabbitmq.conf");
+    fs::write(&configuration, settings)?;
+    let plugins = folder.join("enabled_plugins");
+    fs::write(&plugins, "[].\n")?;
+    // Stands in for the machine's file of the same purpose in /etc/rabbitmq.
+    let environment = folder.join("rabbitmq-env.conf");
+    fs::write(&environment, "")?;
+
+    let text = |path: &Path| path.display().to_string();
+    let env = [
+        ("HOME", text(home)),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+        ("ERL_EPMD_PORT", mapper_port.to_string()),
+        ("RABBITMQ_NODENAME", node_name(port)),
+        ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".to_owned()),
+        ("RABBITMQ_NODE_PORT", port.to_string()),
+        ("RABBITMQ_DIST_PORT", distribution.to_string()),
+        ("RABBITMQ_CONF_ENV_FILE", text(&environment)),
+        ("RABBITMQ_CONFIG_FILE", text(&configuration)),
+        ("RABBITMQ_ADVANCED_CONFIG_FILE", text(&folder.join("none"))),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", text(&plugins)),
+        ("RABBITMQ_MNESIA_BASE", text(&folder.join("mnesia"))),
+        ("RABBITMQ_LOG_BASE", text(&folder.join("log"))),
+        ("RABBITMQ_LOGS", "-".to_owned()),
+        ("RABBITMQ_PID_FILE", text(&folder.join("pid"))),
+        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", RUNTIME_FLAGS.to_owned()),
+        // Makes the start script become the runtime instead of its parent, so that the process started
+        // here is the one to signal.
+        ("RUNNING_UNDER_SYSTEMD", "true".to_owned()),
+    ];
+    Ok(env.map(|(name, value)| (name.to_owned(), value)).into())
 }

@@ -1,5 +1,6 @@
 //! The stack: the distributed form on this machine, with every server real and every port free.
 
+mod cluster;
 mod layout;
 mod parts;
 mod state;
@@ -7,7 +8,7 @@ mod state;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -18,8 +19,8 @@ use crate::servers::process::{Process, Spec};
 use crate::servers::proxy::Proxy;
 use layout::Layout;
 pub use layout::find_repository;
-use parts::{MAPPER, Plan};
-pub use parts::{PARTS, SERVICES};
+pub use parts::{BROKERS, PARTS, SERVICES};
+use parts::{MAPPER, Plan, Standby};
 pub use state::{Addresses, Service};
 use state::{Started, State};
 
@@ -38,8 +39,12 @@ pub struct StackOptions {
     /// More environment variables for all five services, which win over the stack's own.
     pub service_env: Vec<(String, String)>,
     /// Whether the services reach Postgres and the broker through proxies that can misbehave, and their data lies on a disk
-    /// that can be filled.
+    /// that can be filled. Not with a cluster or a standby.
     pub proxied: bool,
+    /// How many nodes the broker has: one or three.
+    pub brokers: usize,
+    /// Whether Postgres has a standby, whose disk every commit waits for.
+    pub standby: bool,
 }
 
 /// A stack that runs.
@@ -117,12 +122,19 @@ impl Stack {
         )?;
         self.add(postgres)?;
         self.add(mapper)?;
-        let (broker, mail) = tokio::try_join!(
-            Process::start(plan.broker.clone(), self.data_to_remove()),
-            Process::start(plan.mail.clone(), self.data_to_remove()),
-        )?;
-        self.add(broker)?;
+        let mail = Process::start(plan.mail.clone(), self.data_to_remove()).await?;
         self.add(mail)?;
+        // Complete before the services come: a queue has members on the nodes that are there when it is declared.
+        for node in &plan.brokers {
+            let node = Process::start(node.clone(), self.data_to_remove()).await?;
+            self.add(node)?;
+        }
+        if let Some(Standby { data, port, log }) = &plan.standby {
+            let spec = plan.database.prepare_standby(data, *port, log.clone()).await?;
+            let standby = Process::start(spec, self.data_to_remove()).await?;
+            self.add(standby)?;
+            plan.database.wait_for_standby().await?;
+        }
         if options.proxied {
             // Whoever may not mount does without.
             self.disk = SmallDisk::mount(&plan.disk(), SMALL_DISK).ok();
@@ -154,7 +166,7 @@ impl Stack {
     /// Stops a part if it is still alive, starts it on the same port and data, and waits until it is ready.
     pub async fn restart(&mut self, name: &str) -> Result<()> {
         let spec = self.spec(name)?;
-        if name == "rabbitmq" && !self.is_alive(MAPPER) {
+        if BROKERS.contains(&name) && !self.is_alive(MAPPER) {
             let mapper = self.spec(MAPPER)?;
             self.replace(mapper).await?;
         }
@@ -283,10 +295,8 @@ impl Stack {
     }
 
     fn spec(&self, name: &str) -> Result<Spec> {
-        let known = PARTS.contains(&name) || name == MAPPER;
-        ensure!(known, "no part is called {name}; parts: {}", PARTS.join(" "));
         let part = self.state.parts.get(name);
-        Ok(part.context("the stack never came up")?.spec.clone())
+        Ok(part.with_context(|| format!("this stack has no part called {name}"))?.spec.clone())
     }
 
     fn process(&self, name: &str) -> Result<&Process> {

@@ -10,7 +10,7 @@ use url::Url;
 use crate::servers::disk::SmallDisk;
 use crate::servers::machine::{free_ports, is_program, make_folder};
 use crate::servers::nginx::{self, NginxOptions};
-use crate::servers::postgres::PostgresAddress;
+use crate::servers::postgres::{PostgresAddress, STANDBY};
 use crate::servers::process::{Ending, Probe, Spec};
 use crate::servers::proxy::Proxy;
 use crate::servers::rabbitmq::RabbitMqPlan;
@@ -25,26 +25,38 @@ pub const SERVICES: [&str; 5] = ["auth", "posts", "subscriptions", "admin", "rec
 pub const PARTS: [&str; 9] =
     ["postgres", "rabbitmq", "nginx", "mail", "auth", "posts", "subscriptions", "admin", "recommendations"];
 
+/// The nodes of the broker; a stack with one broker has the first.
+pub const BROKERS: [&str; 3] = ["rabbitmq", "rabbitmq2", "rabbitmq3"];
+
 /// RabbitMQ's port mapper, which comes and goes with it.
 pub(super) const MAPPER: &str = "epmd";
 
 /// What stops together, what needs others first.
-pub(super) const STOPPING: [&[&str]; 4] = [&["nginx"], &SERVICES, &["rabbitmq", "postgres", "mail"], &[MAPPER]];
+pub(super) const STOPPING: [&[&str]; 5] = [&["nginx"], &SERVICES, &BROKERS, &["postgres", STANDBY, "mail"], &[MAPPER]];
 
 const CONNECTION_LIMIT: u32 = 20;
 /// Three replicas of a service must fit into the limit.
 const CONNECTIONS_PER_REPLICA: u32 = 6;
 
+/// Where the standby will be: it is copied from the running primary.
+#[derive(Debug)]
+pub(super) struct Standby {
+    pub(super) data: PathBuf,
+    pub(super) port: u16,
+    pub(super) log: PathBuf,
+}
+
 /// How to start every part.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) postgres: Spec,
-    pub(super) broker: Spec,
+    pub(super) brokers: Vec<Spec>,
     pub(super) mapper: Spec,
     pub(super) mail: Spec,
     pub(super) nginx: Spec,
     pub(super) rabbitmqctl: String,
-    database: PostgresAddress,
+    pub(super) standby: Option<Standby>,
+    pub(super) database: PostgresAddress,
     amqp_url: String,
     ports: BTreeMap<String, u16>,
     gateway: u16,
@@ -60,7 +72,10 @@ impl Plan {
             let program = options.bin_dir.join(name);
             ensure!(is_program(&program), "{} is not there; build the services first", program.display());
         }
-        let [postgres_port, gateway, smtp, mail_page] = free_ports()?;
+        ensure!((1..=BROKERS.len()).contains(&options.brokers), "a broker has one to {} nodes", BROKERS.len());
+        let clustered = options.brokers > 1 || options.standby;
+        ensure!(!(options.proxied && clustered), "a proxy stands in front of one server, not of several");
+        let [postgres_port, standby_port, gateway, smtp, mail_page] = free_ports()?;
         let service_ports: [u16; SERVICES.len()] = free_ports()?;
         let ports: BTreeMap<String, u16> = SERVICES.map(str::to_owned).into_iter().zip(service_ports).collect();
         for folder in SERVICES.into_iter().chain(["media", "mail"]) {
@@ -69,7 +84,8 @@ impl Plan {
 
         let (database, postgres) =
             PostgresAddress::prepare(&data.join("postgres"), postgres_port, layout.log("postgres"), true)?;
-        let rabbitmq = RabbitMqPlan::prepare(&data.join("rabbitmq"), &layout.log("rabbitmq"))?;
+        let nodes: Vec<_> = BROKERS.iter().take(options.brokers).map(|name| (*name, layout.log(name))).collect();
+        let rabbitmq = RabbitMqPlan::prepare(&data.join("rabbitmq"), &nodes)?;
         let nginx = nginx::prepare(&NginxOptions {
             repository: &options.repository,
             prefix: &data.join("nginx"),
@@ -83,10 +99,15 @@ impl Plan {
             postgres,
             rabbitmqctl: rabbitmq.rabbitmqctl_script()?,
             amqp_url: rabbitmq.url(),
-            broker: rabbitmq.broker,
+            brokers: rabbitmq.nodes,
             mapper: rabbitmq.mapper,
             mail,
             nginx,
+            standby: options.standby.then(|| Standby {
+                data: data.join(STANDBY),
+                port: standby_port,
+                log: layout.log(STANDBY),
+            }),
             database,
             ports,
             gateway,
@@ -122,7 +143,11 @@ impl Plan {
             make_folder(&disk.path().join("media"), None)?;
         }
         for (name, service) in &mut state.addresses.services {
-            service.database_url = self.database.create_database(name, CONNECTION_LIMIT, tablespace).await?;
+            let url = self.database.create_database(name, CONNECTION_LIMIT, tablespace).await?;
+            service.database_url = match &self.standby {
+                Some(standby) => self.database.with_standby(&url, standby.port),
+                None => url,
+            };
         }
         Ok(())
     }

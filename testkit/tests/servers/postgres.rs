@@ -14,7 +14,7 @@ async fn query(url: &str, sql: &str) -> Output {
         .unwrap()
 }
 
-async fn answer(url: &str, sql: &str) -> String {
+pub(super) async fn answer(url: &str, sql: &str) -> String {
     let output = query(url, sql).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

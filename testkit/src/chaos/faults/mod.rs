@@ -19,6 +19,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use tokio::process::Command;
 
+use super::cluster;
 use super::workload::World;
 use crate::servers::machine;
 use crate::stack::{SERVICES, Stack};
@@ -71,6 +72,9 @@ enum Kind {
     OldMessages,
     LostLocks,
     Hits,
+    KillLeader,
+    StopNode,
+    Promote,
 }
 
 const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
@@ -78,7 +82,7 @@ const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 36] = [
+pub const FAULTS: [Fault; 39] = [
     fault("F1", "a service is killed", Kind::KillService),
     fault("F2", "a service dies after a commit", Kind::DieAfterCommit),
     fault("F3", "a service dies after a confirm", Kind::DieAfterConfirm),
@@ -115,18 +119,23 @@ pub const FAULTS: [Fault; 36] = [
     fault("F29", "messages of an older version", Kind::OldMessages),
     fault("F30", "relays lose their locks", Kind::LostLocks),
     fault("H1", "1 000 hits while posts and Postgres die", Kind::Hits),
+    fault("C1", "the node of a queue's leader is killed", Kind::KillLeader),
+    fault("C2", "a node of the broker stops and starts", Kind::StopNode),
+    fault("P1", "Postgres is killed, its standby promoted", Kind::Promote),
 ];
 
 /// The services that publish events.
 const OWNERS: [&str; 3] = ["auth", "posts", "admin"];
 
-/// The faults of these names; all when there are none.
-pub fn select(names: &[String]) -> Result<Vec<Fault>> {
+/// The faults of these names; when there are none, all that a stack with so many brokers, and a standby or not, can have.
+pub fn select(names: &[String], brokers: usize, standby: bool) -> Result<Vec<Fault>> {
+    let fitting = FAULTS.into_iter().filter(|fault| cluster::fits(fault.name, brokers, standby));
+    let fitting: Vec<Fault> = fitting.collect();
     if names.is_empty() {
-        return Ok(FAULTS.to_vec());
+        return Ok(fitting);
     }
-    let find = |name: &String| FAULTS.iter().find(|fault| fault.name == name).copied();
-    names.iter().map(|name| find(name).with_context(|| format!("no fault is called {name}"))).collect()
+    let find = |name: &String| fitting.iter().find(|fault| fault.name == name).copied();
+    names.iter().map(|name| find(name).with_context(|| format!("this stack has no fault {name}"))).collect()
 }
 
 /// Where a fault strikes.
@@ -177,6 +186,9 @@ impl Fault {
             Kind::BlockedAuthor => people::block_while_writing(scene).await,
             Kind::Storm => people::storm(scene).await,
             Kind::Hits => people::hit(scene).await,
+            Kind::KillLeader => cluster::kill_leader(scene.stack, scene.rng).await,
+            Kind::StopNode => cluster::stop_node(scene.stack, scene.rng).await,
+            Kind::Promote => scene.stack.promote().await,
         }
     }
 }

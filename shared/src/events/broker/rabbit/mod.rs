@@ -6,6 +6,7 @@ mod declare;
 mod publisher;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,9 +47,11 @@ pub struct RabbitBroker {
 }
 
 impl RabbitBroker {
-    /// A broker at this URL. It connects when it is first used.
-    pub fn new(url: SecretString) -> Self {
-        let line = |name| Line { url: url.clone(), name, connection: Mutex::default() };
+    /// A broker at this URL, or at several with commas between them: the nodes of a cluster. It connects when it is
+    /// first used.
+    pub fn new(urls: SecretString) -> Self {
+        let urls: Vec<SecretString> = urls.expose_secret().split(',').map(SecretString::from).collect();
+        let line = |name| Line { urls: urls.clone(), next: AtomicUsize::new(0), name, connection: Mutex::default() };
         Self { publisher: Arc::new(Publisher::new(line("chatty publisher"))), consumer: line("chatty consumer") }
     }
 
@@ -71,19 +74,33 @@ impl RabbitBroker {
 
 /// A connection that is made when it is needed, and anew when it broke.
 struct Line {
-    url: SecretString,
+    urls: Vec<SecretString>,
+    /// The node that is tried first: the one after the last that answered, since that one's connection broke.
+    next: AtomicUsize,
     name: &'static str,
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
 impl Line {
+    /// Connects to the first node that answers.
     async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
-        let mut url = self.url.expose_secret().to_owned();
-        if !url.contains("heartbeat=") {
-            url.push_str(if url.contains('?') { "&heartbeat=10" } else { "?heartbeat=10" });
+        let mut failed = BrokerError::new("the broker has no URL");
+        let next = self.next.load(Ordering::Relaxed) % self.urls.len().max(1);
+        for (index, url) in self.urls.iter().enumerate().cycle().skip(next).take(self.urls.len()) {
+            let mut url = url.expose_secret().to_owned();
+            if !url.contains("heartbeat=") {
+                url.push_str(if url.contains('?') { "&heartbeat=10" } else { "?heartbeat=10" });
+            }
+            let properties = ConnectionProperties::default().with_connection_name(name.into());
+            match in_time(Connection::connect(&url, properties)).await {
+                Ok(connection) => {
+                    self.next.store(index + 1, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Err(error) => failed = error,
+            }
         }
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        in_time(Connection::connect(&url, properties)).await
+        Err(failed)
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, BrokerError> {
