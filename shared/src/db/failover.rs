@@ -35,12 +35,12 @@ const TIMELINE: &str = "SELECT CASE current_setting('transaction_read_only') \
 /// What is wrong with it.
 pub(crate) fn host_urls(url: &str) -> Result<Vec<String>, &'static str> {
     let Some((before, hosts, after)) = split_hosts(url).filter(|(_, hosts, _)| hosts.contains(',')) else {
-        Url::parse(url).map_err(|_| "must be a URL")?;
+        Url::parse(url).map_err(|_error| "must be a URL")?;
         return Ok(vec![url.to_owned()]);
     };
     let one = |host: &str| {
-        let mut url = Url::parse(&format!("{before}{host}{after}")).map_err(|_| "a host is not valid")?;
-        if !url.host_str().is_some_and(|host| !host.is_empty()) {
+        let mut url = Url::parse(&format!("{before}{host}{after}")).map_err(|_error| "a host is not valid")?;
+        if url.host_str().is_none_or(str::is_empty) {
             return Err("a host has no name");
         }
         // psql needs it to choose a host; here it goes without saying.
