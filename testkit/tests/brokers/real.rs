@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use shared::events::broker::{Broker, RabbitBroker};
+use shared::events::broker::{Broker, QueueState, RabbitBroker};
 use testkit::servers::postgres::Postgres;
 use testkit::servers::rabbitmq::RabbitMq;
 use tokio::io::copy_bidirectional;
@@ -54,10 +54,20 @@ async fn what_somebody_removed_is_declared_again(rabbitmq: &RabbitMq, home: &Hom
     }
 
     rabbitmqctl(rabbitmq, &["delete_queue", "posts.user.v1"]).await;
+    let state =
+        async || broker.inspect().await.unwrap().into_iter().find(|(queue, _)| queue == "posts.user.v1").unwrap().1;
+    for _ in 0..2 {
+        assert_eq!(state().await, QueueState::Missing, "looking creates nothing");
+    }
+    let classic = "rabbit_amqqueue:declare(rabbit_misc:r(<<\"/\">>, queue, <<\"posts.user.v1\">>), true, false, [], none, <<\"guest\">>).";
+    rabbitmqctl(rabbitmq, &["eval", classic]).await;
+    assert!(matches!(state().await, QueueState::Different(_)), "somebody made it otherwise");
+    rabbitmqctl(rabbitmq, &["delete_queue", "posts.user.v1"]).await;
     broker.declare().await.unwrap();
     let request = timeout(PATIENCE, requests.next(1)).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&request[0].payload);
     assert!(text.contains("posts.user.v1"), "the queue that was missing asks its owner for everything: {text}");
+    assert!(broker.inspect().await.unwrap().iter().all(|(_, state)| matches!(state, QueueState::AsDeclared(_))));
 
     let unbind = "rabbit_binding:remove({binding, rabbit_misc:r(<<\"/\">>, exchange, <<\"chatty.events\">>), <<\"user\">>, \
                   rabbit_misc:r(<<\"/\">>, queue, <<\"posts.user.v1\">>), []}, <<\"test\">>).";
