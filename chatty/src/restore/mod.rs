@@ -84,6 +84,11 @@ async fn bring_back(env: &Env, settings: &Settings, folder: &Path) -> anyhow::Re
         let operator = Operator::open(&copies).await?;
         raise::raise(&operator).await?;
         operator.close().await;
+        // The last one who closes a file empties its log; without that, what was raised would stay behind.
+        if let Some(log) = SERVICES.map(|name| restoring.join(format!("{name}.db-wal"))).iter().find(|log| log.exists())
+        {
+            bail!("{} is left over: the database was not closed; restore again", log.display());
+        }
         anyhow::Ok(())
     };
     if let Err(error) = prepared.await {
