@@ -73,7 +73,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let env = Env::of_process();
     let _armed = fail_points::arm();
-    telemetry::init_logs(&env, "warn");
+    // An operator rather waits for a connection than hears how long it took.
+    telemetry::init_logs(&env, "warn,sqlx::pool::acquire=error");
     let _reports = telemetry::init_sentry(&env);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

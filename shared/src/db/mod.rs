@@ -22,7 +22,8 @@ use tokio::time::timeout;
 
 pub use constraint::{is_permanent, is_transient, on_constraint};
 pub use dialect::{
-    is_postgres, lift_time_limit, move_sequence, other_programs, outbox_older_than, try_lock_until_commit, try_sweeper_lock,
+    is_postgres, lift_time_limit, move_sequence, other_programs, outbox_older_than, try_lock_until_commit,
+    try_sweeper_lock,
 };
 pub(crate) use failover::host_urls;
 pub use schema::Schema;

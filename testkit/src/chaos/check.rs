@@ -19,6 +19,9 @@ use crate::stack::{SERVICES, Stack};
 /// How long the suite may take to be quiet.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What stands in the table for rows of copies, which no fault can be blamed for.
+pub(super) const COPIES: &str = "copy";
+
 /// What went wrong with one object.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -52,12 +55,25 @@ pub(super) async fn quiet(stack: &Stack, bin_dir: &Path) -> Result<()> {
             return Ok(());
         }
         if Instant::now() > end {
-            // Once more, for its list of rows.
-            let rows = reconcile.output().await?;
-            bail!("the suite does not come to rest: {found}\n{}", String::from_utf8_lossy(&rows.stdout));
+            bail!("the suite does not come to rest: {found}");
         }
         sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// The rows of copies that differ from their owners'.
+pub(super) async fn drift(stack: &Stack, bin_dir: &Path) -> Result<Vec<Fault>> {
+    let mut reconcile = Command::new(bin_dir.join("chatty"));
+    reconcile.args(["reconcile", "--now", "--json"]).envs(stack.addresses().variables()).kill_on_drop(true);
+    let reports: Vec<Value> = serde_json::from_slice(&reconcile.output().await?.stdout)?;
+    let rows = reports.iter().flat_map(|report| {
+        report["rows"].as_array().into_iter().flatten().map(move |row| {
+            let kind = if row["drift"] == "unknown" { Wrong::Unexpected } else { Wrong::Lost };
+            let (service, stream) = (&report["service"], &report["stream"]);
+            Fault { kind, fault: COPIES.to_owned(), text: format!("{service} {stream}: {row}") }
+        })
+    });
+    Ok(rows.collect())
 }
 
 /// What is still on its way, or was put aside.

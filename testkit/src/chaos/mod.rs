@@ -97,7 +97,8 @@ impl fmt::Display for Report {
             "{:<5} {:<width$} {:>5} {:>10} {:>5} {:>10} {:>10} {:>12}",
             "fault", "", "times", "operations", "lost", "unexpected", "duplicated", "s to green"
         )?;
-        let titles = [("", "none")].into_iter().chain(FAULTS.iter().map(|fault| (fault.name, fault.title)));
+        let others = [("", "none"), (check::COPIES, "rows that differ from the owner's")];
+        let titles = others.into_iter().chain(FAULTS.iter().map(|fault| (fault.name, fault.title)));
         for (name, title) in titles {
             let Some(row) = self.rows.get(name) else { continue };
             let Row { times, operations, lost, unexpected, duplicated, green } = row;
@@ -196,11 +197,15 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let entries = ledger::read(&plan.ledger)?;
     let seen = check::observe(&world, &entries).await?;
     let mut complaints: Vec<String> = std::mem::take(&mut *world.wrong.lock().unwrap_or_else(PoisonError::into_inner));
-    complaints.extend(quiet.err().map(|error| error.to_string()));
+    let mut wrongs = check::compare(&entries, seen);
+    if let Err(error) = quiet {
+        complaints.push(error.to_string());
+        wrongs.extend(check::drift(&stack, &plan.stack.bin_dir).await?);
+    }
     for entry in &entries {
         rows.entry(entry.fault.clone()).or_default().operations += 1;
     }
-    for wrong in check::compare(&entries, seen) {
+    for wrong in wrongs {
         let row = rows.entry(wrong.fault).or_default();
         match wrong.kind {
             Wrong::Lost => row.lost += 1,
