@@ -34,7 +34,7 @@ impl Restore {
                 let settings = Settings::from_env(env, suite::PORT)?;
                 let _lock = data_folder::lock(&settings)?;
                 bring_back(env, &settings, &folder).await?;
-                if self.verify { verify(env).await } else { Ok(ExitCode::SUCCESS) }
+                if self.verify { Box::pin(verify(env)).await } else { Ok(ExitCode::SUCCESS) }
             }
             (Some(_), true) => bail!(
                 "the *_DATABASE_URL variables are set: fill the databases with pg_restore, then run `chatty restore` without a folder"
@@ -115,8 +115,9 @@ async fn verify(env: &Env) -> anyhow::Result<ExitCode> {
         operator.close().await;
         anyhow::Ok(reports)
     };
-    let reports =
-        lifecycle::run_until(services, compared).await.context("a service could not run; the log says why")??;
+    let reports = Box::pin(lifecycle::run_until(services, compared))
+        .await
+        .context("a service could not run; the log says why")??;
     reconcile::print(&reports, false)?;
     if reconcile::count(&reports) > 0 {
         bail!(

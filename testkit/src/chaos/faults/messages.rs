@@ -38,6 +38,7 @@ async fn confirming(connection: &Connection) -> Result<Channel> {
 }
 
 /// Puts a message into a queue; it is there when this returns.
+#[expect(clippy::disallowed_methods, reason = "it stands for what goes wrong outside of the services")]
 async fn put(channel: &Channel, queue: &str, properties: BasicProperties, payload: &[u8]) -> Result<()> {
     let (exchange, queue) = (ShortString::from(""), ShortString::from(queue));
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
