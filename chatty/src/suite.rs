@@ -198,6 +198,7 @@ mod tests {
         let inner = [
             "audit_log.id",
             "dead_letters.id",
+            "idempotency_keys.id",
             "mail_jobs.id",
             "outbox.id",
             "refresh_tokens.id",

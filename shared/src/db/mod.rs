@@ -66,17 +66,25 @@ impl Pools {
     /// Puts others in the place of these, and closes these without waiting for work that hangs.
     async fn replace(&self, new: Self) {
         if self.next.set(Box::new(new)).is_ok() {
-            timeout(Duration::from_millis(100), self.close()).await.ok();
+            timeout(Duration::from_millis(100), join_all(self.all().map(close))).await.ok();
         }
     }
 
+    /// Closes one after the other. SQLite's writer is the last, and takes its log (WAL) away with it.
     async fn close(&self) {
-        let closing = [&self.read, &self.relay, &self.consume, &self.write].map(async |pool| {
-            if let Err(error) = pool.close_by_ref().await {
-                tracing::warn!(%error, "A database pool did not close cleanly.");
-            }
-        });
-        join_all(closing).await;
+        for pool in self.all() {
+            close(pool).await;
+        }
+    }
+
+    fn all(&self) -> [&DatabaseConnection; 4] {
+        [&self.read, &self.relay, &self.consume, &self.write]
+    }
+}
+
+async fn close(pool: &DatabaseConnection) {
+    if let Err(error) = pool.close_by_ref().await {
+        tracing::warn!(%error, "A database pool did not close cleanly.");
     }
 }
 

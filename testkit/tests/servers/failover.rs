@@ -52,7 +52,7 @@ async fn insert(db: &Db, id: i64) -> Result<(), DbErr> {
             CommitError::Refused(error) | CommitError::Unknown(error) => error,
         })
     });
-    inserted.await.expect("an insert hangs")
+    inserted.await.unwrap()
 }
 
 /// Inserts until it succeeds; meanwhile the database may only be said to be away.
