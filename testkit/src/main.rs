@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use testkit::chaos;
-use testkit::servers::mail::{Mailbox, serve};
+use testkit::servers::mail::{Mailbox, Mood, serve};
 use testkit::servers::postgres::Postgres;
 use testkit::stack::{PARTS, Stack, StackOptions, find_repository};
 use tokio::net::TcpListener;
@@ -62,6 +62,9 @@ enum Command {
         /// The address of the page.
         #[arg(long, default_value = "127.0.0.1:8025")]
         http: SocketAddr,
+        /// How mails are taken.
+        #[arg(long, value_enum, default_value_t, env = "MAIL_MOOD")]
+        mood: Mood,
         /// Keep the mails in this file across restarts.
         #[arg(long)]
         file: Option<PathBuf>,
@@ -120,8 +123,8 @@ async fn execute() -> Result<ExitCode> {
             say(&report.to_string())?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Command::Mail { smtp, http, file } => {
-            or_interrupted(mail(smtp, http, file)).await?;
+        Command::Mail { smtp, http, mood, file } => {
+            or_interrupted(mail(smtp, http, mood, file)).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run { command } => run(&command).await,
@@ -181,7 +184,7 @@ fn lock_stack(repository: &std::path::Path) -> Result<std::fs::File> {
     Ok(file)
 }
 
-async fn mail(smtp: SocketAddr, http: SocketAddr, file: Option<PathBuf>) -> Result<()> {
+async fn mail(smtp: SocketAddr, http: SocketAddr, mood: Mood, file: Option<PathBuf>) -> Result<()> {
     let mailbox = match file {
         Some(file) => Mailbox::open(&file)?,
         None => Mailbox::default(),
@@ -190,7 +193,7 @@ async fn mail(smtp: SocketAddr, http: SocketAddr, file: Option<PathBuf>) -> Resu
     let http = TcpListener::bind(http).await?;
     let addresses = (smtp.local_addr()?, http.local_addr()?);
     say(&format!("SMTP at {}, page at http://{}/", addresses.0, addresses.1))?;
-    serve(mailbox, smtp, http).await
+    serve(mailbox, mood, smtp, http).await
 }
 
 async fn run(command: &[String]) -> Result<ExitCode> {

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::client::PASSWORD;
 use super::faults::{output, psql};
-use super::ledger::{Entry, expectations};
+use super::ledger::{Entry, Outcome, expectations};
 use super::workload::World;
 use crate::stack::{SERVICES, Stack};
 
@@ -137,6 +137,29 @@ pub(super) async fn observe(world: &World, entries: &[Entry]) -> Result<BTreeMap
         }
     }
     Ok(seen)
+}
+
+/// Waits for the mails to everybody whose registration was acknowledged, and answers who got none.
+pub(super) async fn without_mail(world: &World, entries: &[Entry]) -> Result<Vec<String>> {
+    let end = Instant::now() + PATIENCE;
+    let mut missing: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.outcome == Outcome::Ok)
+        .filter_map(|entry| entry.object.strip_prefix("user/"))
+        .collect();
+    loop {
+        let mut left = Vec::new();
+        for name in missing {
+            if world.api.mail_to(name).await?.is_none() {
+                left.push(name);
+            }
+        }
+        if left.is_empty() || Instant::now() > end {
+            return Ok(left.into_iter().map(|name| format!("no mail came for {name}")).collect());
+        }
+        missing = left;
+        sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// Compares the two.

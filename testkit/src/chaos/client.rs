@@ -169,10 +169,8 @@ impl Api {
         let body = json!({ "username": name, "email": email, "password": PASSWORD });
         let registered = self.call(Method::POST, "/auth/register", None, Some(body)).await;
         ensure!(registered.status == 201, "{name} cannot register: {}", registered.body);
-        let mails = format!("{}/?to={email}", self.mail);
         for _ in 0..200 {
-            let found: Value = self.client.get(&mails).send().await?.json().await?;
-            let text = found["messages"][0]["text"].as_str().unwrap_or_default();
+            let text = self.mail_to(name).await?.unwrap_or_default();
             if let Some((_, token)) = text.split_once("/auth/verify/") {
                 let token = token.split_whitespace().next().unwrap_or_default();
                 self.call(Method::POST, &format!("/auth/verify/{token}"), None, None).await;
@@ -181,6 +179,13 @@ impl Api {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         bail!("no mail came for {name}")
+    }
+
+    /// The text of the newest mail to somebody.
+    pub(super) async fn mail_to(&self, name: &str) -> Result<Option<String>> {
+        let mails = format!("{}/?to={name}@example.org", self.mail);
+        let found: Value = self.client.get(&mails).send().await?.json().await?;
+        Ok(found["messages"][0]["text"].as_str().map(str::to_owned))
     }
 
     pub(super) async fn log_in(&self, name: &str, password: &'static str) -> Result<Person> {

@@ -197,6 +197,7 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let entries = ledger::read(&plan.ledger)?;
     let seen = check::observe(&world, &entries).await?;
     let mut complaints: Vec<String> = std::mem::take(&mut *world.wrong.lock().unwrap_or_else(PoisonError::into_inner));
+    complaints.extend(check::without_mail(&world, &entries).await?);
     let mut wrongs = check::compare(&entries, seen);
     if let Err(error) = quiet {
         complaints.push(error.to_string());

@@ -25,6 +25,20 @@ const MAX_RECIPIENTS: usize = 100;
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How the server takes mails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mood {
+    /// It takes them.
+    #[default]
+    Kind,
+    /// It says that they should come again later (421).
+    Busy,
+    /// It says that it never takes them (550).
+    Strict,
+    /// It takes longer for each answer than anybody waits.
+    Slow,
+}
+
 /// A mail as the mailbox shows it: one per recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -128,11 +142,11 @@ fn parse(raw: &[u8]) -> (String, String, Option<String>) {
 }
 
 /// Serves both until one of them fails.
-pub async fn serve(mailbox: Mailbox, smtp: TcpListener, http: TcpListener) -> Result<()> {
+pub async fn serve(mailbox: Mailbox, mood: Mood, smtp: TcpListener, http: TcpListener) -> Result<()> {
     let pages = axum::serve(http, router(mailbox.clone()));
     tokio::select! {
         ended = pages => ended.context("the mailbox's page ended"),
-        ended = serve_smtp(mailbox, smtp) => ended.context("the SMTP server ended"),
+        ended = serve_smtp(mailbox, mood, smtp) => ended.context("the SMTP server ended"),
     }
 }
 
@@ -155,7 +169,7 @@ async fn list_messages(State(mailbox): State<Mailbox>, Query(filter): Query<Filt
     Json(MessageList { messages })
 }
 
-async fn serve_smtp(mailbox: Mailbox, listener: TcpListener) -> Result<()> {
+async fn serve_smtp(mailbox: Mailbox, mood: Mood, listener: TcpListener) -> Result<()> {
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
@@ -163,7 +177,7 @@ async fn serve_smtp(mailbox: Mailbox, listener: TcpListener) -> Result<()> {
                 let (stream, _) = accepted?;
                 let mailbox = mailbox.clone();
                 // A client that breaks off is its own affair.
-                sessions.spawn(async move { Session::new(mailbox, stream).run().await.ok() });
+                sessions.spawn(async move { Session::new(mailbox, mood, stream).run().await.ok() });
             }
             Some(_) = sessions.join_next() => {}
         }
@@ -173,14 +187,15 @@ async fn serve_smtp(mailbox: Mailbox, listener: TcpListener) -> Result<()> {
 /// One SMTP conversation.
 struct Session {
     mailbox: Mailbox,
+    mood: Mood,
     stream: BufStream<TcpStream>,
     sender_known: bool,
     recipients: Vec<String>,
 }
 
 impl Session {
-    fn new(mailbox: Mailbox, stream: TcpStream) -> Self {
-        Self { mailbox, stream: BufStream::new(stream), sender_known: false, recipients: Vec::new() }
+    fn new(mailbox: Mailbox, mood: Mood, stream: TcpStream) -> Self {
+        Self { mailbox, mood, stream: BufStream::new(stream), sender_known: false, recipients: Vec::new() }
     }
 
     async fn run(mut self) -> Result<()> {
@@ -267,6 +282,11 @@ impl Session {
         if size > MAX_MESSAGE_BYTES {
             return self.answer("552 Message too large").await;
         }
+        match self.mood {
+            Mood::Busy => return self.answer("421 Come again later").await,
+            Mood::Strict => return self.answer("550 Not here").await,
+            Mood::Kind | Mood::Slow => {}
+        }
         match self.mailbox.accept(&recipients, &raw) {
             Ok(()) => self.answer("250 OK").await,
             Err(_) => self.answer("451 Cannot keep the message").await,
@@ -279,6 +299,9 @@ impl Session {
     }
 
     async fn answer(&mut self, text: &str) -> Result<()> {
+        if self.mood == Mood::Slow {
+            tokio::time::sleep(PATIENCE).await;
+        }
         self.stream.write_all(text.as_bytes()).await?;
         self.stream.write_all(b"\r\n").await?;
         self.stream.flush().await?;

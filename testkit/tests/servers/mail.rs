@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use testkit::servers::mail::{Mailbox, serve};
+use testkit::servers::mail::{Mailbox, Mood, serve};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -21,7 +21,7 @@ impl Sink {
         let ports = [&smtp, &http].map(|l| l.local_addr().unwrap().port());
         let mailbox = Mailbox::open(file).unwrap();
         let mut server = JoinSet::new();
-        server.spawn(async move { serve(mailbox, smtp, http).await.unwrap() });
+        server.spawn(async move { serve(mailbox, Mood::Kind, smtp, http).await.unwrap() });
         let [smtp, http] = ports;
         Self { smtp, http, _server: server }
     }

@@ -59,7 +59,7 @@ async fn an_accepted_mail_is_emptied() {
     let (smtp, http) =
         (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let port = smtp.local_addr().unwrap().port();
-    let serving = mail::serve(mailbox.clone(), smtp, http);
+    let serving = mail::serve(mailbox.clone(), mail::Mood::Kind, smtp, http);
     let test = async {
         let app = with_server(port, "?tls=none").await;
         register(&app, "ann").await;

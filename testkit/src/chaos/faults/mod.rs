@@ -54,6 +54,8 @@ enum Kind {
     SlowPostgres,
     ReversedLocks,
     KillMail,
+    BusyMail,
+    SlowMail,
     FullDisk,
     SkewedClock,
     Duplicates,
@@ -82,7 +84,7 @@ const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 39] = [
+pub const FAULTS: [Fault; 41] = [
     fault("F1", "a service is killed", Kind::KillService),
     fault("F2", "a service dies after a commit", Kind::DieAfterCommit),
     fault("F3", "a service dies after a confirm", Kind::DieAfterConfirm),
@@ -101,6 +103,8 @@ pub const FAULTS: [Fault; 39] = [
     fault("F12b", "Postgres is slow", Kind::SlowPostgres),
     fault("F13", "rows are locked in the other order", Kind::ReversedLocks),
     fault("F14", "the mail server is killed", Kind::KillMail),
+    fault("F14b", "the mail server puts off", Kind::BusyMail),
+    fault("F14c", "the mail server is slow", Kind::SlowMail),
     fault("F15", "the disk is full", Kind::FullDisk),
     fault("F16", "a service's clock is 10 minutes off", Kind::SkewedClock),
     fault("F17", "one message of five comes again", Kind::Duplicates),
@@ -157,6 +161,8 @@ impl Fault {
             Kind::TermService => processes::terminate(scene).await,
             Kind::ReloadGateway => processes::reload_gateway(scene).await,
             Kind::KillMail => processes::kill_mail(scene).await,
+            Kind::BusyMail => processes::upset_mail(scene, "busy").await,
+            Kind::SlowMail => processes::upset_mail(scene, "slow").await,
             Kind::SkewedClock => processes::skew_clock(scene).await,
             Kind::KillBroker => broker::kill(scene).await,
             Kind::LoseBroker => broker::lose(scene).await,

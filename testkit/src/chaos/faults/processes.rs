@@ -63,6 +63,13 @@ pub(super) async fn kill_mail(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.restart("mail").await
 }
 
+/// The mail server is there, and takes no mail.
+pub(super) async fn upset_mail(scene: &mut Scene<'_>, mood: &str) -> Result<()> {
+    scene.stack.restart_with("mail", &[("MAIL_MOOD", mood)]).await?;
+    sleep(scene.moment() * 2).await;
+    scene.stack.restart("mail").await
+}
+
 /// One service lives ten minutes in the past or in the future, as far as it knows.
 pub(super) async fn skew_clock(scene: &mut Scene<'_>) -> Result<()> {
     let (service, skew) = (scene.choose(&SERVICES)?, scene.choose(&["+10m", "-10m"])?);
