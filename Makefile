@@ -43,10 +43,10 @@ stack-restart: ## start one part of the stack again: make stack-restart S=posts
 stack-down: ## stop the stack and remove its data
 	@if [ -x $(TARGET)/release/testkit ]; then $(STACK) down; else echo "no stack was ever built"; fi
 
-chaos: servers ## people write while parts die, then everything is checked: make chaos SEED=7 DURATION=60 FAULTS=F1,F5; BROKERS=3 STANDBY=1
+chaos: servers ## people write while parts die, then everything is checked: make chaos SEED=7 DURATION=60 FAULTS=F1,F5; BROKERS=3 STANDBY=1; EMBEDDED=1
 	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p shared --features shared/fail-points
 	@$(TARGET)/release/testkit chaos --bin-dir $(TARGET)/release --seed $(or $(SEED),1) --duration $(or $(DURATION),60) \
-		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(STANDBY),--standby)
+		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(STANDBY),--standby) $(if $(EMBEDDED),--embedded)
 
 load: $(LOCUST)/$(LOCUST_VERSION) ## 50 people for 60 seconds against the stack, with Locust; fails on any failed request
 	@test -f .stack/env || { echo "no stack is up; make stack starts one" >&2; exit 1; }

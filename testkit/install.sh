@@ -11,6 +11,8 @@ have_postgres() { found /usr/lib/postgresql/*/bin/postgres || command -v postgre
 have_rabbitmq() { found /usr/lib/rabbitmq/bin/rabbitmq-server && command -v erl >/dev/null 2>&1; }
 have_nginx() { command -v nginx >/dev/null 2>&1; }
 have_faketime() { found_file /usr/lib/*/faketime/libfaketimeMT.so.1; }
+have_strace() { command -v strace >/dev/null 2>&1; }
+have_sqlite() { command -v sqlite3 >/dev/null 2>&1; }
 have_linker() { command -v cc >/dev/null 2>&1; }
 
 found() {
@@ -48,6 +50,9 @@ need rabbitmq "rabbitmq-server"
 need nginx "nginx-light"
 # One fault of the chaos runs is a wrong clock.
 need faketime "libfaketime"
+# Another is a power cut, which is made from what strace saw; sqlite3 looks into the files afterwards.
+need strace "strace"
+need sqlite "sqlite3"
 
 [ -z "$missing" ] && exit 0
 echo "testkit/install.sh: missing:$missing; installing:$packages"

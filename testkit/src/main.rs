@@ -50,6 +50,9 @@ enum Command {
         /// Give Postgres a standby that every commit waits for.
         #[arg(long)]
         standby: bool,
+        /// Try the suite in one process, whose faults are E1 to E3.
+        #[arg(long, conflicts_with_all = ["brokers", "standby"])]
+        embedded: bool,
         /// Where the services' programs lie [default: target/release].
         #[arg(long)]
         bin_dir: Option<PathBuf>,
@@ -113,12 +116,14 @@ async fn execute() -> Result<ExitCode> {
             or_interrupted(Box::pin(stack(command))).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Chaos { seed, duration, faults, brokers, standby, bin_dir } => {
+        Command::Chaos { seed, duration, faults, brokers, standby, embedded, bin_dir } => {
             let complete = !faults.is_empty() || brokers > 1 || standby;
-            let faults = chaos::select(&faults, brokers, standby)?;
+            let form = if embedded { chaos::Form::Embedded } else { chaos::Form::Distributed };
+            let faults = chaos::select(form, &faults, brokers, standby)?;
             let stack = StackOptions { brokers, standby, ..options(find_repository()?, bin_dir)? };
             let ledger = stack.bin_dir.join(format!("chaos-{seed}.jsonl"));
-            let plan = chaos::Plan { seed, duration: Duration::from_secs(duration), faults, complete, stack, ledger };
+            let duration = Duration::from_secs(duration);
+            let plan = chaos::Plan { form, seed, duration, faults, complete, stack, ledger };
             let report = or_interrupted(Box::pin(chaos::run(&plan, |line| drop(say(line))))).await?;
             say(&report.to_string())?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,7 +1,6 @@
 //! After the faults: what the owners have, compared with what was acknowledged; and every copy with its owner.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use super::client::PASSWORD;
+use super::client::{Api, PASSWORD};
 use super::faults::{output, psql};
 use super::ledger::{Entry, Outcome, expectations};
 use super::workload::World;
@@ -41,14 +40,13 @@ pub(super) enum Wrong {
     Duplicated,
 }
 
-/// Waits until every copy equals its owner, every outbox is empty and no message waits.
-pub(super) async fn quiet(stack: &Stack, bin_dir: &Path) -> Result<()> {
+/// Waits until every copy equals its owner, as the operator's program sees it, and nothing waits.
+pub(super) async fn quiet(mut chatty: Command, waiting: impl AsyncFn() -> Result<String>) -> Result<()> {
     let end = Instant::now() + PATIENCE;
+    let reconcile = chatty.args(["reconcile", "--now"]);
     loop {
-        let mut reconcile = Command::new(bin_dir.join("chatty"));
-        reconcile.args(["reconcile", "--now"]).envs(stack.addresses().variables());
-        let found = match output(&mut reconcile).await {
-            Ok(_) => waiting(stack).await?,
+        let found = match output(reconcile).await {
+            Ok(_) => waiting().await?,
             Err(error) => error.to_string(),
         };
         if found.is_empty() {
@@ -62,10 +60,9 @@ pub(super) async fn quiet(stack: &Stack, bin_dir: &Path) -> Result<()> {
 }
 
 /// The rows of copies that differ from their owners'.
-pub(super) async fn drift(stack: &Stack, bin_dir: &Path) -> Result<Vec<Fault>> {
-    let mut reconcile = Command::new(bin_dir.join("chatty"));
-    reconcile.args(["reconcile", "--now", "--json"]).envs(stack.addresses().variables()).kill_on_drop(true);
-    let reports: Vec<Value> = serde_json::from_slice(&reconcile.output().await?.stdout)?;
+pub(super) async fn drift(mut chatty: Command) -> Result<Vec<Fault>> {
+    let reconcile = chatty.args(["reconcile", "--now", "--json"]).kill_on_drop(true).output().await?;
+    let reports: Vec<Value> = serde_json::from_slice(&reconcile.stdout)?;
     let rows = reports.iter().flat_map(|report| {
         report["rows"].as_array().into_iter().flatten().map(move |row| {
             let kind = if row["drift"] == "unknown" { Wrong::Unexpected } else { Wrong::Lost };
@@ -77,7 +74,7 @@ pub(super) async fn drift(stack: &Stack, bin_dir: &Path) -> Result<Vec<Fault>> {
 }
 
 /// What is still on its way, or was put aside.
-async fn waiting(stack: &Stack) -> Result<String> {
+pub(super) async fn waiting(stack: &Stack) -> Result<String> {
     for service in SERVICES {
         let rows = psql(stack, service, "SELECT count(*) FROM outbox").await?;
         if rows.trim() != "0" {
@@ -96,8 +93,7 @@ fn is_alien(line: &str) -> bool {
 }
 
 /// What the owners have now.
-pub(super) async fn observe(world: &World, entries: &[Entry]) -> Result<BTreeMap<String, Vec<Value>>> {
-    let api = &world.api;
+pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Result<BTreeMap<String, Vec<Value>>> {
     let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let mut see = |object: String, value: Value| seen.entry(object).or_default().push(value);
     let homes: Vec<String> = world.homes.iter().map(ToString::to_string).collect();

@@ -9,13 +9,19 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use super::ledger::Outcome;
-use crate::stack::Addresses;
 
 /// Longer than any deadline of services and gateway: who waits longer, hangs.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// How long a request is repeated whose outcome is not known.
 const PERSISTENCE: Duration = Duration::from_secs(180);
 pub(super) const PASSWORD: &str = "correct horse battery";
+/// A white pixel.
+pub(super) const PICTURE: &[u8] = &[
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00,
+    0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x00, 0x00, 0x00, 0x00, 0x3a, 0x7e, 0x9b, 0x55, 0x00, 0x00, 0x00, 0x0a, 0x49,
+    0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8, 0x0f, 0x00, 0x01, 0x01, 0x01, 0x00, 0xb1, 0x38, 0xf6, 0x14, 0x00, 0x00,
+    0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+];
 
 /// Somebody who is logged in.
 #[derive(Clone, Debug)]
@@ -58,13 +64,14 @@ pub(super) struct Answer {
 pub(super) struct Api {
     client: Client,
     gateway: String,
-    mail: String,
+    mailbox: String,
 }
 
 impl Api {
-    pub(super) fn new(addresses: &Addresses) -> Result<Self> {
+    /// The gateway, and the page that shows mails as JSON.
+    pub(super) fn new(gateway: &str, mailbox: &str) -> Result<Self> {
         let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { client, gateway: addresses.gateway_url.clone(), mail: addresses.mail_url.clone() })
+        Ok(Self { client, gateway: gateway.to_owned(), mailbox: mailbox.to_owned() })
     }
 
     /// Sends one request, once.
@@ -110,10 +117,19 @@ impl Api {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let started = Instant::now();
-        let (status, body) = match request.send().await {
-            Ok(answer) => (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)),
-            Err(_) => (0, Value::Null),
+        let end = Instant::now() + PERSISTENCE;
+        let (started, status, body) = loop {
+            let started = Instant::now();
+            let again = request.try_clone();
+            match request.send().await {
+                Ok(answer) => break (started, answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)),
+                Err(error) => match again {
+                    // Nobody is there, so nothing was sent.
+                    Some(again) if error.is_connect() && Instant::now() < end => request = again,
+                    _ => break (started, 0, Value::Null),
+                },
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let (outcome, wrong) = match status {
             200..300 => (Outcome::Ok, false),
@@ -140,12 +156,19 @@ impl Api {
         bail!("GET {path} does not succeed")
     }
 
-    /// Posts a picture, and answers the status.
-    pub(super) async fn upload(&self, who: &Person, picture: &'static [u8]) -> Result<u16> {
+    /// Posts a picture, once.
+    pub(super) async fn upload(&self, who: &Person, picture: &'static [u8]) -> Result<(u16, Value)> {
         let form = Form::new().text("title", "picture").text("content", "of nothing");
         let form = form.part("image", Part::bytes(picture).file_name("pixel.png"));
         let request = self.client.post(format!("{}/posts", self.gateway)).bearer_auth(who.token()).multipart(form);
-        Ok(request.send().await?.status().as_u16())
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)))
+    }
+
+    /// The bytes of a picture.
+    pub(super) async fn download(&self, path: &str) -> Result<Vec<u8>> {
+        let answer = self.client.get(format!("{}{path}", self.gateway)).send().await?;
+        Ok(answer.error_for_status()?.bytes().await?.to_vec())
     }
 
     /// Everything of a list, page by page.
@@ -183,7 +206,7 @@ impl Api {
 
     /// The text of the newest mail to somebody.
     pub(super) async fn mail_to(&self, name: &str) -> Result<Option<String>> {
-        let mails = format!("{}/?to={name}@example.org", self.mail);
+        let mails = format!("{}?to={name}@example.org", self.mailbox);
         let found: Value = self.client.get(&mails).send().await?.json().await?;
         Ok(found["messages"][0]["text"].as_str().map(str::to_owned))
     }

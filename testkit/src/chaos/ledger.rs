@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,16 @@ pub(super) struct Entry {
     pub(super) value: Value,
     /// How it ended.
     pub(super) outcome: Outcome,
+    /// When it was sent first, in nanoseconds since 1970.
+    pub(super) sent: u64,
+    /// When the last answer came.
+    pub(super) answered: u64,
+}
+
+/// The time, in nanoseconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What an object may be, by what was answered.

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{Api, PASSWORD, Person};
-use super::ledger::{Entry, Ledger, Outcome};
+use super::ledger::{self, Entry, Ledger, Outcome};
 
 /// What all clients share.
 pub(super) struct World {
@@ -58,6 +58,7 @@ impl World {
         let Operation { method, path, who, body, key, object, value, again } = operation;
         let fault = self.fault();
         let skewed = self.skewed.load(Ordering::Relaxed);
+        let sent = ledger::now();
         let mut answer = match key {
             Some(key) => self.api.insist(path, who, body, key).await,
             None => self.api.call(method.clone(), path, who, body).await,
@@ -72,7 +73,8 @@ impl World {
         }
         self.operations.fetch_add(1, Ordering::Relaxed);
         let outcome = answer.outcome;
-        self.ledger.write(&Entry { fault, object: object.to_owned(), value, outcome })?;
+        let answered = ledger::now();
+        self.ledger.write(&Entry { fault, object: object.to_owned(), value, outcome, sent, answered })?;
         Ok((outcome, answer.body))
     }
 }

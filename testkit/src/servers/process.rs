@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -193,6 +193,12 @@ impl Process {
         }
         ProcessState::read(self.identity.pid)
             .is_some_and(|state| state.started == self.identity.started && !state.ended)
+    }
+
+    /// How it ended, when this process started it.
+    #[must_use]
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        lock(&self.child).as_mut()?.try_wait().ok().flatten()
     }
 
     /// Waits until it is ready, as long as its description allows.

@@ -19,8 +19,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use tokio::process::Command;
 
-use super::cluster;
 use super::workload::World;
+use super::{Form, cluster};
 use crate::servers::machine;
 use crate::stack::{SERVICES, Stack};
 
@@ -31,11 +31,11 @@ pub struct Fault {
     pub name: &'static str,
     /// What happens.
     pub title: &'static str,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     KillService,
     DieAfterCommit,
     DieAfterConfirm,
@@ -77,13 +77,16 @@ enum Kind {
     KillLeader,
     StopNode,
     Promote,
+    KillSuite,
+    StopSuite,
+    CutPower,
 }
 
 const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
     Fault { name, title, kind }
 }
 
-/// All of them.
+/// Those of the distributed form.
 pub const FAULTS: [Fault; 41] = [
     fault("F1", "a service is killed", Kind::KillService),
     fault("F2", "a service dies after a commit", Kind::DieAfterCommit),
@@ -128,18 +131,28 @@ pub const FAULTS: [Fault; 41] = [
     fault("P1", "Postgres is killed, its standby promoted", Kind::Promote),
 ];
 
+/// Those of the suite in one process.
+pub const EMBEDDED_FAULTS: [Fault; 3] = [
+    fault("E1", "the process is killed", Kind::KillSuite),
+    fault("E2", "the process is asked to stop", Kind::StopSuite),
+    fault("E3", "the power fails", Kind::CutPower),
+];
+
 /// The services that publish events.
 const OWNERS: [&str; 3] = ["auth", "posts", "admin"];
 
-/// The faults of these names; when there are none, all that a stack with so many brokers, and a standby or not, can have.
-pub fn select(names: &[String], brokers: usize, standby: bool) -> Result<Vec<Fault>> {
-    let fitting = FAULTS.into_iter().filter(|fault| cluster::fits(fault.name, brokers, standby));
-    let fitting: Vec<Fault> = fitting.collect();
+/// The faults of these names; when there are none, all that the form can have, and a stack with so many brokers, and a standby
+/// or not.
+pub fn select(form: Form, names: &[String], brokers: usize, standby: bool) -> Result<Vec<Fault>> {
+    let fitting: Vec<Fault> = match form {
+        Form::Distributed => FAULTS.into_iter().filter(|fault| cluster::fits(fault.name, brokers, standby)).collect(),
+        Form::Embedded => EMBEDDED_FAULTS.to_vec(),
+    };
     if names.is_empty() {
         return Ok(fitting);
     }
     let find = |name: &String| fitting.iter().find(|fault| fault.name == name).copied();
-    names.iter().map(|name| find(name).with_context(|| format!("this stack has no fault {name}"))).collect()
+    names.iter().map(|name| find(name).with_context(|| format!("there is no fault {name} here"))).collect()
 }
 
 /// Where a fault strikes.
@@ -195,6 +208,7 @@ impl Fault {
             Kind::KillLeader => cluster::kill_leader(scene.stack, scene.rng).await,
             Kind::StopNode => cluster::stop_node(scene.stack, scene.rng).await,
             Kind::Promote => scene.stack.promote().await,
+            Kind::KillSuite | Kind::StopSuite | Kind::CutPower => bail!("{} is for one process", self.name),
         }
     }
 }

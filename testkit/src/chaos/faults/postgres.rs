@@ -12,17 +12,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Scene;
+use crate::chaos::client::PICTURE;
 use crate::chaos::ledger::Outcome;
 use crate::servers::proxy::Weather;
 use crate::stack::SERVICES;
-
-/// A white pixel.
-const PICTURE: &[u8] = &[
-    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00,
-    0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x00, 0x00, 0x00, 0x00, 0x3a, 0x7e, 0x9b, 0x55, 0x00, 0x00, 0x00, 0x0a, 0x49,
-    0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8, 0x0f, 0x00, 0x01, 0x01, 0x01, 0x00, 0xb1, 0x38, 0xf6, 0x14, 0x00, 0x00,
-    0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
-];
 
 /// SIGKILL of the server and everything that it started.
 pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
@@ -113,13 +106,13 @@ pub(super) async fn fill_disk(scene: &mut Scene<'_>) -> Result<()> {
         let read = world.api.call(Method::GET, &format!("/posts/{home}"), None, None).await;
         ensure!(read.outcome == Outcome::Ok, "reading while the disk is full answers {}", read.status);
     }
-    let picture = world.api.upload(&world.extra, PICTURE).await?;
+    let (picture, _) = world.api.upload(&world.extra, PICTURE).await?;
     std::fs::remove_file(&filler)?;
     ensure!(refused > 0, "a full disk refused nothing");
     ensure!(picture == 503, "a picture on a full disk gets {picture}");
     let pictures = std::fs::read_dir(scene.stack.small_disk()?.join("media"))?;
     ensure!(pictures.count() == 0, "a picture was stored by halves");
-    ensure!(world.api.upload(&world.extra, PICTURE).await? == 201, "a picture is refused when there is room again");
+    ensure!(world.api.upload(&world.extra, PICTURE).await?.0 == 201, "a picture is refused when there is room again");
     Ok(())
 }
 
