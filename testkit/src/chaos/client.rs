@@ -144,10 +144,13 @@ impl Api {
         Answer { outcome, status, body, wrong }
     }
 
-    /// Reads until it succeeds. For the time before and after the faults.
+    /// Reads until it succeeds; null is there where nothing is. For the time before and after the faults.
     pub(super) async fn get(&self, path: &str, who: Option<&Person>) -> Result<Value> {
         for _ in 0..100 {
             let answer = self.call(Method::GET, path, who, None).await;
+            if answer.status == 404 {
+                return Ok(Value::Null);
+            }
             if answer.outcome == Outcome::Ok {
                 return Ok(answer.body);
             }
@@ -178,6 +181,9 @@ impl Api {
         let separator = if path.contains('?') { '&' } else { '?' };
         loop {
             let page = self.get(&format!("{path}{separator}limit=100{cursor}"), who).await?;
+            if page.is_null() {
+                return Ok(all);
+            }
             all.extend(page[field].as_array().with_context(|| format!("no {field} in {path}"))?.iter().cloned());
             match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

@@ -116,7 +116,17 @@ impl Suite {
         Ok(())
     }
 
+    /// Makes a fault happen. It runs again afterwards, even if something went wrong.
     pub(super) async fn strike(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
+        let struck = self.make(fault, world, rng).await;
+        if struck.is_err() && self.process.is_none() {
+            self.trace = None;
+            self.run().await?;
+        }
+        struck
+    }
+
+    async fn make(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
         match fault.kind {
             Kind::KillSuite => {
                 sleep(Duration::from_millis(rng.random_range(100..3_000))).await;

@@ -4,7 +4,8 @@
 //! may be there or not; of later changes of names the first few are.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -233,6 +234,7 @@ impl<'a> Disk<'a> {
                 change.tear(&mut content, share, rng);
             }
             fs::write(&target, content)?;
+            fs::set_permissions(&target, Permissions::from_mode(0o600))?;
         }
         Ok(())
     }

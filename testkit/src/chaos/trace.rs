@@ -210,6 +210,7 @@ impl<'a> Arguments<'a> {
                 }
             }
         }
+        argument.bare = argument.bare.trim();
         self.0 = self.0.strip_prefix(", ").unwrap_or(self.0);
         Ok(argument)
     }
