@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,7 @@ use super::ledger::{self, Entry, Outcome};
 use super::power::Trace;
 use super::workload::World;
 use crate::servers::machine::{find_program, free_ports, fresh_folder};
-use crate::servers::process::{Ending, Probe, Process, Spec};
+use crate::servers::process::{Ending, Identity, Probe, Process, Spec};
 use crate::stack::SERVICES;
 
 /// How long it may take to end when asked to.
@@ -105,13 +104,15 @@ impl Suite {
     /// SIGKILL: whatever it was doing, it does not go on.
     async fn kill(&mut self) -> Result<()> {
         let process = self.process.take().context("it does not run")?;
+        let status = fs::read_to_string(format!("/proc/{}/status", process.identity().pid))?;
+        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).context("TracerPid")?;
+        let strace = Process::adopt(self.spec.clone(), Identity::of(tracer.trim().parse()?));
         process.signal(Signal::SIGKILL)?;
-        while process.is_alive() {
+        let end = Instant::now() + ENDING;
+        // Strace has the end to write down. It is of the same group, and would die with it.
+        while process.is_alive() || (self.trace.is_some() && strace.is_alive()) {
+            ensure!(Instant::now() < end, "the process does not die");
             sleep(Duration::from_millis(5)).await;
-        }
-        if let Some(trace) = &self.trace {
-            // Strace is of the same group, and must not die before it has written down the end.
-            trace.wait_for_end().await?;
         }
         Ok(())
     }
@@ -164,7 +165,7 @@ impl Suite {
             self.begin_trace()?;
             self.run().await?;
         }
-        let (stop, uploading) = (AtomicBool::new(false), Mutex::default());
+        let uploading = Mutex::default();
         let load = async {
             sleep(Duration::from_millis(rng.random_range(2_000..5_000))).await;
             if rng.random_bool(0.5) {
@@ -173,12 +174,12 @@ impl Suite {
                 self.run().await?;
                 sleep(Duration::from_millis(rng.random_range(100..2_000))).await;
             }
-            let killed = self.kill().await;
-            stop.store(true, Ordering::Relaxed);
-            killed
+            self.kill().await
         };
-        let (killed, ()) = tokio::join!(load, upload(world, &stop, &uploading));
-        killed?;
+        tokio::select! {
+            killed = load => killed?,
+            () = upload(world, &uploading) => {}
+        }
         let pictures = uploading.into_inner().unwrap_or_else(PoisonError::into_inner);
         ensure!(!pictures.is_empty(), "no picture was stored");
         let cut = self.trace.take().context("a trace")?.end()?;
@@ -263,14 +264,17 @@ impl Picture {
     }
 }
 
-/// Posts pictures until the stop.
-async fn upload(world: &World, stop: &AtomicBool, pictures: &Mutex<Vec<Picture>>) {
-    while !stop.load(Ordering::Relaxed) {
-        if let Ok((201, body)) = world.api.upload(&world.extra, PICTURE).await
-            && let Some(path) = body["post"]["image_url"].as_str()
-        {
-            let picture = Picture { path: path.to_owned(), answered: ledger::now() };
-            pictures.lock().unwrap_or_else(PoisonError::into_inner).push(picture);
+/// Posts pictures, one after the other, for ever.
+async fn upload(world: &World, pictures: &Mutex<Vec<Picture>>) {
+    loop {
+        match world.api.upload(&world.extra, PICTURE).await {
+            Ok((201, body)) => {
+                let path = body["post"]["image_url"].as_str().unwrap_or_default().to_owned();
+                let picture = Picture { path, answered: ledger::now() };
+                pictures.lock().unwrap_or_else(PoisonError::into_inner).push(picture);
+            }
+            Ok((503, _)) | Err(_) => {}
+            Ok((status, body)) => world.complain(format!("E3: a picture gets {status} {body}")),
         }
         sleep(Duration::from_millis(50)).await;
     }

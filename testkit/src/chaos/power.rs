@@ -7,12 +7,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use tokio::time::sleep;
 
 use super::trace::{self, Call, Effect, is_volatile};
 
@@ -41,16 +39,6 @@ impl Trace {
         self.runs += 1;
         let file = self.folder.join(self.runs.to_string());
         trace::arguments(&file, program)
-    }
-
-    /// Waits until strace has written down the end of a process that was killed.
-    pub(super) async fn wait_for_end(&self) -> Result<()> {
-        let end = Instant::now() + Duration::from_secs(30);
-        while !trace::is_complete(&self.folder)? {
-            ensure!(Instant::now() < end, "strace does not end");
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
     }
 
     /// Reads it, once the last process has ended, and removes it.

@@ -23,7 +23,7 @@ pub(super) enum System {
     /// Five services with Postgres and RabbitMQ.
     Distributed(Box<Stack>),
     /// One process on SQLite files.
-    Embedded(Suite),
+    Embedded(Box<Suite>),
 }
 
 impl System {
@@ -34,7 +34,7 @@ impl System {
                     StackOptions { proxied: plan.stack.brokers == 1 && !plan.stack.standby, ..plan.stack.clone() };
                 Self::Distributed(Box::new(Stack::start(&options).await?))
             }
-            Form::Embedded => Self::Embedded(Suite::start(plan).await?),
+            Form::Embedded => Self::Embedded(Box::new(Suite::start(plan).await?)),
         })
     }
 

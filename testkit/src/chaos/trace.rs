@@ -77,17 +77,6 @@ pub(super) fn arguments(file: &Path, program: &Path) -> Vec<String> {
     all
 }
 
-/// Whether strace has seen the end of every thread.
-pub(super) fn is_complete(folder: &Path) -> Result<bool> {
-    for entry in fs::read_dir(folder)? {
-        let text = fs::read(entry?.path())?;
-        if !text.ends_with(b" +++\n") {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// All calls about files below `data`, in the order in which they returned.
 pub(super) fn read(folder: &Path, data: &Path) -> Result<Vec<Call>> {
     let below = data.to_str().context("a path that is no text")?;

@@ -93,6 +93,14 @@ pub struct Identity {
     pub started: u64,
 }
 
+impl Identity {
+    /// The process that has this number now.
+    #[must_use]
+    pub fn of(pid: i32) -> Self {
+        Self { pid, started: ProcessState::read(pid).map_or(0, |state| state.started) }
+    }
+}
+
 /// A started process.
 #[derive(Debug)]
 pub struct Process {
@@ -146,14 +154,9 @@ impl Process {
         };
         let child = start().with_context(|| format!("cannot start {}", spec.name))?;
         let pid = i32::try_from(child.id()).context("a process number beyond 2^31")?;
-        let started = ProcessState::read(pid).map_or(0, |state| state.started);
+        let identity = Identity::of(pid);
         let keeper = start_keeper(pid, folder)?;
-        Ok(Self {
-            spec,
-            identity: Identity { pid, started },
-            child: Mutex::new(Some(child)),
-            keeper: Mutex::new(Some(keeper)),
-        })
+        Ok(Self { spec, identity, child: Mutex::new(Some(child)), keeper: Mutex::new(Some(keeper)) })
     }
 
     /// Takes up a process that an earlier command started and left running.
