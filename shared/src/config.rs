@@ -160,7 +160,7 @@ impl Settings {
             crate::db::host_urls(url).map_err(|error| ConfigError::new("DATABASE_URL", error))?;
         }
         for url in env.get("AMQP_URL").into_iter().flat_map(|urls| urls.split(',')) {
-            if !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "amqp" | "amqps")) {
+            if !url::Url::parse(url).is_ok_and(|url| url.scheme() == "amqp") {
                 let reason = "must be a URL such as amqp://user:password@host, or several with commas between them";
                 return Err(ConfigError::new("AMQP_URL", reason));
             }

@@ -80,7 +80,7 @@ impl Follower {
     /// pools are closed or the task is dropped.
     pub(super) async fn start(self) -> Result<(Arc<Pools>, JoinSet<()>), DbErr> {
         let first = || (String::new(), self.urls.first().cloned().unwrap_or_default());
-        let place = self.look().await.unwrap_or_else(first);
+        let place = latest(self.look().await, None).unwrap_or_else(first);
         let pools = Arc::new(self.open(&place).await?);
         let mut task = JoinSet::new();
         task.spawn(self.follow(Arc::clone(&pools), place));
@@ -103,7 +103,7 @@ impl Follower {
             if looked.elapsed() < LOOK && still_serves(pool, &place).await {
                 continue;
             }
-            let found = self.look().await;
+            let found = latest(self.look().await, Some(&place));
             looked = Instant::now();
             // Nothing leads back to a timeline that was left.
             let Some(found) = found.filter(|found| found.0 >= place.0 && *found != place) else { continue };
@@ -118,8 +118,8 @@ impl Follower {
         }
     }
 
-    /// Asks all hosts. Of several that take writes, the one that was promoted last is right.
-    async fn look(&self) -> Option<Place> {
+    /// Asks all hosts which of them take writes.
+    async fn look(&self) -> Vec<Place> {
         let asked = self.urls.iter().map(async |url| {
             let asked = timeout(PATIENCE, async {
                 let mut connection = PgConnection::connect(url).await?;
@@ -128,8 +128,14 @@ impl Follower {
             });
             Some((asked.await.ok()?.ok()??, url.clone()))
         });
-        join_all(asked).await.into_iter().flatten().max()
+        join_all(asked).await.into_iter().flatten().collect()
     }
+}
+
+/// Of several hosts that take writes, the one that was promoted last is right; of those that were promoted at once, the one
+/// that is in use.
+fn latest(found: Vec<Place>, used: Option<&Place>) -> Option<Place> {
+    found.into_iter().max_by_key(|place| (place.0.clone(), Some(place) == used))
 }
 
 async fn still_serves(pool: &PgPool, place: &Place) -> bool {
@@ -159,7 +165,7 @@ async fn timeline(connection: &mut PgConnection) -> Result<Option<String>, sqlx:
 
 #[cfg(test)]
 mod tests {
-    use super::host_urls;
+    use super::{host_urls, latest};
 
     #[test]
     fn a_url_with_one_host_stays_as_it_is() {
@@ -183,6 +189,17 @@ mod tests {
             host_urls("postgres://one,two?target_session_attrs=read-write").unwrap(),
             ["postgres://one", "postgres://two"]
         );
+    }
+
+    #[test]
+    fn the_last_promotion_counts_and_then_what_is_in_use() {
+        let place = |timeline: &str, url: &str| (timeline.to_owned(), url.to_owned());
+        let (one, two, old) = (place("2", "one"), place("2", "two"), place("1", "two"));
+        for used in [&one, &two] {
+            assert_eq!(latest(vec![one.clone(), two.clone()], Some(used)).as_ref(), Some(used));
+        }
+        assert_eq!(latest(vec![one.clone(), old.clone()], Some(&old)), Some(one));
+        assert_eq!(latest(Vec::new(), Some(&old)), None);
     }
 
     #[test]

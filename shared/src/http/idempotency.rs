@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::Response;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Index, OnConflict};
-use sea_orm::{ActiveValue::Set, QuerySelect};
+use sea_orm::{ActiveValue::Set, QuerySelect, QueryTrait};
 use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationTrait, SchemaManager, Table};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -171,12 +171,13 @@ pub async fn tidy(db: Db, cancel: Cancel) {
 async fn remove_old(db: &Db) -> Result<(), DbErr> {
     let before = db.clock().now() - KEPT - TIDY;
     loop {
-        let old = Entity::find().filter(Column::CreatedAt.lt(before)).limit(PAGE);
-        let ids: Vec<Vec<u8>> = old.select_only().column(Column::Id).into_tuple().all(db.read()).await?;
-        if ids.is_empty() {
+        let old = Column::CreatedAt.lt(before);
+        let page = Entity::find().select_only().column(Column::Id).filter(old.clone()).limit(PAGE).into_query();
+        // The second condition is for an answer that has taken the place of an old one in the meantime.
+        let removed = Entity::delete_many().filter(Column::Id.in_subquery(page)).filter(old).exec(db.relay()).await?;
+        if removed.rows_affected == 0 {
             return Ok(());
         }
-        Entity::delete_many().filter(Column::Id.is_in(ids)).exec(db.relay()).await?;
     }
 }
 

@@ -7,6 +7,7 @@ mod state;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
@@ -231,6 +232,12 @@ impl Stack {
     /// Sends a part a signal.
     pub fn signal(&self, name: &str, signal: Signal) -> Result<()> {
         self.process(name)?.signal(signal)
+    }
+
+    /// How a part ended that this process started.
+    #[must_use]
+    pub fn exit_status(&self, name: &str) -> Option<ExitStatus> {
+        self.process(name).ok()?.exit_status()
     }
 
     /// The process number of a part.

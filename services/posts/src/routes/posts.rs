@@ -212,22 +212,28 @@ pub(crate) async fn create_post(
     mut key: IdempotencyKey,
     sent: Sent,
 ) -> Result<Response, Error> {
-    let image = sent.image.filter(|image| !image.is_empty());
-    let image_name = match image.clone() {
-        Some(image) => {
-            posts::require_room_for_picture(&s.db, user.id).await?;
-            Some(s.media.add(image).await?)
-        }
-        None => None,
-    };
     let PostIn { title, content } = sent.post;
-    let mut tx = s.db.begin().await?;
+    let image = sent.image.filter(|image| !image.is_empty());
     let body = [title.as_bytes(), content.as_bytes(), image.as_deref().unwrap_or_default()];
+    let mut tx = s.db.begin().await?;
     if let Some(known) = key.find(&tx, Some(user.id), &body).await? {
-        if let Some(name) = image_name {
+        return Ok(known);
+    }
+    let mut image_name = None;
+    if let Some(image) = image.clone() {
+        // Storing a picture takes its time; who repeats a request needs no room for another one.
+        tx.rollback().await?;
+        posts::require_room_for_picture(&s.db, user.id).await?;
+        let name = s.media.add(image).await?;
+        tx = s.db.begin().await?;
+        let known = key.find(&tx, Some(user.id), &body).await;
+        if !matches!(known, Ok(None)) {
             s.media.remove(&name).await;
         }
-        return Ok(known);
+        if let Some(known) = known? {
+            return Ok(known);
+        }
+        image_name = Some(name);
     }
     let new = NewPost { title, content, image_name };
     users::note(&tx, &user).await?;

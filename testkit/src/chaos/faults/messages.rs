@@ -13,12 +13,13 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
+use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Scene;
 use super::clients::resident;
+use super::{Scene, output};
 use crate::stack::Addresses;
 
 /// How long operator's commands and consumers may take.
@@ -59,7 +60,7 @@ pub(super) enum Shuffle {
 /// Competing consumers that put what they take back into the queue.
 pub(super) struct Shuffling {
     stop: watch::Sender<bool>,
-    tasks: JoinSet<Result<()>>,
+    tasks: JoinSet<Result<usize>>,
     _connection: Connection,
 }
 
@@ -76,26 +77,29 @@ pub(super) async fn shuffling(addresses: &Addresses, queues: &[&str], how: Shuff
 }
 
 impl Shuffling {
-    /// Puts everything back and ends.
-    pub(super) async fn stop(mut self) -> Result<()> {
+    /// Puts everything back and ends. Answers how many messages passed.
+    pub(super) async fn stop(mut self) -> Result<usize> {
         self.stop.send_replace(true);
+        let mut passed = 0;
         while let Some(task) = self.tasks.join_next().await {
-            task??;
+            passed += task??;
         }
-        Ok(())
+        Ok(passed)
     }
 }
 
-async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Receiver<bool>) -> Result<()> {
+async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Receiver<bool>) -> Result<usize> {
     channel.basic_qos(200, BasicQosOptions::default()).await?;
     let (name, tag) = (ShortString::from(queue.as_str()), ShortString::from(""));
     let mut consumer = channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default()).await?;
+    let mut passed = 0;
     while !*stop.borrow() {
         let mut held: Vec<Delivery> = Vec::new();
         let end = Instant::now() + Duration::from_millis(if how == Shuffle::Reordered { 700 } else { 50 });
         while let Ok(next) = timeout(end.saturating_duration_since(Instant::now()), consumer.next()).await {
             held.push(next.context("the shuffler lost its queue")??);
         }
+        passed += held.len();
         held.shuffle(&mut rand::rng());
         for delivery in held {
             let times = if how == Shuffle::Doubled && rand::rng().random_bool(0.2) { 2 } else { 1 };
@@ -107,7 +111,8 @@ async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Rec
         // The service's own consumer gets its turn.
         sleep(Duration::from_millis(100)).await;
     }
-    Ok(channel.close(200, ShortString::from("done")).await?)
+    channel.close(200, ShortString::from("done")).await?;
+    Ok(passed)
 }
 
 const QUEUES: [&str; 5] = [
@@ -131,7 +136,8 @@ pub(super) async fn reorder(scene: &mut Scene<'_>) -> Result<()> {
 async fn run_shuffle(scene: &mut Scene<'_>, how: Shuffle) -> Result<()> {
     let shuffle = shuffling(scene.stack.addresses(), &QUEUES, how).await?;
     sleep(scene.moment() * 2).await;
-    shuffle.stop().await
+    ensure!(shuffle.stop().await? > 0, "no message came by");
+    Ok(())
 }
 
 fn envelope(kind: &str, data: &Value) -> Vec<u8> {
@@ -225,26 +231,35 @@ pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
         ensure!(Instant::now() < end, "nobody likes anything");
         sleep(Duration::from_millis(100)).await;
     };
-    let states: Vec<&Value> = known.iter().cycle().take(500).collect();
+    let states: Vec<&Value> = known.iter().cycle().take(50).collect();
     let message = envelope("chatty.like.v1", &json!(states));
-    scene.stack.restart_with(service, &[("FAILPOINTS", "before_ack=sleep(200)")]).await?;
+    scene.stack.kill(service)?;
     let connection = connect(scene.stack.addresses()).await?;
     let channel = confirming(&connection).await?;
-    for _ in 0..400 {
-        put(&channel, queue, BasicProperties::default(), &message).await?;
+    for _ in 0..8 {
+        let puts = (0..500).map(|_| put(&channel, queue, BasicProperties::default(), &message));
+        futures_util::future::try_join_all(puts).await?;
     }
+    connection.close(200, ShortString::from("done")).await?;
+    ensure!(messages(scene, queue).await? >= 4_000, "the queue has not grown");
+    scene.stack.restart_with(service, &[("FAILPOINTS", "before_ack=sleep(200)")]).await?;
     let end = Instant::now() + PATIENCE;
-    let passive = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
     loop {
         let memory = resident(scene.stack.pid(service)?)?;
         ensure!(memory < MEMORY, "{service} has {memory} KiB in memory");
-        let waiting = channel.queue_declare(ShortString::from(queue), passive, FieldTable::default()).await?;
-        if waiting.message_count() < 50 {
+        let waiting = messages(scene, queue).await?;
+        if waiting < 50 {
             break;
         }
-        ensure!(Instant::now() < end, "{} messages still wait for {service}", waiting.message_count());
-        sleep(Duration::from_millis(100)).await;
+        ensure!(Instant::now() < end, "{waiting} messages still wait for {service}");
     }
-    connection.close(200, ShortString::from("done")).await?;
     scene.stack.restart(service).await
+}
+
+/// The messages of a queue, those that a consumer has in hand too.
+async fn messages(scene: &Scene<'_>, queue: &str) -> Result<u64> {
+    let mut list = Command::new(scene.stack.folder().join("rabbitmqctl"));
+    let listed = output(list.args(["-q", "list_queues", "name", "messages"])).await?;
+    let line = listed.lines().find_map(|line| line.strip_prefix(queue)?.strip_prefix('\t'));
+    line.context("the queue is not there")?.trim().parse().context("a number")
 }

@@ -27,7 +27,9 @@ pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
     let before = shown(world).await?;
     let write = async {
         let mut written = Vec::new();
+        let end = Instant::now() + SEEN * 2;
         loop {
+            ensure!(Instant::now() < end, "somebody who is blocked goes on writing");
             let body = json!({ "title": "blocked", "content": "soon" });
             let answer = world.api.call(Method::POST, "/posts", Some(who), Some(body)).await;
             match (answer.outcome, answer.body["post"]["id"].as_i64()) {
@@ -54,10 +56,10 @@ pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
         Ok(())
     };
     let shuffle = shuffling(scene.stack.addresses(), &["posts.user.v1"], Shuffle::Reordered).await?;
-    let (written, blocked) = tokio::join!(write, block);
+    let both = tokio::try_join!(write, block);
     shuffle.stop().await?;
-    blocked?;
-    let wanted: BTreeSet<i64> = written?.into_iter().chain(before).collect();
+    let (written, ()) = both?;
+    let wanted: BTreeSet<i64> = written.into_iter().chain(before).collect();
     let path = format!("/admin/users/{}/unblock", who.id);
     let unblocked = world.api.call(Method::POST, &path, Some(&world.admin), None).await;
     ensure!(unblocked.outcome == Outcome::Ok, "unblocking gets {}", unblocked.status);
@@ -109,7 +111,7 @@ pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
             Ok(())
         });
     }
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(180);
     let until = async |hits: usize| {
         while counted.load(Ordering::Relaxed) < hits {
             ensure!(Instant::now() < end, "hits are not counted any more");
@@ -149,5 +151,5 @@ pub(super) async fn storm(scene: &mut Scene<'_>) -> Result<()> {
         call(Method::DELETE, &format!("/posts/{id}"), None).await?;
         call(Method::DELETE, &like, None).await?;
     }
-    shuffle.stop().await
+    shuffle.stop().await.map(drop)
 }

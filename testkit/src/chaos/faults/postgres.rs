@@ -1,6 +1,9 @@
 //! Postgres dies, stalls, is slow, locks rows, or has no room.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill as send_signal};
@@ -24,11 +27,12 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.restart("postgres").await
 }
 
-/// Every process of it stands still for a while (SIGSTOP).
+/// Every process of it stands still for a while (SIGSTOP), the one that takes new connections too.
 pub(super) async fn stall(scene: &mut Scene<'_>) -> Result<()> {
     let pid = scene.stack.pid("postgres")?;
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    let backends: Vec<Pid> = text.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect();
+    let backends = text.split_whitespace().filter_map(|pid| pid.parse().ok());
+    let backends: Vec<Pid> = [pid].into_iter().chain(backends).map(Pid::from_raw).collect();
     // One that has ended meanwhile needs no signal.
     for backend in &backends {
         send_signal(*backend, Signal::SIGSTOP).ok();
@@ -77,18 +81,29 @@ pub(super) async fn lock_in_reverse(scene: &mut Scene<'_>) -> Result<()> {
 pub(super) async fn lose_locks(scene: &mut Scene<'_>) -> Result<()> {
     let script = "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database \
                   WHERE locktype = 'advisory' AND datname = current_database()";
-    for service in SERVICES {
-        scene.psql(service, script).await?;
+    // Who has just lost its connection anyway takes the lock with its next sweep.
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mut lost = 0;
+        for service in SERVICES {
+            lost += scene.psql(service, script).await?.lines().filter(|line| line.trim() == "t").count();
+        }
+        if lost > 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "no relay holds a lock");
+        sleep(Duration::from_millis(500)).await;
     }
-    Ok(())
 }
 
 /// No file of the databases can grow any more: what needs room is refused, the rest goes on.
 pub(super) async fn fill_disk(scene: &mut Scene<'_>) -> Result<()> {
-    let filler = scene.stack.small_disk()?.join("filler");
+    let media = scene.stack.small_disk()?.join("media");
+    let before = names(&media)?;
+    let filler = Filler(scene.stack.small_disk()?.join("filler"));
     let status = tokio::process::Command::new("dd")
         .arg("if=/dev/zero")
-        .arg(format!("of={}", filler.display()))
+        .arg(format!("of={}", filler.0.display()))
         .args(["bs=4k", "status=none"])
         .stderr(std::process::Stdio::null())
         .status()
@@ -107,13 +122,26 @@ pub(super) async fn fill_disk(scene: &mut Scene<'_>) -> Result<()> {
         ensure!(read.outcome == Outcome::Ok, "reading while the disk is full answers {}", read.status);
     }
     let (picture, _) = world.api.upload(&world.extra, PICTURE).await?;
-    std::fs::remove_file(&filler)?;
+    let during = names(&media)?;
+    drop(filler);
     ensure!(refused > 0, "a full disk refused nothing");
     ensure!(picture == 503, "a picture on a full disk gets {picture}");
-    let pictures = std::fs::read_dir(scene.stack.small_disk()?.join("media"))?;
-    ensure!(pictures.count() == 0, "a picture was stored by halves");
+    ensure!(during == before, "a picture was stored by halves: {during:?}");
     ensure!(world.api.upload(&world.extra, PICTURE).await?.0 == 201, "a picture is refused when there is room again");
     Ok(())
+}
+
+fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
+    std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+/// The file that takes all the room, as long as this lives.
+struct Filler(PathBuf);
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
 }
 
 /// A table is locked for 6 s and 200 people want to read it: who cannot be served is told to come again, and whoever asks

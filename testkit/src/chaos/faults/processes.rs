@@ -1,9 +1,11 @@
 //! Services, the gateway and the mail server die, stop, or have a wrong clock.
 
+use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::signal::Signal;
 use rand::RngExt;
 use tokio::time::sleep;
@@ -30,6 +32,8 @@ pub(super) async fn die_at(scene: &mut Scene<'_>, point: &str, services: &[&str]
         ensure!(Instant::now() < end, "{service} does not die at {point}: was it built with its fail points?");
         sleep(Duration::from_millis(20)).await;
     }
+    let ended = scene.stack.exit_status(service).and_then(|status| status.signal());
+    ensure!(ended == Some(Signal::SIGABRT as i32), "{service} did not die at {point}, but by {ended:?}");
     scene.stack.restart(service).await
 }
 
@@ -83,10 +87,21 @@ pub(super) async fn skew_clock(scene: &mut Scene<'_>) -> Result<()> {
     ];
     scene.world.skewed.store(true, Ordering::Relaxed);
     scene.stack.restart_with(service, &environment).await?;
+    ensure!(clock_is_wrong(scene, service).await?, "the clock of {service} is right");
     sleep(scene.moment() * 2).await;
     scene.stack.restart(service).await?;
     // A request that was sent under the wrong clock has been answered by then.
     sleep(Duration::from_millis(500)).await;
     scene.world.skewed.store(false, Ordering::Relaxed);
     Ok(())
+}
+
+/// Whether a service's answers have another date than ours.
+async fn clock_is_wrong(scene: &Scene<'_>, service: &str) -> Result<bool> {
+    let url = &scene.stack.addresses().services.get(service).context("a service")?.url;
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let answer = client.get(format!("{url}/livez")).send().await?;
+    let date = answer.headers().get("date").and_then(|date| date.to_str().ok()).context("an answer without a date")?;
+    let off = DateTime::parse_from_rfc2822(date)?.signed_duration_since(Utc::now());
+    Ok(off.abs() > TimeDelta::minutes(5))
 }

@@ -5,8 +5,8 @@
 mod declare;
 mod publisher;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -51,7 +51,13 @@ impl RabbitBroker {
     /// first used.
     pub fn new(urls: SecretString) -> Self {
         let urls: Vec<SecretString> = urls.expose_secret().split(',').map(SecretString::from).collect();
-        let line = |name| Line { urls: urls.clone(), next: AtomicUsize::new(0), name, connection: Mutex::default() };
+        let line = |name| Line {
+            urls: urls.clone(),
+            next: AtomicUsize::new(0),
+            name,
+            connection: std::sync::Mutex::default(),
+            connecting: Mutex::default(),
+        };
         Self { publisher: Arc::new(Publisher::new(line("chatty publisher"))), consumer: line("chatty consumer") }
     }
 
@@ -78,7 +84,9 @@ struct Line {
     /// The node that is tried first: the one after the last that answered, since that one's connection broke.
     next: AtomicUsize,
     name: &'static str,
-    connection: Mutex<Option<Arc<Connection>>>,
+    connection: std::sync::Mutex<Option<Arc<Connection>>>,
+    /// Held by the one who connects.
+    connecting: Mutex<()>,
 }
 
 impl Line {
@@ -104,20 +112,27 @@ impl Line {
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, BrokerError> {
-        let mut connection = self.connection.lock().await;
-        if let Some(open) = connection.as_ref().filter(|connection| connection.status().connected()) {
-            return Ok(Arc::clone(open));
+        let _alone = self.connecting.lock().await;
+        if let Some(open) = self.open() {
+            return Ok(open);
         }
-        Ok(Arc::clone(connection.insert(Arc::new(self.connect(self.name).await?))))
+        let connection = Arc::new(self.connect(self.name).await?);
+        *self.kept() = Some(Arc::clone(&connection));
+        Ok(connection)
     }
 
     /// Lets go of a connection that failed; the next use makes a new one.
-    async fn give_up(&self) {
-        *self.connection.lock().await = None;
+    fn give_up(&self) {
+        *self.kept() = None;
     }
 
-    async fn is_up(&self) -> bool {
-        self.connection.lock().await.as_ref().is_some_and(|connection| connection.status().connected())
+    /// The connection, unless it broke. Does not wait for one that is being made.
+    fn open(&self) -> Option<Arc<Connection>> {
+        self.kept().as_ref().filter(|connection| connection.status().connected()).map(Arc::clone)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<Connection>>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -226,7 +241,7 @@ impl Broker for RabbitBroker {
 
     async fn count_dead_letters(&self, queue: &str, _db: &Db) -> Result<u64, BrokerError> {
         // Whoever consumes connects; counting does not.
-        if !self.consumer.is_up().await {
+        if self.consumer.open().is_none() {
             return Err(BrokerError::new("not connected"));
         }
         let dead = topology::dead_letter_queue(queue);
@@ -260,7 +275,7 @@ impl Broker for RabbitBroker {
     }
 
     async fn is_up(&self) -> bool {
-        self.consumer.is_up().await
+        self.consumer.open().is_some()
     }
 }
 

@@ -52,7 +52,7 @@ impl Publisher {
         }
         if results.iter().any(|result| result.as_ref().is_err_and(|error| !error.is_unroutable())) {
             *slot = None;
-            self.line.give_up().await;
+            self.line.give_up();
         }
         results
     }
