@@ -13,7 +13,7 @@ const CALLS: &str = "open,openat,creat,write,pwrite64,writev,pwritev,pwritev2,ft
 /// A call, and when it ran, in nanoseconds since 1970.
 pub(super) struct Call {
     pub(super) start: u64,
-    /// The end of time for one that the process did not survive.
+    /// The death of the process for one that it did not survive.
     pub(super) end: u64,
     /// Which of the processes made it.
     pub(super) run: u32,
@@ -84,9 +84,19 @@ pub(super) fn read(folder: &Path, data: &Path) -> Result<Vec<Call>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let run = path.file_stem().and_then(|run| run.to_str()).context("a run")?.parse()?;
-        for line in fs::read_to_string(&path)?.lines().filter(|line| line.contains(below)) {
+        let text = fs::read_to_string(&path)?;
+        let death = nanoseconds(text.lines().last().and_then(|line| line.split(' ').next()).context("no end")?)?;
+        for line in text.lines().filter(|line| line.contains(below)) {
             let call = parse(line, run, data);
-            calls.extend(call.with_context(|| line.chars().take(200).collect::<String>())?);
+            let Some(mut call) = call.with_context(|| line.chars().take(200).collect::<String>())? else { continue };
+            if call.end == u64::MAX {
+                if matches!(call.effect, Effect::Sync { .. }) {
+                    continue;
+                }
+                // It may have had its effect, but not after the process was dead.
+                call.end = death;
+            }
+            calls.push(call);
         }
     }
     calls.sort_by_key(|call| (call.end, call.start));
