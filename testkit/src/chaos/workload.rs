@@ -63,7 +63,7 @@ impl World {
             Some(key) => self.api.insist(path, who, body, key).await,
             None => self.api.call(method.clone(), path, who, body).await,
         };
-        if again && answer.status == 404 {
+        if again && matches!(answer.status, 404 | 409) {
             answer.outcome = Outcome::Ok;
         }
         // People have a right to everything that they ask for here.
@@ -90,7 +90,7 @@ struct Operation<'a> {
     object: &'a str,
     /// What the object is afterwards.
     value: Value,
-    /// It is asked for again, because the outcome was unknown: a 404 says that it was done.
+    /// It is asked for again, because the outcome was unknown: a 404 or a 409 says that it was done.
     again: bool,
 }
 
@@ -112,7 +112,7 @@ impl Switch {
     async fn turn(&mut self, world: &World, who: &Person) -> Result<()> {
         let (method, path) = if self.is_on { self.off.clone() } else { self.on.clone() };
         let value = if self.is_on { Value::Null } else { json!(true) };
-        let again = self.unsure && self.is_on;
+        let again = self.unsure;
         let (path, object) = (path.as_str(), self.object.as_str());
         let operation = Operation { method, path, who: Some(who), body: None, key: None, object, value, again };
         let (outcome, _) = world.operate(operation).await?;
