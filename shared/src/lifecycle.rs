@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm_migration::MigratorTrait;
 use tokio::net::TcpListener;
@@ -206,7 +207,10 @@ pub async fn run(
     let tracker = Tracker::new();
     let (stop, failed) = (Cancel::new(), Cancel::new());
     let openapi = crate::openapi::merge(services.iter().map(|service| service.openapi.clone()));
-    let router = services.iter().fold(Router::new(), |router, service| router.merge(service.router.clone()));
+    let router = services.iter().fold(Router::new(), |router, service| {
+        let prepared = from_fn_with_state(service.health.clone(), http::when_prepared);
+        router.merge(service.router.clone().route_layer(prepared))
+    });
     let health = services.iter().map(|service| service.health.clone()).collect();
     let app = http::app(router, openapi, health, Some(metrics));
     let server = {

@@ -145,6 +145,15 @@ async fn readyz(State(services): State<Arc<Vec<Health>>>, RawQuery(query): RawQu
     (status, Json(json!({ "status": word, "services": parts }))).into_response()
 }
 
+/// Refuses requests for now until the schema is up to date. The public keys need no database, and the other services wait for
+/// them.
+pub async fn when_prepared(State(health): State<Health>, request: Request, next: Next) -> Response {
+    if health.prepared.load(Ordering::Relaxed) || request.uri().path().starts_with("/.well-known/") {
+        return next.run(request).await;
+    }
+    ApiError::unavailable("starting", "The service is starting, nothing was stored").into_response()
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "the layer asks for this signature")]
 fn on_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -126,13 +126,42 @@ pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Resu
     let registered = entries.iter().filter_map(|entry| entry.object.strip_prefix("user/"));
     for name in registered {
         let body = json!({ "username": name, "password": PASSWORD });
-        let login = api.call(Method::POST, "/auth/login", None, Some(body)).await;
-        // The account is there, and waits for its verification.
-        if login.status == 403 {
-            see(format!("user/{name}"), json!(true));
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let login = api.call(Method::POST, "/auth/login", None, Some(body.clone())).await;
+            match login.status {
+                // The account is there, and waits for its verification.
+                403 => see(format!("user/{name}"), json!(true)),
+                401 => {}
+                status => {
+                    ensure!(Instant::now() < end, "logging in as {name} gets {status}");
+                    sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            }
+            break;
         }
     }
     Ok(seen)
+}
+
+/// Compares the counters of posts with what they count.
+pub(super) async fn counters(world: &World) -> Result<Vec<Fault>> {
+    let api = &world.api;
+    let mut found = Vec::new();
+    for home in &world.homes {
+        let post = api.get(&format!("/posts/{home}"), None).await?;
+        for (field, list) in [("like_count", "likes"), ("comment_count", "comments")] {
+            let listed = api.list(&format!("/posts/{home}/{list}"), list, None).await?.len() as u64;
+            let counted = post[field].as_u64().unwrap_or_default();
+            if counted != listed {
+                let kind = if counted < listed { Wrong::Lost } else { Wrong::Duplicated };
+                let text = format!("post {home}: {field} is {counted}, but there are {listed}");
+                found.push(Fault { kind, fault: String::new(), text });
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Waits for the mails to everybody whose registration was acknowledged, and answers who got none.

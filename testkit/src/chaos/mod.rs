@@ -19,7 +19,7 @@ mod workload;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,10 @@ use crate::stack::StackOptions;
 
 const PEOPLE: usize = 6;
 const VICTIMS: usize = 2;
+/// How many complaints are printed.
+const SHOWN: usize = 30;
+/// How many services people write to.
+const WRITERS: usize = 4;
 /// How long the suite may take to be ready again.
 const GREEN: Duration = Duration::from_secs(90);
 /// How long people use an access token, which is valid for 10 min.
@@ -123,8 +127,11 @@ impl fmt::Display for Report {
                 green.as_secs_f64()
             )?;
         }
-        for complaint in &self.complaints {
+        for complaint in self.complaints.iter().take(SHOWN) {
             writeln!(f, "{complaint}")?;
+        }
+        if let Some(more) = self.complaints.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            writeln!(f, "and {more} more")?;
         }
         let sum = |part: fn(&Row) -> u64| self.rows.values().map(part).sum::<u64>();
         write!(
@@ -216,6 +223,7 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let mut complaints: Vec<String> = std::mem::take(&mut *world.wrong.lock().unwrap_or_else(PoisonError::into_inner));
     complaints.extend(check::without_mail(&world, &entries).await?);
     let mut wrongs = check::compare(&entries, seen);
+    wrongs.extend(check::counters(&world).await?);
     wrongs.extend(system.found());
     if let Err(error) = quiet {
         complaints.push(error.to_string());
@@ -236,7 +244,7 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     if !complaints.is_empty() {
         let kept = plan.ledger.with_extension("logs");
         system.keep_logs(&kept)?;
-        complaints.push(format!("the logs are in {}", kept.display()));
+        complaints.insert(0, format!("the logs are in {}", kept.display()));
     }
     let unknown = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown).count();
     system.stop()?;
@@ -271,7 +279,7 @@ async fn populate(system: &System, plan: &Plan) -> Result<World> {
         fault: Mutex::default(),
         skewed: AtomicBool::new(false),
         stop: AtomicBool::new(false),
-        operations: AtomicU64::new(0),
+        acknowledged: Mutex::default(),
         wrong: Mutex::default(),
     })
 }
@@ -297,9 +305,13 @@ async fn strike(
     }
     let green = healed.elapsed();
     set("");
-    let before = world.operations.load(Ordering::Relaxed);
-    sleep(Duration::from_secs(1)).await;
-    ensure!(world.operations.load(Ordering::Relaxed) > before, "nobody gets an answer any more");
+    // Ready is what takes writes again.
+    let acknowledged = || world.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+    acknowledged().clear();
+    while acknowledged().len() < WRITERS {
+        ensure!(healed.elapsed() < GREEN, "writes are acknowledged by {:?} only", acknowledged());
+        sleep(Duration::from_millis(100)).await;
+    }
     Ok(green)
 }
 

@@ -1,6 +1,7 @@
 //! People who write as fast as they are answered, each to objects of their own, one operation at a time.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ pub(super) struct World {
     /// Clocks are wrong: a token may be refused.
     pub(super) skewed: AtomicBool,
     pub(super) stop: AtomicBool,
-    pub(super) operations: AtomicU64,
+    /// The services that have acknowledged a write since this was emptied.
+    pub(super) acknowledged: Mutex<BTreeSet<&'static str>>,
     /// Answers that the API should never give.
     pub(super) wrong: Mutex<Vec<String>>,
 }
@@ -39,7 +41,14 @@ impl World {
     /// Gives everybody new tokens.
     pub(super) async fn log_in_again(&self) -> Result<()> {
         for who in self.people.iter().chain([&self.admin, &self.extra]) {
-            self.api.log_in_again(who).await?;
+            let mut tries = 0;
+            while let Err(error) = self.api.log_in_again(who).await {
+                tries += 1;
+                if tries == 20 {
+                    return Err(error);
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
         }
         Ok(())
     }
@@ -71,11 +80,23 @@ impl World {
         if answer.wrong || (answer.outcome == Outcome::Refused && !fine) {
             self.complain(format!("{fault}: {method} {path}: {} {}", answer.status, answer.body));
         }
-        self.operations.fetch_add(1, Ordering::Relaxed);
         let outcome = answer.outcome;
+        if outcome == Outcome::Ok {
+            self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(writer_of(object));
+        }
         let answered = ledger::now();
         self.ledger.write(&Entry { fault, object: object.to_owned(), value, outcome, sent, answered })?;
         Ok((outcome, answer.body))
+    }
+}
+
+/// The service that stores an object.
+fn writer_of(object: &str) -> &'static str {
+    match object.split('/').next().unwrap_or_default() {
+        "user" => "auth",
+        "follow" => "subscriptions",
+        "block" => "admin",
+        _ => "posts",
     }
 }
 

@@ -241,7 +241,11 @@ pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
         futures_util::future::try_join_all(puts).await?;
     }
     connection.close(200, ShortString::from("done")).await?;
-    ensure!(messages(scene, queue).await? >= 4_000, "the queue has not grown");
+    // The broker counts every few seconds.
+    let end = Instant::now() + PATIENCE;
+    while messages(scene, queue).await? < 4_000 {
+        ensure!(Instant::now() < end, "the queue has not grown");
+    }
     scene.stack.restart_with(service, &[("FAILPOINTS", "before_ack=sleep(200)")]).await?;
     let end = Instant::now() + PATIENCE;
     loop {
