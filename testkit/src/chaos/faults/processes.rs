@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -102,6 +102,6 @@ async fn clock_is_wrong(scene: &Scene<'_>, service: &str) -> Result<bool> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let answer = client.get(format!("{url}/livez")).send().await?;
     let date = answer.headers().get("date").and_then(|date| date.to_str().ok()).context("an answer without a date")?;
-    let off = DateTime::parse_from_rfc2822(date)?.signed_duration_since(Utc::now());
+    let off = DateTime::parse_from_rfc2822(date)?.signed_duration_since(DateTime::<Utc>::from(SystemTime::now()));
     Ok(off.abs() > TimeDelta::minutes(5))
 }
