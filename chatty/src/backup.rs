@@ -1,6 +1,7 @@
 //! `chatty backup`: a copy of the one-process suite's data that is whole or not there.
 
 use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind::NotFound};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,8 +97,9 @@ impl Backup {
         let manifest = copy_all(&layout, made.path()).await?;
         manifest.write(made.path())?;
         data_folder::sync(made.path())?;
-        let made = made.keep();
-        fs::rename(&made, &self.folder).with_context(|| self.folder.display().to_string())?;
+        fs::rename(made.path(), &self.folder).with_context(|| self.folder.display().to_string())?;
+        // Nothing is left under the old name that had to go away.
+        let _old = made.keep();
         data_folder::sync(parent)?;
         let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
         output::line(format_args!("{}: {} files, {bytes} bytes", self.folder.display(), manifest.files.len()))?;
@@ -110,7 +112,8 @@ async fn copy_all(layout: &Layout, to: &Path) -> anyhow::Result<Manifest> {
     let mut files = Vec::new();
     data_folder::create_folder(&to.join(MEDIA))?;
     copy_pictures(layout, to, &mut files)?;
-    for (name, file) in &layout.databases {
+    // Copies before their owners, so that a restore has least to forget.
+    for (name, file) in layout.databases.iter().rev() {
         progress.step(format_args!("copying {name}"));
         if !file.is_file() {
             bail!("{} is not there: start chatty once, or set CHATTY_DATA_DIR", file.display());
@@ -125,7 +128,8 @@ async fn copy_all(layout: &Layout, to: &Path) -> anyhow::Result<Manifest> {
     let (bytes, sha256) = data_folder::copy(&layout.key, &to.join(KEY))?;
     files.push(Entry { name: KEY.to_owned(), bytes, sha256 });
     progress.step("copying new pictures");
-    // A picture never changes. Those of posts that came meanwhile are new, and those of posts that went are there.
+    // A picture never changes. Those of posts that came meanwhile are new, and those of posts that went are there. Only a
+    // post that came and went meanwhile may be in the backup without its picture.
     copy_pictures(layout, to, &mut files)?;
     data_folder::sync(&to.join(MEDIA))?;
     Ok(Manifest {
@@ -140,11 +144,15 @@ async fn copy_all(layout: &Layout, to: &Path) -> anyhow::Result<Manifest> {
 fn copy_pictures(layout: &Layout, to: &Path, files: &mut Vec<Entry>) -> anyhow::Result<()> {
     for name in layout.pictures()? {
         let (from, copy) = (layout.media.join(&name), to.join(MEDIA).join(&name));
-        // One that is gone belonged to a post that was deleted since the folder was read.
-        if copy.exists() || !from.is_file() {
+        if copy.exists() || from.is_dir() {
             continue;
         }
-        let (bytes, sha256) = data_folder::copy(&from, &copy)?;
+        let (bytes, sha256) = match data_folder::copy(&from, &copy) {
+            Ok(sum) => sum,
+            // It was removed since the folder was read: its post was deleted, or no post ever showed it.
+            Err(error) if error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == NotFound) => continue,
+            Err(error) => return Err(error),
+        };
         files.push(Entry { name: format!("{MEDIA}/{name}"), bytes, sha256 });
     }
     Ok(())

@@ -69,3 +69,21 @@ fn servers_that_are_away_are_problems() {
     has_problem(&findings, "broker");
     assert!(findings.iter().any(|finding| finding["check"] == "gateway" && finding["level"] == "warning"));
 }
+
+/// What docs/operations.md allows is right, and each password in it is looked at.
+#[test]
+fn urls_with_several_hosts_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let names =
+        ["AUTH", "POSTS", "SUBSCRIPTIONS", "ADMIN", "RECOMMENDATIONS"].map(|name| format!("{name}_DATABASE_URL"));
+    let url = "postgres://x:changeme@127.0.0.1:1,127.0.0.1:2/x";
+    let mut env: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), url)).collect();
+    env.push(("AMQP_URL", "amqp://x:random@127.0.0.1:1/%2f,amqp://x:guest@127.0.0.1:2/%2f"));
+    env.push(("PUBLIC_URL", "https://127.0.0.1:1"));
+    env.push(("CHATTY_ENV", "production"));
+    let (_, findings) = doctor(folder.path(), &env);
+    let wrong = findings.iter().find(|finding| finding["check"] == "settings" && finding["level"] == "problem");
+    assert!(wrong.is_none(), "{wrong:?}");
+    has_problem(&findings, "RECOMMENDATIONS_DATABASE_URL is one of the examples");
+    has_problem(&findings, "AMQP_URL is one of the examples");
+}

@@ -260,7 +260,7 @@ async fn what_is_not_whole_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let (data, backup) = (folder.join("data"), folder.join("backup"));
-    assert!(complaint(&chatty(&data, &["backup", text(&backup)])).contains("auth.db is not there"));
+    assert!(complaint(&chatty(&data, &["backup", text(&backup)])).contains("recommendations.db is not there"));
     assert!(!backup.exists(), "a half backup has no name");
 
     let suite = Suite::start(&data).await;
@@ -296,11 +296,21 @@ async fn what_is_not_whole_is_refused() {
     refused("names a file outside of it");
     fs::write(backup.join("manifest.json"), manifest).unwrap();
 
+    // SQLite would replay a log that is left over.
+    for name in ["posts.db-wal", "auth.db-shm", "admin.db-journal"] {
+        fs::write(empty.join(name), "x").unwrap();
+        assert!(complaint(&chatty(&empty, &["restore", text(&backup)])).contains(&format!("{name} is there already")));
+        fs::remove_file(empty.join(name)).unwrap();
+    }
+
     // An interrupted restore must not look like an empty suite.
     fs::create_dir(empty.join("restoring")).unwrap();
     for arguments in [&["serve"][..], &["restore", text(&backup)]] {
         assert!(complaint(&chatty(&empty, arguments)).contains("was interrupted"));
     }
     fs::remove_dir(empty.join("restoring")).unwrap();
+    fs::write(empty.join("jwt.pem#0"), "half").unwrap();
     assert!(chatty(&empty, &["restore", text(&backup)]).status.success());
+    assert_eq!(fs::read(empty.join("jwt.pem")).unwrap(), fs::read(backup.join("jwt.pem")).unwrap());
+    assert!(!empty.join("jwt.pem#0").exists(), "a copy that was cut off is replaced");
 }

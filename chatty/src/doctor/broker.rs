@@ -30,6 +30,11 @@ pub(super) async fn check(env: &Env, distributed: bool) -> Vec<Finding> {
                 format!("its arguments are not those of this version: {reason}"),
                 "stop the services, delete the queue and start them: they declare it anew, and it is filled by a resync",
             )),
+            QueueState::Hidden(reason) => findings.push(Finding::problem(
+                format!("queue {queue}"),
+                format!("it cannot be looked at: {reason}"),
+                "see the log of RabbitMQ, whether all its nodes run, and whether the user of AMQP_URL may configure queues",
+            )),
         }
     }
     if !missing.is_empty() {

@@ -8,8 +8,9 @@ use shared::config::{Env, Settings};
 use shared::db::{self, Server};
 use shared::events::broker::{Broker, LocalBroker};
 use shared::events::{outbox, topology};
+use tokio::time::timeout;
 
-use super::{Finding, Level, in_time};
+use super::{Finding, Level, PATIENCE, in_time};
 use crate::suite::{self, Seen};
 
 /// How far the clocks may lie apart.
@@ -56,7 +57,9 @@ pub(super) async fn check(env: &Env, settings: &Settings, distributed: bool) -> 
             found
         });
         findings.extend(found.await);
-        seen.db.close().await;
+        if timeout(PATIENCE, seen.db.close()).await.is_err() {
+            tracing::debug!(service = name, "The connections to the database did not close in time.");
+        }
     }
     findings.extend(servers.into_iter().map(|(server, (max, open, wanted))| check_budget(&server, max, open, wanted)));
     findings

@@ -81,6 +81,7 @@ impl Doctor {
             if !distributed {
                 findings.extend(settings::check_data_folder(&settings));
             }
+            findings.extend(settings::check_key(env, &settings));
             findings.extend(databases::check(env, &settings, distributed).await);
             findings.extend(in_time("broker", broker::check(env, distributed)).await);
             findings.extend(in_time("mail", outside::check_mail(env, &settings)).await);

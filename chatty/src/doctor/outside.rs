@@ -3,18 +3,17 @@
 use shared::config::{Env, Settings};
 use shared::http;
 
-use super::{Finding, settings};
+use super::Finding;
 
-/// The mail server, and the signing key, which are auth's.
+/// The mail server, which is auth's.
 pub(super) async fn check_mail(env: &Env, settings: &Settings) -> Vec<Finding> {
     // What is wrong with the settings was said already.
     let Ok(config) = auth::Config::from_env(env, settings) else { return Vec::new() };
-    let mail = match auth::check_mail(&config).await {
+    vec![match auth::check_mail(&config).await {
         None => Finding::ok("mail", "it goes to the development mailbox at /dev/mail, to nobody else"),
         Some(Ok(())) => Finding::ok("mail", "the mail server answers as SMTP_URL asks for it"),
         Some(Err(error)) => Finding::problem("mail", error, "see SMTP_URL: host, port, encryption, user and password"),
-    };
-    settings::check_key(config.key_file()).into_iter().chain([mail]).collect()
+    }]
 }
 
 /// What the gateway must keep to itself: these paths tell about the inside, and come from services that trust it.

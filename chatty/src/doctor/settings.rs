@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use shared::config::{Env, Environment, Settings};
+use shared::db::host_urls;
 use shared::events::topology::SERVICES;
 use url::Url;
 
@@ -36,7 +37,7 @@ pub(super) fn check(env: &Env, distributed: bool) -> (Vec<Finding>, Option<Setti
     }
     if distributed {
         for name in SERVICES.map(|service| format!("{}_DATABASE_URL", service.to_uppercase())) {
-            if env.get(&name).is_none_or(|url| Url::parse(url).is_err()) {
+            if env.get(&name).is_none_or(|url| host_urls(url).is_err()) {
                 findings.push(Finding::problem(
                     "settings",
                     format!("{name} is not set to a URL"),
@@ -67,8 +68,7 @@ fn check_production(env: &Env, settings: &Settings) -> Vec<Finding> {
     }
     let databases = SERVICES.iter().map(|service| format!("{}_DATABASE_URL", service.to_uppercase()));
     for name in databases.chain(["DATABASE_URL", "AMQP_URL", "SMTP_URL"].map(str::to_owned)) {
-        let url = env.get(&name).and_then(|url| Url::parse(url).ok());
-        if url.is_some_and(|url| url.password().is_some_and(is_default)) {
+        if urls(env, &name).iter().any(|url| url.password().is_some_and(is_default)) {
             let found = format!("the password in {name} is one of the examples");
             findings.push(Finding::problem("secrets", found, "choose another one, of at least 20 random characters"));
         }
@@ -77,6 +77,17 @@ fn check_production(env: &Env, settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::ok("environment", "production: https, and no secret of the examples"));
     }
     findings
+}
+
+/// The URLs in a variable. Those of databases and of RabbitMQ may name several hosts.
+fn urls(env: &Env, name: &str) -> Vec<Url> {
+    let Some(value) = env.get(name) else { return Vec::new() };
+    let each = match name {
+        "AMQP_URL" => value.split(',').map(str::to_owned).collect(),
+        "SMTP_URL" => vec![value.to_owned()],
+        _ => host_urls(value).unwrap_or_default(),
+    };
+    each.iter().filter_map(|url| Url::parse(url).ok()).collect()
 }
 
 /// The secrets of .env.example, and what servers come with.
@@ -125,7 +136,9 @@ fn check_space(folder: &Path) -> Finding {
 }
 
 /// The signing key, where it can be seen from here.
-pub(super) fn check_key(file: &Path) -> Option<Finding> {
+pub(super) fn check_key(env: &Env, settings: &Settings) -> Option<Finding> {
+    let config = auth::Config::from_env(env, settings).ok()?;
+    let file = config.key_file();
     let shown = file.display();
     let mode = fs::metadata(file).ok()?.permissions().mode() & 0o777;
     Some(if mode & 0o077 == 0 {

@@ -45,17 +45,17 @@ pub(super) fn put_in_place(prepared: &Path, layout: &Layout) -> anyhow::Result<(
     if layout.key.exists() {
         tracing::warn!(file = %layout.key.display(), "The signing key that is there stays.");
     } else if prepared.join(KEY).is_file() {
-        if let Some(folder) = layout.key.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        }
-        data_folder::copy(&prepared.join(KEY), &layout.key)?;
+        let folder = layout.key.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        put(&prepared.join(KEY), &layout.key)?;
+        data_folder::sync(folder)?;
     }
     data_folder::create_folder(&layout.media)?;
     for entry in fs::read_dir(prepared.join(MEDIA))? {
         let entry = entry?;
         let to = layout.media.join(entry.file_name());
         if !to.exists() {
-            data_folder::copy(&entry.path(), &to)?;
+            put(&entry.path(), &to)?;
         }
     }
     data_folder::sync(&layout.media)?;
@@ -69,4 +69,17 @@ pub(super) fn put_in_place(prepared: &Path, layout: &Layout) -> anyhow::Result<(
     // From here on a start is allowed.
     fs::remove_dir_all(prepared).with_context(|| prepared.display().to_string())?;
     data_folder::sync(folder)
+}
+
+/// Copies a file to where none is; it gets its name when it is whole. Until then it has a `#` and digits at the end, as
+/// pictures have that are being stored, and what a restore that was cut off has left is replaced.
+fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let mut half = to.as_os_str().to_owned();
+    half.push("#0");
+    let half = Path::new(&half);
+    if half.exists() {
+        fs::remove_file(half).with_context(|| half.display().to_string())?;
+    }
+    data_folder::copy(from, half)?;
+    fs::rename(half, to).with_context(|| to.display().to_string())
 }

@@ -73,7 +73,11 @@ async fn refuse_running(operator: &Operator) -> anyhow::Result<()> {
 async fn bring_back(env: &Env, settings: &Settings, folder: &Path) -> anyhow::Result<()> {
     data_folder::refuse_half_restore(settings)?;
     let layout = Layout::of(env, settings)?;
-    if let Some((_, file)) = layout.databases.iter().find(|(_, file)| file.exists()) {
+    // SQLite would replay the log of another database into the one that comes back.
+    let left = layout.databases.iter().flat_map(|(name, file)| {
+        ["", "-wal", "-shm", "-journal"].map(|end| file.with_file_name(format!("{name}{end}")))
+    });
+    if let Some(file) = left.into_iter().find(|file| file.exists()) {
         bail!("{} is there already: restore into an empty data folder (CHATTY_DATA_DIR)", file.display());
     }
     let manifest = Manifest::read(folder)?;

@@ -33,7 +33,7 @@ const TIMELINE: &str = "SELECT CASE current_setting('transaction_read_only') \
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn host_urls(url: &str) -> Result<Vec<String>, &'static str> {
+pub fn host_urls(url: &str) -> Result<Vec<String>, &'static str> {
     let Some((before, hosts, after)) = split_hosts(url).filter(|(_, hosts, _)| hosts.contains(',')) else {
         Url::parse(url).map_err(|_error| "must be a URL")?;
         return Ok(vec![url.to_owned()]);

@@ -25,7 +25,7 @@ pub use dialect::{
     is_postgres, lift_time_limit, move_sequence, other_programs, outbox_older_than, try_lock_until_commit,
     try_sweeper_lock,
 };
-pub(crate) use failover::host_urls;
+pub use failover::host_urls;
 pub use schema::Schema;
 pub use server::{Server, server};
 pub(crate) use upsert::key_columns;

@@ -1,8 +1,9 @@
 //! The topology in RabbitMQ: exchanges, queues, their dead letters and bindings.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ExchangeKind};
+use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use tokio::time::timeout;
 
 use super::publisher::confirmed;
@@ -85,13 +86,18 @@ pub(super) async fn messages(connection: &Connection, queue: &str) -> Result<Opt
             in_time(probe.close(200, short("done"))).await?;
             Ok(Some(found.message_count()))
         }
-        Ok(Err(error)) if connection.status().connected() => {
-            tracing::info!(%error, queue, "The queue does not exist.");
+        Ok(Err(error)) if is(&error, &AMQPSoftError::NOTFOUND) => {
+            tracing::debug!(%error, queue, "The queue does not exist.");
             Ok(None)
         }
         Ok(Err(error)) => Err(error.into()),
         Err(_elapsed) => Err(BrokerError::new("the broker took too long")),
     }
+}
+
+/// Whether the broker closed a channel for this reason.
+fn is(error: &lapin::Error, reason: &AMQPSoftError) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == reason.get_id())
 }
 
 /// What a queue of the topology is like in the broker.
@@ -103,6 +109,8 @@ pub enum QueueState {
     AsDeclared(u32),
     /// It has other arguments; what the broker said about them.
     Different(String),
+    /// It may exist, but cannot be looked at; what the broker said.
+    Hidden(String),
 }
 
 /// Looks at every queue and its dead letters, and creates none: only one that exists is declared.
@@ -112,25 +120,32 @@ pub(super) async fn inspect(connection: &Connection) -> Result<Vec<(String, Queu
         let dead = topology::dead_letter_queue(&queue);
         let wanted = queue_arguments(&queue);
         for (name, wanted) in [(queue, wanted), (dead, dead_letter_arguments())] {
-            let state = match messages(connection, &name).await? {
-                None => QueueState::Missing,
-                Some(messages) => {
-                    let channel = in_time(connection.create_channel()).await?;
-                    let declared = channel.queue_declare(short(&name), QueueDeclareOptions::durable(), wanted);
-                    match in_time(declared).await {
-                        Ok(_) => {
-                            in_time(channel.close(200, short("done"))).await?;
-                            QueueState::AsDeclared(messages)
-                        }
-                        Err(error) if connection.status().connected() => QueueState::Different(error.to_string()),
-                        Err(error) => return Err(error),
-                    }
-                }
+            let state = match look(connection, &name, wanted).await {
+                Ok(state) => state,
+                Err(error) if connection.status().connected() => QueueState::Hidden(error.to_string()),
+                Err(error) => return Err(error),
             };
             found.push((name, state));
         }
     }
     Ok(found)
+}
+
+async fn look(connection: &Connection, queue: &str, wanted: FieldTable) -> Result<QueueState, BrokerError> {
+    let Some(messages) = messages(connection, queue).await? else { return Ok(QueueState::Missing) };
+    let channel = in_time(connection.create_channel()).await?;
+    let declared = channel.queue_declare(short(queue), QueueDeclareOptions::durable(), wanted);
+    match timeout(PATIENCE, declared).await {
+        Ok(Ok(_)) => {
+            in_time(channel.close(200, short("done"))).await?;
+            Ok(QueueState::AsDeclared(messages))
+        }
+        Ok(Err(error)) if is(&error, &AMQPSoftError::PRECONDITIONFAILED) => {
+            Ok(QueueState::Different(error.to_string()))
+        }
+        Ok(Err(error)) => Err(error.into()),
+        Err(_elapsed) => Err(BrokerError::new("the broker took too long")),
+    }
 }
 
 fn resync(stream: &str, queue: &str) -> Option<OutboxMessage> {
