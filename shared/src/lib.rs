@@ -3,6 +3,7 @@
 //! A thing moves here when its second user appears. The one place that knows the names of the streams is
 //! [`events::topology`], because every service declares the whole topology.
 
+pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use axum::response::Response;
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use shared::auth::Role;
 use shared::clock::Timestamp;
 use shared::events;
 use shared::http::IdempotencyKey;
+use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 
 use crate::db::entities::{user, verification};
@@ -39,7 +39,7 @@ pub(crate) async fn register(
     mut key: IdempotencyKey,
     applicant: Applicant,
     welcome: &(impl Serialize + Sync),
-) -> Result<Response, AuthError> {
+) -> Result<Answer, AuthError> {
     let new = NewUser {
         password_hash: state.hasher.hash(&applicant.password).await?,
         username: applicant.username,
@@ -64,7 +64,7 @@ async fn store(
     key: &mut IdempotencyKey,
     new: NewUser,
     welcome: &(impl Serialize + Sync),
-) -> Result<Option<Response>, AuthError> {
+) -> Result<Option<Answer>, AuthError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     // Not the password: a hash that is fast to compute must not lie beside the slow one.

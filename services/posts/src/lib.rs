@@ -9,6 +9,7 @@ mod media;
 mod router;
 mod routes;
 mod state;
+mod writes;
 
 use shared::auth::Accounts;
 use shared::config::ConfigError;
@@ -33,10 +34,11 @@ pub const PORT: u16 = 8001;
 pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let state = state::AppState::new(config, &deps)?;
     let streams = streams_with(state.auth.accounts.clone());
-    let (media, db) = (state.media.clone(), deps.db.clone());
-    let answers = deps.db.clone();
+    let (media, writes, db) = (state.media.clone(), state.writes.clone(), deps.db.clone());
+    let (written, answers) = (db.clone(), db.clone());
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .task("writes", |cancel| writes.run(written, writes::Writes, cancel))
         .task("media", |cancel| media.tidy(db, cancel))
         .task("idempotency", |cancel| idempotency::tidy(answers, cancel)))
 }

@@ -2,12 +2,14 @@
 
 use axum::extract::FromRef;
 use shared::auth::{Accounts, Auth};
+use shared::batch::Batches;
 use shared::config::ConfigError;
 use shared::db::Db;
 use shared::lifecycle::Deps;
 
 use crate::config::Config;
 use crate::media::Media;
+use crate::writes::Writes;
 
 /// The service's state. Clones share it.
 #[derive(Clone)]
@@ -18,12 +20,14 @@ pub(crate) struct AppState {
     pub(crate) auth: Auth,
     /// The pictures.
     pub(crate) media: Media,
+    /// The way of likes, views and comments into shared commits.
+    pub(crate) writes: Batches<Writes>,
 }
 
 impl AppState {
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
-        Ok(Self { db: deps.db.clone(), auth, media: Media::open(&config.media)? })
+        Ok(Self { db: deps.db.clone(), auth, media: Media::open(&config.media)?, writes: Batches::default() })
     }
 }
 

@@ -50,25 +50,31 @@ pub async fn try_sweeper_lock(relay: &DatabaseConnection) -> Result<bool, DbErr>
     row.map_or(Ok(false), |row| row.try_get("", "held"))
 }
 
-/// Takes the lock of this name until the transaction ends; false: another transaction has it. On SQLite the transaction
-/// is the only writer, so nobody else has it.
+/// Locks names until the transaction ends, without waiting, and answers which of them others hold. On SQLite all are
+/// free: the transaction is the only writer.
 ///
 /// # Errors
 /// When the database is not there.
-pub async fn try_lock_until_commit(tx: &DatabaseTransaction, name: &[u8]) -> Result<bool, DbErr> {
+pub async fn not_locked_until_commit<'a>(tx: &DatabaseTransaction, names: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, DbErr> {
     if !is_postgres(tx) {
-        return Ok(true);
+        return Ok(Vec::new());
     }
     // 64 bits of a hash: two names share a lock so rarely that waiting for the other is harmless.
-    let mut bits = [0; 8];
-    bits.iter_mut().zip(name).for_each(|(bit, byte)| *bit = *byte);
+    let number = |name: &[u8]| {
+        let mut bits = [0; 8];
+        bits.iter_mut().zip(name).for_each(|(bit, byte)| *bit = *byte);
+        i64::from_be_bytes(bits)
+    };
+    let numbers: Vec<String> = names.iter().map(|name| number(name).to_string()).collect();
     let sql = Statement::from_sql_and_values(
         DatabaseBackend::Postgres,
-        "SELECT pg_try_advisory_xact_lock($1) AS held",
-        [i64::from_be_bytes(bits).into()],
+        "SELECT pg_try_advisory_xact_lock(number::bigint) AS held \
+         FROM regexp_split_to_table($1, ',') WITH ORDINALITY AS numbers (number, place) ORDER BY place",
+        [numbers.join(",").into()],
     );
-    let row = tx.query_one_raw(sql).await?;
-    row.map_or(Ok(false), |row| row.try_get("", "held"))
+    let rows = tx.query_all_raw(sql).await?;
+    let held: Vec<bool> = rows.iter().map(|row| row.try_get("", "held")).collect::<Result<_, _>>()?;
+    Ok(names.iter().zip(held).filter(|(_, held)| !held).map(|(name, _)| *name).collect())
 }
 
 /// The condition that an outbox row is older than `age`: by the database's clock on Postgres, by ours on SQLite.

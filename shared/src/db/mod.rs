@@ -22,14 +22,14 @@ use tokio::time::timeout;
 
 pub use constraint::{is_permanent, is_transient, on_constraint};
 pub use dialect::{
-    is_postgres, lift_time_limit, move_sequence, other_programs, outbox_older_than, try_lock_until_commit,
+    is_postgres, lift_time_limit, move_sequence, not_locked_until_commit, other_programs, outbox_older_than,
     try_sweeper_lock,
 };
 pub use failover::host_urls;
 pub use schema::Schema;
 pub use server::{Server, server};
 pub(crate) use upsert::key_columns;
-pub use upsert::upsert_newer;
+pub use upsert::{in_powers_of_two, padded, upsert_newer};
 
 use crate::clock::Clock;
 use crate::events::outbox::{Outbox, OutboxMessage};

@@ -3,9 +3,27 @@
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
-/// Rows per statement at most, which keeps it below 32 766 parameters. It is always a power of two, so that few distinct
-/// texts are prepared.
+/// Rows per statement at most, which keeps it below 32 766 parameters.
 const ROWS: usize = 256;
+
+/// Splits rows for multi-row statements: each part has a power of two, at most 256, so that few distinct texts are
+/// prepared.
+pub fn in_powers_of_two<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let size = ROWS.min(1 << rows.len().checked_ilog2()?);
+        Some(rows.by_ref().take(size).collect())
+    })
+}
+
+/// Repeats the last of the values up to a power of two, for lists in conditions, for the same reason.
+pub fn padded<T: Clone>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.into_iter().collect();
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().next_power_of_two(), last);
+    }
+    values
+}
 
 /// Inserts the rows, or updates the stored ones that have a lower version (rule R5). Stale rows change nothing.
 ///
@@ -26,10 +44,7 @@ where
     let keys = key_columns::<A::Entity>();
     let names: Vec<&str> = keys.iter().map(IdenStatic::as_str).collect();
     let others: Vec<Columns<A>> = Columns::<A>::iter().filter(|column| !names.contains(&column.as_str())).collect();
-    let mut rows = rows.into_iter();
-    while rows.len() > 0 {
-        let size = ROWS.min(1 << rows.len().ilog2());
-        let chunk: Vec<A> = rows.by_ref().take(size).collect();
+    for chunk in in_powers_of_two(rows) {
         let newer = Expr::col((Alias::new("excluded"), version)).gt(Expr::col((A::Entity::default(), version)));
         let conflict = OnConflict::columns(keys.iter().copied())
             .update_columns(others.iter().copied())

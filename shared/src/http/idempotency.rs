@@ -3,12 +3,13 @@
 //! The answer is stored in the transaction of the write, so that it is there exactly when the write is. It follows the
 //! IETF draft "The Idempotency-Key HTTP Header Field".
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Index, OnConflict};
 use sea_orm::{ActiveValue::Set, QuerySelect, QueryTrait};
@@ -21,7 +22,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::clock::Timestamp;
-use crate::db::{Db, Tx, try_lock_until_commit};
+use crate::db::{Db, Tx, in_powers_of_two, not_locked_until_commit, padded};
 use crate::error::ApiError;
 use crate::ids::UserId;
 use crate::lifecycle::Cancel;
@@ -42,14 +43,47 @@ const PAGE: u64 = 1_000;
 pub struct IdempotencyKey {
     key: Option<String>,
     route: String,
-    request: Option<Fingerprint>,
+    request: Option<KeyedRequest>,
 }
 
-/// What a stored answer is found by, and what must then be the same.
+/// A request with a key, as the database knows it.
 #[derive(Clone, Debug)]
-struct Fingerprint {
-    id: Vec<u8>,
+pub struct KeyedRequest {
+    /// What the stored answer is found by.
+    pub id: Vec<u8>,
+    /// What must then be the same.
     body: Vec<u8>,
+}
+
+/// An answer that can be stored and given again.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+    replayed: bool,
+}
+
+impl Answer {
+    /// A first answer.
+    ///
+    /// # Errors
+    /// When the body does not become JSON.
+    pub fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        Ok(Self { status, body, replayed: false })
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
@@ -72,58 +106,96 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 impl IdempotencyKey {
+    /// The request as the database knows it; `None`: it came without a key. `body` are the parts that a repeated request
+    /// must have in common with the first.
+    pub fn request(&self, who: Option<UserId>, body: &[&[u8]]) -> Option<KeyedRequest> {
+        let key = self.key.as_ref()?;
+        let who = who.map_or(0, |user| user.0).to_be_bytes();
+        Some(KeyedRequest { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body) })
+    }
+
     /// Asks for the answer to an earlier request with this key, by this person, to this path; `None`: it is the first.
-    /// `body` are the parts that a repeated request must have in common with the first.
+    /// `body` is as in [`IdempotencyKey::request`].
     ///
     /// # Errors
     /// 422 when the first one had another body; 409 while the first one is still being worked on.
-    pub async fn find(&mut self, tx: &Tx, who: Option<UserId>, body: &[&[u8]]) -> Result<Option<Response>, ApiError> {
-        let Some(key) = &self.key else { return Ok(None) };
-        let who = who.map_or(0, |user| user.0).to_be_bytes();
-        let request = Fingerprint { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body) };
-        // Held to the end of the transaction: who gets it finds what its twin has stored.
-        if !try_lock_until_commit(tx, &request.id).await? {
-            let busy = "A request with this Idempotency-Key is being worked on; try again in a moment";
-            return Err(ApiError::conflict("request_in_progress", busy));
-        }
-        let found = Entity::find_by_id(request.id.clone()).one(&**tx).await?;
-        let found = found.filter(|row| tx.clock().now().since(row.created_at) < KEPT);
-        let Some(row) = found else {
-            self.request = Some(request);
-            return Ok(None);
-        };
-        if row.body != request.body {
-            let other = "This Idempotency-Key belongs to a request with another body";
-            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", other));
-        }
-        let status = u16::try_from(row.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-        let mut response = json(status.unwrap_or(StatusCode::OK), row.answer);
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        Ok(Some(response))
+    pub async fn find(&mut self, tx: &Tx, who: Option<UserId>, body: &[&[u8]]) -> Result<Option<Answer>, ApiError> {
+        let Some(request) = self.request(who, body) else { return Ok(None) };
+        let known = find(tx, std::slice::from_ref(&request)).await?.remove(&request.id);
+        self.request = Some(request);
+        known.transpose()
     }
 
     /// Makes the answer, and stores it for 24 h if a key came with the request.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn answer(&self, tx: &Tx, status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
-        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
-        if let Some(request) = self.request.clone() {
-            let row = ActiveModel {
-                id: Set(request.id),
-                body: Set(request.body),
-                status: Set(status.as_u16().into()),
-                answer: Set(body.clone()),
-                created_at: Set(tx.clock().now()),
-            };
-            // One that is older than 24 h may still be there.
-            let replace = OnConflict::column(Column::Id)
-                .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt])
-                .to_owned();
-            Entity::insert(row).on_conflict(replace).exec_without_returning(&**tx).await?;
-        }
-        Ok(json(status, body))
+    pub async fn answer(&self, tx: &Tx, status: StatusCode, body: &impl Serialize) -> Result<Answer, ApiError> {
+        let answer = Answer::new(status, body)?;
+        let request = self.request.iter().map(|request| (request.clone(), answer.clone()));
+        keep(tx, request.collect()).await?;
+        Ok(answer)
     }
+}
+
+/// What is known of these requests, by their ids: the answer to an earlier one; 422 when that had another body; 409 while
+/// that is still being worked on. Those that are missing are the first, and stay locked until the transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(tx: &Tx, requests: &[KeyedRequest]) -> Result<HashMap<Vec<u8>, Result<Answer, ApiError>>, DbErr> {
+    let mut known = HashMap::new();
+    if requests.is_empty() {
+        return Ok(known);
+    }
+    // Held to the end of the transaction: who gets it finds what its twin has stored.
+    let ids: Vec<&[u8]> = requests.iter().map(|request| request.id.as_slice()).collect();
+    for busy in not_locked_until_commit(tx, &ids).await? {
+        let text = "A request with this Idempotency-Key is being worked on; try again in a moment";
+        known.insert(busy.to_vec(), Err(ApiError::conflict("request_in_progress", text)));
+    }
+    let rows = Entity::find().filter(Column::Id.is_in(padded(requests.iter().map(|request| request.id.clone()))));
+    let rows = rows.all(&**tx).await?.into_iter();
+    let rows: HashMap<Vec<u8>, Model> = rows.map(|row| (row.id.clone(), row)).collect();
+    for request in requests {
+        let row = rows.get(&request.id).filter(|row| tx.clock().now().since(row.created_at) < KEPT);
+        if let (Some(row), false) = (row, known.contains_key(&request.id)) {
+            known.insert(request.id.clone(), again(row, request));
+        }
+    }
+    Ok(known)
+}
+
+/// The stored answer, if it belongs to the same request.
+fn again(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
+    if row.body != request.body {
+        let other = "This Idempotency-Key belongs to a request with another body";
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", other));
+    }
+    let status = u16::try_from(row.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    Ok(Answer { status: status.unwrap_or(StatusCode::OK), body: row.answer.clone(), replayed: true })
+}
+
+/// Stores answers for 24 h.
+///
+/// # Errors
+/// What the database says.
+pub async fn keep(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), DbErr> {
+    let rows = answers.into_iter().map(|(request, answer)| ActiveModel {
+        id: Set(request.id),
+        body: Set(request.body),
+        status: Set(answer.status.as_u16().into()),
+        answer: Set(answer.body),
+        created_at: Set(tx.clock().now()),
+    });
+    for rows in in_powers_of_two(rows.collect()) {
+        // One that is older than 24 h may still be there.
+        let replace = OnConflict::column(Column::Id)
+            .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt])
+            .to_owned();
+        Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&**tx).await?;
+    }
+    Ok(())
 }
 
 impl IntoParams for IdempotencyKey {
@@ -146,13 +218,6 @@ fn hash(parts: &[&[u8]]) -> Vec<u8> {
         hasher.update(part);
     }
     hasher.finalize().to_vec()
-}
-
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }
 
 /// Removes answers that are out of date, now and then, until cancelled.

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
 use serde::Deserialize;
 use shared::error::{ApiError, FieldErrors, Problem};
+use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, ValidJson, Validate};
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
@@ -67,7 +67,7 @@ pub(crate) async fn register(
     State(state): State<AppState>,
     key: IdempotencyKey,
     ValidJson(new): ValidJson<RegisterIn>,
-) -> Result<Response, ApiError> {
+) -> Result<Answer, ApiError> {
     let username = Username::parse(&new.username).map_err(|rule| ApiError::invalid_field("username", rule))?;
     let (email, password, first_name, last_name) = (new.email, new.password, new.first_name, new.last_name);
     let Json(welcome) = MessageOut::new(format!("User {username} registered, check your email"));

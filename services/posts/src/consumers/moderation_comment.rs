@@ -11,7 +11,7 @@ use shared::events::{self, ApplyError, Consumer, Key, State};
 
 use crate::db::entities::comments::{Column, Entity, Model};
 use crate::db::queries::comments::{self, CommentState};
-use crate::db::queries::posts::{self, CountsState};
+use crate::db::queries::posts::{self, Change, CountsState};
 use crate::domain::ids::{CommentId, PostId};
 
 /// A decision: removed or not, with admin's own version.
@@ -49,20 +49,17 @@ impl Consumer for Decisions {
 
     async fn apply(&self, tx: &mut Tx, decisions: Vec<Decision>) -> Result<(), ApplyError> {
         let mut changed: Vec<CommentState> = Vec::new();
-        let mut changes: BTreeMap<PostId, i64> = BTreeMap::new();
+        let mut changes: BTreeMap<PostId, Change> = BTreeMap::new();
         for decision in decisions {
             let Some((row, change)) = comments::decide(tx, decision.id, decision.version, decision.removed).await?
             else {
                 continue;
             };
-            *changes.entry(row.post_id).or_default() += change;
+            changes.entry(row.post_id).or_default().comments += change;
             changed.push(row.into());
         }
-        // Counters are locked in the order of their posts, whatever the order of the comments.
-        let mut counted: Vec<CountsState> = Vec::new();
-        for (post, change) in changes.into_iter().filter(|(_, change)| *change != 0) {
-            counted.push(posts::count(tx, post, 0, change, 0).await?.into());
-        }
+        let counted = posts::count(tx, changes).await?;
+        let counted: Vec<CountsState> = counted.into_iter().map(CountsState::from).collect();
         events::publish(tx, &changed).await?;
         Ok(events::publish(tx, &counted).await?)
     }

@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
 use shared::error::FieldErrors;
 use shared::events;
+use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, ValidJson, Validate};
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
@@ -16,11 +15,11 @@ use utoipa::ToSchema;
 use super::{Author, Message};
 use crate::db::entities::comments::Model;
 use crate::db::queries::comments::{self, CommentState};
-use crate::db::queries::posts::{self, CountsState};
-use crate::db::queries::users;
+use crate::db::queries::posts::{self, Change, CountsState};
 use crate::domain::ids::{CommentId, PostId};
 use crate::error::Error;
 use crate::state::AppState;
+use crate::writes::{Deed, Write};
 
 /// A comment.
 #[derive(Serialize, ToSchema)]
@@ -49,6 +48,13 @@ fn out(row: Model, username: String) -> CommentOut {
 pub(crate) struct CommentSaved {
     message: &'static str,
     comment: CommentOut,
+}
+
+impl CommentSaved {
+    /// A comment that was just added.
+    pub(crate) fn added(row: Model, username: String) -> Self {
+        Self { message: "Comment added", comment: out(row, username) }
+    }
 }
 
 /// A page of comments.
@@ -84,23 +90,11 @@ pub(crate) async fn create_comment(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<PostId>,
-    mut key: IdempotencyKey,
+    key: IdempotencyKey,
     ValidJson(sent): ValidJson<CommentIn>,
-) -> Result<Response, Error> {
-    let mut tx = s.db.begin().await?;
-    if let Some(known) = key.find(&tx, Some(user.id), &[sent.content.as_bytes()]).await? {
-        return Ok(known);
-    }
-    posts::require(&*tx, id).await?;
-    users::note(&tx, &user).await?;
-    let row = comments::insert(&tx, id, user.id, sent.content).await?;
-    let counts = posts::count(&tx, id, 0, 1, 0).await?;
-    events::publish(&mut tx, &[CommentState::from(row.clone())]).await?;
-    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
-    let saved = CommentSaved { message: "Comment added", comment: out(row, user.username) };
-    let answer = key.answer(&tx, StatusCode::CREATED, &saved).await?;
-    tx.commit().await?;
-    Ok(answer)
+) -> Result<Answer, Error> {
+    let request = key.request(Some(user.id), &[sent.content.as_bytes()]);
+    Ok(s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content), request }).await?)
 }
 
 /// Lists a post's comments, oldest first.
@@ -160,9 +154,11 @@ pub(crate) async fn delete_comment(
     let mut tx = s.db.begin().await?;
     posts::require(&*tx, id).await?;
     let row = comments::delete(&tx, id, cid, user.id).await?;
-    let counts = posts::count(&tx, id, 0, -1, 0).await?;
+    let less = Change { comments: -1, ..Change::default() };
+    let counts = posts::count(&tx, [(id, less)].into()).await?;
     events::publish(&mut tx, &[CommentState::from(row)]).await?;
-    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
+    let counts: Vec<CountsState> = counts.into_iter().map(CountsState::from).collect();
+    events::publish(&mut tx, &counts).await?;
     tx.commit().await?;
     Ok(Json(Message { message: "Comment deleted" }))
 }

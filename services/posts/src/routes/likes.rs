@@ -4,17 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
-use shared::events;
+use shared::http::idempotency::Answer;
 use shared::http::{Listed, Page, Path, Query, read_ids};
 use utoipa::ToSchema;
 
 use super::{Author, Message};
-use crate::db::queries::likes::{self, LikeState};
-use crate::db::queries::posts::{self, CountsState};
-use crate::db::queries::users;
+use crate::db::queries::{likes, posts};
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
+use crate::writes::{Deed, Write};
 
 /// A page of people.
 #[derive(Serialize, ToSchema)]
@@ -34,17 +33,8 @@ pub(crate) async fn like_post(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<PostId>,
-) -> Result<Json<Message>, Error> {
-    let mut tx = s.db.begin().await?;
-    posts::require(&*tx, id).await?;
-    users::note(&tx, &user).await?;
-    if let Some(row) = likes::like(&tx, user.id, id).await? {
-        let counts = posts::count(&tx, id, 1, 0, 0).await?;
-        events::publish(&mut tx, &[LikeState::from(row)]).await?;
-        events::publish(&mut tx, &[CountsState::from(counts)]).await?;
-    }
-    tx.commit().await?;
-    Ok(Json(Message { message: "Post liked" }))
+) -> Result<Answer, Error> {
+    Ok(s.writes.write(Write { post: id, deed: Deed::Like(user), request: None }).await?)
 }
 
 /// Takes a like back.
@@ -57,15 +47,8 @@ pub(crate) async fn unlike_post(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<PostId>,
-) -> Result<Json<Message>, Error> {
-    let mut tx = s.db.begin().await?;
-    posts::require(&*tx, id).await?;
-    let row = likes::unlike(&tx, user.id, id).await?.ok_or(Error::LikeNotFound)?;
-    let counts = posts::count(&tx, id, -1, 0, 0).await?;
-    events::publish(&mut tx, &[LikeState::from(row)]).await?;
-    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
-    tx.commit().await?;
-    Ok(Json(Message { message: "Like removed" }))
+) -> Result<Answer, Error> {
+    Ok(s.writes.write(Write { post: id, deed: Deed::Unlike(user.id), request: None }).await?)
 }
 
 /// Lists who likes a post, newest account first.

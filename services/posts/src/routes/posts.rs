@@ -9,6 +9,7 @@ use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
 use shared::error::{ApiError, FieldErrors};
 use shared::events;
+use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson, Validate, arrive, read_json};
 use shared::ids::UserId;
 use shared::text::{self, Lines};
@@ -21,6 +22,7 @@ use crate::domain::etag::{self, IfMatch};
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
+use crate::writes::{Deed, Write};
 
 /// A post.
 #[derive(Serialize, ToSchema)]
@@ -211,7 +213,7 @@ pub(crate) async fn create_post(
     user: CurrentUser,
     mut key: IdempotencyKey,
     sent: Sent,
-) -> Result<Response, Error> {
+) -> Result<Answer, Error> {
     let PostIn { title, content } = sent.post;
     let image = sent.image.filter(|image| !image.is_empty());
     let body = [title.as_bytes(), content.as_bytes(), image.as_deref().unwrap_or_default()];
@@ -236,7 +238,7 @@ pub(crate) async fn create_post(
         image_name = Some(name);
     }
     let new = NewPost { title, content, image_name };
-    users::note(&tx, &user).await?;
+    users::note(&tx, [&user]).await?;
     let (post, counts) = posts::insert(&tx, user.id, new).await?;
     events::publish(&mut tx, &[PostState::from(post.clone())]).await?;
     events::publish(&mut tx, &[CountsState::from(counts.clone())]).await?;
@@ -368,7 +370,7 @@ pub(crate) async fn delete_post(
 /// How often a post was viewed.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Views {
-    views: i64,
+    pub(crate) views: i64,
 }
 
 /// Counts a view; no hit is lost.
@@ -380,17 +382,7 @@ pub(crate) struct Views {
 pub(crate) async fn count_view(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
-    mut key: IdempotencyKey,
-) -> Result<Response, Error> {
-    let mut tx = s.db.begin().await?;
-    if let Some(known) = key.find(&tx, None, &[]).await? {
-        return Ok(known);
-    }
-    posts::require(&*tx, id).await?;
-    let counts = posts::count(&tx, id, 0, 0, 1).await?;
-    let views = counts.view_count;
-    events::publish(&mut tx, &[CountsState::from(counts)]).await?;
-    let answer = key.answer(&tx, StatusCode::OK, &Views { views }).await?;
-    tx.commit().await?;
-    Ok(answer)
+    key: IdempotencyKey,
+) -> Result<Answer, Error> {
+    Ok(s.writes.write(Write { post: id, deed: Deed::View, request: key.request(None, &[]) }).await?)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::http::{Method, Request, StatusCode};
+use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use shared::http::IdempotencyKey;
 use shared::ids::UserId;
@@ -143,7 +144,7 @@ async fn the_second_is_refused_while_the_first_is_worked_on() {
     first.answer(&tx, StatusCode::CREATED, &json!({ "id": 7 })).await.unwrap();
     tx.commit().await.unwrap();
     let known = second.find(&twin, who, &body).await.unwrap().unwrap();
-    assert_eq!(to_bytes(known.into_body(), 100).await.unwrap().as_ref(), br#"{"id":7}"#);
+    assert_eq!(to_bytes(known.into_response().into_body(), 100).await.unwrap().as_ref(), br#"{"id":7}"#);
     twin.rollback().await.unwrap();
     app.finish().await;
 }

@@ -15,6 +15,7 @@ mod operation;
 mod pictures;
 mod posts;
 mod rights;
+mod writes;
 
 use serde_json::{Value, json};
 use shared::config::Env;

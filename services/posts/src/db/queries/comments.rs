@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::Tx;
+use shared::db::{Tx, in_powers_of_two};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -39,22 +39,34 @@ pub(crate) async fn list(db: &impl ConnectionTrait, post: PostId, page: &Page) -
     Ok(rows.into_iter().filter_map(|row| names.get(&row.author_id).cloned().map(|name| (row, name))).collect())
 }
 
-/// Stores a comment.
-pub(crate) async fn insert(tx: &Tx, post: PostId, author: UserId, content: String) -> Result<Model, DbErr> {
+/// What a comment is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct NewComment {
+    pub(crate) post: PostId,
+    pub(crate) author: UserId,
+    pub(crate) content: String,
+}
+
+/// Stores comments. The rows come in any order.
+pub(crate) async fn insert(tx: &Tx, new: Vec<NewComment>) -> Result<Vec<Model>, DbErr> {
     let now = tx.clock().now();
-    let row = ActiveModel {
+    let rows = new.into_iter().map(|new| ActiveModel {
         id: NotSet,
         version: Set(1),
-        post_id: Set(post),
-        author_id: Set(author),
-        content: Set(Some(content)),
+        post_id: Set(new.post),
+        author_id: Set(new.author),
+        content: Set(Some(new.content)),
         created_at: Set(now),
         updated_at: Set(now),
         deleted_at: Set(None),
         removed_at: Set(None),
         decision_version: Set(0),
-    };
-    Entity::insert(row).exec_with_returning(&**tx).await
+    });
+    let mut stored = Vec::new();
+    for rows in in_powers_of_two(rows.collect()) {
+        stored.extend(Entity::insert_many(rows).exec_with_returning(&**tx).await?);
+    }
+    Ok(stored)
 }
 
 /// Changes a comment of this author. Answers whether anything changed.

@@ -7,7 +7,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
-use shared::db::Tx;
+use shared::db::{Tx, in_powers_of_two};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -16,34 +16,44 @@ use super::users;
 use crate::db::entities::likes::{ActiveModel, Column, Entity, Model};
 use crate::domain::ids::PostId;
 
-/// Switches a like on. `None`: it was on already.
-pub(crate) async fn like(tx: &Tx, user: UserId, post: PostId) -> Result<Option<Model>, DbErr> {
-    let row = ActiveModel {
+/// Switches likes on, a pair at most once. Answers those that were not on already.
+pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
+    pairs.sort_unstable();
+    let rows = pairs.into_iter().map(|(user, post)| ActiveModel {
         user_id: Set(user),
         post_id: Set(post),
         active: Set(true),
         version: Set(1),
         created_at: Set(tx.clock().now()),
-    };
-    let again = OnConflict::columns([Column::UserId, Column::PostId])
-        .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
-        .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
-        .to_owned();
-    let rows = Entity::insert_many([row]).on_conflict(again).exec_with_returning(&**tx).await?;
-    Ok(rows.into_iter().next())
+    });
+    let mut liked = Vec::new();
+    for rows in in_powers_of_two(rows.collect()) {
+        let again = OnConflict::columns([Column::UserId, Column::PostId])
+            .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
+            .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
+            .to_owned();
+        liked.extend(Entity::insert_many(rows).on_conflict(again).exec_with_returning(&**tx).await?);
+    }
+    Ok(liked)
 }
 
-/// Switches a like off. `None`: it was not on.
-pub(crate) async fn unlike(tx: &Tx, user: UserId, post: PostId) -> Result<Option<Model>, DbErr> {
-    let rows = Entity::update_many()
-        .col_expr(Column::Active, Expr::value(false))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::UserId.eq(user))
-        .filter(Column::PostId.eq(post))
-        .filter(Column::Active.eq(true))
-        .exec_with_returning(&**tx)
-        .await?;
-    Ok(rows.into_iter().next())
+/// Switches likes off, a pair at most once. Answers those that were on.
+pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
+    pairs.sort_unstable();
+    let mut unliked = Vec::new();
+    // One by one, so that rows are locked in their order.
+    for (user, post) in pairs {
+        let rows = Entity::update_many()
+            .col_expr(Column::Active, Expr::value(false))
+            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+            .filter(Column::UserId.eq(user))
+            .filter(Column::PostId.eq(post))
+            .filter(Column::Active.eq(true))
+            .exec_with_returning(&**tx)
+            .await?;
+        unliked.extend(rows);
+    }
+    Ok(unliked)
 }
 
 /// A page of the visible people who like a post, newest account first.

@@ -1,10 +1,10 @@
 //! Posts and their counters.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Db, Tx};
+use shared::db::{Db, Tx, in_powers_of_two, padded};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -61,6 +61,17 @@ pub(crate) async fn require(db: &impl ConnectionTrait, id: PostId) -> Result<(),
     let found = posts::Entity::find_by_id(id).filter(shown()).select_only().column(posts::Column::Id);
     let found: Option<PostId> = found.into_tuple().one(db).await?;
     found.map(|_| ()).ok_or(Error::PostNotFound)
+}
+
+/// Which of these posts are shown.
+pub(crate) async fn shown_among(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = PostId>,
+) -> Result<HashSet<PostId>, DbErr> {
+    let ids: BTreeSet<PostId> = ids.into_iter().collect();
+    let found = posts::Entity::find().filter(posts::Column::Id.is_in(padded(ids))).filter(shown());
+    let found: Vec<PostId> = found.select_only().column(posts::Column::Id).into_tuple().all(db).await?;
+    Ok(found.into_iter().collect())
 }
 
 /// A page of posts, newest first.
@@ -218,18 +229,39 @@ pub(crate) async fn images_in_use(db: &impl ConnectionTrait, names: &[String]) -
     Ok(found.into_iter().collect())
 }
 
-/// Changes the counters by these amounts, under the row's lock. Counters are changed only here, by their owner.
-pub(crate) async fn count(tx: &Tx, id: PostId, likes: i64, comments: i64, views: i64) -> Result<counts::Model, DbErr> {
+/// By how much counters of a post change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) likes: i64,
+    pub(crate) comments: i64,
+    pub(crate) views: i64,
+}
+
+/// Changes counters by these amounts, under the rows' locks and in the order of the posts. Counters are changed only here,
+/// by their owner.
+pub(crate) async fn count(tx: &Tx, changes: BTreeMap<PostId, Change>) -> Result<Vec<counts::Model>, DbErr> {
     use counts::Column as C;
-    let rows = counts::Entity::update_many()
-        .col_expr(C::Version, Expr::col(C::Version).add(1))
-        .col_expr(C::LikeCount, Expr::col(C::LikeCount).add(likes))
-        .col_expr(C::CommentCount, Expr::col(C::CommentCount).add(comments))
-        .col_expr(C::ViewCount, Expr::col(C::ViewCount).add(views))
-        .filter(C::PostId.eq(id))
-        .exec_with_returning(&**tx)
-        .await?;
-    rows.into_iter().next().ok_or_else(|| DbErr::RecordNotFound(format!("counters of post {id}")))
+    let changed = changes.into_iter().filter(|(_, change)| *change != Change::default());
+    // A post has its counters from the beginning, so all that is inserted is found to be there.
+    let rows = changed.map(|(post, change)| counts::ActiveModel {
+        post_id: Set(post),
+        version: Set(1),
+        like_count: Set(change.likes),
+        comment_count: Set(change.comments),
+        view_count: Set(change.views),
+    });
+    let more = |column: C| {
+        let change = Expr::col((Alias::new("excluded"), column));
+        (column, Expr::col((counts::Entity, column)).add(change))
+    };
+    let mut counted = Vec::new();
+    for rows in in_powers_of_two(rows.collect()) {
+        let add = OnConflict::column(C::PostId)
+            .values([more(C::Version), more(C::LikeCount), more(C::CommentCount), more(C::ViewCount)])
+            .to_owned();
+        counted.extend(counts::Entity::insert_many(rows).on_conflict(add).exec_with_returning(&**tx).await?);
+    }
+    Ok(counted)
 }
 
 /// Applies a moderation decision if it is newer than the last one. `None`: it is not, or there is no such post.

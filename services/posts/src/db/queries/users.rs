@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 use shared::auth::CurrentUser;
-use shared::db::Tx;
+use shared::db::{Tx, in_powers_of_two};
 use shared::ids::UserId;
 
 use crate::db::entities::users::{ActiveModel, Column, Entity};
@@ -32,17 +32,20 @@ pub(crate) async fn usernames(
     Ok(rows.into_iter().filter_map(|row| Some((row.id, row.username?))).collect())
 }
 
-/// Notes the bearer's name as version 0, unless auth's state has arrived already: one's own post is readable at once.
-pub(crate) async fn note(tx: &Tx, user: &CurrentUser) -> Result<(), DbErr> {
-    let row = ActiveModel {
+/// Notes bearers' names as version 0, unless auth's states have arrived already: one's own post is readable at once.
+/// People are sorted by id.
+pub(crate) async fn note(tx: &Tx, people: impl IntoIterator<Item = &CurrentUser>) -> Result<(), DbErr> {
+    let rows = people.into_iter().map(|user| ActiveModel {
         id: Set(user.id),
         version: Set(0),
         deleted: Set(false),
         username: Set(Some(user.username.clone())),
         blocked: Set(false),
         session_version: Set(0),
-    };
-    let keep = OnConflict::column(Column::Id).do_nothing().to_owned();
-    Entity::insert_many([row]).on_conflict(keep).exec_without_returning(&**tx).await?;
+    });
+    for rows in in_powers_of_two(rows.collect()) {
+        let keep = OnConflict::column(Column::Id).do_nothing().to_owned();
+        Entity::insert_many(rows).on_conflict(keep).exec_without_returning(&**tx).await?;
+    }
     Ok(())
 }

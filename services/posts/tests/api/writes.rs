@@ -1,0 +1,76 @@
+//! Likes, views and comments that many people make at once: they share commits, and each gets an answer of its own.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use testkit::app::{Answer, TestApp};
+
+use crate::{post_of_ann, spawn};
+
+const NAMES: [&str; 4] = ["ann", "bob", "cid", "dee"];
+
+/// One of the writes; `n` says which.
+async fn write(app: &TestApp, posts: &[i64], n: usize) -> Answer {
+    let post = posts[n % posts.len()];
+    let (id, name) = (1 + (n as i64 / 3) % 4, NAMES[(n / 3) % 4]);
+    match n % 3 {
+        0 => app.post(&format!("/posts/{post}/likes"), Value::Null).as_user(id, name).send().await,
+        1 => app.post(&format!("/posts/{post}/views"), Value::Null).send().await,
+        _ => {
+            let said = json!({ "content": "me too" });
+            app.post(&format!("/posts/{post}/comments"), said).as_user(id, name).send().await
+        }
+    }
+}
+
+#[tokio::test]
+async fn writes_of_many_people_are_each_answered_and_counted() {
+    let app = spawn().await;
+    let posts = [post_of_ann(&app).await, post_of_ann(&app).await];
+    app.events().await;
+    let answers = join_all((0..120).map(|n| write(&app, &posts, n))).await;
+    let of_kind =
+        |kind: usize| answers.iter().enumerate().filter(move |(n, _)| n % 3 == kind).map(|(_, answer)| answer);
+    assert!(of_kind(0).all(|answer| answer.json == json!({ "message": "Post liked" })));
+    // Every hit has a number of its own, and every comment an id of its own.
+    let mut hits: Vec<i64> = of_kind(1).map(|answer| answer.json["views"].as_i64().unwrap()).collect();
+    hits.sort_unstable();
+    assert_eq!(hits, (1..=20).flat_map(|number| [number, number]).collect::<Vec<_>>());
+    let comments: BTreeSet<i64> = of_kind(2).map(|answer| answer.json["comment"]["id"].as_i64().unwrap()).collect();
+    assert_eq!(comments.len(), 40);
+    for (n, answer) in answers.iter().enumerate().skip(2).step_by(3) {
+        let comment = &answer.json["comment"];
+        assert_eq!((answer.status, &comment["post_id"]), (201, &json!(posts[n % 2])));
+        assert_eq!(comment["author"]["username"], NAMES[(n / 3) % 4]);
+    }
+    let events = app.events().await;
+    for post in posts {
+        let shown = app.get(&format!("/posts/{post}")).send().await.json;
+        let [likes, comments, views] = ["like_count", "comment_count", "view_count"].map(|count| shown[count].clone());
+        assert_eq!((likes, comments, views), (json!(2), json!(20), json!(20)));
+        // The last state that was published is the one that is stored; what one commit changes travels once.
+        let counts = events.iter().filter(|(stream, state)| stream == "post_counts" && state["id"] == post);
+        let versions: Vec<i64> = counts.clone().map(|(_, state)| state["version"].as_i64().unwrap()).collect();
+        assert!(versions.is_sorted_by(|a, b| a < b) && versions.len() < 20, "{versions:?}");
+        assert_eq!(counts.last().unwrap().1["view_count"], 20);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn one_who_may_not_write_spoils_nothing_for_the_others() {
+    let app = spawn().await;
+    let post = post_of_ann(&app).await;
+    let path = |post: i64| format!("/posts/{post}/likes");
+    let (liked, missing, unliked) = tokio::join!(
+        app.post(&path(post), Value::Null).as_user(2, "bob").send(),
+        app.post(&path(post + 1), Value::Null).as_user(2, "bob").send(),
+        app.delete(&path(post)).as_user(3, "cid").send(),
+    );
+    assert_eq!(liked.status, 200);
+    missing.is_problem(404, "Post not found");
+    unliked.is_problem(404, "Like not found");
+    assert_eq!(app.get(&format!("/posts/{post}")).send().await.json["like_count"], 1);
+    app.finish().await;
+}
