@@ -61,7 +61,7 @@ where
                 return Err(ApiError::unauthorized("The session has ended, log in again"));
             }
         }
-        Ok(Self { id, username: claims.username, role: claims.role, session_version: claims.sv })
+        Ok(Self { id, username: claims.username.clone(), role: claims.role, session_version: claims.sv })
     }
 }
 

@@ -3,18 +3,24 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::JwkSet;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep};
 
+use super::token::Claims;
 use crate::error::ApiError;
 use crate::lifecycle::{Backoff, Cancel};
 
 /// An unknown key id leads to one fetch, and then to none for this long.
 const REFETCH: Duration = Duration::from_secs(10);
+/// How many tokens are remembered: some 15 MB at most.
+const VERIFIED: u64 = 50_000;
 /// How often the keys are fetched anyway.
 const REFRESH: Duration = Duration::from_secs(300);
 
@@ -24,8 +30,14 @@ pub struct Keys(Arc<Inner>);
 
 struct Inner {
     known: RwLock<HashMap<String, DecodingKey>>,
+    /// How often the keys have changed.
+    changes: AtomicU64,
+    verified: Verified,
     remote: Option<Remote>,
 }
+
+/// Tokens whose signature is good, by their digests: whoever reads this memory has no token.
+type Verified = Cache<[u8; 32], Arc<Claims>>;
 
 struct Remote {
     url: String,
@@ -37,7 +49,7 @@ struct Remote {
 impl Keys {
     /// Keys that never change: auth's own.
     pub fn fixed(set: &JwkSet) -> Self {
-        Self(Arc::new(Inner { known: RwLock::new(decoding_keys(set)), remote: None }))
+        Self::new(decoding_keys(set), None)
     }
 
     /// Keys at a URL, with the last ones in `file` for a start while auth is down.
@@ -49,7 +61,12 @@ impl Keys {
         let cached = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<JwkSet>(&bytes).ok());
         let known = cached.map(|set| decoding_keys(&set)).unwrap_or_default();
         let remote = Remote { url, file, client, fetched: tokio::sync::Mutex::default() };
-        Ok(Self(Arc::new(Inner { known: RwLock::new(known), remote: Some(remote) })))
+        Ok(Self::new(known, Some(remote)))
+    }
+
+    fn new(known: HashMap<String, DecodingKey>, remote: Option<Remote>) -> Self {
+        let (known, changes, verified) = (RwLock::new(known), AtomicU64::new(0), Cache::new(VERIFIED));
+        Self(Arc::new(Inner { known, changes, verified, remote }))
     }
 
     /// Whether any key was ever loaded.
@@ -70,6 +87,17 @@ impl Keys {
         Ok(known.get(kid).cloned())
     }
 
+    /// The digest under which a token is remembered, until the keys change.
+    pub(super) fn seen(&self, token: &str) -> [u8; 32] {
+        let changes = self.0.changes.load(Ordering::Acquire);
+        Sha256::new_with_prefix(changes.to_be_bytes()).chain_update(token).finalize().into()
+    }
+
+    /// Tokens whose signature is good.
+    pub(super) fn verified(&self) -> &Verified {
+        &self.0.verified
+    }
+
     async fn fetch_if_due(&self) {
         let Some(remote) = &self.0.remote else { return };
         let mut fetched = remote.fetched.lock().await;
@@ -84,7 +112,14 @@ impl Keys {
 
     async fn fetch(&self, remote: &Remote) -> Result<(), reqwest::Error> {
         let set: JwkSet = remote.client.get(&remote.url).send().await?.error_for_status()?.json().await?;
-        *self.0.known.write().await = decoding_keys(&set);
+        let keys = decoding_keys(&set);
+        let mut known = self.0.known.write().await;
+        let same = known.len() == keys.len() && keys.keys().all(|kid| known.contains_key(kid));
+        *known = keys;
+        drop(known);
+        if !same {
+            self.0.changes.fetch_add(1, Ordering::Release);
+        }
         let written = serde_json::to_vec(&set).map_err(std::io::Error::other);
         if let Err(error) = written.and_then(|bytes| std::fs::write(&remote.file, bytes)) {
             tracing::warn!(%error, "The public keys could not be kept on disk.");

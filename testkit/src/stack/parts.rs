@@ -126,6 +126,7 @@ impl Plan {
         Addresses {
             gateway_url: local(self.gateway),
             mail_url: local(self.mail_page),
+            postgres_url: self.database.url(),
             amqp_url: self.amqp_url.clone(),
             services: services.collect(),
         }

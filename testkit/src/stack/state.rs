@@ -38,6 +38,8 @@ pub struct Addresses {
     pub mail_url: String,
     /// The broker.
     pub amqp_url: String,
+    /// Postgres, as the superuser.
+    pub postgres_url: String,
     /// The services by name.
     pub services: BTreeMap<String, Service>,
 }
@@ -59,6 +61,7 @@ impl Addresses {
             ("GATEWAY_URL".to_owned(), self.gateway_url.clone()),
             ("MAIL_URL".to_owned(), self.mail_url.clone()),
             ("AMQP_URL".to_owned(), self.amqp_url.clone()),
+            ("POSTGRES_URL".to_owned(), self.postgres_url.clone()),
         ];
         for (name, service) in &self.services {
             let name = name.to_ascii_uppercase();

@@ -7,7 +7,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
-use shared::db::{Tx, in_powers_of_two};
+use shared::db::{Tx, in_powers_of_two, padded};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -37,23 +37,19 @@ pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Ve
     Ok(liked)
 }
 
-/// Switches likes off, a pair at most once. Answers those that were on.
-pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
-    pairs.sort_unstable();
-    let mut unliked = Vec::new();
-    // One by one, so that rows are locked in their order.
-    for (user, post) in pairs {
-        let rows = Entity::update_many()
-            .col_expr(Column::Active, Expr::value(false))
-            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .filter(Column::UserId.eq(user))
-            .filter(Column::PostId.eq(post))
-            .filter(Column::Active.eq(true))
-            .exec_with_returning(&**tx)
-            .await?;
-        unliked.extend(rows);
+/// Switches likes off. Answers those that were on.
+pub(crate) async fn unlike(tx: &Tx, pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
+    if pairs.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(unliked)
+    let pairs = padded(pairs).into_iter().map(|(user, post)| Expr::tuple([Expr::value(user), Expr::value(post)]));
+    Entity::update_many()
+        .col_expr(Column::Active, Expr::value(false))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Expr::tuple([Expr::col(Column::UserId), Expr::col(Column::PostId)]).is_in(pairs))
+        .filter(Column::Active.eq(true))
+        .exec_with_returning(&**tx)
+        .await
 }
 
 /// A page of the visible people who like a post, newest account first.

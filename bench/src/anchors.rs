@@ -1,0 +1,63 @@
+//! What Chatty is measured against: programs in `anchors/`, and pgbench.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use testkit::servers::machine;
+use testkit::stack::find_repository;
+use tokio::process::{Child, Command};
+
+/// The folder of the anchors.
+pub(crate) fn folder() -> Result<PathBuf> {
+    Ok(find_repository()?.join("bench/anchors"))
+}
+
+/// What pgbench has seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PgBench {
+    /// Transactions per second.
+    pub(crate) rate: f64,
+    /// Milliseconds that one takes, on average.
+    pub(crate) millis: f64,
+}
+
+/// Lets pgbench run a file of `anchors/` with this many clients, one connection each.
+pub(crate) async fn pgbench(database: &str, file: &str, clients: usize, length: Duration) -> Result<PgBench> {
+    let output = Command::new(machine::find_postgres()?.join("pgbench"))
+        .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+        .args(["--client", &clients.to_string(), "--time", &length.as_secs().max(1).to_string()])
+        .arg("--file")
+        .arg(folder()?.join(file))
+        .arg(database)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "pgbench: {text}{}", String::from_utf8_lossy(&output.stderr));
+    let number = |start: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(start));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        number.with_context(|| format!("pgbench says no `{start}`: {text}"))
+    };
+    Ok(PgBench { rate: number("tps = ")?, millis: number("latency average = ")? })
+}
+
+/// A program that runs beside, until it is dropped.
+pub(crate) struct Anchor(#[expect(dead_code, reason = "held for as long as it has to run")] Child);
+
+/// Starts a program of this package that lies beside this one, and waits until its port answers.
+pub(crate) async fn start(program: &Path, arguments: &[&str], address: std::net::SocketAddr) -> Result<Anchor> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let child = command.spawn().with_context(|| program.display().to_string())?;
+    for _ in 0..200 {
+        if tokio::net::TcpStream::connect(address).await.is_ok() {
+            return Ok(Anchor(child));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("{} does not listen on {address}", program.display())
+}

@@ -1,0 +1,3 @@
+//! The goals, a file per subject. Their numbers are those of docs/performance.md.
+
+pub(crate) mod writes;

@@ -1,0 +1,249 @@
+//! Durable writes that share commits: P8, P9, P10, P11 and P24.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::anchors::pgbench;
+use crate::cpu;
+use crate::load::{self, Call, Script};
+use crate::report::{Bound, Outcome};
+use crate::rounds::{Compared, Effort, compare};
+use crate::world::{World, sql};
+
+const POSTS: usize = 10_000;
+/// People who like at the same time.
+const PEOPLE: usize = 256;
+/// People who like one post.
+const FANS: usize = 50_000;
+/// pgbench has a connection per client, and Postgres 120 in all.
+const MOST_CONNECTIONS: usize = 80;
+
+/// Likes that were never given before: each client is one person, who goes through the posts. When all are liked, the
+/// client goes on as somebody else.
+struct Likes {
+    tokens: Vec<String>,
+    /// How many likes each client has given.
+    given: Vec<AtomicUsize>,
+}
+
+impl Likes {
+    fn new(tokens: Vec<String>) -> Arc<Self> {
+        Arc::new(Self { tokens, given: (0..PEOPLE).map(|_| AtomicUsize::new(0)).collect() })
+    }
+}
+
+impl Script for Likes {
+    fn call(&self, client: usize, _n: usize) -> Call {
+        let n = self.given.get(client).map_or(0, |given| given.fetch_add(1, Ordering::Relaxed));
+        // A step that has no divisor in common with the number of posts, so that neighbours in time are strangers.
+        let (person, post) = (client + PEOPLE * (n / POSTS), 1 + (client * 131 + n * 7_919) % POSTS);
+        let token = self.tokens.get(person % self.tokens.len().max(1));
+        load::request("POST", &format!("/posts/{post}/likes"), token.map(String::as_str))
+    }
+}
+
+/// Everybody likes one post, person after person; then everybody takes the like back, and so on. Each changes the counter.
+struct Fans {
+    tokens: Vec<String>,
+    next: AtomicUsize,
+}
+
+impl Script for Fans {
+    fn call(&self, _client: usize, _n: usize) -> Call {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        let people = self.tokens.len().max(1);
+        let method = if (n / people).is_multiple_of(2) { "POST" } else { "DELETE" };
+        load::request(method, "/posts/1/likes", self.tokens.get(n % people).map(String::as_str))
+    }
+}
+
+/// Stores posts past the API, which has limits for people; nothing else is measured on them.
+pub(crate) async fn seed_posts(world: &World) -> Result<()> {
+    let seeds = format!(
+        "INSERT INTO users (id, version, deleted, username, blocked, session_version) \
+         VALUES (1, 1, false, 'author', false, 0) ON CONFLICT DO NOTHING;
+         INSERT INTO posts (version, author_id, title, content, created_at, updated_at, decision_version) \
+         SELECT 1, 1, 'Post ' || n, repeat('All work and no play. ', 20), now(), now(), 0 \
+         FROM generate_series(1, {POSTS}) AS n;
+         INSERT INTO post_counts (post_id, version, like_count, comment_count, view_count) \
+         SELECT id, 1, 0, 0, 0 FROM posts ON CONFLICT DO NOTHING;
+         ANALYZE posts; ANALYZE post_counts; ANALYZE users;"
+    );
+    sql(&world.database_of("posts")?, &seeds).await.map(drop)
+}
+
+async fn anchor_database(world: &World) -> Result<String> {
+    let database = world.database("anchor")?;
+    sql(&world.database("postgres")?, "DROP DATABASE IF EXISTS anchor;\nCREATE DATABASE anchor;").await?;
+    let schema = std::fs::read_to_string(crate::anchors::folder()?.join("schema.sql"))?;
+    sql(&database, &schema).await?;
+    Ok(database)
+}
+
+/// Likes, beside pgbench with the same statement, and beside a single insert. Everything runs: relay, broker, consumers.
+pub(crate) async fn likes(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
+    let database = anchor_database(world).await?;
+    let on_all = Likes::new((0..PEOPLE * 8).map(|n| world.token(1_000 + n)).collect());
+    let mut outcomes = Vec::new();
+    let random = "likes of random posts, durable before the answer";
+    let in_sql = "pgbench, the same in one SQL statement";
+    for (goal, clients, bound) in
+        [("P8a-50", 50, Bound::AtLeast(1.3, 2.5)), ("P8a-256", PEOPLE, Bound::AtLeast(2.5, 5.0))]
+    {
+        let (compared, seen) = against(world, effort, &database, "like.sql", clients, &on_all).await?;
+        let what = (&*format!("{random}, {clients} clients"), in_sql);
+        outcomes.push(Outcome::new(goal, what, "likes/s", &compared, bound, seen.judge()));
+        outcomes.extend((clients == PEOPLE).then(|| seen.cpu(in_sql)));
+    }
+    let (compared, seen) = against(world, effort, &database, "insert.sql", 50, &on_all).await?;
+    let what = (&*format!("{random}, 50 clients"), "pgbench, one INSERT");
+    outcomes.push(Outcome::new("P8b", what, "likes/s", &compared, Bound::AtLeast(0.8, 1.0), seen.judge()));
+    check_counts(world).await?;
+    Ok(outcomes)
+}
+
+/// Likes of one post.
+pub(crate) async fn one_post(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
+    let database = anchor_database(world).await?;
+    let tokens = (0..FANS).map(|n| world.token(1_000_000 + n)).collect();
+    let fans = Arc::new(Fans { tokens, next: AtomicUsize::new(0) });
+    let mut outcomes = Vec::new();
+    for (goal, clients, bound) in
+        [("P9-50", 50, Bound::AtLeast(12.0, 16.0)), ("P9-256", PEOPLE, Bound::AtLeast(25.0, 35.0))]
+    {
+        let (compared, seen) = against(world, effort, &database, "like_one_post.sql", clients, &fans).await?;
+        let what = (&*format!("likes of one post, {clients} clients"), "pgbench, the same in one SQL statement");
+        outcomes.push(Outcome::new(goal, what, "likes/s", &compared, bound, seen.judge()));
+    }
+    check_counts(world).await?;
+    Ok(outcomes)
+}
+
+/// One client, one like at a time.
+pub(crate) async fn alone(world: &World, effort: Effort) -> Result<Outcome> {
+    let database = anchor_database(world).await?;
+    let script = Likes::new((0..PEOPLE * 2).map(|n| world.token(900_000 + n)).collect());
+    let posts = world.address("posts")?;
+    let mut errors = 0;
+    let compared = compare(
+        effort,
+        async |length| Ok(pgbench(&database, "like.sql", 1, length).await?.millis),
+        async |length| {
+            let load = load::closed(posts, 1, length, Arc::clone(&script)).await?;
+            errors += load.errors;
+            Ok(load.millis(0.5))
+        },
+    )
+    .await?;
+    let what = ("a like of one client: p50", "pgbench, one client: mean");
+    Ok(Outcome::new("P10", what, "ms", &compared, Bound::AtMost(1.3, 1.15), (errors == 0, format!("{errors} errors"))))
+}
+
+/// What else was seen while likes were measured.
+#[derive(Default)]
+struct Seen {
+    errors: u64,
+    worst_p99: f64,
+    cpu: Compared,
+}
+
+impl Seen {
+    fn judge(&self) -> (bool, String) {
+        (self.errors == 0, format!("{} errors, p99 at most {:.0} ms", self.errors, self.worst_p99))
+    }
+
+    fn cpu(&self, anchor: &str) -> Outcome {
+        let what = ("processor time of a like: services, Postgres, broker, consumers", anchor);
+        Outcome::new("P24", what, "µs", &self.cpu, Bound::AtMost(1.0, 0.6), (true, String::new()))
+    }
+}
+
+async fn against(
+    world: &World,
+    effort: Effort,
+    database: &str,
+    file: &str,
+    clients: usize,
+    script: &Arc<impl Script>,
+) -> Result<(Compared, Seen)> {
+    let (posts, sessions) = (world.address("posts")?, world.sessions()?);
+    let postgres = [world.stack.pid("postgres")?];
+    let seen = std::cell::RefCell::new(Seen::default());
+    let compared = compare(
+        effort,
+        async |length: Duration| {
+            let before = cpu::seconds(&postgres);
+            let bench = pgbench(database, file, clients.min(MOST_CONNECTIONS), length).await?;
+            let used = cpu::seconds(&postgres) - before;
+            seen.borrow_mut().cpu.anchor.push(used * 1e6 / (bench.rate * length.as_secs_f64()));
+            Ok(bench.rate)
+        },
+        async |length| {
+            let before = cpu::seconds(&sessions);
+            let load = load::closed(posts, clients, length, Arc::clone(script)).await?;
+            drained(world).await?;
+            let used = cpu::seconds(&sessions) - before;
+            let mut seen = seen.borrow_mut();
+            seen.cpu.chatty.push(used * 1e6 / load.answers as f64);
+            seen.errors += load.errors;
+            seen.worst_p99 = seen.worst_p99.max(load.millis(0.99));
+            Ok(load.rate())
+        },
+    )
+    .await?;
+    let mut seen = seen.into_inner();
+    // The warm-up of each side came first.
+    seen.cpu.anchor.remove(0);
+    seen.cpu.chatty.remove(0);
+    Ok((compared, seen))
+}
+
+/// Waits until the events of a round have left, so that their work does not weigh on the anchor.
+async fn drained(world: &World) -> Result<()> {
+    let database = world.database_of("posts")?;
+    for _ in 0..600 {
+        if sql(&database, "SELECT count(*) FROM outbox").await? == "0" {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the outbox of posts does not drain")
+}
+
+/// Every counter must be what it counts.
+async fn check_counts(world: &World) -> Result<()> {
+    let wrong = "SELECT count(*) FROM post_counts LEFT JOIN \
+                 (SELECT post_id, count(*) AS likes FROM likes WHERE active GROUP BY post_id) AS liked USING (post_id) \
+                 WHERE like_count <> COALESCE(likes, 0)";
+    let wrong = sql(&world.database_of("posts")?, wrong).await?;
+    ensure!(wrong == "0", "{wrong} posts have a wrong counter");
+    Ok(())
+}
+
+/// What the prototype lost: hits of 50 and of 100 clients on one counter.
+pub(crate) async fn hits(world: &World) -> Result<Outcome> {
+    struct Hits;
+    impl Script for Hits {
+        fn call(&self, _client: usize, _n: usize) -> Call {
+            load::request("POST", "/posts/2/views", None)
+        }
+    }
+    let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
+    let counter = async || -> Result<f64> {
+        sql(&database, "SELECT view_count FROM post_counts WHERE post_id = 2").await?.parse().context("a counter")
+    };
+    let (mut compared, mut errors) = (Compared::default(), 0);
+    for clients in [50, 100] {
+        let before = counter().await?;
+        let load = load::count(posts, clients, 1_000 / clients, Arc::new(Hits)).await?;
+        errors += load.errors;
+        compared.anchor.push(load.answers as f64);
+        compared.chatty.push(counter().await? - before);
+    }
+    let right = errors == 0 && compared.anchor.iter().all(|hits| *hits >= 1_000.0) && compared.ratios() == [1.0, 1.0];
+    let what = ("hits in the counter, 50 and then 100 clients, two connections", "hits that were answered");
+    Ok(Outcome::new("P11", what, "hits", &compared, Bound::AtLeast(1.0, 1.0), (right, format!("{errors} errors"))))
+}

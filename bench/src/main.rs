@@ -1,0 +1,100 @@
+//! `make bench`: Chatty beside what a person would use instead, in one run.
+#![expect(clippy::print_stdout, reason = "the table is what the program is for")]
+
+mod anchors;
+mod cpu;
+mod goals;
+mod load;
+mod report;
+mod rounds;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use goals::writes;
+use report::Outcome;
+use rounds::Effort;
+use world::World;
+
+/// Measures the goals of docs/performance.md.
+#[derive(Parser)]
+struct Cli {
+    /// Only these goals, such as `P8,P9` [default: all].
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Nine rounds of four seconds instead of five of two, for figures that are published.
+    #[arg(long)]
+    full: bool,
+    /// Where the programs lie.
+    #[arg(long, default_value = "target/release")]
+    bin_dir: PathBuf,
+    /// Where the results go.
+    #[arg(long, default_value = "bench/results")]
+    results: PathBuf,
+}
+
+/// All goals, in the order of the table.
+const GOALS: [&str; 4] = ["P8", "P9", "P10", "P11"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Cli::parse()).await {
+        Ok(outcomes) => {
+            let missed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| outcome.goal).collect();
+            if missed.is_empty() {
+                println!("All goals that were measured are held.");
+            } else {
+                println!("Missed: {}.", missed.join(", "));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
+    for name in &cli.only {
+        ensure!(GOALS.contains(&name.as_str()), "`{name}` is not one of {}", GOALS.join(", "));
+    }
+    let wanted = |goal: &str| cli.only.is_empty() || cli.only.iter().any(|name| name == goal);
+    let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
+    let world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
+    writes::seed_posts(&world).await?;
+    let mut outcomes = Vec::new();
+    let mut done = |new: Vec<Outcome>| {
+        print!("{}", report::table(&new));
+        outcomes.extend(new);
+    };
+    if wanted("P8") {
+        done(writes::likes(&world, effort).await?);
+    }
+    if wanted("P9") {
+        done(writes::one_post(&world, effort).await?);
+    }
+    if wanted("P10") {
+        done(vec![writes::alone(&world, effort).await?]);
+    }
+    if wanted("P11") {
+        done(vec![writes::hits(&world).await?]);
+    }
+    report::write(&cli.results, &machine().await?, &outcomes)?;
+    println!("\n{}", report::table(&outcomes));
+    world.stack.stop()?;
+    Ok(outcomes)
+}
+
+/// What it was measured on.
+async fn machine() -> Result<String> {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+    let cores = std::thread::available_parallelism()?;
+    let date = tokio::process::Command::new("date").arg("--iso-8601").output().await?.stdout;
+    let date = String::from_utf8(date).context("a date")?;
+    Ok(format!("{}, {cores} cores, {}", date.trim(), model.unwrap_or("unknown").trim()))
+}

@@ -1,0 +1,201 @@
+//! The results: a table, JSON, and a chart.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::rounds::{Compared, median};
+
+/// A goal, as measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// Its number, such as `P8a`.
+    pub(crate) goal: &'static str,
+    /// What Chatty does.
+    pub(crate) chatty: String,
+    /// What it is measured against.
+    pub(crate) anchor: String,
+    /// The unit of both figures.
+    pub(crate) unit: &'static str,
+    /// The anchor's median.
+    pub(crate) anchor_figure: f64,
+    /// Chatty's median.
+    pub(crate) chatty_figure: f64,
+    /// Chatty's figure over the anchor's, in each round.
+    pub(crate) ratios: Vec<f64>,
+    /// The median of the ratios.
+    pub(crate) ratio: f64,
+    /// What it should be.
+    pub(crate) bound: Bound,
+    /// Whether it is.
+    pub(crate) pass: bool,
+    /// What else was seen, such as errors.
+    pub(crate) note: String,
+}
+
+/// A goal's bound, and how far it is thought to be possible.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bound {
+    /// The ratio is to be at least the first figure; the second is the moonshot.
+    AtLeast(f64, f64),
+    /// The ratio is to be at most the first figure.
+    AtMost(f64, f64),
+}
+
+impl Bound {
+    /// The median has to hold the bound, and all rounds but two have to come near.
+    fn holds(self, ratios: &[f64]) -> bool {
+        let (middle, near): (bool, Box<dyn Fn(f64) -> bool>) = match self {
+            Self::AtLeast(bound, _) => (median(ratios) >= bound, Box::new(move |ratio| ratio >= 0.85 * bound)),
+            Self::AtMost(bound, _) => (median(ratios) <= bound, Box::new(move |ratio| ratio <= bound / 0.85)),
+        };
+        middle && ratios.iter().filter(|ratio| !near(**ratio)).count() <= if ratios.len() > 2 { 2 } else { 0 }
+    }
+
+    fn text(self) -> (String, String) {
+        match self {
+            Self::AtLeast(goal, moonshot) => (format!("≥ {goal}"), format!("≥ {moonshot}")),
+            Self::AtMost(goal, moonshot) => (format!("≤ {goal}"), format!("≤ {moonshot}")),
+        }
+    }
+}
+
+impl Outcome {
+    /// What rounds have shown. `right` says whether everything that must be exact was.
+    pub(crate) fn new(
+        goal: &'static str,
+        (chatty, anchor): (&str, &str),
+        unit: &'static str,
+        compared: &Compared,
+        bound: Bound,
+        (right, note): (bool, String),
+    ) -> Self {
+        let ratios = compared.ratios();
+        let pass = right && bound.holds(&ratios);
+        Self {
+            goal,
+            chatty: chatty.to_owned(),
+            anchor: anchor.to_owned(),
+            unit,
+            anchor_figure: median(&compared.anchor),
+            chatty_figure: median(&compared.chatty),
+            ratio: median(&ratios),
+            ratios,
+            bound,
+            pass,
+            note,
+        }
+    }
+
+    /// A line of the table.
+    fn row(&self) -> String {
+        let (goal, moonshot) = self.bound.text();
+        format!(
+            "| {} | {} | {} | {} | {} {} | {:.2} | {goal} | {moonshot} | {} | {} |",
+            self.goal,
+            self.chatty,
+            self.anchor,
+            short(self.anchor_figure),
+            short(self.chatty_figure),
+            self.unit,
+            self.ratio,
+            if self.pass { "yes" } else { "**no**" },
+            self.note
+        )
+    }
+}
+
+/// Three digits are all that such a figure says.
+fn short(figure: f64) -> String {
+    match figure.abs() {
+        size if size >= 1_000.0 => format!("{:.1}k", figure / 1_000.0),
+        size if size >= 100.0 => format!("{figure:.0}"),
+        size if size >= 10.0 => format!("{figure:.1}"),
+        _ => format!("{figure:.2}"),
+    }
+}
+
+/// The table, in Markdown.
+pub(crate) fn table(outcomes: &[Outcome]) -> String {
+    let mut text = String::from(
+        "| goal | Chatty | anchor | anchor's | Chatty's | ratio | goal | moonshot | held | seen |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for outcome in outcomes {
+        text.push_str(&outcome.row());
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes `results.json`, `results.md` and `results.svg`.
+pub(crate) fn write(folder: &Path, machine: &str, outcomes: &[Outcome]) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let json = serde_json::json!({ "machine": machine, "outcomes": outcomes });
+    fs::write(folder.join("results.json"), serde_json::to_string_pretty(&json)? + "\n")?;
+    fs::write(folder.join("results.md"), format!("{machine}\n\n{}", table(outcomes)))?;
+    fs::write(folder.join("results.svg"), chart(outcomes))?;
+    Ok(())
+}
+
+/// A bar per goal: the ratio over its bound, on a logarithmic scale from a tenth to ten; the line in the middle is the
+/// goal, and bars to the right of it hold it.
+fn chart(outcomes: &[Outcome]) -> String {
+    const ROW: usize = 22;
+    const LEFT: f64 = 330.0;
+    const WIDTH: f64 = 400.0;
+    let height = 40 + ROW * outcomes.len();
+    let place = |times: f64| LEFT + WIDTH * (times.clamp(0.1, 10.0).log10() + 1.0) / 2.0;
+    let middle = place(1.0);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 820 {height}\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n<rect width=\"820\" height=\"{height}\" fill=\"white\"/>\n"
+    );
+    for (index, outcome) in outcomes.iter().enumerate() {
+        let times = match outcome.bound {
+            Bound::AtLeast(bound, _) => outcome.ratio / bound,
+            Bound::AtMost(bound, _) => bound / outcome.ratio,
+        };
+        let (y, end) = (30 + ROW * index, place(times));
+        let (x, width) = if end < middle { (end, middle - end) } else { (middle, end - middle) };
+        let colour = if outcome.pass { "#2a7" } else { "#c43" };
+        let name = format!("{} {}", outcome.goal, outcome.chatty);
+        let name: String = name.chars().take(52).collect();
+        let text = y + 12;
+        writeln!(
+            svg,
+            "<text x=\"4\" y=\"{text}\">{}</text><rect x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"16\" \
+             fill=\"{colour}\"/><text x=\"745\" y=\"{text}\">{:.2}</text>",
+            name.replace('&', "&amp;").replace('<', "&lt;"),
+            outcome.ratio
+        )
+        .ok();
+    }
+    writeln!(
+        svg,
+        "<line x1=\"{middle}\" y1=\"20\" x2=\"{middle}\" y2=\"{height}\" stroke=\"black\"/>\
+         <text x=\"{middle}\" y=\"14\" text-anchor=\"middle\">goal</text><text x=\"745\" y=\"14\">ratio</text>\n</svg>"
+    )
+    .ok();
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_holds_by_the_median_and_with_at_most_two_far_rounds() {
+        let least = Bound::AtLeast(2.0, 3.0);
+        assert!(least.holds(&[2.0, 2.1, 1.8, 1.0, 5.0]));
+        assert!(!least.holds(&[2.0, 2.1, 1.0, 1.0, 5.0, 2.5, 1.5]), "three rounds are far below");
+        assert!(!least.holds(&[1.9, 1.9, 1.9, 9.0, 9.0]), "the median is below");
+        let most = Bound::AtMost(2.0, 1.0);
+        assert!(most.holds(&[2.0, 1.0, 2.3]) && !most.holds(&[2.1, 2.1, 2.0]));
+        assert!(!most.holds(&[]) && !least.holds(&[]));
+    }
+}
