@@ -1,17 +1,16 @@
 //! What processes use, from `/proc`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 
-/// The processor time of all processes in these sessions so far, in seconds; each part of a stack has a session.
-pub(crate) fn seconds(sessions: &[i32]) -> f64 {
-    let sessions: HashSet<i32> = sessions.iter().copied().collect();
-    processes().filter(|stat| sessions.contains(&stat.session)).map(|stat| stat.ticks as f64 / ticks_per_second()).sum()
+/// The processor time of these processes and all that they have started so far, in seconds.
+pub(crate) fn seconds(roots: &[i32]) -> f64 {
+    family(roots).map(|stat| stat.ticks as f64 / ticks_per_second()).sum()
 }
 
-/// The memory that is these processes' own share (PSS), in bytes, of all in the session.
-pub(crate) fn memory(session: i32) -> u64 {
-    processes().filter(|stat| stat.session == session).map(|stat| pss(stat.pid)).sum()
+/// The memory that is the own share (PSS) of these processes and all that they have started, in bytes.
+pub(crate) fn memory(roots: &[i32]) -> u64 {
+    family(roots).map(|stat| pss(stat.pid)).sum()
 }
 
 fn pss(pid: i32) -> u64 {
@@ -23,23 +22,29 @@ fn pss(pid: i32) -> u64 {
 
 struct Stat {
     pid: i32,
-    session: i32,
+    parent: i32,
     ticks: u64,
 }
 
-fn processes() -> impl Iterator<Item = Stat> {
+fn family(roots: &[i32]) -> impl Iterator<Item = Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?))
+    let all: Vec<Stat> = entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect();
+    let parents: HashMap<i32, i32> = all.iter().map(|stat| (stat.pid, stat.parent)).collect();
+    let roots = roots.to_vec();
+    all.into_iter().filter(move |stat| {
+        let mut ancestors = std::iter::successors(Some(stat.pid), |pid| parents.get(pid).copied());
+        ancestors.any(|pid| roots.contains(&pid))
+    })
 }
 
-/// The fields after the name, which may hold anything: state, parent, group, session, …, and from the 14th of the line on
-/// the ticks as user and as kernel, and those of children that were waited for.
+/// The fields after the name, which may hold anything: state, parent, …, and from the 14th of the line on the ticks as user
+/// and as kernel, and those of children that were waited for.
 fn read(pid: i32) -> Option<Stat> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    let session = fields.get(3)?.parse().ok()?;
-    Some(Stat { pid, session, ticks: number(11)? + number(12)? + number(13)? + number(14)? })
+    let parent = fields.get(1)?.parse().ok()?;
+    Some(Stat { pid, parent, ticks: number(11)? + number(12)? + number(13)? + number(14)? })
 }
 
 fn ticks_per_second() -> f64 {

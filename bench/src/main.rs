@@ -43,7 +43,8 @@ const GOALS: [&str; 4] = ["P8", "P9", "P10", "P11"];
 async fn main() -> ExitCode {
     match run(&Cli::parse()).await {
         Ok(outcomes) => {
-            let missed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| outcome.goal).collect();
+            let missed: Vec<&str> =
+                outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| outcome.goal).collect();
             if missed.is_empty() {
                 println!("All goals that were measured are held.");
             } else {

@@ -78,8 +78,8 @@ impl World {
         self.database(name)
     }
 
-    /// The sessions of all that works for a write: the five services, Postgres and the broker.
-    pub(crate) fn sessions(&self) -> Result<Vec<i32>> {
+    /// The processes of all that works for a write: the five services, Postgres and the broker.
+    pub(crate) fn processes(&self) -> Result<Vec<i32>> {
         SERVICES.into_iter().chain(["postgres", "rabbitmq"]).map(|part| self.stack.pid(part)).collect()
     }
 }

@@ -122,6 +122,8 @@ pub struct Settings {
     pub jwks_url: Option<String>,
     /// `OUTBOX_MAX_ROWS`: writes are refused with 503 while more events than this wait for the broker (default 1 000 000).
     pub outbox_max_rows: u64,
+    /// `CACHE_MAX_MIB`: what the cache of answers of one service may take (default 64).
+    pub cache_max_bytes: u64,
 }
 
 impl Settings {
@@ -175,6 +177,7 @@ impl Settings {
             amqp_url: env.secret("AMQP_URL"),
             jwks_url: env.get("AUTH_JWKS_URL").map(str::to_owned),
             outbox_max_rows: env.parse("OUTBOX_MAX_ROWS")?.unwrap_or(1_000_000),
+            cache_max_bytes: u64::from(env.parse::<u32>("CACHE_MAX_MIB")?.unwrap_or(64)) * 1024 * 1024,
         })
     }
 }
@@ -197,6 +200,7 @@ mod tests {
             ("AMQP_URL", "amqp://one/%2f,two"),
             ("AMQP_URL", "amqp://one/%2f,"),
             ("OUTBOX_MAX_ROWS", "-1"),
+            ("CACHE_MAX_MIB", "much"),
         ] {
             let error = Settings::from_env(&Env::of([(name, value)]), 8000).err().expect(name);
             assert_eq!(error.variable, name);

@@ -4,6 +4,7 @@
 //! [`events::topology`], because every service declares the whole topology.
 
 pub mod batch;
+pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod error;

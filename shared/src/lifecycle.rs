@@ -166,6 +166,8 @@ impl Service {
         let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         tasks.push(("relay", Box::pin(relay)));
         tasks.push(("measured", Box::pin(measuring)));
+        let telling = self.db.outbox().owned().clone().tell(context.replicas.clone(), self.cancel.clone());
+        tasks.push(("owned", Box::pin(telling)));
         tasks.push((
             "resync",
             Box::pin(resync::run(context.clone(), self.streams.sources.clone(), self.streams.consumers.clone())),

@@ -169,7 +169,7 @@ async fn against(
     clients: usize,
     script: &Arc<impl Script>,
 ) -> Result<(Compared, Seen)> {
-    let (posts, sessions) = (world.address("posts")?, world.sessions()?);
+    let (posts, processes) = (world.address("posts")?, world.processes()?);
     let postgres = [world.stack.pid("postgres")?];
     let seen = std::cell::RefCell::new(Seen::default());
     let compared = compare(
@@ -182,10 +182,10 @@ async fn against(
             Ok(bench.rate)
         },
         async |length| {
-            let before = cpu::seconds(&sessions);
+            let before = cpu::seconds(&processes);
             let load = load::closed(posts, clients, length, Arc::clone(script)).await?;
             drained(world).await?;
-            let used = cpu::seconds(&sessions) - before;
+            let used = cpu::seconds(&processes) - before;
             let mut seen = seen.borrow_mut();
             seen.cpu.chatty.push(used * 1e6 / load.answers as f64);
             seen.errors += load.errors;

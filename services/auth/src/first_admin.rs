@@ -127,7 +127,7 @@ async fn store(db: &Db, username: Username, password_hash: String) -> Result<(),
         NotInserted::Username | NotInserted::Email => CreateAdminError::Taken,
         NotInserted::Db(error) => CreateAdminError::Db(error),
     })?;
-    events::publish(&mut tx, &[UserState::from(user)]).await?;
+    events::publish(&mut tx, &[UserState::from(user)])?;
     Ok(tx.commit().await?)
 }
 

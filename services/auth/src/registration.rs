@@ -93,7 +93,7 @@ async fn store(
             Err(NotInserted::Db(error)) => return Err(error.into()),
         };
         queue_link(&*tx, &user, &state.public_url, now).await?;
-        events::publish(&mut tx, &[UserState::from(user)]).await?;
+        events::publish(&mut tx, &[UserState::from(user)])?;
     }
     let answer = key.answer(&tx, StatusCode::CREATED, welcome).await?;
     tx.commit().await?;
@@ -142,7 +142,7 @@ pub(crate) async fn verify(state: &AppState, token: &str) -> Result<(), AuthErro
         return if again { Ok(()) } else { Err(AuthError::BadLink) };
     };
     if let Some(user) = users::verify(&*tx, UserId(link.user_id), &link.email_key, now).await? {
-        events::publish(&mut tx, &[UserState::from(user)]).await?;
+        events::publish(&mut tx, &[UserState::from(user)])?;
     }
     Ok(tx.commit().await?)
 }

@@ -8,6 +8,7 @@ mod error;
 mod media;
 mod router;
 mod routes;
+mod shown;
 mod state;
 mod writes;
 
@@ -20,6 +21,7 @@ use shared::lifecycle::{Deps, Service};
 
 pub use config::Config;
 use db::entities;
+use db::queries::posts::{CountsState, PostState};
 use db::queries::{comments, likes, posts};
 
 /// The service's name.
@@ -35,9 +37,13 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let state = state::AppState::new(config, &deps)?;
     let streams = streams_with(state.auth.accounts.clone());
     let (media, writes, db) = (state.media.clone(), state.writes.clone(), deps.db.clone());
-    let (written, answers) = (db.clone(), db.clone());
+    let (written, answers, read) = (db.clone(), db.clone(), db.clone());
+    let shown = state.shown.clone();
+    db.outbox().owned().follow::<PostState>(shown.clone());
+    db.outbox().owned().follow::<CountsState>(shown.clone());
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .task("shown", |cancel| shown.cache.run(read, shown::FromDatabase, cancel))
         .task("writes", |cancel| writes.run(written, writes::Writes, cancel))
         .task("media", |cancel| media.tidy(db, cancel))
         .task("idempotency", |cancel| idempotency::tidy(answers, cancel)))

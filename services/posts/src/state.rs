@@ -9,6 +9,7 @@ use shared::lifecycle::Deps;
 
 use crate::config::Config;
 use crate::media::Media;
+use crate::shown::ShownPosts;
 use crate::writes::Writes;
 
 /// The service's state. Clones share it.
@@ -20,6 +21,8 @@ pub(crate) struct AppState {
     pub(crate) auth: Auth,
     /// The pictures.
     pub(crate) media: Media,
+    /// Posts as they are answered.
+    pub(crate) shown: ShownPosts,
     /// The way of likes, views and comments into shared commits.
     pub(crate) writes: Batches<Writes>,
 }
@@ -27,7 +30,8 @@ pub(crate) struct AppState {
 impl AppState {
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
-        Ok(Self { db: deps.db.clone(), auth, media: Media::open(&config.media)?, writes: Batches::default() })
+        let shown = ShownPosts::new(deps.settings.cache_max_bytes, auth.accounts.clone());
+        Ok(Self { shown, db: deps.db.clone(), auth, media: Media::open(&config.media)?, writes: Batches::default() })
     }
 }
 

@@ -1,7 +1,8 @@
 //! What comes in bursts and shares commits: likes, views and comments.
 //!
 //! A commit changes each post's counters once, however many of its writes concern them, and sends one message per
-//! stream. Rows are written in the order likes, comments, counters, and sorted by key, as everywhere else.
+//! stream. Rows are written in the order likes, comments, counters, and sorted by key, as everywhere else. Whether a post is
+//! shown is asked before: what races its removal may stand, invisible (rule R11).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -41,7 +42,7 @@ pub(crate) struct Write {
 #[derive(Clone, Debug)]
 pub(crate) enum Deed {
     /// Switches a like on.
-    Like(CurrentUser),
+    Like(UserId),
     /// Switches a like off.
     Unlike(UserId),
     /// Counts a view.
@@ -70,7 +71,7 @@ impl Batched for Writes {
 
     fn key(write: &Write) -> Option<Once> {
         match &write.deed {
-            Deed::Like(CurrentUser { id, .. }) | Deed::Unlike(id) => Some(Once::Like(*id, write.post)),
+            Deed::Like(user) | Deed::Unlike(user) => Some(Once::Like(*user, write.post)),
             Deed::View | Deed::Comment(..) => write.request.as_ref().map(|request| Once::Request(request.id.clone())),
         }
     }
@@ -83,12 +84,8 @@ impl Batched for Writes {
 async fn store(tx: &mut Tx, writes: &[Write]) -> Result<Vec<Result<Answer, ApiError>>, Error> {
     let requests: Vec<KeyedRequest> = writes.iter().filter_map(|write| write.request.clone()).collect();
     let mut known = idempotency::find(tx, &requests).await?;
-    let shown = posts::shown_among(&**tx, writes.iter().map(|write| write.post)).await?;
-    let new = |write: &&Write| {
-        let again = write.request.as_ref().is_some_and(|request| known.contains_key(&request.id));
-        !again && shown.contains(&write.post)
-    };
-    let mut done = Done::of(tx, writes.iter().filter(new)).await?;
+    let again = |write: &&Write| write.request.as_ref().is_some_and(|request| known.contains_key(&request.id));
+    let mut done = Done::of(tx, writes.iter().filter(|write| !again(write))).await?;
 
     let mut answers = Vec::with_capacity(writes.len());
     let mut kept = Vec::new();
@@ -96,7 +93,6 @@ async fn store(tx: &mut Tx, writes: &[Write]) -> Result<Vec<Result<Answer, ApiEr
         let again = write.request.as_ref().and_then(|request| known.remove(&request.id));
         let answer = match again {
             Some(again) => again,
-            None if !shown.contains(&write.post) => Err(Error::PostNotFound.into()),
             None => {
                 let answer = done.answer(write);
                 kept.extend(write.request.clone().zip(answer.as_ref().ok().cloned()));
@@ -122,17 +118,14 @@ struct Done {
 }
 
 impl Done {
-    /// Stores writes on posts that are shown, and publishes the states.
+    /// Stores the writes, and publishes the states.
     async fn of(tx: &mut Tx, writes: impl Iterator<Item = &Write>) -> Result<Self, Error> {
         let mut people = BTreeMap::new();
         let (mut on, mut off, mut new) = (Vec::new(), Vec::new(), Vec::new());
         let mut changes: BTreeMap<PostId, Change> = BTreeMap::new();
         for write in writes {
             match &write.deed {
-                Deed::Like(user) => {
-                    people.insert(user.id, user);
-                    on.push((user.id, write.post));
-                }
+                Deed::Like(user) => on.push((*user, write.post)),
                 Deed::Unlike(user) => off.push((*user, write.post)),
                 Deed::View => changes.entry(write.post).or_default().views += 1,
                 Deed::Comment(user, content) => {
@@ -142,6 +135,7 @@ impl Done {
                 }
             }
         }
+        // Who only likes is shown in a list when auth's state has arrived.
         users::note(tx, people.into_values()).await?;
         let liked = likes::like(tx, on).await?;
         let unliked = likes::unlike(tx, off).await?;
@@ -153,11 +147,11 @@ impl Done {
 
         let off = unliked.iter().map(|row| (row.user_id, row.post_id)).collect();
         let states: Vec<LikeState> = liked.into_iter().chain(unliked).map(LikeState::from).collect();
-        events::publish(tx, &states).await?;
+        events::publish(tx, &states)?;
         let states: Vec<CommentState> = new.iter().cloned().map(CommentState::from).collect();
-        events::publish(tx, &states).await?;
+        events::publish(tx, &states)?;
         let states: Vec<CountsState> = counts.iter().cloned().map(CountsState::from).collect();
-        events::publish(tx, &states).await?;
+        events::publish(tx, &states)?;
 
         let mut comments: HashMap<_, Vec<_>> = HashMap::new();
         for row in new {

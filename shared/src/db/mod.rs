@@ -32,7 +32,8 @@ pub(crate) use upsert::key_columns;
 pub use upsert::{in_powers_of_two, padded, upsert_newer};
 
 use crate::clock::Clock;
-use crate::events::outbox::{Outbox, OutboxMessage};
+use crate::events::outbox::{self, Outbox};
+use crate::events::owned::Remembered;
 use crate::fail_points::{self, AFTER_COMMIT};
 
 /// A service's database: small separate pools, so that no kind of work can starve another.
@@ -142,7 +143,13 @@ impl Db {
             ..TransactionOptions::default()
         };
         let inner = pool.begin_with_options(options).await?;
-        Ok(Tx { inner, outbox: self.outbox.clone(), clock: self.clock.clone(), written: Vec::new() })
+        Ok(Tx {
+            inner,
+            outbox: self.outbox.clone(),
+            clock: self.clock.clone(),
+            written: Vec::new(),
+            remembered: Vec::new(),
+        })
     }
 
     /// Whether the database answers.
@@ -164,7 +171,9 @@ pub struct Tx {
     inner: DatabaseTransaction,
     outbox: Outbox,
     clock: Clock,
-    written: Vec<OutboxMessage>,
+    /// Rows of the outbox that it stores before it commits.
+    written: Vec<outbox::ActiveModel>,
+    remembered: Vec<Remembered>,
 }
 
 impl Deref for Tx {
@@ -186,16 +195,22 @@ impl Tx {
         &self.outbox
     }
 
-    /// Notes rows of the outbox that this transaction wrote, for the fast path.
-    pub(crate) fn wrote(&mut self, messages: Vec<OutboxMessage>) {
-        self.written.extend(messages);
+    /// Notes a message that is stored before the commit.
+    pub(crate) fn wrote(&mut self, message: outbox::ActiveModel) {
+        self.written.push(message);
     }
 
-    /// Commits, then hands the events to the relay.
+    /// Notes states for this process's memory.
+    pub(crate) fn remembered(&mut self, states: Option<Remembered>) {
+        self.remembered.extend(states);
+    }
+
+    /// Stores the events and commits, then hands the states to memory and the events to the relay.
     ///
     /// # Errors
     /// [`CommitError::Unknown`] when the connection was lost while committing.
     pub async fn commit(self) -> Result<(), CommitError> {
+        let stored = outbox::store(&self.inner, self.written).await.map_err(CommitError::Refused)?;
         self.inner.commit().await.map_err(|error| {
             if constraint::connection_was_lost(&error) {
                 CommitError::Unknown(error)
@@ -203,10 +218,11 @@ impl Tx {
                 CommitError::Refused(error)
             }
         })?;
-        if !self.written.is_empty() {
+        if !stored.is_empty() {
             fail_points::pass(AFTER_COMMIT);
         }
-        self.outbox.relay_now(self.written);
+        self.outbox.owned().committed(self.remembered);
+        self.outbox.relay_now(stored);
         Ok(())
     }
 

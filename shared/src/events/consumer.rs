@@ -64,7 +64,6 @@ impl From<CommitError> for ApplyError {
 impl From<PublishError> for ApplyError {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Db(error) => error.into(),
             PublishError::Full => Self::Transient(error.to_string()),
             PublishError::Encode(error) => Self::Permanent(error.to_string()),
         }
@@ -127,7 +126,8 @@ pub struct Context {
     pub(super) cancel: Cancel,
     /// What its consumers are doing.
     pub(crate) measured: Measured,
-    replicas: Replicas,
+    /// The way to the other replicas.
+    pub(crate) replicas: Replicas,
 }
 
 impl Context {

@@ -108,7 +108,7 @@ pub async fn settle(db: &Db, queue: &str, ids: Option<&[String]>, verdict: Verdi
     for row in rows {
         if verdict == Verdict::Redrive {
             let id = Uuid::now_v7().to_string();
-            outbox::write(&mut tx, id, "redrive", Some(queue), row.payload.clone()).await?;
+            outbox::write(&mut tx, id, "redrive", Some(queue), row.payload.clone());
         }
         row.delete(&*tx).await?;
     }

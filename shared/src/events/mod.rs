@@ -11,6 +11,7 @@ pub mod broker;
 pub mod consumer;
 pub mod dead_letters;
 pub mod measured;
+pub mod owned;
 pub mod projection;
 pub mod reconcile;
 pub mod relay;
@@ -20,7 +21,8 @@ pub mod resync;
 
 pub use consumer::{ApplyError, Consumer};
 pub use envelope::{Key, State};
-pub use outbox::publish;
+pub use outbox::{publish, remember};
+pub use owned::OwnMemory;
 pub use projection::{Memory, Projection, ProjectionRow};
 pub use resync::Source;
 

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, QuerySelect};
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, QuerySelect};
 use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, Expr, MigrationTrait, SchemaManager, Table};
 use tokio::sync::mpsc;
 
 use super::envelope::{self, State};
+use super::owned::Owned;
 use crate::clock::Timestamp;
 use crate::db::{self, Tx};
 
@@ -72,6 +73,7 @@ pub struct Outbox {
     full: Arc<AtomicBool>,
     backlog: Arc<Mutex<(u64, Option<Timestamp>)>>,
     max_rows: u64,
+    owned: Owned,
 }
 
 impl Outbox {
@@ -86,12 +88,18 @@ impl Outbox {
             full: Arc::default(),
             backlog: Arc::default(),
             max_rows,
+            owned: Owned::default(),
         }
     }
 
     /// The service whose outbox it is.
     pub fn service(&self) -> &'static str {
         self.service
+    }
+
+    /// What this process remembers of the service's own streams.
+    pub fn owned(&self) -> &Owned {
+        &self.owned
     }
 
     /// Hands committed messages to this process's relay. What does not fit stays in the table.
@@ -135,9 +143,6 @@ impl Outbox {
 /// Why an event could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The database refused.
-    #[error(transparent)]
-    Db(#[from] DbErr),
     /// Too many events wait for the broker already.
     #[error("the outbox has reached its configured size")]
     Full,
@@ -149,7 +154,6 @@ pub enum PublishError {
 impl From<PublishError> for crate::error::ApiError {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Db(error) => error.into(),
             PublishError::Full => {
                 Self::unavailable("outbox_full", "Too many events wait for the broker, nothing was stored")
             }
@@ -158,22 +162,31 @@ impl From<PublishError> for crate::error::ApiError {
     }
 }
 
-/// Publishes states inside the transaction that wrote them (rule R4).
+/// Publishes states inside the transaction that wrote them (rule R4). They are stored right before it commits.
 ///
 /// # Errors
 /// [`PublishError`]; the transaction must then be given up.
-pub async fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> {
+pub fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> {
     if tx.outbox().is_full() {
         return Err(PublishError::Full);
     }
-    send(tx, S::STREAM, None, states).await
+    send(tx, S::STREAM, None, states)?;
+    remember(tx, states);
+    Ok(())
+}
+
+/// Hands states to the memory of their stream once the transaction has committed. [`publish`] does it too; this is for
+/// streams that nobody else consumes.
+pub fn remember<S: State>(tx: &mut Tx, states: &[S]) {
+    let remembered = tx.outbox().owned().remembered(states);
+    tx.remembered(remembered);
 }
 
 /// Writes states for one queue only: the answer to a resync request.
 ///
 /// # Errors
 /// [`PublishError`].
-pub(crate) async fn send<S: serde::Serialize>(
+pub(crate) fn send<S: serde::Serialize>(
     tx: &mut Tx,
     stream: &str,
     target: Option<&str>,
@@ -181,35 +194,33 @@ pub(crate) async fn send<S: serde::Serialize>(
 ) -> Result<(), PublishError> {
     let messages = envelope::encode(tx.outbox().service(), stream, states, tx.clock().now())?;
     for (message_id, payload) in messages {
-        write(tx, message_id.to_string(), stream, target, payload).await?;
+        write(tx, message_id.to_string(), stream, target, payload);
     }
     Ok(())
 }
 
 /// Writes one raw message for one queue.
-///
-/// # Errors
-/// What the database says.
-pub(crate) async fn write(
-    tx: &mut Tx,
-    message_id: String,
-    stream: &str,
-    target: Option<&str>,
-    payload: Vec<u8>,
-) -> Result<(), DbErr> {
+pub(crate) fn write(tx: &mut Tx, message_id: String, stream: &str, target: Option<&str>, payload: Vec<u8>) {
     // Postgres fills the time by its own clock, which the sweeper compares with.
     let created_at = if db::is_postgres(&**tx) { NotSet } else { Set(tx.clock().now()) };
-    let row = ActiveModel {
+    tx.wrote(ActiveModel {
         id: NotSet,
         message_id: Set(message_id),
         stream: Set(stream.to_owned()),
         target: Set(target.map(str::to_owned)),
         payload: Set(payload),
         created_at,
-    };
-    let row = Entity::insert(row).exec_with_returning(&**tx).await?;
-    tx.wrote(vec![row.into()]);
-    Ok(())
+    });
+}
+
+/// Stores the messages of a transaction that is about to commit, all with one statement as a rule.
+pub(crate) async fn store(tx: &DatabaseTransaction, rows: Vec<ActiveModel>) -> Result<Vec<OutboxMessage>, DbErr> {
+    let mut stored: Vec<OutboxMessage> = Vec::with_capacity(rows.len());
+    for rows in db::in_powers_of_two(rows) {
+        stored.extend(Entity::insert_many(rows).exec_with_returning(tx).await?.into_iter().map(OutboxMessage::from));
+    }
+    stored.sort_unstable_by_key(|message| message.id);
+    Ok(stored)
 }
 
 /// Counts the rows and reads the oldest time.

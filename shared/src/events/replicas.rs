@@ -32,7 +32,7 @@ struct Applied<T> {
 
 /// The way to the other replicas of a service.
 #[derive(Clone)]
-pub(super) struct Replicas {
+pub(crate) struct Replicas {
     service: &'static str,
     broker: Arc<dyn Broker>,
     /// Something could not be told; the next message says so.
@@ -49,6 +49,11 @@ impl Replicas {
         for states in states.chunks(STATES) {
             self.send(stream, states.to_vec(), Vec::new()).await;
         }
+    }
+
+    /// Something is missing from what was told: the next message says so.
+    pub(super) fn owe_reload(&self) {
+        self.owed.store(true, Ordering::Relaxed);
     }
 
     /// Tells which copies were deleted.
@@ -111,10 +116,12 @@ async fn merge(context: &Context, consumers: &[Arc<dyn AnyConsumer>], mut heard:
             consumer.merge(&applied.states);
             applied.deleted.iter().for_each(|key| consumer.forget(key));
         }
+        context.db.outbox().owned().merge(&applied.stream, &applied.states);
     }
 }
 
 async fn load_all(context: &Context, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), DbErr> {
+    context.db.outbox().owned().forget_all();
     for consumer in consumers {
         consumer.load(context.db.read()).await?;
     }

@@ -142,7 +142,7 @@ pub async fn raise(db: &Db, service: &str, streams: &Streams, work: &Work) -> Re
     }
     for request in &work.requests {
         let message = request.message(service).map_err(|error| ApplyError::Permanent(error.to_string()))?;
-        outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload).await?;
+        outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload);
     }
     Ok(tx.commit().await?)
 }

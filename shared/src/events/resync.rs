@@ -71,7 +71,7 @@ impl Request {
 pub async fn leave(db: &Db, service: &str, request: &Request) -> Result<(), ApplyError> {
     let message = request.message(service).map_err(|error| ApplyError::Permanent(error.to_string()))?;
     let mut tx = db.begin().await?;
-    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload).await?;
+    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload);
     Ok(tx.commit().await?)
 }
 
@@ -239,7 +239,7 @@ async fn resend(context: &Context, source: &dyn AnySource, queue: &str, ids: Opt
 async fn write(context: &Context, stream: &str, queue: &str, states: &[(Key, i64, Value)]) -> Result<(), ApplyError> {
     let states: Vec<&Value> = states.iter().map(|(_, _, state)| state).collect();
     let mut tx = context.db.begin_consuming().await?;
-    outbox::send(&mut tx, stream, Some(queue), &states).await?;
+    outbox::send(&mut tx, stream, Some(queue), &states)?;
     Ok(tx.commit().await?)
 }
 
@@ -257,7 +257,7 @@ async fn forget(context: &Context, consumer: &dyn AnyConsumer, rows: &[(Key, i64
         ids: Some(keys.clone()),
     };
     let message = request.message(owner).map_err(|error| ApplyError::Permanent(error.to_string()))?;
-    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload).await?;
+    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload);
     // Memory first: once this commits, the owner's answer may arrive at any moment.
     context.forget(consumer, keys).await;
     Ok(tx.commit().await?)

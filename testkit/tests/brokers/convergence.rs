@@ -95,7 +95,7 @@ pub(crate) async fn write(owner: &Db, rng: &mut StdRng, change: usize, keep: boo
         }
         states.push(state);
     }
-    events::publish(&mut tx, &states).await.unwrap();
+    events::publish(&mut tx, &states).unwrap();
     if keep {
         tx.commit().await.unwrap();
     } else {

@@ -57,7 +57,7 @@ impl Consumer for ModerationUserConsumer {
             }
         }
         if !changed.is_empty() {
-            events::publish(tx, &changed).await?;
+            events::publish(tx, &changed)?;
         }
         Ok(())
     }

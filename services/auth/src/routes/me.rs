@@ -113,7 +113,7 @@ pub(crate) async fn update_me(
     }
     let changed = users::update_profile(&*tx, user.user_id(), texts, state.clock.now()).await?;
     let changed = changed.ok_or(AuthError::Blocked)?;
-    events::publish(&mut tx, &[UserState::from(changed.clone())]).await?;
+    events::publish(&mut tx, &[UserState::from(changed.clone())])?;
     tx.commit().await?;
     Ok(Json(changed.into()))
 }

@@ -60,8 +60,8 @@ impl Consumer for Decisions {
         }
         let counted = posts::count(tx, changes).await?;
         let counted: Vec<CountsState> = counted.into_iter().map(CountsState::from).collect();
-        events::publish(tx, &changed).await?;
-        Ok(events::publish(tx, &counted).await?)
+        events::publish(tx, &changed)?;
+        Ok(events::publish(tx, &counted)?)
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {

@@ -50,7 +50,7 @@ impl Consumer for Decisions {
             let row = posts::decide(tx, decision.id, decision.version, decision.removed).await?;
             changed.extend(row.map(PostState::from));
         }
-        Ok(events::publish(tx, &changed).await?)
+        Ok(events::publish(tx, &changed)?)
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {

@@ -93,6 +93,7 @@ pub(crate) async fn create_comment(
     key: IdempotencyKey,
     ValidJson(sent): ValidJson<CommentIn>,
 ) -> Result<Answer, Error> {
+    s.shown.find(id).await?;
     let request = key.request(Some(user.id), &[sent.content.as_bytes()]);
     Ok(s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content), request }).await?)
 }
@@ -133,7 +134,7 @@ pub(crate) async fn update_comment(
     posts::require(&*tx, id).await?;
     let (row, changed) = comments::update(&tx, id, cid, user.id, sent.content).await?;
     if changed {
-        events::publish(&mut tx, &[CommentState::from(row.clone())]).await?;
+        events::publish(&mut tx, &[CommentState::from(row.clone())])?;
     }
     tx.commit().await?;
     Ok(Json(CommentSaved { message: "Comment updated", comment: out(row, user.username) }))
@@ -156,9 +157,9 @@ pub(crate) async fn delete_comment(
     let row = comments::delete(&tx, id, cid, user.id).await?;
     let less = Change { comments: -1, ..Change::default() };
     let counts = posts::count(&tx, [(id, less)].into()).await?;
-    events::publish(&mut tx, &[CommentState::from(row)]).await?;
+    events::publish(&mut tx, &[CommentState::from(row)])?;
     let counts: Vec<CountsState> = counts.into_iter().map(CountsState::from).collect();
-    events::publish(&mut tx, &counts).await?;
+    events::publish(&mut tx, &counts)?;
     tx.commit().await?;
     Ok(Json(Message { message: "Comment deleted" }))
 }

@@ -34,7 +34,8 @@ pub(crate) async fn like_post(
     user: CurrentUser,
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
-    Ok(s.writes.write(Write { post: id, deed: Deed::Like(user), request: None }).await?)
+    s.shown.find(id).await?;
+    Ok(s.writes.write(Write { post: id, deed: Deed::Like(user.id), request: None }).await?)
 }
 
 /// Takes a like back.
@@ -48,6 +49,7 @@ pub(crate) async fn unlike_post(
     user: CurrentUser,
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
+    s.shown.find(id).await?;
     Ok(s.writes.write(Write { post: id, deed: Deed::Unlike(user.id), request: None }).await?)
 }
 

@@ -1,8 +1,8 @@
 //! Posts and their views.
 
 use axum::extract::{FromRequest, Multipart, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 use axum::{Json, body::Bytes};
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
@@ -40,21 +40,25 @@ pub(crate) struct PostOut {
     updated_at: Timestamp,
 }
 
-impl From<Shown> for PostOut {
-    fn from(shown: Shown) -> Self {
-        let Shown { post, counts, author } = shown;
-        Self {
+impl PostOut {
+    /// A post that is shown; tombstones have no fields.
+    pub(crate) fn of(post: &PostState, counts: &CountsState, author: &str) -> Option<Self> {
+        Some(Self {
             id: post.id,
-            title: post.title.unwrap_or_default(),
-            content: post.content.unwrap_or_default(),
-            image_url: post.image_name.as_deref().map(posts::image_url),
-            author: Author { id: post.author_id, username: author },
+            title: post.title.clone()?,
+            content: post.content.clone()?,
+            image_url: post.image_url.clone(),
+            author: Author { id: post.author_id?, username: author.to_owned() },
             like_count: counts.like_count,
             comment_count: counts.comment_count,
             view_count: counts.view_count,
-            created_at: post.created_at,
-            updated_at: post.updated_at,
-        }
+            created_at: post.created_at?,
+            updated_at: post.updated_at?,
+        })
+    }
+
+    fn shown(shown: Shown) -> Option<Self> {
+        Self::of(&shown.post.into(), &shown.counts.into(), &shown.author)
     }
 }
 
@@ -240,9 +244,9 @@ pub(crate) async fn create_post(
     let new = NewPost { title, content, image_name };
     users::note(&tx, [&user]).await?;
     let (post, counts) = posts::insert(&tx, user.id, new).await?;
-    events::publish(&mut tx, &[PostState::from(post.clone())]).await?;
-    events::publish(&mut tx, &[CountsState::from(counts.clone())]).await?;
-    let post = Shown { post, counts, author: user.username }.into();
+    events::publish(&mut tx, &[PostState::from(post.clone())])?;
+    events::publish(&mut tx, &[CountsState::from(counts.clone())])?;
+    let post = PostOut::shown(Shown { post, counts, author: user.username }).ok_or(Error::PostNotFound)?;
     let saved = PostSaved { message: "Post created", post };
     let answer = key.answer(&tx, StatusCode::CREATED, &saved).await?;
     tx.commit().await?;
@@ -272,7 +276,7 @@ pub(crate) async fn list_posts(
 ) -> Result<Listed<PostList>, Error> {
     let mut rows = posts::list(s.db.read(), filter.author, &page).await?;
     let next = page.cut(&mut rows, |row| row.post.id.0);
-    let posts = rows.into_iter().map(PostOut::from).collect();
+    let posts = rows.into_iter().filter_map(PostOut::shown).collect();
     Ok(page.answer(PostList { posts, next: next.clone() }, next.as_deref()))
 }
 
@@ -290,17 +294,7 @@ pub(crate) async fn get_post(
     Path(id): Path<PostId>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let shown = posts::find(s.db.read(), id).await?;
-    let etag = etag::write(shown.post.version, shown.counts.version);
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let mut response = match known {
-        Some(known) if etag::is_known(known, &etag) => StatusCode::NOT_MODIFIED.into_response(),
-        _ => Json(PostOut::from(shown)).into_response(),
-    };
-    if let Ok(value) = HeaderValue::try_from(etag) {
-        response.headers_mut().insert(header::ETAG, value);
-    }
-    Ok(response)
+    Ok(s.shown.find(id).await?.answer(&headers))
 }
 
 /// The content version that `If-Match` asks for, if any.
@@ -335,11 +329,11 @@ pub(crate) async fn update_post(
     let mut tx = s.db.begin().await?;
     let (row, changed) = posts::update(&tx, id, user.id, version, patch.title, patch.content).await?;
     if changed {
-        events::publish(&mut tx, &[PostState::from(row)]).await?;
+        events::publish(&mut tx, &[PostState::from(row)])?;
     }
-    let shown = posts::find(&*tx, id).await?;
+    let post = PostOut::shown(posts::find(&*tx, id).await?).ok_or(Error::PostNotFound)?;
     tx.commit().await?;
-    Ok(Json(PostSaved { message: "Post updated", post: shown.into() }))
+    Ok(Json(PostSaved { message: "Post updated", post }))
 }
 
 /// Deletes one's own post for good.
@@ -359,7 +353,7 @@ pub(crate) async fn delete_post(
     let mut tx = s.db.begin().await?;
     let image = posts::image_name(&tx, id).await?;
     let row = posts::delete(&tx, id, user.id, version).await?;
-    events::publish(&mut tx, &[PostState::from(row)]).await?;
+    events::publish(&mut tx, &[PostState::from(row)])?;
     tx.commit().await?;
     if let Some(image) = image {
         s.media.remove(&image).await;
@@ -384,5 +378,6 @@ pub(crate) async fn count_view(
     Path(id): Path<PostId>,
     key: IdempotencyKey,
 ) -> Result<Answer, Error> {
+    s.shown.find(id).await?;
     Ok(s.writes.write(Write { post: id, deed: Deed::View, request: key.request(None, &[]) }).await?)
 }

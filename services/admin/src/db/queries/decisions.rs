@@ -8,12 +8,12 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::db::{Tx, upsert_newer};
-use shared::events::outbox::PublishError;
 use shared::events::{self, Key, Source, State};
 use shared::ids::{NOBODY, UserId};
 
 use crate::db::entities::decisions::{ActiveModel, Column, Entity, Model};
 use crate::domain::target::Kind;
+use crate::error::Error;
 
 /// The last decision about something, if there ever was one.
 pub(crate) async fn last(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<Option<Model>, DbErr> {
@@ -28,14 +28,15 @@ pub(crate) async fn decide(
     hidden: bool,
     reason: Option<String>,
     actor: UserId,
-) -> Result<(), PublishError> {
+) -> Result<(), Error> {
     let row = if hidden { hide(tx, kind, id, reason, actor).await? } else { show(tx, kind, id, reason, actor).await? };
     let Some(row) = row else { return Ok(()) };
     match kind {
-        Kind::User => events::publish(tx, &[UserDecision::from(row)]).await,
-        Kind::Post => events::publish(tx, &[PostDecision::from(row)]).await,
-        Kind::Comment => events::publish(tx, &[CommentDecision::from(row)]).await,
+        Kind::User => events::publish(tx, &[UserDecision::from(row)])?,
+        Kind::Post => events::publish(tx, &[PostDecision::from(row)])?,
+        Kind::Comment => events::publish(tx, &[CommentDecision::from(row)])?,
     }
+    Ok(())
 }
 
 /// `None`: it is hidden already.

@@ -1,6 +1,6 @@
 //! Posts and their counters.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -56,22 +56,20 @@ pub(crate) async fn find(db: &impl ConnectionTrait, id: PostId) -> Result<Shown,
     complete(db, vec![post]).await?.pop().ok_or(Error::PostNotFound)
 }
 
+/// Those of these posts that are shown.
+pub(crate) async fn find_all(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = PostId>,
+) -> Result<Vec<Shown>, DbErr> {
+    complete(db, posts::Entity::find().filter(posts::Column::Id.is_in(padded(ids))).filter(shown()).all(db).await?)
+        .await
+}
+
 /// Fails unless the post is shown.
 pub(crate) async fn require(db: &impl ConnectionTrait, id: PostId) -> Result<(), Error> {
     let found = posts::Entity::find_by_id(id).filter(shown()).select_only().column(posts::Column::Id);
     let found: Option<PostId> = found.into_tuple().one(db).await?;
     found.map(|_| ()).ok_or(Error::PostNotFound)
-}
-
-/// Which of these posts are shown.
-pub(crate) async fn shown_among(
-    db: &impl ConnectionTrait,
-    ids: impl IntoIterator<Item = PostId>,
-) -> Result<HashSet<PostId>, DbErr> {
-    let ids: BTreeSet<PostId> = ids.into_iter().collect();
-    let found = posts::Entity::find().filter(posts::Column::Id.is_in(padded(ids))).filter(shown());
-    let found: Vec<PostId> = found.select_only().column(posts::Column::Id).into_tuple().all(db).await?;
-    Ok(found.into_iter().collect())
 }
 
 /// A page of posts, newest first.
@@ -83,13 +81,15 @@ pub(crate) async fn list(db: &impl ConnectionTrait, author: Option<UserId>, page
     if let Some(after) = page.after {
         query = query.filter(posts::Column::Id.lt(after));
     }
-    complete(db, query.all(db).await?).await
+    Ok(complete(db, query.all(db).await?).await?)
 }
 
-async fn complete(db: &impl ConnectionTrait, rows: Vec<posts::Model>) -> Result<Vec<Shown>, Error> {
+async fn complete(db: &impl ConnectionTrait, rows: Vec<posts::Model>) -> Result<Vec<Shown>, DbErr> {
     let names = users::usernames(db, rows.iter().map(|row| row.author_id)).await?;
-    let counts =
-        counts::Entity::find().filter(counts::Column::PostId.is_in(rows.iter().map(|row| row.id))).all(db).await?;
+    let counts = counts::Entity::find()
+        .filter(counts::Column::PostId.is_in(padded(rows.iter().map(|row| row.id))))
+        .all(db)
+        .await?;
     let mut counts: HashMap<PostId, counts::Model> = counts.into_iter().map(|row| (row.post_id, row)).collect();
     let complete = rows.into_iter().filter_map(|post| {
         let author = names.get(&post.author_id)?.clone();
@@ -280,15 +280,15 @@ pub(crate) async fn decide(tx: &Tx, id: PostId, decision: i64, removed: bool) ->
 /// A post as it is published. A tombstone keeps key and version only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PostState {
-    id: PostId,
-    version: i64,
-    deleted: bool,
-    author_id: Option<UserId>,
-    title: Option<String>,
-    content: Option<String>,
-    image_url: Option<String>,
-    created_at: Option<Timestamp>,
-    updated_at: Option<Timestamp>,
+    pub(crate) id: PostId,
+    pub(crate) version: i64,
+    pub(crate) deleted: bool,
+    pub(crate) author_id: Option<UserId>,
+    pub(crate) title: Option<String>,
+    pub(crate) content: Option<String>,
+    pub(crate) image_url: Option<String>,
+    pub(crate) created_at: Option<Timestamp>,
+    pub(crate) updated_at: Option<Timestamp>,
 }
 
 impl State for PostState {
@@ -360,11 +360,11 @@ impl Source for Posts {
 /// The counters as they are published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CountsState {
-    id: PostId,
-    version: i64,
-    like_count: i64,
-    comment_count: i64,
-    view_count: i64,
+    pub(crate) id: PostId,
+    pub(crate) version: i64,
+    pub(crate) like_count: i64,
+    pub(crate) comment_count: i64,
+    pub(crate) view_count: i64,
 }
 
 impl State for CountsState {

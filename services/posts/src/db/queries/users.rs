@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 use shared::auth::CurrentUser;
-use shared::db::{Tx, in_powers_of_two};
+use shared::db::{Tx, in_powers_of_two, padded};
 use shared::ids::UserId;
 
 use crate::db::entities::users::{ActiveModel, Column, Entity};
@@ -24,7 +24,7 @@ pub(crate) async fn usernames(
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, String>, DbErr> {
     let rows = Entity::find()
-        .filter(Column::Id.is_in(ids))
+        .filter(Column::Id.is_in(padded(ids)))
         .filter(Column::Deleted.eq(false))
         .filter(Column::Blocked.eq(false))
         .all(db)

@@ -1,0 +1,148 @@
+//! Posts as they are answered: finished bodies in a bounded cache, which follows what this service commits.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use sea_orm::{DatabaseConnection, DbErr};
+use shared::auth::Accounts;
+use shared::cache::{Cache, Change, Load};
+use shared::events::OwnMemory;
+
+use crate::db::queries::posts::{self, CountsState, PostState};
+use crate::domain::etag;
+use crate::domain::ids::PostId;
+use crate::error::Error;
+use crate::routes::posts::PostOut;
+
+/// A post with its counters and its author's name, which never changes.
+pub(crate) struct ShownPost {
+    post: Arc<PostState>,
+    counts: CountsState,
+    author: Arc<str>,
+    /// Made when somebody asks, so that a post that is only liked is not rendered again and again.
+    body: OnceLock<(Bytes, HeaderValue)>,
+}
+
+impl ShownPost {
+    fn new(post: Arc<PostState>, counts: CountsState, author: Arc<str>) -> Self {
+        Self { post, counts, author, body: OnceLock::new() }
+    }
+
+    /// The body and its ETag.
+    fn body(&self) -> &(Bytes, HeaderValue) {
+        self.body.get_or_init(|| {
+            let etag = etag::write(self.post.version, self.counts.version);
+            let body = serde_json::to_vec(&PostOut::of(&self.post, &self.counts, &self.author)).unwrap_or_default();
+            (body.into(), HeaderValue::try_from(etag).unwrap_or_else(|_never| HeaderValue::from_static("\"\"")))
+        })
+    }
+
+    /// The answer to a client that may have it already.
+    pub(crate) fn answer(&self, headers: &HeaderMap) -> Response {
+        let (body, etag) = self.body();
+        let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let is_known = known.is_some_and(|known| etag.to_str().is_ok_and(|etag| etag::is_known(known, etag)));
+        let mut response = if is_known {
+            let mut response = Response::default();
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response
+        } else {
+            let mut response = Response::new(Body::from(body.clone()));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        };
+        response.headers_mut().insert(header::ETAG, etag.clone());
+        response
+    }
+}
+
+/// Reads posts for the cache.
+pub(crate) struct FromDatabase;
+
+#[async_trait]
+impl Load for FromDatabase {
+    type Value = ShownPost;
+
+    async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
+        let found = posts::find_all(db, ids.iter().map(|id| PostId(*id))).await?;
+        let shown = found.into_iter().map(|found| {
+            let (id, author) = (found.post.id.0, found.author.into());
+            (id, ShownPost::new(Arc::new(found.post.into()), found.counts.into(), author))
+        });
+        Ok(shown.collect())
+    }
+
+    fn bytes(shown: &ShownPost) -> usize {
+        let post = &shown.post;
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        // The text is there twice: as it was stored and as it is answered.
+        300 + 2 * (text(&post.title) + text(&post.content) + text(&post.image_url))
+    }
+}
+
+/// The cache.
+#[derive(Clone)]
+pub(crate) struct ShownPosts {
+    /// The posts by their ids.
+    pub(crate) cache: Cache<FromDatabase>,
+    accounts: Accounts,
+}
+
+impl ShownPosts {
+    /// A cache of at most so many bytes.
+    pub(crate) fn new(bytes: u64, accounts: Accounts) -> Self {
+        Self { cache: Cache::new(bytes), accounts }
+    }
+
+    /// A post that is shown now.
+    pub(crate) async fn find(&self, id: PostId) -> Result<Arc<ShownPost>, Error> {
+        let shown = self.cache.find(id.0).await?.ok_or(Error::PostNotFound)?;
+        // Whoever wrote it may have been blocked since.
+        let author = shown.post.author_id.and_then(|author| self.accounts.get(author));
+        if author.is_none_or(|author| author.active) { Ok(shown) } else { Err(Error::PostNotFound) }
+    }
+}
+
+impl OwnMemory<PostState> for ShownPosts {
+    fn remember(&self, states: &[PostState]) {
+        for state in states {
+            self.cache.change(state.id.0, |known| {
+                if state.version <= known.post.version {
+                    return Change::Keep;
+                }
+                if state.deleted {
+                    return Change::Forget;
+                }
+                Change::Replace(ShownPost::new(
+                    Arc::new(state.clone()),
+                    known.counts.clone(),
+                    Arc::clone(&known.author),
+                ))
+            });
+        }
+    }
+
+    fn forget_all(&self) {
+        self.cache.clear();
+    }
+}
+
+impl OwnMemory<CountsState> for ShownPosts {
+    fn remember(&self, states: &[CountsState]) {
+        for state in states {
+            self.cache.change(state.id.0, |known| {
+                if state.version <= known.counts.version {
+                    return Change::Keep;
+                }
+                Change::Replace(ShownPost::new(Arc::clone(&known.post), state.clone(), Arc::clone(&known.author)))
+            });
+        }
+    }
+
+    fn forget_all(&self) {
+        self.cache.clear();
+    }
+}

@@ -1,0 +1,323 @@
+//! A bounded cache of what requests read most, merged by version.
+//!
+//! Who misses waits for the next query, which reads all that is missing by then: one query however many ask for the same,
+//! and few for many that ask for different things. A value that changed while it was being read is answered, and not
+//! kept.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use moka::ops::compute::Op;
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::db::Db;
+use crate::error::ApiError;
+use crate::lifecycle::Cancel;
+
+/// Values that one query reads.
+const BATCH: usize = 256;
+/// Readers that wait; more are refused.
+const QUEUE: usize = 10_000;
+/// How long a value is kept at most: what was lost on the way from another replica does no harm for longer.
+const KEPT: Duration = Duration::from_secs(60);
+/// Ids share counters of changes; two that do are only read once more than needed.
+const COUNTERS: usize = 1_024;
+
+/// Where values come from.
+#[async_trait]
+pub trait Load: Send + Sync + 'static {
+    /// What is kept.
+    type Value: Send + Sync + 'static;
+
+    /// Reads the values of these ids, as far as there are any.
+    async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, Self::Value)>, DbErr>;
+
+    /// How much memory a value takes, in bytes.
+    fn bytes(value: &Self::Value) -> usize;
+}
+
+/// What becomes of a value.
+#[derive(Debug)]
+pub enum Change<V> {
+    /// It stays as it is.
+    Keep,
+    /// Another takes its place.
+    Replace(V),
+    /// It is read again when somebody asks.
+    Forget,
+}
+
+type Waiting<V> = (i64, oneshot::Sender<Result<Option<Arc<V>>, ApiError>>);
+
+/// A cache. Clones share it.
+pub struct Cache<L: Load>(Arc<Inner<L::Value>>);
+
+impl<L: Load> Clone for Cache<L> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<V> {
+    values: moka::sync::Cache<i64, Arc<V>>,
+    /// How often values have changed, by their ids.
+    changes: Vec<AtomicU64>,
+    sender: mpsc::Sender<Waiting<V>>,
+    receiver: Mutex<mpsc::Receiver<Waiting<V>>>,
+}
+
+impl<L: Load> Cache<L> {
+    /// A cache that takes at most so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let values = moka::sync::Cache::builder()
+            .max_capacity(bytes)
+            .weigher(|_, value: &Arc<L::Value>| u32::try_from(L::bytes(value) + ENTRY).unwrap_or(u32::MAX))
+            .time_to_live(KEPT)
+            .build();
+        let changes = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
+        Self(Arc::new(Inner { values, changes, sender, receiver: Mutex::new(receiver) }))
+    }
+
+    /// A value, from memory or the database; `None`: there is none.
+    ///
+    /// # Errors
+    /// 503 when the database is not there, or too many wait for it.
+    pub async fn find(&self, id: i64) -> Result<Option<Arc<L::Value>>, ApiError> {
+        match self.0.values.get(&id) {
+            Some(value) => Ok(Some(value)),
+            None => self.ask(id)?.await.unwrap_or_else(|_stopped| Err(stopping())),
+        }
+    }
+
+    /// Values in the order of their ids, as far as there are any.
+    ///
+    /// # Errors
+    /// As [`Cache::find`].
+    pub async fn find_all(&self, ids: &[i64]) -> Result<Vec<Arc<L::Value>>, ApiError> {
+        let mut values: Vec<Option<Arc<L::Value>>> = Vec::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        for (place, id) in ids.iter().enumerate() {
+            let value = self.0.values.get(id);
+            if value.is_none() {
+                missing.push((place, self.ask(*id)?));
+            }
+            values.push(value);
+        }
+        for (place, answered) in missing {
+            let value = answered.await.unwrap_or_else(|_stopped| Err(stopping()))?;
+            if let Some(slot) = values.get_mut(place) {
+                *slot = value;
+            }
+        }
+        Ok(values.into_iter().flatten().collect())
+    }
+
+    fn ask(&self, id: i64) -> Result<oneshot::Receiver<Result<Option<Arc<L::Value>>, ApiError>>, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let busy = |_full| ApiError::unavailable("busy", "Too many requests wait for the database already");
+        self.0.sender.try_send((id, answer)).map_err(busy)?;
+        Ok(answered)
+    }
+
+    /// Changes a value if it is in memory. Values that are being read now are not kept.
+    pub fn change(&self, id: i64, change: impl FnOnce(&L::Value) -> Change<L::Value>) {
+        self.changes(id).fetch_add(1, Ordering::SeqCst);
+        if !self.0.values.contains_key(&id) {
+            return;
+        }
+        self.0.values.entry(id).and_compute_with(|known| match known.map(|known| change(known.value())) {
+            None | Some(Change::Keep) => Op::Nop,
+            Some(Change::Replace(value)) => Op::Put(Arc::new(value)),
+            Some(Change::Forget) => Op::Remove,
+        });
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.changes.iter().for_each(|changes| {
+            changes.fetch_add(1, Ordering::SeqCst);
+        });
+        self.0.values.invalidate_all();
+    }
+
+    fn changes(&self, id: i64) -> &AtomicU64 {
+        // The counters are never empty.
+        let index = usize::try_from(id.unsigned_abs()).unwrap_or_default() % COUNTERS;
+        #[expect(clippy::indexing_slicing, reason = "there are as many counters as the remainder has values")]
+        &self.0.changes[index]
+    }
+
+    /// Reads what is missing, until `cancel`.
+    pub async fn run(self, db: Db, source: L, cancel: Cancel) {
+        let mut receiver = self.0.receiver.lock().await;
+        let mut asked = Vec::new();
+        loop {
+            tokio::select! {
+                _ = receiver.recv_many(&mut asked, BATCH) => {}
+                () = cancel.cancelled() => return,
+            }
+            self.answer(&db, &source, std::mem::take(&mut asked)).await;
+        }
+    }
+
+    async fn answer(&self, db: &Db, source: &L, asked: Vec<Waiting<L::Value>>) {
+        let asked: Vec<_> = asked.into_iter().filter(|(_, answer)| !answer.is_closed()).collect();
+        let ids: BTreeSet<i64> = asked.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<(i64, u64)> = ids.into_iter().map(|id| (id, self.changes(id).load(Ordering::SeqCst))).collect();
+        let keys: Vec<i64> = ids.iter().map(|(id, _)| *id).collect();
+        let found = match source.load(db.read(), &keys).await {
+            Ok(found) => found,
+            Err(error) => {
+                let error = ApiError::from(error);
+                return asked.into_iter().for_each(|(_, answer)| tell(answer, Err(error.clone())));
+            }
+        };
+        let found: HashMap<i64, Arc<L::Value>> = found.into_iter().map(|(id, value)| (id, Arc::new(value))).collect();
+        for (id, before) in ids {
+            let Some(value) = found.get(&id) else { continue };
+            self.0.values.entry(id).and_compute_with(|_known| {
+                let unchanged = self.changes(id).load(Ordering::SeqCst) == before;
+                if unchanged { Op::Put(Arc::clone(value)) } else { Op::Nop }
+            });
+        }
+        for (id, answer) in asked {
+            tell(answer, Ok(found.get(&id).cloned()));
+        }
+    }
+}
+
+/// What the cache itself needs for a value, in bytes; about as much as was seen.
+const ENTRY: usize = 200;
+
+fn stopping() -> ApiError {
+    ApiError::unavailable("stopping", "The service is stopping")
+}
+
+/// Whoever does not wait any more is told nothing.
+fn tell<T>(waiting: oneshot::Sender<T>, answer: T) {
+    let _gone = waiting.send(answer);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Cell;
+
+    use sea_orm::DbErr;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::{Env, Settings};
+
+    /// Even ids have a value: how often anything was read. Each query waits until it is let through.
+    #[derive(Clone)]
+    struct Even {
+        queries: Arc<Cell<Vec<Vec<i64>>>>,
+        let_through: Arc<Semaphore>,
+    }
+
+    #[async_trait]
+    impl Load for Even {
+        type Value = usize;
+
+        async fn load(&self, _db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, usize)>, DbErr> {
+            let count = {
+                let mut queries = self.queries.lock().unwrap();
+                queries.push(ids.to_vec());
+                queries.len()
+            };
+            self.let_through.acquire().await.unwrap().forget();
+            if ids.contains(&-2) {
+                return Err(DbErr::Custom("bad".to_owned()));
+            }
+            Ok(ids.iter().filter(|id| *id % 2 == 0).map(|id| (*id, count)).collect())
+        }
+
+        fn bytes(_value: &usize) -> usize {
+            8
+        }
+    }
+
+    struct World {
+        cache: Cache<Even>,
+        source: Even,
+        cancel: Cancel,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
+        async fn new(queries: usize) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
+            let db = Db::open(&Settings::from_env(&env, 1).unwrap(), "test", Clock::system()).await.unwrap();
+            let source = Even { queries: Arc::default(), let_through: Arc::new(Semaphore::new(queries)) };
+            let (cache, cancel) = (Cache::new(1 << 20), Cancel::new());
+            tokio::spawn(Cache::clone(&cache).run(db, source.clone(), cancel.clone()));
+            Self { cache, source, cancel, _folder: folder }
+        }
+
+        fn queries(&self) -> Vec<Vec<i64>> {
+            self.source.queries.lock().unwrap().clone()
+        }
+    }
+
+    impl Drop for World {
+        fn drop(&mut self) {
+            self.cancel.cancel();
+        }
+    }
+
+    #[tokio::test]
+    async fn one_query_reads_for_all_who_wait() {
+        let world = World::new(2).await;
+        let first = Box::pin(world.cache.find(2));
+        let mut all: Vec<_> = (0..50).map(|n| Box::pin(world.cache.find(4 + n % 3))).collect();
+        all.push(first);
+        let found = futures_util::future::join_all(all).await;
+        assert!(found.iter().all(Result::is_ok));
+        let queries = world.queries();
+        assert!(queries.len() <= 2, "{queries:?}");
+        // Now it is in memory, but for the one that does not exist.
+        assert!(world.cache.find(4).await.unwrap().is_some());
+        assert_eq!(world.queries(), queries);
+        world.source.let_through.add_permits(2);
+        assert!(world.cache.find(5).await.unwrap().is_none());
+        let values = world.cache.find_all(&[6, 5, 2]).await.unwrap();
+        assert_eq!(values.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_changes_while_it_is_read_is_not_kept() {
+        let world = World::new(0).await;
+        let (found, ()) = tokio::join!(world.cache.find(2), async {
+            while world.queries().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            world.cache.change(2, |_| Change::Keep);
+            world.source.let_through.add_permits(2);
+        });
+        assert_eq!(found.unwrap().as_deref(), Some(&1));
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2), "it was read again");
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2));
+        world.cache.change(2, |known| Change::Replace(known + 10));
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&12));
+        world.source.let_through.add_permits(2);
+        world.cache.change(2, |_| Change::Forget);
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&3));
+        world.cache.clear();
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&4));
+    }
+
+    #[tokio::test]
+    async fn an_error_is_answered_and_not_kept() {
+        let world = World::new(2).await;
+        assert_eq!(world.cache.find(-2).await.unwrap_err().status().as_u16(), 500);
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2));
+    }
+}
