@@ -46,7 +46,14 @@ pub(crate) async fn pgbench(database: &str, file: &str, clients: usize, length: 
 }
 
 /// A program that runs beside, until it is dropped.
-pub(crate) struct Anchor(#[expect(dead_code, reason = "held for as long as it has to run")] Child);
+pub(crate) struct Anchor(Child);
+
+impl Anchor {
+    /// Its process number.
+    pub(crate) fn pid(&self) -> Result<i32> {
+        Ok(i32::try_from(self.0.id().context("the anchor has ended")?)?)
+    }
+}
 
 /// Starts a program of this package that lies beside this one, and waits until its port answers.
 pub(crate) async fn start(program: &Path, arguments: &[&str], address: std::net::SocketAddr) -> Result<Anchor> {

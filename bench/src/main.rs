@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use goals::writes;
+use goals::{memory, reads, writes};
 use report::Outcome;
 use rounds::Effort;
 use world::World;
@@ -31,13 +31,16 @@ struct Cli {
     /// Where the programs lie.
     #[arg(long, default_value = "target/release")]
     bin_dir: PathBuf,
+    /// Where Python packages are installed.
+    #[arg(long, default_value = "target/bench")]
+    tools: PathBuf,
     /// Where the results go.
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
 }
 
 /// All goals, in the order of the table.
-const GOALS: [&str; 4] = ["P8", "P9", "P10", "P11"];
+const GOALS: [&str; 8] = ["P1", "P3", "P4", "P8", "P9", "P10", "P11", "P21"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -66,12 +69,23 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     let wanted = |goal: &str| cli.only.is_empty() || cli.only.iter().any(|name| name == goal);
     let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
     let world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
-    writes::seed_posts(&world).await?;
     let mut outcomes = Vec::new();
+    let at_rest = if wanted("P21") { Some(memory::at_rest(&world, &cli.bin_dir).await?) } else { None };
+    writes::seed_posts(&world).await?;
     let mut done = |new: Vec<Outcome>| {
-        print!("{}", report::table(&new));
+        new.iter().for_each(|outcome| println!("{}", outcome.row()));
         outcomes.extend(new);
     };
+    done(at_rest.into_iter().collect());
+    if wanted("P1") {
+        done(reads::post(&world, &cli.bin_dir, effort).await?);
+    }
+    if wanted("P3") {
+        done(vec![reads::through_gateway(&world, effort).await?]);
+    }
+    if wanted("P4") {
+        done(reads::person(&world, effort, &cli.tools).await?);
+    }
     if wanted("P8") {
         done(writes::likes(&world, effort).await?);
     }

@@ -92,7 +92,7 @@ impl Outcome {
     }
 
     /// A line of the table.
-    fn row(&self) -> String {
+    pub(crate) fn row(&self) -> String {
         let (goal, moonshot) = self.bound.text();
         format!(
             "| {} | {} | {} | {} | {} {} | {:.2} | {goal} | {moonshot} | {} | {} |",

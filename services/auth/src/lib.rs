@@ -10,6 +10,7 @@ mod login;
 mod registration;
 mod router;
 mod sessions;
+mod shown;
 mod signer;
 mod state;
 mod user_stream;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::auth::{Accounts, Auth, Keys};
+use shared::cache::Cache;
 use shared::config::{ConfigError, Environment};
 use shared::db::Schema;
 use shared::events::{State, Streams};
@@ -41,6 +43,7 @@ use db::entities::user;
 use db::migrations::Migrator;
 use hasher::Hasher;
 use mail::Mailer;
+use shown::ShownUsers;
 use signer::Signer;
 use state::AppState;
 use user_stream::{UserSource, UserState};
@@ -65,7 +68,10 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     let mailer = Mailer::from_config(&config)?;
     let hasher = Hasher::new().map_err(|error| ConfigError::new("argon2", error))?;
     let wake = Arc::new(Notify::new());
+    let shown = ShownUsers(Cache::new(deps.settings.cache_max_bytes));
+    deps.db.outbox().owned().follow::<UserState>(shown.clone());
     let state = AppState {
+        shown: shown.clone(),
         db: deps.db.clone(),
         clock: deps.clock.clone(),
         // Handlers read the account itself, so there is nothing to remember.
@@ -77,6 +83,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         dev_mail: matches!(mailer, Mailer::Mailbox),
     };
     let (mail_db, tidy_db, admin_db, answers) = (deps.db.clone(), deps.db.clone(), deps.db.clone(), deps.db.clone());
+    let read = deps.db.clone();
     let admin = config.admin;
     let production = deps.settings.environment == Environment::Production;
     let service = Service::new::<Migrator>(NAME, &deps, router::router(state))
@@ -88,6 +95,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
             first_admin::ensure(&admin_db, &hasher, admin).await;
             Ok(())
         })
+        .task("shown", |cancel| shown.0.run(read, shown::FromDatabase, cancel))
         .task("mail", |cancel| mail::run(mail_db, mailer, wake, cancel))
         .task("tidy", |cancel| tidy(tidy_db, cancel))
         .task("idempotency", |cancel| idempotency::tidy(answers, cancel));

@@ -14,6 +14,7 @@ use crate::db::entities::user;
 use crate::db::queries::users;
 use crate::error::AuthError;
 use crate::hasher::Hasher;
+use crate::shown::ShownUsers;
 use crate::signer::Signer;
 
 /// The state of the service.
@@ -22,6 +23,8 @@ pub(crate) struct AppState {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) auth: Auth,
+    /// People as they are answered.
+    pub(crate) shown: ShownUsers,
     pub(crate) hasher: Hasher,
     pub(crate) signer: Arc<Signer>,
     /// Wakes the mail worker after a commit.

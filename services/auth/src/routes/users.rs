@@ -1,7 +1,9 @@
 //! Looking people up.
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
 use shared::error::{ApiError, Problem};
@@ -65,9 +67,9 @@ pub(crate) struct FindUsers {
     (status = 404, description = "No such person", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(skip_all, fields(user.id = id.0))]
-pub(crate) async fn get_user(State(state): State<AppState>, Path(id): Path<UserId>) -> Result<Json<UserOut>, ApiError> {
-    let user = users::find(state.db.read(), id).await?.filter(user::Model::is_active);
-    Ok(Json(user.ok_or(AuthError::UserNotFound)?.into()))
+pub(crate) async fn get_user(State(state): State<AppState>, Path(id): Path<UserId>) -> Result<Response, ApiError> {
+    let body = state.shown.0.find(id.0).await?.ok_or(AuthError::UserNotFound)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], Bytes::clone(&body)).into_response())
 }
 
 /// Finds people by username (none or one) or by a mask over their names.

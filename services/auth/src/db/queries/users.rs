@@ -5,7 +5,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::auth::Role;
 use shared::clock::Timestamp;
-use shared::db::on_constraint;
+use shared::db::{on_constraint, padded};
 use shared::ids::UserId;
 
 use crate::db::entities::user::{ActiveModel, Column, Entity, Model};
@@ -206,7 +206,7 @@ pub(crate) async fn find_all(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::Id.is_in(ids)).order_by_asc(Column::Id).all(db).await
+    Entity::find().filter(Column::Id.is_in(padded(ids))).order_by_asc(Column::Id).all(db).await
 }
 
 /// Forgets which decision was applied, so that the next one is, whatever its version.

@@ -1,0 +1,217 @@
+//! Reads from memory: P1, P3 and P4.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use testkit::servers::machine::{find_program, free_ports};
+use tokio::process::Command;
+
+use crate::anchors::{self, Anchor};
+use crate::cpu;
+use crate::load::{self, Get, Script};
+use crate::report::{Bound, Outcome};
+use crate::rounds::{Compared, Effort, compare, median};
+use crate::world::World;
+
+const CLIENTS: usize = 64;
+const POST: &str = "/posts/5";
+
+/// A post from memory beside a server that answers the same bytes to everything: requests, processor time, and latencies
+/// at a fixed rate.
+pub(crate) async fn post(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+    let posts = world.address("posts")?;
+    let anchor = same_bytes(programs, &read(posts, POST).await?).await?;
+    let script = Arc::new(Get(vec![(POST.to_owned(), None)]));
+    let (anchor_pid, posts_pid) = (anchor.process.pid()?, world.stack.pid("posts")?);
+    let errors = RefCell::new(0);
+    let cpu = RefCell::new(Compared::default());
+    let side = async |address: SocketAddr, pid: i32, length: Duration, into: fn(&mut Compared) -> &mut Vec<f64>| {
+        let before = cpu::seconds(&[pid]);
+        let load = load::closed(address, CLIENTS, length, Arc::clone(&script)).await?;
+        let used = cpu::seconds(&[pid]) - before;
+        into(&mut cpu.borrow_mut()).push(used * 1e6 / load.answers as f64);
+        *errors.borrow_mut() += load.errors;
+        anyhow::Ok(load.rate())
+    };
+    let compared = compare(
+        effort,
+        async |length| side(anchor.address, anchor_pid, length, |cpu| &mut cpu.anchor).await,
+        async |length| side(posts, posts_pid, length, |cpu| &mut cpu.chatty).await,
+    )
+    .await?;
+    let bare = "axum that answers the same bytes";
+    let errors = errors.into_inner();
+    let judged = || (errors == 0, format!("{errors} errors"));
+    let mut outcomes = vec![Outcome::new(
+        "P1",
+        ("a post from memory, 64 clients", bare),
+        "requests/s",
+        &compared,
+        Bound::AtLeast(0.75, 0.92),
+        judged(),
+    )];
+    let mut cpu = cpu.into_inner();
+    // The warm-up of each side came first.
+    cpu.anchor.remove(0);
+    cpu.chatty.remove(0);
+    let what = ("processor time of such a read", bare);
+    outcomes.push(Outcome::new("P1 cpu", what, "µs", &cpu, Bound::AtMost(1.4, 1.09), judged()));
+
+    // A quarter of what both can do, so that the latencies are not those of a queue.
+    let rate = median(&compared.chatty) / 4.0;
+    let late = async |address: SocketAddr, length| {
+        anyhow::Ok(load::open(address, CLIENTS, rate, length, Arc::clone(&script)).await?.millis(0.99))
+    };
+    let latencies =
+        compare(effort, async |length| late(anchor.address, length).await, async |length| late(posts, length).await)
+            .await?;
+    let what = (&*format!("p99 at {rate:.0} requests/s, open loop"), bare);
+    outcomes.push(Outcome::new("P1 p99", what, "ms", &latencies, Bound::AtMost(1.25, 1.0), judged()));
+    Ok(outcomes)
+}
+
+/// The same read through the gateway, beside the direct one.
+pub(crate) async fn through_gateway(world: &World, effort: Effort) -> Result<Outcome> {
+    let script = Arc::new(Get(vec![(POST.to_owned(), None)]));
+    let sides = [(world.address("posts")?, Arc::clone(&script)), (world.gateway()?, script)];
+    let what = ("a post from memory, through nginx", "the same without nginx");
+    two(effort, "P3", what, Bound::AtLeast(0.55, 0.65), sides).await
+}
+
+async fn two(
+    effort: Effort,
+    goal: &'static str,
+    what: (&str, &str),
+    bound: Bound,
+    [anchor, chatty]: [(SocketAddr, Arc<impl Script>); 2],
+) -> Result<Outcome> {
+    let errors = RefCell::new(0);
+    let side = async |(address, script): &(SocketAddr, Arc<_>), length| {
+        let load = load::closed(*address, CLIENTS, length, Arc::clone(script)).await?;
+        *errors.borrow_mut() += load.errors;
+        anyhow::Ok(load.rate())
+    };
+    let compared =
+        compare(effort, async |length| side(&anchor, length).await, async |length| side(&chatty, length).await).await?;
+    let errors = errors.into_inner();
+    Ok(Outcome::new(goal, what, "requests/s", &compared, bound, (errors == 0, format!("{errors} errors"))))
+}
+
+/// One cached person, as wrk asked the prototype; FastAPI and Redis are installed into a folder of their own.
+pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
+    let auth = world.address("auth")?;
+    let python = fastapi(tools).await?;
+    let [port, redis_port] = free_ports()?;
+    let redis_address: SocketAddr = ([127, 0, 0, 1], redis_port).into();
+    let arguments = ["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    let _redis = anchors::start(&find_program("redis-server")?, &arguments, redis_address).await?;
+    let body = tools.join("user.json");
+    std::fs::write(&body, read(auth, "/users/1").await?)?;
+    let script = anchors::folder()?.join("fastapi_redis.py");
+    let address: SocketAddr = ([127, 0, 0, 1], port).into();
+    let paths = [script.display().to_string(), port.to_string(), redis_port.to_string(), body.display().to_string()];
+    let _stub = anchors::start(&python, &paths.each_ref().map(String::as_str), address).await?;
+
+    let latencies = RefCell::new(Compared::default());
+    let compared = compare(
+        effort,
+        async |length| {
+            let seen = wrk(address, length).await?;
+            latencies.borrow_mut().anchor.push(seen.millis);
+            Ok(seen.rate)
+        },
+        async |length| {
+            let seen = wrk(auth, length).await?;
+            latencies.borrow_mut().chatty.push(seen.millis);
+            Ok(seen.rate)
+        },
+    )
+    .await?;
+    let mut latencies = latencies.into_inner();
+    latencies.anchor.remove(0);
+    latencies.chatty.remove(0);
+    let stub = "FastAPI and Redis";
+    let what = ("GET /users/1, wrk with 100 connections", stub);
+    let first = Outcome::new("P4", what, "requests/s", &compared, Bound::AtLeast(20.0, 30.0), (true, String::new()));
+    let what = ("its mean latency", stub);
+    let bound = Bound::AtMost(1.0 / 15.0, 1.0 / 30.0);
+    Ok(vec![first, Outcome::new("P4 mean", what, "ms", &latencies, bound, (true, String::new()))])
+}
+
+/// A Python with FastAPI, in an environment of its own.
+async fn fastapi(tools: &Path) -> Result<PathBuf> {
+    let python = tools.join("fastapi/bin/python");
+    if !python.exists() {
+        std::fs::create_dir_all(tools)?;
+        let venv = tools.join("fastapi").display().to_string();
+        run(&find_program("python3")?, &["-m", "venv", &venv]).await?;
+        let packages = ["fastapi==0.165.0", "uvicorn==0.54.0", "uvloop", "httptools", "redis"];
+        let mut arguments = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        arguments.extend(packages);
+        run(&python, &arguments).await?;
+    }
+    Ok(python)
+}
+
+async fn run(program: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).kill_on_drop(true).output().await?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    anyhow::ensure!(
+        output.status.success(),
+        "{}: {text}{}",
+        program.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(text)
+}
+
+/// What wrk has seen.
+struct Wrk {
+    rate: f64,
+    millis: f64,
+}
+
+async fn wrk(address: SocketAddr, length: Duration) -> Result<Wrk> {
+    let url = format!("http://{address}/users/1");
+    let length = format!("{}s", length.as_secs().max(1));
+    let text = run(&find_program("wrk")?, &["-t2", "-c100", "-d", &length, &url]).await?;
+    anyhow::ensure!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "wrk has seen errors: {text}");
+    let word = |line: &str, index: usize| {
+        let line = text.lines().map(str::trim).find(|found| found.starts_with(line));
+        line.and_then(|line| line.split_whitespace().nth(index))
+            .with_context(|| format!("wrk says no {line:?}: {text}"))
+    };
+    let mean = word("Latency", 1)?;
+    let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0)];
+    let number = units.iter().find_map(|(unit, factor)| Some(mean.strip_suffix(unit)?.parse::<f64>().ok()? * factor));
+    Ok(Wrk { rate: word("Requests/sec:", 1)?.parse()?, millis: number.context("a latency")? })
+}
+
+/// A body that a service answers.
+async fn read(address: SocketAddr, path: &str) -> Result<Vec<u8>> {
+    load::once(address, load::request("GET", path, None)).await
+}
+
+/// The anchor that answers these bytes.
+pub(crate) struct SameBytes {
+    pub(crate) process: Anchor,
+    pub(crate) address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+/// Starts it.
+pub(crate) async fn same_bytes(programs: &Path, body: &[u8]) -> Result<SameBytes> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("body");
+    std::fs::write(&file, body)?;
+    let [port] = free_ports()?;
+    let address: SocketAddr = ([127, 0, 0, 1], port).into();
+    let arguments = [address.to_string(), file.display().to_string()];
+    let arguments = arguments.each_ref().map(String::as_str);
+    let process = anchors::start(&programs.join("anchor-axum"), &arguments, address).await?;
+    Ok(SameBytes { process, address, _folder: folder })
+}
