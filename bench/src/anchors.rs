@@ -25,9 +25,19 @@ pub(crate) struct PgBench {
 
 /// Lets pgbench run a file of `anchors/` with this many clients, one connection each.
 pub(crate) async fn pgbench(database: &str, file: &str, clients: usize, length: Duration) -> Result<PgBench> {
+    run_pgbench(database, file, clients, &["--time", &length.as_secs().max(1).to_string()]).await
+}
+
+/// One transaction per client: what it costs to connect them, which is no part of a transaction.
+pub(crate) async fn pgbench_once(database: &str, file: &str, clients: usize) -> Result<PgBench> {
+    run_pgbench(database, file, clients, &["--transactions", "1"]).await
+}
+
+async fn run_pgbench(database: &str, file: &str, clients: usize, how_long: &[&str]) -> Result<PgBench> {
     let output = Command::new(machine::find_postgres()?.join("pgbench"))
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
-        .args(["--client", &clients.to_string(), "--time", &length.as_secs().max(1).to_string()])
+        .args(["--client", &clients.to_string()])
+        .args(how_long)
         .arg("--file")
         .arg(folder()?.join(file))
         .arg(database)

@@ -62,8 +62,8 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
 
 /// Measures both sides in turns, after a warm-up of each.
 pub(crate) async fn compare(effort: Effort, mut anchor: impl Side, mut chatty: impl Side) -> Result<Compared> {
-    anchor.measure(effort.length / 2).await?;
-    chatty.measure(effort.length / 2).await?;
+    anchor.measure(effort.length).await?;
+    chatty.measure(effort.length).await?;
     let mut compared = Compared::default();
     for round in 0..effort.rounds {
         for anchor_is_next in if round % 2 == 0 { [true, false] } else { [false, true] } {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::anchors::pgbench;
+use crate::anchors::{pgbench, pgbench_once};
 use crate::cpu;
 use crate::load::{self, Call, Script};
 use crate::report::{Bound, Outcome};
@@ -172,12 +172,16 @@ async fn against(
     let (posts, processes) = (world.address("posts")?, world.processes()?);
     let postgres = [world.stack.pid("postgres")?];
     let seen = std::cell::RefCell::new(Seen::default());
+    let connections = clients.min(MOST_CONNECTIONS);
+    let before = cpu::seconds(&postgres);
+    pgbench_once(database, file, connections).await?;
+    let connecting = cpu::seconds(&postgres) - before;
     let compared = compare(
         effort,
         async |length: Duration| {
             let before = cpu::seconds(&postgres);
-            let bench = pgbench(database, file, clients.min(MOST_CONNECTIONS), length).await?;
-            let used = cpu::seconds(&postgres) - before;
+            let bench = pgbench(database, file, connections, length).await?;
+            let used = cpu::seconds(&postgres) - before - connecting;
             seen.borrow_mut().cpu.anchor.push(used * 1e6 / (bench.rate * length.as_secs_f64()));
             Ok(bench.rate)
         },
