@@ -13,7 +13,7 @@ LOCUST := $(TARGET)/locust
 LOCUST_VERSION := 2.47.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint servers stack stack-restart stack-down chaos load up down
+.PHONY: help test lint servers stack stack-restart stack-down chaos bench load up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ chaos: servers ## people write while parts die, then everything is checked: make
 	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p shared --features shared/fail-points
 	@$(TARGET)/release/testkit chaos --bin-dir $(TARGET)/release --seed $(or $(SEED),1) --duration $(or $(DURATION),60) \
 		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(STANDBY),--standby) $(if $(EMBEDDED),--embedded)
+
+bench: ## Chatty beside what a person would use instead, in one run: make bench ONLY=P8,P9 FULL=1
+	@testkit/install.sh bench
+	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p bench
+	@$(TARGET)/release/bench --bin-dir $(TARGET)/release --tools $(TARGET)/bench $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
 
 load: $(LOCUST)/$(LOCUST_VERSION) ## 50 people for 60 seconds against the stack, with Locust; fails on any failed request
 	@test -f .stack/env || { echo "no stack is up; make stack starts one" >&2; exit 1; }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Finds the servers that the tests and the stack start, and installs those that are missing from the
-# machine's Debian packages. The machine's own services are neither started nor changed: while the
+# Finds the servers that the tests and the stack start, and with the argument `bench` what Chatty is measured with and
+# against, and installs those that are missing from the machine's Debian packages. The machine's own services are neither started nor changed: while the
 # packages are unpacked, policy-rc.d refuses every start, and what stood there before is put back.
 set -eu
 
@@ -13,6 +13,9 @@ have_nginx() { command -v nginx >/dev/null 2>&1; }
 have_faketime() { found_file /usr/lib/*/faketime/libfaketimeMT.so.1; }
 have_strace() { command -v strace >/dev/null 2>&1; }
 have_sqlite() { command -v sqlite3 >/dev/null 2>&1; }
+have_wrk() { command -v wrk >/dev/null 2>&1; }
+have_redis() { command -v redis-server >/dev/null 2>&1; }
+have_venv() { command -v python3 >/dev/null 2>&1 && python3 -c "import ensurepip" >/dev/null 2>&1; }
 have_linker() { command -v cc >/dev/null 2>&1; }
 
 found() {
@@ -53,6 +56,11 @@ need faketime "libfaketime"
 # Another is a power cut, which is made from what strace saw; sqlite3 looks into the files afterwards.
 need strace "strace"
 need sqlite "sqlite3"
+if [ "${1:-}" = bench ]; then
+    need wrk "wrk"
+    need redis "redis-server"
+    need venv "python3-venv"
+fi
 
 [ -z "$missing" ] && exit 0
 echo "testkit/install.sh: missing:$missing; installing:$packages"

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm_migration::MigratorTrait;
 use tokio::net::TcpListener;
@@ -23,7 +22,7 @@ use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::consumer::Context;
 use crate::events::{measured, relay, replicas, resync};
 use crate::fail_points;
-use crate::http::{self, Health};
+use crate::http::{self, App, Health};
 use crate::telemetry;
 
 /// Ends tasks.
@@ -209,12 +208,9 @@ pub async fn run(
     let tracker = Tracker::new();
     let (stop, failed) = (Cancel::new(), Cancel::new());
     let openapi = crate::openapi::merge(services.iter().map(|service| service.openapi.clone()));
-    let router = services.iter().fold(Router::new(), |router, service| {
-        let prepared = from_fn_with_state(service.health.clone(), http::when_prepared);
-        router.merge(service.router.clone().route_layer(prepared))
-    });
+    let router = services.iter().fold(Router::new(), |router, service| router.merge(service.router.clone()));
     let health = services.iter().map(|service| service.health.clone()).collect();
-    let app = http::app(router, openapi, health, Some(metrics));
+    let app = App::new(router, openapi, health, Some(metrics));
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
         tracker.spawn(async move { http::serve(listener, app, &connections, &stop).await })

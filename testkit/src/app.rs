@@ -19,7 +19,6 @@ use crate::described::api::{Api, Operation};
 use crate::described::events::Events;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::Ed25519KeyPair;
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt;
@@ -35,8 +34,8 @@ use shared::events::broker::{Broker, LocalBroker};
 use shared::events::envelope;
 use shared::events::outbox::{self, OutboxMessage};
 use shared::events::topology;
+use shared::http::App;
 use shared::lifecycle::{Cancel, Deps, Service, Tracker};
-use tower::ServiceExt;
 
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,7 +45,7 @@ pub struct TestApp {
     /// The clock of the service; it moves only when a test moves it.
     pub clock: Clock,
     name: &'static str,
-    router: Router,
+    http: App,
     service: Service,
     broker: Arc<LocalBroker>,
     key: EncodingKey,
@@ -104,10 +103,9 @@ impl TestApp {
         service.prepare().await.expect("a start");
         let (tracker, failed) = (Tracker::new(), Cancel::new());
         service.start(&tracker, &failed);
-        let router =
-            shared::http::app(service.router.clone(), service.openapi.clone(), vec![service.health.clone()], None);
+        let http = App::new(service.router.clone(), service.openapi.clone(), vec![service.health.clone()], None);
         let (api, described) = (Api::new(service.openapi.clone()), Events::read());
-        let app = Self { clock, name, router, service, broker, key, tracker, failed, api, described, _folder: folder };
+        let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, _folder: folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")
             .await;
         app
@@ -302,7 +300,7 @@ impl Call<'_> {
     pub async fn send(self) -> Answer {
         let request = self.request.body(Body::from(self.body)).expect("a request");
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.app.router.clone().oneshot(request).await.expect("an answer");
+        let response = self.app.http.answer(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
         let text = String::from_utf8_lossy(&bytes).into_owned();

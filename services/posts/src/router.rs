@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::routes::{comments, likes, media, posts};
@@ -13,12 +13,12 @@ use crate::state::AppState;
 const MULTIPART: usize = 6 * 1024 * 1024;
 
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
-    routes().layer(DefaultBodyLimit::max(MULTIPART)).with_state(state).split_for_parts()
+    routes().with_state(state).split_for_parts()
 }
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(shared::openapi::frame())
-        .routes(routes!(posts::create_post, posts::list_posts))
+        .routes(routes!(posts::create_post, posts::list_posts).layer(DefaultBodyLimit::max(MULTIPART)))
         .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))
         .routes(routes!(posts::count_view))
         .routes(routes!(comments::create_comment, comments::list_comments))

@@ -10,7 +10,7 @@ use sea_orm_migration::MigratorTrait;
 use secrecy::ExposeSecret;
 
 use super::failover::{self, Follower};
-use super::{Db, Pools, dialect};
+use super::{Db, Inner, Pools, dialect};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::events::outbox::Outbox;
@@ -50,10 +50,10 @@ impl Db {
             let connections = settings.database_max_connections;
             if let [url] = urls.as_slice() {
                 let pools = Arc::new(Pools::postgres(url, service, connections, patience, None).await?);
-                return Ok(Self { pools, outbox, clock, _follower: None });
+                return Ok(Self(Arc::new(Inner { pools, outbox, clock, _follower: None })));
             }
             let (pools, follower) = Follower { urls, service, connections, patience }.start().await?;
-            return Ok(Self { pools, outbox, clock, _follower: Some(Arc::new(follower)) });
+            return Ok(Self(Arc::new(Inner { pools, outbox, clock, _follower: Some(follower) })));
         }
         settings
             .create_data_dir()
@@ -62,7 +62,7 @@ impl Db {
         let write = sqlite_writer(&file).await?;
         let read = sqlite_readers(&file, patience).await?;
         let pools = Pools { read, consume: write.clone(), relay: write.clone(), write, next: OnceLock::new() };
-        Ok(Self { pools: Arc::new(pools), outbox, clock, _follower: None })
+        Ok(Self(Arc::new(Inner { pools: Arc::new(pools), outbox, clock, _follower: None })))
     }
 
     /// Brings the schema up to date. Replicas that start together take turns.
@@ -70,7 +70,7 @@ impl Db {
     /// # Errors
     /// When the database is not there, or a migration fails.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), DbErr> {
-        let pools = self.pools.current();
+        let pools = self.0.pools.current();
         if dialect::is_postgres(&pools.relay) {
             let lock = pools.relay.begin().await?;
             dialect::lock_migrations(&lock).await?;

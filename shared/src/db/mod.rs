@@ -40,12 +40,14 @@ use crate::fail_points::{self, AFTER_COMMIT};
 ///
 /// On SQLite the three writing pools are one and the same connection.
 #[derive(Clone)]
-pub struct Db {
+pub struct Db(Arc<Inner>);
+
+struct Inner {
     pools: Arc<Pools>,
     outbox: Outbox,
     clock: Clock,
     /// Lets the pools follow the primary, until the last clone is dropped.
-    _follower: Option<Arc<JoinSet<()>>>,
+    _follower: Option<JoinSet<()>>,
 }
 
 /// The four pools to one host.
@@ -103,22 +105,22 @@ pub enum CommitError {
 impl Db {
     /// For queries outside of a transaction.
     pub fn read(&self) -> &DatabaseConnection {
-        &self.pools.current().read
+        &self.0.pools.current().read
     }
 
     /// The relay's own connection.
     pub fn relay(&self) -> &DatabaseConnection {
-        &self.pools.current().relay
+        &self.0.pools.current().relay
     }
 
     /// Where events wait for the broker.
     pub fn outbox(&self) -> &Outbox {
-        &self.outbox
+        &self.0.outbox
     }
 
     /// The service's clock.
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.0.clock
     }
 
     /// Begins a transaction for a request or a job.
@@ -126,7 +128,7 @@ impl Db {
     /// # Errors
     /// When the database is not there or all connections are busy.
     pub async fn begin(&self) -> Result<Tx, DbErr> {
-        self.begin_on(&self.pools.current().write).await
+        self.begin_on(&self.0.pools.current().write).await
     }
 
     /// Begins a transaction for a consumer.
@@ -134,7 +136,7 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_consuming(&self) -> Result<Tx, DbErr> {
-        self.begin_on(&self.pools.current().consume).await
+        self.begin_on(&self.0.pools.current().consume).await
     }
 
     async fn begin_on(&self, pool: &DatabaseConnection) -> Result<Tx, DbErr> {
@@ -145,8 +147,8 @@ impl Db {
         let inner = pool.begin_with_options(options).await?;
         Ok(Tx {
             inner,
-            outbox: self.outbox.clone(),
-            clock: self.clock.clone(),
+            outbox: self.0.outbox.clone(),
+            clock: self.0.clock.clone(),
             written: Vec::new(),
             remembered: Vec::new(),
         })
@@ -162,7 +164,7 @@ impl Db {
 
     /// Closes all pools.
     pub async fn close(&self) {
-        self.pools.current().close().await;
+        self.0.pools.current().close().await;
     }
 }
 

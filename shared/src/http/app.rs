@@ -1,25 +1,28 @@
-//! Puts a service's routes together with health, metrics, the API reference, and the layers that every request passes.
+//! Puts a service's routes together with health, metrics, the API reference, and what every request passes.
 
 use std::any::Any;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, RawQuery, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use axum_prometheus::{EndpointLabel, PrometheusMetricLayerBuilder};
+use futures_util::FutureExt;
+use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Map, Value, json};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::ServiceExt;
+use tower::util::MapRequestLayer;
 use tracing::Instrument;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::request_id;
+use super::request_id::{self, Current};
 use crate::auth::Keys;
 use crate::db::Db;
 use crate::error::ApiError;
@@ -30,6 +33,8 @@ use crate::events::measured::{Consumed, Measured};
 const REQUEST: Duration = Duration::from_secs(15);
 /// The longest path with its query, in bytes.
 const PATH: usize = 2_048;
+/// How many combinations of method, route and status are looked up quickly; there are fewer.
+const SERIES: usize = 2_000;
 
 /// The state of one service, for `/readyz`.
 #[derive(Clone)]
@@ -98,30 +103,112 @@ impl Health {
     }
 }
 
-/// Everything that one port serves: the routes of one service, or of all five.
-pub fn app(routes: Router, openapi: OpenApi, health: Vec<Health>, metrics: Option<PrometheusHandle>) -> Router {
-    let own = Router::new()
-        .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(readyz).with_state(Arc::new(health)))
-        .route(
-            "/metrics",
-            get(move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())),
-        )
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi));
-    // Unknown paths share one label: as labels they would fill the memory.
-    let measured = PrometheusMetricLayerBuilder::new()
-        .with_endpoint_label_type(EndpointLabel::MatchedPathWithFallbackFn(|_| "unmatched".to_owned()))
-        .build();
-    routes
-        .merge(own)
-        .fallback(|| async { ApiError::not_found("There is nothing at this path") })
-        .method_not_allowed_fallback(|| async {
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take this method")
-        })
-        .layer(CatchPanicLayer::custom(on_panic))
-        .layer(from_fn(in_time))
-        .layer(from_fn(context))
-        .layer(measured)
+/// Everything that one port serves: the routes of one service, or of all five, and what every request passes. Clones share
+/// it.
+///
+/// It is one function instead of a stack of layers, because axum boxes and clones the services of each layer for every
+/// request: six of them cost more than all else that a read from memory does.
+#[derive(Clone)]
+pub struct App {
+    router: Router,
+    health: Arc<Vec<Health>>,
+    requests: Arc<Requests>,
+}
+
+impl App {
+    /// Puts the routes together with health, metrics and the API reference.
+    pub fn new(routes: Router, openapi: OpenApi, health: Vec<Health>, metrics: Option<PrometheusHandle>) -> Self {
+        let health = Arc::new(health);
+        let own = Router::new()
+            .route(LIVEZ, get(|| async { "ok" }))
+            .route(READYZ, get(readyz).with_state(Arc::clone(&health)))
+            .route(
+                METRICS,
+                get(move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())),
+            )
+            .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi));
+        let router = routes
+            .merge(own)
+            .route_layer(MapRequestLayer::new(note_route))
+            .fallback(|| async { ApiError::not_found("There is nothing at this path") })
+            .method_not_allowed_fallback(|| async {
+                ApiError::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "method_not_allowed",
+                    "This path does not take this method",
+                )
+            });
+        Self { router, health, requests: Arc::default() }
+    }
+
+    /// Answers a request: gives it an id and a span, ends it when it takes too long or panics, renders problems, logs once
+    /// what failed on our side, and measures.
+    pub async fn answer(&self, request: Request) -> Response {
+        let (method, begun) = (request.method().clone(), Instant::now());
+        let under_way = self.requests.begin();
+        let current = Current::of(request.headers());
+        let id = current.id.clone();
+        let span = tracing::error_span!("request", http.method = %method, request.id = id);
+        let (mut response, route) = current.scope(self.guarded(request).instrument(span.clone())).await;
+        let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            span.in_scope(|| log(&error, route));
+            response = error.render(id.clone());
+        } else if response.status().is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
+            let problem = match response.status() {
+                StatusCode::NOT_FOUND => ApiError::not_found("There is nothing at this path"),
+                status => ApiError::new(status, "bad_request", "The request is not valid"),
+            };
+            response = problem.render(id.clone());
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Ok(value) = HeaderValue::try_from(id) {
+            headers.insert(request_id::HEADER, value);
+        }
+        self.requests.end(under_way, &method, route, response.status(), begun);
+        response
+    }
+
+    async fn guarded(&self, request: Request) -> Response {
+        if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > PATH) {
+            let text = "Path and query are longer than 2 KiB";
+            return ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", text).into_response();
+        }
+        if !self.is_prepared_for(request.uri().path()) {
+            return ApiError::unavailable("starting", "The service is starting, nothing was stored").into_response();
+        }
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let answer = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
+        match tokio::time::timeout(REQUEST, answer).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(panic)) => on_panic(&*panic),
+            Err(_elapsed) if reads => ApiError::unavailable("timeout", "The request took too long").into_response(),
+            // A write that is cut off may have been stored.
+            Err(_elapsed) => ApiError::outcome_unknown().into_response(),
+        }
+    }
+
+    /// Requests have to wait until the schemas are up to date, but for those that need no database: the state, and the public
+    /// keys, for which the other services wait.
+    fn is_prepared_for(&self, path: &str) -> bool {
+        self.health.iter().all(|health| health.prepared.load(Ordering::Relaxed))
+            || [LIVEZ, READYZ, METRICS].contains(&path)
+            || path.starts_with("/.well-known/")
+    }
+}
+
+/// Only on the port of each service: the gateway does not route them.
+const LIVEZ: &str = "/livez";
+const READYZ: &str = "/readyz";
+const METRICS: &str = "/metrics";
+
+/// Tells the request under way which route it has found.
+fn note_route(request: Request) -> Request {
+    if let Some(route) = request.extensions().get::<MatchedPath>() {
+        request_id::note_route(route);
+    }
+    request
 }
 
 async fn readyz(State(services): State<Arc<Vec<Health>>>, RawQuery(query): RawQuery) -> Response {
@@ -145,66 +232,75 @@ async fn readyz(State(services): State<Arc<Vec<Health>>>, RawQuery(query): RawQu
     (status, Json(json!({ "status": word, "services": parts }))).into_response()
 }
 
-/// Refuses requests for now until the schema is up to date. The public keys need no database, and the other services wait for
-/// them.
-pub async fn when_prepared(State(health): State<Health>, request: Request, next: Next) -> Response {
-    if health.prepared.load(Ordering::Relaxed) || request.uri().path().starts_with("/.well-known/") {
-        return next.run(request).await;
-    }
-    ApiError::unavailable("starting", "The service is starting, nothing was stored").into_response()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the layer asks for this signature")]
-fn on_panic(panic: Box<dyn Any + Send>) -> Response {
+fn on_panic(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     ApiError::internal(format!("panic: {}", text.unwrap_or("no message"))).into_response()
 }
 
-/// Ends a request that takes too long. A write that is cut off may have been stored, so its outcome is unknown.
-async fn in_time(request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    match tokio::time::timeout(REQUEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_elapsed) if reads => ApiError::unavailable("timeout", "The request took too long").into_response(),
-        Err(_elapsed) => ApiError::outcome_unknown().into_response(),
+/// Logs what failed on our side, once.
+fn log(error: &ApiError, route: &str) {
+    let cause = error.cause().unwrap_or_default();
+    if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+        // Refused for now, and the client was told when to come again.
+        tracing::warn!(cause, http.route = route, "A request was refused: {error}.");
+    } else if error.status().is_server_error() {
+        tracing::error!(cause, http.route = route, "A request failed: {error}.");
+    } else if !cause.is_empty() {
+        tracing::debug!(cause, http.route = route, "A request was refused: {error}.");
     }
 }
 
-/// Gives the request its id and span, renders problems, and logs what failed on our side, once.
-async fn context(request: Request, next: Next) -> Response {
-    let id = request_id::of(request.headers());
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = tracing::error_span!("request", http.method = %request.method(), http.route = route, request.id = id);
-    let fits = request.uri().path_and_query().is_none_or(|path| path.as_str().len() <= PATH);
-    let mut response = if fits {
-        request_id::scope(id.clone(), next.run(request).instrument(span.clone())).await
-    } else {
-        ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", "Path and query are longer than 2 KiB").into_response()
-    };
-    let status = response.status();
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            // Refused for now, and the client was told when to come again.
-            span.in_scope(|| {
-                tracing::warn!(cause = error.cause().unwrap_or_default(), "A request was refused: {error}.")
-            });
-        } else if status.is_server_error() {
-            span.in_scope(|| tracing::error!(cause = error.cause().unwrap_or_default(), "A request failed: {error}."));
-        } else if let Some(cause) = error.cause() {
-            span.in_scope(|| tracing::debug!(cause, "A request was refused: {error}."));
-        }
-        response = error.render(id.clone());
-    } else if status.is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
-        let problem = match status {
-            StatusCode::NOT_FOUND => ApiError::not_found("There is nothing at this path"),
-            _ => ApiError::new(status, "bad_request", "The request is not valid"),
+/// What is measured of requests.
+struct Requests {
+    pending: Gauge,
+    /// Counters and histograms by method, route and status: looking one up here takes a fraction of what it takes to ask
+    /// for it by its name and labels.
+    known: RwLock<HashMap<String, (Counter, Histogram)>>,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self { pending: metrics::gauge!("axum_http_requests_pending"), known: RwLock::default() }
+    }
+}
+
+/// Counts a request as under way until it is dropped, however the request ends.
+struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+impl Requests {
+    fn begin(&self) -> UnderWay {
+        self.pending.increment(1.0);
+        UnderWay(self.pending.clone())
+    }
+
+    /// Unknown paths share one label: as labels they would fill the memory.
+    fn end(&self, _under_way: UnderWay, method: &Method, route: &str, status: StatusCode, begun: Instant) {
+        let key = [method.as_str(), route, status.as_str()].join(" ");
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let note = |(count, seconds): &(Counter, Histogram)| {
+            count.increment(1);
+            seconds.record(begun.elapsed().as_secs_f64());
         };
-        response = problem.render(id.clone());
+        if let Some(both) = known.get(&key) {
+            return note(both);
+        }
+        drop(known);
+        // A method that nobody knows would be a label of its own, too.
+        let method = if method.as_str().len() > 7 { "other" } else { method.as_str() };
+        let labels =
+            [("method", method.to_owned()), ("status", status.as_str().to_owned()), ("endpoint", route.to_owned())];
+        let count = metrics::counter!("axum_http_requests_total", &labels);
+        let both = (count, metrics::histogram!("axum_http_requests_duration_seconds", &labels));
+        note(&both);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < SERIES {
+            known.insert(key, both);
+        }
     }
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(value) = HeaderValue::try_from(id) {
-        headers.insert(request_id::HEADER, value);
-    }
-    response
 }

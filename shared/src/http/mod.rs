@@ -8,7 +8,7 @@ pub mod request_id;
 mod server;
 mod unread;
 
-pub use app::{Health, app, when_prepared};
+pub use app::{App, Health};
 pub use extract::{Path, Query, ValidJson, Validate, arrive, read_ids, read_json};
 pub use idempotency::IdempotencyKey;
 pub use page::{Listed, Page};

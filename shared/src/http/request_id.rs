@@ -1,30 +1,52 @@
-//! The id of the request under way: 32 hexadecimal digits, so that it can serve as a trace id.
+//! The request under way: its id, 32 hexadecimal digits, so that it can serve as a trace id, and the route that it found.
 
+use std::cell::OnceCell;
+
+use axum::extract::MatchedPath;
 use axum::http::{HeaderMap, HeaderName};
 use uuid::Uuid;
 
-/// The header that carries it in and out.
+/// The header that carries the id in and out.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
-    static CURRENT: String;
+    static CURRENT: Current;
+}
+
+/// The request that a task serves.
+pub(super) struct Current {
+    /// Its id.
+    pub(super) id: String,
+    route: OnceCell<MatchedPath>,
+}
+
+impl Current {
+    /// Takes over a gateway's id if it has the right form, or makes one.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
+        let id = match given {
+            Some(id) if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => id.to_ascii_lowercase(),
+            _ => Uuid::now_v7().simple().to_string(),
+        };
+        Self { id, route: OnceCell::new() }
+    }
+
+    /// Serves the request, and answers which route it has found.
+    pub(super) async fn scope<F: Future>(self, work: F) -> (F::Output, Option<MatchedPath>) {
+        let found = async {
+            let output = work.await;
+            (output, CURRENT.with(|current| current.route.get().cloned()))
+        };
+        CURRENT.scope(self, found).await
+    }
 }
 
 /// The id of the request that this task serves.
 pub fn current() -> Option<String> {
-    CURRENT.try_with(Clone::clone).ok()
+    CURRENT.try_with(|current| current.id.clone()).ok()
 }
 
-/// Takes over a gateway's id if it has the right form, or makes one.
-pub(super) fn of(headers: &HeaderMap) -> String {
-    let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
-    match given {
-        Some(id) if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => id.to_ascii_lowercase(),
-        _ => Uuid::now_v7().simple().to_string(),
-    }
-}
-
-/// Runs a request under its id.
-pub(super) async fn scope<F: Future>(id: String, work: F) -> F::Output {
-    CURRENT.scope(id, work).await
+/// Notes the route that the request has found.
+pub(super) fn note_route(route: &MatchedPath) {
+    let _no_request = CURRENT.try_with(|current| current.route.set(route.clone()));
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -18,9 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use tower::ServiceExt;
 
-use super::unread;
+use super::{App, unread};
 use crate::lifecycle::{Cancel, Tracker};
 
 /// From the first byte of a request to the end of its headers.
@@ -33,7 +32,7 @@ const CONNECTIONS: usize = 10_000;
 const DRAIN: Duration = Duration::from_secs(6);
 
 /// Serves until `cancel`, then lets the requests under way finish.
-pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel: &Cancel) {
+pub async fn serve(listener: TcpListener, app: App, tracker: &Tracker, cancel: &Cancel) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
@@ -54,13 +53,13 @@ pub async fn serve(listener: TcpListener, app: Router, tracker: &Tracker, cancel
         }
         let progress = Arc::new(AtomicU64::new(0));
         let state = Arc::clone(&progress);
-        let routes = app.clone();
+        let app = app.clone();
         let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             state.fetch_add(1, Ordering::Relaxed);
-            let (routes, state) = (routes.clone(), Arc::clone(&state));
+            let (app, state) = (app.clone(), Arc::clone(&state));
             async move {
                 let (request, rest) = unread::lend(request);
-                let mut response = routes.oneshot(request).await?;
+                let mut response = app.answer(request.map(Body::new)).await;
                 rest.settle(&mut response).await;
                 state.fetch_add(1, Ordering::Relaxed);
                 Ok::<_, Infallible>(response)
@@ -154,6 +153,7 @@ impl AsyncWrite for Guarded {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::http::StatusCode;
     use axum::routing::post;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -166,7 +166,8 @@ mod tests {
     async fn talk(pieces: &[&str], answers: usize) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Router::new().route("/refuse", post(async || StatusCode::UNAUTHORIZED));
+        let routes = Router::new().route("/refuse", post(async || StatusCode::UNAUTHORIZED));
+        let app = App::new(routes, crate::openapi::frame(), Vec::new(), None);
         let (tracker, cancel) = (Tracker::new(), Cancel::new());
         let server = {
             let (tracker, cancel) = (tracker.clone(), cancel.clone());

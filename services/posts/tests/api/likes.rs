@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use crate::{post_of_ann, spawn};
+use crate::{post_of_ann, spawn, user};
 
 #[tokio::test]
 async fn a_like_counts_once_however_often_it_is_given() {
     let app = spawn().await;
     let id = post_of_ann(&app).await;
+    app.deliver("user", &[user(2, 1, "bob", false)]).await;
     let path = format!("/posts/{id}/likes");
     for _ in 0..2 {
         let answer = app.post(&path, json!(null)).as_user(2, "bob").send().await;
