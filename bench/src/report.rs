@@ -58,8 +58,8 @@ impl Bound {
 
     fn text(self) -> (String, String) {
         match self {
-            Self::AtLeast(goal, moonshot) => (format!("≥ {goal}"), format!("≥ {moonshot}")),
-            Self::AtMost(goal, moonshot) => (format!("≤ {goal}"), format!("≤ {moonshot}")),
+            Self::AtLeast(goal, moonshot) => (format!("≥ {}", short(goal)), format!("≥ {}", short(moonshot))),
+            Self::AtMost(goal, moonshot) => (format!("≤ {}", short(goal)), format!("≤ {}", short(moonshot))),
         }
     }
 }
@@ -95,14 +95,14 @@ impl Outcome {
     pub(crate) fn row(&self) -> String {
         let (goal, moonshot) = self.bound.text();
         format!(
-            "| {} | {} | {} | {} | {} {} | {:.2} | {goal} | {moonshot} | {} | {} |",
+            "| {} | {} | {} | {} | {} {} | {} | {goal} | {moonshot} | {} | {} |",
             self.goal,
             self.chatty,
             self.anchor,
             short(self.anchor_figure),
             short(self.chatty_figure),
             self.unit,
-            self.ratio,
+            short(self.ratio),
             if self.pass { "yes" } else { "**no**" },
             self.note
         )
@@ -115,7 +115,8 @@ fn short(figure: f64) -> String {
         size if size >= 1_000.0 => format!("{:.1}k", figure / 1_000.0),
         size if size >= 100.0 => format!("{figure:.0}"),
         size if size >= 10.0 => format!("{figure:.1}"),
-        _ => format!("{figure:.2}"),
+        size if size >= 0.1 => format!("{figure:.2}"),
+        _ => format!("{figure:.3}"),
     }
 }
 

@@ -28,7 +28,7 @@ impl World {
             repository: find_repository()?,
             testkit: bin_dir.join("testkit"),
             bin_dir,
-            service_env: vec![("RUST_LOG".to_owned(), "warn".to_owned())],
+            service_env: Vec::new(),
             proxied: false,
             brokers: 1,
             standby: false,
@@ -37,7 +37,7 @@ impl World {
         let pem = std::fs::read(stack.folder().join("data/auth/jwt.pem")).context("auth's key")?;
         let url = format!("{}/.well-known/jwks.json", stack.addresses().gateway_url);
         let keys: Value = serde_json::from_slice(&get(&url).await?)?;
-        let kid = keys["keys"][0]["kid"].as_str().context("auth has no key")?.to_owned();
+        let kid = keys.pointer("/keys/0/kid").and_then(Value::as_str).context("auth has no key")?.to_owned();
         Ok(Self { stack, key: EncodingKey::from_ed_pem(&pem)?, kid })
     }
 

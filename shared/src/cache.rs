@@ -51,7 +51,9 @@ pub enum Change<V> {
     Forget,
 }
 
-type Waiting<V> = (i64, oneshot::Sender<Result<Option<Arc<V>>, ApiError>>);
+/// What somebody who asked is told.
+type Answer<V> = Result<Option<Arc<V>>, ApiError>;
+type Waiting<V> = (i64, oneshot::Sender<Answer<V>>);
 
 /// A cache. Clones share it.
 pub struct Cache<L: Load>(Arc<Inner<L::Value>>);
@@ -117,7 +119,7 @@ impl<L: Load> Cache<L> {
         Ok(values.into_iter().flatten().collect())
     }
 
-    fn ask(&self, id: i64) -> Result<oneshot::Receiver<Result<Option<Arc<L::Value>>, ApiError>>, ApiError> {
+    fn ask(&self, id: i64) -> Result<oneshot::Receiver<Answer<L::Value>>, ApiError> {
         let (answer, answered) = oneshot::channel();
         let busy = |_full| ApiError::unavailable("busy", "Too many requests wait for the database already");
         self.0.sender.try_send((id, answer)).map_err(busy)?;

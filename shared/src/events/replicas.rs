@@ -20,9 +20,13 @@ const STATES: usize = 100;
 
 /// What was committed, on its way to the other replicas.
 #[derive(Serialize, Deserialize)]
-struct Applied<T> {
+struct Applied<S> {
+    /// Which process says so; it hears itself, too.
+    #[serde(default)]
+    from: u64,
     stream: String,
-    states: Vec<T>,
+    /// An array of states.
+    states: S,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deleted: Vec<Key>,
     /// Something before this was not heard, so everything has to be loaded again.
@@ -33,6 +37,7 @@ struct Applied<T> {
 /// The way to the other replicas of a service.
 #[derive(Clone)]
 pub(crate) struct Replicas {
+    id: u64,
     service: &'static str,
     broker: Arc<dyn Broker>,
     /// Something could not be told; the next message says so.
@@ -41,7 +46,7 @@ pub(crate) struct Replicas {
 
 impl Replicas {
     pub(super) fn new(service: &'static str, broker: Arc<dyn Broker>) -> Self {
-        Self { service, broker, owed: Arc::default() }
+        Self { id: rand::random(), service, broker, owed: Arc::default() }
     }
 
     /// Tells committed states.
@@ -63,7 +68,7 @@ impl Replicas {
 
     async fn send<T: Serialize + Sync>(&self, stream: &str, states: Vec<T>, deleted: Vec<Key>) {
         let reload = self.owed.swap(false, Ordering::Relaxed);
-        let applied = Applied { stream: stream.to_owned(), states, deleted, reload };
+        let applied = Applied { from: self.id, stream: stream.to_owned(), states, deleted, reload };
         let sent = match serde_json::to_vec(&applied) {
             Ok(payload) => self.broker.broadcast(self.service, &payload).await,
             Err(error) => Err(super::broker::BrokerError::new(error.to_string())),
@@ -112,11 +117,15 @@ async fn merge(context: &Context, consumers: &[Arc<dyn AnyConsumer>], mut heard:
         if applied.reload {
             return;
         }
+        if applied.from == context.replicas.id {
+            continue;
+        }
+        let Ok(states) = serde_json::from_str::<Vec<Box<RawValue>>>(applied.states.get()) else { continue };
         for consumer in consumers.iter().filter(|consumer| consumer.stream() == applied.stream) {
-            consumer.merge(&applied.states);
+            consumer.merge(&states);
             applied.deleted.iter().for_each(|key| consumer.forget(key));
         }
-        context.db.outbox().owned().merge(&applied.stream, &applied.states);
+        context.db.outbox().owned().merge(&applied.stream, &states);
     }
 }
 

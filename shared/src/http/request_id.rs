@@ -4,7 +4,6 @@ use std::cell::OnceCell;
 
 use axum::extract::MatchedPath;
 use axum::http::{HeaderMap, HeaderName};
-use uuid::Uuid;
 
 /// The header that carries the id in and out.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,7 +25,7 @@ impl Current {
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
         let id = match given {
             Some(id) if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => id.to_ascii_lowercase(),
-            _ => Uuid::now_v7().simple().to_string(),
+            _ => format!("{:032x}", rand::random::<u128>()),
         };
         Self { id, route: OnceCell::new() }
     }

@@ -62,7 +62,7 @@ pub(crate) struct EntryList {
     params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = EntryList))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id))]
 pub(crate) async fn list_audit(
     State(s): State<AppState>,
     admin: AdminUser,

@@ -65,7 +65,7 @@ impl<S: Send + Sync> FromRequest<S> for Reason {
     post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])), request_body = Option<ReasonIn>, params(("id" = UserId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn block_user(
     State(s): State<AppState>,
     admin: AdminUser,
@@ -83,7 +83,7 @@ pub(crate) async fn block_user(
     post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])), params(("id" = UserId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn unblock_user(
     State(s): State<AppState>,
     admin: AdminUser,
@@ -97,7 +97,7 @@ pub(crate) async fn unblock_user(
     delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn remove_post(
     State(s): State<AppState>,
     admin: AdminUser,
@@ -111,7 +111,7 @@ pub(crate) async fn remove_post(
     post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn restore_post(
     State(s): State<AppState>,
     admin: AdminUser,
@@ -125,7 +125,7 @@ pub(crate) async fn restore_post(
     delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])), params(("id" = CommentId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn remove_comment(
     State(s): State<AppState>,
     admin: AdminUser,
@@ -139,7 +139,7 @@ pub(crate) async fn remove_comment(
     post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = CommentId, Path)),
     responses((status = 200, body = Decided))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn restore_comment(
     State(s): State<AppState>,
     admin: AdminUser,

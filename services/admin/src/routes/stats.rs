@@ -42,7 +42,7 @@ pub(crate) struct StatsOut {
     get, path = "/admin/stats", tag = "admin", security(("bearer" = [])),
     responses((status = 200, body = StatsOut))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id))]
 pub(crate) async fn get_stats(State(s): State<AppState>, admin: AdminUser) -> Result<Json<StatsOut>, Error> {
     let counted = stats::count(s.db.read(), s.db.clock().now()).await?;
     reports::done(&admin, "stats requested");

@@ -61,7 +61,7 @@ pub(crate) struct AccountList {
     params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = AccountList))
 )]
-#[tracing::instrument(skip_all, fields(admin.id = %admin.0.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id))]
 pub(crate) async fn list_accounts(
     State(s): State<AppState>,
     admin: AdminUser,

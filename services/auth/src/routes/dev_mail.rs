@@ -42,7 +42,7 @@ struct MailboxOut {
 }
 
 /// Shows mails, newest first: a page for browsers, JSON for programs and for `?to=`.
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn read_mailbox(
     State(state): State<AppState>,
     Query(asked): Query<MailboxQuery>,

@@ -11,7 +11,7 @@ use crate::state::AppState;
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth", responses(
     (status = 200, description = "Ed25519 public keys", body = serde_json::Value),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn get_jwks(State(state): State<AppState>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "public, max-age=300")], Json(state.signer.public_keys().clone()))
 }

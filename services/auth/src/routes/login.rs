@@ -59,7 +59,7 @@ pub(crate) struct LoginOut {
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn log_in(
     State(state): State<AppState>,
     ValidJson(who): ValidJson<LoginIn>,

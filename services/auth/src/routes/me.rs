@@ -86,7 +86,7 @@ impl Validate for MePatch {
     (status = 401, description = "No or bad token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Blocked", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all, fields(user.id = me.0.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.0.id))]
 pub(crate) async fn get_me(me: Me) -> Json<MeOut> {
     Json(me.0.into())
 }
@@ -98,7 +98,7 @@ pub(crate) async fn get_me(me: Me) -> Json<MeOut> {
     (status = 403, description = "Blocked", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all, fields(user.id = me.0.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.0.id))]
 pub(crate) async fn update_me(
     State(state): State<AppState>,
     me: Me,

@@ -62,7 +62,7 @@ impl Validate for RegisterIn {
     (status = 409, description = "The username is taken", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn register(
     State(state): State<AppState>,
     key: IdempotencyKey,

@@ -50,7 +50,7 @@ pub(crate) struct PairOut {
     (status = 401, description = "Unknown, expired, used or revoked", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn refresh_session(
     State(state): State<AppState>,
     ValidJson(presented): ValidJson<RefreshIn>,
@@ -70,7 +70,7 @@ pub(crate) async fn refresh_session(
     (status = 204, description = "Ended, or there was none"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn log_out(
     State(state): State<AppState>,
     ValidJson(presented): ValidJson<RefreshIn>,

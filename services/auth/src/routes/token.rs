@@ -102,7 +102,7 @@ impl IntoResponse for Refused {
         (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
     )
 )]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn issue_token(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     grant(&state, &parts.headers, body).await.unwrap_or_else(IntoResponse::into_response)

@@ -66,7 +66,7 @@ pub(crate) struct FindUsers {
     (status = 400, description = "The id is no integer", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such person", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all, fields(user.id = id.0))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = id.0))]
 pub(crate) async fn get_user(State(state): State<AppState>, Path(id): Path<UserId>) -> Result<Response, ApiError> {
     let body = state.shown.0.find(id.0).await?.ok_or(AuthError::UserNotFound)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], Bytes::clone(&body)).into_response())
@@ -80,7 +80,7 @@ pub(crate) async fn get_user(State(state): State<AppState>, Path(id): Path<UserI
     (status = 200, description = "People, newest first", body = UsersOut),
     (status = 400, description = "Not one of username and name, or a bad value", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn find_users(
     State(state): State<AppState>,
     page: Page,

@@ -38,7 +38,7 @@ impl Validate for ResendIn {
     (status = 200, description = "Verified, now or before; a page for browsers", content((MessageOut = "application/json"), (String = "text/html"))),
     (status = 404, description = "Unknown, replaced or expired", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn follow_verification_link(
     State(state): State<AppState>,
     Path(token): Path<String>,
@@ -60,7 +60,7 @@ pub(crate) async fn follow_verification_link(
     (status = 200, description = "Verified, now or before; a page for browsers", content((MessageOut = "application/json"), (String = "text/html"))),
     (status = 404, description = "Unknown, replaced or expired; a page for browsers", content((Problem = "application/problem+json"), (String = "text/html"))),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn verify_account(
     State(state): State<AppState>,
     Path(token): Path<String>,
@@ -85,7 +85,7 @@ pub(crate) async fn verify_account(
     (status = 202, description = "Always", body = MessageOut),
     (status = 422, description = "Not an address", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn resend_verification(
     State(state): State<AppState>,
     ValidJson(asked): ValidJson<ResendIn>,

@@ -85,7 +85,7 @@ impl Validate for CommentIn {
     params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 201, body = CommentSaved))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn create_comment(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -104,7 +104,7 @@ pub(crate) async fn create_comment(
     params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = CommentList))
 )]
-#[tracing::instrument(skip_all, fields(post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(post.id = %id))]
 pub(crate) async fn list_comments(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
@@ -123,7 +123,7 @@ pub(crate) async fn list_comments(
     params(("id" = PostId, Path), ("cid" = CommentId, Path)),
     responses((status = 200, body = CommentSaved))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
 pub(crate) async fn update_comment(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -146,7 +146,7 @@ pub(crate) async fn update_comment(
     params(("id" = PostId, Path), ("cid" = CommentId, Path)),
     responses((status = 200, body = Message))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
 pub(crate) async fn delete_comment(
     State(s): State<AppState>,
     user: CurrentUser,

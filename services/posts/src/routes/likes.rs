@@ -28,7 +28,7 @@ pub(crate) struct LikeList {
     post, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Message))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn like_post(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -43,7 +43,7 @@ pub(crate) async fn like_post(
     delete, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Message))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn unlike_post(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -59,7 +59,7 @@ pub(crate) async fn unlike_post(
     params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = LikeList))
 )]
-#[tracing::instrument(skip_all, fields(post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(post.id = %id))]
 pub(crate) async fn list_likes(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
@@ -92,7 +92,7 @@ pub(crate) struct Liked {
     get, path = "/likes", tag = "likes", security(("bearer" = [])), params(LikedFilter),
     responses((status = 200, body = Liked))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn list_liked(
     State(s): State<AppState>,
     user: CurrentUser,

@@ -17,7 +17,7 @@ use crate::state::AppState;
         (status = 200, description = "The picture", content((String = "image/png"), (String = "image/jpeg"), (String = "image/webp"))),
     )
 )]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn get_image(State(s): State<AppState>, Path(name): Path<String>) -> Result<impl IntoResponse, Error> {
     if !posts::shows_image(s.db.read(), &name).await? {
         return Err(Error::ImageNotFound);

@@ -211,7 +211,7 @@ fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
         (status = 201, body = PostSaved),
     )
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn create_post(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -268,7 +268,7 @@ pub(crate) struct PostFilter {
     params(PostFilter, ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = PostList))
 )]
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn list_posts(
     State(s): State<AppState>,
     Query(filter): Query<PostFilter>,
@@ -288,7 +288,7 @@ pub(crate) async fn list_posts(
         (status = 304, description = "Unchanged"),
     )
 )]
-#[tracing::instrument(skip_all, fields(post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(post.id = %id))]
 pub(crate) async fn get_post(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
@@ -317,7 +317,7 @@ fn wanted_version(headers: &HeaderMap) -> Result<Option<i64>, Error> {
     params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
     responses((status = 200, body = PostSaved))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn update_post(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -342,7 +342,7 @@ pub(crate) async fn update_post(
     params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
     responses((status = 200, body = Message))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn delete_post(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -372,7 +372,7 @@ pub(crate) struct Views {
     post, path = "/posts/{id}/views", tag = "posts", params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 200, body = Views))
 )]
-#[tracing::instrument(skip_all, fields(post.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(post.id = %id))]
 pub(crate) async fn count_view(
     State(s): State<AppState>,
     Path(id): Path<PostId>,

@@ -51,9 +51,11 @@ async fn writes_of_many_people_are_each_answered_and_counted() {
         assert_eq!((likes, comments, views), (json!(2), json!(20), json!(20)));
         // The last state that was published is the one that is stored; what one commit changes travels once.
         let counts = events.iter().filter(|(stream, state)| stream == "post_counts" && state["id"] == post);
-        let versions: Vec<i64> = counts.clone().map(|(_, state)| state["version"].as_i64().unwrap()).collect();
-        assert!(versions.is_sorted_by(|a, b| a < b) && versions.len() < 20, "{versions:?}");
-        assert_eq!(counts.last().unwrap().1["view_count"], 20);
+        let counts: Vec<(i64, i64)> = counts
+            .map(|(_, state)| (state["version"].as_i64().unwrap(), state["view_count"].as_i64().unwrap()))
+            .collect();
+        assert!(counts.is_sorted_by(|a, b| a.0 < b.0) && counts.len() < 20, "{counts:?}");
+        assert_eq!(counts.last().unwrap().1, 20);
     }
     app.finish().await;
 }
@@ -72,5 +74,25 @@ async fn one_who_may_not_write_spoils_nothing_for_the_others() {
     missing.is_problem(404, "Post not found");
     unliked.is_problem(404, "Like not found");
     assert_eq!(app.get(&format!("/posts/{post}")).send().await.json["like_count"], 1);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn likes_that_are_taken_back_at_once_are_each_taken_back_once() {
+    let app = spawn().await;
+    let posts = [post_of_ann(&app).await, post_of_ann(&app).await];
+    let all: Vec<(i64, i64)> = (1..=7).flat_map(|person| posts.map(|post| (person, post))).collect();
+    let give = |(person, post)| app.post(&format!("/posts/{post}/likes"), Value::Null).as_user(person, "x").send();
+    let take = |(person, post)| app.delete(&format!("/posts/{post}/likes")).as_user(person, "x").send();
+    let likes = async || app.get(&format!("/posts/{}", posts[0])).send().await.json["like_count"].clone();
+    for _ in 0..2 {
+        assert!(join_all(all.iter().copied().map(give)).await.iter().all(|answer| answer.status == 200));
+        assert_eq!(likes().await, 7);
+        // Twice each: one of the two finds it.
+        let answers = join_all(all.iter().chain(&all).copied().map(take)).await;
+        let found = |status| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!((found(200), found(404)), (14, 14));
+        assert_eq!(likes().await, 0);
+    }
     app.finish().await;
 }

@@ -80,7 +80,7 @@ pub(crate) struct SimilarUsers {
     responses((status = 200, body = RecommendedPosts)),
     security(("bearer" = []))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn recommend_posts(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -115,7 +115,7 @@ pub(crate) async fn recommend_posts(
     responses((status = 200, body = SimilarUsers)),
     security(("bearer" = []))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn recommend_users(
     State(state): State<AppState>,
     user: CurrentUser,

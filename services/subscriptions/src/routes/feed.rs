@@ -74,7 +74,7 @@ pub(crate) struct Feed {
     params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = Feed))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn get_feed(State(s): State<AppState>, user: CurrentUser, page: Page) -> Result<Listed<Feed>, Error> {
     if !subscriptions::follows_anybody(s.db.read(), user.id).await? {
         return Ok(page.answer(Feed { message: "No subscriptions yet", posts: Vec::new(), next: None }, None));

@@ -62,7 +62,7 @@ pub(crate) struct SubscriptionList {
     post, path = "/subscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(("user_id" = UserId, Path)),
     responses((status = 200, body = SubscriptionChanged))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, followee.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, followee.id = %id))]
 pub(crate) async fn subscribe(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -85,7 +85,7 @@ pub(crate) async fn subscribe(
     delete, path = "/unsubscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(("user_id" = UserId, Path)),
     responses((status = 200, body = SubscriptionChanged))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id, followee.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, followee.id = %id))]
 pub(crate) async fn unsubscribe(
     State(s): State<AppState>,
     user: CurrentUser,
@@ -105,7 +105,7 @@ pub(crate) async fn unsubscribe(
     params(("id" = UserId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = SubscriptionList))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %id))]
 pub(crate) async fn list_followers(
     State(s): State<AppState>,
     Path(id): Path<UserId>,
@@ -120,7 +120,7 @@ pub(crate) async fn list_followers(
     params(("id" = UserId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, body = SubscriptionList))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %id))]
 pub(crate) async fn list_following(
     State(s): State<AppState>,
     Path(id): Path<UserId>,
@@ -157,7 +157,7 @@ pub(crate) struct Followed {
     get, path = "/following", tag = "subscriptions", security(("bearer" = [])), params(FollowedFilter),
     responses((status = 200, body = Followed))
 )]
-#[tracing::instrument(skip_all, fields(user.id = %user.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn list_followed(
     State(s): State<AppState>,
     user: CurrentUser,

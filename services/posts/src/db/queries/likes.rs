@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
 use serde::{Deserialize, Serialize};
 use shared::db::{Tx, in_powers_of_two, padded};
@@ -42,14 +42,21 @@ pub(crate) async fn unlike(tx: &Tx, pairs: Vec<(UserId, PostId)>) -> Result<Vec<
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
-    let pairs = padded(pairs).into_iter().map(|(user, post)| Expr::tuple([Expr::value(user), Expr::value(post)]));
-    Entity::update_many()
-        .col_expr(Column::Active, Expr::value(false))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Expr::tuple([Expr::col(Column::UserId), Expr::col(Column::PostId)]).is_in(pairs))
-        .filter(Column::Active.eq(true))
-        .exec_with_returning(&**tx)
-        .await
+    // A list of pairs in a condition would be planned anew each time, at the cost of many updates.
+    let pairs = padded(pairs);
+    let values: Vec<String> = (1..=pairs.len())
+        .map(|pair| format!("(CAST(${} AS BIGINT), CAST(${} AS BIGINT))", 2 * pair - 1, 2 * pair))
+        .collect();
+    let sql = format!(
+        "WITH pairs (user_id, post_id) AS (VALUES {}) \
+         UPDATE likes SET active = FALSE, version = likes.version + 1 FROM pairs \
+         WHERE likes.user_id = pairs.user_id AND likes.post_id = pairs.post_id AND likes.active \
+         RETURNING likes.user_id, likes.post_id, likes.active, likes.version, likes.created_at",
+        values.join(", ")
+    );
+    let ids = pairs.into_iter().flat_map(|(user, post)| [user.into(), post.into()]);
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, ids.collect::<Vec<Value>>());
+    Model::find_by_statement(statement).all(&**tx).await
 }
 
 /// A page of the visible people who like a post, newest account first.
