@@ -216,7 +216,7 @@ async fn await_letters(scene: &Scene<'_>, queue: &str, count: usize) -> Result<(
     }
 }
 
-/// A consumer that needs 200 ms for each batch finds 200 000 states in its queue, all of which it knows. It has to get
+/// A consumer that needs 200 ms for each batch finds a million states in its queue, all of which it knows. It has to get
 /// through without holding them all.
 pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
     let (service, queue) = ("recommendations", "recommendations.like.v1");
@@ -231,7 +231,7 @@ pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
         ensure!(Instant::now() < end, "nobody likes anything");
         sleep(Duration::from_millis(100)).await;
     };
-    let states: Vec<&Value> = known.iter().cycle().take(50).collect();
+    let states: Vec<&Value> = known.iter().cycle().take(250).collect();
     let message = envelope("chatty.like.v1", &json!(states));
     scene.stack.kill(service)?;
     let connection = connect(scene.stack.addresses()).await?;

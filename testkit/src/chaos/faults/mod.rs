@@ -113,7 +113,7 @@ pub const FAULTS: [Fault; 41] = [
     fault("F17", "one message of five comes again", Kind::Duplicates),
     fault("F18", "messages come out of order", Kind::Disorder),
     fault("F19", "poison is in a queue", Kind::Poison),
-    fault("F20", "a slow consumer, 200 000 states behind", Kind::SlowConsumer),
+    fault("F20", "a slow consumer, a million states behind", Kind::SlowConsumer),
     fault("F21", "a locked table, 200 requests at once", Kind::ExhaustedPool),
     fault("F22", "500 clients send a byte a second", Kind::SlowClients),
     fault("F23", "bodies too large, too deep, without end", Kind::BadBodies),
