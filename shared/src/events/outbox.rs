@@ -123,6 +123,14 @@ impl Outbox {
         messages
     }
 
+    /// Forgets what waits on the fast path, because everything in the table is about to be sent.
+    pub(crate) async fn leave_to_sweep(&self) {
+        let mut receiver = self.receiver.lock().await;
+        while let Ok(message) = receiver.try_recv() {
+            self.waiting_bytes.fetch_sub(message.payload.len(), Ordering::Relaxed);
+        }
+    }
+
     /// Notes how many rows wait and since when, as counted by the relay.
     pub(crate) fn note_backlog(&self, rows: u64, oldest: Option<Timestamp>) {
         self.full.store(rows > self.max_rows, Ordering::Relaxed);

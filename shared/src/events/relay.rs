@@ -150,6 +150,10 @@ impl Relay {
             return Ok(true);
         }
         self.delete_confirmed().await;
+        if age.is_none() {
+            // What is committed from here on comes by both ways, which is harmless.
+            self.db.outbox().leave_to_sweep().await;
+        }
         let mut after = 0;
         loop {
             let mut query = Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(PAGE);
