@@ -69,6 +69,8 @@ async fn store(
     let mut tx = state.db.begin().await?;
     // Not the password: a hash that is fast to compute must not lie beside the slow one.
     if let Some(known) = key.find(&tx, None, &[new.username.as_str().as_bytes(), new.email.as_bytes()]).await? {
+        // Now, not a little later: until then the key is locked for whoever asks again.
+        tx.rollback().await?;
         return Ok(Some(known));
     }
     // Asked first for everybody, so that a known address takes no failed insert and no second transaction.

@@ -223,6 +223,8 @@ pub(crate) async fn create_post(
     let body = [title.as_bytes(), content.as_bytes(), image.as_deref().unwrap_or_default()];
     let mut tx = s.db.begin().await?;
     if let Some(known) = key.find(&tx, Some(user.id), &body).await? {
+        // Now, not a little later: until then the key is locked for whoever asks again.
+        tx.rollback().await?;
         return Ok(known);
     }
     let mut image_name = None;
@@ -237,6 +239,7 @@ pub(crate) async fn create_post(
             s.media.remove(&name).await;
         }
         if let Some(known) = known? {
+            tx.rollback().await?;
             return Ok(known);
         }
         image_name = Some(name);
