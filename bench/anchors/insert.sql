@@ -1,5 +1,5 @@
--- The least that a durable like can be: one row.
-\set post random(1, 10000)
+-- The least that a durable like can be: one row. Run as like.sql is.
+\set post random(1, :posts)
 \set person random(1, 1000000000)
 INSERT INTO likes (user_id, post_id, active, version, created_at) VALUES (:person, :post, true, 1, now())
 ON CONFLICT DO NOTHING;

@@ -1,5 +1,7 @@
 -- One like as a program would write it without sharing commits: the pair, the counter and the event, in one statement.
-\set post random(1, 10000)
+-- With posts=1 everybody likes the same post. In a database that schema.sql was run in:
+-- pgbench --no-vacuum --protocol=prepared --client=50 --jobs=2 --time=10 --define=posts=10000 --file=like.sql DATABASE
+\set post random(1, :posts)
 \set person random(1, 1000000000)
 WITH liked AS (
   INSERT INTO likes (user_id, post_id, active, version, created_at) VALUES (:person, :post, true, 1, now())

@@ -23,23 +23,33 @@ pub(crate) struct PgBench {
     pub(crate) millis: f64,
 }
 
+/// A file of `anchors/`, and how many posts it chooses from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sql {
+    /// Its name.
+    pub(crate) file: &'static str,
+    /// How many posts.
+    pub(crate) posts: usize,
+}
+
 /// Lets pgbench run a file of `anchors/` with this many clients, one connection each.
-pub(crate) async fn pgbench(database: &str, file: &str, clients: usize, length: Duration) -> Result<PgBench> {
-    run_pgbench(database, file, clients, &["--time", &length.as_secs().max(1).to_string()]).await
+pub(crate) async fn pgbench(database: &str, sql: Sql, clients: usize, length: Duration) -> Result<PgBench> {
+    run_pgbench(database, sql, clients, &["--time", &length.as_secs().max(1).to_string()]).await
 }
 
 /// One transaction per client: what it costs to connect them, which is no part of a transaction.
-pub(crate) async fn pgbench_once(database: &str, file: &str, clients: usize) -> Result<PgBench> {
-    run_pgbench(database, file, clients, &["--transactions", "1"]).await
+pub(crate) async fn pgbench_once(database: &str, sql: Sql, clients: usize) -> Result<PgBench> {
+    run_pgbench(database, sql, clients, &["--transactions", "1"]).await
 }
 
-async fn run_pgbench(database: &str, file: &str, clients: usize, how_long: &[&str]) -> Result<PgBench> {
+async fn run_pgbench(database: &str, sql: Sql, clients: usize, how_long: &[&str]) -> Result<PgBench> {
     let output = Command::new(machine::find_postgres()?.join("pgbench"))
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
         .args(["--client", &clients.to_string()])
         .args(how_long)
+        .arg(format!("--define=posts={}", sql.posts))
         .arg("--file")
-        .arg(folder()?.join(file))
+        .arg(folder()?.join(sql.file))
         .arg(database)
         .stdin(Stdio::null())
         .kill_on_drop(true)

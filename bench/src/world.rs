@@ -2,17 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 use shared::auth::{AUDIENCE, ISSUER, TOKEN_TYPE};
 use shared::clock::Clock;
-use testkit::servers::machine;
+use testkit::servers::postgres::psql;
 use testkit::stack::{SERVICES, Stack, StackOptions, find_repository};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 /// A stack, and auth's own key, so that thousands of people need not log in first.
 pub(crate) struct World {
@@ -96,19 +93,7 @@ async fn get(url: &str) -> Result<Vec<u8>> {
     crate::load::once(host.parse()?, crate::load::Script::call(&script, 0, 0)).await
 }
 
-/// Runs statements and answers what they answer, a row a line.
+/// Runs statements and answers what they answer, without the last line's end.
 pub(crate) async fn sql(database: &str, script: &str) -> Result<String> {
-    let mut psql = Command::new(machine::find_postgres()?.join("psql"))
-        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", database])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let mut input = psql.stdin.take().context("psql has no input")?;
-    input.write_all(script.as_bytes()).await?;
-    drop(input);
-    let output = psql.wait_with_output().await?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    Ok(psql(database, script).await?.trim().to_owned())
 }

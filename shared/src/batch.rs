@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::db::{CommitError, Db, Tx};
 use crate::error::ApiError;
+use crate::events::outbox::PublishError;
 use crate::lifecycle::Cancel;
 
 /// Writes in one transaction. A power of two, as multi-row statements are split into those.
@@ -110,7 +111,7 @@ fn take_batch<B: Batched>(waiting: &mut VecDeque<Waiting<B>>) -> Vec<Waiting<B>>
 
 /// Why writes were not stored, as far as is known.
 enum Failure {
-    /// There was no transaction.
+    /// There was no transaction, and there would be none for another write.
     Away(ApiError),
     /// The transaction was rolled back.
     RolledBack(ApiError),
@@ -162,6 +163,10 @@ async fn try_commit<B: Batched>(
     stored: &B,
     writes: &[B::Write],
 ) -> Result<Vec<Result<B::Answer, ApiError>>, Failure> {
+    // Every write publishes, so none of them would get through by itself either.
+    if db.outbox().is_full() {
+        return Err(Failure::Away(PublishError::Full.into()));
+    }
     let mut tx = db.begin().await.map_err(|error| Failure::Away(error.into()))?;
     let answers = stored.store(&mut tx, writes).await.map_err(Failure::RolledBack)?;
     match tx.commit().await {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::anchors::{pgbench, pgbench_once};
+use crate::anchors::{Sql, pgbench, pgbench_once};
 use crate::cpu;
 use crate::load::{self, Call, Script};
 use crate::report::{Bound, Outcome};
@@ -14,6 +14,9 @@ use crate::rounds::{Compared, Effort, compare};
 use crate::world::{World, sql};
 
 const POSTS: usize = 10_000;
+const LIKE: Sql = Sql { file: "like.sql", posts: POSTS };
+const LIKE_OF_ONE: Sql = Sql { file: "like.sql", posts: 1 };
+const INSERT: Sql = Sql { file: "insert.sql", posts: POSTS };
 /// People who like at the same time.
 const PEOPLE: usize = 256;
 /// People who like one post.
@@ -93,12 +96,12 @@ pub(crate) async fn likes(world: &World, effort: Effort) -> Result<Vec<Outcome>>
     for (goal, clients, bound) in
         [("P8a-50", 50, Bound::AtLeast(1.3, 2.5)), ("P8a-256", PEOPLE, Bound::AtLeast(2.5, 5.0))]
     {
-        let (compared, seen) = against(world, effort, &database, "like.sql", clients, &on_all).await?;
+        let (compared, seen) = against(world, effort, &database, LIKE, clients, &on_all).await?;
         let what = (&*format!("{random}, {clients} clients"), in_sql);
         outcomes.push(Outcome::new(goal, what, "likes/s", &compared, bound, seen.judge()));
         outcomes.extend((clients == PEOPLE).then(|| seen.cpu(in_sql)));
     }
-    let (compared, seen) = against(world, effort, &database, "insert.sql", 50, &on_all).await?;
+    let (compared, seen) = against(world, effort, &database, INSERT, 50, &on_all).await?;
     let what = (&*format!("{random}, 50 clients"), "pgbench, one INSERT");
     outcomes.push(Outcome::new("P8b", what, "likes/s", &compared, Bound::AtLeast(0.8, 1.0), seen.judge()));
     check_counts(world).await?;
@@ -114,7 +117,7 @@ pub(crate) async fn one_post(world: &World, effort: Effort) -> Result<Vec<Outcom
     for (goal, clients, bound) in
         [("P9-50", 50, Bound::AtLeast(12.0, 16.0)), ("P9-256", PEOPLE, Bound::AtLeast(25.0, 35.0))]
     {
-        let (compared, seen) = against(world, effort, &database, "like_one_post.sql", clients, &fans).await?;
+        let (compared, seen) = against(world, effort, &database, LIKE_OF_ONE, clients, &fans).await?;
         let what = (&*format!("likes of one post, {clients} clients"), "pgbench, the same in one SQL statement");
         outcomes.push(Outcome::new(goal, what, "likes/s", &compared, bound, seen.judge()));
     }
@@ -130,7 +133,7 @@ pub(crate) async fn alone(world: &World, effort: Effort) -> Result<Outcome> {
     let mut errors = 0;
     let compared = compare(
         effort,
-        async |length| Ok(pgbench(&database, "like.sql", 1, length).await?.millis),
+        async |length| Ok(pgbench(&database, LIKE, 1, length).await?.millis),
         async |length| {
             let load = load::closed(posts, 1, length, Arc::clone(&script)).await?;
             errors += load.errors;
@@ -165,7 +168,7 @@ async fn against(
     world: &World,
     effort: Effort,
     database: &str,
-    file: &str,
+    statement: Sql,
     clients: usize,
     script: &Arc<impl Script>,
 ) -> Result<(Compared, Seen)> {
@@ -174,13 +177,13 @@ async fn against(
     let seen = std::cell::RefCell::new(Seen::default());
     let connections = clients.min(MOST_CONNECTIONS);
     let before = cpu::seconds(&postgres);
-    pgbench_once(database, file, connections).await?;
+    pgbench_once(database, statement, connections).await?;
     let connecting = cpu::seconds(&postgres) - before;
     let compared = compare(
         effort,
         async |length: Duration| {
             let before = cpu::seconds(&postgres);
-            let bench = pgbench(database, file, connections, length).await?;
+            let bench = pgbench(database, statement, connections, length).await?;
             let used = cpu::seconds(&postgres) - before - connecting;
             seen.borrow_mut().cpu.anchor.push(used * 1e6 / (bench.rate * length.as_secs_f64()));
             Ok(bench.rate)

@@ -170,7 +170,8 @@ impl From<PublishError> for crate::error::ApiError {
     }
 }
 
-/// Publishes states inside the transaction that wrote them (rule R4). They are stored right before it commits.
+/// Publishes states inside the transaction that wrote them (rule R4). They are stored right before it
+/// commits, and reach the memory of their stream right after it.
 ///
 /// # Errors
 /// [`PublishError`]; the transaction must then be given up.
@@ -179,15 +180,9 @@ pub fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> 
         return Err(PublishError::Full);
     }
     send(tx, S::STREAM, None, states)?;
-    remember(tx, states);
-    Ok(())
-}
-
-/// Hands states to the memory of their stream once the transaction has committed. [`publish`] does it too; this is for
-/// streams that nobody else consumes.
-pub fn remember<S: State>(tx: &mut Tx, states: &[S]) {
     let remembered = tx.outbox().owned().remembered(states);
     tx.remembered(remembered);
+    Ok(())
 }
 
 /// Writes states for one queue only: the answer to a resync request.

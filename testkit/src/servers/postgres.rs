@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
+use url::Url;
 
 use crate::servers::machine::{self, Account};
 use crate::servers::process::{Ending, Probe, Process, Spec};
@@ -189,32 +190,38 @@ impl PostgresAddress {
         self.run_script(&script).await.map(drop).context("cannot create a tablespace")
     }
 
-    /// Hands the password and the statements over where the process list does not show them; answers what they answer.
     async fn run_script(&self, script: &str) -> Result<String> {
-        let mut psql = tokio::process::Command::new(self.programs.join("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
-            .args(["-U", SUPERUSER, "-d", SUPERUSER])
-            .env("PGPASSWORD", &self.password)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut input = psql.stdin.take().context("psql has no input")?;
-        input.write_all(script.as_bytes()).await?;
-        drop(input);
-        let output = psql.wait_with_output().await?;
-        if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        psql(&self.url(), script).await
     }
 
     fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         let port = self.port;
         format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
     }
+}
+
+/// Runs statements in the database of this URL; answers what they answer, a row a line. The password and the statements go
+/// where the process list does not show them.
+pub async fn psql(database: &str, script: &str) -> Result<String> {
+    let mut url = Url::parse(database)?;
+    let password = url.password().unwrap_or_default().to_owned();
+    ensure!(url.set_password(None).is_ok(), "this is no database: {url}");
+    let mut psql = tokio::process::Command::new(machine::find_postgres()?.join("psql"))
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url.as_str()])
+        .env("PGPASSWORD", password)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut input = psql.stdin.take().context("psql has no input")?;
+    input.write_all(script.as_bytes()).await?;
+    drop(input);
+    let output = psql.wait_with_output().await?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Makes a running standby the primary, and waits until it is.
