@@ -40,17 +40,6 @@ pub trait Load: Send + Sync + 'static {
     fn bytes(value: &Self::Value) -> usize;
 }
 
-/// What becomes of a value.
-#[derive(Debug)]
-pub enum Change<V> {
-    /// It stays as it is.
-    Keep,
-    /// Another takes its place.
-    Replace(V),
-    /// It is read again when somebody asks.
-    Forget,
-}
-
 /// What somebody who asked is told.
 type Answer<V> = Result<Option<Arc<V>>, ApiError>;
 type Waiting<V> = (i64, oneshot::Sender<Answer<V>>);
@@ -126,17 +115,24 @@ impl<L: Load> Cache<L> {
         Ok(answered)
     }
 
-    /// Changes a value if it is in memory. Values that are being read now are not kept.
-    pub fn change(&self, id: i64, change: impl FnOnce(&L::Value) -> Change<L::Value>) {
-        self.changes(id).fetch_add(1, Ordering::SeqCst);
-        if !self.0.values.contains_key(&id) {
-            return;
+    /// Lets a value that is in memory change itself, for the better only: it may be called twice. What is being read now
+    /// is not kept.
+    pub fn update(&self, id: i64, update: impl Fn(&L::Value)) {
+        self.changed(id);
+        match self.0.values.get(&id) {
+            Some(known) => update(&known),
+            // Whoever is putting it there at this moment holds the lock of the entry.
+            None => drop(self.0.values.entry(id).and_compute_with(|known| {
+                known.iter().for_each(|known| update(known.value()));
+                Op::Nop
+            })),
         }
-        self.0.values.entry(id).and_compute_with(|known| match known.map(|known| change(known.value())) {
-            None | Some(Change::Keep) => Op::Nop,
-            Some(Change::Replace(value)) => Op::Put(Arc::new(value)),
-            Some(Change::Forget) => Op::Remove,
-        });
+    }
+
+    /// Forgets a value; it is read again when somebody asks. What is being read now is not kept.
+    pub fn forget(&self, id: i64) {
+        self.changed(id);
+        self.0.values.entry(id).and_compute_with(|_known| Op::Remove);
     }
 
     /// Forgets everything.
@@ -145,6 +141,10 @@ impl<L: Load> Cache<L> {
             changes.fetch_add(1, Ordering::SeqCst);
         });
         self.0.values.invalidate_all();
+    }
+
+    fn changed(&self, id: i64) {
+        self.changes(id).fetch_add(1, Ordering::SeqCst);
     }
 
     fn changes(&self, id: i64) -> &AtomicU64 {
@@ -301,16 +301,18 @@ mod tests {
             while world.queries().is_empty() {
                 tokio::task::yield_now().await;
             }
-            world.cache.change(2, |_| Change::Keep);
+            world.cache.update(2, |_| ());
             world.source.let_through.add_permits(2);
         });
         assert_eq!(found.unwrap().as_deref(), Some(&1));
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2), "it was read again");
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2));
-        world.cache.change(2, |known| Change::Replace(known + 10));
-        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&12));
+        let seen = Cell::new(0);
+        world.cache.update(2, |known| *seen.lock().unwrap() = *known);
+        world.cache.update(4, |_| panic!("it is not in memory"));
+        assert_eq!(*seen.lock().unwrap(), 2);
         world.source.let_through.add_permits(2);
-        world.cache.change(2, |_| Change::Forget);
+        world.cache.forget(2);
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&3));
         world.cache.clear();
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&4));

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use axum::body::Bytes;
 use sea_orm::{DatabaseConnection, DbErr};
-use shared::cache::{Cache, Change, Load};
+use shared::cache::{Cache, Load};
 use shared::events::OwnMemory;
 
 use crate::db::entities::user;
@@ -39,7 +39,7 @@ pub(crate) struct ShownUsers(pub(crate) Cache<FromDatabase>);
 
 impl OwnMemory<UserState> for ShownUsers {
     fn remember(&self, states: &[UserState]) {
-        states.iter().for_each(|state| self.0.change(state.id.0, |_body| Change::Forget));
+        states.iter().for_each(|state| self.0.forget(state.id.0));
     }
 
     fn forget_all(&self) {

@@ -1,6 +1,6 @@
 //! Posts as they are answered: finished bodies in a bounded cache, which follows what this service commits.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use axum::body::{Body, Bytes};
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use sea_orm::{DatabaseConnection, DbErr};
 use shared::auth::Accounts;
-use shared::cache::{Cache, Change, Load};
+use shared::cache::{Cache, Load};
 use shared::events::OwnMemory;
 
 use crate::db::queries::posts::{self, CountsState, PostState};
@@ -19,25 +19,45 @@ use crate::routes::posts::PostOut;
 
 /// A post with its counters and its author's name, which never changes.
 pub(crate) struct ShownPost {
-    post: Arc<PostState>,
+    post: PostState,
+    author: String,
+    counted: Mutex<Counted>,
+}
+
+/// What changes with every like.
+struct Counted {
     counts: CountsState,
-    author: Arc<str>,
-    /// Made when somebody asks, so that a post that is only liked is not rendered again and again.
-    body: OnceLock<(Bytes, HeaderValue)>,
+    /// The body and its ETag, made when somebody asks.
+    body: Option<(Bytes, HeaderValue)>,
 }
 
 impl ShownPost {
-    fn new(post: Arc<PostState>, counts: CountsState, author: Arc<str>) -> Self {
-        Self { post, counts, author, body: OnceLock::new() }
+    fn new(post: PostState, counts: CountsState, author: String) -> Self {
+        Self { post, author, counted: Mutex::new(Counted { counts, body: None }) }
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The body and its ETag.
-    fn body(&self) -> &(Bytes, HeaderValue) {
-        self.body.get_or_init(|| {
-            let etag = etag::write(self.post.version, self.counts.version);
-            let body = serde_json::to_vec(&PostOut::of(&self.post, &self.counts, &self.author)).unwrap_or_default();
+    fn body(&self) -> (Bytes, HeaderValue) {
+        let mut counted = self.counted();
+        let Counted { counts, body } = &mut *counted;
+        let made = body.get_or_insert_with(|| {
+            let etag = etag::write(self.post.version, counts.version);
+            let body = serde_json::to_vec(&PostOut::of(&self.post, counts, &self.author)).unwrap_or_default();
             (body.into(), HeaderValue::try_from(etag).unwrap_or_else(|_never| HeaderValue::from_static("\"\"")))
-        })
+        });
+        made.clone()
+    }
+
+    /// Merges counters by version.
+    fn count(&self, counts: &CountsState) {
+        let mut counted = self.counted();
+        if counts.version > counted.counts.version {
+            *counted = Counted { counts: counts.clone(), body: None };
+        }
     }
 
     /// The answer to a client that may have it already.
@@ -50,11 +70,11 @@ impl ShownPost {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
-            let mut response = Response::new(Body::from(body.clone()));
+            let mut response = Response::new(Body::from(body));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         };
-        response.headers_mut().insert(header::ETAG, etag.clone());
+        response.headers_mut().insert(header::ETAG, etag);
         response
     }
 }
@@ -68,10 +88,9 @@ impl Load for FromDatabase {
 
     async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
         let found = posts::find_all(db, ids.iter().map(|id| PostId(*id))).await?;
-        let shown = found.into_iter().map(|found| {
-            let (id, author) = (found.post.id.0, found.author.into());
-            (id, ShownPost::new(Arc::new(found.post.into()), found.counts.into(), author))
-        });
+        let shown = found
+            .into_iter()
+            .map(|found| (found.post.id.0, ShownPost::new(found.post.into(), found.counts.into(), found.author)));
         Ok(shown.collect())
     }
 
@@ -108,21 +127,7 @@ impl ShownPosts {
 
 impl OwnMemory<PostState> for ShownPosts {
     fn remember(&self, states: &[PostState]) {
-        for state in states {
-            self.cache.change(state.id.0, |known| {
-                if state.version <= known.post.version {
-                    return Change::Keep;
-                }
-                if state.deleted {
-                    return Change::Forget;
-                }
-                Change::Replace(ShownPost::new(
-                    Arc::new(state.clone()),
-                    known.counts.clone(),
-                    Arc::clone(&known.author),
-                ))
-            });
-        }
+        states.iter().for_each(|state| self.cache.forget(state.id.0));
     }
 
     fn forget_all(&self) {
@@ -132,14 +137,7 @@ impl OwnMemory<PostState> for ShownPosts {
 
 impl OwnMemory<CountsState> for ShownPosts {
     fn remember(&self, states: &[CountsState]) {
-        for state in states {
-            self.cache.change(state.id.0, |known| {
-                if state.version <= known.counts.version {
-                    return Change::Keep;
-                }
-                Change::Replace(ShownPost::new(Arc::clone(&known.post), state.clone(), Arc::clone(&known.author)))
-            });
-        }
+        states.iter().for_each(|state| self.cache.update(state.id.0, |known| known.count(state)));
     }
 
     fn forget_all(&self) {

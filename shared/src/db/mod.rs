@@ -4,6 +4,7 @@ mod connect;
 mod constraint;
 mod dialect;
 mod failover;
+mod rows;
 mod schema;
 mod server;
 pub mod sqlite;
@@ -26,10 +27,11 @@ pub use dialect::{
     try_sweeper_lock,
 };
 pub use failover::host_urls;
+pub use rows::{insert_rows, insert_rows_returning, padded};
 pub use schema::Schema;
 pub use server::{Server, server};
 pub(crate) use upsert::key_columns;
-pub use upsert::{in_powers_of_two, padded, upsert_newer};
+pub use upsert::upsert_newer;
 
 use crate::clock::Clock;
 use crate::events::outbox::{self, Outbox};

@@ -73,7 +73,7 @@ pub fn check<S: State>(state: &S) -> Result<(), String> {
 
 /// One message, as it is written.
 #[derive(Serialize)]
-struct Outgoing<'a> {
+struct Outgoing<'a, T> {
     specversion: &'static str,
     id: Uuid,
     source: String,
@@ -82,7 +82,7 @@ struct Outgoing<'a> {
     time: Timestamp,
     datacontenttype: &'static str,
     traceparent: String,
-    data: &'a [Box<RawValue>],
+    data: &'a [T],
 }
 
 /// One message, as it is read.
@@ -114,30 +114,54 @@ pub fn encode<S: Serialize>(
     states: &[S],
     time: Timestamp,
 ) -> Result<Vec<(Uuid, Vec<u8>)>, serde_json::Error> {
-    let mut messages = Vec::new();
-    let mut part: Vec<Box<RawValue>> = Vec::new();
-    let mut bytes = 0;
-    for state in states {
-        let raw = serde_json::value::to_raw_value(state)?;
-        let size = raw.get().len() + 1;
-        if !part.is_empty() && (part.len() == MAX_STATES || bytes + size > MAX_BYTES) {
-            messages.push(message(service, stream, &part, time)?);
-            part.clear();
-            bytes = 0;
-        }
-        bytes += size;
-        part.push(raw);
-    }
-    if !part.is_empty() {
-        messages.push(message(service, stream, &part, time)?);
-    }
-    Ok(messages)
+    let states: Vec<Box<RawValue>> =
+        states.iter().map(serde_json::value::to_raw_value).collect::<Result<_, serde_json::Error>>()?;
+    let sizes = states.iter().map(|state| (1, state.get().len() + 1));
+    let parts = within_limits(&states, sizes);
+    parts.map(|part| message(service, stream, part, time)).collect()
 }
 
-fn message(
+/// Joins messages of one stream to as few as the size limits allow: for each, how many of the given ones it carries.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn join(service: &str, stream: &str, payloads: &[&[u8]]) -> Result<Vec<(Uuid, Vec<u8>, usize)>, serde_json::Error> {
+    let messages: Vec<Incoming> =
+        payloads.iter().map(|payload| serde_json::from_slice(payload)).collect::<Result<_, _>>()?;
+    let sizes = messages.iter().zip(payloads).map(|(message, payload)| (message.data.len(), payload.len()));
+    let parts = within_limits(&messages, sizes);
+    let joined = parts.filter_map(|part| {
+        let states: Vec<&RawValue> = part.iter().flat_map(|message| &message.data).map(AsRef::as_ref).collect();
+        // Whoever looks how far a copy is behind wants to know of the oldest state.
+        let oldest = part.iter().map(|message| message.time).min()?;
+        Some(message(service, stream, &states, oldest).map(|(id, payload)| (id, payload, part.len())))
+    });
+    joined.collect()
+}
+
+/// Cuts items into parts that each fit into one message; `sizes` are their states and their bytes. A single larger one
+/// is a part of its own.
+fn within_limits<T>(items: &[T], sizes: impl Iterator<Item = (usize, usize)>) -> impl Iterator<Item = &[T]> {
+    let mut sizes = sizes.peekable();
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let (mut states, mut bytes) = sizes.next()?;
+        let mut count = 1;
+        while let Some((more_states, more_bytes)) =
+            sizes.next_if(|more| states + more.0 <= MAX_STATES && bytes + more.1 <= MAX_BYTES)
+        {
+            (states, bytes, count) = (states + more_states, bytes + more_bytes, count + 1);
+        }
+        let (part, later) = rest.split_at_checked(count)?;
+        rest = later;
+        Some(part)
+    })
+}
+
+fn message<T: Serialize>(
     service: &str,
     stream: &str,
-    data: &[Box<RawValue>],
+    data: &[T],
     time: Timestamp,
 ) -> Result<(Uuid, Vec<u8>), serde_json::Error> {
     let id = Uuid::now_v7();
@@ -186,6 +210,22 @@ mod tests {
         let large = vec!["x".repeat(200_000); 3];
         assert_eq!(encode("posts", "post", &large, Clock::system().now()).unwrap().len(), 3);
         assert!(encode("posts", "post", &Vec::<i64>::new(), Clock::system().now()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn small_messages_are_joined_within_the_limits() {
+        let clock = Clock::system();
+        let first = clock.now();
+        let later = first + std::time::Duration::from_secs(1);
+        let sizes = [(200, later), (200, first), (101, later), (400, later), (1, later)];
+        let write = |(states, time)| encode("posts", "post", &vec![7; states], time).unwrap().remove(0).1;
+        let payloads: Vec<Vec<u8>> = sizes.into_iter().map(write).collect();
+        let payloads: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
+        let joined = join("posts", "post", &payloads).unwrap();
+        let seen: Vec<_> = joined.iter().map(|(_, bytes, rows)| (decode(bytes, "post").unwrap(), *rows)).collect();
+        let seen: Vec<_> = seen.iter().map(|(message, rows)| (message.data.len(), message.time, *rows)).collect();
+        assert_eq!(seen, [(400, first, 2), (101, later, 1), (401, later, 2)]);
+        assert!(join("posts", "post", &[b"{"]).is_err());
     }
 
     #[test]

@@ -218,10 +218,8 @@ pub(crate) fn write(tx: &mut Tx, message_id: String, stream: &str, target: Optio
 
 /// Stores the messages of a transaction that is about to commit, all with one statement as a rule.
 pub(crate) async fn store(tx: &DatabaseTransaction, rows: Vec<ActiveModel>) -> Result<Vec<OutboxMessage>, DbErr> {
-    let mut stored: Vec<OutboxMessage> = Vec::with_capacity(rows.len());
-    for rows in db::in_powers_of_two(rows) {
-        stored.extend(Entity::insert_many(rows).exec_with_returning(tx).await?.into_iter().map(OutboxMessage::from));
-    }
+    let stored = db::insert_rows_returning(tx, rows, None).await?;
+    let mut stored: Vec<OutboxMessage> = stored.into_iter().map(OutboxMessage::from).collect();
     stored.sort_unstable_by_key(|message| message.id);
     Ok(stored)
 }

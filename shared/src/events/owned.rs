@@ -4,7 +4,7 @@
 //! replicas by the same way as what a consumer has applied.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, mpsc};
 
-use super::envelope::State;
+use super::envelope::{Key, State};
 use super::replicas::Replicas;
 use crate::lifecycle::Cancel;
 
@@ -45,10 +45,13 @@ impl Default for Owned {
     }
 }
 
+/// States of one type.
+type AnyStates = Box<dyn Any + Send + Sync>;
+
 /// States of a transaction that has not ended yet, and the memory that waits for them.
 pub(crate) struct Remembered {
     memory: Arc<dyn AnyMemory>,
-    states: Box<dyn Any + Send + Sync>,
+    states: AnyStates,
 }
 
 impl Owned {
@@ -94,14 +97,19 @@ impl Owned {
     /// Tells the other replicas, until `cancel`.
     pub(crate) async fn tell(self, replicas: Replicas, cancel: Cancel) {
         let mut receiver = self.receiver.lock().await;
+        let mut transactions = Vec::new();
         loop {
-            let remembered = tokio::select! {
-                remembered = receiver.recv() => remembered.unwrap_or_default(),
+            // What was committed while the last was told is told together.
+            tokio::select! {
+                _ = receiver.recv_many(&mut transactions, QUEUE) => {}
                 () = cancel.cancelled() => return,
-            };
-            for states in remembered {
-                let memory = Arc::clone(&states.memory);
-                replicas.tell(memory.stream(), &memory.raw(&*states.states)).await;
+            }
+            let mut streams: BTreeMap<&'static str, (Arc<dyn AnyMemory>, Vec<AnyStates>)> = BTreeMap::new();
+            for Remembered { memory, states } in transactions.drain(..).flatten() {
+                streams.entry(memory.stream()).or_insert_with(|| (memory, Vec::new())).1.push(states);
+            }
+            for (stream, (memory, states)) in streams {
+                replicas.tell(stream, &memory.newest(&states)).await;
             }
             if self.dropped.swap(false, Ordering::Relaxed) {
                 replicas.owe_reload();
@@ -113,7 +121,7 @@ impl Owned {
 trait AnyMemory: Send + Sync {
     fn stream(&self) -> &'static str;
     fn remember(&self, states: &(dyn Any + Send + Sync));
-    fn raw(&self, states: &(dyn Any + Send + Sync)) -> Vec<Box<RawValue>>;
+    fn newest(&self, states: &[AnyStates]) -> Vec<Box<RawValue>>;
     fn merge(&self, states: &[Box<RawValue>]);
     fn forget_all(&self);
 }
@@ -134,9 +142,15 @@ impl<S: State, M: OwnMemory<S>> AnyMemory for Typed<S, M> {
         }
     }
 
-    fn raw(&self, states: &(dyn Any + Send + Sync)) -> Vec<Box<RawValue>> {
-        let states = states.downcast_ref::<Vec<S>>().map(Vec::as_slice).unwrap_or_default();
-        states.iter().filter_map(|state| serde_json::value::to_raw_value(state).ok()).collect()
+    fn newest(&self, states: &[AnyStates]) -> Vec<Box<RawValue>> {
+        let mut newest: BTreeMap<Key, &S> = BTreeMap::new();
+        for state in states.iter().filter_map(|states| states.downcast_ref::<Vec<S>>()).flatten() {
+            let known = newest.entry(state.key()).or_insert(state);
+            if known.version() < state.version() {
+                *known = state;
+            }
+        }
+        newest.values().filter_map(|state| serde_json::value::to_raw_value(state).ok()).collect()
     }
 
     fn merge(&self, states: &[Box<RawValue>]) {

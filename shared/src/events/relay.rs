@@ -11,6 +11,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::broker::Broker;
+use super::envelope;
 use super::outbox::{self, Column, Entity, OutboxMessage};
 use crate::db::{self, Db};
 use crate::fail_points::{self, AFTER_CONFIRM};
@@ -71,7 +72,7 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
         let outbox = relay.db.outbox().clone();
         tokio::select! {
             batch = outbox.take(BATCH as usize) => {
-                everything |= relay.send(&batch).await == Sent::Failed;
+                everything |= relay.send(batch).await == Sent::Failed;
                 if !relay.confirmed.is_empty() && flush_at.is_none() {
                     flush_at = Some(Instant::now() + DELETE_DELAY);
                 }
@@ -116,15 +117,17 @@ struct Relay {
 
 impl Relay {
     /// Publishes messages; what is not confirmed stays in the table.
-    async fn send(&mut self, messages: &[OutboxMessage]) -> Sent {
-        let mut rest = messages;
+    async fn send(&mut self, messages: Vec<OutboxMessage>) -> Sent {
+        let (parcels, rows): (Vec<OutboxMessage>, Vec<Vec<i64>>) =
+            join(self.db.outbox().service(), messages).into_iter().unzip();
+        let (mut rest, mut rows) = (parcels.as_slice(), rows.into_iter());
         while !rest.is_empty() {
             let (batch, later) = rest.split_at(within(rest, BYTES));
             rest = later;
             let mut failed = false;
-            for (message, result) in batch.iter().zip(self.broker.publish(batch).await) {
+            for ((message, result), rows) in batch.iter().zip(self.broker.publish(batch).await).zip(&mut rows) {
                 match result {
-                    Ok(()) => self.confirmed.push(message.id),
+                    Ok(()) => self.confirmed.extend(rows),
                     Err(error) => {
                         failed |= !error.is_unroutable();
                         tracing::warn!(%error, message.id = message.message_id, "A message stays in the outbox.");
@@ -164,7 +167,7 @@ impl Relay {
             let rows: Vec<OutboxMessage> = query.all(self.db.relay()).await?.into_iter().map(Into::into).collect();
             let Some(last) = rows.last() else { return Ok(true) };
             after = last.id;
-            let sent = self.send(&rows).await;
+            let sent = self.send(rows).await;
             self.delete_confirmed().await;
             // A long pass may be what lets writes in again.
             if self.measured.elapsed() > MEASURE {
@@ -200,6 +203,39 @@ impl Relay {
             Err(error) => tracing::debug!(%error, "The outbox could not be counted."),
         }
     }
+}
+
+/// Joins the messages of each stream, so that many small transactions cost the broker and the consumers no more than a
+/// large one: what is sent, and the rows of the outbox that it carries. What one queue asked for is sent as it is.
+fn join(service: &str, mut messages: Vec<OutboxMessage>) -> Vec<(OutboxMessage, Vec<i64>)> {
+    let way = |message: &OutboxMessage| (message.target.clone(), message.stream.clone());
+    messages.sort_by_cached_key(way);
+    let can_join = |a: &OutboxMessage, b: &OutboxMessage| a.target.is_none() && way(a) == way(b);
+    let mut parcels = Vec::with_capacity(messages.len());
+    for same in messages.chunk_by(can_join) {
+        let as_they_are = || same.iter().map(|message| (message.clone(), vec![message.id])).collect();
+        parcels.extend(match same {
+            [_] => as_they_are(),
+            _ => join_stream(service, same).unwrap_or_else(|error| {
+                // Nobody but this service writes its outbox. The consumers park what is no message.
+                tracing::error!(%error, "A message of the outbox cannot be read and is sent as it is.");
+                as_they_are()
+            }),
+        });
+    }
+    parcels
+}
+
+fn join_stream(service: &str, messages: &[OutboxMessage]) -> Result<Vec<(OutboxMessage, Vec<i64>)>, serde_json::Error> {
+    let Some(first) = messages.first() else { return Ok(Vec::new()) };
+    let payloads: Vec<&[u8]> = messages.iter().map(|message| message.payload.as_slice()).collect();
+    let mut ids = messages.iter().map(|message| message.id);
+    let joined = envelope::join(service, &first.stream, &payloads)?.into_iter().map(|(id, payload, rows)| {
+        let rows: Vec<i64> = ids.by_ref().take(rows).collect();
+        let (message_id, stream) = (id.to_string(), first.stream.clone());
+        (OutboxMessage { id: first.id, message_id, stream, target: None, payload }, rows)
+    });
+    Ok(joined.collect())
 }
 
 /// How many of the first messages have this many bytes together, at least one.

@@ -22,7 +22,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::clock::Timestamp;
-use crate::db::{Db, Tx, in_powers_of_two, not_locked_until_commit, padded};
+use crate::db::{Db, Tx, insert_rows, not_locked_until_commit, padded};
 use crate::error::ApiError;
 use crate::ids::UserId;
 use crate::lifecycle::Cancel;
@@ -188,14 +188,11 @@ pub async fn keep(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), D
         answer: Set(answer.body),
         created_at: Set(tx.clock().now()),
     });
-    for rows in in_powers_of_two(rows.collect()) {
-        // One that is older than 24 h may still be there.
-        let replace = OnConflict::column(Column::Id)
-            .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt])
-            .to_owned();
-        Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
+    // One that is older than 24 h may still be there.
+    let replace = OnConflict::column(Column::Id)
+        .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt])
+        .to_owned();
+    insert_rows(tx, rows.collect(), Some(replace)).await
 }
 
 impl IntoParams for IdempotencyKey {

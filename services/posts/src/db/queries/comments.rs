@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Tx, in_powers_of_two};
+use shared::db::{Tx, insert_rows_returning};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -62,11 +62,7 @@ pub(crate) async fn insert(tx: &Tx, new: Vec<NewComment>) -> Result<Vec<Model>, 
         removed_at: Set(None),
         decision_version: Set(0),
     });
-    let mut stored = Vec::new();
-    for rows in in_powers_of_two(rows.collect()) {
-        stored.extend(Entity::insert_many(rows).exec_with_returning(&**tx).await?);
-    }
-    Ok(stored)
+    insert_rows_returning(tx, rows.collect(), None).await
 }
 
 /// Changes a comment of this author. Answers whether anything changed.

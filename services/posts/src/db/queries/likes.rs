@@ -7,7 +7,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
 use serde::{Deserialize, Serialize};
-use shared::db::{Tx, in_powers_of_two, padded};
+use shared::db::{Tx, insert_rows_returning, padded};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -26,15 +26,11 @@ pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Ve
         version: Set(1),
         created_at: Set(tx.clock().now()),
     });
-    let mut liked = Vec::new();
-    for rows in in_powers_of_two(rows.collect()) {
-        let again = OnConflict::columns([Column::UserId, Column::PostId])
-            .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
-            .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
-            .to_owned();
-        liked.extend(Entity::insert_many(rows).on_conflict(again).exec_with_returning(&**tx).await?);
-    }
-    Ok(liked)
+    let again = OnConflict::columns([Column::UserId, Column::PostId])
+        .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
+        .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
+        .to_owned();
+    insert_rows_returning(tx, rows.collect(), Some(again)).await
 }
 
 /// Switches likes off. Answers those that were on.

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Db, Tx, in_powers_of_two, padded};
+use shared::db::{Db, Tx, insert_rows_returning, padded};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -254,14 +254,10 @@ pub(crate) async fn count(tx: &Tx, changes: BTreeMap<PostId, Change>) -> Result<
         let change = Expr::col((Alias::new("excluded"), column));
         (column, Expr::col((counts::Entity, column)).add(change))
     };
-    let mut counted = Vec::new();
-    for rows in in_powers_of_two(rows.collect()) {
-        let add = OnConflict::column(C::PostId)
-            .values([more(C::Version), more(C::LikeCount), more(C::CommentCount), more(C::ViewCount)])
-            .to_owned();
-        counted.extend(counts::Entity::insert_many(rows).on_conflict(add).exec_with_returning(&**tx).await?);
-    }
-    Ok(counted)
+    let add = OnConflict::column(C::PostId)
+        .values([more(C::Version), more(C::LikeCount), more(C::CommentCount), more(C::ViewCount)])
+        .to_owned();
+    insert_rows_returning(tx, rows.collect(), Some(add)).await
 }
 
 /// Applies a moderation decision if it is newer than the last one. `None`: it is not, or there is no such post.

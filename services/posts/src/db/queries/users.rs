@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 use shared::auth::CurrentUser;
-use shared::db::{Tx, in_powers_of_two, padded};
+use shared::db::{Tx, insert_rows, padded};
 use shared::ids::UserId;
 
 use crate::db::entities::users::{ActiveModel, Column, Entity};
@@ -43,9 +43,6 @@ pub(crate) async fn note(tx: &Tx, people: impl IntoIterator<Item = &CurrentUser>
         blocked: Set(false),
         session_version: Set(0),
     });
-    for rows in in_powers_of_two(rows.collect()) {
-        let keep = OnConflict::column(Column::Id).do_nothing().to_owned();
-        Entity::insert_many(rows).on_conflict(keep).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
+    let keep = OnConflict::column(Column::Id).do_nothing().to_owned();
+    insert_rows(tx, rows.collect(), Some(keep)).await
 }
