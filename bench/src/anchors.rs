@@ -23,13 +23,13 @@ pub(crate) struct PgBench {
     pub(crate) millis: f64,
 }
 
-/// A file of `anchors/`, and how many posts it chooses from.
+/// A file of `anchors/`, and how many things it chooses from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sql {
     /// Its name.
     pub(crate) file: &'static str,
-    /// How many posts.
-    pub(crate) posts: usize,
+    /// What it chooses from, by its name in the file, and how many there are.
+    pub(crate) variable: (&'static str, usize),
 }
 
 /// Lets pgbench run a file of `anchors/` with this many clients, one connection each.
@@ -47,7 +47,7 @@ async fn run_pgbench(database: &str, sql: Sql, clients: usize, how_long: &[&str]
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
         .args(["--client", &clients.to_string()])
         .args(how_long)
-        .arg(format!("--define=posts={}", sql.posts))
+        .arg(format!("--define={}={}", sql.variable.0, sql.variable.1))
         .arg("--file")
         .arg(folder()?.join(sql.file))
         .arg(database)

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use goals::{memory, reads, writes};
+use goals::{feed, memory, reads, writes};
 use report::Outcome;
 use rounds::Effort;
 use world::World;
@@ -40,7 +40,7 @@ struct Cli {
 }
 
 /// All goals, in the order of the table.
-const GOALS: [&str; 8] = ["P1", "P3", "P4", "P8", "P9", "P10", "P11", "P21"];
+const GOALS: [&str; 9] = ["P1", "P3", "P4", "P7", "P8", "P9", "P10", "P11", "P21"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -68,7 +68,7 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     }
     let wanted = |goal: &str| cli.only.is_empty() || cli.only.iter().any(|name| name == goal);
     let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
-    let world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
+    let mut world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
     let mut outcomes = Vec::new();
     let at_rest = if wanted("P21") { Some(memory::at_rest(&world, &cli.bin_dir).await?) } else { None };
     writes::seed_posts(&world).await?;
@@ -85,6 +85,9 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     }
     if wanted("P4") {
         done(reads::person(&world, effort, &cli.tools).await?);
+    }
+    if wanted("P7") {
+        done(feed::first_page(&mut world, &cli.bin_dir, effort).await?);
     }
     if wanted("P8") {
         done(writes::likes(&world, effort).await?);

@@ -32,10 +32,11 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
     let first = deps(auth::NAME, nobody).await?;
     let (auth, keys) = auth::build(auth::Config::from_env(env, &first.settings)?, first)?;
     let of_posts = posts::Config::from_env(env, &settings)?;
+    let of_subscriptions = subscriptions::Config::from_env(env)?;
     Ok(vec![
         auth,
         posts::build(&of_posts, deps(posts::NAME, keys.clone()).await?)?,
-        subscriptions::build(deps(subscriptions::NAME, keys.clone()).await?),
+        subscriptions::build(&of_subscriptions, deps(subscriptions::NAME, keys.clone()).await?),
         admin::build(deps(admin::NAME, keys.clone()).await?),
         recommendations::build(deps(recommendations::NAME, keys).await?),
     ])

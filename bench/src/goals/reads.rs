@@ -82,7 +82,8 @@ pub(crate) async fn through_gateway(world: &World, effort: Effort) -> Result<Out
     two(effort, "P3", what, Bound::AtLeast(0.55, 0.65), sides).await
 }
 
-async fn two(
+/// One script on two servers, in turns.
+pub(crate) async fn two(
     effort: Effort,
     goal: &'static str,
     what: (&str, &str),

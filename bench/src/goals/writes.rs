@@ -14,9 +14,9 @@ use crate::rounds::{Compared, Effort, compare};
 use crate::world::{World, sql};
 
 const POSTS: usize = 10_000;
-const LIKE: Sql = Sql { file: "like.sql", posts: POSTS };
-const LIKE_OF_ONE: Sql = Sql { file: "like.sql", posts: 1 };
-const INSERT: Sql = Sql { file: "insert.sql", posts: POSTS };
+const LIKE: Sql = Sql { file: "like.sql", variable: ("posts", POSTS) };
+const LIKE_OF_ONE: Sql = Sql { file: "like.sql", variable: ("posts", 1) };
+const INSERT: Sql = Sql { file: "insert.sql", variable: ("posts", POSTS) };
 /// People who like at the same time.
 const PEOPLE: usize = 256;
 /// People who like one post.

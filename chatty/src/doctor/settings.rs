@@ -24,8 +24,11 @@ pub(super) fn check(env: &Env, distributed: bool) -> (Vec<Finding>, Option<Setti
         Err(error) => return (vec![Finding::problem("settings", error, "see .env.example")], None),
     };
     let mut findings = Vec::new();
-    let configs =
-        [auth::Config::from_env(env, &settings).map(|_| ()), posts::Config::from_env(env, &settings).map(|_| ())];
+    let configs = [
+        auth::Config::from_env(env, &settings).map(|_| ()),
+        posts::Config::from_env(env, &settings).map(|_| ()),
+        subscriptions::Config::from_env(env).map(|_| ()),
+    ];
     for error in configs.into_iter().filter_map(Result::err) {
         findings.push(match error.variable {
             // The command's container has the mail server's password only when the operator gives it.

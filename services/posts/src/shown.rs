@@ -1,6 +1,6 @@
 //! Posts as they are answered: finished bodies in a bounded cache, which follows what this service commits.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::body::{Body, Bytes};
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use sea_orm::{DatabaseConnection, DbErr};
 use shared::auth::Accounts;
-use shared::cache::{Cache, Load};
+use shared::cache::{Cache, Load, Rendered};
 use shared::events::OwnMemory;
 
 use crate::db::queries::posts::{self, CountsState, PostState};
@@ -21,43 +21,22 @@ use crate::routes::posts::PostOut;
 pub(crate) struct ShownPost {
     post: PostState,
     author: String,
-    counted: Mutex<Counted>,
-}
-
-/// What changes with every like.
-struct Counted {
-    counts: CountsState,
-    /// The body and its ETag, made when somebody asks.
-    body: Option<(Bytes, HeaderValue)>,
+    /// The body and its ETag.
+    body: Rendered<CountsState, (Bytes, HeaderValue)>,
 }
 
 impl ShownPost {
     fn new(post: PostState, counts: CountsState, author: String) -> Self {
-        Self { post, author, counted: Mutex::new(Counted { counts, body: None }) }
-    }
-
-    fn counted(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { post, author, body: Rendered::new(counts) }
     }
 
     /// The body and its ETag.
     fn body(&self) -> (Bytes, HeaderValue) {
-        let mut counted = self.counted();
-        let Counted { counts, body } = &mut *counted;
-        let made = body.get_or_insert_with(|| {
+        self.body.get(|counts| {
             let etag = etag::write(self.post.version, counts.version);
             let body = serde_json::to_vec(&PostOut::of(&self.post, counts, &self.author)).unwrap_or_default();
             (body.into(), HeaderValue::try_from(etag).unwrap_or_else(|_never| HeaderValue::from_static("\"\"")))
-        });
-        made.clone()
-    }
-
-    /// Merges counters by version.
-    fn count(&self, counts: &CountsState) {
-        let mut counted = self.counted();
-        if counts.version > counted.counts.version {
-            *counted = Counted { counts: counts.clone(), body: None };
-        }
+        })
     }
 
     /// The answer to a client that may have it already.
@@ -137,7 +116,7 @@ impl OwnMemory<PostState> for ShownPosts {
 
 impl OwnMemory<CountsState> for ShownPosts {
     fn remember(&self, states: &[CountsState]) {
-        states.iter().for_each(|state| self.cache.update(state.id.0, |known| known.count(state)));
+        states.iter().for_each(|state| self.cache.update(state.id.0, |known| known.body.merge(state)));
     }
 
     fn forget_all(&self) {

@@ -21,7 +21,7 @@ pub mod resync;
 
 pub use consumer::{ApplyError, Consumer};
 pub use envelope::{Key, State};
-pub use outbox::publish;
+pub use outbox::{publish, remember};
 pub use owned::OwnMemory;
 pub use projection::{Memory, Projection, ProjectionRow};
 pub use resync::Source;

@@ -180,9 +180,15 @@ pub fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> 
         return Err(PublishError::Full);
     }
     send(tx, S::STREAM, None, states)?;
+    remember(tx, states);
+    Ok(())
+}
+
+/// Hands states to the memory of this service's processes when the transaction has committed, and to nobody else: what
+/// no other service consumes.
+pub fn remember<S: State>(tx: &mut Tx, states: &[S]) {
     let remembered = tx.outbox().owned().remembered(states);
     tx.remembered(remembered);
-    Ok(())
 }
 
 /// Writes states for one queue only: the answer to a resync request.

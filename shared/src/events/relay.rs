@@ -29,6 +29,9 @@ const PAGE: u64 = 250;
 const SWEEP_AGE: Duration = Duration::from_secs(15);
 /// How often queues and bindings are declared, in case somebody removed them.
 const DECLARE: Duration = Duration::from_secs(60);
+/// How long the relay rests at most after a batch that was not full. It rests as long as the batch took, so under load
+/// the broker and the consumers get fewer and larger messages, and otherwise nobody waits.
+const REST: Duration = Duration::from_millis(20);
 /// How long confirmed rows may wait for their deletion, so that several share one commit.
 const DELETE_DELAY: Duration = Duration::from_millis(250);
 
@@ -44,6 +47,7 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     let mut gauges = interval(MEASURE);
     gauges.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut flush_at: Option<Instant> = None;
+    let mut rested_at = Instant::now();
     while !cancel.is_cancelled() {
         if everything {
             match relay.sweep(None).await {
@@ -70,9 +74,17 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
             }
         };
         let outbox = relay.db.outbox().clone();
+        let next_batch = async {
+            tokio::time::sleep_until(rested_at).await;
+            outbox.take(BATCH as usize).await
+        };
         tokio::select! {
-            batch = outbox.take(BATCH as usize) => {
+            batch = next_batch => {
+                let (begun, is_full) = (Instant::now(), batch.len() == BATCH as usize);
                 everything |= relay.send(batch).await == Sent::Failed;
+                // What takes long is better done seldom: the next message carries what comes meanwhile.
+                let rest = if is_full { Duration::ZERO } else { begun.elapsed().min(REST) };
+                rested_at = Instant::now() + rest;
                 if !relay.confirmed.is_empty() && flush_at.is_none() {
                     flush_at = Some(Instant::now() + DELETE_DELAY);
                 }

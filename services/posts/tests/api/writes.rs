@@ -8,6 +8,8 @@ use testkit::app::{Answer, TestApp};
 
 use crate::{post_of_ann, spawn};
 
+/// Many comments travel to Postgres in one JSON text.
+const SAID: &str = "\"me too\" \\ \u{1f600}\n'; --";
 const NAMES: [&str; 4] = ["ann", "bob", "cid", "dee"];
 
 /// One of the writes; `n` says which.
@@ -18,8 +20,10 @@ async fn write(app: &TestApp, posts: &[i64], n: usize) -> Answer {
         0 => app.post(&format!("/posts/{post}/likes"), Value::Null).as_user(id, name).send().await,
         1 => app.post(&format!("/posts/{post}/views"), Value::Null).send().await,
         _ => {
-            let said = json!({ "content": "me too" });
-            app.post(&format!("/posts/{post}/comments"), said).as_user(id, name).send().await
+            let said = json!({ "content": SAID });
+            let key = format!("comment {n}");
+            let request = app.post(&format!("/posts/{post}/comments"), said).as_user(id, name);
+            request.header("idempotency-key", &key).send().await
         }
     }
 }
@@ -42,6 +46,7 @@ async fn writes_of_many_people_are_each_answered_and_counted() {
     for (n, answer) in answers.iter().enumerate().skip(2).step_by(3) {
         let comment = &answer.json["comment"];
         assert_eq!((answer.status, &comment["post_id"]), (201, &json!(posts[n % 2])));
+        assert_eq!(comment["content"], SAID);
         assert_eq!(comment["author"]["username"], NAMES[(n / 3) % 4]);
     }
     let events = app.events().await;

@@ -8,10 +8,11 @@ use shared::http::{Listed, Page};
 use shared::ids::UserId;
 use utoipa::ToSchema;
 
-use crate::db::queries::feed::{self, Shown};
-use crate::db::queries::subscriptions;
+use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
 use crate::error::Error;
+use crate::memory::FeedPage;
+use crate::shown::Body;
 use crate::state::AppState;
 
 /// Who wrote something.
@@ -41,17 +42,16 @@ pub(crate) struct PostOut {
 
 impl PostOut {
     /// A post that is shown; tombstones have no fields.
-    fn of(shown: Shown) -> Option<Self> {
-        let Shown { post, author, counts } = shown;
+    pub(crate) fn of(post: &posts::Model, author: &users::Model, counts: &counts::Model) -> Option<Self> {
         Some(Self {
             id: post.id,
-            title: post.title?,
-            content: post.content?,
-            image_url: post.image_url,
-            author: Author { id: author.id, username: author.username? },
-            like_count: counts.as_ref().map_or(0, |counts| counts.like_count),
-            comment_count: counts.as_ref().map_or(0, |counts| counts.comment_count),
-            view_count: counts.as_ref().map_or(0, |counts| counts.view_count),
+            title: post.title.clone()?,
+            content: post.content.clone()?,
+            image_url: post.image_url.clone(),
+            author: Author { id: author.id, username: author.username.clone()? },
+            like_count: counts.like_count,
+            comment_count: counts.comment_count,
+            view_count: counts.view_count,
             created_at: post.created_at?,
             updated_at: post.updated_at?,
         })
@@ -63,7 +63,8 @@ impl PostOut {
 pub(crate) struct Feed {
     #[schema(example = "Your feed")]
     message: &'static str,
-    posts: Vec<PostOut>,
+    #[schema(value_type = Vec<PostOut>)]
+    posts: Vec<Body>,
     /// Cursor of the next page.
     next: Option<String>,
 }
@@ -76,11 +77,8 @@ pub(crate) struct Feed {
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn get_feed(State(s): State<AppState>, user: CurrentUser, page: Page) -> Result<Listed<Feed>, Error> {
-    if !subscriptions::follows_anybody(s.db.read(), user.id).await? {
+    let Some(FeedPage { posts, next }) = s.feed.page(&s.db, user.id, &page).await? else {
         return Ok(page.answer(Feed { message: "No subscriptions yet", posts: Vec::new(), next: None }, None));
-    }
-    let mut rows = feed::page(s.db.read(), user.id, &page).await?;
-    let next = page.cut(&mut rows, |row| row.post.id.0);
-    let posts = rows.into_iter().filter_map(PostOut::of).collect();
+    };
     Ok(page.answer(Feed { message: "Your feed", posts, next: next.clone() }, next.as_deref()))
 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
+use shared::events;
 use shared::http::{Listed, Page, Path, Query, read_ids};
 use shared::ids::UserId;
 use utoipa::ToSchema;
@@ -71,11 +72,10 @@ pub(crate) async fn subscribe(
     if id == user.id {
         return Err(Error::Oneself);
     }
-    let tx = s.db.begin().await?;
+    let mut tx = s.db.begin().await?;
     users::require(&*tx, id).await?;
-    if !subscriptions::follow(&tx, user.id, id).await? {
-        return Err(Error::AlreadySubscribed);
-    }
+    let subscription = subscriptions::follow(&tx, user.id, id).await?.ok_or(Error::AlreadySubscribed)?;
+    events::remember(&mut tx, &[subscription]);
     tx.commit().await?;
     Ok(Json(SubscriptionChanged { message: format!("Subscribed to user {id}") }))
 }
@@ -91,10 +91,9 @@ pub(crate) async fn unsubscribe(
     user: CurrentUser,
     Path(id): Path<UserId>,
 ) -> Result<Json<SubscriptionChanged>, Error> {
-    let tx = s.db.begin().await?;
-    if !subscriptions::unfollow(&tx, user.id, id).await? {
-        return Err(Error::SubscriptionNotFound);
-    }
+    let mut tx = s.db.begin().await?;
+    let subscription = subscriptions::unfollow(&tx, user.id, id).await?.ok_or(Error::SubscriptionNotFound)?;
+    events::remember(&mut tx, &[subscription]);
     tx.commit().await?;
     Ok(Json(SubscriptionChanged { message: format!("Unsubscribed from user {id}") }))
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{feed_of, follow, post, spawn_with_people, user};
+use shared::config::Env;
+
+use crate::{feed_of, follow, post, spawn_with, spawn_with_people, user, with_people};
 
 #[tokio::test]
 async fn a_feed_has_the_posts_of_the_followed_from_new_to_old() {
@@ -54,4 +56,29 @@ async fn unfollow_delete_and_block_are_seen_at_once_and_a_restore_is_exact() {
     follow(&app, 1, 2).await;
     assert_eq!(feed_of(&app, 1).await, [3, 2, 1]);
     app.finish().await;
+}
+
+#[tokio::test]
+async fn posts_beyond_what_memory_takes_are_read_from_the_database() {
+    for most in ["0", "1", "5", "1000"] {
+        let app = with_people(spawn_with(Env::of([("FEED_MAX_POSTS", most)])).await).await;
+        follow(&app, 1, 2).await;
+        follow(&app, 1, 3).await;
+        // The old ones come last, some are taken back, and some are not by those who are followed.
+        let posts: Vec<Value> = (1..=20).rev().map(|id| post(id, 1, 1 + id % 3, false)).collect();
+        app.deliver("post", &posts[..10]).await;
+        app.deliver("post", &posts[10..]).await;
+        app.deliver("post", &[post(2, 2, 3, true), post(19, 2, 2, true)]).await;
+        let expected = [20, 17, 16, 14, 13, 11, 10, 8, 7, 5, 4, 1];
+        assert_eq!(feed_of(&app, 1).await, expected, "{most}");
+        let (mut pages, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = app.get(&format!("/feed?limit=5{cursor}")).as_user(1, "ann").send().await.json;
+            pages.extend(page["posts"].as_array().unwrap().iter().map(|post| post["id"].as_i64().unwrap()));
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(pages, expected, "{most}");
+        app.finish().await;
+    }
 }

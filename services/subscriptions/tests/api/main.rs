@@ -13,10 +13,16 @@ mod following;
 mod rights;
 
 use serde_json::{Value, json};
+use shared::config::Env;
 use testkit::app::TestApp;
 
 async fn spawn() -> TestApp {
-    TestApp::spawn(subscriptions::NAME, async |deps| subscriptions::build(deps)).await
+    spawn_with(Env::default()).await
+}
+
+async fn spawn_with(env: Env) -> TestApp {
+    let config = subscriptions::Config::from_env(&env).unwrap();
+    TestApp::spawn(subscriptions::NAME, async |deps| subscriptions::build(&config, deps)).await
 }
 
 /// A user's state as auth publishes it.
@@ -40,7 +46,10 @@ fn post(id: i64, version: i64, author: i64, deleted: bool) -> Value {
 
 /// An app that knows ann (1), bob (2) and cleo (3).
 async fn spawn_with_people() -> TestApp {
-    let app = spawn().await;
+    with_people(spawn().await).await
+}
+
+async fn with_people(app: TestApp) -> TestApp {
     app.deliver("user", &[user(1, 1, "ann", false), user(2, 1, "bob", false), user(3, 1, "cleo", false)]).await;
     app
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use shared::http::Page;
+use shared::db::padded;
 use shared::ids::UserId;
 
 use super::{subscriptions, users};
@@ -20,22 +20,39 @@ pub(crate) struct Shown {
     pub(crate) counts: Option<counts::Model>,
 }
 
-/// A page of somebody's feed. Visibility is decided now, by the copies as they are.
-pub(crate) async fn page(db: &impl ConnectionTrait, reader: UserId, page: &Page) -> Result<Vec<Shown>, DbErr> {
+/// The ids of the posts of the followed that are older than `below`, newest first. Visibility is decided now, by the
+/// copies as they are.
+pub(crate) async fn older(
+    db: &impl ConnectionTrait,
+    reader: UserId,
+    below: Option<PostId>,
+    limit: u64,
+) -> Result<Vec<PostId>, DbErr> {
     use posts::Column as C;
     let mut query = posts::Entity::find()
+        .select_only()
+        .column(C::Id)
         .filter(C::Deleted.eq(false))
         .filter(C::AuthorId.in_subquery(subscriptions::followed_by(reader)))
         .filter(C::AuthorId.in_subquery(users::visible()))
-        .filter(C::AuthorId.ne(reader))
         .order_by_desc(C::Id)
-        .limit(page.fetch());
-    if let Some(after) = page.after {
-        query = query.filter(C::Id.lt(after));
+        .limit(limit);
+    if let Some(below) = below {
+        query = query.filter(C::Id.lt(below));
     }
-    let rows = query.all(db).await?;
-    let authors = users::find(db, rows.iter().filter_map(|row| row.author_id)).await?;
-    let counts = counts::Entity::find().filter(counts::Column::Id.is_in(rows.iter().map(|row| row.id))).all(db).await?;
+    query.into_tuple().all(db).await
+}
+
+/// Those of these posts that are shown.
+pub(crate) async fn shown(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = PostId>,
+) -> Result<Vec<Shown>, DbErr> {
+    use posts::Column as C;
+    let rows = posts::Entity::find().filter(C::Id.is_in(padded(ids))).filter(C::Deleted.eq(false)).all(db).await?;
+    let authors = users::find(db, padded(rows.iter().filter_map(|row| row.author_id))).await?;
+    let ids = padded(rows.iter().map(|row| row.id));
+    let counts = counts::Entity::find().filter(counts::Column::Id.is_in(ids)).all(db).await?;
     let mut counts: HashMap<PostId, counts::Model> = counts.into_iter().map(|row| (row.id, row)).collect();
     let shown = rows.into_iter().filter_map(|post| {
         let author = authors.get(&post.author_id?)?.clone();

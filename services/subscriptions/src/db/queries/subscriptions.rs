@@ -5,12 +5,12 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select,
 };
-use shared::db::Tx;
+use shared::db::{Tx, insert_rows_returning, padded};
 use shared::http::Page;
 use shared::ids::UserId;
 
 use super::users;
-use crate::db::entities::subscriptions::{ActiveModel, Column, Entity};
+use crate::db::entities::subscriptions::{ActiveModel, Column, Entity, Model};
 use crate::db::entities::users::Model as User;
 
 /// Which end of a subscription is asked for.
@@ -22,8 +22,8 @@ pub(crate) enum Side {
     Following,
 }
 
-/// Switches a subscription on. False: it was on already.
-pub(crate) async fn follow(tx: &Tx, follower: UserId, followee: UserId) -> Result<bool, DbErr> {
+/// Switches a subscription on. `None`: it was on already.
+pub(crate) async fn follow(tx: &Tx, follower: UserId, followee: UserId) -> Result<Option<Model>, DbErr> {
     let row = ActiveModel {
         follower_id: Set(follower),
         followee_id: Set(followee),
@@ -35,21 +35,20 @@ pub(crate) async fn follow(tx: &Tx, follower: UserId, followee: UserId) -> Resul
         .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
         .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
         .to_owned();
-    let rows = Entity::insert_many([row]).on_conflict(again).exec_with_returning(&**tx).await?;
-    Ok(!rows.is_empty())
+    Ok(insert_rows_returning(tx, vec![row], Some(again)).await?.pop())
 }
 
-/// Switches a subscription off. False: it was not on.
-pub(crate) async fn unfollow(tx: &Tx, follower: UserId, followee: UserId) -> Result<bool, DbErr> {
-    let result = Entity::update_many()
+/// Switches a subscription off. `None`: it was not on.
+pub(crate) async fn unfollow(tx: &Tx, follower: UserId, followee: UserId) -> Result<Option<Model>, DbErr> {
+    let mut rows = Entity::update_many()
         .col_expr(Column::Active, Expr::value(false))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::FollowerId.eq(follower))
         .filter(Column::FolloweeId.eq(followee))
         .filter(Column::Active.eq(true))
-        .exec(&**tx)
+        .exec_with_returning(&**tx)
         .await?;
-    Ok(result.rows_affected > 0)
+    Ok(rows.pop())
 }
 
 /// The ids that somebody follows.
@@ -57,11 +56,13 @@ pub(crate) fn followed_by(follower: UserId) -> SelectStatement {
     active().filter(Column::FollowerId.eq(follower)).select_only().column(Column::FolloweeId).into_query()
 }
 
-/// Whether somebody follows anybody.
-pub(crate) async fn follows_anybody(db: &impl ConnectionTrait, follower: UserId) -> Result<bool, DbErr> {
-    let any = active().filter(Column::FollowerId.eq(follower)).select_only().column(Column::FolloweeId);
-    let any: Option<UserId> = any.into_tuple().one(db).await?;
-    Ok(any.is_some())
+/// Whom these people follow, as pairs.
+pub(crate) async fn followed_by_all(
+    db: &impl ConnectionTrait,
+    followers: &[i64],
+) -> Result<Vec<(UserId, UserId)>, DbErr> {
+    let pairs = active().filter(Column::FollowerId.is_in(padded(followers.iter().copied())));
+    pairs.select_only().columns([Column::FollowerId, Column::FolloweeId]).into_tuple().all(db).await
 }
 
 /// Which of these people somebody follows.

@@ -4,6 +4,8 @@
 //! and few for many that ask for different things. A value that changed while it was being read is answered, and not
 //! kept.
 
+mod rendered;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +19,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use crate::db::Db;
 use crate::error::ApiError;
 use crate::lifecycle::Cancel;
+
+pub use rendered::Rendered;
 
 /// Values that one query reads.
 const BATCH: usize = 256;

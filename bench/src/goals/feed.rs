@@ -1,0 +1,85 @@
+//! The feed: P7.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use super::reads;
+use crate::anchors::{Sql, pgbench};
+use crate::load::{self, Get};
+use crate::report::{Bound, Outcome};
+use crate::rounds::{Compared, Effort, compare};
+use crate::world::{World, sql};
+
+const CLIENTS: usize = 64;
+/// People who follow 500 others each, and then people who follow 2 000.
+const READERS: usize = 64;
+const AVID_READERS: usize = 16;
+const AUTHORS: usize = 100_000;
+const POSTS: usize = 600_000;
+const FEED: Sql = Sql { file: "feed.sql", variable: ("readers", READERS) };
+
+/// First pages of feeds, beside a server that answers the bytes of one of them to everything, and beside the best SQL.
+pub(crate) async fn first_page(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+    seed(world).await?;
+    let feeds = world.address("subscriptions")?;
+    let reader = |id: usize| ("/feed".to_owned(), Some(world.token(id)));
+    let mut outcomes = Vec::new();
+    for (goal, ids, followees, bound) in [
+        ("P7a", 1..=READERS, 500, Bound::AtLeast(0.7, 0.85)),
+        ("P7a-2000", READERS + 1..=READERS + AVID_READERS, 2_000, Bound::AtLeast(0.55, 0.7)),
+    ] {
+        let page = load::once(feeds, load::request("GET", "/feed", Some(&world.token(*ids.start())))).await?;
+        let answer: Value = serde_json::from_slice(&page)?;
+        let posts = answer.pointer("/posts").and_then(Value::as_array).map_or(0, Vec::len);
+        ensure!(posts == 20, "a feed has {posts} posts");
+        let anchor = reads::same_bytes(programs, &page).await?;
+        let script = Arc::new(Get(ids.map(reader).collect()));
+        let what = format!("first page of a feed, {followees} followed, {} bytes", page.len());
+        let sides = [(anchor.address, Arc::clone(&script)), (feeds, script)];
+        outcomes.push(reads::two(effort, goal, (&what, "axum that answers the same bytes"), bound, sides).await?);
+    }
+    let script = Arc::new(Get((1..=READERS).map(reader).collect()));
+    let database = world.database_of("subscriptions")?;
+    let mut errors = 0;
+    let compared: Compared = compare(
+        effort,
+        async |length| Ok(pgbench(&database, FEED, CLIENTS, length).await?.rate),
+        async |length| {
+            let load = load::closed(feeds, CLIENTS, length, Arc::clone(&script)).await?;
+            errors += load.errors;
+            Ok(load.rate())
+        },
+    )
+    .await?;
+    let what = ("first page of a feed, 500 followed", "pgbench, the best SQL by key");
+    let seen = (errors == 0, format!("{errors} errors"));
+    outcomes.push(Outcome::new("P7b", what, "requests/s", &compared, Bound::AtLeast(25.0, 40.0), seen));
+    Ok(outcomes)
+}
+
+/// Stores people and posts past the events, and lets the service read them.
+async fn seed(world: &mut World) -> Result<()> {
+    let first_author = 1_000;
+    let readers = READERS + AVID_READERS;
+    let seeds = format!(
+        "INSERT INTO users (id, version, deleted, username, created_at, verified, blocked, session_version) \
+         SELECT n, 1, false, 'user' || n, now(), true, false, 0 FROM generate_series({first_author}, {last}) AS n \
+         ON CONFLICT DO NOTHING;
+         INSERT INTO posts (id, version, deleted, author_id, title, content, created_at, updated_at) \
+         SELECT n, 1, false, {first_author} + (n * 7919) % {AUTHORS}, 'Post ' || n, repeat('All work and no play. ', 18), \
+         now(), now() FROM generate_series(1, {POSTS}) AS n ON CONFLICT DO NOTHING;
+         INSERT INTO post_counts (id, version, like_count, comment_count, view_count) \
+         SELECT n, 1, n % 7, n % 3, n % 11 FROM generate_series(1, {POSTS}) AS n ON CONFLICT DO NOTHING;
+         INSERT INTO subscriptions (follower_id, followee_id, active, version, created_at) \
+         SELECT reader, {first_author} + (n * 104729 + reader * 31) % {AUTHORS}, true, 1, now() \
+         FROM generate_series(1, {readers}) AS reader, \
+         generate_series(1, CASE WHEN reader <= {READERS} THEN 500 ELSE 2000 END) AS n;
+         VACUUM ANALYZE;",
+        last = first_author + AUTHORS - 1,
+    );
+    sql(&world.database_of("subscriptions")?, &seeds).await?;
+    world.stack.restart("subscriptions").await
+}

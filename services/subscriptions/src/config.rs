@@ -1,0 +1,21 @@
+//! Settings of this service alone.
+
+use shared::config::{ConfigError, Env};
+
+/// The settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `FEED_MAX_POSTS`: how many of the newest posts the feed is read from in memory, about 60 bytes each; older ones are
+    /// read from the database (default 1 000 000).
+    pub feed_max_posts: usize,
+}
+
+impl Config {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When `FEED_MAX_POSTS` is no number.
+    pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        Ok(Self { feed_max_posts: env.parse("FEED_MAX_POSTS")?.unwrap_or(1_000_000) })
+    }
+}
