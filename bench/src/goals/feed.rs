@@ -69,12 +69,12 @@ async fn seed(world: &mut World) -> Result<()> {
          SELECT n, 1, false, 'user' || n, now(), true, false, 0 FROM generate_series({first_author}, {last}) AS n \
          ON CONFLICT DO NOTHING;
          INSERT INTO posts (id, version, deleted, author_id, title, content, created_at, updated_at) \
-         SELECT n, 1, false, {first_author} + (n * 7919) % {AUTHORS}, 'Post ' || n, repeat('All work and no play. ', 18), \
+         SELECT n, 1, false, {first_author} + (n::bigint * 7919) % {AUTHORS}, 'Post ' || n, repeat('All work and no play. ', 18), \
          now(), now() FROM generate_series(1, {POSTS}) AS n ON CONFLICT DO NOTHING;
          INSERT INTO post_counts (id, version, like_count, comment_count, view_count) \
          SELECT n, 1, n % 7, n % 3, n % 11 FROM generate_series(1, {POSTS}) AS n ON CONFLICT DO NOTHING;
          INSERT INTO subscriptions (follower_id, followee_id, active, version, created_at) \
-         SELECT reader, {first_author} + (n * 104729 + reader * 31) % {AUTHORS}, true, 1, now() \
+         SELECT reader, {first_author} + (n::bigint * 104729 + reader * 31) % {AUTHORS}, true, 1, now() \
          FROM generate_series(1, {readers}) AS reader, \
          generate_series(1, CASE WHEN reader <= {READERS} THEN 500 ELSE 2000 END) AS n;
          VACUUM ANALYZE;",
