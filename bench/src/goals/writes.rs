@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::anchors::{Sql, pgbench, pgbench_once};
 use crate::cpu;
-use crate::load::{self, Call, Script};
+use crate::load::{self, Call, Get, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare};
 use crate::world::{World, sql};
@@ -86,10 +86,19 @@ async fn anchor_database(world: &World) -> Result<String> {
     Ok(database)
 }
 
+/// Reads every post once: people like what they have read.
+async fn read_all(world: &World) -> Result<()> {
+    let all = Arc::new(Get((1..=POSTS).map(|post| (format!("/posts/{post}"), None)).collect()));
+    let read = load::count(world.address("posts")?, 50, POSTS / 50, all).await?;
+    ensure!(read.errors == 0, "{} posts cannot be read", read.errors);
+    Ok(())
+}
+
 /// Likes, beside pgbench with the same statement, and beside a single insert. Everything runs: relay, broker, consumers.
 pub(crate) async fn likes(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     let database = anchor_database(world).await?;
     let on_all = Likes::new((0..PEOPLE * 8).map(|n| world.token(1_000 + n)).collect());
+    read_all(world).await?;
     let mut outcomes = Vec::new();
     let random = "likes of random posts, durable before the answer";
     let in_sql = "pgbench, the same in one SQL statement";
