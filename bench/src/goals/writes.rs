@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::anchors::{Sql, pgbench, pgbench_once};
 use crate::cpu;
-use crate::load::{self, Call, Get, Script};
+use crate::load::{self, Call, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare};
 use crate::world::{World, sql};
@@ -88,8 +88,14 @@ async fn anchor_database(world: &World) -> Result<String> {
 
 /// Reads every post once: people like what they have read.
 async fn read_all(world: &World) -> Result<()> {
-    let all = Arc::new(Get((1..=POSTS).map(|post| (format!("/posts/{post}"), None)).collect()));
-    let read = load::count(world.address("posts")?, 50, POSTS / 50, all).await?;
+    const READERS: usize = 50;
+    struct Each;
+    impl Script for Each {
+        fn call(&self, client: usize, n: usize) -> Call {
+            load::request("GET", &format!("/posts/{}", 1 + client + n * READERS), None)
+        }
+    }
+    let read = load::count(world.address("posts")?, READERS, POSTS / READERS, Arc::new(Each)).await?;
     ensure!(read.errors == 0, "{} posts cannot be read", read.errors);
     Ok(())
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::digest::{self, SHA256};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::JwkSet;
-use moka::sync::Cache;
-use sha2::{Digest, Sha256};
+use quick_cache::sync::Cache;
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep};
 
@@ -20,7 +20,7 @@ use crate::lifecycle::{Backoff, Cancel};
 /// An unknown key id leads to one fetch, and then to none for this long.
 const REFETCH: Duration = Duration::from_secs(10);
 /// How many tokens are remembered: some 15 MB at most.
-const VERIFIED: u64 = 50_000;
+const VERIFIED: usize = 50_000;
 /// How often the keys are fetched anyway.
 const REFRESH: Duration = Duration::from_secs(300);
 
@@ -37,7 +37,10 @@ struct Inner {
 }
 
 /// Tokens whose signature is good, by their digests: whoever reads this memory has no token.
-type Verified = Cache<[u8; 32], Arc<Claims>>;
+type Verified = Cache<Seen, Arc<Claims>>;
+
+/// The digest of a token and of how often the keys have changed.
+pub(super) type Seen = [u8; 32];
 
 struct Remote {
     url: String,
@@ -88,9 +91,13 @@ impl Keys {
     }
 
     /// The digest under which a token is remembered, until the keys change.
-    pub(super) fn seen(&self, token: &str) -> [u8; 32] {
-        let changes = self.0.changes.load(Ordering::Acquire);
-        Sha256::new_with_prefix(changes.to_be_bytes()).chain_update(token).finalize().into()
+    pub(super) fn seen(&self, token: &str) -> Seen {
+        let mut hasher = digest::Context::new(&SHA256);
+        hasher.update(&self.0.changes.load(Ordering::Acquire).to_be_bytes());
+        hasher.update(token.as_bytes());
+        let mut seen = Seen::default();
+        seen.iter_mut().zip(hasher.finish().as_ref()).for_each(|(byte, digest)| *byte = *digest);
+        seen
     }
 
     /// Tokens whose signature is good.

@@ -7,14 +7,16 @@
 mod rendered;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use moka::ops::compute::Op;
+use quick_cache::Weighter;
 use sea_orm::{DatabaseConnection, DbErr};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::interval;
 
 use crate::db::Db;
 use crate::error::ApiError;
@@ -26,8 +28,11 @@ pub use rendered::Rendered;
 const BATCH: usize = 256;
 /// Readers that wait; more are refused.
 const QUEUE: usize = 10_000;
-/// How long a value is kept at most: what was lost on the way from another replica does no harm for longer.
-const KEPT: Duration = Duration::from_secs(60);
+/// A value is kept for this many rounds: what was lost on the way from another replica does no harm for longer.
+const ROUNDS: u64 = 2;
+const ROUND: Duration = Duration::from_secs(30);
+/// What a value takes as a rule, in bytes.
+const USUAL: u64 = 2_000;
 /// Ids share counters of changes; two that do are only read once more than needed.
 const COUNTERS: usize = 1_024;
 
@@ -49,7 +54,7 @@ type Answer<V> = Result<Option<Arc<V>>, ApiError>;
 type Waiting<V> = (i64, oneshot::Sender<Answer<V>>);
 
 /// A cache. Clones share it.
-pub struct Cache<L: Load>(Arc<Inner<L::Value>>);
+pub struct Cache<L: Load>(Arc<Inner<L>>);
 
 impl<L: Load> Clone for Cache<L> {
     fn clone(&self) -> Self {
@@ -57,25 +62,55 @@ impl<L: Load> Clone for Cache<L> {
     }
 }
 
-struct Inner<V> {
-    values: moka::sync::Cache<i64, Arc<V>>,
-    /// How often values have changed, by their ids.
-    changes: Vec<AtomicU64>,
-    sender: mpsc::Sender<Waiting<V>>,
-    receiver: Mutex<mpsc::Receiver<Waiting<V>>>,
+struct Inner<L: Load> {
+    values: quick_cache::sync::Cache<i64, Kept<L::Value>, ByBytes<L>>,
+    /// Goes on with the time: how old a value is.
+    round: AtomicU64,
+    /// How often values have changed, by their ids. Who puts a value there or changes it holds the lock.
+    changes: Vec<Mutex<u64>>,
+    sender: mpsc::Sender<Waiting<L::Value>>,
+    receiver: tokio::sync::Mutex<mpsc::Receiver<Waiting<L::Value>>>,
+}
+
+/// A value, and the round in which it was read.
+struct Kept<V> {
+    value: Arc<V>,
+    round: u64,
+}
+
+impl<V> Clone for Kept<V> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), round: self.round }
+    }
+}
+
+/// Weighs values by the memory that they take.
+struct ByBytes<L>(PhantomData<fn() -> L>);
+
+impl<L> Clone for ByBytes<L> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<L: Load> Weighter<i64, Kept<L::Value>> for ByBytes<L> {
+    fn weight(&self, _id: &i64, kept: &Kept<L::Value>) -> u64 {
+        (L::bytes(&kept.value) + ENTRY) as u64
+    }
 }
 
 impl<L: Load> Cache<L> {
     /// A cache that takes at most so many bytes.
     pub fn new(bytes: u64) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let values = moka::sync::Cache::builder()
-            .max_capacity(bytes)
-            .weigher(|_, value: &Arc<L::Value>| u32::try_from(L::bytes(value) + ENTRY).unwrap_or(u32::MAX))
-            .time_to_live(KEPT)
-            .build();
-        let changes = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Inner { values, changes, sender, receiver: Mutex::new(receiver) }))
+        let items = usize::try_from(bytes / USUAL).unwrap_or(usize::MAX);
+        Self(Arc::new(Inner {
+            values: quick_cache::sync::Cache::with_weighter(items, bytes, ByBytes(PhantomData)),
+            round: AtomicU64::new(0),
+            changes: (0..COUNTERS).map(|_| Mutex::new(0)).collect(),
+            sender,
+            receiver: tokio::sync::Mutex::new(receiver),
+        }))
     }
 
     /// A value, from memory or the database; `None`: there is none.
@@ -83,7 +118,7 @@ impl<L: Load> Cache<L> {
     /// # Errors
     /// 503 when the database is not there, or too many wait for it.
     pub async fn find(&self, id: i64) -> Result<Option<Arc<L::Value>>, ApiError> {
-        match self.0.values.get(&id) {
+        match self.known(id) {
             Some(value) => Ok(Some(value)),
             None => self.ask(id)?.await.unwrap_or_else(|_stopped| Err(stopping())),
         }
@@ -97,7 +132,7 @@ impl<L: Load> Cache<L> {
         let mut values: Vec<Option<Arc<L::Value>>> = Vec::with_capacity(ids.len());
         let mut missing = Vec::new();
         for (place, id) in ids.iter().enumerate() {
-            let value = self.0.values.get(id);
+            let value = self.known(*id);
             if value.is_none() {
                 missing.push((place, self.ask(*id)?));
             }
@@ -112,6 +147,12 @@ impl<L: Load> Cache<L> {
         Ok(values.into_iter().flatten().collect())
     }
 
+    /// What is in memory and not too old.
+    fn known(&self, id: i64) -> Option<Arc<L::Value>> {
+        let kept = self.0.values.get(&id)?;
+        (kept.round + ROUNDS > self.0.round.load(Ordering::Relaxed)).then_some(kept.value)
+    }
+
     fn ask(&self, id: i64) -> Result<oneshot::Receiver<Answer<L::Value>>, ApiError> {
         let (answer, answered) = oneshot::channel();
         let busy = |_full| ApiError::unavailable("busy", "Too many requests wait for the database already");
@@ -119,52 +160,52 @@ impl<L: Load> Cache<L> {
         Ok(answered)
     }
 
-    /// Lets a value that is in memory change itself, for the better only: it may be called twice. What is being read now
-    /// is not kept.
-    pub fn update(&self, id: i64, update: impl Fn(&L::Value)) {
-        self.changed(id);
-        match self.0.values.get(&id) {
-            Some(known) => update(&known),
-            // Whoever is putting it there at this moment holds the lock of the entry.
-            None => drop(self.0.values.entry(id).and_compute_with(|known| {
-                known.iter().for_each(|known| update(known.value()));
-                Op::Nop
-            })),
+    /// Lets a value that is in memory change itself. What is being read now is not kept.
+    pub fn update(&self, id: i64, update: impl FnOnce(&L::Value)) {
+        let _changed = self.changed(id);
+        if let Some(kept) = self.0.values.peek(&id) {
+            update(&kept.value);
         }
     }
 
     /// Forgets a value; it is read again when somebody asks. What is being read now is not kept.
     pub fn forget(&self, id: i64) {
-        self.changed(id);
-        self.0.values.entry(id).and_compute_with(|_known| Op::Remove);
+        let _changed = self.changed(id);
+        self.0.values.remove(&id);
     }
 
-    /// Forgets everything.
+    /// Forgets everything. What is being read now is not kept.
     pub fn clear(&self) {
-        self.0.changes.iter().for_each(|changes| {
-            changes.fetch_add(1, Ordering::SeqCst);
-        });
-        self.0.values.invalidate_all();
+        self.0.changes.iter().for_each(|changes| *locked(changes) += 1);
+        self.0.values.clear();
     }
 
-    fn changed(&self, id: i64) {
-        self.changes(id).fetch_add(1, Ordering::SeqCst);
+    /// Counts a change, and keeps others from putting the value there meanwhile.
+    fn changed(&self, id: i64) -> MutexGuard<'_, u64> {
+        let mut changes = self.changes(id);
+        *changes += 1;
+        changes
     }
 
-    fn changes(&self, id: i64) -> &AtomicU64 {
+    fn changes(&self, id: i64) -> MutexGuard<'_, u64> {
         // The counters are never empty.
         let index = usize::try_from(id.unsigned_abs()).unwrap_or_default() % COUNTERS;
         #[expect(clippy::indexing_slicing, reason = "there are as many counters as the remainder has values")]
-        &self.0.changes[index]
+        locked(&self.0.changes[index])
     }
 
     /// Reads what is missing, until `cancel`.
     pub async fn run(self, db: Db, source: L, cancel: Cancel) {
         let mut receiver = self.0.receiver.lock().await;
         let mut asked = Vec::new();
+        let mut rounds = interval(ROUND);
         loop {
             tokio::select! {
                 _ = receiver.recv_many(&mut asked, BATCH) => {}
+                _ = rounds.tick() => {
+                    self.0.round.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
                 () = cancel.cancelled() => return,
             }
             self.answer(&db, &source, std::mem::take(&mut asked)).await;
@@ -174,7 +215,8 @@ impl<L: Load> Cache<L> {
     async fn answer(&self, db: &Db, source: &L, asked: Vec<Waiting<L::Value>>) {
         let asked: Vec<_> = asked.into_iter().filter(|(_, answer)| !answer.is_closed()).collect();
         let ids: BTreeSet<i64> = asked.iter().map(|(id, _)| *id).collect();
-        let ids: Vec<(i64, u64)> = ids.into_iter().map(|id| (id, self.changes(id).load(Ordering::SeqCst))).collect();
+        let round = self.0.round.load(Ordering::Relaxed);
+        let ids: Vec<(i64, u64)> = ids.into_iter().map(|id| (id, *self.changes(id))).collect();
         let keys: Vec<i64> = ids.iter().map(|(id, _)| *id).collect();
         let found = match source.load(db.read(), &keys).await {
             Ok(found) => found,
@@ -186,10 +228,10 @@ impl<L: Load> Cache<L> {
         let found: HashMap<i64, Arc<L::Value>> = found.into_iter().map(|(id, value)| (id, Arc::new(value))).collect();
         for (id, before) in ids {
             let Some(value) = found.get(&id) else { continue };
-            self.0.values.entry(id).and_compute_with(|_known| {
-                let unchanged = self.changes(id).load(Ordering::SeqCst) == before;
-                if unchanged { Op::Put(Arc::clone(value)) } else { Op::Nop }
-            });
+            let changes = self.changes(id);
+            if *changes == before {
+                self.0.values.insert(id, Kept { value: Arc::clone(value), round });
+            }
         }
         for (id, answer) in asked {
             tell(answer, Ok(found.get(&id).cloned()));
@@ -199,6 +241,10 @@ impl<L: Load> Cache<L> {
 
 /// What the cache itself needs for a value, in bytes; about as much as was seen.
 const ENTRY: usize = 200;
+
+fn locked(changes: &Mutex<u64>) -> MutexGuard<'_, u64> {
+    changes.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn stopping() -> ApiError {
     ApiError::unavailable("stopping", "The service is stopping")
@@ -311,10 +357,10 @@ mod tests {
         assert_eq!(found.unwrap().as_deref(), Some(&1));
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2), "it was read again");
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2));
-        let seen = Cell::new(0);
-        world.cache.update(2, |known| *seen.lock().unwrap() = *known);
+        let mut seen = 0;
+        world.cache.update(2, |known| seen = *known);
         world.cache.update(4, |_| panic!("it is not in memory"));
-        assert_eq!(*seen.lock().unwrap(), 2);
+        assert_eq!(seen, 2);
         world.source.let_through.add_permits(2);
         world.cache.forget(2);
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&3));

@@ -1,5 +1,6 @@
 //! Pages: `?limit=` and `?cursor=` in, an array with `next` and a `Link` header out.
 
+use axum::body::Body;
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::{HeaderValue, Uri, header, request::Parts};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +9,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::error::ApiError;
+
+/// What a page takes as a rule.
+const USUAL_BYTES: usize = 16 * 1024;
 
 /// The part of a list that a client asks for.
 #[derive(Clone, Debug)]
@@ -99,7 +103,12 @@ pub struct Listed<T> {
 
 impl<T: Serialize> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
-        let mut response = axum::Json(self.body).into_response();
+        let mut body = Vec::with_capacity(USUAL_BYTES);
+        if let Err(error) = serde_json::to_writer(&mut body, &self.body) {
+            return ApiError::internal(error).into_response();
+        }
+        let mut response = Response::new(Body::from(body));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(link) = self.link.and_then(|link| HeaderValue::try_from(link).ok()) {
             response.headers_mut().insert(header::LINK, link);
         }

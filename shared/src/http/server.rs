@@ -69,7 +69,6 @@ pub async fn serve(listener: TcpListener, app: App, tracker: &Tracker, cancel: &
             .timer(TokioTimer::new())
             .header_read_timeout(IDLE)
             .max_buf_size(16 * 1024)
-            .max_headers(256)
             .serve_connection(TokioIo::new(Guarded::new(stream, progress)), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         tracker.spawn(async move {

@@ -21,7 +21,7 @@ async fn write(app: &TestApp, posts: &[i64], n: usize) -> Answer {
         1 => app.post(&format!("/posts/{post}/views"), Value::Null).send().await,
         _ => {
             let said = json!({ "content": SAID });
-            let key = format!("comment {n}");
+            let key = format!("comment-{n}");
             let request = app.post(&format!("/posts/{post}/comments"), said).as_user(id, name);
             request.header("idempotency-key", &key).send().await
         }
