@@ -13,6 +13,7 @@ have_nginx() { command -v nginx >/dev/null 2>&1; }
 have_faketime() { found_file /usr/lib/*/faketime/libfaketimeMT.so.1; }
 have_strace() { command -v strace >/dev/null 2>&1; }
 have_sqlite() { command -v sqlite3 >/dev/null 2>&1; }
+have_ab() { command -v ab >/dev/null 2>&1; }
 have_wrk() { command -v wrk >/dev/null 2>&1; }
 have_redis() { command -v redis-server >/dev/null 2>&1; }
 have_venv() { command -v python3 >/dev/null 2>&1 && python3 -c "import ensurepip" >/dev/null 2>&1; }
@@ -58,6 +59,7 @@ need strace "strace"
 need sqlite "sqlite3"
 if [ "${1:-}" = bench ]; then
     need wrk "wrk"
+    need ab "apache2-utils"
     need redis "redis-server"
     need venv "python3-venv"
 fi

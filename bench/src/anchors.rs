@@ -65,6 +65,14 @@ async fn run_pgbench(database: &str, sql: Sql, clients: usize, how_long: &[&str]
     Ok(PgBench { rate: number("tps = ")?, millis: number("latency average = ")? })
 }
 
+/// What a program prints as one line of JSON.
+pub(crate) async fn figure(program: &Path, arguments: &[&str]) -> Result<serde_json::Value> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await?;
+    let problem = || format!("{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), problem());
+    serde_json::from_slice(&output.stdout).with_context(problem)
+}
+
 /// A program that runs beside, until it is dropped.
 pub(crate) struct Anchor(Child);
 

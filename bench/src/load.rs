@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -48,6 +49,14 @@ pub(crate) fn request(method: &str, path: &str, token: Option<&str>) -> Call {
     request.body(Full::default()).unwrap_or_default()
 }
 
+/// A request with a JSON body.
+pub(crate) fn post(path: &str, token: Option<&str>, body: &serde_json::Value) -> Call {
+    let mut call = request("POST", path, token);
+    call.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    *call.body_mut() = Full::from(body.to_string());
+    call
+}
+
 /// What a load did.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
@@ -57,14 +66,17 @@ pub(crate) struct Load {
     pub(crate) errors: u64,
     /// How long it took, in seconds.
     pub(crate) seconds: f64,
-    /// Microseconds per request; in an open loop from the moment when it should have been sent.
+    /// Microseconds per right answer; in an open loop from the moment when it should have been asked for.
     pub(crate) latencies: Histogram<u64>,
+    /// Microseconds per wrong answer, from the moment when it was asked for.
+    pub(crate) refusals: Histogram<u64>,
 }
 
 impl Load {
     fn new() -> Result<Self> {
         // Up to a minute, three digits.
-        Ok(Self { answers: 0, errors: 0, seconds: 0.0, latencies: Histogram::new_with_max(60_000_000, 3)? })
+        let histogram = Histogram::new_with_max(60_000_000, 3)?;
+        Ok(Self { answers: 0, errors: 0, seconds: 0.0, latencies: histogram.clone(), refusals: histogram })
     }
 
     /// Right answers per second.
@@ -77,31 +89,34 @@ impl Load {
         self.latencies.value_at_quantile(share) as f64 / 1_000.0
     }
 
-    fn note(&mut self, right: bool, since: Instant) {
+    fn note(&mut self, right: bool, due: Instant, sent: Instant) {
+        let micros = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
         if right {
             self.answers += 1;
+            self.latencies.saturating_record(micros(due));
         } else {
             self.errors += 1;
+            self.refusals.saturating_record(micros(sent));
         }
-        self.latencies.saturating_record(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX));
     }
 
     fn add(&mut self, other: &Self) -> Result<()> {
         self.answers += other.answers;
         self.errors += other.errors;
+        self.refusals.add(&other.refusals)?;
         Ok(self.latencies.add(&other.latencies)?)
     }
 }
 
 /// A connection of one client.
-struct Client {
+pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     _connection: JoinSet<()>,
 }
 
 impl Client {
-    async fn connect(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -113,7 +128,7 @@ impl Client {
         Ok(Self { sender, host: address.to_string(), _connection: task })
     }
 
-    async fn send(&mut self, mut call: Call) -> Result<(StatusCode, Bytes)> {
+    pub(crate) async fn send(&mut self, mut call: Call) -> Result<(StatusCode, Bytes)> {
         call.headers_mut().insert("host", self.host.parse()?);
         self.sender.ready().await?;
         let response = self.sender.send_request(call).await?;
@@ -152,7 +167,7 @@ pub(crate) async fn closed(
                 let sent = Instant::now();
                 let answer = client.send(script.call(index, n)).await;
                 let right = answer.as_ref().is_ok_and(|(status, body)| script.accepts(*status, body));
-                load.note(right, sent);
+                load.note(right, sent, sent);
                 if answer.is_err() {
                     client = Client::connect(address).await?;
                 }
@@ -175,7 +190,7 @@ pub(crate) async fn count(address: SocketAddr, clients: usize, each: usize, scri
             for n in 0..each {
                 let sent = Instant::now();
                 let answer = client.send(script.call(index, n)).await;
-                load.note(answer.is_ok_and(|(status, body)| script.accepts(status, &body)), sent);
+                load.note(answer.is_ok_and(|(status, body)| script.accepts(status, &body)), sent, sent);
             }
             anyhow::Ok(load)
         });
@@ -202,9 +217,10 @@ pub(crate) async fn open(
             for n in (index..all).step_by(clients) {
                 let due = start + Duration::from_secs_f64(n as f64 / per_second);
                 sleep_until(due).await;
+                let sent = Instant::now();
                 let answer = client.send(script.call(index, n)).await;
                 let right = answer.as_ref().is_ok_and(|(status, body)| script.accepts(*status, body));
-                load.note(right, due);
+                load.note(right, due, sent);
                 if answer.is_err() {
                     client = Client::connect(address).await?;
                 }

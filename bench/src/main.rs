@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use goals::{feed, memory, reads, writes};
+use goals::{events, feed, login, memory, overload, reads, start, writes};
 use report::Outcome;
 use rounds::Effort;
 use world::World;
@@ -40,7 +40,11 @@ struct Cli {
 }
 
 /// All goals, in the order of the table.
-const GOALS: [&str; 9] = ["P1", "P3", "P4", "P7", "P8", "P9", "P10", "P11", "P21"];
+const GOALS: [&str; 18] = [
+    "P21", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P19", "P20", "P22", "P23",
+];
+/// What has no number.
+const OTHERS: [&str; 2] = ["prototype", "memory"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -64,27 +68,38 @@ async fn main() -> ExitCode {
 
 async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     for name in &cli.only {
-        ensure!(GOALS.contains(&name.as_str()), "`{name}` is not one of {}", GOALS.join(", "));
+        let known: Vec<&str> = GOALS.into_iter().chain(OTHERS).collect();
+        ensure!(known.contains(&name.as_str()), "`{name}` is not one of {}", known.join(", "));
     }
     let wanted = |goal: &str| cli.only.is_empty() || cli.only.iter().any(|name| name == goal);
     let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
     let mut world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
     let mut outcomes = Vec::new();
-    let at_rest = if wanted("P21") { Some(memory::at_rest(&world, &cli.bin_dir).await?) } else { None };
+    let at_rest =
+        if wanted("P21") || wanted("memory") { Some(memory::at_rest(&world, &cli.bin_dir).await?) } else { None };
     writes::seed_posts(&world).await?;
     let mut done = |new: Vec<Outcome>| {
         new.iter().for_each(|outcome| println!("{}", outcome.row()));
         outcomes.extend(new);
     };
-    done(at_rest.into_iter().collect());
+    done(at_rest.iter().cloned().collect());
     if wanted("P1") {
         done(reads::post(&world, &cli.bin_dir, effort).await?);
+    }
+    if wanted("P2") {
+        done(vec![reads::with_token(&world, effort).await?]);
     }
     if wanted("P3") {
         done(vec![reads::through_gateway(&world, effort).await?]);
     }
     if wanted("P4") {
         done(reads::person(&world, effort, &cli.tools).await?);
+    }
+    if wanted("P5") {
+        done(vec![reads::cold(&mut world, effort).await?]);
+    }
+    if wanted("P6") {
+        done(vec![reads::stampede(&mut world).await?]);
     }
     if wanted("P7") {
         done(feed::first_page(&mut world, &cli.bin_dir, effort).await?);
@@ -100,6 +115,30 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     }
     if wanted("P11") {
         done(vec![writes::hits(&world).await?]);
+    }
+    if wanted("P13") {
+        done(events::lag(&world, &cli.bin_dir, effort).await?);
+    }
+    if wanted("P12") {
+        done(events::backlog(&mut world, &cli.bin_dir, effort).await?);
+    }
+    if wanted("P19") {
+        done(login::storm(&world, effort).await?);
+    }
+    if wanted("P20") {
+        done(vec![login::one_check(effort, &cli.tools).await?]);
+    }
+    if wanted("P22") {
+        done(vec![start::until_ready(&mut world, &cli.bin_dir, effort).await?]);
+    }
+    if wanted("P23") {
+        done(overload::many_clients(&world, effort).await?);
+    }
+    if wanted("prototype") {
+        done(overload::prototype(&world, &cli.tools).await?);
+    }
+    if let Some(at_rest) = at_rest.filter(|_| wanted("memory")) {
+        done(memory::with_posts(&mut world, &at_rest, cli.full).await?);
     }
     report::write(&cli.results, &machine().await?, &outcomes)?;
     println!("\n{}", report::table(&outcomes));

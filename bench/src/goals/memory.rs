@@ -1,16 +1,19 @@
-//! Memory: P21.
+//! Memory: P21, with a million posts, and after use.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use testkit::stack::SERVICES;
 
 use super::reads;
+use super::writes::Likes;
 use crate::cpu;
+use crate::load::{self, Get};
 use crate::report::{Bound, Outcome};
 use crate::rounds::Compared;
-use crate::world::World;
+use crate::world::{World, sql};
 
 /// How long the services have nothing to do before they are looked at.
 const REST: Duration = Duration::from_secs(20);
@@ -20,16 +23,66 @@ pub(crate) async fn at_rest(world: &World, programs: &Path) -> Result<Outcome> {
     let anchor = reads::same_bytes(programs, b"{}").await?;
     tokio::time::sleep(REST).await;
     let bare = mebibytes(cpu::memory(&[anchor.process.pid()?]));
-    let mut compared = Compared::default();
-    let mut each = Vec::new();
-    for service in SERVICES {
-        let size = mebibytes(cpu::memory(&[world.stack.pid(service)?]));
-        compared.anchor.push(bare);
-        compared.chatty.push(size);
-        each.push(format!("{service} {size:.0}"));
-    }
+    let (sizes, each) = sizes(world)?;
+    let compared = Compared { anchor: vec![bare; sizes.len()], chatty: sizes };
     let what = ("own memory (PSS) of a service at rest: the median of five", "bare axum");
-    Ok(Outcome::new("P21", what, "MiB", &compared, Bound::AtMost(2.5, 1.5), (true, each.join(", "))))
+    Ok(Outcome::new("P21", what, "MiB", &compared, Bound::AtMost(2.5, 1.5), (true, each)))
+}
+
+/// How many posts the copies hold in the second look.
+const MANY_POSTS: usize = 1_000_000;
+/// How long everything is in use before the third look: ten minutes when figures are published.
+const SOAK: Duration = Duration::from_secs(20);
+const LONG_SOAK: Duration = Duration::from_secs(600);
+
+/// Each service with a million posts in its tables, freshly started; and after people have read and liked at full speed.
+pub(crate) async fn with_posts(world: &mut World, at_rest: &Outcome, full: bool) -> Result<Vec<Outcome>> {
+    for (service, table) in
+        [("posts", POSTS_OF_POSTS), ("subscriptions", COPY), ("admin", SHORT_COPY), ("recommendations", COPY)]
+    {
+        sql(&world.database_of(service)?, &table.replace("COUNT", &MANY_POSTS.to_string())).await?;
+        world.stack.restart(service).await?;
+    }
+    tokio::time::sleep(REST).await;
+    let (fresh, each) = sizes(world)?;
+    let compared = Compared { anchor: vec![at_rest.chatty_figure; fresh.len()], chatty: fresh };
+    let what = ("the same with a million posts: the median of five", "at rest without posts");
+    let first = Outcome::new("memory", what, "MiB", &compared, Bound::AtMost(4.0, 1.5), (true, each));
+
+    let length = if full { LONG_SOAK } else { SOAK };
+    let posts = world.address("posts")?;
+    let likes = Likes::new((0..1_024).map(|n| world.token(4_000_000 + n)).collect());
+    let read = Arc::new(Get((1..=MANY_POSTS).step_by(10).map(|id| (format!("/posts/{id}"), None)).collect()));
+    let loads = tokio::try_join!(load::closed(posts, 64, length, likes), load::closed(posts, 16, length, read))?;
+    let errors = loads.0.errors + loads.1.errors;
+    tokio::time::sleep(REST).await;
+    let (used, each) = sizes(world)?;
+    let compared = Compared { anchor: vec![first.chatty_figure; used.len()], chatty: used };
+    let what = format!("the same after {} s of reads and likes at full speed", length.as_secs());
+    let bound = Bound::AtMost(3.0, 1.5);
+    let seen = (errors == 0, format!("{each}; {errors} errors"));
+    Ok(vec![first, Outcome::new("memory", (&what, "before"), "MiB", &compared, bound, seen)])
+}
+
+/// Posts at their owner, and as others copy them.
+const POSTS_OF_POSTS: &str = "INSERT INTO posts (version, author_id, title, content, created_at, updated_at, \
+    decision_version) SELECT 1, 1, 'Post ' || n, repeat('All work and no play. ', 18), now(), now(), 0 \
+    FROM generate_series(1, COUNT) AS n; INSERT INTO post_counts (post_id, version, like_count, comment_count, view_count) \
+    SELECT id, 1, 0, 0, 0 FROM posts ON CONFLICT DO NOTHING;";
+const COPY: &str = "INSERT INTO posts (id, version, deleted, author_id, title, content, created_at, updated_at) \
+    SELECT n, 1, false, 1 + n % 50000, 'Post ' || n, repeat('All work and no play. ', 18), now(), now() \
+    FROM generate_series(1, COUNT) AS n ON CONFLICT DO NOTHING;";
+const SHORT_COPY: &str = "INSERT INTO posts (id, version, deleted, created_at) SELECT n, 1, false, now() \
+    FROM generate_series(1, COUNT) AS n ON CONFLICT DO NOTHING;";
+
+/// What each service takes in MiB, and the same as text.
+fn sizes(world: &World) -> Result<(Vec<f64>, String)> {
+    let sizes: Vec<f64> = SERVICES
+        .into_iter()
+        .map(|service| Ok(mebibytes(cpu::memory(&[world.stack.pid(service)?]))))
+        .collect::<Result<_>>()?;
+    let each: Vec<String> = SERVICES.iter().zip(&sizes).map(|(service, size)| format!("{service} {size:.0}")).collect();
+    Ok((sizes, each.join(", ")))
 }
 
 fn mebibytes(bytes: u64) -> f64 {

@@ -1,4 +1,4 @@
-//! Reads from memory: P1, P3 and P4.
+//! Reads: P1 to P6.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -10,12 +10,12 @@ use anyhow::{Context, Result};
 use testkit::servers::machine::{find_program, free_ports};
 use tokio::process::Command;
 
-use crate::anchors::{self, Anchor};
+use crate::anchors::{self, Anchor, Sql, pgbench};
 use crate::cpu;
 use crate::load::{self, Get, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
-use crate::world::World;
+use crate::world::{World, sql};
 
 const CLIENTS: usize = 64;
 const POST: &str = "/posts/5";
@@ -102,31 +102,96 @@ pub(crate) async fn two(
     Ok(Outcome::new(goal, what, "requests/s", &compared, bound, (errors == 0, format!("{errors} errors"))))
 }
 
-/// One cached person, as wrk asked the prototype; FastAPI and Redis are installed into a folder of their own.
-pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
-    let auth = world.address("auth")?;
-    let python = fastapi(tools).await?;
+/// The same read with a token, beside the one without.
+pub(crate) async fn with_token(world: &World, effort: Effort) -> Result<Outcome> {
+    let posts = world.address("posts")?;
+    let sides = [None, Some(world.token(1_000))].map(|token| (posts, Arc::new(Get(vec![(POST.to_owned(), token)]))));
+    let what = ("a post from memory, with a token", "the same without one");
+    // Reading a post asks for nobody; the feed and the likes do, and are measured by P7 and P8.
+    two(effort, "P2", what, Bound::AtLeast(0.95, 0.98), sides).await
+}
+
+/// Posts that no memory holds, beside the same by prepared SQL; then a thousand clients at once.
+pub(crate) async fn cold(world: &mut World, effort: Effort) -> Result<Outcome> {
+    const POSTS: usize = 10_000;
+    const SELECT: Sql = Sql { file: "select.sql", variable: ("posts", POSTS) };
+    world.stack.restart_with("posts", &[("CACHE_MAX_MIB", "0")]).await?;
+    let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
+    let all = Arc::new(Get((1..=POSTS).map(|id| (format!("/posts/{}", 1 + id * 7_919 % POSTS), None)).collect()));
+    let mut errors = 0;
+    let compared = compare(
+        effort,
+        async |length| Ok(pgbench(&database, SELECT, CLIENTS, length).await?.rate),
+        async |length| {
+            let load = load::closed(posts, CLIENTS, length, Arc::clone(&all)).await?;
+            errors += load.errors;
+            Ok(load.rate())
+        },
+    )
+    .await?;
+    errors += load::closed(posts, 1_000, effort.length, Arc::clone(&all)).await?.errors;
+    world.stack.restart("posts").await?;
+    let what = ("posts from the database, nothing in memory", "pgbench, the post's row by its key");
+    let seen = (errors == 0, format!("{errors} errors, also with 1 000 clients"));
+    Ok(Outcome::new("P5", what, "requests/s", &compared, Bound::AtLeast(0.6, 1.0), seen))
+}
+
+/// Five hundred clients ask for one post that is not in memory: how often the table is read.
+pub(crate) async fn stampede(world: &mut World) -> Result<Outcome> {
+    world.stack.restart("posts").await?;
+    let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
+    let scans = async || -> Result<f64> {
+        // Postgres tells its statistics when a connection has been idle for ten seconds.
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        let scans = "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'posts'";
+        sql(&database, scans).await?.parse().context("a number of scans")
+    };
+    let before = scans().await?;
+    let load = load::count(posts, 500, 4, Arc::new(Get(vec![("/posts/77".to_owned(), None)]))).await?;
+    let compared = Compared { anchor: vec![1.0], chatty: vec![scans().await? - before] };
+    let what = ("queries for one post that 500 clients want at once", "one query");
+    let seen = (load.errors == 0, format!("{} errors", load.errors));
+    Ok(Outcome::new("P6", what, "queries", &compared, Bound::AtMost(1.0, 1.0), seen))
+}
+
+/// The prototype's cached read, rebuilt.
+pub(crate) struct Stub {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    _processes: [Anchor; 2],
+}
+
+/// Starts it; FastAPI and Redis are installed into a folder of their own.
+pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
+    let packages = ["fastapi==0.165.0", "uvicorn==0.54.0", "uvloop", "httptools", "redis"];
+    let python = python(tools, "fastapi", &packages).await?;
     let [port, redis_port] = free_ports()?;
     let redis_address: SocketAddr = ([127, 0, 0, 1], redis_port).into();
     let arguments = ["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    let _redis = anchors::start(&find_program("redis-server")?, &arguments, redis_address).await?;
+    let redis = anchors::start(&find_program("redis-server")?, &arguments, redis_address).await?;
     let body = tools.join("user.json");
-    std::fs::write(&body, read(auth, "/users/1").await?)?;
+    std::fs::write(&body, read(world.address("auth")?, "/users/1").await?)?;
     let script = anchors::folder()?.join("fastapi_redis.py");
     let address: SocketAddr = ([127, 0, 0, 1], port).into();
     let paths = [script.display().to_string(), port.to_string(), redis_port.to_string(), body.display().to_string()];
-    let _stub = anchors::start(&python, &paths.each_ref().map(String::as_str), address).await?;
+    let stub = anchors::start(&python, &paths.each_ref().map(String::as_str), address).await?;
+    Ok(Stub { address, _processes: [redis, stub] })
+}
 
+/// One cached person, as wrk asked the prototype.
+pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
+    let (auth, stub) = (world.address("auth")?, stub(world, tools).await?);
     let latencies = RefCell::new(Compared::default());
+    let as_prototype = |length| Wrk { threads: 2, connections: 100, length };
     let compared = compare(
         effort,
         async |length| {
-            let seen = wrk(address, length).await?;
+            let seen = wrk(stub.address, as_prototype(length)).await?;
             latencies.borrow_mut().anchor.push(seen.millis);
             Ok(seen.rate)
         },
         async |length| {
-            let seen = wrk(auth, length).await?;
+            let seen = wrk(auth, as_prototype(length)).await?;
             latencies.borrow_mut().chatty.push(seen.millis);
             Ok(seen.rate)
         },
@@ -143,22 +208,22 @@ pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Resul
     Ok(vec![first, Outcome::new("P4 mean", what, "ms", &latencies, bound, (true, String::new()))])
 }
 
-/// A Python with FastAPI, in an environment of its own.
-async fn fastapi(tools: &Path) -> Result<PathBuf> {
-    let python = tools.join("fastapi/bin/python");
+/// A Python with these packages, in an environment of its own.
+pub(crate) async fn python(tools: &Path, name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let python = tools.join(name).join("bin/python");
     if !python.exists() {
         std::fs::create_dir_all(tools)?;
-        let venv = tools.join("fastapi").display().to_string();
+        let venv = tools.join(name).display().to_string();
         run(&find_program("python3")?, &["-m", "venv", &venv]).await?;
-        let packages = ["fastapi==0.165.0", "uvicorn==0.54.0", "uvloop", "httptools", "redis"];
         let mut arguments = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         arguments.extend(packages);
         run(&python, &arguments).await?;
     }
-    Ok(python)
+    Ok(std::path::absolute(python)?)
 }
 
-async fn run(program: &Path, arguments: &[&str]) -> Result<String> {
+/// Runs a program to its end: what it prints.
+pub(crate) async fn run(program: &Path, arguments: &[&str]) -> Result<String> {
     let output = Command::new(program).args(arguments).kill_on_drop(true).output().await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     anyhow::ensure!(
@@ -170,16 +235,26 @@ async fn run(program: &Path, arguments: &[&str]) -> Result<String> {
     Ok(text)
 }
 
+/// A run of wrk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wrk {
+    pub(crate) threads: usize,
+    pub(crate) connections: usize,
+    pub(crate) length: Duration,
+}
+
 /// What wrk has seen.
-struct Wrk {
-    rate: f64,
+pub(crate) struct WrkSeen {
+    pub(crate) rate: f64,
     millis: f64,
 }
 
-async fn wrk(address: SocketAddr, length: Duration) -> Result<Wrk> {
+/// Lets wrk ask for the first person.
+pub(crate) async fn wrk(address: SocketAddr, wrk: Wrk) -> Result<WrkSeen> {
     let url = format!("http://{address}/users/1");
-    let length = format!("{}s", length.as_secs().max(1));
-    let text = run(&find_program("wrk")?, &["-t2", "-c100", "-d", &length, &url]).await?;
+    let (threads, connections) = (format!("-t{}", wrk.threads), format!("-c{}", wrk.connections));
+    let length = format!("{}s", wrk.length.as_secs().max(1));
+    let text = run(&find_program("wrk")?, &[&threads, &connections, "-d", &length, &url]).await?;
     anyhow::ensure!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "wrk has seen errors: {text}");
     let word = |line: &str, index: usize| {
         let line = text.lines().map(str::trim).find(|found| found.starts_with(line));
@@ -189,7 +264,7 @@ async fn wrk(address: SocketAddr, length: Duration) -> Result<Wrk> {
     let mean = word("Latency", 1)?;
     let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0)];
     let number = units.iter().find_map(|(unit, factor)| Some(mean.strip_suffix(unit)?.parse::<f64>().ok()? * factor));
-    Ok(Wrk { rate: word("Requests/sec:", 1)?.parse()?, millis: number.context("a latency")? })
+    Ok(WrkSeen { rate: word("Requests/sec:", 1)?.parse()?, millis: number.context("a latency")? })
 }
 
 /// A body that a service answers.

@@ -26,15 +26,16 @@ const MOST_CONNECTIONS: usize = 80;
 
 /// Likes that were never given before: each client is one person, who goes through the posts. When all are liked, the
 /// client goes on as somebody else.
-struct Likes {
+pub(crate) struct Likes {
     tokens: Vec<String>,
     /// How many likes each client has given.
     given: Vec<AtomicUsize>,
 }
 
 impl Likes {
-    fn new(tokens: Vec<String>) -> Arc<Self> {
-        Arc::new(Self { tokens, given: (0..PEOPLE).map(|_| AtomicUsize::new(0)).collect() })
+    pub(crate) fn new(tokens: Vec<String>) -> Arc<Self> {
+        let given = tokens.iter().map(|_| AtomicUsize::new(0)).collect();
+        Arc::new(Self { tokens, given })
     }
 }
 
@@ -224,7 +225,7 @@ async fn against(
 }
 
 /// Waits until the events of a round have left, so that their work does not weigh on the anchor.
-async fn drained(world: &World) -> Result<()> {
+pub(crate) async fn drained(world: &World) -> Result<()> {
     let database = world.database_of("posts")?;
     for _ in 0..600 {
         if sql(&database, "SELECT count(*) FROM outbox").await? == "0" {
@@ -236,7 +237,7 @@ async fn drained(world: &World) -> Result<()> {
 }
 
 /// Every counter must be what it counts.
-async fn check_counts(world: &World) -> Result<()> {
+pub(crate) async fn check_counts(world: &World) -> Result<()> {
     let wrong = "SELECT count(*) FROM post_counts LEFT JOIN \
                  (SELECT post_id, count(*) AS likes FROM likes WHERE active GROUP BY post_id) AS liked USING (post_id) \
                  WHERE like_count <> COALESCE(likes, 0)";

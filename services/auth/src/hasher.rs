@@ -1,35 +1,66 @@
-//! Password hashing: argon2id with the parameters of OWASP's first choice, a few at a time.
+//! Password hashing: argon2id with the parameters of OWASP's first choice, on threads of its own.
 //!
-//! Every check costs one hash, whether the person exists or not, so that the time tells nothing.
+//! The threads are one fewer than the cores and yield to all others (nice), so that a storm of logins cannot starve
+//! reads. Every check costs one hash, whether the person exists or not, so that the time tells nothing.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{Builder, available_parallelism};
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
 use shared::error::ApiError;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::domain::secret;
 use crate::error::AuthError;
 
-/// How long a request waits for its turn before it is refused with 503.
+/// How long a request waits for its turn before it is refused with 503. Who would have to wait longer is refused at once.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How far the threads yield to others.
+const NICE: i32 = 10;
 
-/// Hashes and checks passwords, as many at once as there are cores, so that a storm of logins cannot starve reads.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Hashes and checks passwords. The threads end with the last clone.
 #[derive(Clone)]
 pub(crate) struct Hasher {
+    jobs: mpsc::Sender<Job>,
+    /// One for each thread.
     turns: Arc<Semaphore>,
+    /// One for each who may hash or wait.
+    places: Arc<Semaphore>,
     /// Takes the place of the hash of people who do not exist.
     dummy: Arc<str>,
 }
 
 impl Hasher {
     /// A pool with a dummy hash of current parameters that no password fits.
-    pub(crate) fn new() -> Result<Self, argon2::password_hash::Error> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Ok(Self { turns: Arc::new(Semaphore::new(cores)), dummy: hash_now(&secret::new_token())?.into() })
+    ///
+    /// # Errors
+    /// When there are no threads to be had.
+    pub(crate) fn new() -> Result<Self, String> {
+        let begun = Instant::now();
+        let dummy = hash_now(&secret::new_token()).map_err(|error| error.to_string())?.into();
+        let threads = available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1)).max(1);
+        let waiting = PATIENCE.as_micros() / begun.elapsed().as_micros().max(1);
+        let places = threads * (1 + usize::try_from(waiting).unwrap_or(usize::MAX).clamp(20, 1_000));
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let queue = Arc::clone(&queue);
+            let work = move || {
+                if let Err(error) = rustix::process::nice(NICE) {
+                    tracing::warn!(%error, "Hashing cannot yield to other work.");
+                }
+                while let Some(job) = next(&queue) {
+                    job();
+                }
+            };
+            Builder::new().name("hasher".to_owned()).spawn(work).map_err(|error| error.to_string())?;
+        }
+        Ok(Self { jobs, turns: Arc::new(Semaphore::new(threads)), places: Arc::new(Semaphore::new(places)), dummy })
     }
 
     /// The hash of a new password.
@@ -49,16 +80,24 @@ impl Hasher {
     }
 
     async fn take_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AuthError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_full| AuthError::Busy)?;
         let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(AuthError::Busy) };
         metrics::counter!("password_hashes_total", "service" => crate::NAME).increment(1);
-        let done = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = oneshot::channel();
+        let job = move || {
             // Held by the work itself: a client that goes away must not let another one in meanwhile.
-            let _turn = turn;
-            work()
-        });
-        done.await.map_err(|error| ApiError::internal(error).into())
+            let _held = (place, turn);
+            let _gone = answer.send(work());
+        };
+        self.jobs.send(Box::new(job)).map_err(|error| ApiError::internal(error.to_string()))?;
+        answered.await.map_err(|error| ApiError::internal(error).into())
     }
+}
+
+/// The next job; `None` when there will be no more.
+fn next(queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 /// Hashes on the spot.
@@ -78,6 +117,19 @@ pub(crate) fn is_outdated(stored: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_would_wait_too_long_is_refused_at_once() {
+        let hasher = Hasher::new().unwrap();
+        let places = hasher.places.available_permits();
+        let mut waiting: Vec<_> = (0..places).map(|_| Box::pin(hasher.verify("password", None))).collect();
+        for waiting in &mut waiting {
+            assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        }
+        assert!(matches!(hasher.verify("password", None).await, Err(AuthError::Busy)));
+        drop(waiting);
+        assert!(matches!(hasher.verify("password", None).await, Ok(false)));
+    }
 
     #[test]
     fn hashes_have_the_parameters_that_are_asked_for() {

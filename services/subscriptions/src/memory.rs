@@ -128,6 +128,8 @@ impl Load for Followed {
             followed.entry(follower.0).or_default().push(timelines.slot(followee));
         }
         drop(timelines);
+        // Pages look at all of them: in this order they are nearest to each other in memory.
+        followed.values_mut().for_each(|slots| slots.sort_unstable());
         Ok(followed.into_iter().collect())
     }
 

@@ -1,0 +1,211 @@
+//! Events: P12, P13 and P14.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::writes::Likes;
+use crate::anchors::figure;
+use crate::load::{self, Call, Script};
+use crate::report::{Bound, Outcome};
+use crate::rounds::{Compared, Effort, compare, median};
+use crate::world::{World, sql};
+
+const LIKES_PER_SECOND: f64 = 500.0;
+const POSTS_PER_SECOND: f64 = 40.0;
+/// Posts whose way is watched; with the others there are 50 a second.
+const MARKERS_PER_SECOND: f64 = 10.0;
+const AUTHOR: usize = 2_000_001;
+const MARKER: usize = 2_000_002;
+const READER: usize = 2_000_003;
+/// Events of a backlog.
+const BACKLOG: usize = 100_000;
+
+/// Somebody who posts.
+struct Posts(String);
+
+impl Script for Posts {
+    fn call(&self, _client: usize, n: usize) -> Call {
+        let body = json!({ "title": format!("Post {n}"), "content": "All work and no play. ".repeat(15) });
+        load::post("/posts", Some(&self.0), &body)
+    }
+}
+
+/// From the answer to a new post until it is in a follower's feed, while others like and post, beside raw lapin at the same
+/// rate of messages.
+pub(crate) async fn lag(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+    let people = format!(
+        "INSERT INTO users (id, version, deleted, username, created_at, verified, blocked, session_version) \
+         VALUES ({MARKER}, 1, false, 'user{MARKER}', now(), true, false, 0) ON CONFLICT DO NOTHING;
+         INSERT INTO subscriptions (follower_id, followee_id, active, version, created_at) \
+         VALUES ({READER}, {MARKER}, true, 1, now()) ON CONFLICT DO NOTHING;"
+    );
+    sql(&world.database_of("subscriptions")?, &people).await?;
+    let amqp = &world.stack.addresses().amqp_url;
+    let rate = (LIKES_PER_SECOND + POSTS_PER_SECOND + MARKERS_PER_SECOND).to_string();
+    let likes = Likes::new((0..512).map(|n| world.token(2_100_000 + n)).collect());
+    let tails = RefCell::new(Compared::default());
+    let errors = RefCell::new(0);
+    let compared = compare(
+        effort,
+        async |length: Duration| {
+            let seconds = length.as_secs().to_string();
+            let seen = figure(&programs.join("anchor-lapin"), &[amqp, "lag", &rate, &seconds]).await?;
+            tails.borrow_mut().anchor.push(number(&seen, "p99_ms")?);
+            number(&seen, "p50_ms")
+        },
+        async |length| {
+            let posts = world.address("posts")?;
+            let author = Arc::new(Posts(world.token(AUTHOR)));
+            let (markers, liked, posted) = tokio::try_join!(
+                watch(world, length),
+                load::open(posts, 64, LIKES_PER_SECOND, length, Arc::clone(&likes)),
+                load::open(posts, 16, POSTS_PER_SECOND, length, author),
+            )?;
+            *errors.borrow_mut() += liked.errors + posted.errors;
+            tails.borrow_mut().chatty.push(quantile(&markers, 0.99));
+            Ok(quantile(&markers, 0.5))
+        },
+    )
+    .await?;
+    let mut tails = tails.into_inner();
+    // The warm-up of each side came first.
+    tails.anchor.remove(0);
+    tails.chatty.remove(0);
+    let errors = errors.into_inner();
+    let seen = || (errors == 0, format!("{errors} errors"));
+    let raw = "raw lapin, from publishing to consuming";
+    let what = ("a post is answered, then in a feed: p50, at 500 likes and 50 posts a second", raw);
+    let first = Outcome::new("P13", what, "ms", &compared, Bound::AtMost(2.0, 1.5), seen());
+    let what = ("the same: p99", raw);
+    Ok(vec![first, Outcome::new("P13 p99", what, "ms", &tails, Bound::AtMost(2.5, 2.0), seen())])
+}
+
+/// Posts at a fixed rate, and for each the milliseconds from its answer until it is the first in the reader's feed.
+async fn watch(world: &World, length: Duration) -> Result<Vec<f64>> {
+    let (posts, feeds) = (world.address("posts")?, world.address("subscriptions")?);
+    let (author, reader) = (world.token(MARKER), world.token(READER));
+    let start = Instant::now();
+    let mut seen = Vec::new();
+    let mut feed = load::Client::connect(feeds).await?;
+    let mut new = load::Client::connect(posts).await?;
+    for n in 0..(length.as_secs_f64() * MARKERS_PER_SECOND) as usize {
+        sleep_until(start + Duration::from_secs_f64(n as f64 / MARKERS_PER_SECOND)).await;
+        let (status, answer) = new.send(Posts(author.clone()).call(0, n)).await?;
+        let answered = Instant::now();
+        ensure!(status.is_success(), "a post is answered with {status}");
+        let id = serde_json::from_slice::<Value>(&answer)?.pointer("/post/id").cloned().context("no id")?;
+        loop {
+            let (_, page) = feed.send(load::request("GET", "/feed?limit=1", Some(&reader))).await?;
+            if serde_json::from_slice::<Value>(&page)?.pointer("/posts/0/id") == Some(&id) {
+                break;
+            }
+            ensure!(answered.elapsed() < Duration::from_secs(10), "a post does not arrive in a feed");
+            sleep(Duration::from_micros(300)).await;
+        }
+        seen.push(answered.elapsed().as_secs_f64() * 1_000.0);
+    }
+    Ok(seen)
+}
+
+fn quantile(figures: &[f64], share: f64) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (sorted.len() as f64 * share) as usize;
+    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+fn number(seen: &Value, name: &str) -> Result<f64> {
+    seen.get(name).and_then(Value::as_f64).with_context(|| format!("the anchor says no {name}"))
+}
+
+/// A full outbox on its way to the broker, and then a consumer that finds the queue full.
+pub(crate) async fn backlog(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+    let amqp = world.stack.addresses().amqp_url.clone();
+    let anchor = async |words: &[&str]| {
+        let mut arguments = vec![amqp.as_str()];
+        arguments.extend(words);
+        number(&figure(&programs.join("anchor-lapin"), &arguments).await?, "per_second")
+    };
+    let count = BACKLOG.to_string();
+    let (mut relayed, mut consumed, mut one_by_one) = (Compared::default(), Compared::default(), Compared::default());
+    for round in 0..effort.rounds.min(3) {
+        relayed.anchor.push(anchor(&["publish", &count, "1000"]).await?);
+        one_by_one.anchor.push(anchor(&["publish", "2000", "1"]).await?);
+        consumed.anchor.push(anchor(&["consume", &count]).await?);
+        world.stack.kill("recommendations")?;
+        world.stack.kill("posts")?;
+        let first = 1_000_000_000 + round * BACKLOG;
+        fill(world, first).await?;
+        relayed.chatty.push(relay(world).await?);
+        consumed.chatty.push(consume(world, first).await?);
+    }
+    one_by_one.chatty.clone_from(&relayed.chatty);
+    let seen = || (true, format!("{BACKLOG} likes in an outbox of as many rows"));
+    let what = "events from the outbox to the broker, deleted when confirmed";
+    let bounds = [Bound::AtLeast(10.0, 30.0), Bound::AtLeast(10.0, 20.0), Bound::AtLeast(0.5, 0.8)];
+    let [relay_bound, one_bound, consume_bound] = bounds;
+    Ok(vec![
+        Outcome::new("P12", (what, "raw lapin, 1 000 unconfirmed"), "events/s", &relayed, relay_bound, seen()),
+        Outcome::new("P12b", (what, "raw lapin, each confirm awaited"), "events/s", &one_by_one, one_bound, seen()),
+        Outcome::new(
+            "P14",
+            ("a consumer catches up: likes in its database and its memory", "raw lapin, consumed and acknowledged"),
+            "events/s",
+            &consumed,
+            consume_bound,
+            (true, format!("median {:.1} s for {BACKLOG}", BACKLOG as f64 / median(&consumed.chatty))),
+        ),
+    ])
+}
+
+/// Writes events as transactions of one like each would have.
+async fn fill(world: &World, first: usize) -> Result<()> {
+    let rows = format!(
+        "INSERT INTO outbox (message_id, stream, payload) SELECT gen_random_uuid()::text, 'like', convert_to(format(\
+         '{{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/chatty/posts\",\"type\":\"chatty.like.v1\",\
+         \"time\":\"2026-01-01T00:00:00.000000Z\",\"datacontenttype\":\"application/json\",\"traceparent\":\
+         \"00-00000000000000000000000000000001-0000000000000001-01\",\"data\":[{{\"user_id\":%s,\"post_id\":%s,\
+         \"version\":1,\"deleted\":false}}]}}', gen_random_uuid(), {first} + n, 1 + n % 10000), 'UTF8') \
+         FROM generate_series(1, {BACKLOG}) AS n;"
+    );
+    sql(&world.database_of("posts")?, &rows).await.map(drop)
+}
+
+/// Starts posts, and answers how many events per second leave its outbox, from the first on.
+async fn relay(world: &mut World) -> Result<f64> {
+    let database = world.database_of("posts")?;
+    world.stack.spawn_with("posts", &[])?;
+    rate(async || Ok(BACKLOG - sql(&database, "SELECT count(*) FROM outbox").await?.parse::<usize>()?)).await
+}
+
+/// Starts recommendations, and answers how many likes per second arrive in its database.
+async fn consume(world: &mut World, first: usize) -> Result<f64> {
+    let database = world.database_of("recommendations")?;
+    world.stack.spawn_with("recommendations", &[])?;
+    let arrived = format!("SELECT count(*) FROM likes WHERE user_id > {first} AND user_id <= {}", first + BACKLOG);
+    rate(async || Ok(sql(&database, &arrived).await?.parse()?)).await
+}
+
+/// How many of the backlog are done per second, from the first one to the last.
+async fn rate(done: impl AsyncFn() -> Result<usize>) -> Result<f64> {
+    let mut begun: Option<(Instant, usize)> = None;
+    let patience = Instant::now() + Duration::from_secs(120);
+    loop {
+        let now = done().await?;
+        match begun {
+            None if now > 0 => begun = Some((Instant::now(), now)),
+            Some((at, first)) if now >= BACKLOG => {
+                return Ok((now - first) as f64 / at.elapsed().as_secs_f64());
+            }
+            _ => {}
+        }
+        ensure!(Instant::now() < patience, "{now} of {BACKLOG} events after two minutes");
+        sleep(Duration::from_millis(20)).await;
+    }
+}

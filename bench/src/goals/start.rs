@@ -1,0 +1,43 @@
+//! Starting: P22.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tokio::time::{Instant, sleep};
+
+use super::reads;
+use crate::load;
+use crate::report::{Bound, Outcome};
+use crate::rounds::{Compared, Effort};
+use crate::world::{World, sql};
+
+/// From the start of the program until it is ready, with its database and the broker up.
+pub(crate) async fn until_ready(world: &mut World, programs: &Path, effort: Effort) -> Result<Outcome> {
+    let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
+    let mut compared = Compared::default();
+    for _ in 0..effort.rounds {
+        let begun = Instant::now();
+        let _anchor = reads::same_bytes(programs, b"{}").await?;
+        sql(&database, "SELECT 1").await?;
+        compared.anchor.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        world.stack.kill("posts")?;
+        sleep(Duration::from_millis(500)).await;
+        let begun = Instant::now();
+        world.stack.spawn_with("posts", &[])?;
+        ready(posts).await?;
+        compared.chatty.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    }
+    let what = ("posts is started, then ready", "bare axum is started, then one connection of psql");
+    Ok(Outcome::new("P22", what, "ms", &compared, Bound::AtMost(4.0, 2.0), (true, String::new())))
+}
+
+async fn ready(address: SocketAddr) -> Result<()> {
+    let begun = Instant::now();
+    while load::once(address, load::request("GET", "/readyz", None)).await.is_err() {
+        ensure!(begun.elapsed() < Duration::from_secs(30), "posts does not become ready");
+        sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
