@@ -29,6 +29,7 @@ impl World {
             proxied: false,
             brokers: 1,
             standby: false,
+            replicas: 1,
         };
         let stack = Stack::start(&options).await?;
         let pem = std::fs::read(stack.folder().join("data/auth/jwt.pem")).context("auth's key")?;

@@ -150,6 +150,7 @@ fn options(repository: PathBuf, bin_dir: Option<PathBuf>) -> Result<StackOptions
         proxied: false,
         brokers: 1,
         standby: false,
+        replicas: 1,
     })
 }
 

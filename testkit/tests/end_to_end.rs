@@ -1,5 +1,6 @@
 //! The main job on everything real: five processes, nginx, Postgres with the connection limits of the design, RabbitMQ
-//! and SMTP. Then a service and the broker are killed, and the copies must agree again.
+//! and SMTP. Then a service and the broker are killed, and the copies must agree again. And three replicas behind nginx,
+//! whose caches must follow each other.
 #![cfg(feature = "servers")]
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +19,8 @@ use testkit::stack::{Stack, StackOptions};
 
 /// How long the suite may take until what was written shows everywhere.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long what one replica knows may take to reach the others: less than what is in memory is kept there anyway.
+const SOON: Duration = Duration::from_secs(20);
 /// A white picture of one pixel.
 const PNG: &[u8] = &[
     137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 144, 119, 83,
@@ -97,12 +100,30 @@ impl Suite {
     }
 
     /// Waits until a condition holds.
-    async fn eventually(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    async fn eventually(&self, what: &str, condition: impl AsyncFnMut() -> bool) {
+        self.within(PATIENCE, what, condition).await;
+    }
+
+    async fn within(&self, patience: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
         let started = Instant::now();
         while !condition().await {
-            assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+            assert!(started.elapsed() < patience, "waited in vain for {what}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Waits until a path answers as it should, many times in a row, so that each replica was asked.
+    async fn everywhere(&self, path: &str, reader: &Person, right: impl Fn(u16, &Value) -> bool) {
+        self.within(SOON, path, async || {
+            for _ in 0..12 {
+                let (status, body) = self.call(Method::GET, path, Some(&reader.token), None).await;
+                if !right(status, &body) {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
     }
 
     /// Waits until the operator's tool finds no difference between any copy and its owner.
@@ -116,8 +137,11 @@ impl Suite {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts() {
+/// One stack at a time: each is ten processes.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// A stack whose posts and subscriptions have so many replicas, and where the programs are.
+async fn start(replicas: usize) -> (Suite, &'static Path) {
     let testkit = Path::new(env!("CARGO_BIN_EXE_testkit"));
     let binaries = testkit.parent().unwrap();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -129,9 +153,16 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
         proxied: false,
         brokers: 1,
         standby: false,
+        replicas,
     };
     let stack = Stack::start(&options).await.unwrap();
-    let mut suite = Suite { stack, client: Client::builder().timeout(Duration::from_secs(20)).build().unwrap() };
+    (Suite { stack, client: Client::builder().timeout(Duration::from_secs(20)).build().unwrap() }, binaries)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts() {
+    let _alone = ALONE.lock().await;
+    let (mut suite, binaries) = start(1).await;
     let (ann, bob, cleo) = (suite.join("ann").await, suite.join("bob").await, suite.join("cleo").await);
     let admin = suite.log_in("admin", "secret").await;
     let post = suite.post_with_picture(&ann).await;
@@ -207,6 +238,43 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
     suite.stack.restart("rabbitmq").await.unwrap();
     let shown = async || suite.call(Method::GET, &format!("/posts/{post}"), None, None).await.0 == 200;
     suite.eventually("the author to come back", shown).await;
+    suite.copies_agree(binaries).await;
+    suite.stack.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_replica_writes_the_caches_of_the_others_follow() {
+    let _alone = ALONE.lock().await;
+    let (suite, binaries) = start(3).await;
+    let (ann, bob) = (suite.join("ann").await, suite.join("bob").await);
+    let new = json!({ "title": "First", "content": "x" });
+    let (_, answer) = suite.call(Method::POST, "/posts", Some(&ann.token), Some(new)).await;
+    let id = answer["post"]["id"].as_i64().unwrap();
+    let (post, likes) = (format!("/posts/{id}"), format!("/posts/{id}/likes"));
+    // Every replica has it in memory; what changes then must reach all of them before their memory gets too old.
+    suite.everywhere(&post, &bob, |status, shown| status == 200 && shown["title"] == "First").await;
+    suite.everywhere("/feed", &bob, |_, feed| feed["message"] == "No subscriptions yet").await;
+    for (method, count) in [(Method::POST, 1), (Method::DELETE, 0), (Method::POST, 1)] {
+        assert_eq!(suite.call(method, &likes, Some(&bob.token), None).await.0, 200);
+        suite.everywhere(&post, &bob, |_, shown| shown["like_count"] == count).await;
+    }
+    let changed = json!({ "title": "Second" });
+    assert_eq!(suite.call(Method::PATCH, &post, Some(&ann.token), Some(changed)).await.0, 200);
+    suite.everywhere(&post, &bob, |_, shown| shown["title"] == "Second" && shown["like_count"] == 1).await;
+
+    let first = |feed: &Value| feed["posts"][0]["title"] == "Second" && feed["posts"][0]["like_count"] == 1;
+    let (follow, unfollow) = (format!("/subscribe/{}", ann.id), format!("/unsubscribe/{}", ann.id));
+    for _ in 0..2 {
+        assert_eq!(suite.call(Method::POST, &follow, Some(&bob.token), None).await.0, 200);
+        suite.everywhere("/feed", &bob, |_, feed| first(feed)).await;
+        assert_eq!(suite.call(Method::DELETE, &unfollow, Some(&bob.token), None).await.0, 200);
+        suite.everywhere("/feed", &bob, |_, feed| feed["posts"] == json!([])).await;
+    }
+    assert_eq!(suite.call(Method::POST, &follow, Some(&bob.token), None).await.0, 200);
+    suite.everywhere("/feed", &bob, |_, feed| first(feed)).await;
+    assert_eq!(suite.call(Method::DELETE, &post, Some(&ann.token), None).await.0, 200);
+    suite.everywhere(&post, &bob, |status, _| status == 404).await;
+    suite.everywhere("/feed", &bob, |_, feed| feed["message"] == "Your feed" && feed["posts"] == json!([])).await;
     suite.copies_agree(binaries).await;
     suite.stack.stop().unwrap();
 }

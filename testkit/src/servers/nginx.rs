@@ -25,8 +25,8 @@ pub struct NginxOptions<'a> {
     pub access_log: &'a Path,
     /// Its port on the loopback address.
     pub port: u16,
-    /// The services' names and ports.
-    pub upstreams: &'a BTreeMap<String, u16>,
+    /// The services' names, and the ports of their replicas.
+    pub upstreams: &'a BTreeMap<String, Vec<u16>>,
 }
 
 /// Writes the configuration and says how to start nginx on it.
@@ -81,17 +81,18 @@ pub fn copy_description(repository: &Path, prefix: &Path) -> Result<()> {
     Ok(())
 }
 
-fn upstreams(services: &BTreeMap<String, u16>) -> Result<String> {
+fn upstreams(services: &BTreeMap<String, Vec<u16>>) -> Result<String> {
     let mut text = String::new();
-    for (name, port) in services {
+    for (name, ports) in services {
+        let servers: Vec<String> = ports.iter().map(|port| format!("    server 127.0.0.1:{port};\n")).collect();
         write!(
             text,
-            "upstream {name} {{\n    \
-                 server 127.0.0.1:{port};\n    \
+            "upstream {name} {{\n{servers}    \
                  keepalive 64;\n    \
                  keepalive_requests 1000000;\n    \
                  keepalive_timeout 30s;\n\
-             }}\n"
+             }}\n",
+            servers = servers.concat()
         )?;
     }
     Ok(text)

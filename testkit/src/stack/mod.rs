@@ -46,6 +46,8 @@ pub struct StackOptions {
     pub brokers: usize,
     /// Whether Postgres has a standby, whose disk every commit waits for.
     pub standby: bool,
+    /// How many replicas posts and subscriptions have, behind the gateway. The others are parts such as `posts-2`.
+    pub replicas: usize,
 }
 
 /// A stack that runs.
@@ -148,6 +150,7 @@ impl Stack {
         }
         let services = plan.services(&self.state, options, &self.proxies)?;
         // All at once: auth is not ready without its database, the others not without auth's keys.
+        let count = services.len();
         let mut starting = Vec::new();
         for spec in services {
             starting.push(Process::spawn(spec, self.data_to_remove())?);
@@ -155,7 +158,7 @@ impl Stack {
         for process in starting {
             self.add(process)?;
         }
-        for process in self.running.iter().rev().take(SERVICES.len()).rev() {
+        for process in self.running.iter().rev().take(count).rev() {
             process.wait_until_ready().await?;
         }
         let gateway = Process::start(plan.nginx.clone(), self.data_to_remove()).await?;

@@ -46,6 +46,9 @@ pub(super) struct Standby {
     pub(super) log: PathBuf,
 }
 
+/// Services that can have several replicas behind the gateway.
+const REPLICATED: [&str; 2] = ["posts", "subscriptions"];
+
 /// How to start every part.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -59,6 +62,8 @@ pub(super) struct Plan {
     pub(super) database: PostgresAddress,
     amqp_url: String,
     ports: BTreeMap<String, u16>,
+    /// More replicas: name of the part, service, port.
+    replicas: Vec<(String, String, u16)>,
     gateway: u16,
     smtp: u16,
     mail_page: u16,
@@ -81,6 +86,16 @@ impl Plan {
         for folder in SERVICES.into_iter().chain(["media", "mail"]) {
             make_folder(&data.join(folder), None)?;
         }
+        let mut upstreams: BTreeMap<String, Vec<u16>> =
+            ports.iter().map(|(name, port)| (name.clone(), vec![*port])).collect();
+        let mut replicas = Vec::new();
+        for (service, number) in REPLICATED.into_iter().flat_map(|name| (2..=options.replicas).map(move |n| (name, n)))
+        {
+            let ([port], name) = (free_ports()?, format!("{service}-{number}"));
+            make_folder(&data.join(&name), None)?;
+            upstreams.entry(service.to_owned()).or_default().push(port);
+            replicas.push((name, service.to_owned(), port));
+        }
 
         let (database, postgres) =
             PostgresAddress::prepare(&data.join("postgres"), postgres_port, layout.log("postgres"), true)?;
@@ -92,7 +107,7 @@ impl Plan {
             log: &layout.log("nginx"),
             access_log: &layout.log("nginx-access"),
             port: gateway,
-            upstreams: &ports,
+            upstreams: &upstreams,
         })?;
         let mail = mail_spec(options, data, layout, smtp, mail_page);
         Ok(Self {
@@ -109,12 +124,17 @@ impl Plan {
                 log: layout.log(STANDBY),
             }),
             database,
+            logs: SERVICES
+                .into_iter()
+                .chain(replicas.iter().map(|(name, ..)| name.as_str()))
+                .map(|name| (name.to_owned(), layout.log(name)))
+                .collect(),
             ports,
+            replicas,
             gateway,
             smtp,
             mail_page,
             data: data.to_path_buf(),
-            logs: SERVICES.into_iter().map(|name| (name.to_owned(), layout.log(name))).collect(),
         })
     }
 
@@ -166,7 +186,8 @@ impl Plan {
         proxies: &BTreeMap<&'static str, Proxy>,
     ) -> Result<Vec<Spec>> {
         let addresses = &state.addresses;
-        let started = addresses.services.iter().zip(&self.ports);
+        let first = self.ports.iter().map(|(name, port)| (name, name, *port));
+        let started = first.chain(self.replicas.iter().map(|(name, service, port)| (name, service, *port)));
         let through = |url: &str, server: &str| -> Result<String> {
             let Some(proxy) = proxies.get(server) else { return Ok(url.to_owned()) };
             let mut url = Url::parse(url)?;
@@ -174,17 +195,25 @@ impl Plan {
             Ok(url.into())
         };
         let amqp_url = through(&self.amqp_url, "rabbitmq")?;
-        let specs = started.map(|((name, service), (_, port))| {
-            let database_url = through(&service.database_url, "postgres")?;
-            Ok(self.service(name, self.environment(name, *port, &database_url, &amqp_url, options), *port, options))
+        let specs = started.map(|(name, service, port)| {
+            let address = addresses.services.get(service).context("no such service")?;
+            let database_url = through(&address.database_url, "postgres")?;
+            let env = self.environment((name, service), port, &database_url, &amqp_url, options);
+            Ok(self.service((name, service), env, port, options))
         });
         specs.collect()
     }
 
-    fn service(&self, name: &str, env: BTreeMap<String, String>, port: u16, options: &StackOptions) -> Spec {
+    fn service(
+        &self,
+        (name, service): (&str, &str),
+        env: BTreeMap<String, String>,
+        port: u16,
+        options: &StackOptions,
+    ) -> Spec {
         Spec {
             name: name.to_owned(),
-            program: options.bin_dir.join(name),
+            program: options.bin_dir.join(service),
             args: Vec::new(),
             env,
             folder: self.data.join(name),
@@ -199,7 +228,7 @@ impl Plan {
 
     fn environment(
         &self,
-        name: &str,
+        (name, service): (&str, &str),
         port: u16,
         database_url: &str,
         amqp_url: &str,
@@ -222,11 +251,11 @@ impl Plan {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        if name == "auth" {
+        if service == "auth" {
             let key = folder.join("jwt.pem").display().to_string();
             env.insert("JWT_PRIVATE_KEY_FILE".to_owned(), key);
         }
-        if name == "posts" {
+        if service == "posts" {
             let small = self.disk().join("media");
             let media = if small.is_dir() { small } else { self.data.join("media") };
             let media = format!("file://{}", media.display());

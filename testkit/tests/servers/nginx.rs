@@ -35,17 +35,17 @@ impl Gateway {
     async fn start() -> Self {
         let folder = fresh_folder("nginx").unwrap();
         let [port, admin] = free_ports().unwrap();
-        let mut upstreams = BTreeMap::from([("admin".to_owned(), admin)]);
+        let mut upstreams = BTreeMap::from([("admin".to_owned(), vec![admin])]);
         let mut services = JoinSet::new();
         for name in ["auth", "subscriptions", "recommendations"] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            upstreams.insert(name.to_owned(), listener.local_addr().unwrap().port());
+            upstreams.insert(name.to_owned(), vec![listener.local_addr().unwrap().port()]);
             let router = Router::new().fallback(move |request| echo(name, request));
             services.spawn(async move { axum::serve(listener, router).await.unwrap() });
         }
         let broken = Arc::new(AtomicUsize::new(0));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        upstreams.insert("posts".to_owned(), listener.local_addr().unwrap().port());
+        upstreams.insert("posts".to_owned(), vec![listener.local_addr().unwrap().port()]);
         services.spawn(serve_and_break(listener, Arc::clone(&broken)));
 
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
