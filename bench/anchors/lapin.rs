@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use hdrhistogram::Histogram;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 
 use lapin::types::{AMQPValue, FieldTable, LongString};
@@ -94,7 +94,9 @@ async fn consume(channel: &Channel, count: usize) -> Result<String> {
             delivery.acker.ack(BasicAckOptions { multiple: true }).await?;
         }
     }
-    Ok(format!("{{\"per_second\":{:.1}}}", count as f64 / begun.elapsed().as_secs_f64()))
+    let rate = count as f64 / begun.elapsed().as_secs_f64();
+    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+    Ok(format!("{{\"per_second\":{rate:.1}}}"))
 }
 
 /// The time from when a message was due to when it was consumed.
@@ -124,6 +126,7 @@ async fn lag(connection: &Connection, channel: &Channel, rate: f64, seconds: f64
             lags.saturating_record(u64::try_from(lag.as_micros())?);
             delivery.acker.ack(BasicAckOptions::default()).await?;
         }
+        receiving.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
         anyhow::Ok(lags)
     };
     let ((), lags) = tokio::try_join!(sending, receiving)?;

@@ -213,7 +213,15 @@ impl<L: Load> Cache<L> {
     }
 
     async fn answer(&self, db: &Db, source: &L, asked: Vec<Waiting<L::Value>>) {
-        let asked: Vec<_> = asked.into_iter().filter(|(_, answer)| !answer.is_closed()).collect();
+        let waiting = asked.into_iter().filter(|(_, answer)| !answer.is_closed());
+        let (known, asked): (Vec<_>, Vec<_>) =
+            waiting.map(|(id, answer)| (self.known(id), id, answer)).partition(|(known, ..)| known.is_some());
+        // It was read while these waited.
+        known.into_iter().for_each(|(known, _, answer)| tell(answer, Ok(known)));
+        let asked: Vec<Waiting<L::Value>> = asked.into_iter().map(|(_, id, answer)| (id, answer)).collect();
+        if asked.is_empty() {
+            return;
+        }
         let ids: BTreeSet<i64> = asked.iter().map(|(id, _)| *id).collect();
         let round = self.0.round.load(Ordering::Relaxed);
         let ids: Vec<(i64, u64)> = ids.into_iter().map(|id| (id, *self.changes(id))).collect();
@@ -303,13 +311,17 @@ mod tests {
     }
 
     impl World {
-        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
         async fn new(queries: usize) -> Self {
+            Self::with_room(1 << 20, queries).await
+        }
+
+        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
+        async fn with_room(bytes: u64, queries: usize) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
             let db = Db::open(&Settings::from_env(&env, 1).unwrap(), "test", Clock::system()).await.unwrap();
             let source = Even { queries: Arc::default(), let_through: Arc::new(Semaphore::new(queries)) };
-            let (cache, cancel) = (Cache::new(1 << 20), Cancel::new());
+            let (cache, cancel) = (Cache::new(bytes), Cancel::new());
             tokio::spawn(Cache::clone(&cache).run(db, source.clone(), cancel.clone()));
             Self { cache, source, cancel, _folder: folder }
         }
@@ -342,6 +354,30 @@ mod tests {
         assert!(world.cache.find(5).await.unwrap().is_none());
         let values = world.cache.find_all(&[6, 5, 2]).await.unwrap();
         assert_eq!(values.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_it_is_read_causes_no_second_query() {
+        let world = World::new(0).await;
+        let late = async {
+            while world.queries().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let mut asked = Box::pin(world.cache.find(2));
+            assert!(futures_util::poll!(&mut asked).is_pending());
+            world.source.let_through.add_permits(2);
+            asked.await
+        };
+        let (first, late) = tokio::join!(world.cache.find(2), late);
+        assert_eq!((first.unwrap().as_deref(), late.unwrap().as_deref()), (Some(&1), Some(&1)));
+        assert_eq!(world.queries().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_cache_without_room_reads_each_time() {
+        let world = World::with_room(0, 2).await;
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&1));
+        assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2));
     }
 
     #[tokio::test]
