@@ -88,11 +88,11 @@ pub(crate) async fn start(program: &Path, arguments: &[&str], address: std::net:
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let child = command.spawn().with_context(|| program.display().to_string())?;
-    for _ in 0..200 {
+    for _ in 0..5_000 {
         if tokio::net::TcpStream::connect(address).await.is_ok() {
             return Ok(Anchor(child));
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     anyhow::bail!("{} does not listen on {address}", program.display())
 }
