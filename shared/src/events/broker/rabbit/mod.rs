@@ -33,6 +33,10 @@ use crate::events::topology::{self, EXCHANGE};
 
 /// How long connecting, declaring or a batch of confirms may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Seconds between signs of life.
+const HEARTBEAT: u32 = 10;
+/// Bytes in one frame; larger messages are cut. lapin holds 64 frames of memory for each connection.
+const FRAME: u32 = 32 * 1024;
 /// How often a consumer that hears nothing looks whether its connection is alive.
 const PULSE: Duration = Duration::from_secs(5);
 /// Messages that a consumer holds unacknowledged.
@@ -96,8 +100,11 @@ impl Line {
         let next = self.next.load(Ordering::Relaxed) % self.urls.len().max(1);
         for (index, url) in self.urls.iter().enumerate().cycle().skip(next).take(self.urls.len()) {
             let mut url = url.expose_secret().to_owned();
-            if !url.contains("heartbeat=") {
-                url.push_str(if url.contains('?') { "&heartbeat=10" } else { "?heartbeat=10" });
+            for (name, value) in [("heartbeat", HEARTBEAT), ("frame_max", FRAME)] {
+                if !url.contains(&format!("{name}=")) {
+                    let separator = if url.contains('?') { '&' } else { '?' };
+                    url.push_str(&format!("{separator}{name}={value}"));
+                }
             }
             let properties = ConnectionProperties::default().with_connection_name(name.into());
             match in_time(Connection::connect(&url, properties)).await {
