@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
     match run(&Cli::parse()).await {
         Ok(outcomes) => {
             let missed: Vec<&str> =
-                outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| outcome.goal).collect();
+                outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| outcome.goal.as_str()).collect();
             if missed.is_empty() {
                 println!("All goals that were measured are held.");
             } else {
@@ -78,69 +78,71 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     let at_rest =
         if wanted("P21") || wanted("memory") { Some(memory::at_rest(&world, &cli.bin_dir).await?) } else { None };
     writes::seed_posts(&world).await?;
+    let machine = machine().await?;
+    // Written after each goal: what was measured is not lost when a later one fails.
     let mut done = |new: Vec<Outcome>| {
         new.iter().for_each(|outcome| println!("{}", outcome.row()));
         outcomes.extend(new);
+        report::write(&cli.results, &machine, &outcomes)
     };
-    done(at_rest.iter().cloned().collect());
+    done(at_rest.iter().cloned().collect())?;
     if wanted("P1") {
-        done(reads::post(&world, &cli.bin_dir, effort).await?);
+        done(reads::post(&world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P2") {
-        done(vec![reads::with_token(&world, effort).await?]);
+        done(vec![reads::with_token(&world, effort).await?])?;
     }
     if wanted("P3") {
-        done(vec![reads::through_gateway(&world, effort).await?]);
+        done(vec![reads::through_gateway(&world, effort).await?])?;
     }
     if wanted("P4") {
-        done(reads::person(&world, effort, &cli.tools).await?);
+        done(reads::person(&world, effort, &cli.tools).await?)?;
     }
     if wanted("P5") {
-        done(vec![reads::cold(&mut world, effort).await?]);
+        done(vec![reads::cold(&mut world, effort).await?])?;
     }
     if wanted("P6") {
-        done(vec![reads::stampede(&mut world).await?]);
+        done(vec![reads::stampede(&mut world).await?])?;
     }
     if wanted("P7") {
-        done(feed::first_page(&mut world, &cli.bin_dir, effort).await?);
+        done(feed::first_page(&mut world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P8") {
-        done(writes::likes(&world, effort).await?);
+        done(writes::likes(&world, effort).await?)?;
     }
     if wanted("P9") {
-        done(writes::one_post(&world, effort).await?);
+        done(writes::one_post(&world, effort).await?)?;
     }
     if wanted("P10") {
-        done(vec![writes::alone(&world, effort).await?]);
+        done(vec![writes::alone(&world, effort).await?])?;
     }
     if wanted("P11") {
-        done(vec![writes::hits(&world).await?]);
+        done(vec![writes::hits(&world).await?])?;
     }
     if wanted("P13") {
-        done(events::lag(&world, &cli.bin_dir, effort).await?);
+        done(events::lag(&world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P12") {
-        done(events::backlog(&mut world, &cli.bin_dir, effort).await?);
+        done(events::backlog(&mut world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P19") {
-        done(login::storm(&world, effort).await?);
+        done(login::storm(&world, effort).await?)?;
     }
     if wanted("P20") {
-        done(vec![login::one_check(effort, &cli.tools).await?]);
+        done(vec![login::one_check(effort, &cli.tools).await?])?;
     }
     if wanted("P22") {
-        done(vec![start::until_ready(&mut world, &cli.bin_dir, effort).await?]);
+        done(vec![start::until_ready(&mut world, &cli.bin_dir, effort).await?])?;
     }
     if wanted("P23") {
-        done(overload::many_clients(&world, effort).await?);
+        done(overload::many_clients(&world, effort).await?)?;
     }
     if wanted("prototype") {
-        done(overload::prototype(&world, &cli.tools).await?);
+        done(overload::prototype(&world, &cli.tools).await?)?;
     }
     if let Some(at_rest) = at_rest.filter(|_| wanted("memory")) {
-        done(memory::with_posts(&mut world, &at_rest, cli.full).await?);
+        done(memory::with_posts(&mut world, &at_rest, cli.full).await?)?;
     }
-    report::write(&cli.results, &machine().await?, &outcomes)?;
     println!("\n{}", report::table(&outcomes));
     world.stack.stop()?;
     Ok(outcomes)

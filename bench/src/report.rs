@@ -5,21 +5,22 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::rounds::{Compared, median};
 
 /// A goal, as measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// Its number, such as `P8a`.
-    pub(crate) goal: &'static str,
+    pub(crate) goal: String,
     /// What Chatty does.
     pub(crate) chatty: String,
     /// What it is measured against.
     pub(crate) anchor: String,
     /// The unit of both figures.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     /// The anchor's median.
     pub(crate) anchor_figure: f64,
     /// Chatty's median.
@@ -37,7 +38,7 @@ pub(crate) struct Outcome {
 }
 
 /// A goal's bound, and how far it is thought to be possible.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bound {
     /// The ratio is to be at least the first figure; the second is the moonshot.
@@ -67,9 +68,9 @@ impl Bound {
 impl Outcome {
     /// What rounds have shown. `right` says whether everything that must be exact was.
     pub(crate) fn new(
-        goal: &'static str,
+        goal: &str,
         (chatty, anchor): (&str, &str),
-        unit: &'static str,
+        unit: &str,
         compared: &Compared,
         bound: Bound,
         (right, note): (bool, String),
@@ -77,10 +78,10 @@ impl Outcome {
         let ratios = compared.ratios();
         let pass = right && bound.holds(&ratios);
         Self {
-            goal,
+            goal: goal.to_owned(),
             chatty: chatty.to_owned(),
             anchor: anchor.to_owned(),
-            unit,
+            unit: unit.to_owned(),
             anchor_figure: median(&compared.anchor),
             chatty_figure: median(&compared.chatty),
             ratio: median(&ratios),
@@ -133,14 +134,35 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Writes `results.json`, `results.md` and `results.svg`.
+/// Everything that was measured, by whichever run.
+#[derive(Debug, Default, Deserialize)]
+struct Results {
+    outcomes: Vec<Outcome>,
+}
+
+/// Writes `results.json`, `results.md` and `results.svg`. Goals that were not measured this time keep their last outcomes.
 pub(crate) fn write(folder: &Path, machine: &str, outcomes: &[Outcome]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let json = serde_json::json!({ "machine": machine, "outcomes": outcomes });
-    fs::write(folder.join("results.json"), serde_json::to_string_pretty(&json)? + "\n")?;
-    fs::write(folder.join("results.md"), format!("{machine}\n\n{}", table(outcomes)))?;
-    fs::write(folder.join("results.svg"), chart(outcomes))?;
+    let file = folder.join("results.json");
+    let old: Results = fs::read(&file).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+    let all = together(old.outcomes, outcomes);
+    let json = json!({ "machine": machine, "outcomes": all });
+    fs::write(file, serde_json::to_string_pretty(&json)? + "\n")?;
+    fs::write(folder.join("results.md"), format!("{machine}\n\n{}", table(&all)))?;
+    fs::write(folder.join("results.svg"), chart(&all))?;
     Ok(())
+}
+
+/// New outcomes in the place of the old ones of the same goals, in the order of their numbers.
+fn together(old: Vec<Outcome>, new: &[Outcome]) -> Vec<Outcome> {
+    let is_new = |outcome: &Outcome| new.iter().any(|new| new.goal == outcome.goal);
+    let mut all: Vec<Outcome> = old.into_iter().filter(|old| !is_new(old)).chain(new.iter().cloned()).collect();
+    let number = |outcome: &Outcome| {
+        let digits = outcome.goal.trim_start_matches('P').split(|end: char| !end.is_ascii_digit()).next();
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or(u32::MAX)
+    };
+    all.sort_by_key(number);
+    all
 }
 
 /// A bar per goal: the ratio over its bound, on a logarithmic scale from a tenth to ten; the line in the middle is the
@@ -188,6 +210,18 @@ fn chart(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_measured_this_time_stays() {
+        let outcome = |goal: &str, figure: f64| {
+            let compared = Compared { anchor: vec![1.0], chatty: vec![figure] };
+            Outcome::new(goal, ("", ""), "", &compared, Bound::AtLeast(1.0, 2.0), (true, String::new()))
+        };
+        let old = vec![outcome("prototype", 1.0), outcome("P10", 2.0), outcome("P2 p99", 3.0)];
+        let all = together(old, &[outcome("P1", 4.0), outcome("P10", 5.0)]);
+        let seen: Vec<(&str, f64)> = all.iter().map(|outcome| (outcome.goal.as_str(), outcome.ratio)).collect();
+        assert_eq!(seen, [("P1", 4.0), ("P2 p99", 3.0), ("P10", 5.0), ("prototype", 1.0)]);
+    }
 
     #[test]
     fn a_bound_holds_by_the_median_and_with_at_most_two_far_rounds() {

@@ -85,7 +85,7 @@ pub(crate) async fn through_gateway(world: &World, effort: Effort) -> Result<Out
 /// One script on two servers, in turns.
 pub(crate) async fn two(
     effort: Effort,
-    goal: &'static str,
+    goal: &str,
     what: (&str, &str),
     bound: Bound,
     [anchor, chatty]: [(SocketAddr, Arc<impl Script>); 2],
