@@ -19,6 +19,8 @@ const READERS: usize = 64;
 const AVID_READERS: usize = 16;
 const AUTHORS: usize = 100_000;
 const POSTS: usize = 600_000;
+/// Far from the ids that the owner of posts gives out meanwhile.
+const FIRST_POST: usize = 1_000_000_000;
 const FEED: Sql = Sql { file: "feed.sql", variable: ("readers", READERS) };
 
 /// First pages of feeds, beside a server that answers the bytes of one of them to everything, and beside the best SQL.
@@ -69,10 +71,11 @@ async fn seed(world: &mut World) -> Result<()> {
          SELECT n, 1, false, 'user' || n, now(), true, false, 0 FROM generate_series({first_author}, {last}) AS n \
          ON CONFLICT DO NOTHING;
          INSERT INTO posts (id, version, deleted, author_id, title, content, created_at, updated_at) \
-         SELECT n, 1, false, {first_author} + (n::bigint * 7919) % {AUTHORS}, 'Post ' || n, repeat('All work and no play. ', 18), \
+         SELECT {FIRST_POST} + n, 1, false, {first_author} + (n::bigint * 7919) % {AUTHORS}, 'Post ' || n, \
+         repeat('All work and no play. ', 18), \
          now(), now() FROM generate_series(1, {POSTS}) AS n ON CONFLICT DO NOTHING;
          INSERT INTO post_counts (id, version, like_count, comment_count, view_count) \
-         SELECT n, 1, n % 7, n % 3, n % 11 FROM generate_series(1, {POSTS}) AS n ON CONFLICT DO NOTHING;
+         SELECT {FIRST_POST} + n, 1, n % 7, n % 3, n % 11 FROM generate_series(1, {POSTS}) AS n ON CONFLICT DO NOTHING;
          INSERT INTO subscriptions (follower_id, followee_id, active, version, created_at) \
          SELECT reader, {first_author} + (n::bigint * 104729 + reader * 31) % {AUTHORS}, true, 1, now() \
          FROM generate_series(1, {readers}) AS reader, \
