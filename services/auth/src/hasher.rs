@@ -3,6 +3,7 @@
 //! The threads are one fewer than the cores and yield to all others (nice), so that a storm of logins cannot starve
 //! reads. Every check costs one hash, whether the person exists or not, so that the time tells nothing.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{Builder, available_parallelism};
 use std::time::{Duration, Instant};
@@ -55,7 +56,8 @@ impl Hasher {
                     tracing::warn!(%error, "Hashing cannot yield to other work.");
                 }
                 while let Some(job) = next(&queue) {
-                    job();
+                    // The thread outlives a job that panics; whoever waits for it is told by its channel.
+                    let _panicked = catch_unwind(AssertUnwindSafe(job));
                 }
             };
             Builder::new().name("hasher".to_owned()).spawn(work).map_err(|error| error.to_string())?;
@@ -128,6 +130,16 @@ mod tests {
         }
         assert!(matches!(hasher.verify("password", None).await, Err(AuthError::Busy)));
         drop(waiting);
+        assert!(matches!(hasher.verify("password", None).await, Ok(false)));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_takes_no_thread_with_it() {
+        let hasher = Hasher::new().unwrap();
+        for _ in 0..16 {
+            let answer: Result<(), AuthError> = hasher.take_turn(|| panic!("on purpose")).await;
+            assert!(answer.is_err());
+        }
         assert!(matches!(hasher.verify("password", None).await, Ok(false)));
     }
 
