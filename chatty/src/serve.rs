@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Context;
 use shared::config::{Env, Environment, Settings};
+use shared::http::Listeners;
 use shared::lifecycle;
 use shared::telemetry;
-use tokio::net::TcpListener;
 
 use crate::{data_folder, output, suite};
 
@@ -19,10 +18,9 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     data_folder::refuse_half_restore(&settings)?;
     let services = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
-    let listener =
-        TcpListener::bind(settings.listen).await.with_context(|| format!("CHATTY_LISTEN: {}", settings.listen))?;
+    let listeners = Listeners::bind(&settings).await?;
     let greeting = greeting(env, &settings, started);
-    let code = lifecycle::run(listener, services, metrics, move || {
+    let code = lifecycle::run(listeners, services, metrics, move || {
         if let Err(error) = output::line(greeting()) {
             tracing::warn!(%error, "The greeting could not be printed.");
         }

@@ -106,6 +106,8 @@ impl FromStr for Environment {
 pub struct Settings {
     /// `CHATTY_LISTEN`: where HTTP is served.
     pub listen: SocketAddr,
+    /// `CHATTY_SOCKET`: a Unix socket where HTTP is served too, for a gateway on the same machine; absent: none.
+    pub socket: Option<PathBuf>,
     /// `CHATTY_DATA_DIR`: databases, pictures and cached keys (default `./chatty-data`).
     pub data_dir: PathBuf,
     /// `CHATTY_ENV`.
@@ -169,6 +171,7 @@ impl Settings {
         }
         Ok(Self {
             listen,
+            socket: env.get("CHATTY_SOCKET").map(PathBuf::from),
             data_dir: env.get("CHATTY_DATA_DIR").unwrap_or("chatty-data").into(),
             environment,
             public_url: public_url.trim_end_matches('/').to_owned(),

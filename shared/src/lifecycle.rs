@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm_migration::MigratorTrait;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 use utoipa::openapi::OpenApi;
@@ -22,7 +21,7 @@ use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::consumer::Context;
 use crate::events::{measured, relay, replicas, resync};
 use crate::fail_points;
-use crate::http::{self, App, Health};
+use crate::http::{self, App, Health, Listeners};
 use crate::telemetry;
 
 /// Ends tasks.
@@ -200,7 +199,7 @@ impl Service {
 
 /// Serves one or all services on one port until a signal, or until a task fails.
 pub async fn run(
-    listener: TcpListener,
+    listeners: Listeners,
     mut services: Vec<Service>,
     metrics: PrometheusHandle,
     ready: impl FnOnce(),
@@ -213,7 +212,7 @@ pub async fn run(
     let app = App::new(router, openapi, health, Some(metrics));
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
-        tracker.spawn(async move { http::serve(listener, app, &connections, &stop).await })
+        tracker.spawn(async move { http::serve(listeners, app, &connections, &stop).await })
     };
     let preparing = async {
         start_all(&mut services, &tracker, &failed).await;
@@ -306,15 +305,14 @@ pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Res
                 return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             let deps = distributed_deps(name, settings).await.map_err(|error| error.to_string())?;
-            let listen = deps.settings.listen;
+            let settings = deps.settings.clone();
             let keys = deps.keys.clone();
             let service =
                 build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
             let metrics = telemetry::init_metrics(name).map_err(|error| error.to_string())?;
-            let listener =
-                TcpListener::bind(listen).await.map_err(|error| format!("CHATTY_LISTEN: {listen}: {error}"))?;
-            tracing::info!(service = name, %listen, "Serving.");
-            Ok(run(listener, vec![service], metrics, || tracing::info!(service = name, "Ready.")).await)
+            let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
+            tracing::info!(service = name, listen = %settings.listen, "Serving.");
+            Ok(run(listeners, vec![service], metrics, || tracing::info!(service = name, "Ready.")).await)
         })
     });
     outcome.unwrap_or_else(|reason: String| {

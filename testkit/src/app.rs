@@ -82,6 +82,10 @@ pub struct Call<'a> {
 impl TestApp {
     /// Builds, prepares and starts a service on a database of its own.
     pub async fn spawn(name: &'static str, build: impl AsyncFnOnce(Deps) -> Service) -> Self {
+        in_time(Self::start(name, build), "the service to start").await
+    }
+
+    async fn start(name: &'static str, build: impl AsyncFnOnce(Deps) -> Service) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().expect("a path in UTF-8"))]);
         if std::env::var("TEST_DATABASE").as_deref() == Ok("postgres") {
@@ -240,14 +244,15 @@ impl TestApp {
     /// Waits until a condition holds.
     ///
     /// # Panics
-    /// When it does not hold in time.
+    /// When it does not hold in time, also if looking at it takes too long.
     pub async fn eventually(&self, mut condition: impl AsyncFnMut() -> bool, what: &str) {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !condition().await {
-            assert!(tokio::time::Instant::now() < deadline, "waited in vain for {what}");
-            assert!(!self.failed.is_cancelled(), "a task of the service ended early");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let wait = async {
+            while !condition().await {
+                assert!(!self.failed.is_cancelled(), "a task of the service ended early");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        in_time(wait, what).await;
     }
 
     /// Stops the service's tasks and closes its database.
@@ -255,8 +260,8 @@ impl TestApp {
         self.events().await;
         self.service.stop();
         self.tracker.close();
-        self.tracker.wait().await;
-        self.service.db.close().await;
+        in_time(self.tracker.wait(), "the service's tasks to end").await;
+        in_time(self.service.db.close(), "the database to be closed").await;
     }
 }
 
@@ -348,6 +353,11 @@ pub fn sign(key: &EncodingKey, kid: &str, kind: &str, claims: &Value) -> String 
 /// Claims as a service reads them.
 pub fn claims(token: &str) -> Claims {
     jsonwebtoken::dangerous::insecure_decode::<Claims>(token).expect("claims").claims
+}
+
+/// What a future answers, or a failed test when that takes too long: a server of the tests that died must not stop them.
+async fn in_time<T>(future: impl Future<Output = T>, what: &str) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_elapsed| panic!("waited in vain for {what}"))
 }
 
 async fn fresh_postgres(name: &str) -> String {

@@ -12,7 +12,7 @@ pub use app::{App, Health};
 pub use extract::{Path, Query, ValidJson, Validate, arrive, read_ids, read_json};
 pub use idempotency::IdempotencyKey;
 pub use page::{Listed, Page};
-pub use server::serve;
+pub use server::{Listeners, serve};
 
 /// A client for the suite's own services: what the environment says of proxies is about the world outside.
 ///

@@ -3,7 +3,10 @@
 //! `axum::serve` sets no timer in hyper, so slow headers would be waited for without end.
 
 use std::convert::Infallible;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,46 +14,88 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::serve::{Listener, ListenerExt};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::{App, unread};
+use crate::config::{ConfigError, Settings};
 use crate::lifecycle::{Cancel, Tracker};
 
 /// From the first byte of a request to the end of its headers.
 const HEADERS: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept; nginx gives up its side after 30 s.
 const IDLE: Duration = Duration::from_secs(75);
-/// Connections at a time; more wait in the listen queue.
+/// Connections of a listener at a time; more wait in the listen queue.
 const CONNECTIONS: usize = 10_000;
 /// How long requests under way may take after the stop was asked for.
 const DRAIN: Duration = Duration::from_secs(6);
 
+/// Where requests come from.
+pub struct Listeners {
+    tcp: TcpListener,
+    /// For a gateway on the same machine.
+    unix: Option<UnixListener>,
+}
+
+impl Listeners {
+    /// Binds them.
+    ///
+    /// # Errors
+    /// When an address is taken, or the socket's folder is not there.
+    pub async fn bind(settings: &Settings) -> Result<Self, ConfigError> {
+        let listen = settings.listen;
+        let tcp = TcpListener::bind(listen).await;
+        let tcp = tcp.map_err(|error| ConfigError::new("CHATTY_LISTEN", format!("{listen}: {error}")))?;
+        let unix = settings.socket.as_deref().map(|path| {
+            bind_unix(path).map_err(|error| ConfigError::new("CHATTY_SOCKET", format!("{}: {error}", path.display())))
+        });
+        Ok(Self { tcp, unix: unix.transpose()? })
+    }
+}
+
+/// Binds a socket in place of one that a killed process left behind. Whoever can enter its folder can connect, as anybody
+/// on the machine can to a port.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    if path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket()) {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
 /// Serves until `cancel`, then lets the requests under way finish.
-pub async fn serve(listener: TcpListener, app: App, tracker: &Tracker, cancel: &Cancel) {
+pub async fn serve(listeners: Listeners, app: App, tracker: &Tracker, cancel: &Cancel) {
+    let tcp = listeners.tcp.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "A connection has no TCP_NODELAY.");
+        }
+    });
+    let tcp = accept(tcp, app.clone(), tracker, cancel);
+    match listeners.unix {
+        Some(unix) => drop(tokio::join!(tcp, accept(unix, app, tracker, cancel))),
+        None => tcp.await,
+    }
+}
+
+async fn accept(mut listener: impl Listener, app: App, tracker: &Tracker, cancel: &Cancel) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
         let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "A connection could not be accepted.");
-                    sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
+            (stream, _) = listener.accept() => stream,
             () = cancel.cancelled() => break,
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "A connection has no TCP_NODELAY.");
-        }
         let progress = Arc::new(AtomicU64::new(0));
         let state = Arc::clone(&progress);
         let app = app.clone();
@@ -85,8 +130,8 @@ pub async fn serve(listener: TcpListener, app: App, tracker: &Tracker, cancel: &
 }
 
 /// A socket that gives up when a request's headers do not arrive in time after its first byte.
-struct Guarded {
-    stream: TcpStream,
+struct Guarded<S> {
+    stream: S,
     /// Goes up by one when a request's head has been read, and again when it has been answered: while it is even, what is
     /// read belongs to the head of the next request.
     progress: Arc<AtomicU64>,
@@ -94,13 +139,13 @@ struct Guarded {
     deadline: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
-impl Guarded {
-    fn new(stream: TcpStream, progress: Arc<AtomicU64>) -> Self {
+impl<S> Guarded<S> {
+    fn new(stream: S, progress: Arc<AtomicU64>) -> Self {
         Self { stream, progress, deadline: None }
     }
 }
 
-impl AsyncRead for Guarded {
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let progress = self.progress.load(Ordering::Relaxed);
         if self.deadline.as_ref().is_some_and(|(since, _)| *since != progress) {
@@ -124,7 +169,7 @@ impl AsyncRead for Guarded {
     }
 }
 
-impl AsyncWrite for Guarded {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -156,23 +201,28 @@ mod tests {
     use axum::http::StatusCode;
     use axum::routing::post;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpStream, UnixStream};
+    use tokio::time::sleep;
 
     use super::*;
+    use crate::config::Env;
+
+    fn app() -> App {
+        let routes = Router::new().route("/refuse", post(async || StatusCode::UNAUTHORIZED));
+        App::new(routes, crate::openapi::frame(), Vec::new(), None)
+    }
 
     /// Sends pieces with pauses between them, so that each is read by itself, and answers what comes back until the
     /// server closes or has answered `answers` times.
     #[expect(clippy::disallowed_methods, reason = "the test itself waits for the server's end")]
     async fn talk(pieces: &[&str], answers: usize) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let routes = Router::new().route("/refuse", post(async || StatusCode::UNAUTHORIZED));
-        let app = App::new(routes, crate::openapi::frame(), Vec::new(), None);
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
         let (tracker, cancel) = (Tracker::new(), Cancel::new());
         let server = {
             let (tracker, cancel) = (tracker.clone(), cancel.clone());
-            tokio::spawn(async move { serve(listener, app, &tracker, &cancel).await })
+            tokio::spawn(async move { serve(Listeners { tcp, unix: None }, app(), &tracker, &cancel).await })
         };
-        let mut client = TcpStream::connect(address).await.unwrap();
         for piece in pieces {
             client.write_all(piece.as_bytes()).await.unwrap();
             sleep(Duration::from_millis(50)).await;
@@ -207,5 +257,28 @@ mod tests {
         let expects = "POST /refuse HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
         let text = talk(&[expects], 1).await;
         assert!(text.contains("connection: close") && !text.contains(" 100 "), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_socket_answers_too_and_replaces_what_a_killed_process_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.sock");
+        let env = Env::of([("CHATTY_LISTEN", "127.0.0.1:0"), ("CHATTY_SOCKET", path.to_str().unwrap())]);
+        let settings = Settings::from_env(&env, 0).unwrap();
+        drop(Listeners::bind(&settings).await.unwrap());
+        assert!(path.exists(), "a socket is left behind");
+        let listeners = Listeners::bind(&settings).await.unwrap();
+        assert!(Listeners::bind(&settings).await.is_err(), "somebody listens there");
+        let (tracker, cancel) = (Tracker::new(), Cancel::new());
+        let talk = async {
+            let mut client = UnixStream::connect(&path).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            let mut start = [0; 12];
+            client.read_exact(&mut start).await.unwrap();
+            cancel.cancel();
+            start
+        };
+        let ((), start) = tokio::join!(serve(listeners, app(), &tracker, &cancel), talk);
+        assert_eq!(&start, b"HTTP/1.1 404");
     }
 }

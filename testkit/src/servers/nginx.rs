@@ -25,8 +25,10 @@ pub struct NginxOptions<'a> {
     pub access_log: &'a Path,
     /// Its port on the loopback address.
     pub port: u16,
-    /// The services' names, and the ports of their replicas.
-    pub upstreams: &'a BTreeMap<String, Vec<u16>>,
+    /// The services' names, and where their replicas are, as nginx writes it.
+    pub upstreams: &'a BTreeMap<String, Vec<String>>,
+    /// The folder of the pictures.
+    pub media: &'a Path,
 }
 
 /// Writes the configuration and says how to start nginx on it.
@@ -81,10 +83,10 @@ pub fn copy_description(repository: &Path, prefix: &Path) -> Result<()> {
     Ok(())
 }
 
-fn upstreams(services: &BTreeMap<String, Vec<u16>>) -> Result<String> {
+fn upstreams(services: &BTreeMap<String, Vec<String>>) -> Result<String> {
     let mut text = String::new();
-    for (name, ports) in services {
-        let servers: Vec<String> = ports.iter().map(|port| format!("    server 127.0.0.1:{port};\n")).collect();
+    for (name, replicas) in services {
+        let servers: Vec<String> = replicas.iter().map(|place| format!("    server {place};\n")).collect();
         write!(
             text,
             "upstream {name} {{\n{servers}    \
@@ -103,6 +105,7 @@ fn paths(options: &NginxOptions<'_>) -> Result<String> {
     let mut text = String::new();
     writeln!(text, "listen 127.0.0.1:{} reuseport;", options.port)?;
     writeln!(text, "root \"{prefix}\";")?;
+    writeln!(text, "set $media_folder \"{}/\";", options.media.display())?;
     let access_log: PathBuf = options.access_log.to_path_buf();
     writeln!(text, "access_log \"{}\" requests buffer=64k flush=1s;", access_log.display())?;
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {

@@ -1,6 +1,8 @@
 //! The parts of a stack: on which ports, with which environment, and in which order they stop.
 
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +29,12 @@ pub const PARTS: [&str; 9] =
 
 /// The nodes of the broker; a stack with one broker has the first.
 pub const BROKERS: [&str; 3] = ["rabbitmq", "rabbitmq2", "rabbitmq3"];
+
+/// The folder of the pictures.
+const MEDIA: &str = "media";
+
+/// The folder of the sockets that the gateway reaches the services by.
+const SOCKETS: &str = "sockets";
 
 /// RabbitMQ's port mapper, which comes and goes with it.
 pub(super) const MAPPER: &str = "epmd";
@@ -83,17 +91,23 @@ impl Plan {
         let [postgres_port, standby_port, gateway, smtp, mail_page] = free_ports()?;
         let service_ports: [u16; SERVICES.len()] = free_ports()?;
         let ports: BTreeMap<String, u16> = SERVICES.map(str::to_owned).into_iter().zip(service_ports).collect();
-        for folder in SERVICES.into_iter().chain(["media", "mail"]) {
+        for folder in SERVICES.into_iter().chain(["mail"]) {
             make_folder(&data.join(folder), None)?;
         }
-        let mut upstreams: BTreeMap<String, Vec<u16>> =
-            ports.iter().map(|(name, port)| (name.clone(), vec![*port])).collect();
+        // The gateway's workers may run as another user.
+        for folder in [MEDIA, SOCKETS] {
+            make_folder(&data.join(folder), None)?;
+            fs::set_permissions(data.join(folder), Permissions::from_mode(0o711))?;
+        }
+        let place = |name: &str| format!("unix:{}", socket(data, name).display());
+        let mut upstreams: BTreeMap<String, Vec<String>> =
+            ports.keys().map(|name| (name.clone(), vec![place(name)])).collect();
         let mut replicas = Vec::new();
         for (service, number) in REPLICATED.into_iter().flat_map(|name| (2..=options.replicas).map(move |n| (name, n)))
         {
             let ([port], name) = (free_ports()?, format!("{service}-{number}"));
             make_folder(&data.join(&name), None)?;
-            upstreams.entry(service.to_owned()).or_default().push(port);
+            upstreams.entry(service.to_owned()).or_default().push(place(&name));
             replicas.push((name, service.to_owned(), port));
         }
 
@@ -108,6 +122,7 @@ impl Plan {
             access_log: &layout.log("nginx-access"),
             port: gateway,
             upstreams: &upstreams,
+            media: &data.join(MEDIA),
         })?;
         let mail = mail_spec(options, data, layout, smtp, mail_page);
         Ok(Self {
@@ -161,7 +176,10 @@ impl Plan {
         let tablespace = disk.map(|_| "small");
         if let (Some(disk), Some(name)) = (disk, tablespace) {
             self.database.create_tablespace(name, &disk.path().join("databases")).await?;
-            make_folder(&disk.path().join("media"), None)?;
+            let media = disk.path().join("media");
+            make_folder(&media, None)?;
+            fs::remove_dir(self.data.join(MEDIA))?;
+            symlink(media, self.data.join(MEDIA))?;
         }
         for (name, service) in &mut state.addresses.services {
             let url = self.database.create_database(name, CONNECTION_LIMIT, tablespace).await?;
@@ -238,6 +256,7 @@ impl Plan {
         let auth = self.ports.get("auth").copied().unwrap_or_default();
         let mut env: BTreeMap<String, String> = [
             ("CHATTY_LISTEN", format!("127.0.0.1:{port}")),
+            ("CHATTY_SOCKET", socket(&self.data, name).display().to_string()),
             ("CHATTY_DATA_DIR", folder.display().to_string()),
             ("CHATTY_ENV", "development".to_owned()),
             ("PUBLIC_URL", local(self.gateway)),
@@ -256,14 +275,16 @@ impl Plan {
             env.insert("JWT_PRIVATE_KEY_FILE".to_owned(), key);
         }
         if service == "posts" {
-            let small = self.disk().join("media");
-            let media = if small.is_dir() { small } else { self.data.join("media") };
-            let media = format!("file://{}", media.display());
-            env.insert("MEDIA_URL".to_owned(), media);
+            env.insert("MEDIA_URL".to_owned(), format!("file://{}", self.data.join(MEDIA).display()));
         }
         env.extend(options.service_env.iter().cloned());
         env
     }
+}
+
+/// Where a replica listens for the gateway.
+fn socket(data: &Path, name: &str) -> PathBuf {
+    data.join(SOCKETS).join(format!("{name}.sock"))
 }
 
 fn mail_spec(options: &StackOptions, data: &Path, layout: &Layout, smtp: u16, page: u16) -> Spec {

@@ -35,17 +35,17 @@ impl Gateway {
     async fn start() -> Self {
         let folder = fresh_folder("nginx").unwrap();
         let [port, admin] = free_ports().unwrap();
-        let mut upstreams = BTreeMap::from([("admin".to_owned(), vec![admin])]);
+        let mut upstreams = BTreeMap::from([("admin".to_owned(), vec![format!("127.0.0.1:{admin}")])]);
         let mut services = JoinSet::new();
         for name in ["auth", "subscriptions", "recommendations"] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            upstreams.insert(name.to_owned(), vec![listener.local_addr().unwrap().port()]);
+            upstreams.insert(name.to_owned(), vec![listener.local_addr().unwrap().to_string()]);
             let router = Router::new().fallback(move |request| echo(name, request));
             services.spawn(async move { axum::serve(listener, router).await.unwrap() });
         }
         let broken = Arc::new(AtomicUsize::new(0));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        upstreams.insert("posts".to_owned(), vec![listener.local_addr().unwrap().port()]);
+        upstreams.insert("posts".to_owned(), vec![listener.local_addr().unwrap().to_string()]);
         services.spawn(serve_and_break(listener, Arc::clone(&broken)));
 
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -56,6 +56,7 @@ impl Gateway {
             access_log: &folder.path().join("access.log"),
             port,
             upstreams: &upstreams,
+            media: folder.path(),
         })
         .unwrap();
         let nginx = Process::start(spec, Some(folder.path())).await;
@@ -197,6 +198,7 @@ async fn what_is_not_public_is_not_there() {
         "/adminx",
         "/posts/../metrics",
         "/posts/..%2fmetrics",
+        "/stored-media/a.png",
         "/internal",
     ] {
         let bytes = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -223,6 +225,8 @@ async fn a_service_hears_who_asks_from_nginx_alone() {
         "x-user-role",
         "x-request-id",
         "x-original-url",
+        "x-sendfile-type",
+        "x-accel-mapping",
     ] {
         request = request.header(name, "forged");
     }
