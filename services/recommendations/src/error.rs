@@ -13,6 +13,12 @@ pub(crate) enum Error {
     OutOfRange { field: &'static str, max: u32 },
     /// A weighting that does not exist.
     UnknownWeighting,
+    /// A fallback that does not exist.
+    UnknownFallback,
+    /// A post that cannot be seen.
+    PostNotFound,
+    /// What every service answers alike.
+    Request(ApiError),
     /// The database did not answer.
     Db(DbErr),
 }
@@ -23,12 +29,21 @@ impl From<DbErr> for Error {
     }
 }
 
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Request(error)
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::NotANumber { field } => Self::bad_request("bad_query", format!("{field} must be an integer")),
             Error::OutOfRange { field, max } => Self::invalid_field(field, format!("must be between 1 and {max}")),
             Error::UnknownWeighting => Self::invalid_field("weighting", "must be none or idf"),
+            Error::UnknownFallback => Self::invalid_field("fallback", "must be none or popular"),
+            Error::PostNotFound => Self::not_found("Post not found"),
+            Error::Request(error) => error,
             Error::Db(error) => error.into(),
         }
     }

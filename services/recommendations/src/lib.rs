@@ -3,20 +3,22 @@
 
 mod consumers;
 mod db;
-mod domain;
+pub mod domain;
 mod error;
 mod memory;
 mod router;
 mod routes;
+mod shown;
 mod state;
 
 use shared::auth::Accounts;
+use shared::cache::Cache;
 use shared::db::Schema;
 use shared::events::Streams;
 use shared::lifecycle::{Deps, Service};
 
 use db::entities::{counts, likes, posts, users};
-use memory::Matrix;
+use memory::{Matrix, Posts};
 
 /// The service's name.
 pub const NAME: &str = "recommendations";
@@ -26,8 +28,12 @@ pub const PORT: u16 = 8004;
 /// Builds the service; nothing is bound or connected yet.
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let streams = streams_with(state.matrix.clone(), state.auth.accounts.clone());
-    Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
+    let (shown, db) = (state.shown.clone(), deps.db.clone());
+    let posts = Posts { matrix: state.matrix.clone(), shown: shown.clone() };
+    let streams = streams_with(posts, state.auth.accounts.clone());
+    Service::new::<db::Migrator>(NAME, &deps, router::router(state))
+        .streams(streams)
+        .task("shown", |cancel| shown.run(db, shown::FromDatabase, cancel))
 }
 
 /// The description of its API.
@@ -42,10 +48,10 @@ pub fn schema() -> Schema {
 
 /// The streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
-    streams_with(Matrix::default(), Accounts::default())
+    streams_with(Posts { matrix: Matrix::default(), shown: Cache::new(0) }, Accounts::default())
 }
 
-fn streams_with(matrix: Matrix, accounts: Accounts) -> Streams {
+fn streams_with(posts: Posts, accounts: Accounts) -> Streams {
     let issued = Streams::default()
         .mentions("user", users::Column::Id)
         .mentions("user", posts::Column::AuthorId)
@@ -53,5 +59,5 @@ fn streams_with(matrix: Matrix, accounts: Accounts) -> Streams {
         .mentions("post", posts::Column::Id)
         .mentions("post", counts::Column::Id)
         .mentions("post", likes::Column::PostId);
-    consumers::register(issued, matrix, accounts)
+    consumers::register(issued, posts, accounts)
 }

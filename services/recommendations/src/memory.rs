@@ -1,68 +1,105 @@
-//! What this process remembers of the copies: the like matrix, and who may not log in.
+//! What this process remembers of the copies: the like matrix, finished posts, and who may not log in.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use async_trait::async_trait;
+use sea_orm::sea_query::Order;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::auth::{AccountRow, Accounts};
-use shared::events::{Key, Memory, State};
+use shared::cache::Cache;
+use shared::clock::Timestamp;
+use shared::events::{Key, Memory, State, load_pages};
 use shared::ids::UserId;
 
-use crate::db::entities::{likes, posts, users};
-use crate::domain::{LikeMatrix, PostId};
+use crate::db::entities::{counts, likes, posts, users};
+use crate::domain::{LikeMatrix, PostId, PostState, Scratch};
+use crate::shown;
 
 /// Posts per query when memory is filled.
 const PAGE: u64 = 5_000;
 
-/// The like matrix that all share. A query holds the lock only while it computes, never across a database call.
+/// The like matrix that all share.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Matrix(Arc<RwLock<LikeMatrix>>);
+pub(crate) struct Matrix(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    likes: RwLock<LikeMatrix>,
+    /// Working memory that no query uses now.
+    scratches: Mutex<Vec<Scratch>>,
+}
 
 impl Matrix {
-    /// For a query.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, LikeMatrix> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// Asks something. The lock is held only while the answer is computed, never across a database call.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&LikeMatrix, &mut Scratch) -> T) -> T {
+        let scratches = || self.0.scratches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = scratches().pop().unwrap_or_default();
+        let answer = question(&self.0.likes.read().unwrap_or_else(PoisonError::into_inner), &mut scratch);
+        scratches().push(scratch);
+        answer
     }
 
     /// For applied states.
     fn write(&self) -> RwLockWriteGuard<'_, LikeMatrix> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.0.likes.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Posts: which of them can be seen, and what they look like.
+#[derive(Clone)]
+pub(crate) struct Posts {
+    pub(crate) matrix: Matrix,
+    pub(crate) shown: Cache<shown::FromDatabase>,
+}
+
 #[async_trait]
-impl Memory<posts::Model> for Matrix {
+impl Memory<posts::Model> for Posts {
     fn remember(&self, rows: &[posts::Model]) {
-        let mut matrix = self.write();
+        let mut matrix = self.matrix.write();
         for row in rows {
-            let author = row.author_id.filter(|_| !row.deleted);
-            matrix.set_post(row.id, author, row.deleted, row.version);
+            let author_id = row.author_id.filter(|_| !row.deleted);
+            let state = PostState { author_id, created_at: row.created_at, deleted: row.deleted, version: row.version };
+            matrix.set_post(row.id, state);
+            self.shown.forget(row.id.0);
         }
     }
 
     fn forget(&self, key: &Key) {
-        self.write().forget_post(PostId(key.first()));
+        self.matrix.write().forget_post(PostId(key.first()));
+        self.shown.forget(key.first());
     }
 
-    /// Reads no texts: memory holds none.
+    /// Reads no texts: they are read when somebody asks.
     async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         use posts::{Column, Entity};
+        self.shown.clear();
         let mut after = PostId(0);
         loop {
-            let columns = [Column::Id, Column::AuthorId, Column::Deleted, Column::Version];
+            let columns = [Column::Id, Column::AuthorId, Column::CreatedAt, Column::Deleted, Column::Version];
             let page = Entity::find().select_only().columns(columns).filter(Column::Id.gt(after));
             let page = page.order_by_asc(Column::Id).limit(PAGE);
-            let rows: Vec<(PostId, Option<UserId>, bool, i64)> = page.into_tuple().all(db).await?;
+            let rows: Vec<(PostId, Option<UserId>, Option<Timestamp>, bool, i64)> = page.into_tuple().all(db).await?;
             let Some((last, ..)) = rows.last() else { return Ok(()) };
             after = *last;
-            let mut matrix = self.write();
-            for (id, author, deleted, version) in rows {
-                matrix.set_post(id, author, deleted, version);
+            let mut matrix = self.matrix.write();
+            for (id, author_id, created_at, deleted, version) in rows {
+                matrix.set_post(id, PostState { author_id, created_at, deleted, version });
             }
         }
     }
 }
 
+impl Memory<counts::Model> for Posts {
+    fn remember(&self, rows: &[counts::Model]) {
+        rows.iter().for_each(|row| self.shown.update(row.id.0, |shown| shown.count(row)));
+    }
+
+    fn forget(&self, key: &Key) {
+        self.shown.forget(key.first());
+    }
+}
+
+#[async_trait]
 impl Memory<likes::Model> for Matrix {
     fn remember(&self, rows: &[likes::Model]) {
         let mut matrix = self.write();
@@ -74,6 +111,12 @@ impl Memory<likes::Model> for Matrix {
     fn forget(&self, key: &Key) {
         self.write().forget_like(UserId(key.first()), PostId(key.second()));
     }
+
+    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        load_pages(self, db).await?;
+        self.write().tighten_all();
+        Ok(())
+    }
 }
 
 /// Who counts in the matrix, and whose tokens are refused.
@@ -82,6 +125,7 @@ pub(crate) struct People {
     pub(crate) accounts: Accounts,
 }
 
+#[async_trait]
 impl Memory<users::Model> for People {
     fn remember(&self, rows: &[users::Model]) {
         self.accounts.remember(rows);
@@ -94,5 +138,14 @@ impl Memory<users::Model> for People {
     fn forget(&self, key: &Key) {
         Memory::<users::Model>::forget(&self.accounts, key);
         self.matrix.write().forget_user(UserId(key.first()));
+    }
+
+    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        use likes::{Column, Entity};
+        let likes = Entity::find().select_only().column(Column::UserId).group_by(Column::UserId);
+        let likes = likes.order_by(Column::PostId.count(), Order::Desc);
+        let most_first: Vec<UserId> = likes.into_tuple().all(db).await?;
+        self.matrix.write().number_people(most_first);
+        load_pages::<users::Model>(self, db).await
     }
 }

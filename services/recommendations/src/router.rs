@@ -16,4 +16,5 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(shared::openapi::frame())
         .routes(routes!(recommendations::recommend_posts))
         .routes(routes!(recommendations::recommend_users))
+        .routes(routes!(recommendations::explain_post))
 }

@@ -2,10 +2,12 @@
 
 use axum::extract::FromRef;
 use shared::auth::{Accounts, Auth};
+use shared::cache::Cache;
 use shared::db::Db;
 use shared::lifecycle::Deps;
 
 use crate::memory::Matrix;
+use crate::shown::FromDatabase;
 
 /// The state of the service; clones share it.
 #[derive(Clone)]
@@ -16,13 +18,16 @@ pub(crate) struct AppState {
     pub(crate) auth: Auth,
     /// The like matrix, fed by applied states only.
     pub(crate) matrix: Matrix,
+    /// Finished posts.
+    pub(crate) shown: Cache<FromDatabase>,
 }
 
 impl AppState {
     /// A state with empty memory; the consumers fill it.
     pub(crate) fn new(deps: &Deps) -> Self {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
-        Self { db: deps.db.clone(), auth, matrix: Matrix::default() }
+        let shown = Cache::new(deps.settings.cache_max_bytes);
+        Self { db: deps.db.clone(), auth, matrix: Matrix::default(), shown }
     }
 }
 

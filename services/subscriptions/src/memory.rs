@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::auth::Accounts;
-use shared::cache::{Cache, Load};
+use shared::cache::{Cache, Json, Load};
 use shared::db::Db;
 use shared::error::ApiError;
 use shared::events::{Key, Memory, OwnMemory, State};
@@ -21,7 +21,7 @@ use crate::db::queries;
 use crate::domain::ids::PostId;
 use crate::domain::{Slot, Timelines};
 use crate::error::Error;
-use crate::shown::{self, Body};
+use crate::shown;
 
 /// Posts per query when memory is filled.
 const PAGE: u64 = 5_000;
@@ -41,7 +41,7 @@ pub(crate) struct FeedMemory {
 /// A page of somebody's feed.
 pub(crate) struct FeedPage {
     /// The posts as they are shown, newest first.
-    pub(crate) posts: Vec<Body>,
+    pub(crate) posts: Vec<Json>,
     /// The cursor of the next page.
     pub(crate) next: Option<String>,
 }

@@ -1,12 +1,8 @@
 //! Posts as a feed shows them: finished bodies in a bounded cache, which follows the copies.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, DbErr};
-use serde::{Serialize, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
-use shared::cache::{Load, Rendered};
+use shared::cache::{Json, Load, Rendered};
 
 use crate::db::entities::{counts, posts, users};
 use crate::db::queries::feed;
@@ -17,26 +13,13 @@ use crate::routes::feed::PostOut;
 pub(crate) struct ShownPost {
     post: posts::Model,
     author: users::Model,
-    body: Rendered<counts::Model, Body>,
-}
-
-/// A post as JSON. Clones share it.
-#[derive(Clone)]
-pub(crate) struct Body(Arc<RawValue>);
-
-impl Serialize for Body {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
+    body: Rendered<counts::Model, Json>,
 }
 
 impl ShownPost {
     /// The post as JSON.
-    pub(crate) fn body(&self) -> Body {
-        self.body.get(|counts| {
-            let body = to_raw_value(&PostOut::of(&self.post, &self.author, counts)).unwrap_or_default();
-            Body(body.into())
-        })
+    pub(crate) fn body(&self) -> Json {
+        self.body.get(|counts| Json::of(&PostOut::of(&self.post, &self.author, counts)))
     }
 
     /// Takes counters that are newer.

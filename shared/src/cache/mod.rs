@@ -22,7 +22,7 @@ use crate::db::Db;
 use crate::error::ApiError;
 use crate::lifecycle::Cancel;
 
-pub use rendered::Rendered;
+pub use rendered::{Json, Rendered};
 
 /// Values that one query reads.
 const BATCH: usize = 256;

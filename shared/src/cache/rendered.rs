@@ -1,8 +1,28 @@
 //! A finished answer beside the part of it that changes most often.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::events::State;
+
+/// Finished JSON, as a part of larger answers. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Json(Arc<RawValue>);
+
+impl Json {
+    /// A value as JSON; what cannot be written is null.
+    pub fn of(value: &impl Serialize) -> Self {
+        Self(to_raw_value(value).unwrap_or_default().into())
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
 
 /// A body, rendered when somebody asks, and the state that changes more often than anybody asks: a post's counters.
 pub struct Rendered<S, B>(Mutex<(S, Option<B>)>);

@@ -23,7 +23,7 @@ pub use consumer::{ApplyError, Consumer};
 pub use envelope::{Key, State};
 pub use outbox::{publish, remember};
 pub use owned::OwnMemory;
-pub use projection::{Memory, Projection, ProjectionRow};
+pub use projection::{Memory, Projection, ProjectionRow, load_pages};
 pub use resync::Source;
 
 use std::sync::Arc;

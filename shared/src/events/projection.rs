@@ -47,13 +47,24 @@ pub trait Memory<R: ProjectionRow>: Send + Sync + 'static {
 
     /// Merges the whole copy.
     async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        let mut after: Option<Key> = None;
-        loop {
-            let rows = page::<R>(db, after.as_ref(), PAGE).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = Some(last.key());
-            self.remember(&rows);
-        }
+        load_pages(self, db).await
+    }
+}
+
+/// Merges the whole copy page by page: how memory is filled that has nothing else to do.
+///
+/// # Errors
+/// When the copy cannot be read.
+pub async fn load_pages<R: ProjectionRow>(
+    memory: &(impl Memory<R> + ?Sized),
+    db: &DatabaseConnection,
+) -> Result<(), DbErr> {
+    let mut after: Option<Key> = None;
+    loop {
+        let rows = page::<R>(db, after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = Some(last.key());
+        memory.remember(&rows);
     }
 }
 

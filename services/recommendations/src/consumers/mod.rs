@@ -9,15 +9,16 @@ use shared::auth::Accounts;
 use shared::events::{Projection, Streams};
 
 use crate::db::entities::{counts, likes, posts, users};
-use crate::memory::{Matrix, People};
+use crate::memory::{People, Posts};
 
 /// Every stream that is consumed here. Memory is filled in this order too: people and posts first, so that likes find
 /// them.
-pub(crate) fn register(streams: Streams, matrix: Matrix, accounts: Accounts) -> Streams {
+pub(crate) fn register(streams: Streams, posts: Posts, accounts: Accounts) -> Streams {
+    let matrix = posts.matrix.clone();
     let people = People { matrix: matrix.clone(), accounts };
     streams
         .consumer(Projection::<users::Model, _>::with_memory(people))
-        .consumer(Projection::<posts::Model, _>::with_memory(matrix.clone()))
-        .consumer(Projection::<counts::Model>::new())
+        .consumer(Projection::<posts::Model, _>::with_memory(posts.clone()))
+        .consumer(Projection::<counts::Model, _>::with_memory(posts))
         .consumer(Projection::<likes::Model, _>::with_memory(matrix))
 }

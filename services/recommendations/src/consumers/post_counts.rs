@@ -1,4 +1,4 @@
-//! `post_counts`: counters for answers. Memory does not need them: the matrix counts by itself.
+//! `post_counts`: counters for answers. The matrix does not need them, it counts by itself.
 
 use shared::events::{Key, ProjectionRow, State};
 

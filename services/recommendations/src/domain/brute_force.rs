@@ -1,15 +1,27 @@
 //! The engine against the definition, written as plain loops over sets: random histories with ties, blocks, deleted
-//! posts and withdrawn likes, delivered in any order and more than once.
+//! posts and withdrawn likes, delivered in any order and more than once, with all instructions and plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use shared::ids::UserId;
 
-use super::{LikeMatrix, PostId, Reason, Recommendation, Weighting};
+use super::bits::testing::architectures;
+use super::{
+    Exclusion, Explanation, LikeMatrix, PostId, PostState, Reason, Recommendation, Scratch, Weighting, Weights,
+};
 
-const PEOPLE: i64 = 9;
-const POSTS: i64 = 12;
+/// How many people and posts there are.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    people: i64,
+    posts: i64,
+    likes: usize,
+}
+
+const SMALL: Size = Size { people: 9, posts: 12, likes: 90 };
+/// More than one block of people.
+const LARGE: Size = Size { people: 1_300, posts: 24, likes: 6_000 };
 
 /// One state of one aggregate.
 #[derive(Clone, Copy, Debug)]
@@ -19,14 +31,15 @@ enum Event {
     Post { post: i64, author: Option<i64>, version: i64 },
 }
 
-fn feed(events: &[Event]) -> LikeMatrix {
-    let mut matrix = LikeMatrix::default();
+fn feed(mut matrix: LikeMatrix, events: &[Event]) -> LikeMatrix {
     for event in events {
         match *event {
             Event::Like { user, post, active, version } => matrix.set_like(UserId(user), PostId(post), active, version),
             Event::User { user, active, version } => matrix.set_user(UserId(user), active, version),
             Event::Post { post, author, version } => {
-                matrix.set_post(PostId(post), author.map(UserId), author.is_none(), version);
+                let author_id = author.map(UserId);
+                let state = PostState { author_id, created_at: None, deleted: author.is_none(), version };
+                matrix.set_post(PostId(post), state);
             }
         }
     }
@@ -34,11 +47,11 @@ fn feed(events: &[Event]) -> LikeMatrix {
 }
 
 /// Histories in the order of their versions; some people and posts are never heard of by a state of their own.
-fn histories() -> impl Strategy<Value = Vec<Event>> {
-    let likes = prop::collection::vec((1..=PEOPLE, 1..=POSTS, prop::bool::weighted(0.85)), 0..90);
-    let users = prop::collection::vec((1..=PEOPLE, prop::bool::weighted(0.6)), 0..12);
-    let posts = prop::collection::vec((1..=POSTS, prop::bool::weighted(0.8)), 6..24);
-    (likes, users, posts).prop_map(|(likes, users, posts)| {
+fn histories(size: Size) -> impl Strategy<Value = Vec<Event>> {
+    let likes = prop::collection::vec((1..=size.people, 1..=size.posts, prop::bool::weighted(0.85)), 0..size.likes);
+    let users = prop::collection::vec((1..=size.people, prop::bool::weighted(0.6)), 0..12);
+    let posts = prop::collection::vec((1..=size.posts, prop::bool::weighted(0.8)), size.posts as usize / 2..24);
+    (likes, users, posts).prop_map(move |(likes, users, posts)| {
         let mut versions = BTreeMap::new();
         let mut next = |key: (u8, i64, i64)| {
             let version = versions.entry(key).or_insert(0);
@@ -53,7 +66,7 @@ fn histories() -> impl Strategy<Value = Vec<Event>> {
             match kind {
                 0 => Event::Like { user, post, active: on, version },
                 1 => Event::User { user, active: on, version },
-                _ => Event::Post { post, author: on.then_some(1 + post % PEOPLE), version },
+                _ => Event::Post { post, author: on.then_some(1 + post % size.people), version },
             }
         });
         states.collect()
@@ -66,6 +79,8 @@ struct Truth {
     likes: BTreeSet<(i64, i64)>,
     inactive: BTreeSet<i64>,
     authors: BTreeMap<i64, i64>,
+    /// The active people's likes of visible posts.
+    rows: BTreeMap<i64, BTreeSet<i64>>,
 }
 
 impl Truth {
@@ -81,45 +96,54 @@ impl Truth {
                 Event::Post { post, author: None, .. } => drop(truth.authors.remove(&post)),
             }
         }
+        for (user, post) in &truth.likes {
+            if !truth.inactive.contains(user) && truth.visible(*post) {
+                truth.rows.entry(*user).or_default().insert(*post);
+            }
+        }
         truth
     }
 
-    /// An active person's likes of visible posts.
-    fn row(&self, user: i64) -> BTreeSet<i64> {
-        let visible = |post: &i64| self.authors.get(post).is_some_and(|author| !self.inactive.contains(author));
-        let likes = self.likes.iter().filter(|(who, _)| *who == user && !self.inactive.contains(who));
-        likes.map(|(_, post)| *post).filter(visible).collect()
+    fn visible(&self, post: i64) -> bool {
+        self.authors.get(&post).is_some_and(|author| !self.inactive.contains(author))
     }
 
     fn likers(&self, post: i64) -> usize {
-        (1..=PEOPLE).filter(|user| self.row(*user).contains(&post)).count()
+        self.rows.values().filter(|row| row.contains(&post)).count()
     }
 
     fn square(&self, post: i64) -> f64 {
-        let people = (1..=PEOPLE).filter(|user| !self.row(*user).is_empty()).count();
-        (1.0 + people as f64 / self.likers(post) as f64).ln().powi(2)
+        (1.0 + self.rows.len() as f64 / self.likers(post) as f64).ln().powi(2)
     }
 
     fn neighbours(&self, me: i64, weighting: Weighting) -> Vec<Reason> {
-        let mine = self.row(me);
+        let Some(mine) = self.rows.get(&me) else { return Vec::new() };
+        let squares: BTreeMap<i64, f64> = self.authors.keys().map(|post| (*post, self.square(*post))).collect();
+        let sum = |posts: &mut dyn Iterator<Item = &i64>| posts.map(|post| squares[post]).sum::<f64>();
         let mut found = Vec::new();
-        for user in (1..=PEOPLE).filter(|user| *user != me) {
-            let theirs = self.row(user);
-            let shared: Vec<i64> = mine.intersection(&theirs).copied().collect();
+        for (user, theirs) in self.rows.iter().filter(|(user, _)| **user != me) {
+            let shared: Vec<i64> = mine.intersection(theirs).copied().collect();
             if shared.is_empty() {
                 continue;
             }
-            let sum = |posts: &mut dyn Iterator<Item = i64>| posts.map(|post| self.square(post)).sum::<f64>();
-            let (top, bottom) = match weighting {
-                Weighting::None => (shared.len().pow(2) as f64, (mine.len() * theirs.len()) as f64),
-                Weighting::Idf => {
-                    let lengths = sum(&mut mine.iter().copied()) * sum(&mut theirs.iter().copied());
-                    (sum(&mut shared.iter().copied()), lengths)
-                }
+            let fraction = (shared.len().pow(2), mine.len() * theirs.len());
+            let weights = Weights {
+                shared: sum(&mut shared.iter()),
+                yours: sum(&mut mine.iter()),
+                theirs: sum(&mut theirs.iter()),
             };
-            let similarity = if weighting == Weighting::None { (top / bottom).sqrt() } else { top / bottom.sqrt() };
-            let fraction = (shared.len() * shared.len(), mine.len() * theirs.len());
-            let reason = Reason { user_id: UserId(user), similarity, shared_likes: shared.len() as u32 };
+            let similarity = match weighting {
+                Weighting::None => (fraction.0 as f64 / fraction.1 as f64).sqrt(),
+                Weighting::Idf => weights.shared / (weights.yours * weights.theirs).sqrt(),
+            };
+            let reason = Reason {
+                user_id: UserId(*user),
+                similarity,
+                shared_likes: shared.len() as u32,
+                your_likes: mine.len() as u32,
+                their_likes: theirs.len() as u32,
+                weights: (weighting == Weighting::Idf).then_some(weights),
+            };
             found.push((fraction, reason));
         }
         found.sort_by(|((top, bottom), one), ((other_top, other_bottom), other)| match weighting {
@@ -133,14 +157,11 @@ impl Truth {
         let mut nearest = self.neighbours(me, weighting);
         nearest.truncate(neighbours);
         let mut found = Vec::new();
-        for post in 1..=POSTS {
-            let because: Vec<Reason> =
-                nearest.iter().filter(|reason| self.row(reason.user_id.0).contains(&post)).cloned().collect();
-            if because.is_empty() || self.likes.contains(&(me, post)) || self.authors.get(&post) == Some(&me) {
-                continue;
+        for post in self.authors.keys().filter(|post| self.visible(**post) && self.excluded(me, **post).is_none()) {
+            let recommendation = self.explain(*post, &nearest);
+            if !recommendation.because.is_empty() {
+                found.push(recommendation);
             }
-            let score = because.iter().map(|reason| reason.similarity).sum();
-            found.push(Recommendation { post_id: PostId(post), score, because });
         }
         found.sort_by(|one, other| {
             let likes = |found: &Recommendation| self.likers(found.post_id.0);
@@ -151,15 +172,66 @@ impl Truth {
         found.truncate(limit);
         found
     }
+
+    fn explain(&self, post: i64, nearest: &[Reason]) -> Recommendation {
+        let likes = |reason: &&Reason| self.rows[&reason.user_id.0].contains(&post);
+        let because: Vec<Reason> = nearest.iter().filter(likes).cloned().collect();
+        Recommendation { post_id: PostId(post), score: because.iter().map(|reason| reason.similarity).sum(), because }
+    }
+
+    fn excluded(&self, me: i64, post: i64) -> Option<Exclusion> {
+        let own = (self.authors.get(&post) == Some(&me)).then_some(Exclusion::Own);
+        own.or_else(|| self.likes.contains(&(me, post)).then_some(Exclusion::Liked))
+    }
+}
+
+/// Matrices that answer the same in different ways.
+fn matrices() -> Vec<LikeMatrix> {
+    let with_sums = architectures().into_iter().map(|arch| LikeMatrix::planned(arch, true));
+    with_sums.chain([LikeMatrix::planned(pulp::Arch::new(), false), LikeMatrix::default()]).collect()
+}
+
+/// Compares everything that these people can ask.
+fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: usize, neighbours: usize) {
+    let truth = Truth::of(history);
+    let mut scratch = Scratch::default();
+    for matrix in matrices() {
+        let matrix = feed(matrix, history);
+        for me in people.clone() {
+            let nearest = truth.neighbours(me, Weighting::None);
+            assert_eq!(matrix.similar_people(&mut scratch, UserId(me), 100_000, None), nearest);
+            for (at, person) in nearest.iter().enumerate().take(20) {
+                let rest = &nearest[at + 1..(at + 1 + limit).min(nearest.len())];
+                assert_eq!(matrix.similar_people(&mut scratch, UserId(me), limit, Some(person.user_id)), rest);
+            }
+            for weighting in [Weighting::None, Weighting::Idf] {
+                let expected = truth.recommend(me, limit, neighbours, weighting);
+                assert_eq!(matrix.recommend(&mut scratch, UserId(me), limit, neighbours, weighting), expected);
+                let mut nearest = truth.neighbours(me, weighting);
+                nearest.truncate(neighbours);
+                for post in 1..=SMALL.posts {
+                    let explained = matrix.explain(&mut scratch, UserId(me), PostId(post), neighbours, weighting);
+                    let visible = truth.visible(post) && !truth.inactive.contains(&me);
+                    // Somebody of whom nothing was ever heard asks for nothing that is known.
+                    let expected = (visible && matrix.knows(UserId(me))).then(|| Explanation {
+                        recommendation: truth.explain(post, &nearest),
+                        excluded: truth.excluded(me, post),
+                    });
+                    assert_eq!(explained, expected);
+                }
+            }
+        }
+    }
 }
 
 /// Everything that can be asked, for everybody.
 fn answers(matrix: &LikeMatrix) -> Vec<(Vec<Reason>, Vec<Recommendation>)> {
-    let mut all = Vec::new();
-    for me in (1..=PEOPLE).map(UserId) {
+    let (mut all, mut scratch) = (Vec::new(), Scratch::default());
+    for me in (1..=SMALL.people).map(UserId) {
         for weighting in [Weighting::None, Weighting::Idf] {
             for neighbours in [1, 3, 100] {
-                all.push((matrix.similar_people(me, 4, None), matrix.recommend(me, 5, neighbours, weighting)));
+                let people = matrix.similar_people(&mut scratch, me, 4, None);
+                all.push((people, matrix.recommend(&mut scratch, me, 5, neighbours, weighting)));
             }
         }
     }
@@ -167,42 +239,46 @@ fn answers(matrix: &LikeMatrix) -> Vec<(Vec<Reason>, Vec<Recommendation>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_engine_answers_what_the_definition_says(history in histories(), limit in 1..8_usize, neighbours in 1..8_usize) {
-        let (matrix, truth) = (feed(&history), Truth::of(&history));
-        for me in 1..=PEOPLE {
-            let people = truth.neighbours(me, Weighting::None);
-            prop_assert_eq!(&matrix.similar_people(UserId(me), 100, None), &people);
-            for (at, person) in people.iter().enumerate() {
-                prop_assert_eq!(&matrix.similar_people(UserId(me), 100, Some(person.user_id)), &people[at + 1..]);
-            }
-            for weighting in [Weighting::None, Weighting::Idf] {
-                let expected = truth.recommend(me, limit, neighbours, weighting);
-                prop_assert_eq!(matrix.recommend(UserId(me), limit, neighbours, weighting), expected);
-            }
-        }
+    fn the_engine_answers_what_the_definition_says(
+        history in histories(SMALL), limit in 1..8_usize, neighbours in 1..8_usize,
+    ) {
+        compare(&history, 1..=SMALL.people, limit, neighbours);
     }
 
     #[test]
     fn order_and_repetition_of_events_change_nothing(
-        (history, shuffled) in histories().prop_flat_map(|history| {
+        (history, shuffled) in histories(SMALL).prop_flat_map(|history| {
             let twice = [history.clone(), history.clone()].concat();
             (Just(history), Just(twice).prop_shuffle())
         }),
     ) {
-        prop_assert_eq!(answers(&feed(&history)), answers(&feed(&shuffled)));
+        let expected = answers(&feed(LikeMatrix::default(), &history));
+        for matrix in matrices() {
+            prop_assert_eq!(&answers(&feed(matrix, &shuffled)), &expected);
+        }
     }
 
     #[test]
-    fn a_block_and_its_end_restore_everything(history in histories(), user in 1..=PEOPLE) {
-        let mut matrix = feed(&history);
+    fn a_block_and_its_end_restore_everything(history in histories(SMALL), user in 1..=SMALL.people) {
+        let mut matrix = feed(LikeMatrix::default(), &history);
         matrix.set_user(UserId(user), true, 1_000);
         let before = answers(&matrix);
         matrix.set_user(UserId(user), false, 1_001);
-        prop_assert!(matrix.recommend(UserId(user), 5, 100, Weighting::None).is_empty());
+        let mut scratch = Scratch::default();
+        prop_assert!(matrix.recommend(&mut scratch, UserId(user), 5, 100, Weighting::None).is_empty());
         matrix.set_user(UserId(user), true, 1_002);
         prop_assert_eq!(answers(&matrix), before);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_holds_for_more_people_than_one_block(history in histories(LARGE), neighbours in 1..200_usize) {
+        compare(&history, [1, 7, 512, 513, 1_024, 1_300].into_iter(), 10, neighbours);
     }
 }

@@ -2,97 +2,199 @@
 
 use std::cmp::Ordering;
 
-use ndarray::Array1;
+use shared::clock::Timestamp;
 use shared::ids::UserId;
 
-use super::matrix::{At, Post};
+use super::matrix::Column;
+use super::numbered::At;
+use super::scratch::{Scratch, grow};
 use super::similarity::{Neighbour, Reason};
+use super::top::Top;
 use super::{LikeMatrix, PostId, Weighting};
 
 /// A post worth reading, and why.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Recommendation {
+pub struct Recommendation {
     /// The post.
-    pub(crate) post_id: PostId,
+    pub post_id: PostId,
     /// The sum of the similarities of the neighbours who like it, added from the nearest neighbour on.
-    pub(crate) score: f64,
+    pub score: f64,
     /// All of these neighbours, nearest first.
-    pub(crate) because: Vec<Reason>,
+    pub because: Vec<Reason>,
+}
+
+/// What a post would be recommended for, and what keeps it from being recommended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Its score and the reasons; none if no neighbour likes it.
+    pub recommendation: Recommendation,
+    /// Why it is never recommended to this person.
+    pub excluded: Option<Exclusion>,
+}
+
+/// Why a post is not recommended to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Exclusion {
+    /// They wrote it.
+    Own,
+    /// They like it already.
+    Liked,
 }
 
 /// A post that a neighbour likes.
-struct Candidate<'a> {
+#[derive(Clone, Copy)]
+struct Candidate {
     at: At,
-    post: &'a Post,
     score: f64,
     neighbours: u32,
 }
 
-impl Candidate<'_> {
-    /// The higher score first, then more neighbours, then more likes, then the newer post.
-    fn compare(&self, other: &Self) -> Ordering {
-        let by_score = other.score.total_cmp(&self.score);
-        let by_neighbours = other.neighbours.cmp(&self.neighbours);
-        let by_likes = other.post.likers.cmp(&self.post.likers);
-        by_score.then(by_neighbours).then(by_likes).then(other.post.id.cmp(&self.post.id))
-    }
-}
-
 impl LikeMatrix {
     /// The best posts for `me`, best first: what the nearest neighbours like, without what I like or wrote.
-    pub(crate) fn recommend(
+    pub fn recommend(
         &self,
+        scratch: &mut Scratch,
         me: UserId,
         limit: usize,
         neighbours: usize,
         weighting: Weighting,
     ) -> Vec<Recommendation> {
         let Some(me) = self.find_active(me) else { return Vec::new() };
-        let nearest = self.nearest(me, neighbours, weighting);
-        let mut best = self.candidates(me, &nearest);
-        if best.len() > limit {
-            best.select_nth_unstable_by(limit, Candidate::compare);
-            best.truncate(limit);
-        }
-        best.sort_unstable_by(Candidate::compare);
-        let explain = |candidate: Candidate<'_>| Recommendation {
-            post_id: candidate.post.id,
+        let nearest = self.nearest(scratch, me, neighbours, weighting);
+        let best = self.best(scratch, me, limit, &nearest);
+        self.rank(scratch, &nearest);
+        let likes = self.people[me].visible_likes;
+        let explain = |candidate: Candidate| Recommendation {
+            post_id: self.posts[candidate.at].id,
             score: candidate.score,
-            because: nearest
-                .iter()
-                .filter(|neighbour| self.likes(neighbour.at, candidate.at))
-                .map(|neighbour| neighbour.reason.clone())
-                .collect(),
+            because: self.reasons(scratch, candidate.at, &nearest).map(|reason| reason.reason(likes)).collect(),
         };
-        best.into_iter().map(explain).collect()
+        let found = best.into_iter().map(explain).collect();
+        unrank(scratch, &nearest);
+        found
     }
 
-    fn candidates(&self, me: At, nearest: &[Neighbour]) -> Vec<Candidate<'_>> {
-        let mut scores = Array1::<f64>::zeros(self.posts.len());
-        let mut counts = Array1::<u32>::zeros(self.posts.len());
-        let mut met = Vec::new();
+    /// Why a visible post is or would be recommended to `me`; nothing if the post cannot be seen or `me` is not active.
+    pub fn explain(
+        &self,
+        scratch: &mut Scratch,
+        me: UserId,
+        post: PostId,
+        neighbours: usize,
+        weighting: Weighting,
+    ) -> Option<Explanation> {
+        let (me, post) = (self.find_active(me)?, self.posts.find(&post).filter(|at| self.visible.contains(*at))?);
+        let nearest = self.nearest(scratch, me, neighbours, weighting);
+        self.rank(scratch, &nearest);
+        let likes = self.people[me].visible_likes;
+        let because: Vec<Reason> = self.reasons(scratch, post, &nearest).map(|reason| reason.reason(likes)).collect();
+        unrank(scratch, &nearest);
+        let own = (self.posts[post].author == Some(me)).then_some(Exclusion::Own);
+        let excluded = own.or_else(|| self.likes(me, post).then_some(Exclusion::Liked));
+        let score = because.iter().map(|reason| reason.similarity).sum();
+        Some(Explanation { recommendation: Recommendation { post_id: self.posts[post].id, score, because }, excluded })
+    }
+
+    /// The posts written since then that most people like, without what I like or wrote and without `known` ones. More likes
+    /// first, then the newer post.
+    pub fn popular(&self, me: UserId, limit: usize, since: Timestamp, known: &[PostId]) -> Vec<PostId> {
+        let Some(me) = self.find_active(me) else { return Vec::new() };
+        let mut top = Top::new(limit, |one: &At, other: &At| {
+            let (one, other) = (&self.posts[*one], &self.posts[*other]);
+            other.likers.cmp(&one.likers).then(other.id.cmp(&one.id))
+        });
+        for (_, at) in self.newest.range((since, At::MIN)..) {
+            let post = &self.posts[*at];
+            if post.likers > 0 && post.author != Some(me) && !known.contains(&post.id) && !self.likes(me, *at) {
+                top.offer(*at);
+            }
+        }
+        top.into_sorted().into_iter().map(|at| self.posts[at].id).collect()
+    }
+
+    /// The higher score first, then more neighbours, then more likes, then the newer post.
+    fn compare(&self, one: &Candidate, other: &Candidate) -> Ordering {
+        let by_score = other.score.total_cmp(&one.score).then(other.neighbours.cmp(&one.neighbours));
+        by_score.then_with(|| {
+            let (one, other) = (&self.posts[one.at], &self.posts[other.at]);
+            other.likers.cmp(&one.likers).then(other.id.cmp(&one.id))
+        })
+    }
+
+    fn best(&self, scratch: &mut Scratch, me: At, limit: usize, nearest: &[Neighbour]) -> Vec<Candidate> {
+        let Scratch { neighbours, scores, excluded, .. } = scratch;
+        neighbours.grow(self.posts.len());
+        grow(scores, self.posts.len());
+        excluded.grow(self.posts.len());
+        let your_likes = self.people[me].visible_likes;
         for neighbour in nearest {
-            for (at, post) in self.row(neighbour.at) {
-                if let (Some(score), Some(count)) = (scores.get_mut(at as usize), counts.get_mut(at as usize)) {
-                    if *count == 0 {
-                        met.push((at, post));
-                    }
-                    *score += neighbour.reason.similarity;
-                    *count += 1;
+            let similarity = neighbour.similarity(your_likes);
+            for at in self.row(neighbour.at) {
+                neighbours.add(at);
+                if let Some(score) = scores.get_mut(at as usize) {
+                    *score += similarity;
                 }
             }
         }
-        let news = met.into_iter().filter(|(at, post)| post.author != Some(me) && !self.likes(me, *at));
-        let candidate = |(at, post)| {
-            let (score, neighbours) = (scores.get(at as usize).copied()?, counts.get(at as usize).copied()?);
-            Some(Candidate { at, post, score, neighbours })
+        let mine = || self.likes_of(me).chain(self.people[me].authored.iter().copied());
+        mine().for_each(|at| excluded.set(at, true));
+        let mut top = Top::new(limit, |one: &Candidate, other: &Candidate| self.compare(one, other));
+        for at in &neighbours.met {
+            let score = scores.get_mut(*at as usize).map(std::mem::take).unwrap_or_default();
+            if !excluded.contains(*at) {
+                top.offer(Candidate { at: *at, score, neighbours: neighbours.of(*at) });
+            }
+        }
+        mine().for_each(|at| excluded.set(at, false));
+        neighbours.clear();
+        top.into_sorted()
+    }
+
+    /// Notes the place of each neighbour.
+    fn rank(&self, scratch: &mut Scratch, nearest: &[Neighbour]) {
+        grow(&mut scratch.rank, self.people.len());
+        for (place, neighbour) in (1..).zip(nearest) {
+            if let Some(rank) = scratch.rank.get_mut(neighbour.at as usize) {
+                *rank = place;
+            }
+        }
+    }
+
+    /// The neighbours who like a post, nearest first.
+    fn reasons<'a>(
+        &self,
+        scratch: &Scratch,
+        post: At,
+        nearest: &'a [Neighbour],
+    ) -> impl Iterator<Item = &'a Neighbour> + use<'a> {
+        let mut places: Vec<u32> = match &self.posts[post].column {
+            Column::List(people) => {
+                let ranks = people.iter().filter_map(|at| scratch.rank.get(*at as usize).copied());
+                ranks.filter(|rank| *rank > 0).collect()
+            }
+            Column::Bits(people) => {
+                let places = (1..).zip(nearest).filter(|(_, neighbour)| people.contains(neighbour.at));
+                places.map(|(place, _)| place).collect()
+            }
         };
-        news.filter_map(candidate).collect()
+        places.sort_unstable();
+        places.into_iter().filter_map(|place| nearest.get(place as usize - 1))
+    }
+}
+
+/// Forgets the places.
+fn unrank(scratch: &mut Scratch, nearest: &[Neighbour]) {
+    for neighbour in nearest {
+        if let Some(rank) = scratch.rank.get_mut(neighbour.at as usize) {
+            *rank = 0;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::written_by;
     use super::*;
 
     #[test]
@@ -110,10 +212,10 @@ mod tests {
         for (user, posts) in rows {
             for post in posts {
                 matrix.set_like(UserId(user), PostId(*post), true, 1);
-                matrix.set_post(PostId(*post), Some(UserId(99)), false, 1);
+                matrix.set_post(PostId(*post), written_by(99));
             }
         }
-        let found = matrix.recommend(UserId(1), 10, 100, Weighting::None);
+        let found = matrix.recommend(&mut Scratch::default(), UserId(1), 10, 100, Weighting::None);
         let ids: Vec<i64> = found.iter().map(|found| found.post_id.0).collect();
         // 10 has two neighbours and two likes, 20 one neighbour and three likes; both score 1/2.
         assert_eq!(ids, [10, 20, 21, 30, 33, 32, 31]);

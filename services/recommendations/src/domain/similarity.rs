@@ -2,31 +2,57 @@
 
 use std::cmp::Ordering;
 
-use ndarray::Array1;
 use shared::ids::UserId;
 
-use super::matrix::{At, Post};
+use super::bits::{BLOCKS, TILE, ones};
+use super::matrix::{Column, Post};
+use super::numbered::At;
+use super::scratch::{Scratch, grow};
+use super::top::Top;
 use super::{LikeMatrix, Weighting};
 
-/// A similar person, and so a reason for a recommendation.
+/// A similar person, and so a reason for a recommendation. Without weights the similarity is
+/// `shared_likes / sqrt(your_likes · their_likes)`, with weights it is `shared / sqrt(yours · theirs)`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
-pub(crate) struct Reason {
+pub struct Reason {
     /// The similar person.
-    pub(crate) user_id: UserId,
+    pub user_id: UserId,
     /// The cosine of both people's likes: above 0, at most 1.
     #[schema(example = 0.5)]
-    pub(crate) similarity: f64,
+    pub similarity: f64,
     /// How many visible posts both like.
     #[schema(value_type = i64, minimum = 1)]
-    pub(crate) shared_likes: u32,
+    pub shared_likes: u32,
+    /// How many visible posts you like.
+    #[schema(value_type = i64, minimum = 1)]
+    pub your_likes: u32,
+    /// How many visible posts the other person likes.
+    #[schema(value_type = i64, minimum = 1)]
+    pub their_likes: u32,
+    /// What the similarity is computed from with `weighting=idf`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Weights>,
+}
+
+/// Sums of the squared weights `ln(1 + people with a like / people who like the post)²`.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct Weights {
+    /// Over the posts that both like.
+    pub shared: f64,
+    /// Over the posts that you like.
+    pub yours: f64,
+    /// Over the posts that the other person likes.
+    pub theirs: f64,
 }
 
 /// A similar person with what the order needs.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Neighbour {
     pub(super) at: At,
-    pub(super) reason: Reason,
+    pub(super) user_id: UserId,
+    shared: u32,
     likes: u32,
+    weights: Option<Weights>,
 }
 
 impl Neighbour {
@@ -34,131 +60,247 @@ impl Neighbour {
     ///
     /// Unweighted similarities are compared as the exact fractions shared² / likes: the other factor under the root, the
     /// asker's own number of likes, is the same on both sides. Weighted ones are no fractions and compare as they are.
-    fn compare(&self, other: &Self, weighting: Weighting) -> Ordering {
-        let nearer = match weighting {
-            Weighting::None => {
-                let square = |neighbour: &Self| u128::from(neighbour.reason.shared_likes).pow(2);
+    fn compare(&self, other: &Self) -> Ordering {
+        let nearer = match (&self.weights, &other.weights) {
+            (Some(mine), Some(theirs)) => theirs.cosine().total_cmp(&mine.cosine()),
+            _ => {
+                let square = |neighbour: &Self| u128::from(neighbour.shared).pow(2);
                 let (mine, theirs) = (square(self) * u128::from(other.likes), square(other) * u128::from(self.likes));
                 theirs.cmp(&mine)
             }
-            Weighting::Idf => other.reason.similarity.total_cmp(&self.reason.similarity),
         };
-        nearer.then(self.reason.user_id.cmp(&other.reason.user_id))
+        nearer.then(self.user_id.cmp(&other.user_id))
+    }
+
+    /// The similarity to somebody with so many likes.
+    ///
+    /// The root of the squared fraction: a division of integers is rounded once, so equal fractions give equal numbers, and
+    /// the numbers never contradict the exact order.
+    pub(super) fn similarity(&self, your_likes: u32) -> f64 {
+        let (shared, yours, theirs) = (u64::from(self.shared), u64::from(your_likes), u64::from(self.likes));
+        self.weights.map_or_else(|| (shared.pow(2) as f64 / (yours * theirs) as f64).sqrt(), |weights| weights.cosine())
+    }
+
+    /// As it is told to somebody with so many likes.
+    pub(super) fn reason(&self, your_likes: u32) -> Reason {
+        Reason {
+            user_id: self.user_id,
+            similarity: self.similarity(your_likes),
+            shared_likes: self.shared,
+            your_likes,
+            their_likes: self.likes,
+            weights: self.weights,
+        }
+    }
+}
+
+impl Weights {
+    fn cosine(&self) -> f64 {
+        self.shared / (self.yours * self.theirs).sqrt()
     }
 }
 
 impl LikeMatrix {
     /// The people most similar to `me`, most similar first. With `after` only those who come behind that person, who is
     /// ranked by the likes of now, even if blocked meanwhile; behind somebody without a shared like comes nobody.
-    pub(crate) fn similar_people(&self, me: UserId, limit: usize, after: Option<UserId>) -> Vec<Reason> {
+    pub fn similar_people(
+        &self,
+        scratch: &mut Scratch,
+        me: UserId,
+        limit: usize,
+        after: Option<UserId>,
+    ) -> Vec<Reason> {
         let Some(at) = self.find_active(me) else { return Vec::new() };
-        let mut people = self.neighbours(at, Weighting::None);
-        if let Some(after) = after {
-            let Some(last) = self.find_person(after).and_then(|last| self.compare_rows(at, last)) else {
-                return Vec::new();
-            };
-            people.retain(|person| last.compare(person, Weighting::None).is_lt());
-        }
-        keep_nearest(&mut people, limit, Weighting::None);
-        people.into_iter().map(|person| person.reason).collect()
+        let behind = after.map(|after| self.people.find(&after).and_then(|after| self.compare_rows(at, after)));
+        let found = match behind {
+            Some(None) => Vec::new(),
+            behind => self.most_similar(scratch, at, limit, behind.flatten()),
+        };
+        let likes = self.people[at].visible_likes;
+        found.into_iter().map(|neighbour| neighbour.reason(likes)).collect()
     }
 
     /// The nearest neighbours of a person, nearest first.
-    pub(super) fn nearest(&self, me: At, limit: usize, weighting: Weighting) -> Vec<Neighbour> {
-        let mut people = self.neighbours(me, weighting);
-        keep_nearest(&mut people, limit, weighting);
-        people
+    pub(super) fn nearest(&self, scratch: &mut Scratch, me: At, limit: usize, weighting: Weighting) -> Vec<Neighbour> {
+        match weighting {
+            Weighting::None => self.most_similar(scratch, me, limit, None),
+            Weighting::Idf => self.most_similar_by_weight(scratch, me, limit),
+        }
     }
 
-    /// Everybody who shares a like with `me`, in no order.
-    fn neighbours(&self, me: At, weighting: Weighting) -> Vec<Neighbour> {
-        let weights = self.weights(weighting);
-        let mut shared = Array1::<u32>::zeros(self.people.len());
-        let mut sums = Array1::<f64>::zeros(self.people.len());
-        let mut met = Vec::new();
-        // My posts come by id, so each sum has the same order in every process, whatever the order of the events was.
-        for (at, post) in self.row(me) {
-            let weight = weights.get(at as usize).copied().unwrap_or_default();
-            for person in self.column(post).filter(|person| *person != me) {
-                let person_at = person as usize;
-                if let (Some(shared), Some(sum)) = (shared.get_mut(person_at), sums.get_mut(person_at)) {
-                    if *shared == 0 {
-                        met.push(person);
-                    }
-                    *shared += 1;
-                    *sum += weight;
+    /// The most similar people without weights, behind somebody if that is asked for.
+    fn most_similar(&self, scratch: &mut Scratch, me: At, limit: usize, behind: Option<Neighbour>) -> Vec<Neighbour> {
+        scratch.shared.grow(self.people.len());
+        let mut top = Top::new(limit, Neighbour::compare);
+        let mut offer = |top: &mut Top<_, _>, at: At, shared: u32| {
+            let neighbour = self.neighbour(at, shared);
+            if at != me && behind.is_none_or(|behind| behind.compare(&neighbour).is_lt()) {
+                top.offer(neighbour);
+            }
+        };
+        let mine: Vec<&Post> = self.row(me).map(|at| &self.posts[at]).collect();
+        let mut sets = Vec::new();
+        let mut set_entries = 0;
+        for post in &mine {
+            if let Column::Bits(people) = &post.column {
+                sets.push(people.words());
+                set_entries += post.likers as usize;
+            }
+        }
+        let blocks = self.fewest.len();
+        let use_sums = blocks * (self.plan.look + self.plan.add * sets.len()) < self.plan.entry * set_entries;
+        for post in mine {
+            match &post.column {
+                Column::List(people) => people.iter().for_each(|person| scratch.shared.add(*person)),
+                Column::Bits(people) if !use_sums => people.iter().for_each(|person| scratch.shared.add(person)),
+                Column::Bits(_) => {}
+            }
+        }
+        if use_sums {
+            self.look_through(scratch, &sets, &mut top, &mut offer);
+        } else {
+            for at in scratch.shared.met.iter().filter(|at| self.active.contains(**at)) {
+                offer(&mut top, *at, scratch.shared.of(*at));
+            }
+        }
+        scratch.shared.clear();
+        top.into_sorted()
+    }
+
+    /// Offers whoever may be among the most similar: those whom the lists have met, and of the others those who are in so
+    /// many of the sets that they can come before the last one so far.
+    fn look_through<F: Fn(&Neighbour, &Neighbour) -> Ordering>(
+        &self,
+        scratch: &mut Scratch,
+        sets: &[&[u64]],
+        top: &mut Top<Neighbour, F>,
+        offer: &mut impl FnMut(&mut Top<Neighbour, F>, At, u32),
+    ) {
+        let Scratch { shared, touched, sums, .. } = scratch;
+        touched.grow(self.people.len());
+        shared.met.iter().for_each(|at| touched.set(*at, true));
+        let active = self.active.words().chunks(TILE).zip(touched.words().chunks(TILE));
+        for (tile, (active, touched)) in active.enumerate() {
+            let mut least = [u32::MAX; BLOCKS];
+            for (least, fewest) in least.iter_mut().zip(self.fewest.iter().skip(tile * BLOCKS)) {
+                *least = top.last().map_or(1, |last| last.needs(fewest.bound));
+            }
+            let reachable = least.iter().any(|least| *least as usize <= sets.len());
+            if !reachable && touched.iter().all(|word| *word == 0) {
+                continue;
+            }
+            sums.count(self.plan.arch, sets, tile * TILE, &least);
+            for (word, ((active, touched), enough)) in active.iter().zip(touched).zip(sums.enough).enumerate() {
+                let found = active & (touched | enough);
+                for bit in ones(0, found) {
+                    let at = ((tile * TILE + word) * 64) as At + bit;
+                    offer(top, at, sums.of(word, bit) + shared.of(at));
                 }
             }
         }
-        let length = |person: At| self.row(person).filter_map(|(at, _)| weights.get(at as usize)).sum::<f64>();
-        let mine = (self.likes_of(me), if weighting == Weighting::Idf { length(me) } else { 0.0 });
-        let neighbour = |at: At| {
-            let (shared, sum) = (shared.get(at as usize).copied()?, sums.get(at as usize).copied()?);
-            let similarity = match weighting {
-                Weighting::None => cosine(shared, mine.0, self.likes_of(at)),
-                Weighting::Idf => sum / (mine.1 * length(at)).sqrt(),
+        for at in &shared.met {
+            touched.set(*at, false);
+        }
+    }
+
+    /// The most similar people with weights. The exact similarity needs a pass over the other person's likes, so it is
+    /// computed only for those whose similarity cannot be too small already.
+    fn most_similar_by_weight(&self, scratch: &mut Scratch, me: At, limit: usize) -> Vec<Neighbour> {
+        let Scratch { shared, weights, squares, .. } = scratch;
+        shared.grow(self.people.len());
+        grow(weights, self.people.len());
+        if squares.0 != self.people_with_likes {
+            *squares = (self.people_with_likes, ndarray::Array1::default(0));
+        }
+        grow(&mut squares.1, self.people_with_likes as usize + 1);
+        // My posts come by id, so each sum has the same order in every process, whatever the order of the events was.
+        let mut yours = 0.0;
+        for post in self.row(me).map(|at| &self.posts[at]) {
+            let square = self.square(squares, post);
+            yours += square;
+            let mut meet = |person: At| {
+                shared.add(person);
+                if let Some(weight) = weights.get_mut(person as usize) {
+                    *weight += square;
+                }
             };
-            self.neighbour(at, shared, similarity)
-        };
-        met.into_iter().filter_map(neighbour).collect()
+            match &post.column {
+                Column::List(people) => people.iter().copied().for_each(&mut meet),
+                Column::Bits(people) => people.iter().for_each(&mut meet),
+            }
+        }
+        // Nobody's other likes weigh less than those that all people share.
+        let lightest = 2_f64.ln().powi(2);
+        let met = shared.met.iter().filter(|at| **at != me && self.active.contains(**at));
+        let mut at_most: Vec<(f64, At)> = met
+            .map(|at| {
+                let sum = weights.get(*at as usize).copied().unwrap_or_default();
+                let others = self.people[*at].visible_likes.saturating_sub(shared.of(*at));
+                (sum / (yours * (sum + f64::from(others) * lightest)).sqrt(), *at)
+            })
+            .collect();
+        at_most.sort_unstable_by(|(one, _), (other, _)| other.total_cmp(one));
+        let mut top = Top::new(limit, Neighbour::compare);
+        for (bound, at) in at_most {
+            // What is lost by rounding is far less than this.
+            if top.last().and_then(|last| last.weights).is_some_and(|last| last.cosine() > bound * (1.0 + 1e-9)) {
+                break;
+            }
+            let theirs = self.row(at).map(|post| self.square(squares, &self.posts[post])).sum();
+            let sum = weights.get(at as usize).copied().unwrap_or_default();
+            let weights = Some(Weights { shared: sum, yours, theirs });
+            top.offer(Neighbour { weights, ..self.neighbour(at, shared.of(at)) });
+        }
+        for at in &shared.met {
+            if let Some(weight) = weights.get_mut(*at as usize) {
+                *weight = 0.0;
+            }
+        }
+        shared.clear();
+        top.into_sorted()
+    }
+
+    /// The squared weight of a post.
+    fn square(&self, (people, known): &mut (u32, ndarray::Array1<f64>), post: &Post) -> f64 {
+        let Some(square) = known.get_mut(post.likers as usize) else { return 0.0 };
+        if *square == 0.0 && post.likers > 0 {
+            *square = (1.0 + f64::from(*people) / f64::from(post.likers)).ln().powi(2);
+        }
+        *square
     }
 
     /// How near one person is, without counters for everybody.
     fn compare_rows(&self, me: At, other: At) -> Option<Neighbour> {
-        let shared = self.row(me).filter(|(post, _)| self.likes(other, *post)).count() as u32;
-        let similarity = cosine(shared, self.likes_of(me), self.likes_of(other));
-        (shared > 0).then(|| self.neighbour(other, shared, similarity)).flatten()
+        let shared = self.row(me).filter(|post| self.likes(other, *post)).count() as u32;
+        (shared > 0).then(|| self.neighbour(other, shared))
     }
 
-    fn neighbour(&self, at: At, shared_likes: u32, similarity: f64) -> Option<Neighbour> {
-        let person = self.people.get(at as usize)?;
-        let reason = Reason { user_id: person.id, similarity, shared_likes };
-        Some(Neighbour { at, reason, likes: person.visible_likes })
-    }
-
-    fn likes_of(&self, person: At) -> u32 {
-        self.people.get(person as usize).map(|person| person.visible_likes).unwrap_or_default()
-    }
-
-    /// The squared weight of every post; unweighted similarities do not ask for it.
-    fn weights(&self, weighting: Weighting) -> Array1<f64> {
-        if weighting == Weighting::None {
-            return Array1::default(0);
-        }
-        let people = self.people.iter().filter(|person| person.active && person.visible_likes > 0).count();
-        let weight = |post: &Post| match post.likers {
-            0 => 0.0,
-            likers => (1.0 + people as f64 / f64::from(likers)).ln().powi(2),
-        };
-        self.posts.iter().map(weight).collect()
+    fn neighbour(&self, at: At, shared: u32) -> Neighbour {
+        let person = &self.people[at];
+        Neighbour { at, user_id: person.id, shared, likes: person.visible_likes, weights: None }
     }
 }
 
-/// shared / sqrt(a · b), as the root of the squared fraction: a division of integers is rounded once, so equal fractions
-/// give equal numbers, and the numbers never contradict the exact order.
-fn cosine(shared: u32, a: u32, b: u32) -> f64 {
-    (u64::from(shared).pow(2) as f64 / (u64::from(a) * u64::from(b)) as f64).sqrt()
-}
-
-/// Keeps the nearest ones, in order.
-fn keep_nearest(people: &mut Vec<Neighbour>, limit: usize, weighting: Weighting) {
-    if people.len() > limit {
-        people.select_nth_unstable_by(limit, |a, b| a.compare(b, weighting));
-        people.truncate(limit);
+impl Neighbour {
+    /// How many shared likes somebody with at least so many likes needs to come before this one, or a little fewer.
+    fn needs(&self, likes: u32) -> u32 {
+        let shared = f64::from(self.shared) * (f64::from(likes) / f64::from(self.likes)).sqrt();
+        // Rounding loses far less than this.
+        ((shared * (1.0 - 1e-9)).ceil() as u32).max(1)
     }
-    people.sort_unstable_by(|a, b| a.compare(b, weighting));
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::PostId;
+    use super::super::testing::written_by;
     use super::*;
 
     fn matrix(likes: &[(i64, i64)]) -> LikeMatrix {
         let mut matrix = LikeMatrix::default();
         for (user, post) in likes {
             matrix.set_like(UserId(*user), PostId(*post), true, 1);
-            matrix.set_post(PostId(*post), Some(UserId(99)), false, 1);
+            matrix.set_post(PostId(*post), written_by(99));
         }
         matrix
     }
@@ -167,7 +309,7 @@ mod tests {
     fn ties_are_exact_and_go_to_the_lower_id() {
         // 1 likes three posts. 3 shares one of one: 1/3. 2 shares two of four: 4/12 = 1/3. 4 shares two of three: 4/9.
         let likes = [(1, 1), (1, 2), (1, 3), (3, 1), (2, 1), (2, 2), (2, 4), (2, 5), (4, 2), (4, 3), (4, 6)];
-        let people = matrix(&likes).similar_people(UserId(1), 10, None);
+        let people = matrix(&likes).similar_people(&mut Scratch::default(), UserId(1), 10, None);
         let ids: Vec<i64> = people.iter().map(|person| person.user_id.0).collect();
         assert_eq!(ids, [4, 2, 3]);
         assert_eq!(people[1].similarity, people[2].similarity);
@@ -178,10 +320,10 @@ mod tests {
     fn pages_continue_behind_the_last_person_even_if_that_one_was_blocked() {
         let mut matrix = matrix(&[(1, 1), (2, 1), (3, 1), (4, 1), (5, 2)]);
         let ids = |people: Vec<Reason>| people.into_iter().map(|person| person.user_id.0).collect::<Vec<_>>();
-        assert_eq!(ids(matrix.similar_people(UserId(1), 2, None)), [2, 3]);
+        assert_eq!(ids(matrix.similar_people(&mut Scratch::default(), UserId(1), 2, None)), [2, 3]);
         matrix.set_user(UserId(3), false, 1);
-        assert_eq!(ids(matrix.similar_people(UserId(1), 2, Some(UserId(3)))), [4]);
-        assert_eq!(ids(matrix.similar_people(UserId(1), 2, Some(UserId(5)))), [0; 0]);
+        assert_eq!(ids(matrix.similar_people(&mut Scratch::default(), UserId(1), 2, Some(UserId(3)))), [4]);
+        assert_eq!(ids(matrix.similar_people(&mut Scratch::default(), UserId(1), 2, Some(UserId(5)))), [0; 0]);
     }
 
     #[test]
@@ -189,7 +331,7 @@ mod tests {
         // Two people with likes, both like post 1, each one more: w(1) = ln 2, w(others) = ln 3.
         let matrix = matrix(&[(1, 1), (1, 2), (2, 1), (2, 3)]);
         let (common, rare) = (2_f64.ln().powi(2), 3_f64.ln().powi(2));
-        let found = matrix.nearest(matrix.find_active(UserId(1)).unwrap(), 5, Weighting::Idf);
-        assert!((found[0].reason.similarity - common / (common + rare)).abs() < 1e-15);
+        let found = matrix.nearest(&mut Scratch::default(), matrix.find_active(UserId(1)).unwrap(), 5, Weighting::Idf);
+        assert!((found[0].similarity(2) - common / (common + rare)).abs() < 1e-15);
     }
 }

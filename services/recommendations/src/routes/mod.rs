@@ -2,4 +2,4 @@
 
 pub(crate) mod recommendations;
 
-mod shapes;
+pub(crate) mod shapes;

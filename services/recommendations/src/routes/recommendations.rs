@@ -1,29 +1,28 @@
 //! Recommended posts and similar people.
 
-use axum::Json;
+use std::time::Duration;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
-use shared::http::{Listed, Page, Query};
+use shared::cache::Json;
+use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
 use utoipa::{IntoParams, ToSchema};
 
 use super::shapes::{PostOut, UserOut};
 use crate::db::queries;
-use crate::domain::{PostId, Reason, Recommendation, Weighting};
+use crate::domain::{Exclusion, Explanation, PostId, Reason, Recommendation, Weighting};
 use crate::error::Error;
 use crate::state::AppState;
 
-/// Candidates beyond the limit: some may not be shown, because this service has not heard of their author yet.
-const SPARE: usize = 10;
+/// How old popular posts are at most.
+const RECENT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How to recommend.
+/// Whose likes count, and how much.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct RecommendIn {
-    /// At most this many posts.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 5)]
-    limit: Option<String>,
+pub(crate) struct RankingIn {
     /// The likes of this many most similar people count.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
     neighbours: Option<String>,
@@ -32,15 +31,50 @@ pub(crate) struct RecommendIn {
     weighting: Option<String>,
 }
 
+impl RankingIn {
+    fn read(&self) -> Result<(usize, Weighting), Error> {
+        let weighting = match self.weighting.as_deref() {
+            None | Some("none") => Weighting::None,
+            Some("idf") => Weighting::Idf,
+            Some(_) => return Err(Error::UnknownWeighting),
+        };
+        Ok((bounded("neighbours", self.neighbours.as_deref(), 100, 1_000)?, weighting))
+    }
+}
+
+/// How to recommend.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RecommendIn {
+    /// At most this many posts.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 5)]
+    limit: Option<String>,
+    /// What fills up when similar people like too little: `none`, or `popular`, the most liked posts of the last seven days.
+    #[param(value_type = Option<String>, default = "none", example = "popular")]
+    fallback: Option<String>,
+}
+
 /// A recommended post.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecommendedPost {
-    post: PostOut,
+    #[schema(value_type = PostOut)]
+    post: Json,
     /// The sum of the similarities in `because`.
     #[schema(example = 0.5)]
     score: f64,
     /// The similar people who like it, most similar first.
     because: Vec<Reason>,
+    /// Only on posts that no similar person likes: what they are shown for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<Fallback>,
+}
+
+/// What fills up.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fallback {
+    /// The most liked posts of the last days.
+    Popular,
 }
 
 /// Recommended posts, best first.
@@ -51,6 +85,22 @@ pub(crate) struct RecommendedPosts {
     posts: Vec<RecommendedPost>,
 }
 
+/// Why a post is recommended, or would be.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExplainedPost {
+    #[schema(example = "Explained post")]
+    message: &'static str,
+    #[schema(value_type = PostOut)]
+    post: Json,
+    /// The sum of the similarities in `because`.
+    #[schema(example = 0.5)]
+    score: f64,
+    /// The similar people who like it, most similar first; nobody: it is not recommended.
+    because: Vec<Reason>,
+    /// Why it is not recommended whatever its score is.
+    excluded: Option<Exclusion>,
+}
+
 /// Somebody with a similar taste.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SimilarUser {
@@ -58,9 +108,15 @@ pub(crate) struct SimilarUser {
     /// The cosine of both people's likes.
     #[schema(example = 0.5)]
     similarity: f64,
-    /// How many posts both like.
+    /// How many visible posts both like.
     #[schema(value_type = i64, minimum = 1)]
     shared_likes: u32,
+    /// How many visible posts you like.
+    #[schema(value_type = i64, minimum = 1)]
+    your_likes: u32,
+    /// How many visible posts the other person likes.
+    #[schema(value_type = i64, minimum = 1)]
+    their_likes: u32,
 }
 
 /// Similar people, most similar first.
@@ -76,7 +132,7 @@ pub(crate) struct SimilarUsers {
     get,
     path = "/recommendations",
     tag = "recommendations",
-    params(RecommendIn),
+    params(RecommendIn, RankingIn),
     responses((status = 200, body = RecommendedPosts)),
     security(("bearer" = []))
 )]
@@ -85,22 +141,54 @@ pub(crate) async fn recommend_posts(
     State(state): State<AppState>,
     user: CurrentUser,
     Query(query): Query<RecommendIn>,
-) -> Result<Json<RecommendedPosts>, Error> {
+    Query(ranking): Query<RankingIn>,
+) -> Result<axum::Json<RecommendedPosts>, Error> {
     let limit = bounded("limit", query.limit.as_deref(), 5, 100)?;
-    let neighbours = bounded("neighbours", query.neighbours.as_deref(), 100, 1_000)?;
-    let weighting = weighting(query.weighting.as_deref())?;
-    let mut asked = limit + SPARE;
-    let posts = loop {
-        let found = state.matrix.read().recommend(user.id, asked, neighbours, weighting);
-        let last = found.len() < asked;
-        let posts = with_posts(&state, found, limit).await?;
-        if last || posts.len() == limit {
-            break posts;
-        }
-        asked = asked.saturating_mul(4);
+    let (neighbours, weighting) = ranking.read()?;
+    let fallback = match query.fallback.as_deref() {
+        None | Some("none") => None,
+        Some("popular") => Some(Fallback::Popular),
+        Some(_) => return Err(Error::UnknownFallback),
     };
+    let recommend =
+        |asked| state.matrix.ask(|likes, scratch| likes.recommend(scratch, user.id, asked, neighbours, weighting));
+    let mut posts = with_posts(&state, limit, recommend).await?;
+    if let Some(fallback) = fallback.filter(|_| posts.len() < limit) {
+        let known: Vec<PostId> = recommend(usize::MAX).into_iter().map(|found| found.post_id).collect();
+        let since = state.auth.clock.now() - RECENT;
+        let popular = |asked| {
+            let found = state.matrix.ask(|likes, _| likes.popular(user.id, asked, since, &known)).into_iter();
+            found.map(|post_id| Recommendation { post_id, score: 0.0, because: Vec::new() }).collect()
+        };
+        let popular = with_posts(&state, limit - posts.len(), popular).await?;
+        posts.extend(popular.into_iter().map(|post| RecommendedPost { fallback: Some(fallback), ..post }));
+    }
     let message = if posts.is_empty() { "No recommendations available" } else { "Recommended posts" };
-    Ok(Json(RecommendedPosts { message, posts }))
+    Ok(axum::Json(RecommendedPosts { message, posts }))
+}
+
+/// Explains one post: who of the similar people likes it, and the score that follows.
+#[utoipa::path(
+    get,
+    path = "/recommendations/posts/{id}/explain",
+    tag = "recommendations",
+    params(("id" = PostId, Path), RankingIn),
+    responses((status = 200, body = ExplainedPost)),
+    security(("bearer" = []))
+)]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
+pub(crate) async fn explain_post(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Path(id): Path<PostId>,
+    Query(ranking): Query<RankingIn>,
+) -> Result<axum::Json<ExplainedPost>, Error> {
+    let (neighbours, weighting) = ranking.read()?;
+    let explained = state.matrix.ask(|likes, scratch| likes.explain(scratch, user.id, id, neighbours, weighting));
+    let Explanation { recommendation, excluded } = explained.ok_or(Error::PostNotFound)?;
+    let post = state.shown.find(id.0).await?.ok_or(Error::PostNotFound)?.body();
+    let Recommendation { score, because, .. } = recommendation;
+    Ok(axum::Json(ExplainedPost { message: "Explained post", post, score, because, excluded }))
 }
 
 /// Lists people with a similar taste.
@@ -122,9 +210,10 @@ pub(crate) async fn recommend_users(
     page: Page,
 ) -> Result<Listed<SimilarUsers>, Error> {
     let fetch = usize::try_from(page.fetch()).unwrap_or(usize::MAX);
-    let mut asked = fetch + SPARE;
+    let mut asked = fetch;
     let mut users = loop {
-        let found = state.matrix.read().similar_people(user.id, asked, page.after.map(UserId));
+        let after = page.after.map(UserId);
+        let found = state.matrix.ask(|likes, scratch| likes.similar_people(scratch, user.id, asked, after));
         let last = found.len() < asked;
         let users = with_users(&state, found, fetch).await?;
         if last || users.len() == fetch {
@@ -136,15 +225,28 @@ pub(crate) async fn recommend_users(
     Ok(page.answer(SimilarUsers { users, next: next.clone() }, next.as_deref()))
 }
 
-/// Adds the posts to their recommendations, and leaves out what cannot be shown.
-async fn with_posts(state: &AppState, found: Vec<Recommendation>, limit: usize) -> Result<Vec<RecommendedPost>, Error> {
-    let ids: Vec<PostId> = found.iter().map(|recommendation| recommendation.post_id).collect();
-    let mut rows = queries::posts::find_visible(state.db.read(), &ids).await?;
-    let shown = found.into_iter().filter_map(|recommendation| {
-        let post = rows.remove(&recommendation.post_id)?.into();
-        Some(RecommendedPost { post, score: recommendation.score, because: recommendation.because })
-    });
-    Ok(shown.take(limit).collect())
+/// The first recommendations with their posts. What cannot be shown is left out, and more is asked for instead.
+async fn with_posts(
+    state: &AppState,
+    limit: usize,
+    recommend: impl Fn(usize) -> Vec<Recommendation>,
+) -> Result<Vec<RecommendedPost>, Error> {
+    let mut asked = limit;
+    loop {
+        let found = recommend(asked);
+        let last = found.len() < asked;
+        let ids: Vec<i64> = found.iter().map(|found| found.post_id.0).collect();
+        let mut shown = state.shown.find_all(&ids).await?.into_iter().peekable();
+        let posts = found.into_iter().filter_map(|Recommendation { post_id, score, because }| {
+            let post = shown.next_if(|shown| shown.id() == post_id)?.body();
+            Some(RecommendedPost { post, score, because, fallback: None })
+        });
+        let posts: Vec<RecommendedPost> = posts.take(limit).collect();
+        if last || posts.len() == limit {
+            return Ok(posts);
+        }
+        asked = asked.saturating_mul(4);
+    }
 }
 
 /// Adds the people to their similarities, and leaves out who cannot be shown.
@@ -153,7 +255,8 @@ async fn with_users(state: &AppState, found: Vec<Reason>, limit: usize) -> Resul
     let mut rows = queries::users::find_visible(state.db.read(), &ids).await?;
     let shown = found.into_iter().filter_map(|reason| {
         let user = rows.remove(&reason.user_id)?.into();
-        Some(SimilarUser { user, similarity: reason.similarity, shared_likes: reason.shared_likes })
+        let Reason { similarity, shared_likes, your_likes, their_likes, .. } = reason;
+        Some(SimilarUser { user, similarity, shared_likes, your_likes, their_likes })
     });
     Ok(shown.take(limit).collect())
 }
@@ -167,14 +270,6 @@ fn bounded(field: &'static str, text: Option<&str>, default: usize, max: u32) ->
     }
     let number = text.parse::<u32>().ok().filter(|number| (1..=max).contains(number));
     number.map(|number| number as usize).ok_or(Error::OutOfRange { field, max })
-}
-
-fn weighting(text: Option<&str>) -> Result<Weighting, Error> {
-    match text {
-        None | Some("none") => Ok(Weighting::None),
-        Some("idf") => Ok(Weighting::Idf),
-        Some(_) => Err(Error::UnknownWeighting),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use shared::clock::Timestamp;
 use shared::ids::UserId;
 use utoipa::ToSchema;
 
+use crate::db::entities::counts;
 use crate::db::queries::posts::PostRow;
 use crate::db::queries::users::UserRow;
 use crate::domain::PostId;
@@ -34,19 +35,20 @@ pub(crate) struct Author {
     username: String,
 }
 
-impl From<PostRow> for PostOut {
-    fn from(row: PostRow) -> Self {
+impl PostOut {
+    /// A post with its counters.
+    pub(crate) fn of(post: &PostRow, counts: &counts::Model) -> Self {
         Self {
-            id: row.id,
-            title: row.title,
-            content: row.content,
-            image_url: row.image_url,
-            author: Author { id: row.author_id, username: row.username },
-            like_count: row.like_count.unwrap_or_default(),
-            comment_count: row.comment_count.unwrap_or_default(),
-            view_count: row.view_count.unwrap_or_default(),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            id: post.id,
+            title: post.title.clone(),
+            content: post.content.clone(),
+            image_url: post.image_url.clone(),
+            author: Author { id: post.author_id, username: post.username.clone() },
+            like_count: counts.like_count,
+            comment_count: counts.comment_count,
+            view_count: counts.view_count,
+            created_at: post.created_at,
+            updated_at: post.updated_at,
         }
     }
 }

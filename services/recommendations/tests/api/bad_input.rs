@@ -27,6 +27,18 @@ async fn nonsense_in_the_query_is_refused_by_name() {
         answer.is_problem(422, "");
         assert_eq!(answer.json["errors"], json!([{"pointer": "/weighting", "detail": "must be none or idf"}]));
     }
+    for text in ["", "Popular", "newest"] {
+        let answer = app.get(&format!("/recommendations?fallback={text}")).as_user(1, "ann").send().await;
+        answer.is_problem(422, "");
+        assert_eq!(answer.json["errors"], json!([{"pointer": "/fallback", "detail": "must be none or popular"}]));
+    }
+    for (query, status) in
+        [("neighbours=0", 422), ("neighbours=1000000000", 422), ("neighbours=x", 400), ("weighting=x", 422)]
+    {
+        let explain = app.get(&format!("/recommendations/posts/13/explain?{query}")).as_user(1, "ann").send().await;
+        explain.is_problem(status, "");
+    }
+    app.get("/recommendations/posts/x/explain").as_user(1, "ann").send().await.is_problem(400, "");
     app.get("/recommendations?limit=1&limit=2").as_user(1, "ann").send().await.is_problem(400, "");
     assert_eq!(app.get("/recommendations?limit=100&neighbours=1000&x=1").as_user(1, "ann").send().await.status, 200);
 }

@@ -25,6 +25,12 @@ async fn the_example_is_answered_as_computed_by_hand() {
     assert_eq!((&because[0]["shared_likes"], &because[1]["shared_likes"]), (&json!(2), &json!(1)));
     near(&because[0]["similarity"], BOB);
     near(&because[1]["similarity"], CLEO);
+    for (reason, shared, theirs) in [(&because[0], 2.0, 4.0), (&because[1], 1.0, 3.0)] {
+        assert_eq!((&reason["your_likes"], &reason["their_likes"]), (&json!(2), &json!(theirs as i64)));
+        near(&reason["similarity"], shared / (2.0_f64 * theirs).sqrt());
+        assert!(reason.get("weights").is_none(), "{reason}");
+    }
+    assert!(answer.json["posts"][0].get("fallback").is_none());
     let second = &answer.json["posts"][1];
     near(&second["score"], BOB);
     assert_eq!(second["because"].as_array().map(Vec::len), Some(1));
@@ -43,6 +49,9 @@ async fn limit_neighbours_and_weighting_are_obeyed() {
     assert_eq!(ids(&idf), [13, 14]);
     near(&idf.json["posts"][0]["because"][0]["similarity"], 0.579_992_093_371_434_2);
     near(&idf.json["posts"][0]["because"][1]["similarity"], 0.243_520_828_641_839_83);
+    let weights = &idf.json["posts"][0]["because"][0]["weights"];
+    let [shared, yours, theirs] = ["shared", "yours", "theirs"].map(|field| weights[field].as_f64().expect("a sum"));
+    near(&idf.json["posts"][0]["because"][0]["similarity"], shared / (yours * theirs).sqrt());
 }
 
 #[tokio::test]
@@ -101,4 +110,76 @@ async fn posts_of_unknown_authors_are_left_out_and_the_limit_is_met_by_others() 
     assert_eq!(ids(&for_ann(&app, "?limit=4").await), [13, 202, 201, 200]);
     app.deliver("user", &[user(99, "late", 1, false)]).await;
     assert_eq!(ids(&for_ann(&app, "?limit=3").await), [139, 138, 137]);
+}
+
+#[tokio::test]
+async fn one_post_is_explained_even_if_it_is_not_recommended() {
+    let app = small().await;
+    let explain = async |id: i64, query: &str| {
+        app.get(&format!("/recommendations/posts/{id}/explain{query}")).as_user(1, "ann").send().await
+    };
+    let recommended = for_ann(&app, "").await.json["posts"][0].clone();
+    let first = explain(13, "").await.json;
+    assert_eq!((&first["message"], &first["excluded"]), (&json!("Explained post"), &json!(null)));
+    for field in ["post", "score", "because"] {
+        assert_eq!(first[field], recommended[field]);
+    }
+    near(&explain(13, "?neighbours=1").await.json["score"], BOB);
+    let idf = explain(13, "?weighting=idf").await.json;
+    assert_eq!(idf["because"], for_ann(&app, "?weighting=idf").await.json["posts"][0]["because"]);
+    let liked = explain(11, "").await.json;
+    assert_eq!((&liked["excluded"], liked["because"].as_array().map(Vec::len)), (&json!("liked"), Some(2)));
+    assert_eq!(explain(17, "").await.json["excluded"], "own");
+    let nobody = explain(15, "").await.json;
+    assert_eq!((&nobody["score"], &nobody["because"], &nobody["excluded"]), (&json!(0.0), &json!([]), &json!(null)));
+    explain(99, "").await.is_problem(404, "Post not found");
+    app.deliver("post", &[deleted_post(13, 2)]).await;
+    explain(13, "").await.is_problem(404, "Post not found");
+}
+
+#[tokio::test]
+async fn popular_posts_of_the_last_days_fill_up_when_asked_to() {
+    let app = small().await;
+    let of_dan = async |query: &str| app.get(&format!("/recommendations{query}")).as_user(4, "dan").send().await;
+    // It is the first of March; all posts are of the second of February.
+    assert_eq!(ids(&of_dan("?fallback=popular").await), [0; 0]);
+    let new = |id: i64, author: i64| {
+        let mut post = post(id, author, 2);
+        post["created_at"] = json!("2026-02-25T08:00:00.000000Z");
+        post
+    };
+    app.deliver("post", &[new(11, 5), new(12, 5), new(13, 5), new(15, 5), new(16, 5), new(17, 4)]).await;
+    assert_eq!(ids(&of_dan("").await), [0; 0], "only when asked to");
+    let filled = of_dan("?fallback=popular").await;
+    // 11 has three likes, 13 and 12 have two; 16 has none, Dan likes 15 and wrote 17.
+    assert_eq!(ids(&filled), [11, 13, 12]);
+    assert_eq!(filled.json["message"], "Recommended posts");
+    for post in filled.json["posts"].as_array().expect("posts") {
+        assert_eq!((&post["fallback"], &post["score"], &post["because"]), (&json!("popular"), &json!(0.0), &json!([])));
+    }
+    assert_eq!(ids(&of_dan("?fallback=popular&limit=2").await), [11, 13]);
+    // Ann has neighbours: what they like comes first, and once.
+    let ann = for_ann(&app, "?fallback=popular").await;
+    assert_eq!(ids(&ann), [13, 14, 17, 15]);
+    assert_eq!(ann.json["posts"][3]["fallback"], "popular");
+    assert!(ann.json["posts"][2].get("fallback").is_none());
+    app.deliver("user", &[user(5, "eve", 2, true)]).await;
+    assert_eq!(ids(&for_ann(&app, "?fallback=popular").await), [17], "posts of a blocked author are hidden");
+}
+
+#[tokio::test]
+async fn a_post_is_shown_as_it_is_now() {
+    let app = small().await;
+    let first = async || for_ann(&app, "").await.json["posts"][0]["post"].clone();
+    assert_eq!(first().await["title"], "Post 13");
+    let mut edited = post(13, 5, 2);
+    edited["title"] = json!("Edited");
+    app.deliver("post", &[edited]).await;
+    let counts = json!({"id": 13, "version": 10, "like_count": 3, "comment_count": 3, "view_count": 41});
+    app.deliver("post_counts", &[counts]).await;
+    let shown = first().await;
+    assert_eq!(
+        (&shown["title"], &shown["like_count"], &shown["view_count"]),
+        (&json!("Edited"), &json!(3), &json!(41))
+    );
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 use shared::auth::CurrentUser;
+use shared::cache::Json;
 use shared::clock::Timestamp;
 use shared::http::{Listed, Page};
 use shared::ids::UserId;
@@ -12,7 +13,6 @@ use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::memory::FeedPage;
-use crate::shown::Body;
 use crate::state::AppState;
 
 /// Who wrote something.
@@ -64,7 +64,7 @@ pub(crate) struct Feed {
     #[schema(example = "Your feed")]
     message: &'static str,
     #[schema(value_type = Vec<PostOut>)]
-    posts: Vec<Body>,
+    posts: Vec<Json>,
     /// Cursor of the next page.
     next: Option<String>,
 }

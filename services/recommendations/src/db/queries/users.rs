@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseConnection, FromQueryResult};
 use shared::clock::Timestamp;
+use shared::db::padded;
 use shared::ids::UserId;
 
-use super::padded;
 use crate::db::entities::users;
 
 /// A person that can be shown.
@@ -27,7 +27,7 @@ pub(crate) async fn find_visible(db: &DatabaseConnection, ids: &[UserId]) -> Res
         return Ok(HashMap::new());
     }
     let rows = users::Entity::find()
-        .filter(users::Column::Id.is_in(padded(ids)))
+        .filter(users::Column::Id.is_in(padded(ids.iter().copied())))
         .filter(users::Column::Deleted.eq(false))
         .filter(users::Column::Blocked.eq(false))
         .filter(users::Column::Username.is_not_null())

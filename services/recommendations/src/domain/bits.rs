@@ -1,0 +1,247 @@
+//! Sets of numbers as bits, and how many of several sets each number is in.
+//!
+//! The sets are summed bit-sliced: a bit of a wide register stands for a person, and seven full adders add eight sets to the
+//! binary digits of all counters at once (carry-save adders, after Harley and Seal). So a sum costs the same however many
+//! people are in the sets.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::numbered::At;
+
+/// Bits of a word.
+const WORD: usize = u64::BITS as usize;
+/// Words of a block, which is what the widest registers hold.
+pub(super) const BLOCK: usize = 8;
+/// People of a block.
+pub(super) const PEOPLE: usize = BLOCK * WORD;
+/// Words that are summed at once: what lies side by side in memory is read together.
+pub(super) const TILE: usize = 8 * BLOCK;
+/// Blocks of a tile.
+pub(super) const BLOCKS: usize = TILE / BLOCK;
+/// Binary digits of a count: more than enough for all posts of one person.
+const PLANES: usize = 31;
+/// What stands for a set that is not there.
+const EMPTY: [u64; TILE] = [0; TILE];
+
+/// A set of numbers. All sets of people have as many words, see [`Bits::grow`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Makes room for whole blocks of numbers below `len`.
+    pub(super) fn grow(&mut self, len: usize) {
+        let words = len.div_ceil(PEOPLE) * BLOCK;
+        if words > self.0.len() {
+            self.0.reserve_exact(words - self.0.len());
+            self.0.resize(words, 0);
+        }
+    }
+
+    /// Adds or removes a number that there is room for.
+    pub(super) fn set(&mut self, at: At, present: bool) {
+        if let Some(word) = self.0.get_mut(at as usize / WORD) {
+            let bit = 1 << (at as usize % WORD);
+            *word = if present { *word | bit } else { *word & !bit };
+        }
+    }
+
+    pub(super) fn contains(&self, at: At) -> bool {
+        self.0.get(at as usize / WORD).is_some_and(|word| word >> (at as usize % WORD) & 1 == 1)
+    }
+
+    pub(super) fn words(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// The numbers, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = At> + '_ {
+        self.0.iter().enumerate().flat_map(|(word, bits)| ones(word, *bits))
+    }
+}
+
+/// The numbers that are set in one word.
+pub(super) fn ones(word: usize, mut bits: u64) -> impl Iterator<Item = At> {
+    std::iter::from_fn(move || {
+        let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+        bits &= bits - 1;
+        Some((word * WORD) as At + bit)
+    })
+}
+
+/// The sums of a tile.
+#[derive(Debug)]
+pub(super) struct Sums {
+    /// The binary digits of each number's count, the lowest first.
+    planes: Box<[[u64; TILE]; PLANES]>,
+    used: usize,
+    /// Who is in as many sets as is asked for, or more.
+    pub(super) enough: [u64; TILE],
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self { planes: Box::new([EMPTY; PLANES]), used: 0, enough: EMPTY }
+    }
+}
+
+impl Sums {
+    /// Counts, for a tile that begins with the word `first`, in how many of the sets each number is, and finds those that
+    /// are in at least as many as `least` says for their block, which is above 0.
+    pub(super) fn count(&mut self, arch: Arch, sets: &[&[u64]], first: usize, least: &[u32; BLOCKS]) {
+        // Three digits are always there: those that seven sets fill.
+        self.used = (usize::BITS - sets.len().leading_zeros()).clamp(3, PLANES as u32) as usize;
+        arch.dispatch(Count { sums: self, sets, first, least });
+    }
+
+    /// In how many of the sets a number of the tile is.
+    pub(super) fn of(&self, word: usize, bit: u32) -> u32 {
+        let planes = self.planes.iter().take(self.used);
+        let digit = |plane: &[u64; TILE]| plane.get(word).map_or(0, |word| (word >> bit & 1) as u32);
+        planes.enumerate().map(|(place, plane)| digit(plane) << place).sum()
+    }
+}
+
+struct Count<'a> {
+    sums: &'a mut Sums,
+    sets: &'a [&'a [u64]],
+    first: usize,
+    least: &'a [u32; BLOCKS],
+}
+
+impl WithSimd for Count<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "places in a tile, below the length of what is counted")]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { sums: Sums { planes, used, enough }, sets, first, least } = self;
+        let words = sets.first().map_or(0, |set| set.len().saturating_sub(first).min(TILE));
+        let planes = &mut planes[..*used];
+        for plane in planes.iter_mut() {
+            plane[..words].fill(0);
+        }
+        let [ones, twos, fours, higher @ ..] = planes else { return };
+        let [ones, twos, fours] = [ones, twos, fours].map(|plane| S::as_mut_simd_u64s(plane).0);
+        let empty = S::as_simd_u64s(&EMPTY).0;
+        for sets in sets.chunks(8) {
+            let mut eight = [empty; 8];
+            for (place, set) in eight.iter_mut().zip(sets) {
+                *place = S::as_simd_u64s(&set[first..first + words]).0;
+            }
+            let [a, b, c, d, e, f, g, h] = eight;
+            let lanes = words / (TILE / empty.len());
+            for at in 0..lanes {
+                let (one, t0) = add(simd, ones[at], a[at], b[at]);
+                let (one, t1) = add(simd, one, c[at], d[at]);
+                let (two, f0) = add(simd, twos[at], t0, t1);
+                let (one, t0) = add(simd, one, e[at], f[at]);
+                let (one, t1) = add(simd, one, g[at], h[at]);
+                let (two, f1) = add(simd, two, t0, t1);
+                let (four, mut carry) = add(simd, fours[at], f0, f1);
+                (ones[at], twos[at], fours[at]) = (one, two, four);
+                for plane in higher.iter_mut() {
+                    let plane = &mut S::as_mut_simd_u64s(plane).0[at];
+                    (*plane, carry) = (simd.xor_u64s(*plane, carry), simd.and_u64s(*plane, carry));
+                }
+            }
+        }
+        compare(simd, planes, least, enough);
+    }
+}
+
+/// The sum of three bits, and what is carried.
+#[inline(always)]
+fn add<S: Simd>(simd: S, a: S::u64s, b: S::u64s, c: S::u64s) -> (S::u64s, S::u64s) {
+    let half = simd.xor_u64s(a, b);
+    (simd.xor_u64s(half, c), simd.or_u64s(simd.and_u64s(a, b), simd.and_u64s(half, c)))
+}
+
+/// Which counts are at least `least`: from the highest digit on, greater or still equal.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "places in a tile")]
+fn compare<S: Simd>(simd: S, planes: &[[u64; TILE]], least: &[u32; BLOCKS], enough: &mut [u64; TILE]) {
+    let enough = S::as_mut_simd_u64s(enough).0;
+    let lanes = enough.len() / BLOCKS;
+    for (block, least) in least.iter().enumerate() {
+        let reachable = u64::from(*least) >> planes.len() == 0;
+        for at in block * lanes..(block + 1) * lanes {
+            let mut greater = simd.splat_u64s(0);
+            let mut equal = simd.splat_u64s(if reachable { u64::MAX } else { 0 });
+            for (place, plane) in planes.iter().enumerate().rev() {
+                let digit = S::as_simd_u64s(plane).0[at];
+                if least >> place & 1 == 1 {
+                    equal = simd.and_u64s(equal, digit);
+                } else {
+                    greater = simd.or_u64s(greater, simd.and_u64s(equal, digit));
+                    equal = simd.and_u64s(equal, simd.not_u64s(digit));
+                }
+            }
+            enough[at] = simd.or_u64s(greater, equal);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use pulp::Arch;
+
+    /// The instructions that this processor has, down to none.
+    pub(in super::super) fn architectures() -> Vec<Arch> {
+        let mut all = vec![Arch::Scalar];
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            all.extend(pulp::x86::V3::try_new().map(Arch::V3));
+            all.extend(pulp::x86::V4::try_new().map(Arch::V4));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::testing::architectures;
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let mut set = Bits::default();
+        set.grow(513);
+        assert_eq!(set.words().len(), 16);
+        for at in [0, 63, 64, 512, 1023] {
+            set.set(at, true);
+        }
+        set.set(64, false);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63, 512, 1023]);
+        assert!(set.contains(512) && !set.contains(64) && !set.contains(5_000));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn sums_are_what_counting_one_by_one_gives_on_every_processor(
+            sets in prop::collection::vec(prop::collection::vec(any::<u64>(), 2 * TILE - BLOCK), 1..40),
+            least in prop::array::uniform8(1..45_u32),
+            first in prop::sample::select(vec![0, TILE]),
+        ) {
+            let sets: Vec<&[u64]> = sets.iter().map(Vec::as_slice).collect();
+            let words = sets[0].len().saturating_sub(first).min(TILE);
+            for arch in architectures() {
+                let mut sums = Sums::default();
+                // What was counted before does not matter.
+                let full = [u64::MAX; TILE];
+                sums.count(arch, &[full.as_slice(); 5], 0, &[1; BLOCKS]);
+                sums.count(arch, &sets, first, &least);
+                for word in 0..words {
+                    for bit in 0..64 {
+                        let count = sets.iter().map(|set| (set[first + word] >> bit & 1) as u32).sum::<u32>();
+                        prop_assert_eq!(sums.of(word, bit), count);
+                        prop_assert_eq!(sums.enough[word] >> bit & 1 == 1, count >= least[word / BLOCK]);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Arrays that queries use one after the other. They are as they were, all zeros, when a query ends.
+
+use ndarray::Array1;
+
+use super::bits::{Bits, Sums};
+use super::numbered::At;
+
+/// The working memory of a query.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Shared likes of each person.
+    pub(super) shared: Tally,
+    /// The weights of these likes.
+    pub(super) weights: Array1<f64>,
+    /// Who of these was met.
+    pub(super) touched: Bits,
+    /// Sums of a tile of people.
+    pub(super) sums: Sums,
+    /// How many neighbours like each post.
+    pub(super) neighbours: Tally,
+    /// The sum of their similarities.
+    pub(super) scores: Array1<f64>,
+    /// Posts that are not recommended.
+    pub(super) excluded: Bits,
+    /// The place among the neighbours, counted from 1.
+    pub(super) rank: Array1<u32>,
+    /// Squared weights by the number of likers, for so many people; 0 is not computed yet.
+    pub(super) squares: (u32, Array1<f64>),
+}
+
+/// Counters, and which of them are above zero.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    counts: Array1<u32>,
+    pub(super) met: Vec<At>,
+}
+
+impl Tally {
+    pub(super) fn grow(&mut self, len: usize) {
+        grow(&mut self.counts, len);
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, at: At) {
+        if let Some(count) = self.counts.get_mut(at as usize) {
+            if *count == 0 {
+                self.met.push(at);
+            }
+            *count += 1;
+        }
+    }
+
+    #[inline]
+    pub(super) fn of(&self, at: At) -> u32 {
+        self.counts.get(at as usize).copied().unwrap_or_default()
+    }
+
+    /// Back to zeros.
+    pub(super) fn clear(&mut self) {
+        for at in self.met.drain(..) {
+            if let Some(count) = self.counts.get_mut(at as usize) {
+                *count = 0;
+            }
+        }
+    }
+}
+
+/// Makes an array of zeros longer, by an eighth more than is needed now.
+pub(super) fn grow<T: Clone + Default>(array: &mut Array1<T>, len: usize) {
+    if array.len() < len {
+        *array = Array1::default(len + len / 8);
+    }
+}
