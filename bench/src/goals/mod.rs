@@ -6,5 +6,6 @@ pub(crate) mod login;
 pub(crate) mod memory;
 pub(crate) mod overload;
 pub(crate) mod reads;
+pub(crate) mod recommend;
 pub(crate) mod start;
 pub(crate) mod writes;

@@ -1,0 +1,84 @@
+//! The plain way to find similar people: an inverted list of people for each post, and a counter for each person.
+
+use crate::likes::Like;
+
+/// Rows and columns of the like matrix, each as one long list with the places where they begin.
+pub(crate) struct Inverted {
+    rows: Lists,
+    columns: Lists,
+    counters: Vec<u32>,
+}
+
+struct Lists {
+    begins: Vec<usize>,
+    all: Vec<u32>,
+}
+
+impl Lists {
+    fn of(pairs: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
+        let len = pairs.clone().map(|(key, _)| key as usize + 1).max().unwrap_or_default();
+        let mut begins = vec![0; len + 1];
+        for (key, _) in pairs.clone() {
+            if let Some(begin) = begins.get_mut(key as usize + 1) {
+                *begin += 1;
+            }
+        }
+        let mut sum = 0;
+        for begin in &mut begins {
+            sum += *begin;
+            *begin = sum;
+        }
+        let (mut ends, mut all) = (begins.clone(), vec![0; sum]);
+        for (key, item) in pairs {
+            if let Some(end) = ends.get_mut(key as usize) {
+                if let Some(place) = all.get_mut(*end) {
+                    *place = item;
+                }
+                *end += 1;
+            }
+        }
+        Self { begins, all }
+    }
+
+    fn of_key(&self, key: u32) -> &[u32] {
+        let (begin, end) = (self.begins.get(key as usize), self.begins.get(key as usize + 1));
+        begin.zip(end).and_then(|(begin, end)| self.all.get(*begin..*end)).unwrap_or_default()
+    }
+}
+
+impl Inverted {
+    pub(crate) fn new(likes: &[Like]) -> Self {
+        let rows = Lists::of(likes.iter().copied());
+        let columns = Lists::of(likes.iter().map(|(person, post)| (*post, *person)));
+        let counters = vec![0; rows.begins.len()];
+        Self { rows, columns, counters }
+    }
+
+    /// The three most similar people, most similar first, with their cosines.
+    pub(crate) fn nearest(&mut self, me: u32) -> Vec<(f64, u32)> {
+        let Self { rows, columns, counters } = self;
+        let mut met = Vec::new();
+        let mine = rows.of_key(me);
+        for person in mine.iter().flat_map(|post| columns.of_key(*post)) {
+            if let Some(counter) = counters.get_mut(*person as usize) {
+                if *counter == 0 {
+                    met.push(*person);
+                }
+                *counter += 1;
+            }
+        }
+        let mut best: Vec<(f64, u32)> = Vec::with_capacity(4);
+        for person in met {
+            let shared = counters.get_mut(person as usize).map(std::mem::take).unwrap_or_default();
+            let lengths = mine.len() * rows.of_key(person).len();
+            let found = ((u64::from(shared).pow(2) as f64 / lengths as f64).sqrt(), person);
+            let after = |(cosine, other): &(f64, u32)| *cosine < found.0 || (*cosine <= found.0 && *other > person);
+            let place = best.iter().position(after).unwrap_or(best.len());
+            if person != me && place < 3 {
+                best.insert(place, found);
+                best.truncate(3);
+            }
+        }
+        best
+    }
+}
