@@ -148,6 +148,7 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     }
     if wanted("P22") {
         done(vec![start::until_ready(&mut world, &cli.bin_dir, effort).await?])?;
+        done(vec![start::with_likes(&mut world, effort).await?])?;
     }
     if wanted("P23") {
         done(overload::many_clients(&world, effort).await?)?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tokio::time::{Instant, sleep};
 
-use super::reads;
+use super::{reads, recommend};
+use crate::likes;
 use crate::load;
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort};
@@ -33,10 +34,32 @@ pub(crate) async fn until_ready(world: &mut World, programs: &Path, effort: Effo
     Ok(Outcome::new("P22", what, "ms", &compared, Bound::AtMost(4.0, 2.0), (true, String::new())))
 }
 
+/// The same for recommendations, which reads a million likes first, beside reading their table with psql.
+pub(crate) async fn with_likes(world: &mut World, effort: Effort) -> Result<Outcome> {
+    let likes = likes::generate(likes::SPARSE, 1)?;
+    recommend::seed(world, &likes).await?;
+    let (service, database) = (world.address("recommendations")?, world.database_of("recommendations")?);
+    let mut compared = Compared::default();
+    for _ in 0..effort.rounds {
+        let begun = Instant::now();
+        sql(&database, "\\copy likes TO '/dev/null'\n").await?;
+        compared.anchor.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        world.stack.kill("recommendations")?;
+        sleep(Duration::from_millis(500)).await;
+        let begun = Instant::now();
+        world.stack.spawn_with("recommendations", &[])?;
+        ready(service).await?;
+        compared.chatty.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    }
+    let what = format!("recommendations is started with {} likes, then ready", likes.len());
+    let what = (&*what, "psql, \\copy of the table");
+    Ok(Outcome::new("P22-likes", what, "ms", &compared, Bound::AtMost(2.0, 1.3), (true, String::new())))
+}
+
 async fn ready(address: SocketAddr) -> Result<()> {
     let begun = Instant::now();
     while load::once(address, load::request("GET", "/readyz", None)).await.is_err() {
-        ensure!(begun.elapsed() < Duration::from_secs(30), "posts does not become ready");
+        ensure!(begun.elapsed() < Duration::from_secs(60), "{address} does not become ready");
         sleep(Duration::from_millis(2)).await;
     }
     Ok(())
