@@ -9,15 +9,13 @@ use pulp::{Arch, Simd, WithSimd};
 use super::numbered::At;
 
 /// Bits of a word.
-const WORD: usize = u64::BITS as usize;
+pub(super) const WORD: usize = u64::BITS as usize;
 /// Words of a block, which is what the widest registers hold.
 pub(super) const BLOCK: usize = 8;
 /// People of a block.
 pub(super) const PEOPLE: usize = BLOCK * WORD;
 /// Words that are summed at once: what lies side by side in memory is read together.
 pub(super) const TILE: usize = 8 * BLOCK;
-/// Blocks of a tile.
-pub(super) const BLOCKS: usize = TILE / BLOCK;
 /// Binary digits of a count: more than enough for all posts of one person.
 const PLANES: usize = 31;
 /// What stands for a set that is not there.
@@ -74,23 +72,51 @@ pub(super) struct Sums {
     /// The binary digits of each number's count, the lowest first.
     planes: Box<[[u64; TILE]; PLANES]>,
     used: usize,
-    /// Who is in as many sets as is asked for, or more.
-    pub(super) enough: [u64; TILE],
 }
 
 impl Default for Sums {
     fn default() -> Self {
-        Self { planes: Box::new([EMPTY; PLANES]), used: 0, enough: EMPTY }
+        Self { planes: Box::new([EMPTY; PLANES]), used: 0 }
     }
 }
 
 impl Sums {
-    /// Counts, for a tile that begins with the word `first`, in how many of the sets each number is, and finds those that
-    /// are in at least as many as `least` says for their block, which is above 0.
-    pub(super) fn count(&mut self, arch: Arch, sets: &[&[u64]], first: usize, least: &[u32; BLOCKS]) {
+    /// Counts, for a tile that begins with the word `first`, in how many of the sets each number is.
+    pub(super) fn count(&mut self, arch: Arch, sets: &[&[u64]], first: usize) {
         // Three digits are always there: those that seven sets fill.
         self.used = (usize::BITS - sets.len().leading_zeros()).clamp(3, PLANES as u32) as usize;
-        arch.dispatch(Count { sums: self, sets, first, least });
+        arch.dispatch(Count { sums: self, sets, first });
+    }
+
+    /// The highest count that all digits together can hold.
+    pub(super) fn highest(&self) -> u32 {
+        (1 << self.used) - 1
+    }
+
+    /// Who of a word of the tile is in at least so many of the sets: from the highest digit on, greater or still equal.
+    #[inline]
+    pub(super) fn at_least(&self, word: usize, least: u32) -> u64 {
+        let (mut greater, mut equal) = (0, if least > self.highest() { 0 } else { u64::MAX });
+        for (place, plane) in self.planes.iter().enumerate().take(self.used).rev() {
+            let digit = plane.get(word).copied().unwrap_or_default();
+            // All ones where the digit asked for is 1, so that nothing has to be foreseen by the processor.
+            let asked = u64::from(least >> place & 1).wrapping_neg();
+            greater |= equal & digit & !asked;
+            equal &= !(digit ^ asked);
+        }
+        greater | equal
+    }
+
+    /// Who of a word is in the most sets: more than `limit` of them, or all that are in any.
+    pub(super) fn most(&self, word: usize, limit: usize) -> u64 {
+        let (mut least, mut found) = (0, self.at_least(word, 1));
+        for digit in (0..self.used).rev() {
+            let fewer = self.at_least(word, least | 1 << digit);
+            if fewer.count_ones() as usize > limit {
+                (least, found) = (least | 1 << digit, fewer);
+            }
+        }
+        found
     }
 
     /// In how many of the sets a number of the tile is.
@@ -105,7 +131,6 @@ struct Count<'a> {
     sums: &'a mut Sums,
     sets: &'a [&'a [u64]],
     first: usize,
-    least: &'a [u32; BLOCKS],
 }
 
 impl WithSimd for Count<'_> {
@@ -114,7 +139,7 @@ impl WithSimd for Count<'_> {
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "places in a tile, below the length of what is counted")]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { sums: Sums { planes, used, enough }, sets, first, least } = self;
+        let Self { sums: Sums { planes, used }, sets, first } = self;
         let words = sets.first().map_or(0, |set| set.len().saturating_sub(first).min(TILE));
         let planes = &mut planes[..*used];
         for plane in planes.iter_mut() {
@@ -145,7 +170,6 @@ impl WithSimd for Count<'_> {
                 }
             }
         }
-        compare(simd, planes, least, enough);
     }
 }
 
@@ -154,31 +178,6 @@ impl WithSimd for Count<'_> {
 fn add<S: Simd>(simd: S, a: S::u64s, b: S::u64s, c: S::u64s) -> (S::u64s, S::u64s) {
     let half = simd.xor_u64s(a, b);
     (simd.xor_u64s(half, c), simd.or_u64s(simd.and_u64s(a, b), simd.and_u64s(half, c)))
-}
-
-/// Which counts are at least `least`: from the highest digit on, greater or still equal.
-#[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "places in a tile")]
-fn compare<S: Simd>(simd: S, planes: &[[u64; TILE]], least: &[u32; BLOCKS], enough: &mut [u64; TILE]) {
-    let enough = S::as_mut_simd_u64s(enough).0;
-    let lanes = enough.len() / BLOCKS;
-    for (block, least) in least.iter().enumerate() {
-        let reachable = u64::from(*least) >> planes.len() == 0;
-        for at in block * lanes..(block + 1) * lanes {
-            let mut greater = simd.splat_u64s(0);
-            let mut equal = simd.splat_u64s(if reachable { u64::MAX } else { 0 });
-            for (place, plane) in planes.iter().enumerate().rev() {
-                let digit = S::as_simd_u64s(plane).0[at];
-                if least >> place & 1 == 1 {
-                    equal = simd.and_u64s(equal, digit);
-                } else {
-                    greater = simd.or_u64s(greater, simd.and_u64s(equal, digit));
-                    equal = simd.and_u64s(equal, simd.not_u64s(digit));
-                }
-            }
-            enough[at] = simd.or_u64s(greater, equal);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -232,13 +231,14 @@ mod tests {
                 let mut sums = Sums::default();
                 // What was counted before does not matter.
                 let full = [u64::MAX; TILE];
-                sums.count(arch, &[full.as_slice(); 5], 0, &[1; BLOCKS]);
-                sums.count(arch, &sets, first, &least);
+                sums.count(arch, &[full.as_slice(); 5], 0);
+                sums.count(arch, &sets, first);
                 for word in 0..words {
+                    let enough = sums.at_least(word, least[word / BLOCK]);
                     for bit in 0..64 {
                         let count = sets.iter().map(|set| (set[first + word] >> bit & 1) as u32).sum::<u32>();
                         prop_assert_eq!(sums.of(word, bit), count);
-                        prop_assert_eq!(sums.enough[word] >> bit & 1 == 1, count >= least[word / BLOCK]);
+                        prop_assert_eq!(enough >> bit & 1 == 1, count >= least[word / BLOCK]);
                     }
                 }
             }

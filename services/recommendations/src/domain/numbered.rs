@@ -34,10 +34,6 @@ impl<K: Hash + Eq, T> Numbered<K, T> {
         self.all.len()
     }
 
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, T> {
-        self.all.iter()
-    }
-
     pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
         self.all.iter_mut()
     }

@@ -7,7 +7,7 @@ use shared::ids::UserId;
 
 use super::matrix::Column;
 use super::numbered::At;
-use super::scratch::{Scratch, grow};
+use super::scratch::{Scratch, Tally, grow};
 use super::similarity::{Neighbour, Reason};
 use super::top::Top;
 use super::{LikeMatrix, PostId, Weighting};
@@ -64,7 +64,7 @@ impl LikeMatrix {
         let nearest = self.nearest(scratch, me, neighbours, weighting);
         let best = self.best(scratch, me, limit, &nearest);
         self.rank(scratch, &nearest);
-        let likes = self.people[me].visible_likes;
+        let likes = self.visible_likes_of(me);
         let explain = |candidate: Candidate| Recommendation {
             post_id: self.posts[candidate.at].id,
             score: candidate.score,
@@ -87,7 +87,7 @@ impl LikeMatrix {
         let (me, post) = (self.find_active(me)?, self.posts.find(&post).filter(|at| self.visible.contains(*at))?);
         let nearest = self.nearest(scratch, me, neighbours, weighting);
         self.rank(scratch, &nearest);
-        let likes = self.people[me].visible_likes;
+        let likes = self.visible_likes_of(me);
         let because: Vec<Reason> = self.reasons(scratch, post, &nearest).map(|reason| reason.reason(likes)).collect();
         unrank(scratch, &nearest);
         let own = (self.posts[post].author == Some(me)).then_some(Exclusion::Own);
@@ -123,31 +123,35 @@ impl LikeMatrix {
     }
 
     fn best(&self, scratch: &mut Scratch, me: At, limit: usize, nearest: &[Neighbour]) -> Vec<Candidate> {
-        let Scratch { neighbours, scores, excluded, .. } = scratch;
-        neighbours.grow(self.posts.len());
+        let Scratch { scores, liked, excluded, .. } = scratch;
         grow(scores, self.posts.len());
         excluded.grow(self.posts.len());
-        let your_likes = self.people[me].visible_likes;
+        let your_likes = self.visible_likes_of(me);
+        let tallies = scores.as_slice_mut().unwrap_or_default();
         for neighbour in nearest {
             let similarity = neighbour.similarity(your_likes);
-            for at in self.row(neighbour.at) {
-                neighbours.add(at);
-                if let Some(score) = scores.get_mut(at as usize) {
-                    *score += similarity;
+            // Hidden posts too: they are left out once, at the end.
+            for at in self.likes_of(neighbour.at) {
+                if let Some(tally) = tallies.get_mut(at as usize) {
+                    if tally.neighbours == 0 {
+                        liked.push(at);
+                    }
+                    tally.neighbours += 1;
+                    tally.score += similarity;
                 }
             }
         }
         let mine = || self.likes_of(me).chain(self.people[me].authored.iter().copied());
         mine().for_each(|at| excluded.set(at, true));
         let mut top = Top::new(limit, |one: &Candidate, other: &Candidate| self.compare(one, other));
-        for at in &neighbours.met {
-            let score = scores.get_mut(*at as usize).map(std::mem::take).unwrap_or_default();
-            if !excluded.contains(*at) {
-                top.offer(Candidate { at: *at, score, neighbours: neighbours.of(*at) });
+        for at in liked.drain(..) {
+            let Tally { score, neighbours } = tallies.get_mut(at as usize).map(std::mem::take).unwrap_or_default();
+            let behind = top.last().is_some_and(|last| last.score > score);
+            if !behind && self.visible.contains(at) && !excluded.contains(at) {
+                top.offer(Candidate { at, score, neighbours });
             }
         }
         mine().for_each(|at| excluded.set(at, false));
-        neighbours.clear();
         top.into_sorted()
     }
 

@@ -9,17 +9,19 @@ use super::numbered::At;
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Shared likes of each person.
-    pub(super) shared: Tally,
+    pub(super) shared: Counters,
     /// The weights of these likes.
     pub(super) weights: Array1<f64>,
-    /// Who of these was met.
-    pub(super) touched: Bits,
+    /// Who of these was met,
+    pub(super) met: Bits,
+    /// and who more than once.
+    pub(super) met_again: Bits,
     /// Sums of a tile of people.
     pub(super) sums: Sums,
-    /// How many neighbours like each post.
-    pub(super) neighbours: Tally,
-    /// The sum of their similarities.
-    pub(super) scores: Array1<f64>,
+    /// Who likes each post.
+    pub(super) scores: Array1<Tally>,
+    /// The posts that somebody likes.
+    pub(super) liked: Vec<At>,
     /// Posts that are not recommended.
     pub(super) excluded: Bits,
     /// The place among the neighbours, counted from 1.
@@ -28,21 +30,30 @@ pub struct Scratch {
     pub(super) squares: (u32, Array1<f64>),
 }
 
+/// The neighbours who like a post.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// The sum of their similarities.
+    pub(super) score: f64,
+    /// How many they are.
+    pub(super) neighbours: u32,
+}
+
 /// Counters, and which of them are above zero.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Counters {
     counts: Array1<u32>,
     pub(super) met: Vec<At>,
 }
 
-impl Tally {
+impl Counters {
     pub(super) fn grow(&mut self, len: usize) {
         grow(&mut self.counts, len);
     }
 
     #[inline]
     pub(super) fn add(&mut self, at: At) {
-        if let Some(count) = self.counts.get_mut(at as usize) {
+        if let Some(count) = self.counts.as_slice_mut().and_then(|counts| counts.get_mut(at as usize)) {
             if *count == 0 {
                 self.met.push(at);
             }

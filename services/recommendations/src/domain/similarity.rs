@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use shared::ids::UserId;
 
-use super::bits::{BLOCKS, TILE, ones};
+use super::bits::{PEOPLE, TILE, WORD, ones};
 use super::matrix::{Column, Post};
 use super::numbered::At;
 use super::scratch::{Scratch, grow};
@@ -116,7 +116,7 @@ impl LikeMatrix {
             Some(None) => Vec::new(),
             behind => self.most_similar(scratch, at, limit, behind.flatten()),
         };
-        let likes = self.people[at].visible_likes;
+        let likes = self.visible_likes_of(at);
         found.into_iter().map(|neighbour| neighbour.reason(likes)).collect()
     }
 
@@ -131,13 +131,7 @@ impl LikeMatrix {
     /// The most similar people without weights, behind somebody if that is asked for.
     fn most_similar(&self, scratch: &mut Scratch, me: At, limit: usize, behind: Option<Neighbour>) -> Vec<Neighbour> {
         scratch.shared.grow(self.people.len());
-        let mut top = Top::new(limit, Neighbour::compare);
-        let mut offer = |top: &mut Top<_, _>, at: At, shared: u32| {
-            let neighbour = self.neighbour(at, shared);
-            if at != me && behind.is_none_or(|behind| behind.compare(&neighbour).is_lt()) {
-                top.offer(neighbour);
-            }
-        };
+        let mut search = Search { matrix: self, me, behind, top: Top::new(limit, Neighbour::compare) };
         let mine: Vec<&Post> = self.row(me).map(|at| &self.posts[at]).collect();
         let mut sets = Vec::new();
         let mut set_entries = 0;
@@ -147,7 +141,7 @@ impl LikeMatrix {
                 set_entries += post.likers as usize;
             }
         }
-        let blocks = self.fewest.len();
+        let blocks = self.people.len().div_ceil(PEOPLE);
         let use_sums = blocks * (self.plan.look + self.plan.add * sets.len()) < self.plan.entry * set_entries;
         for post in mine {
             match &post.column {
@@ -157,50 +151,14 @@ impl LikeMatrix {
             }
         }
         if use_sums {
-            self.look_through(scratch, &sets, &mut top, &mut offer);
+            search.look_through(scratch, &sets);
         } else {
             for at in scratch.shared.met.iter().filter(|at| self.active.contains(**at)) {
-                offer(&mut top, *at, scratch.shared.of(*at));
+                search.offer(*at, scratch.shared.of(*at));
             }
         }
         scratch.shared.clear();
-        top.into_sorted()
-    }
-
-    /// Offers whoever may be among the most similar: those whom the lists have met, and of the others those who are in so
-    /// many of the sets that they can come before the last one so far.
-    fn look_through<F: Fn(&Neighbour, &Neighbour) -> Ordering>(
-        &self,
-        scratch: &mut Scratch,
-        sets: &[&[u64]],
-        top: &mut Top<Neighbour, F>,
-        offer: &mut impl FnMut(&mut Top<Neighbour, F>, At, u32),
-    ) {
-        let Scratch { shared, touched, sums, .. } = scratch;
-        touched.grow(self.people.len());
-        shared.met.iter().for_each(|at| touched.set(*at, true));
-        let active = self.active.words().chunks(TILE).zip(touched.words().chunks(TILE));
-        for (tile, (active, touched)) in active.enumerate() {
-            let mut least = [u32::MAX; BLOCKS];
-            for (least, fewest) in least.iter_mut().zip(self.fewest.iter().skip(tile * BLOCKS)) {
-                *least = top.last().map_or(1, |last| last.needs(fewest.bound));
-            }
-            let reachable = least.iter().any(|least| *least as usize <= sets.len());
-            if !reachable && touched.iter().all(|word| *word == 0) {
-                continue;
-            }
-            sums.count(self.plan.arch, sets, tile * TILE, &least);
-            for (word, ((active, touched), enough)) in active.iter().zip(touched).zip(sums.enough).enumerate() {
-                let found = active & (touched | enough);
-                for bit in ones(0, found) {
-                    let at = ((tile * TILE + word) * 64) as At + bit;
-                    offer(top, at, sums.of(word, bit) + shared.of(at));
-                }
-            }
-        }
-        for at in &shared.met {
-            touched.set(*at, false);
-        }
+        search.top.into_sorted()
     }
 
     /// The most similar people with weights. The exact similarity needs a pass over the other person's likes, so it is
@@ -235,7 +193,7 @@ impl LikeMatrix {
         let mut at_most: Vec<(f64, At)> = met
             .map(|at| {
                 let sum = weights.get(*at as usize).copied().unwrap_or_default();
-                let others = self.people[*at].visible_likes.saturating_sub(shared.of(*at));
+                let others = self.visible_likes_of(*at).saturating_sub(shared.of(*at));
                 (sum / (yours * (sum + f64::from(others) * lightest)).sqrt(), *at)
             })
             .collect();
@@ -277,11 +235,93 @@ impl LikeMatrix {
 
     fn neighbour(&self, at: At, shared: u32) -> Neighbour {
         let person = &self.people[at];
-        Neighbour { at, user_id: person.id, shared, likes: person.visible_likes, weights: None }
+        Neighbour { at, user_id: person.id, shared, likes: self.visible_likes_of(at), weights: None }
+    }
+}
+
+/// A search for the most similar people.
+struct Search<'a, F> {
+    matrix: &'a LikeMatrix,
+    me: At,
+    behind: Option<Neighbour>,
+    top: Top<Neighbour, F>,
+}
+
+impl<F: Fn(&Neighbour, &Neighbour) -> Ordering> Search<'_, F> {
+    fn offer(&mut self, at: At, shared: u32) {
+        let likes = self.matrix.visible_likes_of(at);
+        if at == self.me || self.top.last().is_some_and(|last| last.is_nearer_than(shared, likes)) {
+            return;
+        }
+        let neighbour = self.matrix.neighbour(at, shared);
+        if self.behind.is_none_or(|behind| behind.compare(&neighbour).is_lt()) {
+            self.top.offer(neighbour);
+        }
+    }
+
+    /// Offers whoever may be among the most similar: those who are in so many of the sets, together with the lists that
+    /// have met them, that they can come before the last one so far. People with about as many likes as the asker come
+    /// first: they are often the most similar ones, and whoever comes later has to be as near.
+    fn look_through(&mut self, scratch: &mut Scratch, sets: &[&[u64]]) {
+        let Scratch { shared, met, met_again, sums, .. } = scratch;
+        let matrix = self.matrix;
+        met.grow(matrix.people.len());
+        met_again.grow(matrix.people.len());
+        let mut most_met = 0;
+        for at in &shared.met {
+            met.set(*at, true);
+            let times = shared.of(*at);
+            if times > 1 {
+                met_again.set(*at, true);
+                most_met = most_met.max(times);
+            }
+        }
+        let (active, fewest) = (matrix.active.words(), &matrix.fewest);
+        let (words, mine) = (active.len(), self.me as usize / WORD);
+        let tiles = words.div_ceil(TILE);
+        for tile in (mine / TILE..tiles).chain(0..mine / TILE) {
+            sums.count(matrix.plan.arch, sets, tile * TILE);
+            let (first, end) = (tile * TILE, words.min((tile + 1) * TILE));
+            let start = mine.clamp(first, end - 1);
+            for word in (start..end).chain(first..start) {
+                let (Some(active), Some(fewest)) = (active.get(word), fewest.get(word)) else { continue };
+                let offer = |search: &mut Self, found: u64| {
+                    for bit in ones(0, found & active) {
+                        let at = (word * WORD) as At + bit;
+                        search.offer(at, sums.of(word - first, bit) + shared.of(at));
+                    }
+                };
+                let mut offered = 0;
+                if self.top.last().is_none() {
+                    // Who shares most comes first, so that there is a bound early.
+                    offered = sums.most(word - first, self.top.limit());
+                    offer(self, offered);
+                }
+                let least = self.top.last().map_or(1, |last| last.needs(fewest.bound));
+                let mut found = sums.at_least(word - first, least);
+                for (met, times) in [(&*met, 1), (&*met_again, most_met)] {
+                    let met = met.words().get(word).copied().unwrap_or_default();
+                    if met != 0 {
+                        found |= met & sums.at_least(word - first, least.saturating_sub(times));
+                    }
+                }
+                offer(self, found & !offered);
+            }
+        }
+        for at in &shared.met {
+            met.set(*at, false);
+            met_again.set(*at, false);
+        }
     }
 }
 
 impl Neighbour {
+    /// Whether this one is more similar than somebody with so many shared likes of so many.
+    fn is_nearer_than(&self, shared: u32, likes: u32) -> bool {
+        let square = |shared: u32| u128::from(u64::from(shared).pow(2));
+        square(self.shared) * u128::from(likes) > square(shared) * u128::from(self.likes)
+    }
+
     /// How many shared likes somebody with at least so many likes needs to come before this one, or a little fewer.
     fn needs(&self, likes: u32) -> u32 {
         let shared = f64::from(self.shared) * (f64::from(likes) / f64::from(self.likes)).sqrt();

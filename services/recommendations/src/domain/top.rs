@@ -16,6 +16,11 @@ impl<T, F: Fn(&T, &T) -> Ordering> Top<T, F> {
         Self { limit, kept: Vec::new(), is_cut: false, order }
     }
 
+    /// How many are kept.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Who comes behind this one is not kept; none while there is room for all.
     pub(super) fn last(&self) -> Option<&T> {
         self.kept.get(self.limit.checked_sub(1)?).filter(|_| self.is_cut)
