@@ -440,10 +440,11 @@ fn count(counter: &mut u32, up: bool) {
 
 #[cfg(test)]
 impl LikeMatrix {
-    /// A matrix that computes with these instructions, and always or never with sums.
-    pub(super) fn planned(arch: Arch, use_sums: bool) -> Self {
-        let plan = Plan { arch, ..Plan::default() };
-        let plan = if use_sums { Plan { light: 1, add: 0, look: 0, ..plan } } else { Plan { entry: 0, ..plan } };
+    /// A matrix that computes with these instructions, and whose columns are sets once more than `light` people like a post;
+    /// it always computes sums of these, or never.
+    pub(super) fn planned(arch: Arch, use_sums: bool, light: usize) -> Self {
+        let plan = Plan { arch, light, ..Plan::default() };
+        let plan = if use_sums { Plan { add: 0, look: 0, ..plan } } else { Plan { entry: 0, ..plan } };
         Self { plan, ..Self::default() }
     }
 
