@@ -58,7 +58,12 @@ pub(crate) async fn with_likes(world: &mut World, effort: Effort) -> Result<Outc
 
 async fn ready(address: SocketAddr) -> Result<()> {
     let begun = Instant::now();
-    while load::once(address, load::request("GET", "/readyz", None)).await.is_err() {
+    let is_ready = async || -> Result<bool> {
+        let answer = load::once(address, load::request("GET", "/readyz", None)).await?;
+        // "degraded" is a 200 too: it serves, but memory is not filled yet.
+        Ok(serde_json::from_slice::<serde_json::Value>(&answer)?.get("status").is_some_and(|word| word == "ready"))
+    };
+    while !is_ready().await.unwrap_or(false) {
         ensure!(begun.elapsed() < Duration::from_secs(60), "{address} does not become ready");
         sleep(Duration::from_millis(2)).await;
     }

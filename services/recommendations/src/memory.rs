@@ -1,5 +1,6 @@
 //! What this process remembers of the copies: the like matrix, finished posts, and who may not log in.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, 
 use shared::auth::{AccountRow, Accounts};
 use shared::cache::Cache;
 use shared::clock::Timestamp;
+use shared::error::ApiError;
 use shared::events::{Key, Memory, State, load_pages};
 use shared::ids::UserId;
 
@@ -25,18 +27,26 @@ pub(crate) struct Matrix(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     likes: RwLock<LikeMatrix>,
+    /// Whether all copies were read once.
+    filled: AtomicBool,
     /// Working memory that no query uses now.
     scratches: Mutex<Vec<Scratch>>,
 }
 
 impl Matrix {
     /// Asks something. The lock is held only while the answer is computed, never across a database call.
-    pub(crate) fn ask<T>(&self, question: impl FnOnce(&LikeMatrix, &mut Scratch) -> T) -> T {
+    ///
+    /// # Errors
+    /// 503 until memory is filled: what is answered from a part of it would be wrong.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&LikeMatrix, &mut Scratch) -> T) -> Result<T, ApiError> {
+        if !self.0.filled.load(Ordering::Acquire) {
+            return Err(ApiError::unavailable("starting", "The likes are still being read, try again later"));
+        }
         let scratches = || self.0.scratches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = scratches().pop().unwrap_or_default();
         let answer = question(&self.0.likes.read().unwrap_or_else(PoisonError::into_inner), &mut scratch);
         scratches().push(scratch);
-        answer
+        Ok(answer)
     }
 
     /// For applied states.
@@ -115,6 +125,7 @@ impl Memory<likes::Model> for Matrix {
     async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         load_pages(self, db).await?;
         self.write().tighten_all();
+        self.0.filled.store(true, Ordering::Release);
         Ok(())
     }
 }
@@ -147,5 +158,19 @@ impl Memory<users::Model> for People {
         let most_first: Vec<UserId> = likes.into_tuple().all(db).await?;
         self.matrix.write().number_people(most_first);
         load_pages::<users::Model>(self, db).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_answered_from_a_part_of_the_likes() {
+        let matrix = Matrix::default();
+        let refused = matrix.ask(|_, _| ()).map_err(|error| error.status().as_u16());
+        assert_eq!(refused, Err(503));
+        matrix.0.filled.store(true, Ordering::Release);
+        assert!(matrix.ask(|_, _| ()).is_ok());
     }
 }

@@ -29,11 +29,9 @@ const PAGE: u64 = 250;
 const SWEEP_AGE: Duration = Duration::from_secs(15);
 /// How often queues and bindings are declared, in case somebody removed them.
 const DECLARE: Duration = Duration::from_secs(60);
-/// How long the relay rests at most after a batch that was neither small nor full. It rests as long as the batch took, so
-/// under load the broker and the consumers get fewer and larger messages.
+/// How long the relay rests at most after a batch that was not full. It rests as long as the batch took, so under load
+/// the broker and the consumers get fewer and larger messages, and otherwise nobody waits.
 const REST: Duration = Duration::from_millis(20);
-/// Bytes of a small batch: there is no load, and nobody should wait.
-const SMALL: usize = 8 * 1024;
 /// How long confirmed rows may wait for their deletion, so that several share one commit.
 const DELETE_DELAY: Duration = Duration::from_millis(250);
 
@@ -82,11 +80,10 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
         };
         tokio::select! {
             batch = next_batch => {
-                let bytes: usize = batch.iter().map(|message| message.payload.len()).sum();
-                let (begun, rests) = (Instant::now(), bytes > SMALL && batch.len() < BATCH as usize);
+                let (begun, is_full) = (Instant::now(), batch.len() == BATCH as usize);
                 everything |= relay.send(batch).await == Sent::Failed;
                 // What takes long is better done seldom: the next message carries what comes meanwhile.
-                let rest = if rests { begun.elapsed().min(REST) } else { Duration::ZERO };
+                let rest = if is_full { Duration::ZERO } else { begun.elapsed().min(REST) };
                 rested_at = Instant::now() + rest;
                 if !relay.confirmed.is_empty() && flush_at.is_none() {
                     flush_at = Some(Instant::now() + DELETE_DELAY);

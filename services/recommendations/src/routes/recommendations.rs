@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::cache::Json;
+use shared::error::ApiError;
 use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
 use utoipa::{IntoParams, ToSchema};
@@ -154,11 +155,12 @@ pub(crate) async fn recommend_posts(
         |asked| state.matrix.ask(|likes, scratch| likes.recommend(scratch, user.id, asked, neighbours, weighting));
     let mut posts = with_posts(&state, limit, recommend).await?;
     if let Some(fallback) = fallback.filter(|_| posts.len() < limit) {
-        let known: Vec<PostId> = recommend(usize::MAX).into_iter().map(|found| found.post_id).collect();
+        let known: Vec<PostId> = recommend(usize::MAX)?.into_iter().map(|found| found.post_id).collect();
         let since = state.auth.clock.now() - RECENT;
         let popular = |asked| {
-            let found = state.matrix.ask(|likes, _| likes.popular(user.id, asked, since, &known)).into_iter();
-            found.map(|post_id| Recommendation { post_id, score: 0.0, because: Vec::new() }).collect()
+            let found = state.matrix.ask(|likes, _| likes.popular(user.id, asked, since, &known))?;
+            let unexplained = |post_id| Recommendation { post_id, score: 0.0, because: Vec::new() };
+            Ok(found.into_iter().map(unexplained).collect())
         };
         let popular = with_posts(&state, limit - posts.len(), popular).await?;
         posts.extend(popular.into_iter().map(|post| RecommendedPost { fallback: Some(fallback), ..post }));
@@ -184,7 +186,7 @@ pub(crate) async fn explain_post(
     Query(ranking): Query<RankingIn>,
 ) -> Result<axum::Json<ExplainedPost>, Error> {
     let (neighbours, weighting) = ranking.read()?;
-    let explained = state.matrix.ask(|likes, scratch| likes.explain(scratch, user.id, id, neighbours, weighting));
+    let explained = state.matrix.ask(|likes, scratch| likes.explain(scratch, user.id, id, neighbours, weighting))?;
     let Explanation { recommendation, excluded } = explained.ok_or(Error::PostNotFound)?;
     let post = state.shown.find(id.0).await?.ok_or(Error::PostNotFound)?.body();
     let Recommendation { score, because, .. } = recommendation;
@@ -213,7 +215,7 @@ pub(crate) async fn recommend_users(
     let mut asked = fetch;
     let mut users = loop {
         let after = page.after.map(UserId);
-        let found = state.matrix.ask(|likes, scratch| likes.similar_people(scratch, user.id, asked, after));
+        let found = state.matrix.ask(|likes, scratch| likes.similar_people(scratch, user.id, asked, after))?;
         let last = found.len() < asked;
         let users = with_users(&state, found, fetch).await?;
         if last || users.len() == fetch {
@@ -229,11 +231,11 @@ pub(crate) async fn recommend_users(
 async fn with_posts(
     state: &AppState,
     limit: usize,
-    recommend: impl Fn(usize) -> Vec<Recommendation>,
+    recommend: impl Fn(usize) -> Result<Vec<Recommendation>, ApiError>,
 ) -> Result<Vec<RecommendedPost>, Error> {
     let mut asked = limit;
     loop {
-        let found = recommend(asked);
+        let found = recommend(asked)?;
         let last = found.len() < asked;
         let ids: Vec<i64> = found.iter().map(|found| found.post_id.0).collect();
         let mut shown = state.shown.find_all(&ids).await?.into_iter().peekable();
@@ -274,8 +276,6 @@ fn bounded(field: &'static str, text: Option<&str>, default: usize, max: u32) ->
 
 #[cfg(test)]
 mod tests {
-    use shared::error::ApiError;
-
     use super::*;
 
     #[test]
