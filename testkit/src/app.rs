@@ -82,7 +82,7 @@ pub struct Call<'a> {
 impl TestApp {
     /// Builds, prepares and starts a service on a database of its own.
     pub async fn spawn(name: &'static str, build: impl AsyncFnOnce(Deps) -> Service) -> Self {
-        in_time(Self::start(name, build), "the service to start").await
+        in_time(Box::pin(Self::start(name, build)), "the service to start").await
     }
 
     async fn start(name: &'static str, build: impl AsyncFnOnce(Deps) -> Service) -> Self {

@@ -257,9 +257,10 @@ pub(crate) fn large(effort: Effort) -> Result<Vec<Outcome>> {
             let (median, good) = (at_quantile(times, 0.5) / 1_000.0, bytes <= 24.0);
             (median <= 0.5 && good, format!("median {median:.2} ms, {bytes:.1} bytes a like"))
         })?,
-        beside_lists("P17-1M", SPARSE, effort, |times, bytes| {
+        // What the first world gave back is used again here, so memory says nothing.
+        beside_lists("P17-1M", SPARSE, effort, |times, _| {
             let late = at_quantile(times, 0.99) / 1_000.0;
-            (late <= 0.5, format!("p99 {late:.3} ms, {bytes:.1} bytes a like"))
+            (late <= 0.5, format!("p99 {late:.3} ms"))
         })?,
     ])
 }
