@@ -147,9 +147,12 @@ impl Entry {
 
 impl LikeMatrix {
     /// The instruction set that sums are computed with.
-    pub fn instructions(&self) -> String {
-        let name = format!("{:?}", self.plan.arch);
-        name.split('(').next().map_or_else(String::new, str::to_owned)
+    pub fn instructions(&self) -> &'static str {
+        match format!("{:?}", self.plan.arch).as_str() {
+            name if name.starts_with("V4") => "AVX-512",
+            name if name.starts_with("V3") => "AVX2",
+            _ => "portable code",
+        }
     }
 
     /// Numbers people in this order. Whoever likes most should come first: people side by side then have about as many

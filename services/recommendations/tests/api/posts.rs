@@ -183,3 +183,43 @@ async fn a_post_is_shown_as_it_is_now() {
         (&json!("Edited"), &json!(3), &json!(41))
     );
 }
+
+#[tokio::test]
+async fn the_reasons_of_a_thousand_people_recompute_to_the_printed_scores() {
+    const PEOPLE: i64 = 1_000;
+    const POSTS: i64 = 200;
+    let app = empty().await;
+    let people: Vec<_> = (1..=PEOPLE).map(|id| user(id, &format!("user{id}"), 1, false)).collect();
+    let posts: Vec<_> = (1..=POSTS).map(|id| post(id, 1 + id * 5 % PEOPLE, 1)).collect();
+    // Any scattered numbers do; low ones are drawn more often, as popular posts are.
+    let mut random = (1..).map(|n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(n) >> 40);
+    let mut draw = move || random.next().expect("no end") as i64 % POSTS;
+    let likes: Vec<_> = (0..10 * PEOPLE).map(|n| like(1 + n / 10, 1 + draw() * draw() / POSTS, 1, true)).collect();
+    app.deliver("user", &people).await;
+    app.deliver("post", &posts).await;
+    app.deliver("like", &likes).await;
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let mut reasons = 0;
+    for id in 1..=PEOPLE {
+        let weighting = if id % 2 == 0 { "none" } else { "idf" };
+        let path = format!("/recommendations?weighting={weighting}&neighbours={}", 1 + id % 150);
+        let answer = app.get(&path).as_user(id, &format!("user{id}")).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        for post in answer.json["posts"].as_array().expect("posts") {
+            let mut score = 0.0;
+            for reason in post["because"].as_array().expect("reasons") {
+                let (shared, yours, theirs) = if weighting == "idf" {
+                    let weights = &reason["weights"];
+                    (number(&weights["shared"]), number(&weights["yours"]), number(&weights["theirs"]))
+                } else {
+                    (number(&reason["shared_likes"]), number(&reason["your_likes"]), number(&reason["their_likes"]))
+                };
+                near(&reason["similarity"], shared / (yours * theirs).sqrt());
+                score += number(&reason["similarity"]);
+                reasons += 1;
+            }
+            near(&post["score"], score);
+        }
+    }
+    assert!(reasons > 10 * PEOPLE, "{reasons} reasons");
+}
