@@ -3,6 +3,7 @@
 mod bits;
 mod matrix;
 mod numbered;
+mod plan;
 mod ranking;
 mod scratch;
 mod similarity;

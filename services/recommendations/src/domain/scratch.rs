@@ -51,13 +51,17 @@ impl Counters {
         grow(&mut self.counts, len);
     }
 
+    /// Counts each of these once more.
     #[inline]
-    pub(super) fn add(&mut self, at: At) {
-        if let Some(count) = self.counts.as_slice_mut().and_then(|counts| counts.get_mut(at as usize)) {
-            if *count == 0 {
-                self.met.push(at);
+    pub(super) fn add(&mut self, all: impl Iterator<Item = At>) {
+        let counts = self.counts.as_slice_mut().unwrap_or_default();
+        for at in all {
+            if let Some(count) = counts.get_mut(at as usize) {
+                if *count == 0 {
+                    self.met.push(at);
+                }
+                *count += 1;
             }
-            *count += 1;
         }
     }
 

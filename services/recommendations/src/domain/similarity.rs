@@ -145,8 +145,8 @@ impl LikeMatrix {
         let use_sums = blocks * (self.plan.look + self.plan.add * sets.len()) < self.plan.entry * set_entries;
         for post in mine {
             match &post.column {
-                Column::List(people) => people.iter().for_each(|person| scratch.shared.add(*person)),
-                Column::Bits(people) if !use_sums => people.iter().for_each(|person| scratch.shared.add(person)),
+                Column::List(people) => scratch.shared.add(people.iter().copied()),
+                Column::Bits(people) if !use_sums => scratch.shared.add(people.iter()),
                 Column::Bits(_) => {}
             }
         }
@@ -176,15 +176,15 @@ impl LikeMatrix {
         for post in self.row(me).map(|at| &self.posts[at]) {
             let square = self.square(squares, post);
             yours += square;
-            let mut meet = |person: At| {
-                shared.add(person);
-                if let Some(weight) = weights.get_mut(person as usize) {
+            let weights = weights.as_slice_mut().unwrap_or_default();
+            let weigh = |person: &At| {
+                if let Some(weight) = weights.get_mut(*person as usize) {
                     *weight += square;
                 }
             };
             match &post.column {
-                Column::List(people) => people.iter().copied().for_each(&mut meet),
-                Column::Bits(people) => people.iter().for_each(&mut meet),
+                Column::List(people) => shared.add(people.iter().copied().inspect(weigh)),
+                Column::Bits(people) => shared.add(people.iter().inspect(weigh)),
             }
         }
         // Nobody's other likes weigh less than those that all people share.
