@@ -87,6 +87,7 @@ pub async fn serve(listeners: Listeners, app: App, tracker: &Tracker, cancel: &C
     }
 }
 
+/// A listener logs by itself what it cannot accept, and goes on after a second.
 async fn accept(mut listener: impl Listener, app: App, tracker: &Tracker, cancel: &Cancel) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
