@@ -50,8 +50,8 @@ chaos: servers ## people write while parts die, then everything is checked: make
 
 bench: ## Chatty beside what a person would use instead, in one run: make bench ONLY=P8,P9 FULL=1
 	@testkit/install.sh bench
-	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p bench
-	@$(TARGET)/release/bench --bin-dir $(TARGET)/release --tools $(TARGET)/bench $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
+	cargo build --profile dist --locked $(SERVICES:%=-p %) -p testkit -p chatty -p bench
+	@$(TARGET)/dist/bench --bin-dir $(TARGET)/dist --tools $(TARGET)/bench $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
 
 load: $(LOCUST)/$(LOCUST_VERSION) ## 50 people for 60 seconds against the stack, with Locust; fails on any failed request
 	@test -f .stack/env || { echo "no stack is up; make stack starts one" >&2; exit 1; }

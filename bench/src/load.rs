@@ -68,6 +68,8 @@ pub(crate) struct Load {
     pub(crate) seconds: f64,
     /// Microseconds per right answer; in an open loop from the moment when it should have been asked for.
     pub(crate) latencies: Histogram<u64>,
+    /// Microseconds per right answer, from the moment when it was asked for.
+    pub(crate) served: Histogram<u64>,
     /// Microseconds per wrong answer, from the moment when it was asked for.
     pub(crate) refusals: Histogram<u64>,
 }
@@ -76,7 +78,8 @@ impl Load {
     fn new() -> Result<Self> {
         // Up to a minute, three digits.
         let histogram = Histogram::new_with_max(60_000_000, 3)?;
-        Ok(Self { answers: 0, errors: 0, seconds: 0.0, latencies: histogram.clone(), refusals: histogram })
+        let (latencies, served) = (histogram.clone(), histogram.clone());
+        Ok(Self { answers: 0, errors: 0, seconds: 0.0, latencies, served, refusals: histogram })
     }
 
     /// Right answers per second.
@@ -94,6 +97,7 @@ impl Load {
         if right {
             self.answers += 1;
             self.latencies.saturating_record(micros(due));
+            self.served.saturating_record(micros(sent));
         } else {
             self.errors += 1;
             self.refusals.saturating_record(micros(sent));
@@ -103,6 +107,7 @@ impl Load {
     fn add(&mut self, other: &Self) -> Result<()> {
         self.answers += other.answers;
         self.errors += other.errors;
+        self.served.add(&other.served)?;
         self.refusals.add(&other.refusals)?;
         Ok(self.latencies.add(&other.latencies)?)
     }
@@ -198,7 +203,7 @@ pub(crate) async fn count(address: SocketAddr, clients: usize, each: usize, scri
     join(tasks, start).await
 }
 
-/// Requests at a fixed rate, whatever the answers do; the clients take turns.
+/// Requests at a fixed rate, whatever the answers do; the clients take turns. All are sent, also after their time.
 pub(crate) async fn open(
     address: SocketAddr,
     clients: usize,
@@ -206,18 +211,46 @@ pub(crate) async fn open(
     length: Duration,
     script: Arc<impl Script>,
 ) -> Result<Load> {
+    paced(address, clients, (per_second, length), None, script).await
+}
+
+/// The same at a rate that is too high. What could not be sent in time is never sent.
+pub(crate) async fn flood(
+    address: SocketAddr,
+    clients: usize,
+    per_second: f64,
+    length: Duration,
+    script: Arc<impl Script>,
+) -> Result<Load> {
+    paced(address, clients, (per_second, length), Some(length), script).await
+}
+
+async fn paced(
+    address: SocketAddr,
+    clients: usize,
+    (per_second, length): (f64, Duration),
+    give_up_after: Option<Duration>,
+    script: Arc<impl Script>,
+) -> Result<Load> {
     ensure!(per_second > 0.0, "an open loop needs a rate");
-    let start = Instant::now() + Duration::from_millis(50);
     let all = (length.as_secs_f64() * per_second) as usize;
+    let mut connected = Vec::with_capacity(clients);
+    for _ in 0..clients {
+        connected.push(Client::connect(address).await?);
+    }
+    let start = Instant::now() + Duration::from_millis(50);
     let mut tasks = JoinSet::new();
-    for index in 0..clients {
-        let (script, mut client) = (Arc::clone(&script), Client::connect(address).await?);
+    for (index, mut client) in connected.into_iter().enumerate() {
+        let script = Arc::clone(&script);
         tasks.spawn(async move {
             let mut load = Load::new()?;
             for n in (index..all).step_by(clients) {
                 let due = start + Duration::from_secs_f64(n as f64 / per_second);
                 sleep_until(due).await;
                 let sent = Instant::now();
+                if give_up_after.is_some_and(|length| sent >= start + length) {
+                    break;
+                }
                 let answer = client.send(script.call(index, n)).await;
                 let right = answer.as_ref().is_ok_and(|(status, body)| script.accepts(*status, body));
                 load.note(right, due, sent);

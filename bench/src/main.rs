@@ -31,7 +31,7 @@ struct Cli {
     #[arg(long)]
     full: bool,
     /// Where the programs lie.
-    #[arg(long, default_value = "target/release")]
+    #[arg(long, default_value = "target/dist")]
     bin_dir: PathBuf,
     /// Where Python packages are installed.
     #[arg(long, default_value = "target/bench")]
@@ -96,7 +96,7 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
         done(vec![reads::with_token(&world, effort).await?])?;
     }
     if wanted("P3") {
-        done(vec![reads::through_gateway(&world, effort).await?])?;
+        done(reads::through_gateway(&world, effort).await?)?;
     }
     if wanted("P4") {
         done(reads::person(&world, effort, &cli.tools).await?)?;
@@ -151,7 +151,7 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
         done(vec![start::with_likes(&mut world, effort).await?])?;
     }
     if wanted("P23") {
-        done(overload::many_clients(&world, effort).await?)?;
+        done(overload::flood(&world, effort, cli.full).await?)?;
     }
     if wanted("prototype") {
         done(overload::prototype(&world, &cli.tools).await?)?;

@@ -1,13 +1,16 @@
 //! Reads: P1 to P6.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use testkit::servers::machine::{find_program, free_ports};
+use testkit::servers::process::{Ending, Probe, Process, Spec};
 use tokio::process::Command;
 
 use crate::anchors::{self, Anchor, Sql, pgbench};
@@ -74,12 +77,41 @@ pub(crate) async fn post(world: &World, programs: &Path, effort: Effort) -> Resu
     Ok(outcomes)
 }
 
-/// The same read through the gateway, beside the direct one.
-pub(crate) async fn through_gateway(world: &World, effort: Effort) -> Result<Outcome> {
+/// The same read through the gateway, beside the direct one, and beside an nginx that connects anew for each request.
+pub(crate) async fn through_gateway(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
+    let (posts, gateway) = (world.address("posts")?, world.gateway()?);
     let script = Arc::new(Get(vec![(POST.to_owned(), None)]));
-    let sides = [(world.address("posts")?, Arc::clone(&script)), (world.gateway()?, script)];
+    let sides = |anchor| [(anchor, Arc::clone(&script)), (gateway, Arc::clone(&script))];
     let what = ("a post from memory, through nginx", "the same without nginx");
-    two(effort, "P3", what, Bound::AtLeast(0.55, 0.65), sides).await
+    let first = two(effort, "P3", what, Bound::AtLeast(0.55, 0.65), sides(posts)).await?;
+
+    let folder = tempfile::tempdir()?;
+    // The workers run as another user when root starts nginx.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
+    let [port] = free_ports()?;
+    let text = std::fs::read_to_string(anchors::folder()?.join("nginx.conf"))?;
+    let text = text.replace("LISTEN", &port.to_string()).replace("SERVICE", &posts.port().to_string());
+    std::fs::write(folder.path().join("nginx.conf"), text)?;
+    let arguments = ["-p", &folder.path().display().to_string(), "-c", "nginx.conf", "-e", "stderr"];
+    // It has workers, which have to end with it.
+    let nginx = Spec {
+        name: "nginx".to_owned(),
+        program: find_program("nginx")?,
+        args: arguments.map(str::to_owned).to_vec(),
+        env: BTreeMap::new(),
+        folder: folder.path().to_owned(),
+        log: folder.path().join("log"),
+        account: None,
+        probe: Probe::Port(port),
+        ending: Ending::Term,
+        persistent: false,
+        deadline: Duration::from_secs(10),
+    };
+    let _nginx = Process::start(nginx, None).await?;
+    let plain: SocketAddr = ([127, 0, 0, 1], port).into();
+    let what = ("a post from memory, through nginx", "through nginx with a new connection for each request");
+    let second = two(effort, "P3 plain", what, Bound::AtLeast(2.5, 3.5), sides(plain)).await?;
+    Ok(vec![first, second])
 }
 
 /// One script on two servers, in turns.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use sea_orm::sea_query::Order;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::auth::{AccountRow, Accounts};
@@ -122,8 +123,16 @@ impl Memory<likes::Model> for Matrix {
         self.write().forget_like(UserId(key.first()), PostId(key.second()));
     }
 
+    /// Reads the rows one by one as they come from the database: they are by far the most.
     async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        load_pages(self, db).await?;
+        use likes::{Column, Entity};
+        let columns = [Column::UserId, Column::PostId, Column::Deleted, Column::Version];
+        let likes = Entity::find().select_only().columns(columns).filter(Column::Version.gt(0));
+        let likes = likes.order_by_asc(Column::UserId).order_by_asc(Column::PostId);
+        let mut rows = likes.into_tuple::<(UserId, PostId, bool, i64)>().stream(db).await?;
+        while let Some((user_id, post_id, deleted, version)) = rows.try_next().await? {
+            self.write().set_like(user_id, post_id, !deleted, version);
+        }
         self.write().tighten_all();
         self.0.filled.store(true, Ordering::Release);
         Ok(())

@@ -66,7 +66,7 @@ struct Row {
 
 /// The number of a post, and in the highest bit whether the like was withdrawn.
 #[derive(Clone, Copy, Debug)]
-struct Entry(u32);
+pub(super) struct Entry(u32);
 
 /// A column of the matrix. A post that is only known by a like is not visible yet.
 #[derive(Debug)]
@@ -113,8 +113,13 @@ impl Entry {
         Self(if liked { at } else { at | Self::WITHDRAWN })
     }
 
-    fn at(self) -> At {
+    pub(super) fn at(self) -> At {
         self.0 & !Self::WITHDRAWN
+    }
+
+    /// The number of the post; beyond all posts if the like was withdrawn.
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
     }
 
     fn is_liked(self) -> bool {
@@ -341,8 +346,12 @@ impl LikeMatrix {
 
     /// All posts that a person likes, by post id.
     pub(super) fn likes_of(&self, person: At) -> impl Iterator<Item = At> + '_ {
-        let entries = self.people[person].row.entries.iter();
-        entries.filter(|entry| entry.is_liked()).map(|entry| entry.0)
+        self.entries_of(person).iter().filter(|entry| entry.is_liked()).map(|entry| entry.at())
+    }
+
+    /// All posts that a person likes or liked, by post id.
+    pub(super) fn entries_of(&self, person: At) -> &[Entry] {
+        &self.people[person].row.entries
     }
 
     /// Whether a person likes a post.

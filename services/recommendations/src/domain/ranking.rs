@@ -2,15 +2,19 @@
 
 use std::cmp::Ordering;
 
+use ndarray::Array1;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 
 use super::matrix::Column;
 use super::numbered::At;
-use super::scratch::{Scratch, Tally, grow};
+use super::scratch::{Scratch, grow};
 use super::similarity::{Neighbour, Reason};
 use super::top::Top;
 use super::{LikeMatrix, PostId, Weighting};
+
+/// To look at so many posts costs about as much as to note one that has its first like.
+const LOOKS_FOR_A_NOTE: usize = 4;
 
 /// A post worth reading, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +51,6 @@ pub enum Exclusion {
 struct Candidate {
     at: At,
     score: f64,
-    neighbours: u32,
 }
 
 impl LikeMatrix {
@@ -62,8 +65,8 @@ impl LikeMatrix {
     ) -> Vec<Recommendation> {
         let Some(me) = self.find_active(me) else { return Vec::new() };
         let nearest = self.nearest(scratch, me, neighbours, weighting);
-        let best = self.best(scratch, me, limit, &nearest);
         self.rank(scratch, &nearest);
+        let best = self.best(scratch, me, limit, &nearest);
         let likes = self.visible_likes_of(me);
         let explain = |candidate: Candidate| Recommendation {
             post_id: self.posts[candidate.at].id,
@@ -114,44 +117,59 @@ impl LikeMatrix {
     }
 
     /// The higher score first, then more neighbours, then more likes, then the newer post.
-    fn compare(&self, one: &Candidate, other: &Candidate) -> Ordering {
-        let by_score = other.score.total_cmp(&one.score).then(other.neighbours.cmp(&one.neighbours));
-        by_score.then_with(|| {
+    fn compare(&self, one: &Candidate, other: &Candidate, rank: &Array1<u32>, nearest: &[Neighbour]) -> Ordering {
+        let by_score = other.score.total_cmp(&one.score);
+        let neighbours = |candidate: &Candidate| {
+            let mut count = 0;
+            self.places(rank, candidate.at, nearest, |_| count += 1);
+            count
+        };
+        by_score.then_with(|| neighbours(other).cmp(&neighbours(one))).then_with(|| {
             let (one, other) = (&self.posts[one.at], &self.posts[other.at]);
             other.likers.cmp(&one.likers).then(other.id.cmp(&one.id))
         })
     }
 
     fn best(&self, scratch: &mut Scratch, me: At, limit: usize, nearest: &[Neighbour]) -> Vec<Candidate> {
-        let Scratch { scores, liked, excluded, .. } = scratch;
+        let Scratch { scores, liked, rank, .. } = scratch;
         grow(scores, self.posts.len());
-        excluded.grow(self.posts.len());
+        let scores = scores.as_slice_mut().unwrap_or_default();
+        let likes = nearest.iter().map(|neighbour| self.entries_of(neighbour.at).len()).sum::<usize>();
+        let look_at_all = likes * LOOKS_FOR_A_NOTE >= self.posts.len();
         let your_likes = self.visible_likes_of(me);
-        let tallies = scores.as_slice_mut().unwrap_or_default();
         for neighbour in nearest {
             let similarity = neighbour.similarity(your_likes);
             // Hidden posts too: they are left out once, at the end.
-            for at in self.likes_of(neighbour.at) {
-                if let Some(tally) = tallies.get_mut(at as usize) {
-                    if tally.neighbours == 0 {
-                        liked.push(at);
-                    }
-                    tally.neighbours += 1;
-                    tally.score += similarity;
+            for entry in self.entries_of(neighbour.at) {
+                let Some(score) = scores.get_mut(entry.index()) else { continue };
+                if !look_at_all && *score == 0.0 {
+                    liked.push(entry.at());
                 }
+                *score += similarity;
             }
         }
-        let mine = || self.likes_of(me).chain(self.people[me].authored.iter().copied());
-        mine().for_each(|at| excluded.set(at, true));
-        let mut top = Top::new(limit, |one: &Candidate, other: &Candidate| self.compare(one, other));
-        for at in liked.drain(..) {
-            let Tally { score, neighbours } = tallies.get_mut(at as usize).map(std::mem::take).unwrap_or_default();
-            let behind = top.last().is_some_and(|last| last.score > score);
-            if !behind && self.visible.contains(at) && !excluded.contains(at) {
-                top.offer(Candidate { at, score, neighbours });
+        for at in self.likes_of(me).chain(self.people[me].authored.iter().copied()) {
+            if let Some(score) = scores.get_mut(at as usize) {
+                *score = 0.0;
             }
         }
-        mine().for_each(|at| excluded.set(at, false));
+        let mut top = Top::new(limit, |one: &_, other: &_| self.compare(one, other, rank, nearest));
+        // What is needed to come before the last one, ties included; above zero, which is no score.
+        let mut least = f64::MIN_POSITIVE;
+        let mut consider = |(at, score): (At, f64)| {
+            if score >= least && self.visible.contains(at) {
+                top.offer(Candidate { at, score });
+                least = top.last().map_or(least, |last| last.score);
+            }
+        };
+        if look_at_all {
+            (0..).zip(scores.iter().copied()).for_each(consider);
+            scores.fill(0.0);
+        } else {
+            for at in liked.drain(..) {
+                consider((at, scores.get_mut(at as usize).map(std::mem::take).unwrap_or_default()));
+            }
+        }
         top.into_sorted()
     }
 
@@ -172,18 +190,24 @@ impl LikeMatrix {
         post: At,
         nearest: &'a [Neighbour],
     ) -> impl Iterator<Item = &'a Neighbour> + use<'a> {
-        let mut places: Vec<u32> = match &self.posts[post].column {
+        let mut places = Vec::new();
+        self.places(&scratch.rank, post, nearest, |place| places.push(place));
+        places.sort_unstable();
+        places.into_iter().filter_map(|place| nearest.get(place as usize - 1))
+    }
+
+    /// Tells the place of each neighbour who likes a post, in no order.
+    fn places(&self, rank: &Array1<u32>, post: At, nearest: &[Neighbour], tell: impl FnMut(u32)) {
+        match &self.posts[post].column {
             Column::List(people) => {
-                let ranks = people.iter().filter_map(|at| scratch.rank.get(*at as usize).copied());
-                ranks.filter(|rank| *rank > 0).collect()
+                let ranks = people.iter().filter_map(|at| rank.get(*at as usize).copied());
+                ranks.filter(|rank| *rank > 0).for_each(tell);
             }
             Column::Bits(people) => {
                 let places = (1..).zip(nearest).filter(|(_, neighbour)| people.contains(neighbour.at));
-                places.map(|(place, _)| place).collect()
+                places.map(|(place, _)| place).for_each(tell);
             }
-        };
-        places.sort_unstable();
-        places.into_iter().filter_map(|place| nearest.get(place as usize - 1))
+        }
     }
 }
 

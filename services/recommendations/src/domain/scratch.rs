@@ -18,25 +18,14 @@ pub struct Scratch {
     pub(super) met_again: Bits,
     /// Sums of a tile of people.
     pub(super) sums: Sums,
-    /// Who likes each post.
-    pub(super) scores: Array1<Tally>,
-    /// The posts that somebody likes.
+    /// The score of each post.
+    pub(super) scores: Array1<f64>,
+    /// The posts that have a score, if they are noted.
     pub(super) liked: Vec<At>,
-    /// Posts that are not recommended.
-    pub(super) excluded: Bits,
     /// The place among the neighbours, counted from 1.
     pub(super) rank: Array1<u32>,
     /// Squared weights by the number of likers, for so many people; 0 is not computed yet.
     pub(super) squares: (u32, Array1<f64>),
-}
-
-/// The neighbours who like a post.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    /// The sum of their similarities.
-    pub(super) score: f64,
-    /// How many they are.
-    pub(super) neighbours: u32,
 }
 
 /// Counters, and which of them are above zero.

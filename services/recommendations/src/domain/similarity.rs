@@ -50,6 +50,8 @@ pub struct Weights {
 pub(super) struct Neighbour {
     pub(super) at: At,
     pub(super) user_id: UserId,
+    /// What grows with the similarity to the asker: the cosine with weights, shared² / likes without.
+    nearness: f64,
     shared: u32,
     likes: u32,
     weights: Option<Weights>,
@@ -59,17 +61,15 @@ impl Neighbour {
     /// Most similar first, then the lower user id.
     ///
     /// Unweighted similarities are compared as the exact fractions shared² / likes: the other factor under the root, the
-    /// asker's own number of likes, is the same on both sides. Weighted ones are no fractions and compare as they are.
+    /// asker's own number of likes, is the same on both sides. A quotient is rounded once, so different ones are in the order
+    /// of the fractions, and only equal ones need the products. Weighted similarities are no fractions and compare as they are.
     fn compare(&self, other: &Self) -> Ordering {
-        let nearer = match (&self.weights, &other.weights) {
-            (Some(mine), Some(theirs)) => theirs.cosine().total_cmp(&mine.cosine()),
-            _ => {
-                let square = |neighbour: &Self| u128::from(neighbour.shared).pow(2);
-                let (mine, theirs) = (square(self) * u128::from(other.likes), square(other) * u128::from(self.likes));
-                theirs.cmp(&mine)
-            }
+        let exactly = || {
+            let square = |neighbour: &Self| u128::from(u64::from(neighbour.shared).pow(2));
+            let (mine, theirs) = (square(self) * u128::from(other.likes), square(other) * u128::from(self.likes));
+            if self.weights.is_some() { Ordering::Equal } else { theirs.cmp(&mine) }
         };
-        nearer.then(self.user_id.cmp(&other.user_id))
+        other.nearness.total_cmp(&self.nearness).then_with(exactly).then(self.user_id.cmp(&other.user_id))
     }
 
     /// The similarity to somebody with so many likes.
@@ -78,7 +78,7 @@ impl Neighbour {
     /// the numbers never contradict the exact order.
     pub(super) fn similarity(&self, your_likes: u32) -> f64 {
         let (shared, yours, theirs) = (u64::from(self.shared), u64::from(your_likes), u64::from(self.likes));
-        self.weights.map_or_else(|| (shared.pow(2) as f64 / (yours * theirs) as f64).sqrt(), |weights| weights.cosine())
+        if self.weights.is_some() { self.nearness } else { (shared.pow(2) as f64 / (yours * theirs) as f64).sqrt() }
     }
 
     /// As it is told to somebody with so many likes.
@@ -201,13 +201,14 @@ impl LikeMatrix {
         let mut top = Top::new(limit, Neighbour::compare);
         for (bound, at) in at_most {
             // What is lost by rounding is far less than this.
-            if top.last().and_then(|last| last.weights).is_some_and(|last| last.cosine() > bound * (1.0 + 1e-9)) {
+            if top.last().is_some_and(|last| last.nearness > bound * (1.0 + 1e-9)) {
                 break;
             }
             let theirs = self.row(at).map(|post| self.square(squares, &self.posts[post])).sum();
             let sum = weights.get(at as usize).copied().unwrap_or_default();
-            let weights = Some(Weights { shared: sum, yours, theirs });
-            top.offer(Neighbour { weights, ..self.neighbour(at, shared.of(at)) });
+            let weights = Weights { shared: sum, yours, theirs };
+            let neighbour = self.neighbour(at, shared.of(at));
+            top.offer(Neighbour { nearness: weights.cosine(), weights: Some(weights), ..neighbour });
         }
         for at in &shared.met {
             if let Some(weight) = weights.get_mut(*at as usize) {
@@ -235,7 +236,8 @@ impl LikeMatrix {
 
     fn neighbour(&self, at: At, shared: u32) -> Neighbour {
         let person = &self.people[at];
-        Neighbour { at, user_id: person.id, shared, likes: self.visible_likes_of(at), weights: None }
+        let likes = self.visible_likes_of(at);
+        Neighbour { at, user_id: person.id, nearness: nearness(shared, likes), shared, likes, weights: None }
     }
 }
 
@@ -318,8 +320,7 @@ impl<F: Fn(&Neighbour, &Neighbour) -> Ordering> Search<'_, F> {
 impl Neighbour {
     /// Whether this one is more similar than somebody with so many shared likes of so many.
     fn is_nearer_than(&self, shared: u32, likes: u32) -> bool {
-        let square = |shared: u32| u128::from(u64::from(shared).pow(2));
-        square(self.shared) * u128::from(likes) > square(shared) * u128::from(self.likes)
+        self.nearness > nearness(shared, likes)
     }
 
     /// How many shared likes somebody with at least so many likes needs to come before this one, or a little fewer.
@@ -328,6 +329,11 @@ impl Neighbour {
         // Rounding loses far less than this.
         ((shared * (1.0 - 1e-9)).ceil() as u32).max(1)
     }
+}
+
+/// Grows with the similarity of somebody with so many likes.
+fn nearness(shared: u32, likes: u32) -> f64 {
+    u64::from(shared).pow(2) as f64 / f64::from(likes)
 }
 
 #[cfg(test)]
