@@ -363,6 +363,22 @@ mod tests {
     }
 
     #[test]
+    fn fractions_that_round_alike_are_still_told_apart() {
+        let neighbour = |id: i64, shared: u32, likes: u32| Neighbour {
+            at: 0,
+            user_id: UserId(id),
+            nearness: nearness(shared, likes),
+            shared,
+            likes,
+            weights: None,
+        };
+        // 2^54 / (2^27 - 1) is 2^27 + 1 + 1 / (2^27 - 1), which is less than half a step of floats above 2^27 + 1.
+        let (one, other) = (neighbour(1, (1 << 27) + 1, (1 << 27) + 1), neighbour(2, 1 << 27, (1 << 27) - 1));
+        assert_eq!(one.nearness, other.nearness);
+        assert_eq!(other.compare(&one), Ordering::Less);
+    }
+
+    #[test]
     fn pages_continue_behind_the_last_person_even_if_that_one_was_blocked() {
         let mut matrix = matrix(&[(1, 1), (2, 1), (3, 1), (4, 1), (5, 2)]);
         let ids = |people: Vec<Reason>| people.into_iter().map(|person| person.user_id.0).collect::<Vec<_>>();
