@@ -14,7 +14,7 @@ PORT, REDIS_PORT, BODY = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 KEPT_SECONDS = 60
 
 app = FastAPI()
-cache = redis.Redis(host="127.0.0.1", port=REDIS_PORT, decode_responses=True)
+cache = redis.Redis(host="127.0.0.1", port=REDIS_PORT, decode_responses=True, max_connections=1_000)
 with open(BODY, encoding="utf-8") as file:
     database = {1: json.load(file)}
 

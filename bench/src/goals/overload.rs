@@ -93,11 +93,13 @@ pub(crate) async fn prototype(world: &World, tools: &Path) -> Result<Vec<Outcome
     {
         let run = Wrk { threads, connections, length: Duration::from_secs(seconds) };
         let mut compared = Compared::default();
-        compared.anchor.push(wrk(stub.address, run).await?.rate);
-        compared.chatty.push(wrk(auth, run).await?.rate);
+        let (slow, fast) = (wrk(stub.address, run).await?, wrk(auth, run).await?);
+        compared.anchor.push(slow.rate);
+        compared.chatty.push(fast.rate);
         let what = (&*format!("{goal} /users/1"), "FastAPI and Redis");
         let bound = Bound::AtLeast(20.0, 30.0);
-        outcomes.push(Outcome::new("prototype", what, "requests/s", &compared, bound, (true, String::new())));
+        let seen = reads::wrk_errors((slow.errors, fast.errors));
+        outcomes.push(Outcome::new("prototype", what, "requests/s", &compared, bound, seen));
     }
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
     let hits = async || -> Result<f64> {

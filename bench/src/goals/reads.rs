@@ -213,18 +213,20 @@ pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
 /// One cached person, as wrk asked the prototype.
 pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
     let (auth, stub) = (world.address("auth")?, stub(world, tools).await?);
-    let latencies = RefCell::new(Compared::default());
+    let (latencies, errors) = (RefCell::new(Compared::default()), RefCell::new((0, 0)));
     let as_prototype = |length| Wrk { threads: 2, connections: 100, length };
     let compared = compare(
         effort,
         async |length| {
             let seen = wrk(stub.address, as_prototype(length)).await?;
             latencies.borrow_mut().anchor.push(seen.millis);
+            errors.borrow_mut().0 += seen.errors;
             Ok(seen.rate)
         },
         async |length| {
             let seen = wrk(auth, as_prototype(length)).await?;
             latencies.borrow_mut().chatty.push(seen.millis);
+            errors.borrow_mut().1 += seen.errors;
             Ok(seen.rate)
         },
     )
@@ -234,10 +236,16 @@ pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Resul
     latencies.chatty.remove(0);
     let stub = "FastAPI and Redis";
     let what = ("GET /users/1, wrk with 100 connections", stub);
-    let first = Outcome::new("P4", what, "requests/s", &compared, Bound::AtLeast(20.0, 30.0), (true, String::new()));
+    let seen = wrk_errors(errors.into_inner());
+    let first = Outcome::new("P4", what, "requests/s", &compared, Bound::AtLeast(20.0, 30.0), seen);
     let what = ("its mean latency", stub);
     let bound = Bound::AtMost(1.0 / 15.0, 1.0 / 30.0);
     Ok(vec![first, Outcome::new("P4 mean", what, "ms", &latencies, bound, (true, String::new()))])
+}
+
+/// The stub's errors and Chatty's: Chatty may have none.
+pub(crate) fn wrk_errors((stub, chatty): (u64, u64)) -> (bool, String) {
+    (chatty == 0, format!("{chatty} errors; the stub {stub}"))
 }
 
 /// A Python with these packages, in an environment of its own.
@@ -279,6 +287,8 @@ pub(crate) struct Wrk {
 pub(crate) struct WrkSeen {
     pub(crate) rate: f64,
     millis: f64,
+    /// Wrong answers, and requests that were not answered within wrk's two seconds.
+    pub(crate) errors: u64,
 }
 
 /// Lets wrk ask for the first person.
@@ -287,7 +297,9 @@ pub(crate) async fn wrk(address: SocketAddr, wrk: Wrk) -> Result<WrkSeen> {
     let (threads, connections) = (format!("-t{}", wrk.threads), format!("-c{}", wrk.connections));
     let length = format!("{}s", wrk.length.as_secs().max(1));
     let text = run(&find_program("wrk")?, &[&threads, &connections, "-d", &length, &url]).await?;
-    anyhow::ensure!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "wrk has seen errors: {text}");
+    let errors =
+        text.lines().map(str::trim).filter(|line| line.starts_with("Non-2xx") || line.starts_with("Socket errors"));
+    let errors = errors.flat_map(|line| line.split([' ', ',']).filter_map(|word| word.parse::<u64>().ok())).sum();
     let word = |line: &str, index: usize| {
         let line = text.lines().map(str::trim).find(|found| found.starts_with(line));
         line.and_then(|line| line.split_whitespace().nth(index))
@@ -296,7 +308,7 @@ pub(crate) async fn wrk(address: SocketAddr, wrk: Wrk) -> Result<WrkSeen> {
     let mean = word("Latency", 1)?;
     let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0)];
     let number = units.iter().find_map(|(unit, factor)| Some(mean.strip_suffix(unit)?.parse::<f64>().ok()? * factor));
-    Ok(WrkSeen { rate: word("Requests/sec:", 1)?.parse()?, millis: number.context("a latency")? })
+    Ok(WrkSeen { rate: word("Requests/sec:", 1)?.parse()?, millis: number.context("a latency")?, errors })
 }
 
 /// A body that a service answers.
