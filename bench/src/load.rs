@@ -156,10 +156,7 @@ pub(crate) async fn closed(
     length: Duration,
     script: Arc<impl Script>,
 ) -> Result<Load> {
-    let mut connected = Vec::with_capacity(clients);
-    for _ in 0..clients {
-        connected.push(Client::connect(address).await?);
-    }
+    let connected = connect_all(address, clients).await?;
     let start = Instant::now();
     let end = start + length;
     let mut tasks = JoinSet::new();
@@ -188,8 +185,8 @@ pub(crate) async fn closed(
 pub(crate) async fn count(address: SocketAddr, clients: usize, each: usize, script: Arc<impl Script>) -> Result<Load> {
     let start = Instant::now();
     let mut tasks = JoinSet::new();
-    for index in 0..clients {
-        let (script, mut client) = (Arc::clone(&script), Client::connect(address).await?);
+    for (index, mut client) in connect_all(address, clients).await?.into_iter().enumerate() {
+        let script = Arc::clone(&script);
         tasks.spawn(async move {
             let mut load = Load::new()?;
             for n in 0..each {
@@ -203,41 +200,26 @@ pub(crate) async fn count(address: SocketAddr, clients: usize, each: usize, scri
     join(tasks, start).await
 }
 
-/// Requests at a fixed rate, whatever the answers do; the clients take turns. All are sent, also after their time.
+/// What becomes of requests that were not sent when the time of an open loop is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// They are sent all the same: nothing may be missing from the latencies.
+    Sent,
+    /// They are never sent: the rate is too high on purpose.
+    Dropped,
+}
+
+/// Requests at a fixed rate, whatever the answers do; the clients take turns.
 pub(crate) async fn open(
     address: SocketAddr,
     clients: usize,
-    per_second: f64,
-    length: Duration,
-    script: Arc<impl Script>,
-) -> Result<Load> {
-    paced(address, clients, (per_second, length), None, script).await
-}
-
-/// The same at a rate that is too high. What could not be sent in time is never sent.
-pub(crate) async fn flood(
-    address: SocketAddr,
-    clients: usize,
-    per_second: f64,
-    length: Duration,
-    script: Arc<impl Script>,
-) -> Result<Load> {
-    paced(address, clients, (per_second, length), Some(length), script).await
-}
-
-async fn paced(
-    address: SocketAddr,
-    clients: usize,
     (per_second, length): (f64, Duration),
-    give_up_after: Option<Duration>,
+    late: Late,
     script: Arc<impl Script>,
 ) -> Result<Load> {
     ensure!(per_second > 0.0, "an open loop needs a rate");
     let all = (length.as_secs_f64() * per_second) as usize;
-    let mut connected = Vec::with_capacity(clients);
-    for _ in 0..clients {
-        connected.push(Client::connect(address).await?);
-    }
+    let connected = connect_all(address, clients).await?;
     let start = Instant::now() + Duration::from_millis(50);
     let mut tasks = JoinSet::new();
     for (index, mut client) in connected.into_iter().enumerate() {
@@ -248,7 +230,7 @@ async fn paced(
                 let due = start + Duration::from_secs_f64(n as f64 / per_second);
                 sleep_until(due).await;
                 let sent = Instant::now();
-                if give_up_after.is_some_and(|length| sent >= start + length) {
+                if late == Late::Dropped && sent >= start + length {
                     break;
                 }
                 let answer = client.send(script.call(index, n)).await;
@@ -262,6 +244,14 @@ async fn paced(
         });
     }
     join(tasks, start).await
+}
+
+async fn connect_all(address: SocketAddr, clients: usize) -> Result<Vec<Client>> {
+    let mut connected = Vec::with_capacity(clients);
+    for _ in 0..clients {
+        connected.push(Client::connect(address).await?);
+    }
+    Ok(connected)
 }
 
 async fn join(mut tasks: JoinSet<Result<Load>>, start: Instant) -> Result<Load> {

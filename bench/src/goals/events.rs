@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::writes::Likes;
 use crate::anchors::figure;
-use crate::load::{self, Call, Script};
+use crate::load::{self, Call, Late, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
 use crate::world::{World, sql};
@@ -64,8 +64,8 @@ pub(crate) async fn lag(world: &World, programs: &Path, effort: Effort) -> Resul
             let author = Arc::new(Posts(world.token(AUTHOR)));
             let (markers, liked, posted) = tokio::try_join!(
                 watch(world, length),
-                load::open(posts, 64, LIKES_PER_SECOND, length, Arc::clone(&likes)),
-                load::open(posts, 16, POSTS_PER_SECOND, length, author),
+                load::open(posts, 64, (LIKES_PER_SECOND, length), Late::Sent, Arc::clone(&likes)),
+                load::open(posts, 16, (POSTS_PER_SECOND, length), Late::Sent, author),
             )?;
             *errors.borrow_mut() += liked.errors + posted.errors;
             tails.borrow_mut().chatty.push(quantile(&markers, 0.99));

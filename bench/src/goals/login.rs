@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::reads::python;
 use crate::anchors::{self, figure};
-use crate::load::{self, Call, Get, Script};
+use crate::load::{self, Call, Get, Late, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare};
 use crate::world::World;
@@ -44,7 +44,7 @@ pub(crate) async fn storm(world: &World, effort: Effort) -> Result<Vec<Outcome>>
         effort,
         async |length| Ok(1_000.0 / own_hashes(length).await?),
         async |length| {
-            let load = load::open(auth, 200, STORM, length, Arc::new(Logins)).await?;
+            let load = load::open(auth, 200, (STORM, length), Late::Sent, Arc::new(Logins)).await?;
             let slowest = load.refusals.value_at_quantile(0.99) as f64 / 1_000.0;
             let mut refused = refused.borrow_mut();
             *refused = refused.max(slowest);
@@ -60,7 +60,7 @@ pub(crate) async fn storm(world: &World, effort: Effort) -> Result<Vec<Outcome>>
     let peak = load::closed(auth, READERS, effort.length, Arc::clone(&reads)).await?.rate();
     let errors = RefCell::new(0);
     let late = async |length| {
-        let load = load::open(auth, READERS, 0.3 * peak, length, Arc::clone(&reads)).await?;
+        let load = load::open(auth, READERS, (0.3 * peak, length), Late::Sent, Arc::clone(&reads)).await?;
         *errors.borrow_mut() += load.errors;
         anyhow::Ok(load.millis(0.99))
     };
@@ -68,7 +68,7 @@ pub(crate) async fn storm(world: &World, effort: Effort) -> Result<Vec<Outcome>>
         effort,
         async |length| late(length).await,
         async |length| {
-            let storm = load::open(auth, 200, STORM, length, Arc::new(Logins));
+            let storm = load::open(auth, 200, (STORM, length), Late::Sent, Arc::new(Logins));
             Ok(tokio::try_join!(late(length), storm)?.0)
         },
     )

@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use crate::anchors::{self, Anchor, Sql, pgbench};
 use crate::cpu;
-use crate::load::{self, Get, Script};
+use crate::load::{self, Get, Late, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
 use crate::world::{World, sql};
@@ -67,7 +67,7 @@ pub(crate) async fn post(world: &World, programs: &Path, effort: Effort) -> Resu
     // A quarter of what both can do, so that the latencies are not those of a queue.
     let rate = median(&compared.chatty) / 4.0;
     let late = async |address: SocketAddr, length| {
-        anyhow::Ok(load::open(address, CLIENTS, rate, length, Arc::clone(&script)).await?.millis(0.99))
+        anyhow::Ok(load::open(address, CLIENTS, (rate, length), Late::Sent, Arc::clone(&script)).await?.millis(0.99))
     };
     let latencies =
         compare(effort, async |length| late(anchor.address, length).await, async |length| late(posts, length).await)

@@ -14,7 +14,7 @@ use super::reads::{python, same_bytes, two};
 use crate::anchors::{self, figure};
 use crate::inverted::Inverted;
 use crate::likes::{self, Like, ML_1M, ML_20M, ML_100K, SPARSE, Shape};
-use crate::load::{self, Get};
+use crate::load::{self, Get, Late};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
 use crate::world::{World, sql};
@@ -214,7 +214,9 @@ pub(crate) async fn over_http(world: &mut World, programs: &Path, effort: Effort
 
         let rate = load::closed(service, CLIENTS, effort.length, Arc::clone(&script)).await?.rate() / 4.0;
         let late = async |address, length| {
-            anyhow::Ok(load::open(address, CLIENTS, rate, length, Arc::clone(&script)).await?.millis(0.99))
+            anyhow::Ok(
+                load::open(address, CLIENTS, (rate, length), Late::Sent, Arc::clone(&script)).await?.millis(0.99),
+            )
         };
         let latencies = compare(
             effort,

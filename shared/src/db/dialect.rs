@@ -87,7 +87,8 @@ pub fn outbox_older_than(connection: &impl ConnectionTrait, now: Timestamp, age:
     }
 }
 
-/// Lets the statements of an operator's transaction take as long as they need. SQLite knows no limit.
+/// Lets the statements of a transaction take as long as they need: of an operator's, or one that reads a whole table. SQLite
+/// knows no limit.
 ///
 /// # Errors
 /// When the database is not there.

@@ -61,8 +61,9 @@ impl Neighbour {
     /// Most similar first, then the lower user id.
     ///
     /// Unweighted similarities are compared as the exact fractions shared² / likes: the other factor under the root, the
-    /// asker's own number of likes, is the same on both sides. A quotient is rounded once, so different ones are in the order
-    /// of the fractions, and only equal ones need the products. Weighted similarities are no fractions and compare as they are.
+    /// asker's own number of likes, is the same on both sides. A quotient is rounded once (below 94 million shared likes, whose
+    /// square a float still holds), so different ones are in the order of the fractions, and only equal ones need the
+    /// products. Weighted similarities are no fractions and compare as they are.
     fn compare(&self, other: &Self) -> Ordering {
         let exactly = || {
             let square = |neighbour: &Self| u128::from(u64::from(neighbour.shared).pow(2));
@@ -374,8 +375,8 @@ mod tests {
             likes,
             weights: None,
         };
-        // 2^54 / (2^27 - 1) is 2^27 + 1 + 1 / (2^27 - 1), which is less than half a step of floats above 2^27 + 1.
-        let (one, other) = (neighbour(1, (1 << 27) + 1, (1 << 27) + 1), neighbour(2, 1 << 27, (1 << 27) - 1));
+        // The fractions differ by less than the step from one float to the next.
+        let (one, other) = (neighbour(1, 3_000_008, 6_000_023), neighbour(2, 3_000_001, 5_999_995));
         assert_eq!(one.nearness, other.nearness);
         assert_eq!(other.compare(&one), Ordering::Less);
     }

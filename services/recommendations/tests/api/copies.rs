@@ -1,7 +1,9 @@
 //! The copies and the memory behind the answers: order, repetition, restart, reconcile.
 
 use recommendations::{NAME, build};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
+use shared::db::is_postgres;
 use shared::events::consumer::Row;
 use testkit::app::TestApp;
 
@@ -57,6 +59,25 @@ async fn a_restart_fills_memory_from_the_copies() {
     again.get("/recommendations").as_user(3, "cleo").send().await.is_problem(403, "Account blocked");
     // What was withdrawn stays withdrawn, whatever arrives late.
     again.deliver("like", &[like(2, 14, 1, true)]).await;
+    assert_eq!(for_ann(&again, "").await.json, expected);
+}
+
+#[tokio::test]
+async fn many_likes_may_take_longer_than_a_request() {
+    let app = small().await;
+    let expected = for_ann(&app, "").await.json;
+    let db = app.db().clone();
+    if is_postgres(db.read()) {
+        // Longer than a statement of a request may take there; SQLite has no such limit.
+        let seconds = 5.5 / LIKES.len() as f64;
+        let slow = format!("CREATE VIEW likes AS SELECT *, pg_sleep({seconds})::text FROM all_likes");
+        db.read().execute_unprepared(&format!("ALTER TABLE likes RENAME TO all_likes; {slow}")).await.expect("a view");
+    }
+    let again = TestApp::spawn(NAME, async |mut deps| {
+        deps.db = db;
+        build(deps)
+    })
+    .await;
     assert_eq!(for_ann(&again, "").await.json, expected);
 }
 
