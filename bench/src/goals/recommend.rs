@@ -390,7 +390,7 @@ impl Quality {
 impl Engine {
     fn ranking(&mut self, me: u32, neighbours: usize, weighting: Weighting) -> Vec<u32> {
         let me = UserId(i64::from(me));
-        let found = self.matrix.recommend(&mut self.scratch, me, 10, neighbours, weighting);
+        let found = self.matrix.recommend(&mut self.scratch, me, 10, neighbours, weighting).posts;
         found.into_iter().filter_map(|found| u32::try_from(found.post_id.0).ok()).collect()
     }
 }

@@ -94,11 +94,18 @@ impl Page {
     }
 }
 
-/// A page as it is answered.
+/// A list as it is answered.
 #[derive(Debug)]
 pub struct Listed<T> {
     body: T,
     link: Option<String>,
+}
+
+impl<T> Listed<T> {
+    /// A list that has no pages.
+    pub fn all(body: T) -> Self {
+        Self { body, link: None }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Listed<T> {

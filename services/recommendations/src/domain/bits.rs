@@ -1,8 +1,8 @@
 //! Sets of numbers as bits, and how many of several sets each number is in.
 //!
-//! The sets are summed bit-sliced: a bit of a wide register stands for a person, and seven full adders add eight sets to the
+//! The sets are summed bit-sliced: a bit of a wide register stands for a number, and seven full adders add eight sets to the
 //! binary digits of all counters at once (carry-save adders, after Harley and Seal). So a sum costs the same however many
-//! people are in the sets.
+//! numbers are in the sets.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -12,11 +12,11 @@ use super::numbered::At;
 pub(super) const WORD: usize = u64::BITS as usize;
 /// Words of a block, which is what the widest registers hold.
 pub(super) const BLOCK: usize = 8;
-/// People of a block.
-pub(super) const PEOPLE: usize = BLOCK * WORD;
+/// Numbers of a block.
+pub(super) const NUMBERS: usize = BLOCK * WORD;
 /// Words that are summed at once: what lies side by side in memory is read together.
 pub(super) const TILE: usize = 8 * BLOCK;
-/// Binary digits of a count: more than enough for all posts of one person.
+/// Binary digits of a sum: more than enough for all posts of one person, and for the weights of all neighbours.
 const PLANES: usize = 31;
 /// What stands for a set that is not there.
 const EMPTY: [u64; TILE] = [0; TILE];
@@ -28,7 +28,7 @@ pub(super) struct Bits(Vec<u64>);
 impl Bits {
     /// Makes room for whole blocks of numbers below `len`.
     pub(super) fn grow(&mut self, len: usize) {
-        let words = len.div_ceil(PEOPLE) * BLOCK;
+        let words = len.div_ceil(NUMBERS) * BLOCK;
         if words > self.0.len() {
             self.0.reserve_exact(words - self.0.len());
             self.0.resize(words, 0);
@@ -81,11 +81,14 @@ impl Default for Sums {
 }
 
 impl Sums {
-    /// Counts, for a tile that begins with the word `first`, in how many of the sets each number is.
-    pub(super) fn count(&mut self, arch: Arch, sets: &[&[u64]], first: usize) {
-        // Three digits are always there: those that seven sets fill.
-        self.used = (usize::BITS - sets.len().leading_zeros()).clamp(3, PLANES as u32) as usize;
-        arch.dispatch(Count { sums: self, sets, first });
+    /// Adds up, for a tile that begins with the word `first`, the weights of the sets that each number is in. A set is
+    /// listed once for each binary digit of its weight, the lowest digit first: `[sets]` counts the sets.
+    pub(super) fn add_up(&mut self, arch: Arch, sets_by_digit: &[Vec<&[u64]>], first: usize) {
+        let highest: usize = (0..).zip(sets_by_digit).map(|(digit, sets)| sets.len() << digit).sum();
+        // Seven sets of the highest digit fill three more.
+        let digits = ((usize::BITS - highest.leading_zeros()) as usize).max(sets_by_digit.len() + 2);
+        self.used = digits.min(PLANES);
+        arch.dispatch(AddUp { sums: self, sets_by_digit, first });
     }
 
     /// The highest count that all digits together can hold.
@@ -107,11 +110,11 @@ impl Sums {
         greater | equal
     }
 
-    /// Who of a word is in the most sets: more than `limit` of them, or all that are in any.
-    pub(super) fn most(&self, word: usize, limit: usize) -> u64 {
-        let (mut least, mut found) = (0, self.at_least(word, 1));
+    /// Which of these in a word have the highest sums: more than `limit` of them, or all that are in any set.
+    pub(super) fn most(&self, word: usize, among: u64, limit: usize) -> u64 {
+        let (mut least, mut found) = (0, self.at_least(word, 1) & among);
         for digit in (0..self.used).rev() {
-            let fewer = self.at_least(word, least | 1 << digit);
+            let fewer = self.at_least(word, least | 1 << digit) & among;
             if fewer.count_ones() as usize > limit {
                 (least, found) = (least | 1 << digit, fewer);
             }
@@ -127,46 +130,49 @@ impl Sums {
     }
 }
 
-struct Count<'a> {
+struct AddUp<'a> {
     sums: &'a mut Sums,
-    sets: &'a [&'a [u64]],
+    sets_by_digit: &'a [Vec<&'a [u64]>],
     first: usize,
 }
 
-impl WithSimd for Count<'_> {
+impl WithSimd for AddUp<'_> {
     type Output = ();
 
     #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "places in a tile, below the length of what is counted")]
+    #[expect(clippy::indexing_slicing, reason = "places in a tile, below the length of what is added up")]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { sums: Sums { planes, used }, sets, first } = self;
-        let words = sets.first().map_or(0, |set| set.len().saturating_sub(first).min(TILE));
+        let Self { sums: Sums { planes, used }, sets_by_digit, first } = self;
+        let set = sets_by_digit.iter().flatten().next();
+        let words = set.map_or(0, |set| set.len().saturating_sub(first).min(TILE));
         let planes = &mut planes[..*used];
         for plane in planes.iter_mut() {
             plane[..words].fill(0);
         }
-        let [ones, twos, fours, higher @ ..] = planes else { return };
-        let [ones, twos, fours] = [ones, twos, fours].map(|plane| S::as_mut_simd_u64s(plane).0);
         let empty = S::as_simd_u64s(&EMPTY).0;
-        for sets in sets.chunks(8) {
-            let mut eight = [empty; 8];
-            for (place, set) in eight.iter_mut().zip(sets) {
-                *place = S::as_simd_u64s(&set[first..first + words]).0;
-            }
-            let [a, b, c, d, e, f, g, h] = eight;
-            let lanes = words / (TILE / empty.len());
-            for at in 0..lanes {
-                let (one, t0) = add(simd, ones[at], a[at], b[at]);
-                let (one, t1) = add(simd, one, c[at], d[at]);
-                let (two, f0) = add(simd, twos[at], t0, t1);
-                let (one, t0) = add(simd, one, e[at], f[at]);
-                let (one, t1) = add(simd, one, g[at], h[at]);
-                let (two, f1) = add(simd, two, t0, t1);
-                let (four, mut carry) = add(simd, fours[at], f0, f1);
-                (ones[at], twos[at], fours[at]) = (one, two, four);
-                for plane in higher.iter_mut() {
-                    let plane = &mut S::as_mut_simd_u64s(plane).0[at];
-                    (*plane, carry) = (simd.xor_u64s(*plane, carry), simd.and_u64s(*plane, carry));
+        for (digit, sets) in sets_by_digit.iter().enumerate() {
+            let [ones, twos, fours, higher @ ..] = &mut planes[digit..] else { return };
+            let [ones, twos, fours] = [ones, twos, fours].map(|plane| S::as_mut_simd_u64s(plane).0);
+            for sets in sets.chunks(8) {
+                let mut eight = [empty; 8];
+                for (place, set) in eight.iter_mut().zip(sets) {
+                    *place = S::as_simd_u64s(&set[first..first + words]).0;
+                }
+                let [a, b, c, d, e, f, g, h] = eight;
+                let lanes = words / (TILE / empty.len());
+                for at in 0..lanes {
+                    let (one, t0) = add(simd, ones[at], a[at], b[at]);
+                    let (one, t1) = add(simd, one, c[at], d[at]);
+                    let (two, f0) = add(simd, twos[at], t0, t1);
+                    let (one, t0) = add(simd, one, e[at], f[at]);
+                    let (one, t1) = add(simd, one, g[at], h[at]);
+                    let (two, f1) = add(simd, two, t0, t1);
+                    let (four, mut carry) = add(simd, fours[at], f0, f1);
+                    (ones[at], twos[at], fours[at]) = (one, two, four);
+                    for plane in higher.iter_mut() {
+                        let plane = &mut S::as_mut_simd_u64s(plane).0[at];
+                        (*plane, carry) = (simd.xor_u64s(*plane, carry), simd.and_u64s(*plane, carry));
+                    }
                 }
             }
         }
@@ -222,23 +228,28 @@ mod tests {
         #[test]
         fn sums_are_what_counting_one_by_one_gives_on_every_processor(
             sets in prop::collection::vec(prop::collection::vec(any::<u64>(), 2 * TILE - BLOCK), 1..40),
-            least in prop::array::uniform8(1..45_u32),
+            weights in prop_oneof![Just(vec![1_u32; 40]), prop::collection::vec(1..16_u32, 40)],
+            least in prop::array::uniform8(1..200_u32),
             first in prop::sample::select(vec![0, TILE]),
         ) {
             let sets: Vec<&[u64]> = sets.iter().map(Vec::as_slice).collect();
+            let by_digit = [0, 1, 2, 3].map(|digit| {
+                sets.iter().zip(&weights).filter(|(_, weight)| *weight >> digit & 1 == 1).map(|(set, _)| *set).collect()
+            });
             let words = sets[0].len().saturating_sub(first).min(TILE);
             for arch in architectures() {
                 let mut sums = Sums::default();
                 // What was counted before does not matter.
                 let full = [u64::MAX; TILE];
-                sums.count(arch, &[full.as_slice(); 5], 0);
-                sums.count(arch, &sets, first);
+                sums.add_up(arch, &[vec![full.as_slice(); 5]], 0);
+                sums.add_up(arch, &by_digit, first);
                 for word in 0..words {
                     let enough = sums.at_least(word, least[word / BLOCK]);
                     for bit in 0..64 {
-                        let count = sets.iter().map(|set| (set[first + word] >> bit & 1) as u32).sum::<u32>();
-                        prop_assert_eq!(sums.of(word, bit), count);
-                        prop_assert_eq!(enough >> bit & 1 == 1, count >= least[word / BLOCK]);
+                        let weights = sets.iter().zip(&weights).map(|(set, weight)| (set[first + word] >> bit & 1) as u32 * weight);
+                        let sum = weights.sum::<u32>();
+                        prop_assert_eq!(sums.of(word, bit), sum);
+                        prop_assert_eq!(enough >> bit & 1 == 1, sum >= least[word / BLOCK]);
                     }
                 }
             }

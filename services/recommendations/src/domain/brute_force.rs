@@ -8,7 +8,8 @@ use shared::ids::UserId;
 
 use super::bits::testing::architectures;
 use super::{
-    Exclusion, Explanation, LikeMatrix, PostId, PostState, Reason, Recommendation, Scratch, Weighting, Weights,
+    Exclusion, Explanation, LikeMatrix, PostId, PostState, Reason, Recommendation, Recommendations, Scratch, Weighting,
+    Weights,
 };
 
 /// How many people and posts there are.
@@ -22,6 +23,9 @@ struct Size {
 const SMALL: Size = Size { people: 9, posts: 12, likes: 90 };
 /// More than one block of people.
 const LARGE: Size = Size { people: 1_300, posts: 24, likes: 6_000 };
+
+/// More posts than one tile.
+const WIDE: Size = Size { people: 20, posts: 4_300, likes: 5_000 };
 
 /// One state of one aggregate.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +54,10 @@ fn feed(mut matrix: LikeMatrix, events: &[Event]) -> LikeMatrix {
 fn histories(size: Size) -> impl Strategy<Value = Vec<Event>> {
     let likes = prop::collection::vec((1..=size.people, 1..=size.posts, prop::bool::weighted(0.85)), 0..size.likes);
     let users = prop::collection::vec((1..=size.people, prop::bool::weighted(0.6)), 0..12);
-    let posts = prop::collection::vec((1..=size.posts, prop::bool::weighted(0.8)), size.posts as usize / 2..24);
+    let posts = prop::collection::vec(
+        (1..=size.posts, prop::bool::weighted(0.8)),
+        size.posts as usize / 2..2 * size.posts as usize,
+    );
     (likes, users, posts).prop_map(move |(likes, users, posts)| {
         let mut versions = BTreeMap::new();
         let mut next = |key: (u8, i64, i64)| {
@@ -153,14 +160,15 @@ impl Truth {
         found.into_iter().map(|(_, reason)| reason).collect()
     }
 
-    fn recommend(&self, me: i64, limit: usize, neighbours: usize, weighting: Weighting) -> Vec<Recommendation> {
+    fn recommend(&self, me: i64, limit: usize, neighbours: usize, weighting: Weighting) -> Recommendations {
         let mut nearest = self.neighbours(me, weighting);
         nearest.truncate(neighbours);
         let mut found = Vec::new();
         for post in self.authors.keys().filter(|post| self.visible(**post) && self.excluded(me, **post).is_none()) {
-            let recommendation = self.explain(*post, &nearest);
-            if !recommendation.because.is_empty() {
-                found.push(recommendation);
+            let because = self.because(*post, &nearest);
+            if !because.is_empty() {
+                let score = because.iter().map(|place| nearest[*place].similarity).sum();
+                found.push(Recommendation { post_id: PostId(*post), score, because });
             }
         }
         found.sort_by(|one, other| {
@@ -170,18 +178,25 @@ impl Truth {
             by_score.then(by_neighbours).then(likes(other).cmp(&likes(one))).then(other.post_id.cmp(&one.post_id))
         });
         found.truncate(limit);
-        found
+        Recommendations { posts: found, neighbours: nearest }
     }
 
-    fn explain(&self, post: i64, nearest: &[Reason]) -> Recommendation {
-        let likes = |reason: &&Reason| self.rows[&reason.user_id.0].contains(&post);
-        let because: Vec<Reason> = nearest.iter().filter(likes).cloned().collect();
-        Recommendation { post_id: PostId(post), score: because.iter().map(|reason| reason.similarity).sum(), because }
+    /// The places of those who like a post.
+    fn because(&self, post: i64, nearest: &[Reason]) -> Vec<usize> {
+        let likes = |place: &usize| self.rows[&nearest[*place].user_id.0].contains(&post);
+        (0..nearest.len()).filter(likes).collect()
     }
 
     fn excluded(&self, me: i64, post: i64) -> Option<Exclusion> {
         let own = (self.authors.get(&post) == Some(&me)).then_some(Exclusion::Own);
         own.or_else(|| self.likes.contains(&(me, post)).then_some(Exclusion::Liked))
+    }
+
+    fn explain(&self, me: i64, post: i64, nearest: &[Reason]) -> Explanation {
+        let because: Vec<Reason> =
+            self.because(post, nearest).into_iter().map(|place| nearest[place].clone()).collect();
+        let score = because.iter().map(|reason| reason.similarity).sum();
+        Explanation { score, because, excluded: self.excluded(me, post) }
     }
 }
 
@@ -217,10 +232,7 @@ fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: 
                     let explained = matrix.explain(&mut scratch, UserId(me), PostId(post), neighbours, weighting);
                     let visible = truth.visible(post) && !truth.inactive.contains(&me);
                     // Somebody of whom nothing was ever heard asks for nothing that is known.
-                    let expected = (visible && matrix.knows(UserId(me))).then(|| Explanation {
-                        recommendation: truth.explain(post, &nearest),
-                        excluded: truth.excluded(me, post),
-                    });
+                    let expected = (visible && matrix.knows(UserId(me))).then(|| truth.explain(me, post, &nearest));
                     assert_eq!(explained, expected);
                 }
             }
@@ -229,7 +241,7 @@ fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: 
 }
 
 /// Everything that can be asked, for everybody.
-fn answers(matrix: &LikeMatrix) -> Vec<(Vec<Reason>, Vec<Recommendation>)> {
+fn answers(matrix: &LikeMatrix) -> Vec<(Vec<Reason>, Recommendations)> {
     let (mut all, mut scratch) = (Vec::new(), Scratch::default());
     for me in (1..=SMALL.people).map(UserId) {
         for weighting in [Weighting::None, Weighting::Idf] {
@@ -272,7 +284,7 @@ proptest! {
         let before = answers(&matrix);
         matrix.set_user(UserId(user), false, 1_001);
         let mut scratch = Scratch::default();
-        prop_assert!(matrix.recommend(&mut scratch, UserId(user), 5, 100, Weighting::None).is_empty());
+        prop_assert!(matrix.recommend(&mut scratch, UserId(user), 5, 100, Weighting::None).posts.is_empty());
         matrix.set_user(UserId(user), true, 1_002);
         prop_assert_eq!(answers(&matrix), before);
     }
@@ -284,5 +296,10 @@ proptest! {
     #[test]
     fn the_same_holds_for_more_people_than_one_block(history in histories(LARGE), neighbours in 1..200_usize) {
         compare(&history, [1, 7, 512, 513, 1_024, 1_300].into_iter(), 10, neighbours);
+    }
+
+    #[test]
+    fn the_same_holds_for_more_posts_than_one_tile(history in histories(WIDE), neighbours in 1..20_usize) {
+        compare(&history, [1, 10, WIDE.people].into_iter(), 10, neighbours);
     }
 }

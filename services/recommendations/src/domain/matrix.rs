@@ -4,7 +4,7 @@
 //! and whether a post is visible. So a block hides without forgetting, and an unblock restores exactly.
 //!
 //! Each like is in the row of its person, with its version, and in the column of its post: a list, or a set of bits if many
-//! people like the post.
+//! people like the post. Whoever likes much has a set of bits in the row, too.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use shared::clock::Timestamp;
 use shared::ids::UserId;
 
 use super::PostId;
-use super::bits::{Bits, PEOPLE, WORD};
+use super::bits::{Bits, NUMBERS, WORD};
 use super::numbered::{At, Numbered};
 use super::plan::Plan;
 
@@ -62,6 +62,8 @@ struct Row {
     entries: Vec<Entry>,
     /// The version of each.
     versions: Vec<i64>,
+    /// What is liked now, once there are many entries.
+    set: Option<Bits>,
 }
 
 /// The number of a post, and in the highest bit whether the like was withdrawn.
@@ -140,7 +142,7 @@ impl LikeMatrix {
     pub fn set_like(&mut self, user_id: UserId, post_id: PostId, liked: bool, version: i64) {
         let (user, post) = (self.find_or_add_person(user_id), self.find_or_add_post(post_id));
         let posts = &self.posts;
-        let Row { entries, versions } = &mut self.people[user].row;
+        let Row { entries, versions, .. } = &mut self.people[user].row;
         let entry = Entry::new(post, liked);
         let was_liked = match entries.binary_search_by_key(&post_id, |entry| posts[entry.at()].id) {
             Ok(place) => {
@@ -158,6 +160,7 @@ impl LikeMatrix {
             }
         };
         if was_liked != liked {
+            self.set_entry(user, post, liked);
             self.set_member(post, user, liked);
             if self.visible.contains(post) {
                 self.count_like(user, liked);
@@ -296,10 +299,30 @@ impl LikeMatrix {
         }
     }
 
+    /// Puts a post into the set of a person's row, or takes one out.
+    fn set_entry(&mut self, person: At, post: At, present: bool) {
+        let (posts, many) = (self.posts.len(), self.many_likes());
+        let Row { entries, set, .. } = &mut self.people[person].row;
+        match set {
+            Some(set) => set.set(post, present),
+            None if entries.len() > many => *set = Some(liked_set(entries, posts)),
+            None => {}
+        }
+    }
+
+    /// A row with more entries has a set …
+    fn many_likes(&self) -> usize {
+        (self.posts.len() / self.plan.many_likes).max(self.plan.light)
+    }
+
+    /// … and so is a column with more people.
+    fn many_likers(&self) -> usize {
+        (self.people.len() / self.plan.many_likers).max(self.plan.light)
+    }
+
     /// Puts a person into a column, or takes one out.
     fn set_member(&mut self, post: At, person: At, present: bool) {
-        let people = self.people.len();
-        let heavy = (people / self.plan.heavy).max(self.plan.light);
+        let (people, many) = (self.people.len(), self.many_likers());
         let post = &mut self.posts[post];
         count(&mut post.raw_likers, present);
         if self.active.contains(person) {
@@ -315,14 +338,14 @@ impl LikeMatrix {
             Column::Bits(bits) => bits.set(person, present),
         }
         match &post.column {
-            Column::List(list) if list.len() > heavy => {
+            Column::List(list) if list.len() > many => {
                 let mut bits = Bits::default();
                 bits.grow(people);
                 list.iter().for_each(|at| bits.set(*at, true));
                 post.column = Column::Bits(bits);
             }
             // Half as many, so that a column does not change its form all the time.
-            Column::Bits(bits) if (post.raw_likers as usize) < heavy / 2 => {
+            Column::Bits(bits) if (post.raw_likers as usize) < many / 2 => {
                 post.column = Column::List(bits.iter().collect());
             }
             Column::List(_) | Column::Bits(_) => {}
@@ -354,6 +377,11 @@ impl LikeMatrix {
         &self.people[person].row.entries
     }
 
+    /// All posts that a person likes, if they are a set.
+    pub(super) fn set_of(&self, person: At) -> Option<&Bits> {
+        self.people[person].row.set.as_ref()
+    }
+
     /// Whether a person likes a post.
     pub(super) fn likes(&self, person: At, post: At) -> bool {
         if let Column::Bits(people) = &self.posts[post].column {
@@ -368,8 +396,8 @@ impl LikeMatrix {
         let new = || Person { id, version: 0, row: Row::default(), authored: Vec::new() };
         let (at, is_new) = self.people.find_or_add(id, new);
         if is_new {
-            if (at as usize).is_multiple_of(PEOPLE) {
-                self.add_block();
+            if (at as usize).is_multiple_of(NUMBERS) {
+                self.add_people();
             }
             self.active.set(at, true);
             self.visible_likes.push(0);
@@ -377,14 +405,32 @@ impl LikeMatrix {
         at
     }
 
-    /// Makes room for the next people.
-    fn add_block(&mut self) {
-        let people = self.people.len();
+    /// Makes room for the next people. What are no longer many among so many people is a list again: a set takes as much
+    /// memory however few are in it.
+    fn add_people(&mut self) {
+        let (people, many) = (self.people.len(), self.many_likers());
         self.active.grow(people);
         self.fewest.resize(self.active.words().len(), Fewest { bound: u32::MAX, raises: 0 });
         for post in self.posts.iter_mut() {
-            if let Column::Bits(bits) = &mut post.column {
-                bits.grow(people);
+            match &mut post.column {
+                Column::Bits(bits) if (post.raw_likers as usize) < many / 2 => {
+                    post.column = Column::List(bits.iter().collect());
+                }
+                Column::Bits(bits) => bits.grow(people),
+                Column::List(_) => {}
+            }
+        }
+    }
+
+    /// Makes room for the next posts.
+    fn add_posts(&mut self) {
+        let (posts, many) = (self.posts.len(), self.many_likes());
+        self.visible.grow(posts);
+        for Person { row, .. } in self.people.iter_mut() {
+            if row.entries.len() < many / 2 {
+                row.set = None;
+            } else if let Some(set) = &mut row.set {
+                set.grow(posts);
             }
         }
     }
@@ -400,10 +446,20 @@ impl LikeMatrix {
             raw_likers: 0,
             likers: 0,
         };
-        let (at, _) = self.posts.find_or_add(id, new);
-        self.visible.grow(self.posts.len());
+        let (at, is_new) = self.posts.find_or_add(id, new);
+        if is_new && (at as usize).is_multiple_of(NUMBERS) {
+            self.add_posts();
+        }
         at
     }
+}
+
+/// The likes among these entries, in a set of so many posts.
+fn liked_set(entries: &[Entry], posts: usize) -> Bits {
+    let mut set = Bits::default();
+    set.grow(posts);
+    entries.iter().filter(|entry| entry.is_liked()).for_each(|entry| set.set(entry.at(), true));
+    set
 }
 
 /// Inserts, and when it is full makes room for an eighth more instead of twice as much: rows are most of the memory.
@@ -443,6 +499,7 @@ mod tests {
     fn recommended(matrix: &LikeMatrix) -> Vec<i64> {
         matrix
             .recommend(&mut Scratch::default(), UserId(1), 5, 100, Weighting::None)
+            .posts
             .iter()
             .map(|found| found.post_id.0)
             .collect()

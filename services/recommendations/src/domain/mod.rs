@@ -1,5 +1,6 @@
 //! The rules: who is similar to whom, and what that recommends. Nothing here knows of HTTP or a database.
 
+mod best;
 mod bits;
 mod matrix;
 mod numbered;
@@ -10,7 +11,7 @@ mod similarity;
 mod top;
 
 pub use matrix::{LikeMatrix, PostState};
-pub use ranking::{Exclusion, Explanation, Recommendation};
+pub use ranking::{Exclusion, Explanation, Recommendation, Recommendations};
 pub use scratch::Scratch;
 pub use similarity::{Reason, Weights};
 

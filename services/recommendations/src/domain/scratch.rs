@@ -16,12 +16,16 @@ pub struct Scratch {
     pub(super) met: Bits,
     /// and who more than once.
     pub(super) met_again: Bits,
-    /// Sums of a tile of people.
+    /// Sums of a tile of people or posts.
     pub(super) sums: Sums,
     /// The score of each post.
     pub(super) scores: Array1<f64>,
     /// The posts that have a score, if they are noted.
     pub(super) liked: Vec<At>,
+    /// The posts that are not recommended to the asker.
+    pub(super) not_for_me: Bits,
+    /// Sets for neighbours who have none of their own.
+    pub(super) lent: Vec<Bits>,
     /// The place among the neighbours, counted from 1.
     pub(super) rank: Array1<u32>,
     /// Squared weights by the number of likers, for so many people; 0 is not computed yet.

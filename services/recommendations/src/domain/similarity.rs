@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use shared::ids::UserId;
 
-use super::bits::{PEOPLE, TILE, WORD, ones};
+use super::bits::{NUMBERS, TILE, WORD, ones};
 use super::matrix::{Column, Post};
 use super::numbered::At;
 use super::scratch::{Scratch, grow};
@@ -45,54 +45,29 @@ pub struct Weights {
     pub theirs: f64,
 }
 
-/// A similar person with what the order needs.
+/// Somebody with likes in common, while the most similar people are searched for.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    at: At,
+    shared: u32,
+    /// What grows with the similarity to the asker: the cosine with weights, shared² / likes without.
+    nearness: f64,
+}
+
+/// A similar person who was found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Neighbour {
     pub(super) at: At,
-    pub(super) user_id: UserId,
-    /// What grows with the similarity to the asker: the cosine with weights, shared² / likes without.
-    nearness: f64,
     shared: u32,
-    likes: u32,
-    weights: Option<Weights>,
+    pub(super) similarity: f64,
 }
 
-impl Neighbour {
-    /// Most similar first, then the lower user id.
-    ///
-    /// Unweighted similarities are compared as the exact fractions shared² / likes: the other factor under the root, the
-    /// asker's own number of likes, is the same on both sides. A quotient is rounded once (below 94 million shared likes, whose
-    /// square a float still holds), so different ones are in the order of the fractions, and only equal ones need the
-    /// products. Weighted similarities are no fractions and compare as they are.
-    fn compare(&self, other: &Self) -> Ordering {
-        let exactly = || {
-            let square = |neighbour: &Self| u128::from(u64::from(neighbour.shared).pow(2));
-            let (mine, theirs) = (square(self) * u128::from(other.likes), square(other) * u128::from(self.likes));
-            if self.weights.is_some() { Ordering::Equal } else { theirs.cmp(&mine) }
-        };
-        other.nearness.total_cmp(&self.nearness).then_with(exactly).then(self.user_id.cmp(&other.user_id))
-    }
-
-    /// The similarity to somebody with so many likes.
-    ///
-    /// The root of the squared fraction: a division of integers is rounded once, so equal fractions give equal numbers, and
-    /// the numbers never contradict the exact order.
-    pub(super) fn similarity(&self, your_likes: u32) -> f64 {
-        let (shared, yours, theirs) = (u64::from(self.shared), u64::from(your_likes), u64::from(self.likes));
-        if self.weights.is_some() { self.nearness } else { (shared.pow(2) as f64 / (yours * theirs) as f64).sqrt() }
-    }
-
-    /// As it is told to somebody with so many likes.
-    pub(super) fn reason(&self, your_likes: u32) -> Reason {
-        Reason {
-            user_id: self.user_id,
-            similarity: self.similarity(your_likes),
-            shared_likes: self.shared,
-            your_likes,
-            their_likes: self.likes,
-            weights: self.weights,
-        }
-    }
+/// The most similar people, most similar first.
+#[derive(Debug, Default)]
+pub(super) struct Neighbours {
+    pub(super) people: Vec<Neighbour>,
+    /// With weights, those of each.
+    weights: Vec<Weights>,
 }
 
 impl Weights {
@@ -111,28 +86,48 @@ impl LikeMatrix {
         limit: usize,
         after: Option<UserId>,
     ) -> Vec<Reason> {
-        let Some(at) = self.find_active(me) else { return Vec::new() };
-        let behind = after.map(|after| self.people.find(&after).and_then(|after| self.compare_rows(at, after)));
-        let found = match behind {
+        let Some(me) = self.find_active(me) else { return Vec::new() };
+        let behind = after.map(|after| self.people.find(&after).and_then(|after| self.compare_rows(me, after)));
+        let people = match behind {
             Some(None) => Vec::new(),
-            behind => self.most_similar(scratch, at, limit, behind.flatten()),
+            behind => self.most_similar(scratch, me, limit, behind.flatten()),
         };
-        let likes = self.visible_likes_of(at);
-        found.into_iter().map(|neighbour| neighbour.reason(likes)).collect()
+        self.reasons(me, &Neighbours { people, weights: Vec::new() })
     }
 
-    /// The nearest neighbours of a person, nearest first.
-    pub(super) fn nearest(&self, scratch: &mut Scratch, me: At, limit: usize, weighting: Weighting) -> Vec<Neighbour> {
+    /// The nearest neighbours of a person.
+    pub(super) fn nearest(&self, scratch: &mut Scratch, me: At, limit: usize, weighting: Weighting) -> Neighbours {
         match weighting {
-            Weighting::None => self.most_similar(scratch, me, limit, None),
+            Weighting::None => Neighbours { people: self.most_similar(scratch, me, limit, None), weights: Vec::new() },
             Weighting::Idf => self.most_similar_by_weight(scratch, me, limit),
         }
     }
 
+    /// All neighbours as they are told to `me`.
+    pub(super) fn reasons(&self, me: At, neighbours: &Neighbours) -> Vec<Reason> {
+        let mut reasons = Vec::with_capacity(neighbours.people.len());
+        reasons.extend((0..neighbours.people.len()).filter_map(|place| self.reason(me, neighbours, place)));
+        reasons
+    }
+
+    /// The neighbour at a place, counted from 0, as it is told to `me`.
+    pub(super) fn reason(&self, me: At, neighbours: &Neighbours, place: usize) -> Option<Reason> {
+        let Neighbour { at, shared, similarity } = *neighbours.people.get(place)?;
+        Some(Reason {
+            user_id: self.people[at].id,
+            similarity,
+            shared_likes: shared,
+            your_likes: self.visible_likes_of(me),
+            their_likes: self.visible_likes_of(at),
+            weights: neighbours.weights.get(place).copied(),
+        })
+    }
+
     /// The most similar people without weights, behind somebody if that is asked for.
-    fn most_similar(&self, scratch: &mut Scratch, me: At, limit: usize, behind: Option<Neighbour>) -> Vec<Neighbour> {
+    fn most_similar(&self, scratch: &mut Scratch, me: At, limit: usize, behind: Option<Candidate>) -> Vec<Neighbour> {
         scratch.shared.grow(self.people.len());
-        let mut search = Search { matrix: self, me, behind, top: Top::new(limit, Neighbour::compare) };
+        let mut search =
+            Search { matrix: self, me, behind, top: Top::new(limit, |a: &_, b: &_| self.compare_people(a, b)) };
         let mine: Vec<&Post> = self.row(me).map(|at| &self.posts[at]).collect();
         let mut sets = Vec::new();
         let mut set_entries = 0;
@@ -142,7 +137,7 @@ impl LikeMatrix {
                 set_entries += post.likers as usize;
             }
         }
-        let blocks = self.people.len().div_ceil(PEOPLE);
+        let blocks = self.people.len().div_ceil(NUMBERS);
         let use_sums = blocks * (self.plan.look + self.plan.add * sets.len()) < self.plan.entry * set_entries;
         for post in mine {
             match &post.column {
@@ -152,19 +147,52 @@ impl LikeMatrix {
             }
         }
         if use_sums {
-            search.look_through(scratch, &sets);
+            search.look_through(scratch, &[sets]);
         } else {
             for at in scratch.shared.met.iter().filter(|at| self.active.contains(**at)) {
                 search.offer(*at, scratch.shared.of(*at));
             }
         }
         scratch.shared.clear();
-        search.top.into_sorted()
+        let yours = self.visible_likes_of(me);
+        let neighbour = |Candidate { at, shared, .. }: Candidate| {
+            // The root of the squared fraction: a division of integers is rounded once, so equal fractions give equal
+            // numbers, and the numbers never contradict the exact order.
+            let product = u64::from(yours) * u64::from(self.visible_likes_of(at));
+            Neighbour { at, shared, similarity: (u64::from(shared).pow(2) as f64 / product as f64).sqrt() }
+        };
+        search.top.into_sorted().into_iter().map(neighbour).collect()
+    }
+
+    /// Most similar first, then the lower user id.
+    ///
+    /// Unweighted similarities are compared as the exact fractions shared² / likes: the other factor under the root, the
+    /// asker's own number of likes, is the same on both sides. A quotient is rounded once (below 94 million shared likes, whose
+    /// square a float still holds), so different ones are in the order of the fractions, and only equal ones need the
+    /// products.
+    #[inline]
+    fn compare_people(&self, one: &Candidate, other: &Candidate) -> Ordering {
+        match other.nearness.total_cmp(&one.nearness) {
+            Ordering::Equal => self.compare_exactly(one, other),
+            different => different,
+        }
+    }
+
+    #[cold]
+    fn compare_exactly(&self, one: &Candidate, other: &Candidate) -> Ordering {
+        let square = |candidate: &Candidate| u128::from(u64::from(candidate.shared).pow(2));
+        let likes = |candidate: &Candidate| u128::from(self.visible_likes_of(candidate.at));
+        let products = (square(other) * likes(one)).cmp(&(square(one) * likes(other)));
+        products.then_with(|| self.compare_ids(one, other))
+    }
+
+    fn compare_ids(&self, one: &Candidate, other: &Candidate) -> Ordering {
+        self.people[one.at].id.cmp(&self.people[other.at].id)
     }
 
     /// The most similar people with weights. The exact similarity needs a pass over the other person's likes, so it is
     /// computed only for those whose similarity cannot be too small already.
-    fn most_similar_by_weight(&self, scratch: &mut Scratch, me: At, limit: usize) -> Vec<Neighbour> {
+    fn most_similar_by_weight(&self, scratch: &mut Scratch, me: At, limit: usize) -> Neighbours {
         let Scratch { shared, weights, squares, .. } = scratch;
         shared.grow(self.people.len());
         grow(weights, self.people.len());
@@ -199,17 +227,18 @@ impl LikeMatrix {
             })
             .collect();
         at_most.sort_unstable_by(|(one, _), (other, _)| other.total_cmp(one));
-        let mut top = Top::new(limit, Neighbour::compare);
+        // Weighted similarities are no fractions and compare as they are.
+        let mut top = Top::new(limit, |(one, _): &(Candidate, Weights), (other, _): &(Candidate, Weights)| {
+            other.nearness.total_cmp(&one.nearness).then_with(|| self.compare_ids(one, other))
+        });
         for (bound, at) in at_most {
-            // What is lost by rounding is far less than this.
-            if top.last().is_some_and(|last| last.nearness > bound * (1.0 + 1e-9)) {
+            if top.last().is_some_and(|(last, _)| last.nearness * A_LITTLE_LESS > bound) {
                 break;
             }
             let theirs = self.row(at).map(|post| self.square(squares, &self.posts[post])).sum();
             let sum = weights.get(at as usize).copied().unwrap_or_default();
             let weights = Weights { shared: sum, yours, theirs };
-            let neighbour = self.neighbour(at, shared.of(at));
-            top.offer(Neighbour { nearness: weights.cosine(), weights: Some(weights), ..neighbour });
+            top.offer((Candidate { at, shared: shared.of(at), nearness: weights.cosine() }, weights));
         }
         for at in &shared.met {
             if let Some(weight) = weights.get_mut(*at as usize) {
@@ -217,7 +246,10 @@ impl LikeMatrix {
             }
         }
         shared.clear();
-        top.into_sorted()
+        let neighbour =
+            |(Candidate { at, shared, nearness }, weights)| (Neighbour { at, shared, similarity: nearness }, weights);
+        let (people, weights) = top.into_sorted().into_iter().map(neighbour).unzip();
+        Neighbours { people, weights }
     }
 
     /// The squared weight of a post.
@@ -230,15 +262,9 @@ impl LikeMatrix {
     }
 
     /// How near one person is, without counters for everybody.
-    fn compare_rows(&self, me: At, other: At) -> Option<Neighbour> {
+    fn compare_rows(&self, me: At, other: At) -> Option<Candidate> {
         let shared = self.row(me).filter(|post| self.likes(other, *post)).count() as u32;
-        (shared > 0).then(|| self.neighbour(other, shared))
-    }
-
-    fn neighbour(&self, at: At, shared: u32) -> Neighbour {
-        let person = &self.people[at];
-        let likes = self.visible_likes_of(at);
-        Neighbour { at, user_id: person.id, nearness: nearness(shared, likes), shared, likes, weights: None }
+        (shared > 0).then(|| Candidate { at: other, shared, nearness: nearness(shared, self.visible_likes_of(other)) })
     }
 }
 
@@ -246,26 +272,30 @@ impl LikeMatrix {
 struct Search<'a, F> {
     matrix: &'a LikeMatrix,
     me: At,
-    behind: Option<Neighbour>,
-    top: Top<Neighbour, F>,
+    behind: Option<Candidate>,
+    top: Top<Candidate, F>,
 }
 
-impl<F: Fn(&Neighbour, &Neighbour) -> Ordering> Search<'_, F> {
+impl<F: Fn(&Candidate, &Candidate) -> Ordering> Search<'_, F> {
+    #[inline]
     fn offer(&mut self, at: At, shared: u32) {
         let likes = self.matrix.visible_likes_of(at);
-        if at == self.me || self.top.last().is_some_and(|last| last.is_nearer_than(shared, likes)) {
+        // Everybody who shares a like is asked this, and a product takes less time than a quotient.
+        let is_too_far =
+            |last: &Candidate| f64::from(shared).powi(2) < last.nearness * A_LITTLE_LESS * f64::from(likes);
+        if at == self.me || self.top.last().is_some_and(is_too_far) {
             return;
         }
-        let neighbour = self.matrix.neighbour(at, shared);
-        if self.behind.is_none_or(|behind| behind.compare(&neighbour).is_lt()) {
-            self.top.offer(neighbour);
+        let candidate = Candidate { at, shared, nearness: nearness(shared, likes) };
+        if self.behind.is_none_or(|behind| self.matrix.compare_people(&behind, &candidate).is_lt()) {
+            self.top.offer(candidate);
         }
     }
 
     /// Offers whoever may be among the most similar: those who are in so many of the sets, together with the lists that
     /// have met them, that they can come before the last one so far. People with about as many likes as the asker come
     /// first: they are often the most similar ones, and whoever comes later has to be as near.
-    fn look_through(&mut self, scratch: &mut Scratch, sets: &[&[u64]]) {
+    fn look_through(&mut self, scratch: &mut Scratch, sets: &[Vec<&[u64]>]) {
         let Scratch { shared, met, met_again, sums, .. } = scratch;
         let matrix = self.matrix;
         met.grow(matrix.people.len());
@@ -283,7 +313,7 @@ impl<F: Fn(&Neighbour, &Neighbour) -> Ordering> Search<'_, F> {
         let (words, mine) = (active.len(), self.me as usize / WORD);
         let tiles = words.div_ceil(TILE);
         for tile in (mine / TILE..tiles).chain(0..mine / TILE) {
-            sums.count(matrix.plan.arch, sets, tile * TILE);
+            sums.add_up(matrix.plan.arch, sets, tile * TILE);
             let (first, end) = (tile * TILE, words.min((tile + 1) * TILE));
             let start = mine.clamp(first, end - 1);
             for word in (start..end).chain(first..start) {
@@ -297,7 +327,7 @@ impl<F: Fn(&Neighbour, &Neighbour) -> Ordering> Search<'_, F> {
                 let mut offered = 0;
                 if self.top.last().is_none() {
                     // Who shares most comes first, so that there is a bound early.
-                    offered = sums.most(word - first, self.top.limit());
+                    offered = sums.most(word - first, *active, self.top.limit());
                     offer(self, offered);
                 }
                 let least = self.top.last().map_or(1, |last| last.needs(fewest.bound));
@@ -318,19 +348,16 @@ impl<F: Fn(&Neighbour, &Neighbour) -> Ordering> Search<'_, F> {
     }
 }
 
-impl Neighbour {
-    /// Whether this one is more similar than somebody with so many shared likes of so many.
-    fn is_nearer_than(&self, shared: u32, likes: u32) -> bool {
-        // Everybody who shares a like is asked this, and products take less time than a quotient.
-        let square = |shared: u32| u128::from(u64::from(shared).pow(2));
-        square(self.shared) * u128::from(likes) > square(shared) * u128::from(self.likes)
-    }
+/// A factor that takes away more than is ever lost by rounding.
+const A_LITTLE_LESS: f64 = 1.0 - 1e-9;
 
+impl Candidate {
     /// How many shared likes somebody with at least so many likes needs to come before this one, or a little fewer.
     fn needs(&self, likes: u32) -> u32 {
-        let shared = f64::from(self.shared) * (f64::from(likes) / f64::from(self.likes)).sqrt();
-        // Rounding loses far less than this.
-        ((shared * (1.0 - 1e-9)).ceil() as u32).max(1)
+        let shared = (self.nearness * f64::from(likes)).sqrt() * A_LITTLE_LESS;
+        // Rounded up without a call of the mathematics library.
+        let whole = shared as u32;
+        (whole + u32::from(f64::from(whole) < shared)).max(1)
     }
 }
 
@@ -367,18 +394,14 @@ mod tests {
 
     #[test]
     fn fractions_that_round_alike_are_still_told_apart() {
-        let neighbour = |id: i64, shared: u32, likes: u32| Neighbour {
-            at: 0,
-            user_id: UserId(id),
-            nearness: nearness(shared, likes),
-            shared,
-            likes,
-            weights: None,
-        };
         // The fractions differ by less than the step from one float to the next.
-        let (one, other) = (neighbour(1, 3_000_008, 6_000_023), neighbour(2, 3_000_001, 5_999_995));
+        let mut matrix = matrix(&[(1, 1), (2, 1)]);
+        matrix.visible_likes = vec![6_000_023, 5_999_995];
+        let candidate =
+            |at: At, shared: u32| Candidate { at, shared, nearness: nearness(shared, matrix.visible_likes_of(at)) };
+        let (one, other) = (candidate(0, 3_000_008), candidate(1, 3_000_001));
         assert_eq!(one.nearness, other.nearness);
-        assert_eq!(other.compare(&one), Ordering::Less);
+        assert_eq!(matrix.compare_people(&other, &one), Ordering::Less);
     }
 
     #[test]
@@ -397,6 +420,6 @@ mod tests {
         let matrix = matrix(&[(1, 1), (1, 2), (2, 1), (2, 3)]);
         let (common, rare) = (2_f64.ln().powi(2), 3_f64.ln().powi(2));
         let found = matrix.nearest(&mut Scratch::default(), matrix.find_active(UserId(1)).unwrap(), 5, Weighting::Idf);
-        assert!((found[0].similarity(2) - common / (common + rare)).abs() < 1e-15);
+        assert!((found.people[0].similarity - common / (common + rare)).abs() < 1e-15);
     }
 }

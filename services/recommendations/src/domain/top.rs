@@ -22,10 +22,12 @@ impl<T, F: Fn(&T, &T) -> Ordering> Top<T, F> {
     }
 
     /// Who comes behind this one is not kept; none while there is room for all.
+    #[inline]
     pub(super) fn last(&self) -> Option<&T> {
         self.kept.get(self.limit.checked_sub(1)?).filter(|_| self.is_cut)
     }
 
+    #[inline]
     pub(super) fn offer(&mut self, item: T) {
         if self.last().is_some_and(|last| (self.order)(&item, last).is_gt()) {
             return;

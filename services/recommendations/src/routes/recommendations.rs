@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::shapes::{PostOut, UserOut};
 use crate::db::queries;
-use crate::domain::{Exclusion, Explanation, PostId, Reason, Recommendation, Weighting};
+use crate::domain::{Exclusion, Explanation, PostId, Reason, Recommendation, Recommendations, Weighting};
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -64,7 +64,8 @@ pub(crate) struct RecommendedPost {
     #[schema(example = 0.5)]
     score: f64,
     /// The similar people who like it, most similar first.
-    because: Vec<Reason>,
+    #[schema(value_type = Vec<Reason>)]
+    because: Vec<Json>,
     /// Only on posts that no similar person likes: what they are shown for.
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<Fallback>,
@@ -143,7 +144,7 @@ pub(crate) async fn recommend_posts(
     user: CurrentUser,
     Query(query): Query<RecommendIn>,
     Query(ranking): Query<RankingIn>,
-) -> Result<axum::Json<RecommendedPosts>, Error> {
+) -> Result<Listed<RecommendedPosts>, Error> {
     let limit = bounded("limit", query.limit.as_deref(), 5, 100)?;
     let (neighbours, weighting) = ranking.read()?;
     let fallback = match query.fallback.as_deref() {
@@ -155,18 +156,18 @@ pub(crate) async fn recommend_posts(
         |asked| state.matrix.ask(|likes, scratch| likes.recommend(scratch, user.id, asked, neighbours, weighting));
     let mut posts = with_posts(&state, limit, recommend).await?;
     if let Some(fallback) = fallback.filter(|_| posts.len() < limit) {
-        let known: Vec<PostId> = recommend(usize::MAX)?.into_iter().map(|found| found.post_id).collect();
+        let known: Vec<PostId> = recommend(usize::MAX)?.posts.into_iter().map(|found| found.post_id).collect();
         let since = state.auth.clock.now() - RECENT;
         let popular = |asked| {
             let found = state.matrix.ask(|likes, _| likes.popular(user.id, asked, since, &known))?;
             let unexplained = |post_id| Recommendation { post_id, score: 0.0, because: Vec::new() };
-            Ok(found.into_iter().map(unexplained).collect())
+            Ok(Recommendations { posts: found.into_iter().map(unexplained).collect(), neighbours: Vec::new() })
         };
         let popular = with_posts(&state, limit - posts.len(), popular).await?;
         posts.extend(popular.into_iter().map(|post| RecommendedPost { fallback: Some(fallback), ..post }));
     }
     let message = if posts.is_empty() { "No recommendations available" } else { "Recommended posts" };
-    Ok(axum::Json(RecommendedPosts { message, posts }))
+    Ok(Listed::all(RecommendedPosts { message, posts }))
 }
 
 /// Explains one post: who of the similar people likes it, and the score that follows.
@@ -187,9 +188,8 @@ pub(crate) async fn explain_post(
 ) -> Result<axum::Json<ExplainedPost>, Error> {
     let (neighbours, weighting) = ranking.read()?;
     let explained = state.matrix.ask(|likes, scratch| likes.explain(scratch, user.id, id, neighbours, weighting))?;
-    let Explanation { recommendation, excluded } = explained.ok_or(Error::PostNotFound)?;
+    let Explanation { score, because, excluded } = explained.ok_or(Error::PostNotFound)?;
     let post = state.shown.find(id.0).await?.ok_or(Error::PostNotFound)?.body();
-    let Recommendation { score, because, .. } = recommendation;
     Ok(axum::Json(ExplainedPost { message: "Explained post", post, score, because, excluded }))
 }
 
@@ -231,23 +231,43 @@ pub(crate) async fn recommend_users(
 async fn with_posts(
     state: &AppState,
     limit: usize,
-    recommend: impl Fn(usize) -> Result<Vec<Recommendation>, ApiError>,
+    recommend: impl Fn(usize) -> Result<Recommendations, ApiError>,
 ) -> Result<Vec<RecommendedPost>, Error> {
     let mut asked = limit;
     loop {
         let found = recommend(asked)?;
-        let last = found.len() < asked;
-        let ids: Vec<i64> = found.iter().map(|found| found.post_id.0).collect();
+        let last = found.posts.len() < asked;
+        let ids: Vec<i64> = found.posts.iter().map(|found| found.post_id.0).collect();
         let mut shown = state.shown.find_all(&ids).await?.into_iter().peekable();
-        let posts = found.into_iter().filter_map(|Recommendation { post_id, score, because }| {
+        let mut reasons = Reasons::of(&found.neighbours);
+        let posts = found.posts.into_iter().filter_map(|Recommendation { post_id, score, because }| {
             let post = shown.next_if(|shown| shown.id() == post_id)?.body();
-            Some(RecommendedPost { post, score, because, fallback: None })
+            Some(RecommendedPost { post, score, because: reasons.at(&because), fallback: None })
         });
         let posts: Vec<RecommendedPost> = posts.take(limit).collect();
         if last || posts.len() == limit {
             return Ok(posts);
         }
         asked = asked.saturating_mul(4);
+    }
+}
+
+/// Neighbours as JSON. Each is written once, though they are reasons for several posts: most of an answer is reasons.
+struct Reasons<'a>(Vec<(&'a Reason, Option<Json>)>);
+
+impl<'a> Reasons<'a> {
+    fn of(neighbours: &'a [Reason]) -> Self {
+        Self(neighbours.iter().map(|reason| (reason, None)).collect())
+    }
+
+    fn at(&mut self, places: &[usize]) -> Vec<Json> {
+        let mut found = Vec::with_capacity(places.len());
+        for place in places {
+            if let Some((reason, json)) = self.0.get_mut(*place) {
+                found.push(json.get_or_insert_with(|| Json::of(reason)).clone());
+            }
+        }
+        found
     }
 }
 
