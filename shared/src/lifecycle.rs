@@ -209,7 +209,7 @@ pub async fn run(
     let openapi = crate::openapi::merge(services.iter().map(|service| service.openapi.clone()));
     let router = services.iter().fold(Router::new(), |router, service| router.merge(service.router.clone()));
     let health = services.iter().map(|service| service.health.clone()).collect();
-    let app = App::new(router, openapi, health, Some(metrics));
+    let app = App::new(router, openapi, health, Some(metrics.clone()));
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
         tracker.spawn(async move { http::serve(listeners, app, &connections, &stop).await })
@@ -223,6 +223,7 @@ pub async fn run(
     };
     tokio::select! {
         () = preparing => {}
+        () = telemetry::keep_small(&metrics) => {}
         () = signalled() => tracing::info!("Stopping: requests under way are finished first."),
         () = failed.cancelled() => {}
     }

@@ -1,6 +1,7 @@
 //! Logs, metrics and error reports. Installed by binaries only.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::filter::LevelFilter;
@@ -42,4 +43,14 @@ pub fn init_metrics(service: &'static str) -> Result<PrometheusHandle, BuildErro
         .add_global_label("service", service)
         .set_buckets_for_metric(Matcher::Suffix("duration_seconds".into()), &seconds)?
         .install_recorder()
+}
+
+/// Sums up durations every few seconds, until it is dropped. The exporter keeps each of them until then or until somebody
+/// asks for the metrics: where nobody ever asks, requests would fill the memory.
+pub async fn keep_small(metrics: &PrometheusHandle) {
+    let mut interval = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        interval.tick().await;
+        metrics.run_upkeep();
+    }
 }

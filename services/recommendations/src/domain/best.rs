@@ -137,7 +137,7 @@ impl LikeMatrix {
                     offered = sums.most(word - first, allowed, limit);
                     offer(&mut top, offered);
                 }
-                let needed = |last: &Candidate| (last.score / unit * A_LITTLE_LESS) as u32;
+                let needed = |last: &Candidate| ((last.score / unit * A_LITTLE_LESS) as u32).max(1);
                 let found = sums.at_least(word - first, top.last().map_or(1, needed)) & allowed;
                 offer(&mut top, found & !offered);
             }

@@ -27,6 +27,9 @@ const LARGE: Size = Size { people: 1_300, posts: 24, likes: 6_000 };
 /// More posts than one tile.
 const WIDE: Size = Size { people: 20, posts: 4_300, likes: 5_000 };
 
+/// So many likes that most posts have nearly the same score, in several words.
+const DENSE: Size = Size { people: 40, posts: 700, likes: 12_000 };
+
 /// One state of one aggregate.
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -255,7 +258,7 @@ fn answers(matrix: &LikeMatrix) -> Vec<(Vec<Reason>, Recommendations)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_engine_answers_what_the_definition_says(
@@ -263,6 +266,10 @@ proptest! {
     ) {
         compare(&history, 1..=SMALL.people, limit, neighbours);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn order_and_repetition_of_events_change_nothing(
@@ -296,6 +303,11 @@ proptest! {
     #[test]
     fn the_same_holds_for_more_people_than_one_block(history in histories(LARGE), neighbours in 1..200_usize) {
         compare(&history, [1, 7, 512, 513, 1_024, 1_300].into_iter(), 10, neighbours);
+    }
+
+    #[test]
+    fn the_same_holds_for_scores_that_hardly_differ(history in histories(DENSE), neighbours in 1..40_usize) {
+        compare(&history, (1..=DENSE.people).step_by(13), 5, neighbours);
     }
 
     #[test]
