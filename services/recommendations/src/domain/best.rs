@@ -10,15 +10,13 @@ use super::bits::{BLOCK, TILE, ones};
 use super::matrix::Column;
 use super::numbered::At;
 use super::scratch::{Scratch, grow};
-use super::similarity::Neighbour;
+use super::similarity::{A_LITTLE_LESS, Neighbour};
 use super::top::Top;
 
 /// To look at so many posts costs about as much as to note one that has its first like.
 const LOOKS_FOR_A_NOTE: usize = 4;
 /// Binary digits of a neighbour's weight in the sums.
 const DIGITS: usize = 6;
-/// A factor that takes away more than is ever lost by rounding.
-const A_LITTLE_LESS: f64 = 1.0 - 1e-9;
 
 /// A post that a neighbour likes.
 #[derive(Clone, Copy)]

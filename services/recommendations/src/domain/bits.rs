@@ -69,7 +69,7 @@ pub(super) fn ones(word: usize, mut bits: u64) -> impl Iterator<Item = At> {
 /// The sums of a tile.
 #[derive(Debug)]
 pub(super) struct Sums {
-    /// The binary digits of each number's count, the lowest first.
+    /// The binary digits of each number's sum, the lowest first.
     planes: Box<[[u64; TILE]; PLANES]>,
     used: usize,
 }
@@ -91,12 +91,12 @@ impl Sums {
         arch.dispatch(AddUp { sums: self, sets_by_digit, first });
     }
 
-    /// The highest count that all digits together can hold.
+    /// The highest sum that all digits together can hold.
     pub(super) fn highest(&self) -> u32 {
         (1 << self.used) - 1
     }
 
-    /// Who of a word of the tile is in at least so many of the sets: from the highest digit on, greater or still equal.
+    /// Which numbers of a word of the tile have at least this sum: from the highest digit on, greater or still equal.
     #[inline]
     pub(super) fn at_least(&self, word: usize, least: u32) -> u64 {
         let (mut greater, mut equal) = (0, if least > self.highest() { 0 } else { u64::MAX });
@@ -122,7 +122,7 @@ impl Sums {
         found
     }
 
-    /// In how many of the sets a number of the tile is.
+    /// The sum of a number of the tile.
     pub(super) fn of(&self, word: usize, bit: u32) -> u32 {
         let planes = self.planes.iter().take(self.used);
         let digit = |plane: &[u64; TILE]| plane.get(word).map_or(0, |word| (word >> bit & 1) as u32);

@@ -29,6 +29,8 @@ pub struct LikeMatrix {
     pub(super) visible_likes: Vec<u32>,
     /// For each word of people.
     pub(super) fewest: Vec<Fewest>,
+    /// Whose rows have a set.
+    pub(super) with_sets: Vec<At>,
     /// How many active people have a visible like.
     pub(super) people_with_likes: u32,
     /// The visible posts by the time they were written.
@@ -305,7 +307,10 @@ impl LikeMatrix {
         let Row { entries, set, .. } = &mut self.people[person].row;
         match set {
             Some(set) => set.set(post, present),
-            None if entries.len() > many => *set = Some(liked_set(entries, posts)),
+            None if entries.len() > many => {
+                *set = Some(liked_set(entries, posts));
+                self.with_sets.push(person);
+            }
             None => {}
         }
     }
@@ -426,13 +431,16 @@ impl LikeMatrix {
     fn add_posts(&mut self) {
         let (posts, many) = (self.posts.len(), self.many_likes());
         self.visible.grow(posts);
-        for Person { row, .. } in self.people.iter_mut() {
+        let people = &mut self.people;
+        self.with_sets.retain(|person| {
+            let row = &mut people[*person].row;
             if row.entries.len() < many / 2 {
                 row.set = None;
             } else if let Some(set) = &mut row.set {
                 set.grow(posts);
             }
-        }
+            row.set.is_some()
+        });
     }
 
     fn find_or_add_post(&mut self, id: PostId) -> At {

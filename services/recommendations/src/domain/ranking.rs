@@ -93,7 +93,9 @@ impl LikeMatrix {
         let because: Vec<Reason> = places.into_iter().filter_map(|place| self.reason(me, &nearest, place)).collect();
         let own = (self.posts[post].author == Some(me)).then_some(Exclusion::Own);
         let excluded = own.or_else(|| self.likes(me, post).then_some(Exclusion::Liked));
-        Some(Explanation { score: because.iter().map(|reason| reason.similarity).sum(), because, excluded })
+        // The sum of nothing would be -0.
+        let score = because.iter().fold(0.0, |score, reason| score + reason.similarity);
+        Some(Explanation { score, because, excluded })
     }
 
     /// The posts written since then that most people like, without what I like or wrote and without `known` ones. More likes

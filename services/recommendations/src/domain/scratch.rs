@@ -1,4 +1,5 @@
-//! Arrays that queries use one after the other. They are as they were, all zeros, when a query ends.
+//! Arrays that queries use one after the other. They are as they were, all zeros, when a query ends; only the sums, which are
+//! cleared before they are used, and the computed squares stay.
 
 use ndarray::Array1;
 

@@ -349,7 +349,7 @@ impl<F: Fn(&Candidate, &Candidate) -> Ordering> Search<'_, F> {
 }
 
 /// A factor that takes away more than is ever lost by rounding.
-const A_LITTLE_LESS: f64 = 1.0 - 1e-9;
+pub(super) const A_LITTLE_LESS: f64 = 1.0 - 1e-9;
 
 impl Candidate {
     /// How many shared likes somebody with at least so many likes needs to come before this one, or a little fewer.

@@ -58,6 +58,8 @@ pub(crate) struct RecommendIn {
 /// A recommended post.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecommendedPost {
+    #[serde(skip)]
+    id: PostId,
     #[schema(value_type = PostOut)]
     post: Json,
     /// The sum of the similarities in `because`.
@@ -156,7 +158,9 @@ pub(crate) async fn recommend_posts(
         |asked| state.matrix.ask(|likes, scratch| likes.recommend(scratch, user.id, asked, neighbours, weighting));
     let mut posts = with_posts(&state, limit, recommend).await?;
     if let Some(fallback) = fallback.filter(|_| posts.len() < limit) {
-        let known: Vec<PostId> = recommend(usize::MAX)?.posts.into_iter().map(|found| found.post_id).collect();
+        // Those that are shown already, too: since then somebody may have withdrawn a like.
+        let mut known: Vec<PostId> = recommend(usize::MAX)?.posts.into_iter().map(|found| found.post_id).collect();
+        known.extend(posts.iter().map(|post| post.id));
         let since = state.auth.clock.now() - RECENT;
         let popular = |asked| {
             let found = state.matrix.ask(|likes, _| likes.popular(user.id, asked, since, &known))?;
@@ -242,7 +246,7 @@ async fn with_posts(
         let mut reasons = Reasons::of(&found.neighbours);
         let posts = found.posts.into_iter().filter_map(|Recommendation { post_id, score, because }| {
             let post = shown.next_if(|shown| shown.id() == post_id)?.body();
-            Some(RecommendedPost { post, score, because: reasons.at(&because), fallback: None })
+            Some(RecommendedPost { id: post_id, post, score, because: reasons.at(&because), fallback: None })
         });
         let posts: Vec<RecommendedPost> = posts.take(limit).collect();
         if last || posts.len() == limit {

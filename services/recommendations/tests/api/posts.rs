@@ -132,6 +132,7 @@ async fn one_post_is_explained_even_if_it_is_not_recommended() {
     assert_eq!(explain(17, "").await.json["excluded"], "own");
     let nobody = explain(15, "").await.json;
     assert_eq!((&nobody["score"], &nobody["because"], &nobody["excluded"]), (&json!(0.0), &json!([]), &json!(null)));
+    assert!(nobody["score"].as_f64().is_some_and(f64::is_sign_positive), "not -0.0");
     explain(99, "").await.is_problem(404, "Post not found");
     app.deliver("post", &[deleted_post(13, 2)]).await;
     explain(13, "").await.is_problem(404, "Post not found");
