@@ -44,7 +44,7 @@ pub struct LikeMatrix {
 pub(super) struct Person {
     pub(super) id: UserId,
     version: i64,
-    row: Row,
+    pub(super) row: Row,
     /// What they wrote.
     pub(super) authored: Vec<At>,
 }
@@ -54,18 +54,18 @@ pub(super) struct Person {
 pub(super) struct Fewest {
     pub(super) bound: u32,
     /// How often somebody who may have had the fewest got one more since the bound was computed.
-    raises: u32,
+    pub(super) raises: u32,
 }
 
 /// What a person likes, hidden posts included, and what they liked once, so that a late older state cannot bring it back.
 /// Sorted by post id: sums over it have one order in every process, whatever the order of the events was.
 #[derive(Debug, Default)]
-struct Row {
-    entries: Vec<Entry>,
+pub(super) struct Row {
+    pub(super) entries: Vec<Entry>,
     /// The version of each.
     versions: Vec<i64>,
     /// What is liked now, once there are many entries.
-    set: Option<Bits>,
+    pub(super) set: Option<Bits>,
 }
 
 /// The number of a post, and in the highest bit whether the like was withdrawn.
@@ -83,7 +83,7 @@ pub(super) struct Post {
     /// Who likes it, blocked people included.
     pub(super) column: Column,
     /// How many people the column has.
-    raw_likers: u32,
+    pub(super) raw_likers: u32,
     /// How many of them are active.
     pub(super) likers: u32,
 }
@@ -126,7 +126,7 @@ impl Entry {
         self.0 as usize
     }
 
-    fn is_liked(self) -> bool {
+    pub(super) fn is_liked(self) -> bool {
         self.0 < Self::WITHDRAWN
     }
 }
@@ -301,62 +301,6 @@ impl LikeMatrix {
         }
     }
 
-    /// Puts a post into the set of a person's row, or takes one out.
-    fn set_entry(&mut self, person: At, post: At, present: bool) {
-        let (posts, many) = (self.posts.len(), self.many_likes());
-        let Row { entries, set, .. } = &mut self.people[person].row;
-        match set {
-            Some(set) => set.set(post, present),
-            None if entries.len() > many => {
-                *set = Some(liked_set(entries, posts));
-                self.with_sets.push(person);
-            }
-            None => {}
-        }
-    }
-
-    /// A row with more entries has a set …
-    fn many_likes(&self) -> usize {
-        (self.posts.len() / self.plan.many_likes).max(self.plan.light)
-    }
-
-    /// … and so is a column with more people.
-    fn many_likers(&self) -> usize {
-        (self.people.len() / self.plan.many_likers).max(self.plan.light)
-    }
-
-    /// Puts a person into a column, or takes one out.
-    fn set_member(&mut self, post: At, person: At, present: bool) {
-        let (people, many) = (self.people.len(), self.many_likers());
-        let post = &mut self.posts[post];
-        count(&mut post.raw_likers, present);
-        if self.active.contains(person) {
-            count(&mut post.likers, present);
-        }
-        match &mut post.column {
-            Column::List(list) if present => insert(list, list.len(), person),
-            Column::List(list) => {
-                if let Some(place) = list.iter().position(|at| *at == person) {
-                    list.swap_remove(place);
-                }
-            }
-            Column::Bits(bits) => bits.set(person, present),
-        }
-        match &post.column {
-            Column::List(list) if list.len() > many => {
-                let mut bits = Bits::default();
-                bits.grow(people);
-                list.iter().for_each(|at| bits.set(*at, true));
-                post.column = Column::Bits(bits);
-            }
-            // Half as many, so that a column does not change its form all the time.
-            Column::Bits(bits) if (post.raw_likers as usize) < many / 2 => {
-                post.column = Column::List(bits.iter().collect());
-            }
-            Column::List(_) | Column::Bits(_) => {}
-        }
-    }
-
     /// Where a person is, when the person is active: nobody else is in the matrix.
     pub(super) fn find_active(&self, id: UserId) -> Option<At> {
         self.people.find(&id).filter(|at| self.active.contains(*at))
@@ -410,39 +354,6 @@ impl LikeMatrix {
         at
     }
 
-    /// Makes room for the next people. What are no longer many among so many people is a list again: a set takes as much
-    /// memory however few are in it.
-    fn add_people(&mut self) {
-        let (people, many) = (self.people.len(), self.many_likers());
-        self.active.grow(people);
-        self.fewest.resize(self.active.words().len(), Fewest { bound: u32::MAX, raises: 0 });
-        for post in self.posts.iter_mut() {
-            match &mut post.column {
-                Column::Bits(bits) if (post.raw_likers as usize) < many / 2 => {
-                    post.column = Column::List(bits.iter().collect());
-                }
-                Column::Bits(bits) => bits.grow(people),
-                Column::List(_) => {}
-            }
-        }
-    }
-
-    /// Makes room for the next posts.
-    fn add_posts(&mut self) {
-        let (posts, many) = (self.posts.len(), self.many_likes());
-        self.visible.grow(posts);
-        let people = &mut self.people;
-        self.with_sets.retain(|person| {
-            let row = &mut people[*person].row;
-            if row.entries.len() < many / 2 {
-                row.set = None;
-            } else if let Some(set) = &mut row.set {
-                set.grow(posts);
-            }
-            row.set.is_some()
-        });
-    }
-
     fn find_or_add_post(&mut self, id: PostId) -> At {
         let new = || Post {
             id,
@@ -462,23 +373,15 @@ impl LikeMatrix {
     }
 }
 
-/// The likes among these entries, in a set of so many posts.
-fn liked_set(entries: &[Entry], posts: usize) -> Bits {
-    let mut set = Bits::default();
-    set.grow(posts);
-    entries.iter().filter(|entry| entry.is_liked()).for_each(|entry| set.set(entry.at(), true));
-    set
-}
-
 /// Inserts, and when it is full makes room for an eighth more instead of twice as much: rows are most of the memory.
-fn insert<T>(list: &mut Vec<T>, place: usize, item: T) {
+pub(super) fn insert<T>(list: &mut Vec<T>, place: usize, item: T) {
     if list.len() == list.capacity() {
         list.reserve_exact(list.len() / 8 + 2);
     }
     list.insert(place, item);
 }
 
-fn count(counter: &mut u32, up: bool) {
+pub(super) fn count(counter: &mut u32, up: bool) {
     *counter = if up { counter.saturating_add(1) } else { counter.saturating_sub(1) };
 }
 

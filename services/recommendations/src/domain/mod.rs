@@ -2,6 +2,7 @@
 
 mod best;
 mod bits;
+mod forms;
 mod matrix;
 mod numbered;
 mod plan;
