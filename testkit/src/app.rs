@@ -10,7 +10,7 @@
     reason = "a helper of tests fails by panicking, and reads the variables that `make test` sets"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -227,11 +227,14 @@ impl TestApp {
         self.broker.put_back(own);
     }
 
-    /// The states that the service published since the last call, as (stream, state), in order.
+    /// The states that the service published since the last call, as (stream, state), in order. A message that was sent
+    /// again, because the machine was too slow to note that it was sent, counts once.
     pub async fn events(&self) -> Vec<(String, Value)> {
         let empty = async || outbox::Entity::find().count(self.db().read()).await.is_ok_and(|rows| rows == 0);
         self.eventually(empty, "the outbox to be empty").await;
+        let mut seen = HashSet::new();
         let messages = self.broker.take_recorded().into_iter().filter(|message| message.target.is_none());
+        let messages = messages.filter(move |message| seen.insert(message.message_id.clone()));
         let states = messages.flat_map(|message| {
             let envelope: Value = serde_json::from_slice(&message.payload).expect("an envelope");
             self.described.check(&message.stream, &envelope);
