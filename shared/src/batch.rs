@@ -1,15 +1,15 @@
 //! Shared commits: writes that wait while a commit is under way are stored together by the next one.
 //!
-//! One task writes, on one connection, so that a thousand clients need no more than that, and a row that everybody
-//! changes is locked once per commit instead of once per request. Nothing waits for a timer: a lone write is stored at
-//! once. The answers are given after the commit.
+//! A thousand clients need no more than two connections: while one transaction commits, the statements of the next are
+//! executed. A row that everybody changes is locked once per commit instead of once per request. Nothing waits for a
+//! timer: a lone write is stored at once. The answers are given after the commit.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
 use crate::db::{CommitError, Db, Tx};
 use crate::error::ApiError;
@@ -47,19 +47,32 @@ type Waiting<B> = (<B as Batched>::Write, oneshot::Sender<Result<<B as Batched>:
 /// The way of writes into shared commits. Clones share it.
 pub struct Batches<B: Batched> {
     sender: mpsc::Sender<Waiting<B>>,
-    receiver: Arc<Mutex<mpsc::Receiver<Waiting<B>>>>,
+    turn: Arc<Mutex<Turn<B>>>,
+    /// Held while a batch commits.
+    committing: Arc<Mutex<()>>,
+}
+
+/// What only one may have: the right to execute the statements of a batch, since then no two can wait for each other's
+/// rows.
+struct Turn<B: Batched> {
+    receiver: mpsc::Receiver<Waiting<B>>,
+    waiting: VecDeque<Waiting<B>>,
+    /// The keys of the batch before, which perhaps still commits.
+    before: HashSet<B::Key>,
 }
 
 impl<B: Batched> Clone for Batches<B> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), receiver: Arc::clone(&self.receiver) }
+        let (turn, committing) = (Arc::clone(&self.turn), Arc::clone(&self.committing));
+        Self { sender: self.sender.clone(), turn, committing }
     }
 }
 
 impl<B: Batched> Default for Batches<B> {
     fn default() -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        Self { sender, receiver: Arc::new(Mutex::new(receiver)) }
+        let turn = Turn { receiver, waiting: VecDeque::new(), before: HashSet::new() };
+        Self { sender, turn: Arc::new(Mutex::new(turn)), committing: Arc::default() }
     }
 }
 
@@ -78,35 +91,81 @@ impl<B: Batched> Batches<B> {
 
     /// Writes until `cancel`; what it has begun by then is finished.
     pub async fn run(self, db: Db, stored: B, cancel: Cancel) {
-        let mut receiver = self.receiver.lock().await;
-        let mut waiting = VecDeque::new();
+        // While one commits, the other executes.
+        tokio::join!(self.take_turns(&db, &stored, &cancel), self.take_turns(&db, &stored, &cancel));
+    }
+
+    async fn take_turns(&self, db: &Db, stored: &B, cancel: &Cancel) {
         loop {
-            if waiting.is_empty() {
-                tokio::select! {
-                    first = receiver.recv() => waiting.extend(first),
-                    () = cancel.cancelled() => return,
-                }
+            let mut turn = self.turn.lock().await;
+            if turn.wait(cancel).await {
+                let batch = turn.take(&self.committing).await;
+                self.commit(db, stored, turn, batch).await;
+            } else {
+                return;
             }
-            while waiting.len() < BATCH
-                && let Ok(next) = receiver.try_recv()
-            {
-                waiting.push_back(next);
+        }
+    }
+
+    /// Stores a batch; if that fails, each write by itself, so that none can spoil the others.
+    async fn commit(&self, db: &Db, stored: &B, turn: MutexGuard<'_, Turn<B>>, batch: Vec<Waiting<B>>) {
+        let (writes, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let executed = async || {
+            let committing = self.committing.lock().await;
+            drop(turn);
+            committing
+        };
+        match try_commit(db, stored, &writes, executed).await {
+            Ok(answers) => waiting.into_iter().zip(answers).for_each(|(waiting, answer)| tell(waiting, answer)),
+            Err(Failure::RolledBack(error)) if writes.len() > 1 => {
+                let (cause, together) = (error.cause().unwrap_or_default(), writes.len());
+                tracing::warn!(cause, together, "A shared commit failed, its writes are tried one by one: {error}.");
+                one_by_one(db, stored, writes.into_iter().zip(waiting)).await;
             }
-            let batch = take_batch::<B>(&mut waiting);
-            commit(&db, &stored, batch).await;
+            Err(Failure::Away(error) | Failure::RolledBack(error) | Failure::Unknown(error)) => {
+                waiting.into_iter().for_each(|waiting| tell(waiting, Err(error.clone())));
+            }
         }
     }
 }
 
-/// Takes what can be stored together. Who does not wait any more is left out.
-fn take_batch<B: Batched>(waiting: &mut VecDeque<Waiting<B>>) -> Vec<Waiting<B>> {
+impl<B: Batched> Turn<B> {
+    /// Waits for writes; false when there will be none.
+    async fn wait(&mut self, cancel: &Cancel) -> bool {
+        if self.waiting.is_empty() {
+            tokio::select! {
+                first = self.receiver.recv() => self.waiting.extend(first),
+                () = cancel.cancelled() => return false,
+            }
+        }
+        while self.waiting.len() < BATCH
+            && let Ok(next) = self.receiver.try_recv()
+        {
+            self.waiting.push_back(next);
+        }
+        true
+    }
+
+    /// Takes what can be stored together. What has a key of the batch before waits until that has committed.
+    async fn take(&mut self, committing: &Mutex<()>) -> Vec<Waiting<B>> {
+        let (batch, keys) = take_batch::<B>(&mut self.waiting);
+        if !keys.is_disjoint(&self.before) {
+            drop(committing.lock().await);
+        }
+        self.before = keys;
+        batch
+    }
+}
+
+/// Takes what can be stored together, and its keys. Who does not wait any more is left out.
+fn take_batch<B: Batched>(waiting: &mut VecDeque<Waiting<B>>) -> (Vec<Waiting<B>>, HashSet<B::Key>) {
     let mut keys = HashSet::new();
     let (batch, later): (Vec<_>, Vec<_>) = waiting
         .drain(..)
         .filter(|(_, answer)| !answer.is_closed())
         .partition(|(write, _)| B::key(write).is_none_or(|key| keys.insert(key)));
     waiting.extend(later);
-    batch
+    (batch, keys)
 }
 
 /// Why writes were not stored, as far as is known.
@@ -119,28 +178,12 @@ enum Failure {
     Unknown(ApiError),
 }
 
-/// Stores a batch; if that fails, each write by itself, so that none can spoil the others.
-async fn commit<B: Batched>(db: &Db, stored: &B, batch: Vec<Waiting<B>>) {
-    let (writes, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-    match try_commit(db, stored, &writes).await {
-        Ok(answers) => waiting.into_iter().zip(answers).for_each(|(waiting, answer)| tell(waiting, answer)),
-        Err(Failure::RolledBack(error)) if writes.len() > 1 => {
-            let (cause, writes_together) = (error.cause().unwrap_or_default(), writes.len());
-            tracing::warn!(cause, writes_together, "A shared commit failed, its writes are tried one by one: {error}.");
-            one_by_one(db, stored, writes.into_iter().zip(waiting)).await;
-        }
-        Err(Failure::Away(error) | Failure::RolledBack(error) | Failure::Unknown(error)) => {
-            waiting.into_iter().for_each(|waiting| tell(waiting, Err(error.clone())));
-        }
-    }
-}
-
 async fn one_by_one<B: Batched>(db: &Db, stored: &B, batch: impl Iterator<Item = Waiting<B>>) {
     let mut away = None;
     for (write, waiting) in batch.filter(|(_, waiting)| !waiting.is_closed()) {
         let answer = match &away {
             Some(error) => Err(ApiError::clone(error)),
-            None => match try_commit(db, stored, &[write]).await {
+            None => match try_commit(db, stored, &[write], async || ()).await {
                 Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(ApiError::internal("a write has no answer"))),
                 Err(Failure::RolledBack(error) | Failure::Unknown(error)) => Err(error),
                 Err(Failure::Away(error)) => {
@@ -158,10 +201,12 @@ fn tell<T>(waiting: oneshot::Sender<T>, answer: T) {
     let _gone = waiting.send(answer);
 }
 
-async fn try_commit<B: Batched>(
+/// One transaction. `executed` is waited for before it commits, and what that answers is kept until it has.
+async fn try_commit<B: Batched, T>(
     db: &Db,
     stored: &B,
     writes: &[B::Write],
+    executed: impl AsyncFnOnce() -> T,
 ) -> Result<Vec<Result<B::Answer, ApiError>>, Failure> {
     // Every write publishes, so none of them would get through by itself either.
     if db.outbox().is_full() {
@@ -169,6 +214,7 @@ async fn try_commit<B: Batched>(
     }
     let mut tx = db.begin().await.map_err(|error| Failure::Away(error.into()))?;
     let answers = stored.store(&mut tx, writes).await.map_err(Failure::RolledBack)?;
+    let _kept = executed().await;
     match tx.commit().await {
         Ok(()) => Ok(answers),
         Err(error @ CommitError::Refused(_)) => Err(Failure::RolledBack(error.into())),

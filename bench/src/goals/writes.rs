@@ -146,6 +146,7 @@ pub(crate) async fn alone(world: &World, effort: Effort) -> Result<Outcome> {
     let database = anchor_database(world).await?;
     let script = Likes::new((0..PEOPLE * 2).map(|n| world.token(900_000 + n)).collect());
     let posts = world.address("posts")?;
+    read_all(world).await?;
     let mut errors = 0;
     let compared = compare(
         effort,

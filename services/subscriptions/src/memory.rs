@@ -79,9 +79,9 @@ impl FeedMemory {
     async fn newest(&self, db: &Db, reader: UserId, followed: &[Slot], page: &Page) -> Result<Vec<PostId>, ApiError> {
         let after = page.after.map(PostId);
         let fetch = usize::try_from(page.fetch()).unwrap_or(usize::MAX);
-        let hidden = |author| self.accounts.get(author).is_some_and(|author| !author.active);
         let (mut ids, floor) = {
-            let timelines = self.timelines.read();
+            let (accounts, timelines) = (self.accounts.all(), self.timelines.read());
+            let hidden = |author| accounts.get(&author).is_some_and(|author| !author.active);
             let floor = timelines.floor();
             (floor.map_or_else(Vec::new, |_| timelines.page(followed, after, fetch, hidden)), floor)
         };

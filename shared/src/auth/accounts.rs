@@ -1,7 +1,7 @@
 //! What this process knows about accounts that a valid token may still name: blocked ones, ended sessions.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -49,7 +49,12 @@ impl Accounts {
 
     /// What is known, if anything.
     pub fn get(&self, id: UserId) -> Option<Account> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+        self.all().get(&id).copied()
+    }
+
+    /// All that is known, for whoever asks about many at once and does not wait meanwhile.
+    pub fn all(&self) -> RwLockReadGuard<'_, HashMap<UserId, Account>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<UserId, Account>> {

@@ -152,6 +152,7 @@ impl Db {
             outbox: self.0.outbox.clone(),
             clock: self.0.clock.clone(),
             written: Vec::new(),
+            states: 0,
             remembered: Vec::new(),
         })
     }
@@ -177,6 +178,8 @@ pub struct Tx {
     clock: Clock,
     /// Rows of the outbox that it stores before it commits.
     written: Vec<outbox::ActiveModel>,
+    /// How many states of the service's own these carry.
+    states: usize,
     remembered: Vec<Remembered>,
 }
 
@@ -204,6 +207,11 @@ impl Tx {
         self.written.push(message);
     }
 
+    /// Counts states that are in the messages.
+    pub(crate) fn wrote_states(&mut self, states: usize) {
+        self.states += states;
+    }
+
     /// Notes states for this process's memory.
     pub(crate) fn remembered(&mut self, states: Option<Remembered>) {
         self.remembered.extend(states);
@@ -226,7 +234,7 @@ impl Tx {
             fail_points::pass(AFTER_COMMIT);
         }
         self.outbox.owned().committed(self.remembered);
-        self.outbox.relay_now(stored);
+        self.outbox.relay_now(stored, self.states);
         Ok(())
     }
 

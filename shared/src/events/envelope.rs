@@ -114,11 +114,21 @@ pub fn encode<S: Serialize>(
     states: &[S],
     time: Timestamp,
 ) -> Result<Vec<(Uuid, Vec<u8>)>, serde_json::Error> {
-    let states: Vec<Box<RawValue>> =
-        states.iter().map(serde_json::value::to_raw_value).collect::<Result<_, serde_json::Error>>()?;
-    let sizes = states.iter().map(|state| (1, state.get().len() + 1));
-    let parts = within_limits(&states, sizes);
-    parts.map(|part| message(service, stream, part, time)).collect()
+    let states = written(states)?;
+    in_parts(&states).map(|part| message(service, stream, part, time)).collect()
+}
+
+/// Writes states as JSON.
+///
+/// # Errors
+/// When one cannot be written.
+pub(super) fn written<S: Serialize>(states: &[S]) -> Result<Vec<Box<RawValue>>, serde_json::Error> {
+    states.iter().map(serde_json::value::to_raw_value).collect()
+}
+
+/// Cuts states into parts that each fit into one message.
+pub(super) fn in_parts(states: &[Box<RawValue>]) -> impl Iterator<Item = &[Box<RawValue>]> {
+    within_limits(states, states.iter().map(|state| (1, state.get().len() + 1)))
 }
 
 /// Joins messages of one stream to as few as the size limits allow: for each, how many of the given ones it carries.

@@ -12,6 +12,7 @@ pub mod consumer;
 pub mod dead_letters;
 pub mod measured;
 pub mod owned;
+mod pace;
 pub mod projection;
 pub mod reconcile;
 pub mod relay;

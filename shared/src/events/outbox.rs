@@ -70,6 +70,7 @@ pub struct Outbox {
     sender: mpsc::Sender<OutboxMessage>,
     receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<OutboxMessage>>>,
     waiting_bytes: Arc<AtomicUsize>,
+    waiting_states: Arc<AtomicUsize>,
     full: Arc<AtomicBool>,
     backlog: Arc<Mutex<(u64, Option<Timestamp>)>>,
     max_rows: u64,
@@ -85,6 +86,7 @@ impl Outbox {
             sender,
             receiver: Arc::new(tokio::sync::Mutex::new(receiver)),
             waiting_bytes: Arc::default(),
+            waiting_states: Arc::default(),
             full: Arc::default(),
             backlog: Arc::default(),
             max_rows,
@@ -102,8 +104,10 @@ impl Outbox {
         &self.owned
     }
 
-    /// Hands committed messages to this process's relay. What does not fit stays in the table.
-    pub(crate) fn relay_now(&self, messages: Vec<OutboxMessage>) {
+    /// Hands committed messages, which carry so many states, to this process's relay. What does not fit stays in the
+    /// table.
+    pub(crate) fn relay_now(&self, messages: Vec<OutboxMessage>, states: usize) {
+        self.waiting_states.fetch_add(states, Ordering::Relaxed);
         for message in messages {
             let bytes = message.payload.len();
             let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -114,13 +118,13 @@ impl Outbox {
         }
     }
 
-    /// Waits for up to `limit` messages of the fast path.
-    pub(crate) async fn take(&self, limit: usize) -> Vec<OutboxMessage> {
+    /// Waits for up to `limit` messages of the fast path: these, and how many states were committed since the last ones.
+    pub(crate) async fn take(&self, limit: usize) -> (Vec<OutboxMessage>, usize) {
         let mut messages = Vec::new();
         self.receiver.lock().await.recv_many(&mut messages, limit).await;
         let bytes = messages.iter().map(|message| message.payload.len()).sum();
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        messages
+        (messages, self.waiting_states.swap(0, Ordering::Relaxed))
     }
 
     /// Forgets what waits on the fast path, because everything in the table is about to be sent.
@@ -180,6 +184,7 @@ pub fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> 
         return Err(PublishError::Full);
     }
     send(tx, S::STREAM, None, states)?;
+    tx.wrote_states(states.len());
     remember(tx, states);
     Ok(())
 }

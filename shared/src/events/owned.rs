@@ -11,8 +11,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep_until};
 
 use super::envelope::{Key, State};
+use super::pace::rest_after;
 use super::replicas::Replicas;
 use crate::lifecycle::Cancel;
 
@@ -98,19 +100,26 @@ impl Owned {
     pub(crate) async fn tell(self, replicas: Replicas, cancel: Cancel) {
         let mut receiver = self.receiver.lock().await;
         let mut transactions = Vec::new();
+        let mut rested_at = Instant::now();
         loop {
-            // What was committed while the last was told is told together.
-            tokio::select! {
-                _ = receiver.recv_many(&mut transactions, QUEUE) => {}
-                () = cancel.cancelled() => return,
-            }
+            // What was committed meanwhile is told together.
+            let next = async {
+                sleep_until(rested_at).await;
+                receiver.recv_many(&mut transactions, QUEUE).await
+            };
+            tokio::select! { _ = next => {}, () = cancel.cancelled() => return }
             let mut streams: BTreeMap<&'static str, (Arc<dyn AnyMemory>, Vec<AnyStates>)> = BTreeMap::new();
             for Remembered { memory, states } in transactions.drain(..).flatten() {
                 streams.entry(memory.stream()).or_insert_with(|| (memory, Vec::new())).1.push(states);
             }
+            let begun = Instant::now();
+            let mut told = 0;
             for (stream, (memory, states)) in streams {
-                replicas.tell(stream, &memory.newest(&states)).await;
+                let newest = memory.newest(&states);
+                told += newest.len();
+                replicas.tell(stream, &newest).await;
             }
+            rested_at = begun + rest_after(told);
             if self.dropped.swap(false, Ordering::Relaxed) {
                 replicas.owe_reload();
             }

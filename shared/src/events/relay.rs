@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::broker::Broker;
 use super::envelope;
 use super::outbox::{self, Column, Entity, OutboxMessage};
+use super::pace::rest_after;
 use crate::db::{self, Db};
 use crate::fail_points::{self, AFTER_CONFIRM};
 use crate::lifecycle::{Backoff, Cancel};
@@ -29,9 +30,6 @@ const PAGE: u64 = 250;
 const SWEEP_AGE: Duration = Duration::from_secs(15);
 /// How often queues and bindings are declared, in case somebody removed them.
 const DECLARE: Duration = Duration::from_secs(60);
-/// How long the relay rests at most after a batch that was not full. It rests as long as the batch took, so under load
-/// the broker and the consumers get fewer and larger messages, and otherwise nobody waits.
-const REST: Duration = Duration::from_millis(20);
 /// How long confirmed rows may wait for their deletion, so that several share one commit.
 const DELETE_DELAY: Duration = Duration::from_millis(250);
 
@@ -79,12 +77,10 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
             outbox.take(BATCH as usize).await
         };
         tokio::select! {
-            batch = next_batch => {
-                let (begun, is_full) = (Instant::now(), batch.len() == BATCH as usize);
-                everything |= relay.send(batch).await == Sent::Failed;
-                // What takes long is better done seldom: the next message carries what comes meanwhile.
-                let rest = if is_full { Duration::ZERO } else { begun.elapsed().min(REST) };
+            (batch, states) = next_batch => {
+                let rest = if batch.len() == BATCH as usize { Duration::ZERO } else { rest_after(states) };
                 rested_at = Instant::now() + rest;
+                everything |= relay.send(batch).await == Sent::Failed;
                 if !relay.confirmed.is_empty() && flush_at.is_none() {
                     flush_at = Some(Instant::now() + DELETE_DELAY);
                 }

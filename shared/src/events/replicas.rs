@@ -10,13 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::sleep;
 
-use super::broker::Broker;
+use super::broker::{Broker, BrokerError};
 use super::consumer::{AnyConsumer, Context};
-use super::envelope::Key;
+use super::envelope::{self, Key};
 use crate::lifecycle::Backoff;
-
-/// States in one message: with the longest texts they stay far below what a broker takes.
-const STATES: usize = 100;
 
 /// What was committed, on its way to the other replicas.
 #[derive(Serialize, Deserialize)]
@@ -50,9 +47,14 @@ impl Replicas {
     }
 
     /// Tells committed states.
-    pub(super) async fn tell<T: Serialize + Clone + Sync>(&self, stream: &str, states: &[T]) {
-        for states in states.chunks(STATES) {
-            self.send(stream, states.to_vec(), Vec::new()).await;
+    pub(super) async fn tell<T: Serialize>(&self, stream: &str, states: &[T]) {
+        match envelope::written(states) {
+            Ok(states) => {
+                for part in envelope::in_parts(&states) {
+                    self.send(stream, part, Vec::new()).await;
+                }
+            }
+            Err(error) => self.failed(&error),
         }
     }
 
@@ -63,20 +65,24 @@ impl Replicas {
 
     /// Tells which copies were deleted.
     pub(super) async fn tell_deleted(&self, stream: &str, deleted: Vec<Key>) {
-        self.send::<()>(stream, Vec::new(), deleted).await;
+        self.send(stream, &[], deleted).await;
     }
 
-    async fn send<T: Serialize + Sync>(&self, stream: &str, states: Vec<T>, deleted: Vec<Key>) {
+    async fn send(&self, stream: &str, states: &[Box<RawValue>], deleted: Vec<Key>) {
         let reload = self.owed.swap(false, Ordering::Relaxed);
         let applied = Applied { from: self.id, stream: stream.to_owned(), states, deleted, reload };
         let sent = match serde_json::to_vec(&applied) {
             Ok(payload) => self.broker.broadcast(self.service, &payload).await,
-            Err(error) => Err(super::broker::BrokerError::new(error.to_string())),
+            Err(error) => Err(BrokerError::new(error.to_string())),
         };
         if let Err(error) = sent {
-            self.owed.store(true, Ordering::Relaxed);
-            tracing::debug!(%error, "The other replicas could not be told; the next message lets them load again.");
+            self.failed(&error);
         }
+    }
+
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) {
+        self.owe_reload();
+        tracing::debug!(error, "The other replicas could not be told; the next message lets them load again.");
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
+use shared::db::is_postgres;
 use testkit::app::{Answer, TestApp};
 
 use crate::{post_of_ann, spawn};
@@ -99,5 +101,71 @@ async fn likes_that_are_taken_back_at_once_are_each_taken_back_once() {
         assert_eq!((found(200), found(404)), (14, 14));
         assert_eq!(likes().await, 0);
     }
+    app.finish().await;
+}
+
+/// Lets nothing commit that has stored a comment, while somebody holds the lock.
+const GATE: &str = "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER pass AFTER INSERT ON comments DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION pass();";
+
+/// Waits until a connection to the database has done this last, and is in this state.
+async fn eventually(app: &TestApp, last: &str, state: &str) {
+    let sql = format!(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{last}%' AND state = '{state}'"
+    );
+    let found = async || {
+        let statement = Statement::from_string(DbBackend::Postgres, sql.clone());
+        app.db().read().query_one_raw(statement).await.unwrap().is_some()
+    };
+    app.eventually(found, last).await;
+}
+
+#[tokio::test]
+async fn while_one_commits_the_next_is_executed() {
+    let app = spawn().await;
+    if !is_postgres(app.db().read()) {
+        // SQLite has one writer.
+        return app.finish().await;
+    }
+    let posts = [post_of_ann(&app).await, post_of_ann(&app).await];
+    app.db().read().execute_unprepared(GATE).await.unwrap();
+    let gate = app.db().begin_consuming().await.unwrap();
+    gate.execute_unprepared("SELECT pg_advisory_xact_lock(7)").await.unwrap();
+    let like = async || {
+        eventually(&app, "COMMIT", "active").await;
+        write(&app, &posts[1..], 0).await
+    };
+    let open = async || {
+        eventually(&app, "INSERT INTO \"post_counts\"", "idle in transaction").await;
+        gate.rollback().await.unwrap();
+    };
+    let (comment, like, ()) = tokio::join!(write(&app, &posts, 2), like(), open());
+    assert_eq!((comment.status, like.status), (201, 200));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_repeated_while_it_commits_waits_for_the_answer() {
+    let app = spawn().await;
+    if !is_postgres(app.db().read()) {
+        return app.finish().await;
+    }
+    let posts = [post_of_ann(&app).await];
+    app.db().read().execute_unprepared(GATE).await.unwrap();
+    let gate = app.db().begin_consuming().await.unwrap();
+    gate.execute_unprepared("SELECT pg_advisory_xact_lock(7)").await.unwrap();
+    let again = async || {
+        eventually(&app, "COMMIT", "active").await;
+        let mut again = Box::pin(write(&app, &posts, 2));
+        let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut again).await;
+        assert!(early.is_err(), "{early:?}");
+        gate.rollback().await.unwrap();
+        again.await
+    };
+    let (first, again) = tokio::join!(write(&app, &posts, 2), again());
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!(first.json, again.json);
     app.finish().await;
 }

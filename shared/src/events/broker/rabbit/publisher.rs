@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::sync::Mutex;
@@ -147,15 +148,14 @@ pub(super) async fn confirmed(channel: &Channel, message: &OutboxMessage) -> Res
     publish_all(channel, "", std::slice::from_ref(message)).await.pop().unwrap_or(Ok(()))
 }
 
-/// Publishes a batch, then awaits every confirm. lapin hands a returned message to whichever confirm comes next, so the
+/// Publishes a batch, all at once since each would wait for lapin's thread, then awaits every confirm. lapin hands a returned message to whichever confirm comes next, so the
 /// returns of the whole batch are collected by message id before anything counts as safe.
 #[expect(clippy::disallowed_methods, reason = "this is where the outbox leaves for the broker")]
 async fn publish_all(channel: &Channel, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let late = || BrokerError::new("the broker did not confirm in time");
-    let mut pending = Vec::with_capacity(batch.len());
-    for message in batch {
+    let publish = async |message: &OutboxMessage| {
         let properties = BasicProperties::default()
             .with_delivery_mode(2)
             .with_content_type(short("application/cloudevents+json"))
@@ -165,12 +165,13 @@ async fn publish_all(channel: &Channel, exchange: &str, batch: &[OutboxMessage])
             None => (exchange, message.stream.as_str()),
         };
         let sent = channel.basic_publish(short(exchange), short(key), options, &message.payload, properties);
-        pending.push(match tokio::time::timeout_at(deadline, sent).await {
+        match tokio::time::timeout_at(deadline, sent).await {
             Ok(Ok(confirm)) => Ok(confirm),
             Ok(Err(error)) => Err(BrokerError::from(error)),
             Err(_elapsed) => Err(late()),
-        });
-    }
+        }
+    };
+    let pending = join_all(batch.iter().map(publish)).await;
     let mut returned: Vec<String> = Vec::new();
     let mut results = Vec::with_capacity(batch.len());
     for confirm in pending {
