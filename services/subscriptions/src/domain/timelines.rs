@@ -229,13 +229,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_page_is_what_sorting_all_posts_gives(
-            most in 0..40_usize,
-            states in vec((1..30_i64, 1..4_i64, option::weighted(0.8, 1..20_i64)), 0..80),
-            late in 0..80_usize,
-            forgotten in option::of(1..30_i64),
-            followed in vec(1..20_i64, 0..20),
-            hidden in vec(1..20_i64, 0..10),
-            before in option::of(1..31_i64),
+            most in 0..100_usize,
+            states in vec((1..80_i64, 1..4_i64, option::weighted(0.9, 1..50_i64)), 0..160),
+            late in 0..160_usize,
+            forgotten in option::of(1..80_i64),
+            followed in vec(1..50_i64, 0..100),
+            hidden in vec(1..50_i64, 0..10),
+            before in option::of(1..81_i64),
             count in 0..12_usize,
         ) {
             let (mut timelines, mut plain) = (Timelines::new(most), Plain::default());
