@@ -78,8 +78,10 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
     let mut world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
     let mut outcomes = Vec::new();
-    let at_rest =
-        if wanted("P21") || wanted("memory") { Some(memory::at_rest(&world, &cli.bin_dir).await?) } else { None };
+    let mut at_rest = None;
+    if wanted("P21") || wanted("memory") {
+        at_rest = Some(memory::at_rest(&world, &cli.bin_dir, &cli.tools).await?);
+    }
     writes::seed_posts(&world).await?;
     let machine = machine().await?;
     // Written after each goal: what was measured is not lost when a later one fails.
@@ -88,7 +90,7 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
         outcomes.extend(new);
         report::write(&cli.results, &machine, &outcomes)
     };
-    done(at_rest.iter().cloned().collect())?;
+    done(at_rest.iter().flatten().cloned().collect())?;
     if wanted("P1") {
         done(reads::post(&world, &cli.bin_dir, effort).await?)?;
     }
@@ -156,7 +158,7 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     if wanted("prototype") {
         done(overload::prototype(&world, &cli.tools).await?)?;
     }
-    if let Some(at_rest) = at_rest.filter(|_| wanted("memory")) {
+    if let Some([at_rest, _]) = at_rest.filter(|_| wanted("memory")) {
         done(memory::with_posts(&mut world, &at_rest, cli.full).await?)?;
     }
     println!("\n{}", report::table(&outcomes));

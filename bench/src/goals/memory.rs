@@ -18,15 +18,20 @@ use crate::world::{World, sql};
 /// How long the services have nothing to do before they are looked at.
 const REST: Duration = Duration::from_secs(20);
 
-/// A service at rest, with its consumers, relay, caches and connections, beside an axum server that only answers.
-pub(crate) async fn at_rest(world: &World, programs: &Path) -> Result<Outcome> {
-    let anchor = reads::same_bytes(programs, b"{}").await?;
+/// The services at rest, with their consumers, relays, caches and connections: each beside an axum server that only answers,
+/// and all beside a worker of FastAPI.
+pub(crate) async fn at_rest(world: &World, programs: &Path, tools: &Path) -> Result<[Outcome; 2]> {
+    let axum = reads::same_bytes(programs, b"{}").await?;
+    let stub = reads::stub(world, tools).await?;
     tokio::time::sleep(REST).await;
-    let bare = mebibytes(cpu::memory(&[anchor.process.pid()?]));
+    let [axum, worker] = [axum.process.pid()?, stub.worker.pid()?].map(|pid| mebibytes(cpu::memory(&[pid])));
     let (sizes, each) = sizes(world)?;
-    let compared = Compared { anchor: vec![bare; sizes.len()], chatty: sizes };
+    let all = Compared { anchor: vec![worker], chatty: vec![sizes.iter().sum()] };
+    let one = Compared { anchor: vec![axum; sizes.len()], chatty: sizes };
     let what = ("own memory (PSS) of a service at rest: the median of five", "bare axum");
-    Ok(Outcome::new("P21", what, "MiB", &compared, Bound::AtMost(2.5, 1.5), (true, each)))
+    let one = Outcome::new("P21", what, "MiB", &one, Bound::AtMost(2.5, 1.5), (true, each));
+    let what = ("own memory (PSS) of all five at rest", "one worker of FastAPI");
+    Ok([one, Outcome::new("P21 sum", what, "MiB", &all, Bound::AtMost(1.5, 1.0), (true, String::new()))])
 }
 
 /// How many posts the copies hold in the second look.

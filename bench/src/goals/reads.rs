@@ -190,7 +190,9 @@ pub(crate) async fn stampede(world: &mut World) -> Result<Outcome> {
 pub(crate) struct Stub {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    _processes: [Anchor; 2],
+    /// Its process.
+    pub(crate) worker: Anchor,
+    _redis: Anchor,
 }
 
 /// Starts it; FastAPI and Redis are installed into a folder of their own.
@@ -207,7 +209,7 @@ pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
     let address: SocketAddr = ([127, 0, 0, 1], port).into();
     let paths = [script.display().to_string(), port.to_string(), redis_port.to_string(), body.display().to_string()];
     let stub = anchors::start(&python, &paths.each_ref().map(String::as_str), address).await?;
-    Ok(Stub { address, _processes: [redis, stub] })
+    Ok(Stub { address, worker: stub, _redis: redis })
 }
 
 /// One cached person, as wrk asked the prototype.
