@@ -148,8 +148,9 @@ pub(super) async fn confirmed(channel: &Channel, message: &OutboxMessage) -> Res
     publish_all(channel, "", std::slice::from_ref(message)).await.pop().unwrap_or(Ok(()))
 }
 
-/// Publishes a batch, all at once since each would wait for lapin's thread, then awaits every confirm. lapin hands a returned message to whichever confirm comes next, so the
-/// returns of the whole batch are collected by message id before anything counts as safe.
+/// Publishes a batch, all at once since each message would wait for lapin's thread, then awaits every confirm. lapin hands
+/// a returned message to whichever confirm comes next, so the returns of the whole batch are collected by message id before
+/// anything counts as safe.
 #[expect(clippy::disallowed_methods, reason = "this is where the outbox leaves for the broker")]
 async fn publish_all(channel: &Channel, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
