@@ -1,4 +1,4 @@
-//! How senders pace themselves: a single event is never kept waiting, and a flood travels in few and large messages.
+//! How senders pace themselves: a single event waits for 5 ms at most, and a flood travels in few and large messages.
 
 use std::time::Duration;
 
