@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
+use tokio::task::yield_now;
 
 use crate::db::{CommitError, Db, Tx};
 use crate::error::ApiError;
@@ -138,6 +139,8 @@ impl<B: Batched> Turn<B> {
                 () = cancel.cancelled() => return false,
             }
         }
+        // Whoever is about to write comes along.
+        yield_now().await;
         while self.waiting.len() < BATCH
             && let Ok(next) = self.receiver.try_recv()
         {

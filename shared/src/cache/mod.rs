@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use quick_cache::Weighter;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::interval;
 
 use crate::db::Db;
@@ -207,6 +208,13 @@ impl<L: Load> Cache<L> {
                     continue;
                 }
                 () = cancel.cancelled() => return,
+            }
+            // Whoever is about to ask comes along.
+            yield_now().await;
+            while asked.len() < BATCH
+                && let Ok(next) = receiver.try_recv()
+            {
+                asked.push(next);
             }
             self.answer(&db, &source, std::mem::take(&mut asked)).await;
         }

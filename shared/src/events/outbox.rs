@@ -1,5 +1,6 @@
 //! The outbox: events wait here, written in the transaction of the change, until the broker has confirmed them.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,6 +64,9 @@ impl From<Model> for OutboxMessage {
 const FAST_PATH: usize = 10_000;
 const FAST_PATH_BYTES: usize = 32 * 1024 * 1024;
 
+/// By stream, how many states the transactions carried that wrote to it.
+pub(crate) type Carried = HashMap<String, usize>;
+
 /// The way from a committed transaction to the relay.
 #[derive(Clone)]
 pub struct Outbox {
@@ -70,7 +74,7 @@ pub struct Outbox {
     sender: mpsc::Sender<OutboxMessage>,
     receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<OutboxMessage>>>,
     waiting_bytes: Arc<AtomicUsize>,
-    waiting_states: Arc<AtomicUsize>,
+    carried: Arc<Mutex<Carried>>,
     full: Arc<AtomicBool>,
     backlog: Arc<Mutex<(u64, Option<Timestamp>)>>,
     max_rows: u64,
@@ -86,7 +90,7 @@ impl Outbox {
             sender,
             receiver: Arc::new(tokio::sync::Mutex::new(receiver)),
             waiting_bytes: Arc::default(),
-            waiting_states: Arc::default(),
+            carried: Arc::default(),
             full: Arc::default(),
             backlog: Arc::default(),
             max_rows,
@@ -104,10 +108,13 @@ impl Outbox {
         &self.owned
     }
 
-    /// Hands committed messages, which carry so many states, to this process's relay. What does not fit stays in the
-    /// table.
+    /// Hands the messages of a committed transaction, which carried so many states, to this process's relay. What does not
+    /// fit stays in the table.
     pub(crate) fn relay_now(&self, messages: Vec<OutboxMessage>, states: usize) {
-        self.waiting_states.fetch_add(states, Ordering::Relaxed);
+        let streams: HashSet<&String> = messages.iter().map(|message| &message.stream).collect();
+        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.into_iter().for_each(|stream| *carried.entry(stream.clone()).or_default() += states);
+        drop(carried);
         for message in messages {
             let bytes = message.payload.len();
             let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -118,13 +125,13 @@ impl Outbox {
         }
     }
 
-    /// Waits for up to `limit` messages of the fast path: these, and how many states were committed since the last ones.
-    pub(crate) async fn take(&self, limit: usize) -> (Vec<OutboxMessage>, usize) {
+    /// Waits for up to `limit` messages of the fast path: these, and what the transactions carried since the last ones.
+    pub(crate) async fn take(&self, limit: usize) -> (Vec<OutboxMessage>, Carried) {
         let mut messages = Vec::new();
         self.receiver.lock().await.recv_many(&mut messages, limit).await;
         let bytes = messages.iter().map(|message| message.payload.len()).sum();
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        (messages, self.waiting_states.swap(0, Ordering::Relaxed))
+        (messages, std::mem::take(&mut *self.carried.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Forgets what waits on the fast path, because everything in the table is about to be sent.

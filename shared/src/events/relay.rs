@@ -4,15 +4,16 @@
 //! everything at the start and after a failure, and rows older than 15 s at any time, such as those of a dead replica.
 //! A message may be sent twice; that is harmless, because states carry versions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::broker::Broker;
 use super::envelope;
-use super::outbox::{self, Column, Entity, OutboxMessage};
+use super::outbox::{self, Carried, Column, Entity, OutboxMessage};
 use super::pace::rest_after;
 use crate::db::{self, Db};
 use crate::fail_points::{self, AFTER_CONFIRM};
@@ -35,7 +36,8 @@ const DELETE_DELAY: Duration = Duration::from_millis(250);
 
 /// Runs the relay until `cancel`; what is confirmed by then is deleted.
 pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
-    let mut relay = Relay { db, broker, confirmed: Vec::new(), measured: Instant::now() };
+    let lanes = Lanes::default();
+    let mut relay = Relay { db, broker, lanes, confirmed: Vec::new(), measured: Instant::now() };
     let mut backoff = Backoff::default();
     let mut everything = true;
     let mut sweeps = interval(SWEEP_AGE);
@@ -45,7 +47,6 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     let mut gauges = interval(MEASURE);
     gauges.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut flush_at: Option<Instant> = None;
-    let mut rested_at = Instant::now();
     while !cancel.is_cancelled() {
         if everything {
             match relay.sweep(None).await {
@@ -65,27 +66,17 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
                 }
             }
         }
-        let flush = async {
-            match flush_at {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let outbox = relay.db.outbox().clone();
-        let next_batch = async {
-            tokio::time::sleep_until(rested_at).await;
-            outbox.take(BATCH as usize).await
-        };
+        let (outbox, room, due) = (relay.db.outbox().clone(), relay.lanes.room(), relay.lanes.due(Instant::now()));
         tokio::select! {
-            (batch, states) = next_batch => {
-                let rest = if batch.len() == BATCH as usize { Duration::ZERO } else { rest_after(states) };
-                rested_at = Instant::now() + rest;
+            (messages, carried) = outbox.take(room), if room > 0 => relay.lanes.add(messages, &carried, Instant::now()),
+            () = until(due) => {
+                let batch = relay.lanes.take(Instant::now());
                 everything |= relay.send(batch).await == Sent::Failed;
                 if !relay.confirmed.is_empty() && flush_at.is_none() {
                     flush_at = Some(Instant::now() + DELETE_DELAY);
                 }
             }
-            () = flush => {
+            () = until(flush_at) => {
                 flush_at = None;
                 relay.delete_confirmed().await;
             }
@@ -107,6 +98,69 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     relay.delete_confirmed().await;
 }
 
+/// Waits until then; without a time for ever.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What waits for the next batch: each stream paces itself, so that a flood of one keeps no other waiting. A stream that is
+/// written together with a flood, as the counters of a post with its likes, keeps the flood's pace.
+#[derive(Default)]
+struct Lanes {
+    lanes: BTreeMap<String, Lane>,
+    /// Messages in all lanes.
+    waiting: usize,
+}
+
+struct Lane {
+    messages: Vec<OutboxMessage>,
+    /// States of the transactions that wrote these.
+    carried: usize,
+    rested_at: Instant,
+}
+
+impl Lanes {
+    /// How many messages may be added.
+    fn room(&self) -> usize {
+        (BATCH as usize).saturating_sub(self.waiting)
+    }
+
+    fn add(&mut self, messages: Vec<OutboxMessage>, carried: &Carried, now: Instant) {
+        self.waiting += messages.len();
+        let new = || Lane { messages: Vec::new(), carried: 0, rested_at: now };
+        for message in messages {
+            self.lanes.entry(message.stream.clone()).or_insert_with(new).messages.push(message);
+        }
+        for (stream, states) in carried {
+            self.lanes.entry(stream.clone()).or_insert_with(new).carried += states;
+        }
+    }
+
+    /// When the next batch may leave, if anything waits. A full one leaves at once.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.lanes.values().filter(|lane| !lane.messages.is_empty());
+        let due = waiting.map(|lane| lane.rested_at).min();
+        due.map(|at| if self.room() == 0 { now } else { at })
+    }
+
+    /// What is due, or everything if there is room for no more.
+    fn take(&mut self, now: Instant) -> Vec<OutboxMessage> {
+        let full = self.room() == 0;
+        let mut batch = Vec::new();
+        for lane in self.lanes.values_mut().filter(|lane| full || lane.rested_at <= now) {
+            if !lane.messages.is_empty() {
+                batch.append(&mut lane.messages);
+                lane.rested_at = now + rest_after(std::mem::take(&mut lane.carried));
+            }
+        }
+        self.waiting -= batch.len();
+        batch
+    }
+}
+
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
@@ -119,6 +173,7 @@ enum Sent {
 struct Relay {
     db: Db,
     broker: Arc<dyn Broker>,
+    lanes: Lanes,
     confirmed: Vec<i64>,
     measured: Instant,
 }
@@ -164,6 +219,7 @@ impl Relay {
         if age.is_none() {
             // What is committed from here on comes by both ways, which is harmless.
             self.db.outbox().leave_to_sweep().await;
+            self.lanes = Lanes::default();
         }
         let mut after = 0;
         loop {
@@ -254,4 +310,54 @@ fn within(messages: &[OutboxMessage], bytes: usize) -> usize {
         sum <= bytes
     });
     fit.count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(stream: &str, count: usize) -> Vec<OutboxMessage> {
+        let message = |id| OutboxMessage {
+            id,
+            message_id: id.to_string(),
+            stream: stream.to_owned(),
+            target: None,
+            payload: Vec::new(),
+        };
+        (1..).map(message).take(count).collect()
+    }
+
+    fn carried(stream: &str, states: usize) -> Carried {
+        Carried::from([(stream.to_owned(), states)])
+    }
+
+    #[test]
+    fn a_flood_of_one_stream_keeps_no_other_waiting() {
+        let (mut lanes, begun) = (Lanes::default(), Instant::now());
+        assert_eq!(lanes.due(begun), None);
+        lanes.add(messages("like", 1), &carried("like", 100), begun);
+        assert_eq!(lanes.due(begun), Some(begun));
+        assert_eq!(lanes.take(begun).len(), 1);
+        assert_eq!(lanes.due(begun), None);
+
+        lanes.add(messages("like", 2), &carried("like", 2), begun);
+        assert_eq!(lanes.due(begun), Some(begun + rest_after(100)));
+        lanes.add(messages("post", 3), &carried("post", 3), begun);
+        assert_eq!(lanes.due(begun), Some(begun));
+        assert_eq!(lanes.take(begun), messages("post", 3));
+        assert_eq!(lanes.take(begun + rest_after(100)), messages("like", 2));
+        assert_eq!(lanes.room(), 1_000);
+    }
+
+    #[test]
+    fn what_fills_a_batch_leaves_at_once() {
+        let (mut lanes, begun) = (Lanes::default(), Instant::now());
+        lanes.add(messages("like", 1), &carried("like", 1), begun);
+        lanes.take(begun);
+        lanes.add(messages("like", 999), &Carried::default(), begun);
+        assert_eq!((lanes.room(), lanes.due(begun)), (1, Some(begun + rest_after(1))));
+        lanes.add(messages("like", 1), &Carried::default(), begun);
+        assert_eq!((lanes.room(), lanes.due(begun)), (0, Some(begun)));
+        assert_eq!(lanes.take(begun).len(), 1_000);
+    }
 }
