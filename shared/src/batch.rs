@@ -331,6 +331,21 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test itself waits for the task")]
+    async fn who_writes_right_after_is_stored_along() {
+        let world = World::new().await;
+        yield_now().await;
+        world.noted.let_through.add_permits(1);
+        let (mut first, batches) = (Box::pin(world.batches.write("first")), world.batches.clone());
+        assert!(futures_util::poll!(&mut first).is_pending());
+        // Runs after the writer has been woken.
+        let second = tokio::spawn(async move { batches.write("second").await });
+        assert_eq!((first.await.unwrap(), second.await.unwrap().unwrap()), ("first", "second"));
+        assert_eq!(world.taken(), [["first", "second"]]);
+        world.finish().await;
+    }
+
+    #[tokio::test]
     async fn a_write_that_fails_spoils_no_other() {
         let world = World::new().await;
         let first = world.send("first").await;

@@ -382,6 +382,19 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test itself waits for the task")]
+    async fn who_asks_right_after_is_read_along() {
+        let world = World::new(1).await;
+        yield_now().await;
+        let (mut first, cache) = (Box::pin(world.cache.find(2)), world.cache.clone());
+        assert!(futures_util::poll!(&mut first).is_pending());
+        // Runs after the reader has been woken.
+        let second = tokio::spawn(async move { cache.find(4).await });
+        assert!(first.await.unwrap().is_some() && second.await.unwrap().unwrap().is_some());
+        assert_eq!(world.queries(), [[2, 4]]);
+    }
+
+    #[tokio::test]
     async fn a_cache_without_room_reads_each_time() {
         let world = World::with_room(0, 2).await;
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&1));
