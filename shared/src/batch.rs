@@ -335,7 +335,7 @@ mod tests {
     async fn who_writes_right_after_is_stored_along() {
         let world = World::new().await;
         yield_now().await;
-        world.noted.let_through.add_permits(1);
+        world.noted.let_through.add_permits(2);
         let (mut first, batches) = (Box::pin(world.batches.write("first")), world.batches.clone());
         assert!(futures_util::poll!(&mut first).is_pending());
         // Runs after the writer has been woken.

@@ -384,7 +384,7 @@ mod tests {
     #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "the test itself waits for the task")]
     async fn who_asks_right_after_is_read_along() {
-        let world = World::new(1).await;
+        let world = World::new(2).await;
         yield_now().await;
         let (mut first, cache) = (Box::pin(world.cache.find(2)), world.cache.clone());
         assert!(futures_util::poll!(&mut first).is_pending());
