@@ -109,11 +109,7 @@ async fn until(at: Option<Instant>) {
 /// What waits for the next batch: each stream paces itself, so that a flood of one keeps no other waiting. A stream that is
 /// written together with a flood, as the counters of a post with its likes, keeps the flood's pace.
 #[derive(Default)]
-struct Lanes {
-    lanes: BTreeMap<String, Lane>,
-    /// Messages in all lanes.
-    waiting: usize,
-}
+struct Lanes(BTreeMap<String, Lane>);
 
 struct Lane {
     messages: Vec<OutboxMessage>,
@@ -125,23 +121,23 @@ struct Lane {
 impl Lanes {
     /// How many messages may be added.
     fn room(&self) -> usize {
-        (BATCH as usize).saturating_sub(self.waiting)
+        let waiting: usize = self.0.values().map(|lane| lane.messages.len()).sum();
+        (BATCH as usize).saturating_sub(waiting)
     }
 
     fn add(&mut self, messages: Vec<OutboxMessage>, carried: &Carried, now: Instant) {
-        self.waiting += messages.len();
         let new = || Lane { messages: Vec::new(), carried: 0, rested_at: now };
         for message in messages {
-            self.lanes.entry(message.stream.clone()).or_insert_with(new).messages.push(message);
+            self.0.entry(message.stream.clone()).or_insert_with(new).messages.push(message);
         }
         for (stream, states) in carried {
-            self.lanes.entry(stream.clone()).or_insert_with(new).carried += states;
+            self.0.entry(stream.clone()).or_insert_with(new).carried += states;
         }
     }
 
     /// When the next batch may leave, if anything waits. A full one leaves at once.
     fn due(&self, now: Instant) -> Option<Instant> {
-        let waiting = self.lanes.values().filter(|lane| !lane.messages.is_empty());
+        let waiting = self.0.values().filter(|lane| !lane.messages.is_empty());
         let due = waiting.map(|lane| lane.rested_at).min();
         due.map(|at| if self.room() == 0 { now } else { at })
     }
@@ -150,13 +146,12 @@ impl Lanes {
     fn take(&mut self, now: Instant) -> Vec<OutboxMessage> {
         let full = self.room() == 0;
         let mut batch = Vec::new();
-        for lane in self.lanes.values_mut().filter(|lane| full || lane.rested_at <= now) {
+        for lane in self.0.values_mut().filter(|lane| full || lane.rested_at <= now) {
             if !lane.messages.is_empty() {
                 batch.append(&mut lane.messages);
                 lane.rested_at = now + rest_after(std::mem::take(&mut lane.carried));
             }
         }
-        self.waiting -= batch.len();
         batch
     }
 }
