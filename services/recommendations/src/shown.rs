@@ -41,10 +41,11 @@ impl Load for FromDatabase {
 
     async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
         let found = posts::find_visible(db, ids.iter().map(|id| PostId(*id))).await?;
-        let shown = found.into_iter().map(|(post, counts)| {
+        let shown = found.into_iter().map(|mut post| {
             // Counters that have not arrived yet are shown as zero.
             let none = counts::Model { id: post.id, version: 0, like_count: 0, comment_count: 0, view_count: 0 };
-            (post.id.0, ShownPost { post, body: Rendered::new(counts.unwrap_or(none)) })
+            let body = Rendered::new(post.counts.take().unwrap_or(none));
+            (post.id.0, ShownPost { post, body })
         });
         Ok(shown.collect())
     }

@@ -127,7 +127,9 @@ async fn postgres(
         .record_stmt_in_spans(false)
         .statement_timeout(Duration::from_secs(5))
         .set_application_name(format!("chatty-{service}"))
-        .connect_lazy(true);
+        .connect_lazy(true)
+        // By Postgres' default, which is that of a spinning disk, some hundred rows are found by reading a whole table.
+        .map_sqlx_postgres_opts(|options| options.options([("random_page_cost", "1.1")]));
     if let Some(timeline) = timeline {
         failover::guard(&mut options, timeline);
     }

@@ -27,7 +27,7 @@ pub use dialect::{
     try_sweeper_lock,
 };
 pub use failover::host_urls;
-pub use rows::{insert_rows, insert_rows_returning, padded};
+pub use rows::{given_rows, insert_rows, insert_rows_returning, padded};
 pub use schema::Schema;
 pub use server::{Server, server};
 pub(crate) use upsert::key_columns;

@@ -1,7 +1,7 @@
 //! Many rows at once: one statement and one round trip however many there are, and few distinct texts to prepare.
 
 use sea_orm::sea_query::{
-    Alias, Expr, ExprTrait, Func, InsertStatement, IntoIden, OnConflict, Query, SelectStatement, Value,
+    Alias, Expr, ExprTrait, Func, InsertStatement, IntoIden, OnConflict, Query, SelectStatement, Value, ValueTuple,
 };
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityName, EntityTrait, FromQueryResult,
@@ -57,6 +57,28 @@ where
     Ok(stored)
 }
 
+/// Rows to join with, all of which have the same columns set: a query that yields these columns. Postgres plans it once for
+/// any number of rows, where a list of values would be planned anew each time.
+///
+/// # Errors
+/// When a value has a type that is not known here.
+pub fn given_rows<A: ActiveModelTrait>(
+    db: &impl ConnectionTrait,
+    rows: impl IntoIterator<Item = A>,
+) -> Result<SelectStatement, DbErr> {
+    if is_postgres(db) {
+        let (columns, rows) = values(&rows.into_iter().collect::<Vec<A>>());
+        return from_json::<A>(&columns, &rows);
+    }
+    let (columns, rows) = values(&padded(rows));
+    let mut select = Query::select();
+    select.from_values(rows.into_iter().map(ValueTuple::Many), "rows");
+    for (number, column) in (1..).zip(&columns) {
+        select.expr_as(Expr::col(format!("column{number}")), *column);
+    }
+    Ok(select)
+}
+
 /// Repeats the last of the values up to a power of two, for lists in conditions, so that few texts are prepared.
 pub fn padded<T: Clone>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut values: Vec<T> = values.into_iter().collect();
@@ -71,15 +93,15 @@ fn statements<A: ActiveModelTrait>(
     rows: &[A],
     conflict: Option<OnConflict>,
 ) -> Result<Vec<InsertStatement>, DbErr> {
-    let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let columns: Vec<Column<A>> = Column::<A>::iter().filter(|column| !first.get(*column).is_not_set()).collect();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (columns, rows) = values(rows);
     let mut insert = Query::insert();
     insert.into_table(Entity::<A>::default()).columns(columns.iter().copied());
     if let Some(conflict) = conflict {
         insert.on_conflict(conflict);
     }
-    let rows = rows.iter().map(|row| columns.iter().filter_map(|column| row.get(*column).into_value()).collect());
-    let rows: Vec<Vec<Value>> = rows.collect();
     let cannot = |error: sea_orm::sea_query::error::Error| DbErr::Custom(error.to_string());
     if is_postgres(tx) && rows.len() > FEW {
         insert.select_from(from_json::<A>(&columns, &rows)?).map_err(cannot)?;
@@ -93,6 +115,15 @@ fn statements<A: ActiveModelTrait>(
         Ok(insert)
     };
     in_powers_of_two(rows).map(insert_all).collect()
+}
+
+/// The columns that are set in the first row, and the values of all rows in these.
+fn values<A: ActiveModelTrait>(rows: &[A]) -> (Vec<Column<A>>, Vec<Vec<Value>>) {
+    let is_set = |column: &Column<A>| rows.first().is_some_and(|row| !row.get(*column).is_not_set());
+    let columns: Vec<Column<A>> = Column::<A>::iter().filter(is_set).collect();
+    let rows = rows.iter().map(|row| columns.iter().filter_map(|column| row.get(*column).into_value()).collect());
+    let rows = rows.collect();
+    (columns, rows)
 }
 
 /// The rows of a JSON array, read by Postgres as rows of the table.

@@ -24,7 +24,7 @@ fn shown() -> Condition {
     Condition::all()
         .add(Column::DeletedAt.is_null())
         .add(Column::RemovedAt.is_null())
-        .add(Column::AuthorId.in_subquery(users::visible()))
+        .add(Column::AuthorId.in_subquery(users::visible_ids()))
 }
 
 /// A page of a post's comments with their authors' names, oldest first.

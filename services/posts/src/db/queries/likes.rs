@@ -1,13 +1,13 @@
 //! Likes.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Query, TableRef};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QuerySelect, Statement, Value,
+    Iterable, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
-use shared::db::{Tx, insert_rows_returning, padded};
+use shared::db::{Tx, given_rows, insert_rows_returning};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -33,26 +33,30 @@ pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Ve
     insert_rows_returning(tx, rows.collect(), Some(again)).await
 }
 
-/// Switches likes off. Answers those that were on.
-pub(crate) async fn unlike(tx: &Tx, pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
+/// Switches likes off, a pair at most once. Answers those that were on.
+pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
-    // A list of pairs in a condition would be planned anew each time, at the cost of many updates.
-    let pairs = padded(pairs);
-    let values: Vec<String> = (1..=pairs.len())
-        .map(|pair| format!("(CAST(${} AS BIGINT), CAST(${} AS BIGINT))", 2 * pair - 1, 2 * pair))
-        .collect();
-    let sql = format!(
-        "WITH pairs (user_id, post_id) AS (VALUES {}) \
-         UPDATE likes SET active = FALSE, version = likes.version + 1 FROM pairs \
-         WHERE likes.user_id = pairs.user_id AND likes.post_id = pairs.post_id AND likes.active \
-         RETURNING likes.user_id, likes.post_id, likes.active, likes.version, likes.created_at",
-        values.join(", ")
-    );
-    let ids = pairs.into_iter().flat_map(|(user, post)| [user.into(), post.into()]);
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, ids.collect::<Vec<Value>>());
-    Model::find_by_statement(statement).all(&**tx).await
+    pairs.sort_unstable();
+    let rows = pairs.into_iter().map(|(user, post)| ActiveModel {
+        user_id: Set(user),
+        post_id: Set(post),
+        ..ActiveModel::default()
+    });
+    let pairs = "pairs".into_iden();
+    let same = |column: Column| Expr::col((Entity, column)).equals((pairs.clone(), column));
+    let mut switch_off = Query::update();
+    switch_off
+        .table(Entity)
+        .from(TableRef::SubQuery(Box::new(given_rows(&**tx, rows)?), pairs.clone()))
+        .value(Column::Active, false)
+        .value(Column::Version, Expr::col((Entity, Column::Version)).add(1))
+        .and_where(same(Column::UserId))
+        .and_where(same(Column::PostId))
+        .and_where(Expr::col((Entity, Column::Active)))
+        .returning(Query::returning().columns(Column::iter().map(|column| (Entity, column))));
+    Model::find_by_statement(tx.get_database_backend().build(&switch_off)).all(&**tx).await
 }
 
 /// A page of the visible people who like a post, newest account first.
@@ -64,7 +68,7 @@ pub(crate) async fn likers(
     let mut query = Entity::find()
         .filter(Column::PostId.eq(post))
         .filter(Column::Active.eq(true))
-        .filter(Column::UserId.in_subquery(users::visible()))
+        .filter(Column::UserId.in_subquery(users::visible_ids()))
         .order_by_desc(Column::UserId)
         .limit(page.fetch());
     if let Some(after) = page.after {

@@ -1,14 +1,14 @@
 //! Posts and their counters.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, DerivePartialModel, EntityTrait, JoinType,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RelationDef, Select,
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
@@ -17,8 +17,8 @@ use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
 
-use super::users;
-use crate::db::entities::{counts, posts};
+use super::users::{visible, visible_ids};
+use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
 use crate::error::Error;
 
@@ -27,10 +27,15 @@ const PICTURES_PER_DAY: u64 = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A post with what is shown beside it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, DerivePartialModel)]
+#[sea_orm(entity = "posts::Entity")]
 pub(crate) struct Shown {
+    #[sea_orm(nested)]
     pub(crate) post: posts::Model,
+    #[sea_orm(nested)]
     pub(crate) counts: counts::Model,
+    /// The author's name.
+    #[sea_orm(from_expr = "Expr::col((users::Entity, users::Column::Username))")]
     pub(crate) author: String,
 }
 
@@ -42,18 +47,27 @@ pub(crate) struct NewPost {
     pub(crate) image_name: Option<String>,
 }
 
-/// Posts that are shown: not deleted, not removed, by a visible author.
-fn shown() -> Condition {
-    Condition::all()
-        .add(posts::Column::DeletedAt.is_null())
-        .add(posts::Column::RemovedAt.is_null())
-        .add(posts::Column::AuthorId.in_subquery(users::visible()))
+/// Neither deleted nor removed.
+fn there() -> Condition {
+    Condition::all().add(posts::Column::DeletedAt.is_null()).add(posts::Column::RemovedAt.is_null())
+}
+
+/// Posts that are shown: neither deleted nor removed, by a visible author.
+fn shown() -> Select<posts::Entity> {
+    use posts::{Column as C, Entity};
+    let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
+    let counted: RelationDef = Entity::belongs_to(counts::Entity).from(C::Id).to(counts::Column::PostId).into();
+    Entity::find()
+        .join(JoinType::InnerJoin, author)
+        .join(JoinType::InnerJoin, counted)
+        .filter(there())
+        .filter(visible())
 }
 
 /// One post that is shown.
 pub(crate) async fn find(db: &impl ConnectionTrait, id: PostId) -> Result<Shown, Error> {
-    let post = posts::Entity::find_by_id(id).filter(shown()).one(db).await?.ok_or(Error::PostNotFound)?;
-    complete(db, vec![post]).await?.pop().ok_or(Error::PostNotFound)
+    let query = shown().filter(posts::Column::Id.eq(id)).into_partial_model();
+    query.one(db).await?.ok_or(Error::PostNotFound)
 }
 
 /// Those of these posts that are shown.
@@ -61,42 +75,26 @@ pub(crate) async fn find_all(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = PostId>,
 ) -> Result<Vec<Shown>, DbErr> {
-    complete(db, posts::Entity::find().filter(posts::Column::Id.is_in(padded(ids))).filter(shown()).all(db).await?)
-        .await
+    shown().filter(posts::Column::Id.is_in(padded(ids))).into_partial_model().all(db).await
 }
 
 /// Fails unless the post is shown.
 pub(crate) async fn require(db: &impl ConnectionTrait, id: PostId) -> Result<(), Error> {
-    let found = posts::Entity::find_by_id(id).filter(shown()).select_only().column(posts::Column::Id);
+    let found = shown().filter(posts::Column::Id.eq(id)).select_only().column(posts::Column::Id);
     let found: Option<PostId> = found.into_tuple().one(db).await?;
     found.map(|_| ()).ok_or(Error::PostNotFound)
 }
 
 /// A page of posts, newest first.
 pub(crate) async fn list(db: &impl ConnectionTrait, author: Option<UserId>, page: &Page) -> Result<Vec<Shown>, Error> {
-    let mut query = posts::Entity::find().filter(shown()).order_by_desc(posts::Column::Id).limit(page.fetch());
+    let mut query = shown().order_by_desc(posts::Column::Id).limit(page.fetch());
     if let Some(author) = author {
         query = query.filter(posts::Column::AuthorId.eq(author));
     }
     if let Some(after) = page.after {
         query = query.filter(posts::Column::Id.lt(after));
     }
-    Ok(complete(db, query.all(db).await?).await?)
-}
-
-async fn complete(db: &impl ConnectionTrait, rows: Vec<posts::Model>) -> Result<Vec<Shown>, DbErr> {
-    let names = users::usernames(db, rows.iter().map(|row| row.author_id)).await?;
-    let counts = counts::Entity::find()
-        .filter(counts::Column::PostId.is_in(padded(rows.iter().map(|row| row.id))))
-        .all(db)
-        .await?;
-    let mut counts: HashMap<PostId, counts::Model> = counts.into_iter().map(|row| (row.post_id, row)).collect();
-    let complete = rows.into_iter().filter_map(|post| {
-        let author = names.get(&post.author_id)?.clone();
-        let counts = counts.remove(&post.id)?;
-        Some(Shown { post, counts, author })
-    });
-    Ok(complete.collect())
+    Ok(query.into_partial_model().all(db).await?)
 }
 
 /// Answers an error when the author's pictures of the last 24 hours are too many. It guards the disk, so it need not be
@@ -184,7 +182,8 @@ fn mine(id: PostId, author: UserId, version: Option<i64>) -> Condition {
         .add(posts::Column::Id.eq(id))
         .add(posts::Column::AuthorId.eq(author))
         .add_option(version.map(|version| posts::Column::Version.eq(version)))
-        .add(shown())
+        .add(there())
+        .add(posts::Column::AuthorId.in_subquery(visible_ids()))
 }
 
 /// Runs an update on a shown post of this author, or tells why it may not run.
@@ -211,7 +210,7 @@ pub(crate) async fn image_name(tx: &Tx, id: PostId) -> Result<Option<String>, Db
 
 /// Whether a post that is shown has this picture.
 pub(crate) async fn shows_image(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
-    let post = posts::Entity::find().filter(posts::Column::ImageName.eq(name)).filter(shown());
+    let post = shown().filter(posts::Column::ImageName.eq(name));
     let post: Option<PostId> = post.select_only().column(posts::Column::Id).into_tuple().one(db).await?;
     Ok(post.is_some())
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::{OnConflict, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 use shared::auth::CurrentUser;
 use shared::db::{Tx, insert_rows, padded};
@@ -12,10 +12,14 @@ use shared::ids::UserId;
 
 use crate::db::entities::users::{ActiveModel, Column, Entity};
 
-/// The ids of authors whose things are shown: known, neither blocked nor erased.
-pub(crate) fn visible() -> SelectStatement {
-    let known = Entity::find().filter(Column::Deleted.eq(false)).filter(Column::Blocked.eq(false));
-    known.select_only().column(Column::Id).into_query()
+/// People whose things are shown: known, neither blocked nor erased.
+pub(crate) fn visible() -> Condition {
+    Condition::all().add(Column::Deleted.eq(false)).add(Column::Blocked.eq(false))
+}
+
+/// The ids of these people.
+pub(crate) fn visible_ids() -> SelectStatement {
+    Entity::find().filter(visible()).select_only().column(Column::Id).into_query()
 }
 
 /// The usernames of these people, as far as they are visible.
@@ -23,12 +27,7 @@ pub(crate) async fn usernames(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, String>, DbErr> {
-    let rows = Entity::find()
-        .filter(Column::Id.is_in(padded(ids)))
-        .filter(Column::Deleted.eq(false))
-        .filter(Column::Blocked.eq(false))
-        .all(db)
-        .await?;
+    let rows = Entity::find().filter(Column::Id.is_in(padded(ids))).filter(visible()).all(db).await?;
     Ok(rows.into_iter().filter_map(|row| Some((row.id, row.username?))).collect())
 }
 

@@ -1,7 +1,7 @@
 //! Posts, for answers.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseConnection, FromQueryResult, JoinType, QuerySelect, RelationDef};
+use sea_orm::{DatabaseConnection, DerivePartialModel, JoinType, QuerySelect, RelationDef};
 use shared::clock::Timestamp;
 use shared::db::padded;
 use shared::ids::UserId;
@@ -9,43 +9,41 @@ use shared::ids::UserId;
 use crate::db::entities::{counts, posts, users};
 use crate::domain::PostId;
 
-/// A post that can be shown, with its author's name.
-#[derive(Debug, FromQueryResult)]
+/// A post that can be shown, with what is shown beside it.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "posts::Entity")]
 pub(crate) struct PostRow {
     pub(crate) id: PostId,
     pub(crate) title: String,
     pub(crate) content: String,
     pub(crate) image_url: Option<String>,
     pub(crate) author_id: UserId,
+    #[sea_orm(from_expr = "Expr::col((users::Entity, users::Column::Username))")]
     pub(crate) username: String,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    /// Absent while the counters have not arrived yet.
+    #[sea_orm(nested)]
+    pub(crate) counts: Option<counts::Model>,
 }
 
-/// The visible ones of these posts, not deleted and by a known author who is neither blocked nor erased, and their counters
-/// as far as they are known.
+/// The visible ones of these posts: not deleted and by a known author who is neither blocked nor erased.
 pub(crate) async fn find_visible(
     db: &DatabaseConnection,
     ids: impl IntoIterator<Item = PostId>,
-) -> Result<Vec<(PostRow, Option<counts::Model>)>, DbErr> {
-    let author: RelationDef =
-        posts::Entity::belongs_to(users::Entity).from(posts::Column::AuthorId).to(users::Column::Id).into();
-    let rows = posts::Entity::find()
+) -> Result<Vec<PostRow>, DbErr> {
+    use posts::{Column as C, Entity};
+    let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
+    let counted: RelationDef = Entity::belongs_to(counts::Entity).from(C::Id).to(counts::Column::Id).into();
+    Entity::find()
         .join(JoinType::InnerJoin, author)
-        .column(users::Column::Username)
-        .filter(posts::Column::Id.is_in(padded(ids)))
-        .filter(posts::Column::Deleted.eq(false))
+        .join(JoinType::LeftJoin, counted)
+        .filter(C::Id.is_in(padded(ids)))
+        .filter(C::Deleted.eq(false))
         .filter(users::Column::Deleted.eq(false))
         .filter(users::Column::Blocked.eq(false))
         .filter(users::Column::Username.is_not_null())
-        .into_model::<PostRow>()
+        .into_partial_model()
         .all(db)
-        .await?;
-    let ids = padded(rows.iter().map(|row| row.id));
-    let mut counts = counts::Entity::find().filter(counts::Column::Id.is_in(ids)).all(db).await?;
-    let found = rows.into_iter().map(|row| {
-        let counted = counts.iter().position(|counts| counts.id == row.id).map(|at| counts.swap_remove(at));
-        (row, counted)
-    });
-    Ok(found.collect())
+        .await
 }

@@ -1,22 +1,27 @@
 //! The feed: posts of the followed, from new to old.
 
-use std::collections::HashMap;
-
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationDef,
+};
 use shared::db::padded;
 use shared::ids::UserId;
 
-use super::{subscriptions, users};
-use crate::db::entities::users::Model as User;
-use crate::db::entities::{counts, posts};
+use super::subscriptions;
+use super::users::{visible, visible_ids};
+use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
 
 /// A post with what is shown beside it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, DerivePartialModel)]
+#[sea_orm(entity = "posts::Entity")]
 pub(crate) struct Shown {
+    #[sea_orm(nested)]
     pub(crate) post: posts::Model,
-    pub(crate) author: User,
+    #[sea_orm(nested)]
+    pub(crate) author: users::Model,
     /// Absent while the counters have not arrived yet.
+    #[sea_orm(nested)]
     pub(crate) counts: Option<counts::Model>,
 }
 
@@ -34,7 +39,7 @@ pub(crate) async fn older(
         .column(C::Id)
         .filter(C::Deleted.eq(false))
         .filter(C::AuthorId.in_subquery(subscriptions::followed_by(reader)))
-        .filter(C::AuthorId.in_subquery(users::visible()))
+        .filter(C::AuthorId.in_subquery(visible_ids()))
         .order_by_desc(C::Id)
         .limit(limit);
     if let Some(below) = below {
@@ -48,16 +53,16 @@ pub(crate) async fn shown(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = PostId>,
 ) -> Result<Vec<Shown>, DbErr> {
-    use posts::Column as C;
-    let rows = posts::Entity::find().filter(C::Id.is_in(padded(ids))).filter(C::Deleted.eq(false)).all(db).await?;
-    let authors = users::find(db, padded(rows.iter().filter_map(|row| row.author_id))).await?;
-    let ids = padded(rows.iter().map(|row| row.id));
-    let counts = counts::Entity::find().filter(counts::Column::Id.is_in(ids)).all(db).await?;
-    let mut counts: HashMap<PostId, counts::Model> = counts.into_iter().map(|row| (row.id, row)).collect();
-    let shown = rows.into_iter().filter_map(|post| {
-        let author = authors.get(&post.author_id?)?.clone();
-        let counts = counts.remove(&post.id);
-        Some(Shown { post, author, counts })
-    });
-    Ok(shown.collect())
+    use posts::{Column as C, Entity};
+    let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
+    let counted: RelationDef = Entity::belongs_to(counts::Entity).from(C::Id).to(counts::Column::Id).into();
+    Entity::find()
+        .join(JoinType::InnerJoin, author)
+        .join(JoinType::LeftJoin, counted)
+        .filter(C::Id.is_in(padded(ids)))
+        .filter(C::Deleted.eq(false))
+        .filter(visible())
+        .into_partial_model()
+        .all(db)
+        .await
 }

@@ -91,7 +91,7 @@ pub(crate) async fn list(
         Side::Followers => (Column::FolloweeId, Column::FollowerId),
         Side::Following => (Column::FollowerId, Column::FolloweeId),
     };
-    let all = active().filter(this.eq(id)).filter(other.in_subquery(users::visible()));
+    let all = active().filter(this.eq(id)).filter(other.in_subquery(users::visible_ids()));
     let total = all.clone().count(db).await?;
     let mut rows = all.order_by_desc(other).limit(page.fetch()).select_only().column(other);
     if let Some(after) = page.after {

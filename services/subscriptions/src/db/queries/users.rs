@@ -12,18 +12,18 @@ use crate::db::entities::users::{Column, Entity, Model};
 use crate::error::Error;
 
 /// People who are shown: known, verified, neither blocked nor erased.
-fn shown() -> Condition {
+pub(crate) fn visible() -> Condition {
     Condition::all().add(Column::Deleted.eq(false)).add(Column::Blocked.eq(false)).add(Column::Verified.eq(true))
 }
 
-/// The ids of the people who are shown.
-pub(crate) fn visible() -> SelectStatement {
-    Entity::find().filter(shown()).select_only().column(Column::Id).into_query()
+/// The ids of these people.
+pub(crate) fn visible_ids() -> SelectStatement {
+    Entity::find().filter(visible()).select_only().column(Column::Id).into_query()
 }
 
 /// Fails unless the person is shown.
 pub(crate) async fn require(db: &impl ConnectionTrait, id: UserId) -> Result<(), Error> {
-    match Entity::find_by_id(id).filter(shown()).count(db).await? {
+    match Entity::find_by_id(id).filter(visible()).count(db).await? {
         0 => Err(Error::UserNotFound),
         _ => Ok(()),
     }
@@ -34,6 +34,6 @@ pub(crate) async fn find(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, Model>, DbErr> {
-    let rows = Entity::find().filter(Column::Id.is_in(ids)).filter(shown()).all(db).await?;
+    let rows = Entity::find().filter(Column::Id.is_in(ids)).filter(visible()).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
