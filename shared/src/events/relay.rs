@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
@@ -21,9 +23,9 @@ use crate::lifecycle::{Backoff, Cancel};
 
 /// How often the table is counted.
 const MEASURE: Duration = Duration::from_secs(5);
-/// Messages in flight.
+/// Messages of one batch.
 const BATCH: u64 = 1_000;
-/// Bytes in flight: what a broker confirms well within its time, also of large resyncs.
+/// Bytes of one batch in flight: what a broker confirms well within its time, also of large resyncs.
 const BYTES: usize = 8 * 1024 * 1024;
 /// Rows that a sweep holds in memory; each may have 256 KiB.
 const PAGE: u64 = 250;
@@ -47,8 +49,13 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     let mut gauges = interval(MEASURE);
     gauges.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut flush_at: Option<Instant> = None;
+    let mut batches = FuturesUnordered::new();
     while !cancel.is_cancelled() {
         if everything {
+            // They would be sent once more.
+            while let Some(sent) = batches.next().await {
+                relay.note(sent);
+            }
             match relay.sweep(None).await {
                 Ok(true) => {
                     everything = false;
@@ -70,9 +77,14 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
         tokio::select! {
             (messages, carried) = outbox.take(room), if room > 0 => relay.lanes.add(messages, &carried, Instant::now()),
             () = until(due) => {
-                let batch = relay.lanes.take(Instant::now());
-                everything |= relay.send(batch).await == Sent::Failed;
-                if !relay.confirmed.is_empty() && flush_at.is_none() {
+                let (streams, messages) = relay.lanes.take(Instant::now());
+                batches.push(send(relay.db.clone(), Arc::clone(&relay.broker), streams, messages));
+            }
+            Some(sent) = batches.next() => {
+                everything |= relay.note(sent);
+                if relay.confirmed.len() >= BATCH as usize {
+                    relay.delete_confirmed().await;
+                } else if !relay.confirmed.is_empty() && flush_at.is_none() {
                     flush_at = Some(Instant::now() + DELETE_DELAY);
                 }
             }
@@ -95,12 +107,17 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
             () = cancel.cancelled() => {}
         }
     }
+    while let Some(sent) = batches.next().await {
+        relay.note(sent);
+    }
     relay.delete_confirmed().await;
 }
 
 /// Waits until then; without a time for ever.
 async fn until(at: Option<Instant>) {
     match at {
+        // The runtime's clock would round it up to the next millisecond.
+        Some(at) if at <= Instant::now() => {}
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
@@ -116,6 +133,18 @@ struct Lane {
     /// States of the transactions that wrote these.
     carried: usize,
     rested_at: Instant,
+    /// Whether its last batch is under way.
+    sending: bool,
+}
+
+impl Lane {
+    fn new(now: Instant) -> Self {
+        Self { messages: Vec::new(), carried: 0, rested_at: now, sending: false }
+    }
+
+    fn waits(&self) -> bool {
+        !self.sending && !self.messages.is_empty()
+    }
 }
 
 impl Lanes {
@@ -126,43 +155,77 @@ impl Lanes {
     }
 
     fn add(&mut self, messages: Vec<OutboxMessage>, carried: &Carried, now: Instant) {
-        let new = || Lane { messages: Vec::new(), carried: 0, rested_at: now };
         for message in messages {
-            self.0.entry(message.stream.clone()).or_insert_with(new).messages.push(message);
+            self.0.entry(message.stream.clone()).or_insert_with(|| Lane::new(now)).messages.push(message);
         }
         for (stream, states) in carried {
-            self.0.entry(stream.clone()).or_insert_with(new).carried += states;
+            self.0.entry(stream.clone()).or_insert_with(|| Lane::new(now)).carried += states;
         }
     }
 
     /// When the next batch may leave, if anything waits. A full one leaves at once.
     fn due(&self, now: Instant) -> Option<Instant> {
-        let waiting = self.0.values().filter(|lane| !lane.messages.is_empty());
-        let due = waiting.map(|lane| lane.rested_at).min();
+        let due = self.0.values().filter(|lane| lane.waits()).map(|lane| lane.rested_at).min();
         due.map(|at| if self.room() == 0 { now } else { at })
     }
 
-    /// What is due, or everything if there is room for no more.
-    fn take(&mut self, now: Instant) -> Vec<OutboxMessage> {
+    /// What is due, or everything if there is room for no more, with the streams that it is of.
+    fn take(&mut self, now: Instant) -> (Vec<String>, Vec<OutboxMessage>) {
         let full = self.room() == 0;
-        let mut batch = Vec::new();
-        for lane in self.0.values_mut().filter(|lane| full || lane.rested_at <= now) {
-            if !lane.messages.is_empty() {
-                batch.append(&mut lane.messages);
-                lane.rested_at = now + rest_after(std::mem::take(&mut lane.carried));
+        let (mut streams, mut messages) = (Vec::new(), Vec::new());
+        for (stream, lane) in self.0.iter_mut().filter(|(_, lane)| lane.waits() && (full || lane.rested_at <= now)) {
+            streams.push(stream.clone());
+            messages.append(&mut lane.messages);
+            lane.rested_at = now + rest_after(std::mem::take(&mut lane.carried));
+            lane.sending = true;
+        }
+        (streams, messages)
+    }
+
+    /// Notes that the batch of these streams is no longer under way.
+    fn sent(&mut self, streams: &[String]) {
+        for stream in streams {
+            if let Some(lane) = self.0.get_mut(stream) {
+                lane.sending = false;
             }
         }
-        batch
     }
 }
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    /// The broker works. What no queue takes stays in the table, for the next sweep and for the operator to see.
-    Done,
-    /// Something was not confirmed.
-    Failed,
+struct Sent {
+    /// The streams that it was of.
+    streams: Vec<String>,
+    /// Rows of the outbox that are no longer needed.
+    confirmed: Vec<i64>,
+    /// Whether something was not confirmed though the broker takes it. What no queue takes stays in the table, for the
+    /// next sweep and for the operator to see.
+    failed: bool,
+}
+
+/// Publishes messages, until one is not confirmed. Such a one stays in the table.
+async fn send(db: Db, broker: Arc<dyn Broker>, streams: Vec<String>, messages: Vec<OutboxMessage>) -> Sent {
+    let (parcels, rows): (Vec<OutboxMessage>, Vec<Vec<i64>>) =
+        join(db.outbox().service(), messages).into_iter().unzip();
+    let (mut rest, mut rows) = (parcels.as_slice(), rows.into_iter());
+    let mut sent = Sent { streams, confirmed: Vec::new(), failed: false };
+    while !rest.is_empty() && !sent.failed {
+        let (batch, later) = rest.split_at(within(rest, BYTES));
+        rest = later;
+        for ((message, result), rows) in batch.iter().zip(broker.publish(batch).await).zip(&mut rows) {
+            match result {
+                Ok(()) => sent.confirmed.extend(rows),
+                Err(error) => {
+                    sent.failed |= !error.is_unroutable();
+                    tracing::warn!(%error, message.id = message.message_id, "A message stays in the outbox.");
+                }
+            }
+        }
+        if !sent.confirmed.is_empty() {
+            fail_points::pass(AFTER_CONFIRM);
+        }
+    }
+    sent
 }
 
 struct Relay {
@@ -174,35 +237,11 @@ struct Relay {
 }
 
 impl Relay {
-    /// Publishes messages; what is not confirmed stays in the table.
-    async fn send(&mut self, messages: Vec<OutboxMessage>) -> Sent {
-        let (parcels, rows): (Vec<OutboxMessage>, Vec<Vec<i64>>) =
-            join(self.db.outbox().service(), messages).into_iter().unzip();
-        let (mut rest, mut rows) = (parcels.as_slice(), rows.into_iter());
-        while !rest.is_empty() {
-            let (batch, later) = rest.split_at(within(rest, BYTES));
-            rest = later;
-            let mut failed = false;
-            for ((message, result), rows) in batch.iter().zip(self.broker.publish(batch).await).zip(&mut rows) {
-                match result {
-                    Ok(()) => self.confirmed.extend(rows),
-                    Err(error) => {
-                        failed |= !error.is_unroutable();
-                        tracing::warn!(%error, message.id = message.message_id, "A message stays in the outbox.");
-                    }
-                }
-            }
-            if !self.confirmed.is_empty() {
-                fail_points::pass(AFTER_CONFIRM);
-            }
-            if self.confirmed.len() >= BATCH as usize {
-                self.delete_confirmed().await;
-            }
-            if failed {
-                return Sent::Failed;
-            }
-        }
-        Sent::Done
+    /// Notes what became of a batch; whether it failed.
+    fn note(&mut self, sent: Sent) -> bool {
+        self.lanes.sent(&sent.streams);
+        self.confirmed.extend(sent.confirmed);
+        sent.failed
     }
 
     /// Sends what lies in the table; false when something was not confirmed.
@@ -226,13 +265,14 @@ impl Relay {
             let rows: Vec<OutboxMessage> = query.all(self.db.relay()).await?.into_iter().map(Into::into).collect();
             let Some(last) = rows.last() else { return Ok(true) };
             after = last.id;
-            let sent = self.send(rows).await;
+            let sent = send(self.db.clone(), Arc::clone(&self.broker), Vec::new(), rows).await;
+            let failed = self.note(sent);
             self.delete_confirmed().await;
             // A long pass may be what lets writes in again.
             if self.measured.elapsed() > MEASURE {
                 self.measure().await;
             }
-            if sent == Sent::Failed {
+            if failed {
                 return Ok(false);
             }
         }
@@ -332,15 +372,18 @@ mod tests {
         assert_eq!(lanes.due(begun), None);
         lanes.add(messages("like", 1), &carried("like", 100), begun);
         assert_eq!(lanes.due(begun), Some(begun));
-        assert_eq!(lanes.take(begun).len(), 1);
+        assert_eq!(lanes.take(begun), (vec!["like".to_owned()], messages("like", 1)));
         assert_eq!(lanes.due(begun), None);
 
         lanes.add(messages("like", 2), &carried("like", 2), begun);
-        assert_eq!(lanes.due(begun), Some(begun + rest_after(100)));
+        assert_eq!(lanes.due(begun), None, "one batch of a stream is under way at a time");
         lanes.add(messages("post", 3), &carried("post", 3), begun);
         assert_eq!(lanes.due(begun), Some(begun));
-        assert_eq!(lanes.take(begun), messages("post", 3));
-        assert_eq!(lanes.take(begun + rest_after(100)), messages("like", 2));
+        let rested = begun + rest_after(100);
+        assert_eq!(lanes.take(rested), (vec!["post".to_owned()], messages("post", 3)));
+        lanes.sent(&["like".to_owned()]);
+        assert_eq!(lanes.due(begun), Some(rested));
+        assert_eq!(lanes.take(rested), (vec!["like".to_owned()], messages("like", 2)));
         assert_eq!(lanes.room(), 1_000);
     }
 
@@ -348,11 +391,12 @@ mod tests {
     fn what_fills_a_batch_leaves_at_once() {
         let (mut lanes, begun) = (Lanes::default(), Instant::now());
         lanes.add(messages("like", 1), &carried("like", 1), begun);
-        lanes.take(begun);
+        let (streams, _) = lanes.take(begun);
+        lanes.sent(&streams);
         lanes.add(messages("like", 999), &Carried::default(), begun);
         assert_eq!((lanes.room(), lanes.due(begun)), (1, Some(begun + rest_after(1))));
         lanes.add(messages("like", 1), &Carried::default(), begun);
         assert_eq!((lanes.room(), lanes.due(begun)), (0, Some(begun)));
-        assert_eq!(lanes.take(begun).len(), 1_000);
+        assert_eq!(lanes.take(begun).1.len(), 1_000);
     }
 }

@@ -1,5 +1,7 @@
-//! The publishing side: one connection, one channel for messages that must arrive, one for what replicas tell each other.
+//! The publishing side: one connection, a channel for each batch of messages that must arrive, one for what replicas tell
+//! each other.
 
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -19,66 +21,92 @@ const BROADCAST: Duration = Duration::from_secs(1);
 
 pub(super) struct Publisher {
     line: Line,
-    /// Owned by whoever publishes: lapin hands a returned message to any confirm that is pending on its channel.
-    messages: Mutex<Option<Channel>>,
+    /// Those that nobody uses now. Whoever publishes owns one: lapin hands a returned message to any confirm that is
+    /// pending on its channel.
+    idle: std::sync::Mutex<Vec<Channel>>,
     broadcasts: Mutex<Option<Channel>>,
 }
 
 impl Publisher {
     pub(super) fn new(line: Line) -> Self {
-        Self { line, messages: Mutex::default(), broadcasts: Mutex::default() }
+        Self { line, idle: std::sync::Mutex::default(), broadcasts: Mutex::default() }
     }
 
     /// Declares what is missing.
     pub(super) async fn declare(&self) -> Result<(), BrokerError> {
-        let mut slot = self.messages.lock().await;
-        match slot.as_ref().filter(|channel| channel.status().connected()) {
-            Some(channel) => declare(&*self.line.connection().await?, channel).await,
-            // Opening declares.
-            None => self.open(&mut slot).await.map(drop),
+        if let Some(channel) = self.take_idle() {
+            declare(&*self.line.connection().await?, &channel).await?;
+            self.keep(channel);
+        } else {
+            self.keep(self.open().await?);
         }
+        Ok(())
     }
 
     /// Publishes a batch. What no queue takes is sent once more after the topology was declared again.
     pub(super) async fn send(&self, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
-        let mut slot = self.messages.lock().await;
-        let mut results = self.try_send(&mut slot, exchange, batch).await;
+        let mut results = self.try_send(self.channel().await, exchange, batch).await;
         let returned = |result: &Result<(), BrokerError>| result.as_ref().is_err_and(BrokerError::is_unroutable);
         if results.iter().any(returned) {
-            *slot = None;
             let again: Vec<OutboxMessage> =
                 batch.iter().zip(&results).filter(|(_, result)| returned(result)).map(|(m, _)| m.clone()).collect();
-            let second = self.try_send(&mut slot, exchange, &again).await;
+            let second = self.try_send(self.open().await, exchange, &again).await;
             results.iter_mut().filter(|result| returned(result)).zip(second).for_each(|(result, new)| *result = new);
         }
         if results.iter().any(|result| result.as_ref().is_err_and(|error| !error.is_unroutable())) {
-            *slot = None;
+            self.idle().clear();
             self.line.give_up();
         }
         results
     }
 
+    /// Publishes on a channel, which is kept unless something went wrong.
     async fn try_send(
         &self,
-        slot: &mut Option<Channel>,
+        channel: Result<Channel, BrokerError>,
         exchange: &str,
         batch: &[OutboxMessage],
     ) -> Vec<Result<(), BrokerError>> {
-        match self.open(slot).await {
-            Ok(channel) => publish_all(&channel, exchange, batch).await,
+        match channel {
+            Ok(channel) => {
+                let results = publish_all(&channel, exchange, batch).await;
+                if results.iter().all(Result::is_ok) {
+                    self.keep(channel);
+                }
+                results
+            }
             Err(error) => vec![Err(error); batch.len()],
         }
     }
 
-    /// The channel for messages; a new one declares the topology.
-    async fn open(&self, slot: &mut Option<Channel>) -> Result<Channel, BrokerError> {
-        if let Some(open) = slot.as_ref().filter(|channel| channel.status().connected()) {
-            return Ok(open.clone());
+    /// A channel for messages.
+    async fn channel(&self) -> Result<Channel, BrokerError> {
+        match self.take_idle() {
+            Some(channel) => Ok(channel),
+            None => self.open().await,
         }
+    }
+
+    /// A new channel for messages, which declares the topology.
+    async fn open(&self) -> Result<Channel, BrokerError> {
         let connection = self.line.connection().await?;
         let channel = confirming(&connection).await?;
         declare(&connection, &channel).await?;
-        Ok(slot.insert(channel).clone())
+        Ok(channel)
+    }
+
+    fn take_idle(&self) -> Option<Channel> {
+        let mut idle = self.idle();
+        idle.retain(|channel| channel.status().connected());
+        idle.pop()
+    }
+
+    fn keep(&self, channel: Channel) {
+        self.idle().push(channel);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Channel>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the other replicas of a service. Whether anybody listens does not matter.
@@ -113,8 +141,7 @@ impl Publisher {
     /// Puts a message into the dead letters of a queue.
     #[expect(clippy::disallowed_methods, reason = "a dead letter is not an event of ours")]
     pub(super) async fn park(&self, queue: &str, payload: &[u8], reason: &str) -> Result<(), BrokerError> {
-        let mut slot = self.messages.lock().await;
-        let channel = self.open(&mut slot).await?;
+        let channel = self.channel().await?;
         let dead = topology::dead_letter_queue(queue);
         let reason: String = reason.chars().take(1_000).collect();
         let properties = BasicProperties::default()
@@ -130,8 +157,8 @@ impl Publisher {
             }
         };
         let sent = sent.await;
-        if sent.is_err() {
-            *slot = None;
+        if sent.is_ok() {
+            self.keep(channel);
         }
         sent
     }
