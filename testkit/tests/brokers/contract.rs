@@ -16,7 +16,7 @@ use crate::world::Home;
 /// How long something may take that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a message that should not come to come.
-const QUIET: Duration = Duration::from_millis(300);
+pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
 /// Checks the whole contract. The queues are empty before and after.
 pub(crate) async fn check(broker: Arc<dyn Broker>, home: &Home) {

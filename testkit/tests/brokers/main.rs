@@ -17,10 +17,16 @@ use std::future::pending;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use shared::events::broker::LocalBroker;
+use serde::{Deserialize, Serialize};
+use shared::db::Db;
+use shared::events::broker::{Broker, LocalBroker};
+use shared::events::{self, Key, State, outbox, relay, topology};
+use shared::lifecycle::Cancel;
+use tokio::time::timeout;
 
+use crate::contract::QUIET;
 use crate::process::Link;
-use crate::world::{Home, SERVICES};
+use crate::world::{Home, Model as Thing, SERVICES};
 
 /// Links to one in-process broker, which has no connections that could break.
 fn local() -> impl Fn() -> Link {
@@ -36,6 +42,60 @@ async fn the_in_process_broker_keeps_the_contract() {
 #[tokio::test]
 async fn a_message_survives_its_consumer_on_the_in_process_broker() {
     crashes::check(local(), &Home::sqlite()).await;
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the relay ends with the test")]
+async fn a_consumer_that_hangs_holds_up_its_own_stream_alone() {
+    let (home, broker) = (Home::sqlite(), Arc::new(LocalBroker::new(&["auth", "posts"])));
+    let db = home.open("auth").await;
+    let mut hangs = broker.consume(&topology::queue("posts", Thing::STREAM), &db).await.unwrap();
+    let mut works = broker.consume(&topology::queue("auth", Decision::STREAM), &db).await.unwrap();
+    tokio::spawn(relay::run(db.clone(), Arc::<LocalBroker>::clone(&broker), Cancel::new()));
+    // What the sweep at the start has sent may come once more.
+    let mut applied = async |decision: &str| loop {
+        let deliveries = works.next(1).await.unwrap();
+        let found = deliveries[0].payload.ends_with(format!("\"data\":[{decision}]}}").as_bytes());
+        works.ack(deliveries).await;
+        if found {
+            return;
+        }
+    };
+
+    // The sweep sends one batch after the other until nothing is left.
+    publish(&db, Decision(1)).await;
+    applied("1").await;
+    while timeout(QUIET, applied("1")).await.is_ok() || outbox::backlog(db.read()).await.unwrap().0 > 0 {}
+
+    publish(&db, Thing { id: 1, version: 1, deleted: false, text: None }).await;
+    let never_acknowledged = hangs.next(1).await.unwrap();
+    publish(&db, Decision(2)).await;
+    applied("2").await;
+    // A relay that had waited for the confirm in vain would have sent it once more.
+    assert!(timeout(QUIET, hangs.next(1)).await.is_err());
+    drop(never_acknowledged);
+}
+
+/// Something of another stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Decision(i64);
+
+impl State for Decision {
+    const STREAM: &'static str = "moderation.user";
+
+    fn key(&self) -> Key {
+        self.0.into()
+    }
+
+    fn version(&self) -> i64 {
+        1
+    }
+}
+
+async fn publish<S: State>(db: &Db, state: S) {
+    let mut tx = db.begin().await.unwrap();
+    events::publish(&mut tx, &[state]).unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// A queue has one consumer in this form, so there is one replica of each service.
