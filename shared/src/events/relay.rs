@@ -78,7 +78,7 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
             (messages, carried) = outbox.take(room), if room > 0 => relay.lanes.add(messages, &carried, Instant::now()),
             () = until(due) => {
                 let (streams, messages) = relay.lanes.take(Instant::now());
-                batches.push(send(relay.db.clone(), Arc::clone(&relay.broker), streams, messages));
+                batches.push(send(outbox.service(), Arc::clone(&relay.broker), streams, messages));
             }
             Some(sent) = batches.next() => {
                 everything |= relay.note(sent);
@@ -198,15 +198,19 @@ struct Sent {
     streams: Vec<String>,
     /// Rows of the outbox that are no longer needed.
     confirmed: Vec<i64>,
-    /// Whether something was not confirmed though the broker takes it. What no queue takes stays in the table, for the
-    /// next sweep and for the operator to see.
+    /// Whether something was not confirmed that the broker may take later. What no queue takes does not count: it stays
+    /// in the table, for the next sweep and for the operator to see.
     failed: bool,
 }
 
 /// Publishes messages, until one is not confirmed. Such a one stays in the table.
-async fn send(db: Db, broker: Arc<dyn Broker>, streams: Vec<String>, messages: Vec<OutboxMessage>) -> Sent {
-    let (parcels, rows): (Vec<OutboxMessage>, Vec<Vec<i64>>) =
-        join(db.outbox().service(), messages).into_iter().unzip();
+async fn send(
+    service: &'static str,
+    broker: Arc<dyn Broker>,
+    streams: Vec<String>,
+    messages: Vec<OutboxMessage>,
+) -> Sent {
+    let (parcels, rows): (Vec<OutboxMessage>, Vec<Vec<i64>>) = join(service, messages).into_iter().unzip();
     let (mut rest, mut rows) = (parcels.as_slice(), rows.into_iter());
     let mut sent = Sent { streams, confirmed: Vec::new(), failed: false };
     while !rest.is_empty() && !sent.failed {
@@ -265,7 +269,7 @@ impl Relay {
             let rows: Vec<OutboxMessage> = query.all(self.db.relay()).await?.into_iter().map(Into::into).collect();
             let Some(last) = rows.last() else { return Ok(true) };
             after = last.id;
-            let sent = send(self.db.clone(), Arc::clone(&self.broker), Vec::new(), rows).await;
+            let sent = send(self.db.outbox().service(), Arc::clone(&self.broker), Vec::new(), rows).await;
             let failed = self.note(sent);
             self.delete_confirmed().await;
             // A long pass may be what lets writes in again.

@@ -99,3 +99,15 @@ async fn user_states_merge_by_version_and_poison_is_parked() {
     assert!(letters[1].reason.contains("not a message"), "{letters:?}");
     app.finish().await;
 }
+
+#[tokio::test]
+async fn posts_of_an_author_without_a_name_are_not_shown() {
+    let app = spawn().await;
+    let id = post_of_ann(&app).await;
+    let mut nameless = user(1, 5, "", false);
+    nameless["username"] = Value::Null;
+    app.deliver_bad("user", &[nameless]).await;
+    app.get(&format!("/posts/{id}")).send().await.is_problem(404, "Post not found");
+    assert_eq!(app.get("/posts").send().await.json["posts"], json!([]));
+    app.finish().await;
+}

@@ -62,6 +62,7 @@ fn shown() -> Select<posts::Entity> {
         .join(JoinType::InnerJoin, counted)
         .filter(there())
         .filter(visible())
+        .filter(users::Column::Username.is_not_null())
 }
 
 /// One post that is shown.
