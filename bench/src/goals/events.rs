@@ -17,9 +17,9 @@ use crate::rounds::{Compared, Effort, compare, median};
 use crate::world::{World, sql};
 
 const LIKES_PER_SECOND: f64 = 500.0;
-const POSTS_PER_SECOND: f64 = 40.0;
+const POSTS_PER_SECOND: f64 = 39.0;
 /// Posts whose way is watched; with the others there are 50 a second.
-const MARKERS_PER_SECOND: f64 = 10.0;
+const MARKERS_PER_SECOND: f64 = 11.0;
 const AUTHOR: usize = 2_000_001;
 const MARKER: usize = 2_000_002;
 const READER: usize = 2_000_003;

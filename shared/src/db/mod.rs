@@ -115,6 +115,11 @@ impl Db {
         &self.0.pools.current().relay
     }
 
+    /// The consumers' connection, for what one statement does.
+    pub fn consume(&self) -> &DatabaseConnection {
+        &self.0.pools.current().consume
+    }
+
     /// Where events wait for the broker.
     pub fn outbox(&self) -> &Outbox {
         &self.0.outbox

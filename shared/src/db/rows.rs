@@ -5,7 +5,7 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityName, EntityTrait, FromQueryResult,
-    IdenStatic, Iterable,
+    IdenStatic, Iterable, TransactionSession, TransactionTrait,
 };
 use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::is_postgres;
 
 /// Up to so many rows are bound value by value; more travel to Postgres as one JSON array.
-const FEW: usize = 4;
+const FEW: usize = 2;
 /// Rows per statement on SQLite at most, which keeps it below 32 766 parameters.
 const ROWS: usize = 256;
 
@@ -21,18 +21,27 @@ type Entity<A> = <A as ActiveModelTrait>::Entity;
 type Column<A> = <Entity<A> as EntityTrait>::Column;
 type Model<A> = <Entity<A> as EntityTrait>::Model;
 
-/// Inserts rows, all of which have the same columns set.
+/// Inserts rows, all of which have the same columns set: all or none. Postgres needs one statement for that, and no
+/// transaction around it.
 ///
 /// # Errors
 /// What the database says.
-pub async fn insert_rows<A>(tx: &DatabaseTransaction, rows: Vec<A>, conflict: Option<OnConflict>) -> Result<(), DbErr>
+pub async fn insert_rows<A, C>(db: &C, rows: Vec<A>, conflict: Option<OnConflict>) -> Result<(), DbErr>
 where
     A: ActiveModelTrait,
+    C: ConnectionTrait + TransactionTrait,
 {
-    for statement in statements(tx, &rows, conflict)? {
-        tx.execute(&statement).await?;
+    match statements(db, &rows, conflict)?.as_slice() {
+        [] => Ok(()),
+        [statement] => db.execute(statement).await.map(|_| ()),
+        several => {
+            let tx = db.begin().await?;
+            for statement in several {
+                tx.execute(statement).await?;
+            }
+            tx.commit().await
+        }
     }
-    Ok(())
 }
 
 /// Inserts rows as [`insert_rows`] does, and answers those that were stored, in any order.
@@ -89,7 +98,7 @@ pub fn padded<T: Clone>(values: impl IntoIterator<Item = T>) -> Vec<T> {
 }
 
 fn statements<A: ActiveModelTrait>(
-    tx: &DatabaseTransaction,
+    db: &impl ConnectionTrait,
     rows: &[A],
     conflict: Option<OnConflict>,
 ) -> Result<Vec<InsertStatement>, DbErr> {
@@ -103,7 +112,7 @@ fn statements<A: ActiveModelTrait>(
         insert.on_conflict(conflict);
     }
     let cannot = |error: sea_orm::sea_query::error::Error| DbErr::Custom(error.to_string());
-    if is_postgres(tx) && rows.len() > FEW {
+    if is_postgres(db) && rows.len() > FEW {
         insert.select_from(from_json::<A>(&columns, &rows)?).map_err(cannot)?;
         return Ok(vec![insert]);
     }
@@ -178,4 +187,38 @@ fn bytea(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
     "\\x".chars().chain(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::ActiveValue::Set;
+    use sea_orm::PaginatorTrait;
+    use sea_orm_migration::{MigrationTrait, SchemaManager};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::{Env, Settings};
+    use crate::db::Db;
+    use crate::events::outbox::{ActiveModel, Entity, Migration};
+
+    #[tokio::test]
+    async fn rows_that_need_several_statements_are_stored_all_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
+        let db = Db::open(&Settings::from_env(&env, 1).unwrap(), "test", Clock::system()).await.unwrap();
+        Migration.up(&SchemaManager::new(db.consume())).await.unwrap();
+        let row = |id| ActiveModel {
+            id: Set(id),
+            message_id: Set(id.to_string()),
+            stream: Set("post".to_owned()),
+            target: Set(None),
+            payload: Set(Vec::new()),
+            created_at: Set(db.clock().now()),
+        };
+        // Two rows and then one, whose id is taken by then.
+        assert!(insert_rows(db.consume(), vec![row(1), row(2), row(1)], None).await.is_err());
+        assert_eq!(Entity::find().count(db.consume()).await.unwrap(), 0);
+        insert_rows(db.consume(), vec![row(1), row(2), row(3)], None).await.unwrap();
+        assert_eq!(Entity::find().count(db.consume()).await.unwrap(), 3);
+    }
 }

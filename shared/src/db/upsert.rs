@@ -1,7 +1,9 @@
 //! The versioned upsert: the one statement that makes copies converge.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, TransactionTrait,
+};
 
 use super::rows::insert_rows;
 
@@ -12,13 +14,10 @@ use super::rows::insert_rows;
 ///
 /// # Errors
 /// What the database says.
-pub async fn upsert_newer<A>(
-    tx: &DatabaseTransaction,
-    rows: Vec<A>,
-    version: <A::Entity as EntityTrait>::Column,
-) -> Result<(), DbErr>
+pub async fn upsert_newer<A, C>(db: &C, rows: Vec<A>, version: <A::Entity as EntityTrait>::Column) -> Result<(), DbErr>
 where
     A: ActiveModelTrait,
+    C: ConnectionTrait + TransactionTrait,
 {
     type Columns<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
     let keys = key_columns::<A::Entity>();
@@ -26,7 +25,7 @@ where
     let others: Vec<Columns<A>> = Columns::<A>::iter().filter(|column| !names.contains(&column.as_str())).collect();
     let newer = Expr::col((Alias::new("excluded"), version)).gt(Expr::col((A::Entity::default(), version)));
     let conflict = OnConflict::columns(keys).update_columns(others).action_and_where(newer).to_owned();
-    insert_rows(tx, rows, Some(conflict)).await
+    insert_rows(db, rows, Some(conflict)).await
 }
 
 /// The columns of a table's key.

@@ -76,8 +76,8 @@ pub trait Consumer: Send + Sync + 'static {
     /// What this service reads of the aggregate's state.
     type State: State;
 
-    /// Applies states inside the runner's transaction: one per key, the newest, sorted by key.
-    async fn apply(&self, tx: &mut Tx, states: Vec<Self::State>) -> Result<(), ApplyError>;
+    /// Stores states, all or none: one per key, the newest, sorted by key. When this answers they are committed.
+    async fn apply(&self, db: &Db, states: Vec<Self::State>) -> Result<(), ApplyError>;
 
     /// The copies as states, in the order of their keys, for reconcile.
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
@@ -310,12 +310,12 @@ impl<C: Consumer> Runner<'_, C> {
         }
     }
 
-    /// One transaction; retried in place while the cause may pass. The error is for good.
+    /// All together; retried in place while the cause may pass. The error is for good.
     async fn commit(&self, states: Vec<C::State>) -> Result<(), String> {
         let mut backoff = Backoff::default();
         let mut tries = 0;
         loop {
-            match self.try_commit(&states).await {
+            match self.consumer.apply(&self.context.db, states.clone()).await {
                 Ok(()) => {
                     if Consumer::remembers(self.consumer) {
                         self.consumer.remember(&states);
@@ -332,12 +332,6 @@ impl<C: Consumer> Runner<'_, C> {
                 }
             }
         }
-    }
-
-    async fn try_commit(&self, states: &[C::State]) -> Result<(), ApplyError> {
-        let mut tx = self.context.db.begin_consuming().await?;
-        self.consumer.apply(&mut tx, states.to_vec()).await?;
-        Ok(tx.commit().await?)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::envelope::{Key, State};
-use super::pace::rest_after;
+use super::pace::Pace;
 use super::replicas::Replicas;
 use crate::lifecycle::Cancel;
 
@@ -100,11 +100,11 @@ impl Owned {
     pub(crate) async fn tell(self, replicas: Replicas, cancel: Cancel) {
         let mut receiver = self.receiver.lock().await;
         let mut transactions = Vec::new();
-        let mut rested_at = Instant::now();
+        let mut pace = Pace::new(Instant::now());
         loop {
             // What was committed meanwhile is told together.
             let next = async {
-                sleep_until(rested_at).await;
+                sleep_until(pace.due()).await;
                 receiver.recv_many(&mut transactions, QUEUE).await
             };
             tokio::select! { _ = next => {}, () = cancel.cancelled() => return }
@@ -119,7 +119,7 @@ impl Owned {
                 told += newest.len();
                 replicas.tell(stream, &newest).await;
             }
-            rested_at = begun + rest_after(told);
+            pace.sent(told, begun);
             if self.dropped.swap(false, Ordering::Relaxed) {
                 replicas.owe_reload();
             }

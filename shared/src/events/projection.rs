@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::consumer::{ApplyError, Consumer};
 use super::envelope::{Key, State};
-use crate::db::{Tx, key_columns, upsert_newer};
+use crate::db::{Db, Tx, key_columns, upsert_newer};
 
 /// States per query when memory is filled.
 const PAGE: u64 = 1_000;
@@ -117,9 +117,9 @@ where
 {
     type State = R;
 
-    async fn apply(&self, tx: &mut Tx, states: Vec<R>) -> Result<(), ApplyError> {
+    async fn apply(&self, db: &Db, states: Vec<R>) -> Result<(), ApplyError> {
         let rows = states.into_iter().map(|state| state.kept().into_active_model()).collect();
-        Ok(upsert_newer(tx, rows, R::VERSION).await?)
+        Ok(upsert_newer(db.consume(), rows, R::VERSION).await?)
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {

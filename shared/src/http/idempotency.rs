@@ -192,7 +192,7 @@ pub async fn keep(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), D
     let replace = OnConflict::column(Column::Id)
         .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt])
         .to_owned();
-    insert_rows(tx, rows.collect(), Some(replace)).await
+    insert_rows(&**tx, rows.collect(), Some(replace)).await
 }
 
 impl IntoParams for IdempotencyKey {

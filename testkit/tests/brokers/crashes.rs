@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sea_orm::{DatabaseConnection, DbErr};
-use shared::db::Tx;
+use shared::db::{Db, Tx};
 use shared::events::consumer::{ApplyError, Consumer};
 use shared::events::{Key, Projection, Streams};
 use tokio::time::timeout;
@@ -23,7 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Crash {
     Apply,
-    Commit,
     Acknowledge,
 }
 
@@ -44,11 +43,9 @@ impl Mortal {
 impl Consumer for Mortal {
     type State = Model;
 
-    async fn apply(&self, tx: &mut Tx, states: Vec<Model>) -> Result<(), ApplyError> {
+    async fn apply(&self, db: &Db, states: Vec<Model>) -> Result<(), ApplyError> {
         self.pass(Crash::Apply);
-        self.inner.apply(tx, states).await?;
-        self.pass(Crash::Commit);
-        Ok(())
+        self.inner.apply(db, states).await
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Model>, DbErr> {
@@ -82,7 +79,7 @@ pub(crate) async fn check(link: impl Fn() -> Link, home: &Home) {
         others.push(process);
     }
     let mut process = Process::new(mortal, home).await;
-    for crash in [Crash::Apply, Crash::Commit, Crash::Acknowledge] {
+    for crash in [Crash::Apply, Crash::Acknowledge] {
         let consumer = Mortal { inner: Projection::new(), crash, dead: AtomicBool::new(false) };
         process.start_with(link(), Streams::default().consumer(consumer));
         write(&owner.db, &mut rng, 0, true).await;

@@ -112,7 +112,7 @@ async fn take_back(tx: &Tx, kind: Kind, decisions: impl Iterator<Item = (i64, i6
         created_at: Set(now),
         updated_at: Set(now),
     };
-    upsert_newer(tx, decisions.map(row).collect(), Column::Version).await
+    upsert_newer(&**tx, decisions.map(row).collect(), Column::Version).await
 }
 
 /// A decision about people as it is published.

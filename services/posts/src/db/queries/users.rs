@@ -43,5 +43,5 @@ pub(crate) async fn note(tx: &Tx, people: impl IntoIterator<Item = &CurrentUser>
         session_version: Set(0),
     });
     let keep = OnConflict::column(Column::Id).do_nothing().to_owned();
-    insert_rows(tx, rows.collect(), Some(keep)).await
+    insert_rows(&**tx, rows.collect(), Some(keep)).await
 }
