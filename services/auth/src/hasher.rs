@@ -1,7 +1,7 @@
 //! Password hashing: argon2id with the parameters of OWASP's first choice, on threads of its own.
 //!
-//! The threads are one fewer than the cores and yield to all others (nice), so that a storm of logins cannot starve
-//! reads. Every check costs one hash, whether the person exists or not, so that the time tells nothing.
+//! The threads are one fewer than the cores and run only while no other wants to, so that a storm of logins keeps no read
+//! waiting. Every check costs one hash, whether the person exists or not, so that the time tells nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
 use shared::error::ApiError;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -19,8 +22,6 @@ use crate::error::AuthError;
 
 /// How long a request waits for its turn before it is refused with 503. Who would have to wait longer is refused at once.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How far the threads yield to others.
-const NICE: i32 = 10;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -52,7 +53,7 @@ impl Hasher {
         for _ in 0..threads {
             let queue = Arc::clone(&queue);
             let work = move || {
-                if let Err(error) = rustix::process::nice(NICE) {
+                if let Err(error) = yield_to_others() {
                     tracing::warn!(%error, "Hashing cannot yield to other work.");
                 }
                 while let Some(job) = next(&queue) {
@@ -95,6 +96,16 @@ impl Hasher {
         self.jobs.send(Box::new(job)).map_err(|error| ApiError::internal(error.to_string()))?;
         answered.await.map_err(|error| ApiError::internal(error).into())
     }
+}
+
+/// Gives the calling thread the lowest priority. Linux interrupts an idle thread at once when another of the same group wants its
+/// core, and lets a nice one go on for some milliseconds (sched(7)).
+fn yield_to_others() -> Result<(), thread_priority::Error> {
+    #[cfg(target_os = "linux")]
+    let policy = NormalThreadSchedulePolicy::Idle;
+    #[cfg(not(target_os = "linux"))]
+    let policy = NormalThreadSchedulePolicy::Other;
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, ThreadSchedulePolicy::Normal(policy))
 }
 
 /// The next job; `None` when there will be no more.
@@ -141,6 +152,13 @@ mod tests {
             assert!(answer.is_err());
         }
         assert!(matches!(hasher.verify("password", None).await, Ok(false)));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn hashing_yields_to_all_other_work() {
+        let policy = Hasher::new().unwrap().take_turn(thread_priority::thread_schedule_policy).await.unwrap();
+        assert!(matches!(policy, Ok(ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle))), "{policy:?}");
     }
 
     #[test]

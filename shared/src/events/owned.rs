@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::envelope::{Key, State};
-use super::pace::Pace;
+use super::pace::rest_after;
 use super::replicas::Replicas;
 use crate::lifecycle::Cancel;
 
@@ -100,11 +100,11 @@ impl Owned {
     pub(crate) async fn tell(self, replicas: Replicas, cancel: Cancel) {
         let mut receiver = self.receiver.lock().await;
         let mut transactions = Vec::new();
-        let mut pace = Pace::new(Instant::now());
+        let mut rested_at = Instant::now();
         loop {
             // What was committed meanwhile is told together.
             let next = async {
-                sleep_until(pace.due()).await;
+                sleep_until(rested_at).await;
                 receiver.recv_many(&mut transactions, QUEUE).await
             };
             tokio::select! { _ = next => {}, () = cancel.cancelled() => return }
@@ -119,7 +119,7 @@ impl Owned {
                 told += newest.len();
                 replicas.tell(stream, &newest).await;
             }
-            pace.sent(told, begun);
+            rested_at = begun + rest_after(told);
             if self.dropped.swap(false, Ordering::Relaxed) {
                 replicas.owe_reload();
             }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use super::broker::Broker;
 use super::envelope;
 use super::outbox::{self, Carried, Column, Entity, OutboxMessage};
-use super::pace::Pace;
+use super::pace::rest_after;
 use crate::db::{self, Db};
 use crate::fail_points::{self, AFTER_CONFIRM};
 use crate::lifecycle::{Backoff, Cancel};
@@ -25,8 +25,6 @@ use crate::lifecycle::{Backoff, Cancel};
 const MEASURE: Duration = Duration::from_secs(5);
 /// Messages of one batch.
 const BATCH: u64 = 1_000;
-/// Batches of one stream that are under way at once: a consumer that hangs holds up no more.
-const AT_ONCE: usize = 2;
 /// Bytes of one batch in flight: what a broker confirms well within its time, also of large resyncs.
 const BYTES: usize = 8 * 1024 * 1024;
 /// Rows that a sweep holds in memory; each may have 256 KiB.
@@ -134,18 +132,18 @@ struct Lane {
     messages: Vec<OutboxMessage>,
     /// States of the transactions that wrote these.
     carried: usize,
-    pace: Pace,
-    /// How many batches are under way.
-    sending: usize,
+    rested_at: Instant,
+    /// Whether its last batch is under way.
+    sending: bool,
 }
 
 impl Lane {
     fn new(now: Instant) -> Self {
-        Self { messages: Vec::new(), carried: 0, pace: Pace::new(now), sending: 0 }
+        Self { messages: Vec::new(), carried: 0, rested_at: now, sending: false }
     }
 
     fn waits(&self) -> bool {
-        self.sending < AT_ONCE && !self.messages.is_empty()
+        !self.sending && !self.messages.is_empty()
     }
 }
 
@@ -167,7 +165,7 @@ impl Lanes {
 
     /// When the next batch may leave, if anything waits. A full one leaves at once.
     fn due(&self, now: Instant) -> Option<Instant> {
-        let due = self.0.values().filter(|lane| lane.waits()).map(|lane| lane.pace.due()).min();
+        let due = self.0.values().filter(|lane| lane.waits()).map(|lane| lane.rested_at).min();
         due.map(|at| if self.room() == 0 { now } else { at })
     }
 
@@ -175,20 +173,20 @@ impl Lanes {
     fn take(&mut self, now: Instant) -> (Vec<String>, Vec<OutboxMessage>) {
         let full = self.room() == 0;
         let (mut streams, mut messages) = (Vec::new(), Vec::new());
-        for (stream, lane) in self.0.iter_mut().filter(|(_, lane)| lane.waits() && (full || lane.pace.due() <= now)) {
+        for (stream, lane) in self.0.iter_mut().filter(|(_, lane)| lane.waits() && (full || lane.rested_at <= now)) {
             streams.push(stream.clone());
             messages.append(&mut lane.messages);
-            lane.pace.sent(std::mem::take(&mut lane.carried), now);
-            lane.sending += 1;
+            lane.rested_at = now + rest_after(std::mem::take(&mut lane.carried));
+            lane.sending = true;
         }
         (streams, messages)
     }
 
-    /// Notes that a batch of these streams is no longer under way.
+    /// Notes that the batch of these streams is no longer under way.
     fn sent(&mut self, streams: &[String]) {
         for stream in streams {
             if let Some(lane) = self.0.get_mut(stream) {
-                lane.sending -= 1;
+                lane.sending = false;
             }
         }
     }
@@ -368,13 +366,6 @@ mod tests {
         (1..).map(message).take(count).collect()
     }
 
-    /// When the next may leave after so many states.
-    fn after(states: usize, now: Instant) -> Instant {
-        let mut pace = Pace::new(now);
-        pace.sent(states, now);
-        pace.due()
-    }
-
     fn carried(stream: &str, states: usize) -> Carried {
         Carried::from([(stream.to_owned(), states)])
     }
@@ -389,17 +380,14 @@ mod tests {
         assert_eq!(lanes.due(begun), None);
 
         lanes.add(messages("like", 2), &carried("like", 2), begun);
-        let rested = after(100, begun);
-        assert_eq!(lanes.due(begun), Some(rested));
+        assert_eq!(lanes.due(begun), None, "one batch of a stream is under way at a time");
         lanes.add(messages("post", 3), &carried("post", 3), begun);
         assert_eq!(lanes.due(begun), Some(begun));
-        assert_eq!(lanes.take(begun), (vec!["post".to_owned()], messages("post", 3)));
-        assert_eq!(lanes.take(rested), (vec!["like".to_owned()], messages("like", 2)));
-        lanes.add(messages("like", 1), &carried("like", 1), rested);
-        assert_eq!(lanes.due(rested), None, "two batches of a stream are under way");
+        let rested = begun + rest_after(100);
+        assert_eq!(lanes.take(rested), (vec!["post".to_owned()], messages("post", 3)));
         lanes.sent(&["like".to_owned()]);
-        assert_eq!(lanes.due(rested), Some(after(2, rested)));
-        assert_eq!(lanes.take(after(2, rested)), (vec!["like".to_owned()], messages("like", 1)));
+        assert_eq!(lanes.due(begun), Some(rested));
+        assert_eq!(lanes.take(rested), (vec!["like".to_owned()], messages("like", 2)));
         assert_eq!(lanes.room(), 1_000);
     }
 
@@ -410,7 +398,7 @@ mod tests {
         let (streams, _) = lanes.take(begun);
         lanes.sent(&streams);
         lanes.add(messages("like", 999), &Carried::default(), begun);
-        assert_eq!((lanes.room(), lanes.due(begun)), (1, Some(after(1, begun))));
+        assert_eq!((lanes.room(), lanes.due(begun)), (1, Some(begun + rest_after(1))));
         lanes.add(messages("like", 1), &Carried::default(), begun);
         assert_eq!((lanes.room(), lanes.due(begun)), (0, Some(begun)));
         assert_eq!(lanes.take(begun).1.len(), 1_000);
