@@ -18,7 +18,8 @@ use crate::world::{World, sql};
 
 const LIKES_PER_SECOND: f64 = 500.0;
 const POSTS_PER_SECOND: f64 = 39.0;
-/// Posts whose way is watched; with the others there are 50 a second.
+/// Posts whose way is watched; with the others there are 50 a second. The two have no common divisor: else each watched post
+/// would come in the same moment as another, or never.
 const MARKERS_PER_SECOND: f64 = 11.0;
 const AUTHOR: usize = 2_000_001;
 const MARKER: usize = 2_000_002;

@@ -1,7 +1,7 @@
 //! Password hashing: argon2id with the parameters of OWASP's first choice, on threads of its own.
 //!
-//! The threads are one fewer than the cores and run only while no other wants to, so that a storm of logins keeps no read
-//! waiting. Every check costs one hash, whether the person exists or not, so that the time tells nothing.
+//! The threads are one fewer than the cores and give way at once to any other of the process, so that a storm of logins keeps
+//! no read waiting for long. Every check costs one hash, whether the person exists or not, so that the time tells nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -20,7 +20,8 @@ use tokio::time::timeout;
 use crate::domain::secret;
 use crate::error::AuthError;
 
-/// How long a request waits for its turn before it is refused with 503. Who would have to wait longer is refused at once.
+/// How long a request waits for its turn, and then for its hash, before it is refused with 503. Who would have to wait longer
+/// for a turn is refused at once.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -54,7 +55,7 @@ impl Hasher {
             let queue = Arc::clone(&queue);
             let work = move || {
                 if let Err(error) = yield_to_others() {
-                    tracing::warn!(%error, "Hashing cannot yield to other work.");
+                    tracing::warn!(%error, "Hashing may not yield to other work.");
                 }
                 while let Some(job) = next(&queue) {
                     // The thread outlives a job that panics; whoever waits for it is told by its channel.
@@ -94,7 +95,8 @@ impl Hasher {
             let _gone = answer.send(work());
         };
         self.jobs.send(Box::new(job)).map_err(|error| ApiError::internal(error.to_string()))?;
-        answered.await.map_err(|error| ApiError::internal(error).into())
+        let answered = timeout(PATIENCE, answered).await.map_err(|_starved| AuthError::Busy)?;
+        answered.map_err(|error| ApiError::internal(error).into())
     }
 }
 
@@ -141,6 +143,15 @@ mod tests {
         }
         assert!(matches!(hasher.verify("password", None).await, Err(AuthError::Busy)));
         drop(waiting);
+        assert!(matches!(hasher.verify("password", None).await, Ok(false)));
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_does_not_get_on_is_given_up() {
+        let hasher = Hasher::new().unwrap();
+        let (starved, wait) = mpsc::channel::<()>();
+        assert!(matches!(hasher.take_turn(move || wait.recv()).await, Err(AuthError::Busy)));
+        drop(starved);
         assert!(matches!(hasher.verify("password", None).await, Ok(false)));
     }
 

@@ -115,8 +115,8 @@ impl Db {
         &self.0.pools.current().relay
     }
 
-    /// The consumers' connection, for what one statement does.
-    pub fn consume(&self) -> &DatabaseConnection {
+    /// The consumers' connection, for a single statement that publishes nothing.
+    pub(crate) fn consume(&self) -> &DatabaseConnection {
         &self.0.pools.current().consume
     }
 

@@ -5,14 +5,15 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityName, EntityTrait, FromQueryResult,
-    IdenStatic, Iterable, TransactionSession, TransactionTrait,
+    IdenStatic, Iterable,
 };
 use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 
 use super::is_postgres;
 
-/// Up to so many rows are bound value by value; more travel to Postgres as one JSON array.
+/// Up to so many rows are bound value by value; more travel to Postgres as one JSON array. At most two, since three would be two
+/// statements there.
 const FEW: usize = 2;
 /// Rows per statement on SQLite at most, which keeps it below 32 766 parameters.
 const ROWS: usize = 256;
@@ -21,27 +22,19 @@ type Entity<A> = <A as ActiveModelTrait>::Entity;
 type Column<A> = <Entity<A> as EntityTrait>::Column;
 type Model<A> = <Entity<A> as EntityTrait>::Model;
 
-/// Inserts rows, all of which have the same columns set: all or none. Postgres needs one statement for that, and no
-/// transaction around it.
+/// Inserts rows, all of which have the same columns set. On Postgres it is one statement, on SQLite it may be several, which
+/// need a transaction around them.
 ///
 /// # Errors
 /// What the database says.
-pub async fn insert_rows<A, C>(db: &C, rows: Vec<A>, conflict: Option<OnConflict>) -> Result<(), DbErr>
+pub async fn insert_rows<A>(db: &impl ConnectionTrait, rows: Vec<A>, conflict: Option<OnConflict>) -> Result<(), DbErr>
 where
     A: ActiveModelTrait,
-    C: ConnectionTrait + TransactionTrait,
 {
-    match statements(db, &rows, conflict)?.as_slice() {
-        [] => Ok(()),
-        [statement] => db.execute(statement).await.map(|_| ()),
-        several => {
-            let tx = db.begin().await?;
-            for statement in several {
-                tx.execute(statement).await?;
-            }
-            tx.commit().await
-        }
+    for statement in statements(db, &rows, conflict)? {
+        db.execute(&statement).await?;
     }
+    Ok(())
 }
 
 /// Inserts rows as [`insert_rows`] does, and answers those that were stored, in any order.
@@ -187,38 +180,4 @@ fn bytea(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
     "\\x".chars().chain(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use sea_orm::ActiveValue::Set;
-    use sea_orm::PaginatorTrait;
-    use sea_orm_migration::{MigrationTrait, SchemaManager};
-
-    use super::*;
-    use crate::clock::Clock;
-    use crate::config::{Env, Settings};
-    use crate::db::Db;
-    use crate::events::outbox::{ActiveModel, Entity, Migration};
-
-    #[tokio::test]
-    async fn rows_that_need_several_statements_are_stored_all_or_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
-        let db = Db::open(&Settings::from_env(&env, 1).unwrap(), "test", Clock::system()).await.unwrap();
-        Migration.up(&SchemaManager::new(db.consume())).await.unwrap();
-        let row = |id| ActiveModel {
-            id: Set(id),
-            message_id: Set(id.to_string()),
-            stream: Set("post".to_owned()),
-            target: Set(None),
-            payload: Set(Vec::new()),
-            created_at: Set(db.clock().now()),
-        };
-        // Two rows and then one, whose id is taken by then.
-        assert!(insert_rows(db.consume(), vec![row(1), row(2), row(1)], None).await.is_err());
-        assert_eq!(Entity::find().count(db.consume()).await.unwrap(), 0);
-        insert_rows(db.consume(), vec![row(1), row(2), row(3)], None).await.unwrap();
-        assert_eq!(Entity::find().count(db.consume()).await.unwrap(), 3);
-    }
 }

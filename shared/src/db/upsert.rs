@@ -1,9 +1,7 @@
 //! The versioned upsert: the one statement that makes copies converge.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
-use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, TransactionTrait,
-};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
 use super::rows::insert_rows;
 
@@ -14,10 +12,13 @@ use super::rows::insert_rows;
 ///
 /// # Errors
 /// What the database says.
-pub async fn upsert_newer<A, C>(db: &C, rows: Vec<A>, version: <A::Entity as EntityTrait>::Column) -> Result<(), DbErr>
+pub async fn upsert_newer<A>(
+    db: &impl ConnectionTrait,
+    rows: Vec<A>,
+    version: <A::Entity as EntityTrait>::Column,
+) -> Result<(), DbErr>
 where
     A: ActiveModelTrait,
-    C: ConnectionTrait + TransactionTrait,
 {
     type Columns<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
     let keys = key_columns::<A::Entity>();

@@ -76,8 +76,13 @@ pub trait Consumer: Send + Sync + 'static {
     /// What this service reads of the aggregate's state.
     type State: State;
 
-    /// Stores states, all or none: one per key, the newest, sorted by key. When this answers they are committed.
-    async fn apply(&self, db: &Db, states: Vec<Self::State>) -> Result<(), ApplyError>;
+    /// Applies states inside a transaction: one per key, the newest, sorted by key.
+    async fn apply(&self, tx: &mut Tx, states: Vec<Self::State>) -> Result<(), ApplyError>;
+
+    /// Applies and commits states, all or none.
+    async fn store(&self, db: &Db, states: Vec<Self::State>) -> Result<(), ApplyError> {
+        in_transaction(self, db, states).await
+    }
 
     /// The copies as states, in the order of their keys, for reconcile.
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
@@ -310,12 +315,12 @@ impl<C: Consumer> Runner<'_, C> {
         }
     }
 
-    /// All together; retried in place while the cause may pass. The error is for good.
+    /// One transaction; retried in place while the cause may pass. The error is for good.
     async fn commit(&self, states: Vec<C::State>) -> Result<(), String> {
         let mut backoff = Backoff::default();
         let mut tries = 0;
         loop {
-            match self.consumer.apply(&self.context.db, states.clone()).await {
+            match self.consumer.store(&self.context.db, states.clone()).await {
                 Ok(()) => {
                     if Consumer::remembers(self.consumer) {
                         self.consumer.remember(&states);
@@ -333,6 +338,17 @@ impl<C: Consumer> Runner<'_, C> {
             }
         }
     }
+}
+
+/// Applies and commits states in one transaction.
+pub(super) async fn in_transaction<C: Consumer + ?Sized>(
+    consumer: &C,
+    db: &Db,
+    states: Vec<C::State>,
+) -> Result<(), ApplyError> {
+    let mut tx = db.begin_consuming().await?;
+    consumer.apply(&mut tx, states).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Parks a message, as long as it takes: it must not be acknowledged before it is safe elsewhere.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sea_orm::{DatabaseConnection, DbErr};
-use shared::db::{Db, Tx};
+use shared::db::Tx;
 use shared::events::consumer::{ApplyError, Consumer};
 use shared::events::{Key, Projection, Streams};
 use tokio::time::timeout;
@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Crash {
     Apply,
+    Commit,
     Acknowledge,
 }
 
@@ -43,9 +44,11 @@ impl Mortal {
 impl Consumer for Mortal {
     type State = Model;
 
-    async fn apply(&self, db: &Db, states: Vec<Model>) -> Result<(), ApplyError> {
+    async fn apply(&self, tx: &mut Tx, states: Vec<Model>) -> Result<(), ApplyError> {
         self.pass(Crash::Apply);
-        self.inner.apply(db, states).await
+        self.inner.apply(tx, states).await?;
+        self.pass(Crash::Commit);
+        Ok(())
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Model>, DbErr> {
@@ -79,7 +82,7 @@ pub(crate) async fn check(link: impl Fn() -> Link, home: &Home) {
         others.push(process);
     }
     let mut process = Process::new(mortal, home).await;
-    for crash in [Crash::Apply, Crash::Acknowledge] {
+    for crash in [Crash::Apply, Crash::Commit, Crash::Acknowledge] {
         let consumer = Mortal { inner: Projection::new(), crash, dead: AtomicBool::new(false) };
         process.start_with(link(), Streams::default().consumer(consumer));
         write(&owner.db, &mut rng, 0, true).await;

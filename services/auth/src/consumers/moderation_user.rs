@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, DbErr};
 use serde::{Deserialize, Serialize};
-use shared::db::{Db, Tx};
+use shared::db::Tx;
 use shared::events::{self, ApplyError, Consumer, Key, State};
 use shared::ids::UserId;
 
@@ -37,30 +37,29 @@ pub(crate) struct ModerationUserConsumer;
 impl Consumer for ModerationUserConsumer {
     type State = Decision;
 
-    async fn apply(&self, db: &Db, decisions: Vec<Decision>) -> Result<(), ApplyError> {
-        let mut tx = db.begin_consuming().await?;
+    async fn apply(&self, tx: &mut Tx, decisions: Vec<Decision>) -> Result<(), ApplyError> {
         let now = tx.clock().now();
         let mut changed = Vec::new();
         for decision in decisions {
             // The decision is compared under the lock; a login meanwhile waits and then sees the block.
-            let Some(user) = users::lock(&*tx, decision.id).await? else {
+            let Some(user) = users::lock(&**tx, decision.id).await? else {
                 tracing::warn!(user.id = decision.id.0, "A decision is about somebody who does not exist here.");
                 continue;
             };
             let blocked_at = decision.blocked.then(|| user.blocked_at.unwrap_or(now));
             let newly_blocked = decision.blocked && user.blocked_at.is_none();
-            let applied = users::decide(&*tx, decision.id, decision.version, blocked_at, newly_blocked, now).await?;
+            let applied = users::decide(&**tx, decision.id, decision.version, blocked_at, newly_blocked, now).await?;
             if let Some(user) = applied {
                 if newly_blocked {
-                    sessions::revoke_all(&*tx, user.id, now).await?;
+                    sessions::revoke_all(&**tx, user.id, now).await?;
                 }
                 changed.push(UserState::from(user));
             }
         }
         if !changed.is_empty() {
-            events::publish(&mut tx, &changed)?;
+            events::publish(tx, &changed)?;
         }
-        Ok(tx.commit().await?)
+        Ok(())
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {

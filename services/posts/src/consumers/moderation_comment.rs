@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
-use shared::db::{Db, Tx};
+use shared::db::Tx;
 use shared::events::{self, ApplyError, Consumer, Key, State};
 
 use crate::db::entities::comments::{Column, Entity, Model};
@@ -47,23 +47,21 @@ pub(crate) struct Decisions;
 impl Consumer for Decisions {
     type State = Decision;
 
-    async fn apply(&self, db: &Db, decisions: Vec<Decision>) -> Result<(), ApplyError> {
-        let mut tx = db.begin_consuming().await?;
+    async fn apply(&self, tx: &mut Tx, decisions: Vec<Decision>) -> Result<(), ApplyError> {
         let mut changed: Vec<CommentState> = Vec::new();
         let mut changes: BTreeMap<PostId, Change> = BTreeMap::new();
         for decision in decisions {
-            let Some((row, change)) = comments::decide(&tx, decision.id, decision.version, decision.removed).await?
+            let Some((row, change)) = comments::decide(tx, decision.id, decision.version, decision.removed).await?
             else {
                 continue;
             };
             changes.entry(row.post_id).or_default().comments += change;
             changed.push(row.into());
         }
-        let counted = posts::count(&tx, changes).await?;
+        let counted = posts::count(tx, changes).await?;
         let counted: Vec<CountsState> = counted.into_iter().map(CountsState::from).collect();
-        events::publish(&mut tx, &changed)?;
-        events::publish(&mut tx, &counted)?;
-        Ok(tx.commit().await?)
+        events::publish(tx, &changed)?;
+        Ok(events::publish(tx, &counted)?)
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {

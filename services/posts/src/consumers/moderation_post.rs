@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
-use shared::db::{Db, Tx};
+use shared::db::Tx;
 use shared::events::{self, ApplyError, Consumer, Key, State};
 
 use crate::db::entities::posts::{Column, Entity, Model};
@@ -44,15 +44,13 @@ pub(crate) struct Decisions;
 impl Consumer for Decisions {
     type State = Decision;
 
-    async fn apply(&self, db: &Db, decisions: Vec<Decision>) -> Result<(), ApplyError> {
-        let mut tx = db.begin_consuming().await?;
+    async fn apply(&self, tx: &mut Tx, decisions: Vec<Decision>) -> Result<(), ApplyError> {
         let mut changed: Vec<PostState> = Vec::new();
         for decision in decisions {
-            let row = posts::decide(&tx, decision.id, decision.version, decision.removed).await?;
+            let row = posts::decide(tx, decision.id, decision.version, decision.removed).await?;
             changed.extend(row.map(PostState::from));
         }
-        events::publish(&mut tx, &changed)?;
-        Ok(tx.commit().await?)
+        Ok(events::publish(tx, &changed)?)
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {
