@@ -9,6 +9,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::http::StatusCode;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use tokio::task::yield_now;
 
@@ -188,6 +189,11 @@ async fn one_by_one<B: Batched>(db: &Db, stored: &B, batch: impl Iterator<Item =
             Some(error) => Err(ApiError::clone(error)),
             None => match try_commit(db, stored, &[write], async || ()).await {
                 Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(ApiError::internal("a write has no answer"))),
+                // A full disk is no fault of this write: the others would only find out the same, one after the other.
+                Err(Failure::RolledBack(error)) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                    away = Some(error.clone());
+                    Err(error)
+                }
                 Err(Failure::RolledBack(error) | Failure::Unknown(error)) => Err(error),
                 Err(Failure::Away(error)) => {
                     away = Some(error.clone());

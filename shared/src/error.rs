@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use serde::Serialize;
 
-use crate::db::{self, CommitError};
+use crate::db::{CommitError, Failure, Refusal};
 
 /// A field that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -207,11 +207,19 @@ impl IntoResponse for ApiError {
 
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
-        if db::is_transient(&error) {
-            return Self::unavailable("database_unavailable", "The database is not available, nothing was stored")
-                .caused_by(error);
-        }
-        Self::internal(error)
+        let (code, text) = match Failure::of(&error) {
+            Failure::Refused(Refusal::DiskFull) | Failure::DiskFull => {
+                ("disk_full", "The disk is full, nothing was stored")
+            }
+            Failure::Refused(Refusal::Damaged(_)) | Failure::Damaged => {
+                ("database_damaged", "The database is damaged, nothing was stored; the operator has to restore it")
+            }
+            Failure::Refused(Refusal::Unexamined) | Failure::ReadOnly | Failure::Passing => {
+                ("database_unavailable", "The database is not available, nothing was stored")
+            }
+            Failure::Data | Failure::Other => return Self::internal(error),
+        };
+        Self::unavailable(code, text).caused_by(error)
     }
 }
 

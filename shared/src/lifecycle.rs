@@ -163,6 +163,8 @@ impl Service {
         let mut tasks = std::mem::take(&mut self.tasks);
         let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         tasks.push(("relay", Box::pin(relay)));
+        let watching = self.db.writes().clone().watch(self.db.clone(), self.cancel.clone());
+        tasks.push(("writes", Box::pin(watching)));
         tasks.push(("measured", Box::pin(measuring)));
         let telling = self.db.outbox().owned().clone().tell(context.replicas.clone(), self.cancel.clone());
         tasks.push(("owned", Box::pin(telling)));

@@ -24,7 +24,7 @@ use axum::http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use sea_orm::{ConnectionTrait, Database, EntityTrait, PaginatorTrait};
+use sea_orm::{ConnectionTrait, Database, DbBackend, EntityTrait, PaginatorTrait, Statement};
 use serde_json::{Value, json};
 use shared::auth::{AUDIENCE, Claims, ISSUER, Keys, Role, TOKEN_TYPE};
 use shared::clock::{Clock, Timestamp};
@@ -242,6 +242,33 @@ impl TestApp {
             states.into_iter().map(move |state| (message.stream.clone(), state))
         });
         states.collect()
+    }
+
+    /// Lets every commit that has changed this table do this instead, in PL/pgSQL, on Postgres; `None` lets it be again.
+    pub async fn at_commit(&self, table: &str, instead: Option<&str>) {
+        let drop = format!("DROP TRIGGER IF EXISTS at_commit ON {table}");
+        self.db().relay().execute_unprepared(&drop).await.expect("no trigger");
+        let Some(instead) = instead else { return };
+        let function = format!(
+            "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN {instead}; RETURN NULL; END $$"
+        );
+        let trigger = format!(
+            "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT OR UPDATE OR DELETE ON {table} \
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()"
+        );
+        for sql in [function, trigger] {
+            self.db().relay().execute_unprepared(&sql).await.expect("a trigger");
+        }
+    }
+
+    /// Lets the file of SQLite grow no more until its writer's connection is opened anew: as a full disk does.
+    pub async fn fill_disk(&self) {
+        let pages = Statement::from_string(DbBackend::Sqlite, "PRAGMA page_count");
+        let pages = self.db().relay().query_one_raw(pages).await.expect("an answer").expect("a row");
+        let pages: i32 = pages.try_get_by_index(0).expect("a number");
+        let limit = format!("PRAGMA max_page_count = {pages}");
+        self.db().relay().execute_unprepared(&limit).await.expect("a limit");
     }
 
     /// Waits until a condition holds.

@@ -4,16 +4,21 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use secrecy::ExposeSecret;
 
 use super::failover::{self, Follower};
+use super::trust::Trust;
+use super::watched::{Watch, Watched};
+use super::writes::Writes;
 use super::{Db, Inner, Pools, dialect};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::events::outbox::Outbox;
+use crate::lifecycle::Tracker;
 
 /// How long a request waits for a connection before it is refused with 503.
 const ACQUIRE: Duration = Duration::from_secs(2);
@@ -45,24 +50,30 @@ impl Db {
         patience: Duration,
     ) -> Result<Self, DbErr> {
         let outbox = Outbox::new(service, settings.outbox_max_rows);
-        if let Some(url) = &settings.database_url {
-            let urls = failover::host_urls(url.expose_secret()).map_err(|error| DbErr::Custom(error.to_owned()))?;
-            let connections = settings.database_max_connections;
-            if let [url] = urls.as_slice() {
-                let pools = Arc::new(Pools::postgres(url, service, connections, patience, None).await?);
-                return Ok(Self(Arc::new(Inner { pools, outbox, clock, _follower: None })));
+        let (pools, writes, follower) = match &settings.database_url {
+            Some(url) => {
+                let urls = failover::host_urls(url.expose_secret()).map_err(|error| DbErr::Custom(error.to_owned()))?;
+                let (connections, writes) = (settings.database_max_connections, Writes::new(service, None));
+                if let [url] = urls.as_slice() {
+                    let pools = Pools::postgres(url, &writes, service, connections, patience, None).await?;
+                    (Arc::new(pools), writes, None)
+                } else {
+                    let follower = Follower { urls, service, connections, patience, writes: writes.clone() };
+                    let (pools, follower) = follower.start().await?;
+                    (pools, writes, Some(follower))
+                }
             }
-            let (pools, follower) = Follower { urls, service, connections, patience }.start().await?;
-            return Ok(Self(Arc::new(Inner { pools, outbox, clock, _follower: Some(follower) })));
-        }
-        settings
-            .create_data_dir()
-            .map_err(|error| DbErr::Custom(format!("{}: {error}", settings.data_dir.display())))?;
-        let file = sqlite_file(&settings.data_dir, service);
-        let write = sqlite_writer(&file).await?;
-        let read = sqlite_readers(&file, patience).await?;
-        let pools = Pools { read, consume: write.clone(), relay: write.clone(), write, next: OnceLock::new() };
-        Ok(Self(Arc::new(Inner { pools: Arc::new(pools), outbox, clock, _follower: None })))
+            None => {
+                settings
+                    .create_data_dir()
+                    .map_err(|error| DbErr::Custom(format!("{}: {error}", settings.data_dir.display())))?;
+                let file = sqlite_file(&settings.data_dir, service);
+                let writes = Writes::new(service, Some(file.clone()));
+                (Arc::new(Pools::sqlite(&file, &writes, patience)), writes, None)
+            }
+        };
+        let under_way = Tracker::new();
+        Ok(Self(Arc::new(Inner { pools, outbox, clock, writes, under_way, _follower: follower })))
     }
 
     /// Brings the schema up to date. Replicas that start together take turns.
@@ -72,12 +83,12 @@ impl Db {
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), DbErr> {
         let pools = self.0.pools.current();
         if dialect::is_postgres(&pools.relay) {
-            let lock = pools.relay.begin().await?;
+            let lock = pools.relay.inner.begin().await?;
             dialect::lock_migrations(&lock).await?;
-            M::up(&pools.write, None).await?;
+            M::up(&pools.write.inner, None).await?;
             lock.commit().await
         } else {
-            M::up(&pools.write, None).await
+            M::up(&pools.write.inner, None).await
         }
     }
 }
@@ -91,19 +102,38 @@ impl Pools {
     /// Pools to one host; with a timeline, only as long as it is primary and not on an older one.
     pub(super) async fn postgres(
         url: &str,
+        writes: &Writes,
         service: &str,
         connections: u32,
         patience: Duration,
         timeline: Option<String>,
     ) -> Result<Self, DbErr> {
-        let pool = async |size, acquire| postgres(url, service, size, acquire, timeline.clone()).await;
+        let pool = async |size, acquire| {
+            let watch = Watch { trust: Trust::default(), writes: writes.clone() };
+            let inner = postgres(url, service, size, acquire, timeline.clone(), watch.trust.clone()).await?;
+            Ok::<_, DbErr>(Watched { inner, watch })
+        };
         Ok(Self {
-            read: pool(connections.saturating_sub(4).max(1), patience).await?,
+            read: pool(connections.saturating_sub(4).max(1), patience).await?.inner,
             write: pool(2, patience).await?,
             consume: pool(1, ACQUIRE_BACKGROUND).await?,
             relay: pool(1, ACQUIRE_BACKGROUND).await?,
             next: OnceLock::new(),
         })
+    }
+
+    /// Pools to a file. Its writers are one and the same connection.
+    fn sqlite(file: &Path, writes: &Writes, patience: Duration) -> Self {
+        let watch = Watch { trust: Trust::default(), writes: writes.clone() };
+        let inner = sqlite_writer(file, &watch.trust);
+        let writer = || Watched { inner: inner.clone(), watch: watch.clone() };
+        Self {
+            read: sqlite_readers(file, patience, &Trust::default()),
+            write: writer(),
+            consume: writer(),
+            relay: writer(),
+            next: OnceLock::new(),
+        }
     }
 }
 
@@ -113,6 +143,7 @@ async fn postgres(
     size: u32,
     acquire: Duration,
     timeline: Option<String>,
+    trust: Trust,
 ) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
@@ -122,7 +153,6 @@ async fn postgres(
         .connect_timeout(acquire)
         .max_lifetime(None)
         .idle_timeout(None)
-        .test_before_acquire_if_idle_for(Duration::from_secs(30))
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .statement_timeout(Duration::from_secs(5))
@@ -130,43 +160,45 @@ async fn postgres(
         .connect_lazy(true)
         // By Postgres' default, which is that of a spinning disk, some hundred rows are found by reading a whole table.
         .map_sqlx_postgres_opts(|options| options.options([("random_page_cost", "1.1")]));
-    if let Some(timeline) = timeline {
-        failover::guard(&mut options, timeline);
-    }
+    options.map_sqlx_postgres_pool_opts(move |options| {
+        let options = trust.watch_postgres(options);
+        match &timeline {
+            Some(timeline) => failover::guard(options, timeline.clone()),
+            None => options,
+        }
+    });
     Database::connect(options).await
 }
 
-async fn sqlite_writer(file: &Path) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", file.display()));
-    options
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(5))
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(|options| {
-            options
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(5))
-                .pragma("wal_autocheckpoint", "4000")
-        });
-    Database::connect(options).await
+/// The one connection that writes to a file.
+fn sqlite_writer(file: &Path, trust: &Trust) -> DatabaseConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("wal_autocheckpoint", "4000")
+        .disable_statement_logging();
+    trust.watch_sqlite(sqlite_pool(1, Duration::from_secs(5))).connect_lazy_with(options).into()
 }
 
-async fn sqlite_readers(file: &Path, acquire: Duration) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", file.display()));
-    options
-        .max_connections(4)
+fn sqlite_readers(file: &Path, acquire: Duration, trust: &Trust) -> DatabaseConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("query_only", "on")
+        .disable_statement_logging();
+    trust.watch_sqlite(sqlite_pool(4, acquire)).connect_lazy_with(options).into()
+}
+
+/// A pool whose connections live until something about them is in doubt.
+fn sqlite_pool(connections: u32, acquire: Duration) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(acquire)
         .max_lifetime(None)
         .idle_timeout(None)
         .test_before_acquire(false)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .connect_lazy(true)
-        .map_sqlx_sqlite_opts(|options| options.busy_timeout(Duration::from_secs(5)).pragma("query_only", "on"));
-    Database::connect(options).await
 }

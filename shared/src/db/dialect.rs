@@ -7,6 +7,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement,
 };
 
+use super::Statements;
 use crate::clock::Timestamp;
 use crate::events::outbox;
 
@@ -34,7 +35,7 @@ pub(super) async fn lock_migrations(tx: &DatabaseTransaction) -> Result<(), DbEr
 ///
 /// # Errors
 /// When the database is not there.
-pub async fn try_sweeper_lock(relay: &DatabaseConnection) -> Result<bool, DbErr> {
+pub async fn try_sweeper_lock(relay: &impl ConnectionTrait) -> Result<bool, DbErr> {
     if !is_postgres(relay) {
         return Ok(true);
     }
@@ -55,7 +56,7 @@ pub async fn try_sweeper_lock(relay: &DatabaseConnection) -> Result<bool, DbErr>
 ///
 /// # Errors
 /// When the database is not there.
-pub async fn not_locked_until_commit<'a>(tx: &DatabaseTransaction, names: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, DbErr> {
+pub async fn not_locked_until_commit<'a>(tx: &Statements, names: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, DbErr> {
     if !is_postgres(tx) {
         return Ok(Vec::new());
     }
@@ -92,7 +93,7 @@ pub fn outbox_older_than(connection: &impl ConnectionTrait, now: Timestamp, age:
 ///
 /// # Errors
 /// When the database is not there.
-pub async fn lift_time_limit(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+pub async fn lift_time_limit(tx: &impl ConnectionTrait) -> Result<(), DbErr> {
     if is_postgres(tx) {
         tx.execute_raw(Statement::from_string(DatabaseBackend::Postgres, "SET LOCAL statement_timeout = 0")).await?;
     }
@@ -104,7 +105,7 @@ pub async fn lift_time_limit(tx: &DatabaseTransaction) -> Result<(), DbErr> {
 /// # Errors
 /// What the database says.
 pub async fn move_sequence(
-    tx: &DatabaseTransaction,
+    tx: &Statements,
     table: &DynIden,
     column: &DynIden,
     known: i64,

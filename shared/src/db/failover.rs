@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use sea_orm::DbErr;
+use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::postgres::{PgConnection, PgPool};
-use sea_orm::sqlx::{self, Connection};
-use sea_orm::{ConnectOptions, DbErr};
+use sea_orm::sqlx::{self, Connection, Postgres};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::Pools;
+use super::writes::Writes;
 
 /// How often the primary is asked whether it still is one.
 const CHECK: Duration = Duration::from_secs(1);
@@ -73,6 +75,7 @@ pub(super) struct Follower {
     pub(super) connections: u32,
     /// How long a request waits for a connection.
     pub(super) patience: Duration,
+    pub(super) writes: Writes,
 }
 
 impl Follower {
@@ -88,7 +91,8 @@ impl Follower {
     }
 
     async fn open(&self, (timeline, url): &Place) -> Result<Pools, DbErr> {
-        Pools::postgres(url, self.service, self.connections, self.patience, Some(timeline.clone())).await
+        let timeline = Some(timeline.clone());
+        Pools::postgres(url, &self.writes, self.service, self.connections, self.patience, timeline).await
     }
 
     async fn follow(self, first: Arc<Pools>, mut place: Place) {
@@ -144,19 +148,16 @@ async fn still_serves(pool: &PgPool, place: &Place) -> bool {
 }
 
 /// Lets a pool keep no connection to a host that takes no writes, or that was left behind on an older timeline.
-pub(super) fn guard(options: &mut ConnectOptions, oldest: String) {
-    options.map_sqlx_postgres_pool_opts(move |options| {
+pub(super) fn guard(options: PoolOptions<Postgres>, oldest: String) -> PoolOptions<Postgres> {
+    options.after_connect(move |connection, _| {
         let oldest = oldest.clone();
-        options.after_connect(move |connection, _| {
-            let oldest = oldest.clone();
-            Box::pin(async move {
-                if timeline(connection).await?.is_some_and(|timeline| timeline >= oldest) {
-                    return Ok(());
-                }
-                Err(sqlx::Error::Io(std::io::Error::other("the host is not primary")))
-            })
+        Box::pin(async move {
+            if timeline(connection).await?.is_some_and(|timeline| timeline >= oldest) {
+                return Ok(());
+            }
+            Err(sqlx::Error::Io(std::io::Error::other("the host is not primary")))
         })
-    });
+    })
 }
 
 async fn timeline(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {

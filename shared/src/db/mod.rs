@@ -1,42 +1,49 @@
 //! Database access: pools, transactions that carry events, errors by class, versioned upserts.
 
 mod connect;
-mod constraint;
 mod dialect;
 mod failover;
+mod failure;
 mod rows;
 mod schema;
 mod server;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
+mod trust;
 mod upsert;
+mod watched;
+mod writes;
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
-use tokio::task::JoinSet;
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
-pub use constraint::{is_permanent, is_transient, on_constraint};
 pub use dialect::{
     is_postgres, lift_time_limit, move_sequence, not_locked_until_commit, other_programs, outbox_older_than,
     try_sweeper_lock,
 };
 pub use failover::host_urls;
+pub use failure::{Failure, Refusal, is_permanent, is_transient, on_constraint};
 pub use rows::{given_rows, insert_rows, insert_rows_returning, padded};
 pub use schema::Schema;
 pub use server::{Server, server};
 pub(crate) use upsert::key_columns;
 pub use upsert::upsert_newer;
+pub use watched::{Statements, Watched};
+pub use writes::Trouble;
+pub(crate) use writes::Writes;
 
 use crate::clock::Clock;
 use crate::events::outbox::{self, Outbox};
 use crate::events::owned::Remembered;
 use crate::fail_points::{self, AFTER_COMMIT};
+use crate::lifecycle::Tracker;
 
 /// A service's database: small separate pools, so that no kind of work can starve another.
 ///
@@ -48,6 +55,9 @@ struct Inner {
     pools: Arc<Pools>,
     outbox: Outbox,
     clock: Clock,
+    writes: Writes,
+    /// Begins and commits that are brought to their end, also when nobody waits for them any more.
+    under_way: Tracker,
     /// Lets the pools follow the primary, until the last clone is dropped.
     _follower: Option<JoinSet<()>>,
 }
@@ -55,9 +65,9 @@ struct Inner {
 /// The four pools to one host.
 struct Pools {
     read: DatabaseConnection,
-    write: DatabaseConnection,
-    consume: DatabaseConnection,
-    relay: DatabaseConnection,
+    write: Watched<DatabaseConnection>,
+    consume: Watched<DatabaseConnection>,
+    relay: Watched<DatabaseConnection>,
     /// Those to the host that became primary after this one. The old ones stay, closed, for whoever still holds them.
     next: OnceLock<Box<Pools>>,
 }
@@ -83,7 +93,7 @@ impl Pools {
     }
 
     fn all(&self) -> [&DatabaseConnection; 4] {
-        [&self.read, &self.relay, &self.consume, &self.write]
+        [&self.read, &self.relay.inner, &self.consume.inner, &self.write.inner]
     }
 }
 
@@ -111,12 +121,12 @@ impl Db {
     }
 
     /// The relay's own connection.
-    pub fn relay(&self) -> &DatabaseConnection {
+    pub fn relay(&self) -> &Watched<DatabaseConnection> {
         &self.0.pools.current().relay
     }
 
     /// The consumers' connection, for a single statement that publishes nothing.
-    pub(crate) fn consume(&self) -> &DatabaseConnection {
+    pub(crate) fn consume(&self) -> &Watched<DatabaseConnection> {
         &self.0.pools.current().consume
     }
 
@@ -130,11 +140,33 @@ impl Db {
         &self.0.clock
     }
 
+    /// Whether writes are stored just now.
+    pub(crate) fn writes(&self) -> &Writes {
+        &self.0.writes
+    }
+
     /// Begins a transaction for a request or a job.
     ///
     /// # Errors
-    /// When the database is not there or all connections are busy.
+    /// When the database is not there or all connections are busy; a [`Refusal`] while the disk is full or the file is in
+    /// doubt.
     pub async fn begin(&self) -> Result<Tx, DbErr> {
+        self.0.writes.check()?;
+        self.begin_unchecked().await
+    }
+
+    /// Begins a small transaction that should succeed on a full disk too, with the room that is kept in reserve: of a
+    /// session, or one that brings something to its end.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn begin_in_reserve(&self) -> Result<Tx, DbErr> {
+        self.0.writes.check_in_reserve()?;
+        self.begin_unchecked().await
+    }
+
+    /// Begins a transaction whatever is known of the disk.
+    async fn begin_unchecked(&self) -> Result<Tx, DbErr> {
         self.begin_on(&self.0.pools.current().write).await
     }
 
@@ -143,19 +175,29 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_consuming(&self) -> Result<Tx, DbErr> {
+        self.0.writes.check_in_reserve()?;
         self.begin_on(&self.0.pools.current().consume).await
     }
 
-    async fn begin_on(&self, pool: &DatabaseConnection) -> Result<Tx, DbErr> {
+    async fn begin_on(&self, pool: &Watched<DatabaseConnection>) -> Result<Tx, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let inner = pool.begin_with_options(options).await?;
+        let (connection, watch) = (pool.inner.clone(), pool.watch.clone());
+        let beginning = async move {
+            let inner = watch.note(connection.begin_with_options(options).await)?;
+            watch.trust.begun();
+            Ok::<Statements, DbErr>(Watched { inner, watch })
+        };
+        // A begin that is cut off before its answer would leave a transaction open on a connection that goes back to its
+        // pool: what the next one stores there by a single statement would not be committed.
+        let inner = self.0.under_way.spawn(beginning).await.map_err(|error| DbErr::Custom(error.to_string()))??;
         Ok(Tx {
             inner,
             outbox: self.0.outbox.clone(),
             clock: self.0.clock.clone(),
+            under_way: self.0.under_way.clone(),
             written: Vec::new(),
             states: 0,
             remembered: Vec::new(),
@@ -170,17 +212,20 @@ impl Db {
         self.read().ping().await
     }
 
-    /// Closes all pools.
+    /// Closes all pools, after what is being committed.
     pub async fn close(&self) {
+        self.0.under_way.close();
+        self.0.under_way.wait().await;
         self.0.pools.current().close().await;
     }
 }
 
 /// A write transaction. Events can only be published inside of one; they leave for the broker when it has committed.
 pub struct Tx {
-    inner: DatabaseTransaction,
+    inner: Statements,
     outbox: Outbox,
     clock: Clock,
+    under_way: Tracker,
     /// Rows of the outbox that it stores before it commits.
     written: Vec<outbox::ActiveModel>,
     /// How many states of the service's own these carry.
@@ -189,9 +234,9 @@ pub struct Tx {
 }
 
 impl Deref for Tx {
-    type Target = DatabaseTransaction;
+    type Target = Statements;
 
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &Statements {
         &self.inner
     }
 }
@@ -222,19 +267,31 @@ impl Tx {
         self.remembered.extend(states);
     }
 
-    /// Stores the events and commits, then hands the states to memory and the events to the relay.
+    /// Stores the events and commits, then hands the states to memory and the events to the relay. What is begun here is
+    /// brought to its end also when the caller is dropped meanwhile: memory must know of everything that is stored.
     ///
     /// # Errors
-    /// [`CommitError::Unknown`] when the connection was lost while committing.
+    /// [`CommitError::Unknown`] when the connection was lost while committing, or the disk did not confirm the commit.
     pub async fn commit(self) -> Result<(), CommitError> {
+        let cut_off = |error: JoinError| CommitError::Unknown(DbErr::Custom(error.to_string()));
+        let under_way = self.under_way.clone();
+        under_way.spawn(self.commit_now()).await.map_err(cut_off)?
+    }
+
+    async fn commit_now(self) -> Result<(), CommitError> {
         let stored = outbox::store(&self.inner, self.written).await.map_err(CommitError::Refused)?;
-        self.inner.commit().await.map_err(|error| {
-            if constraint::connection_was_lost(&error) {
-                CommitError::Unknown(error)
-            } else {
-                CommitError::Refused(error)
-            }
+        let Watched { inner, watch } = self.inner;
+        let (is_sqlite, before) = (!is_postgres(&inner), watch.trust.commits());
+        watch.note_commit(inner.commit().await).map_err(|error| {
+            if failure::leaves_commit_open(&error) { CommitError::Unknown(error) } else { CommitError::Refused(error) }
         })?;
+        if is_sqlite && watch.trust.commits() == before {
+            watch.trust.distrust();
+            let text = "SQLite has committed nothing; the connection is closed";
+            return Err(CommitError::Refused(DbErr::Conn(RuntimeErr::Internal(text.to_owned()))));
+        }
+        watch.trust.settled();
+        watch.writes.stored();
         if !stored.is_empty() {
             fail_points::pass(AFTER_COMMIT);
         }
@@ -243,11 +300,12 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives up. Dropping does the same a little later.
+    /// Rolls back now. Dropping also rolls back, but asynchronously.
     ///
     /// # Errors
     /// When the connection is gone, which ends the transaction too.
     pub async fn rollback(self) -> Result<(), DbErr> {
-        self.inner.rollback().await
+        let Watched { inner, watch } = self.inner;
+        watch.note_commit(inner.rollback().await)
     }
 }

@@ -4,13 +4,12 @@ use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, Func, InsertStatement, IntoIden, OnConflict, Query, SelectStatement, Value, ValueTuple,
 };
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityName, EntityTrait, FromQueryResult,
-    IdenStatic, Iterable,
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityName, EntityTrait, FromQueryResult, IdenStatic, Iterable,
 };
 use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 
-use super::is_postgres;
+use super::{Statements, is_postgres};
 
 /// Up to so many rows are bound value by value; more travel to Postgres as one JSON array. At most two, since three would be two
 /// statements there.
@@ -42,7 +41,7 @@ where
 /// # Errors
 /// What the database says.
 pub async fn insert_rows_returning<A>(
-    tx: &DatabaseTransaction,
+    tx: &Statements,
     rows: Vec<A>,
     conflict: Option<OnConflict>,
 ) -> Result<Vec<Model<A>>, DbErr>

@@ -23,11 +23,23 @@ pub async fn copy(file: &Path, copy: &Path) -> Result<(), DbErr> {
 /// # Errors
 /// When the file is no database.
 pub async fn complaints(file: &Path) -> Result<Vec<String>, DbErr> {
+    check(file, "integrity_check").await
+}
+
+/// The same without comparing indexes with their tables, which takes a fraction of the time.
+///
+/// # Errors
+/// When the file is no database.
+pub async fn quick_complaints(file: &Path) -> Result<Vec<String>, DbErr> {
+    check(file, "quick_check").await
+}
+
+async fn check(file: &Path, pragma: &str) -> Result<Vec<String>, DbErr> {
     let connection = open(file).await?;
-    let sql = Statement::from_string(DatabaseBackend::Sqlite, "PRAGMA integrity_check");
+    let sql = Statement::from_string(DatabaseBackend::Sqlite, format!("PRAGMA {pragma}"));
     let rows = connection.query_all_raw(sql).await;
     connection.close().await?;
-    let lines: Result<Vec<String>, DbErr> = rows?.iter().map(|row| row.try_get("", "integrity_check")).collect();
+    let lines: Result<Vec<String>, DbErr> = rows?.iter().map(|row| row.try_get("", pragma)).collect();
     Ok(lines?.into_iter().filter(|line| line != "ok").collect())
 }
 

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, QuerySelect};
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, QuerySelect};
 use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, Expr, MigrationTrait, SchemaManager, Table};
 use tokio::sync::mpsc;
 
 use super::envelope::{self, State};
 use super::owned::Owned;
 use crate::clock::Timestamp;
-use crate::db::{self, Tx};
+use crate::db::{self, Statements, Tx};
 
 /// A message that waits for its confirm. The id is no cursor: ids become visible out of order.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -235,7 +235,7 @@ pub(crate) fn write(tx: &mut Tx, message_id: String, stream: &str, target: Optio
 }
 
 /// Stores the messages of a transaction that is about to commit, all with one statement as a rule.
-pub(crate) async fn store(tx: &DatabaseTransaction, rows: Vec<ActiveModel>) -> Result<Vec<OutboxMessage>, DbErr> {
+pub(crate) async fn store(tx: &Statements, rows: Vec<ActiveModel>) -> Result<Vec<OutboxMessage>, DbErr> {
     let stored = db::insert_rows_returning(tx, rows, None).await?;
     let mut stored: Vec<OutboxMessage> = stored.into_iter().map(OutboxMessage::from).collect();
     stored.sort_unstable_by_key(|message| message.id);

@@ -35,6 +35,8 @@ const SWEEP_AGE: Duration = Duration::from_secs(15);
 const DECLARE: Duration = Duration::from_secs(60);
 /// How long confirmed rows may wait for their deletion, so that several share one commit.
 const DELETE_DELAY: Duration = Duration::from_millis(250);
+/// The pause before a deletion that failed is tried again.
+const DELETE_RETRY: Duration = Duration::from_secs(1);
 
 /// Runs the relay until `cancel`; what is confirmed by then is deleted.
 pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
@@ -89,8 +91,8 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
                 }
             }
             () = until(flush_at) => {
-                flush_at = None;
                 relay.delete_confirmed().await;
+                flush_at = (!relay.confirmed.is_empty()).then(|| Instant::now() + DELETE_RETRY);
             }
             _ = sweeps.tick() => {
                 match relay.sweep(Some(SWEEP_AGE)).await {
@@ -282,15 +284,16 @@ impl Relay {
         }
     }
 
+    /// Deletes what is confirmed. What cannot be deleted now is tried again later.
     async fn delete_confirmed(&mut self) {
-        for ids in self.confirmed.chunks(BATCH as usize) {
+        let confirmed = std::mem::take(&mut self.confirmed);
+        for ids in confirmed.chunks(BATCH as usize) {
             let rows = Entity::delete_many().filter(Column::Id.is_in(ids.iter().copied()));
             if let Err(error) = rows.exec(self.db.relay()).await {
-                // They are sent again by the next sweep.
                 tracing::warn!(%error, "Confirmed messages could not be deleted yet.");
+                self.confirmed.extend(ids);
             }
         }
-        self.confirmed.clear();
     }
 
     async fn measure(&mut self) {

@@ -91,7 +91,7 @@ impl Streams {
 /// What the database says.
 pub async fn highest(db: &Db, streams: &Streams) -> Result<BTreeMap<&'static str, i64>, DbErr> {
     let tx = db.begin().await?;
-    db::lift_time_limit(&tx).await?;
+    db::lift_time_limit(&*tx).await?;
     let mut highest = BTreeMap::new();
     for (stream, column) in streams.issued.sequences.iter().chain(&streams.issued.mentions) {
         let known: &mut i64 = highest.entry(*stream).or_default();
@@ -118,7 +118,7 @@ pub struct Work {
 /// When nothing was changed.
 pub async fn raise(db: &Db, service: &str, streams: &Streams, work: &Work) -> Result<(), ApplyError> {
     let mut tx = db.begin().await?;
-    db::lift_time_limit(&tx).await?;
+    db::lift_time_limit(&*tx).await?;
     for (stream, states) in &work.taken_back {
         for source in streams.sources.iter().filter(|source| source.stream() == *stream) {
             source.take_back(&tx, states).await?;

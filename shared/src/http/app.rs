@@ -96,10 +96,13 @@ impl Health {
         let keys = self.keys.loaded().await;
         let broker = self.broker.is_up().await;
         let memory = self.loaded.load(Ordering::Relaxed);
+        let trouble = self.db.writes().trouble();
         let word = |up: bool| if up { "up" } else { "down" };
-        let parts =
-            json!({ "database": word(database), "keys": word(keys), "broker": word(broker), "memory": word(memory) });
-        (database && keys, broker && memory, parts)
+        let writes = trouble.as_ref().map_or_else(|| "up".to_owned(), ToString::to_string);
+        let parts = json!({
+            "database": word(database), "writes": writes, "keys": word(keys), "broker": word(broker), "memory": word(memory)
+        });
+        (database && keys, broker && memory && trouble.is_none(), parts)
     }
 }
 

@@ -44,7 +44,7 @@ impl Pair {
 }
 
 /// Inserts a row. A primary without its standby never acknowledges it.
-async fn insert(db: &Db, id: i64) -> Result<(), DbErr> {
+pub(super) async fn insert(db: &Db, id: i64) -> Result<(), DbErr> {
     let inserted = tokio::time::timeout(PATIENCE, async {
         let tx = db.begin().await?;
         tx.execute_unprepared(&format!("INSERT INTO t VALUES ({id})")).await?;
@@ -56,7 +56,7 @@ async fn insert(db: &Db, id: i64) -> Result<(), DbErr> {
 }
 
 /// Inserts until it succeeds; meanwhile the database may only be said to be away.
-async fn insert_at_last(db: &Db, id: i64) {
+pub(super) async fn insert_at_last(db: &Db, id: i64) {
     let started = Instant::now();
     while let Err(error) = insert(db, id).await {
         assert!(db::is_transient(&error), "{error}");

@@ -1,10 +1,22 @@
 //! Postgres: databases that only their role may enter, and the limit of connections.
 
+use std::fs;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
+use sea_orm::ConnectionTrait;
+use shared::clock::Clock;
+use shared::config::{Env, Settings};
+use shared::db::{Db, Failure};
 use testkit::servers::machine::find_postgres;
 use testkit::servers::postgres::Postgres;
 use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::failover::{insert, insert_at_last};
+
+/// How long a test waits for something that must happen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn query(url: &str, sql: &str) -> Output {
     Command::new(find_postgres().unwrap().join("psql"))
@@ -54,4 +66,82 @@ async fn dropping_the_server_ends_it_and_removes_its_folder() {
     drop(server);
     assert!(!query(&url, "SELECT 1").await.status.success());
     assert!(!folder.exists());
+}
+
+/// A server with the database of posts, its role's URL, and the pools of a service to it.
+async fn pools() -> (Postgres, String, Db) {
+    let server = Postgres::start(false).await.unwrap();
+    let url = server.address().create_database("posts", 20, None).await.unwrap();
+    answer(&url, "CREATE TABLE t (id bigint PRIMARY KEY)").await;
+    let settings = Settings::from_env(&Env::of([("DATABASE_URL", &url)]), 8000).unwrap();
+    let db = Db::open(&settings, "posts", Clock::system()).await.unwrap();
+    (server, url, db)
+}
+
+async fn eventually(url: &str, sql: &str, wanted: &str) {
+    let started = Instant::now();
+    while answer(url, sql).await != wanted {
+        assert!(started.elapsed() < PATIENCE, "{sql} is not {wanted}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_a_read_only_spell_do_not_outlive_it() {
+    let (server, url, db) = pools().await;
+    let admin = server.address().url();
+    answer(&admin, "ALTER DATABASE posts SET default_transaction_read_only = on").await;
+    // These sessions are read-only as long as they live.
+    let relayed = async |id: i64| db.relay().execute_unprepared(&format!("INSERT INTO t VALUES ({id})")).await;
+    for _ in 0..3 {
+        let error = insert(&db, 1).await.unwrap_err();
+        assert_eq!(Failure::of(&error), Failure::ReadOnly, "{error}");
+        assert!(relayed(2).await.is_err());
+    }
+    answer(&admin, "ALTER DATABASE posts RESET default_transaction_read_only").await;
+    insert_at_last(&db, 1).await;
+    relayed(2).await.unwrap();
+    assert_eq!(answer(&url, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM t").await, "1 2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_the_server_ended_is_no_fault_of_the_program() {
+    let (server, url, db) = pools().await;
+    answer(&server.address().url(), "ALTER ROLE posts SET idle_in_transaction_session_timeout = '20ms'").await;
+    let tx = db.begin().await.unwrap();
+    eventually(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatty-posts'", "0").await;
+    let error = tx.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap_err();
+    assert_eq!(Failure::of(&error), Failure::Passing, "{error}");
+    drop(tx);
+    insert_at_last(&db, 2).await;
+}
+
+/// Where somebody else holds a lock, a limit of the role ends the wait: the request may come again.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_the_role_are_no_fault_of_the_program() {
+    let (server, url, db) = pools().await;
+    answer(&server.address().url(), "ALTER ROLE posts SET lock_timeout = '3ms'").await;
+    let other = Settings::from_env(&Env::of([("DATABASE_URL", &url)]), 8000).unwrap();
+    let other = Db::open(&other, "other", Clock::system()).await.unwrap();
+    let locked = other.begin().await.unwrap();
+    locked.execute_unprepared("LOCK TABLE t").await.unwrap();
+    let error = insert(&db, 1).await.unwrap_err();
+    assert_eq!(Failure::of(&error), Failure::Passing, "{error}");
+    locked.rollback().await.unwrap();
+    insert(&db, 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_begin_that_nobody_waits_for_leaves_no_transaction_open() {
+    let (server, url, db) = pools().await;
+    insert(&db, 1).await.unwrap();
+    for n in 0..300 {
+        let begun = timeout(Duration::from_micros(n), db.begin()).await;
+        drop(begun);
+    }
+    insert(&db, 2).await.unwrap();
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatty-posts' AND state <> 'idle'";
+    eventually(&url, open, "0").await;
+    let log = fs::read_to_string(&server.process().spec().log).unwrap();
+    assert!(!log.contains("already a transaction in progress"), "{log}");
 }

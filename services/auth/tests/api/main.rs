@@ -9,6 +9,7 @@
 mod people;
 
 mod accounts;
+mod commits;
 mod login;
 mod mails;
 mod moderation;

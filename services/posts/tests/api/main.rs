@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod comments;
+mod commits;
 mod events;
 mod idempotency;
 mod likes;

@@ -12,7 +12,7 @@ use crate::{post_of_ann, spawn, user};
 async fn a_batch_that_is_stuck_shows_how_far_the_copy_is_behind() {
     let app = spawn().await;
     let short = app.get("/readyz").send().await.json;
-    assert_eq!(short["services"]["posts"].as_object().unwrap().len(), 4, "the parts, and nothing else");
+    assert_eq!(short["services"]["posts"].as_object().unwrap().len(), 5, "the parts, and nothing else");
     let posts = async || app.get("/readyz?verbose").send().await.json["services"]["posts"].clone();
     app.eventually(async || posts().await["streams"]["user"]["connected"] == true, "the queue to be open").await;
     assert_eq!(posts().await["streams"]["user"]["lag_seconds"], 0.0);
