@@ -18,11 +18,12 @@ LOCUST_VERSION := 2.47.0
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to end, and ten faults; finds or installs the servers
+test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to end, ten faults and a full disk; finds or installs the servers
 	cargo build $(TESTED)
 	cargo test $(TESTED)
 	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --test api
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 150 --faults $(MOST_VALUABLE)
+	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 1 --faults E4 --embedded
 
 lint: ## format, clippy and rustdoc, where every warning is an error
 	cargo fmt --all --check
@@ -43,7 +44,7 @@ stack-restart: ## start one part of the stack again: make stack-restart S=posts
 stack-down: ## stop the stack and remove its data
 	@if [ -x $(TARGET)/release/testkit ]; then $(STACK) down; else echo "no stack was ever built"; fi
 
-chaos: servers ## people write while parts die, then everything is checked: make chaos SEED=7 DURATION=60 FAULTS=F1,F5; BROKERS=3 STANDBY=1; EMBEDDED=1
+chaos: servers ## people write while parts die, then everything is checked: make chaos SEED=7 DURATION=60 FAULTS=F1,F5; DURATION=all; BROKERS=3 STANDBY=1; EMBEDDED=1
 	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p shared --features shared/fail-points
 	@$(TARGET)/release/testkit chaos --bin-dir $(TARGET)/release --seed $(or $(SEED),1) --duration $(or $(DURATION),60) \
 		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(STANDBY),--standby) $(if $(EMBEDDED),--embedded)

@@ -37,9 +37,9 @@ enum Command {
         /// Decides what happens when.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Seconds.
-        #[arg(long, default_value_t = 60)]
-        duration: u64,
+        /// Seconds, or `all`: until each fault has had its turn.
+        #[arg(long, default_value = "60")]
+        duration: chaos::Length,
         /// Which faults, by number; each of them happens at least once [default: all that the stack can have; with one broker
         /// and no standby as many as there is time for].
         #[arg(long, value_delimiter = ',')]
@@ -50,7 +50,7 @@ enum Command {
         /// Give Postgres a standby that every commit waits for.
         #[arg(long)]
         standby: bool,
-        /// Try the suite in one process, whose faults are E1 to E3.
+        /// Try the suite in one process, whose faults are E1 to E6.
         #[arg(long, conflicts_with_all = ["brokers", "standby"])]
         embedded: bool,
         /// Where the services' programs lie [default: target/release].
@@ -117,12 +117,15 @@ async fn execute() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Chaos { seed, duration, faults, brokers, standby, embedded, bin_dir } => {
-            let complete = !faults.is_empty() || brokers > 1 || standby;
+            let complete = !faults.is_empty() || brokers > 1 || standby || duration == chaos::Length::All;
             let form = if embedded { chaos::Form::Embedded } else { chaos::Form::Distributed };
             let faults = chaos::select(form, &faults, brokers, standby)?;
             let stack = StackOptions { brokers, standby, ..options(find_repository()?, bin_dir)? };
             let ledger = stack.bin_dir.join(format!("chaos-{seed}.jsonl"));
-            let duration = Duration::from_secs(duration);
+            let duration = match duration {
+                chaos::Length::Seconds(seconds) => Duration::from_secs(seconds),
+                chaos::Length::All => Duration::ZERO,
+            };
             let plan = chaos::Plan { form, seed, duration, faults, complete, stack, ledger };
             let report = or_interrupted(Box::pin(chaos::run(&plan, |line| drop(say(line))))).await?;
             say(&report.to_string())?;

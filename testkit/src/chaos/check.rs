@@ -187,6 +187,21 @@ pub(super) async fn without_mail(world: &World, entries: &[Entry]) -> Result<Vec
     }
 }
 
+/// The ids that were given to two posts, or to two comments.
+pub(super) fn ids_given_twice(entries: &[Entry]) -> Vec<Fault> {
+    let mut first: BTreeMap<(&str, i64), &str> = BTreeMap::new();
+    let mut found = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.outcome == Outcome::Ok) {
+        let (Some(id), Some((kind, _))) = (entry.id, entry.object.split_once('/')) else { continue };
+        let holder = *first.entry((kind, id)).or_insert(&entry.object);
+        if holder != entry.object {
+            let text = format!("{}: has the id {id}, which {holder} was acknowledged with before", entry.object);
+            found.push(Fault { kind: Wrong::Duplicated, fault: entry.fault.clone(), text });
+        }
+    }
+    found
+}
+
 /// Compares the two.
 pub(super) fn compare(entries: &[Entry], mut seen: BTreeMap<String, Vec<Value>>) -> Vec<Fault> {
     let mut found = Vec::new();

@@ -40,7 +40,7 @@ struct Session {
 }
 
 impl Person {
-    fn token(&self) -> String {
+    pub(super) fn token(&self) -> String {
         self.session.read().unwrap_or_else(PoisonError::into_inner).token.clone()
     }
 
@@ -118,15 +118,18 @@ impl Api {
             request = request.json(&body);
         }
         let end = Instant::now() + PERSISTENCE;
-        let (started, status, body) = loop {
+        let (started, status, says_when, body) = loop {
             let started = Instant::now();
             let again = request.try_clone();
             match request.send().await {
-                Ok(answer) => break (started, answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)),
+                Ok(answer) => {
+                    let (status, later) = (answer.status().as_u16(), answer.headers().contains_key("retry-after"));
+                    break (started, status, later, answer.json().await.unwrap_or(Value::Null));
+                }
                 Err(error) => match again {
                     // Nobody is there, so nothing was sent.
                     Some(again) if error.is_connect() && Instant::now() < end => request = again,
-                    _ => break (started, 0, Value::Null),
+                    _ => break (started, 0, false, Value::Null),
                 },
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -134,7 +137,7 @@ impl Api {
         let (outcome, wrong) = match status {
             200..300 => (Outcome::Ok, false),
             // Not stored for certain; 404 and others are right or wrong by what the caller expected.
-            503 => (Outcome::Refused, body["status"] != 503),
+            503 => (Outcome::Refused, body["status"] != 503 || !says_when),
             400..500 => (Outcome::Refused, false),
             // Nothing came back, or the gateway lost the service, or the service its database.
             0 => (Outcome::Unknown, started.elapsed() >= PATIENCE),

@@ -1,4 +1,5 @@
-//! The suite in one process, and its faults: it is killed, it is asked to stop, the power fails.
+//! The suite in one process, and its faults: it is killed, it is asked to stop, the power fails. Those of its disk are in
+//! [`super::disk`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::sys::signal::Signal;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -20,13 +21,19 @@ use super::client::{Api, PICTURE};
 use super::faults::{Fault, Kind, output};
 use super::ledger::{self, Entry, Outcome};
 use super::power::Trace;
+use super::system::COMPARISON;
 use super::workload::World;
+use crate::servers::disk::SmallDisk;
 use crate::servers::machine::{find_program, free_ports, fresh_folder};
 use crate::servers::process::{Ending, Identity, Probe, Process, Spec};
 use crate::stack::SERVICES;
 
 /// How long it may take to end when asked to.
 const ENDING: Duration = Duration::from_secs(10);
+/// How large its disk is, in MiB, for what there is in any case; a second of writing adds less than one.
+const DISK: u64 = 64;
+/// What ext4 needs for itself, in MiB.
+const JOURNAL: u64 = 32;
 /// Moments of one trace at which the power fails, beside its end.
 const MOMENTS: usize = 3;
 
@@ -40,6 +47,8 @@ pub(super) struct Suite {
     trace: Option<Trace>,
     /// What was wrong after a power cut.
     pub(super) found: Vec<check::Fault>,
+    /// Where the data lies when its disk is going to be bad, or the reason why there is none.
+    disk: Result<SmallDisk, String>,
     folder: TempDir,
 }
 
@@ -47,14 +56,16 @@ impl Suite {
     /// Starts it on an empty folder; under strace from the first call on, if its power is going to fail.
     pub(super) async fn start(plan: &Plan) -> Result<Self> {
         let folder = fresh_folder("suite")?;
-        for name in ["data", "logs"] {
-            fs::create_dir(folder.path().join(name))?;
-        }
+        fs::create_dir(folder.path().join("logs"))?;
+        let disk = own_disk(plan, &folder.path().join("disk"));
+        let data = disk.as_ref().map_or(folder.path(), SmallDisk::path).join("data");
+        fs::create_dir(&data)?;
         let chatty = plan.stack.bin_dir.join("chatty");
         ensure!(chatty.is_file(), "{} is not there; build it first", chatty.display());
-        let spec = spec(&chatty, folder.path(), &folder.path().join("data"))?;
+        let spec = spec(&chatty, folder.path(), &data)?;
         let (ledger, found) = (plan.ledger.clone(), Vec::new());
-        let mut suite = Self { chatty, ledger, spec, process: None, trace: None, found, folder };
+        let disk = disk.map_err(|error| format!("{error:#}"));
+        let mut suite = Self { chatty, ledger, spec, process: None, trace: None, found, disk, folder };
         if plan.faults.iter().any(|fault| fault.kind == Kind::CutPower) {
             suite.begin_trace()?;
         }
@@ -82,8 +93,25 @@ impl Suite {
         quiet(&self.chatty, &self.data()).await
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+    pub(super) fn data(&self) -> PathBuf {
+        self.disk.as_ref().map_or(self.folder.path(), SmallDisk::path).join("data")
+    }
+
+    pub(super) fn disk(&self) -> Result<&SmallDisk> {
+        self.disk.as_ref().map_err(|reason| anyhow!("it has no disk of its own: {reason}"))
+    }
+
+    pub(super) fn pid(&self) -> Result<i32> {
+        Ok(self.process.as_ref().context("it does not run")?.identity().pid)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.process.as_ref().is_some_and(Process::is_alive)
+    }
+
+    /// It has ended.
+    pub(super) fn forget(&mut self) {
+        self.process = None;
     }
 
     fn begin_trace(&mut self) -> Result<()> {
@@ -91,7 +119,7 @@ impl Suite {
         Ok(())
     }
 
-    async fn run(&mut self) -> Result<()> {
+    pub(super) async fn run(&mut self) -> Result<()> {
         let mut spec = self.spec.clone();
         if let Some(trace) = &mut self.trace {
             spec.args.splice(..0, trace.arguments(&spec.program));
@@ -102,7 +130,7 @@ impl Suite {
     }
 
     /// SIGKILL: whatever it was doing, it does not go on.
-    async fn kill(&mut self) -> Result<()> {
+    pub(super) async fn kill(&mut self) -> Result<()> {
         let process = self.process.take().context("it does not run")?;
         let status = fs::read_to_string(format!("/proc/{}/status", process.identity().pid))?;
         let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).context("TracerPid")?;
@@ -140,12 +168,13 @@ impl Suite {
                 self.run().await
             }
             Kind::CutPower => self.cut_power(fault, world, rng).await,
+            Kind::FillDisk | Kind::FailingDisk | Kind::FixedFiles => self.spoil_disk(fault, world, rng).await,
             _ => bail!("{} is no fault of one process", fault.name),
         }
     }
 
     /// SIGTERM; it has to end in time, and well.
-    async fn terminate(&mut self) -> Result<()> {
+    pub(super) async fn terminate(&mut self) -> Result<()> {
         let process = self.process.take().context("it does not run")?;
         let started = Instant::now();
         process.signal(Signal::SIGTERM)?;
@@ -236,6 +265,21 @@ impl Suite {
     }
 }
 
+/// A disk that holds what people write in a run of this length, and is filled in a moment. It is in memory, or an ext4
+/// where that is possible; the seed decides.
+fn own_disk(plan: &Plan, path: &Path) -> Result<SmallDisk> {
+    let wanted = |fault: &Fault| matches!(fault.kind, Kind::FillDisk | Kind::FailingDisk | Kind::FixedFiles);
+    ensure!(plan.faults.iter().any(wanted), "none of the faults needs one");
+    let mebibytes = DISK + plan.duration.as_secs();
+    if plan.seed.is_multiple_of(2) {
+        let ext4 = SmallDisk::mount_ext4(path, mebibytes + JOURNAL);
+        if ext4.is_ok() {
+            return ext4;
+        }
+    }
+    SmallDisk::mount(path, mebibytes)
+}
+
 /// What was known at a moment: an operation that was under way then may have had its effect.
 fn at(entries: &[Entry], moment: u64) -> Vec<Entry> {
     let begun = entries.iter().filter(|entry| entry.sent < moment).cloned();
@@ -288,6 +332,7 @@ fn spec(chatty: &Path, folder: &Path, data: &Path) -> Result<Spec> {
         ("CHATTY_DATA_DIR", data.display().to_string()),
         ("CHATTY_ENV", "development".to_owned()),
         ("PUBLIC_URL", format!("http://127.0.0.1:{port}")),
+        (COMPARISON.0, COMPARISON.1.to_owned()),
         ("RUST_LOG", "info".to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value))

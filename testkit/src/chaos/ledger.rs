@@ -34,6 +34,9 @@ pub(super) struct Entry {
     pub(super) value: Value,
     /// How it ended.
     pub(super) outcome: Outcome,
+    /// The id that a post or comment was acknowledged with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<i64>,
     /// When it was sent first, in nanoseconds since 1970.
     pub(super) sent: u64,
     /// When the last answer came.
@@ -84,6 +87,16 @@ impl Ledger {
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
     let text = std::fs::read_to_string(path)?;
     text.lines().map(|line| serde_json::from_str(line).context("not an entry")).collect()
+}
+
+/// What was acknowledged in one of these spans of time is not certain any more: the owner was restored as it had been
+/// before.
+pub(super) fn make_uncertain(entries: &mut [Entry], spans: &[(u64, u64)], is_concerned: impl Fn(&str) -> bool) {
+    for entry in entries.iter_mut().filter(|entry| entry.outcome == Outcome::Ok && is_concerned(&entry.object)) {
+        if spans.iter().any(|(from, to)| entry.answered >= *from && entry.sent < *to) {
+            entry.outcome = Outcome::Unknown;
+        }
+    }
 }
 
 /// What every object may be.

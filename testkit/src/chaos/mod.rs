@@ -8,22 +8,25 @@
 mod check;
 mod client;
 mod cluster;
+mod disk;
 mod embedded;
 mod faults;
 mod ledger;
 mod power;
+mod probes;
+mod report;
 mod system;
 mod trace;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -35,6 +38,8 @@ use tokio::time::sleep;
 use check::Wrong;
 pub use faults::{EMBEDDED_FAULTS, FAULTS, Fault, select};
 use ledger::{Ledger, Outcome};
+pub use report::Report;
+use report::Row;
 use system::System;
 use workload::World;
 
@@ -42,8 +47,6 @@ use crate::stack::StackOptions;
 
 const PEOPLE: usize = 6;
 const VICTIMS: usize = 2;
-/// How many complaints are printed.
-const SHOWN: usize = 30;
 /// How many services people write to.
 const WRITERS: usize = 4;
 /// How long the suite may take to be ready again.
@@ -58,6 +61,26 @@ pub enum Form {
     Distributed,
     /// One process on SQLite files.
     Embedded,
+}
+
+/// How long faults are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// So many seconds.
+    Seconds(u64),
+    /// Until each fault has had its turn.
+    All,
+}
+
+impl FromStr for Length {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            _ => text.parse().map(Self::Seconds).map_err(|_not| "a number of seconds, or `all`".to_owned()),
+        }
+    }
 }
 
 /// A run.
@@ -79,86 +102,14 @@ pub struct Plan {
     pub ledger: PathBuf,
 }
 
-/// What a fault did.
-#[derive(Clone, Debug, Default)]
-struct Row {
-    times: u32,
-    operations: u64,
-    lost: u32,
-    unexpected: u32,
-    duplicated: u32,
-    green: Duration,
-}
-
-/// The outcome of a run.
-#[derive(Debug)]
-pub struct Report {
-    seed: u64,
-    rows: BTreeMap<String, Row>,
-    unknown: usize,
-    complaints: Vec<String>,
-}
-
-impl Report {
-    /// Whether nothing was wrong.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.complaints.is_empty()
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = || FAULTS.iter().chain(&EMBEDDED_FAULTS);
-        let width = all().map(|fault| fault.title.len()).max().unwrap_or_default();
-        writeln!(
-            f,
-            "{:<5} {:<width$} {:>5} {:>10} {:>5} {:>10} {:>10} {:>12}",
-            "fault", "", "times", "operations", "lost", "unexpected", "duplicated", "s to green"
-        )?;
-        let others = [("", "none"), (check::COPIES, "rows that differ from the owner's")];
-        let titles = others.into_iter().chain(all().map(|fault| (fault.name, fault.title)));
-        for (name, title) in titles {
-            let Some(row) = self.rows.get(name) else { continue };
-            let Row { times, operations, lost, unexpected, duplicated, green } = row;
-            writeln!(
-                f,
-                "{name:<5} {title:<width$} {times:>5} {operations:>10} {lost:>5} {unexpected:>10} {duplicated:>10} {:>12.1}",
-                green.as_secs_f64()
-            )?;
-        }
-        for complaint in self.complaints.iter().take(SHOWN) {
-            writeln!(f, "{complaint}")?;
-        }
-        if let Some(more) = self.complaints.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            writeln!(f, "and {more} more")?;
-        }
-        let sum = |part: fn(&Row) -> u64| self.rows.values().map(part).sum::<u64>();
-        write!(
-            f,
-            "seed {}: {} operations, {} with an unknown outcome; lost = {}, unexpected = {}, duplicated = {}",
-            self.seed,
-            sum(|row| row.operations),
-            self.unknown,
-            sum(|row| row.lost.into()),
-            sum(|row| row.unexpected.into()),
-            sum(|row| row.duplicated.into())
-        )
-    }
-}
-
 /// Runs it, and tells each step.
 pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
-    let mut rng = StdRng::seed_from_u64(plan.seed);
     tell("starting the suite");
     let mut system = System::start(plan).await?;
-    let mut faults = plan.faults.clone();
-    if !plan.complete
-        && let System::Distributed(stack) = &system
-        && let Err(reason) = stack.small_disk()
-    {
-        tell(&format!("without F15: {reason}"));
-        faults.retain(|fault| fault.name != "F15");
+    let mut impossible = system.impossible().await;
+    impossible.retain(|(name, _)| plan.faults.iter().any(|fault| fault.name == *name));
+    for (name, reason) in &impossible {
+        tell(&format!("without {name}: {reason}"));
     }
     let world = Arc::new(populate(&system, plan).await?);
     let mut clients = JoinSet::new();
@@ -166,12 +117,45 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
         clients.spawn(workload::write(Arc::clone(&world), index, plan.seed));
     }
     clients.spawn(workload::moderate(Arc::clone(&world), plan.seed));
+    let mut faults = plan.faults.clone();
+    faults.retain(|fault| impossible.iter().all(|(name, _)| fault.name != *name));
+    let mut report = Report {
+        seed: plan.seed,
+        faults: plan.faults.clone(),
+        impossible,
+        rows: make_faults(plan, faults, &mut system, &world, &mut tell).await?,
+        unknown: 0,
+        complaints: Vec::new(),
+    };
+    world.stop.store(true, Ordering::Relaxed);
+    while let Some(client) = clients.join_next().await {
+        client.context("a client panicked")??;
+    }
+    tell("waiting until everything is quiet");
+    examine(plan, &mut system, &world, &mut report).await?;
+    if !report.complaints.is_empty() {
+        let kept = plan.ledger.with_extension("logs");
+        system.keep_logs(&kept)?;
+        report.complaints.insert(0, format!("the logs are in {}", kept.display()));
+    }
+    system.stop()?;
+    Ok(report)
+}
 
+/// Makes faults, one after the other, while people write.
+async fn make_faults(
+    plan: &Plan,
+    mut faults: Vec<Fault>,
+    system: &mut System,
+    world: &Arc<World>,
+    tell: &mut impl FnMut(&str),
+) -> Result<BTreeMap<String, Row>> {
+    let mut rng = StdRng::seed_from_u64(plan.seed);
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     let started = Instant::now();
     let mut first = true;
     let mut logged_in = Instant::now();
-    'run: while (first && plan.complete) || started.elapsed() < plan.duration {
+    while (first && plan.complete) || started.elapsed() < plan.duration {
         faults.retain(|fault| first || fault.name != cluster::ONCE);
         faults.shuffle(&mut rng);
         if faults.is_empty() {
@@ -185,13 +169,13 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
             if !(first && plan.complete) && started.elapsed() >= plan.duration {
                 break;
             }
-            let green = match strike(fault, &mut system, &world, &mut rng, &plan.stack.bin_dir).await {
+            let green = match strike(fault, system, world, &mut rng, &plan.stack.bin_dir).await {
                 Ok(green) => green,
                 Err(error) => {
                     let complaint = format!("{}: {error:#}", fault.name);
                     tell(&complaint);
                     world.complain(complaint);
-                    break 'run;
+                    return Ok(rows);
                 }
             };
             if logged_in.elapsed() > SESSION {
@@ -211,44 +195,41 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
         }
         first = false;
     }
-    world.stop.store(true, Ordering::Relaxed);
-    while let Some(client) = clients.join_next().await {
-        client.context("a client panicked")??;
-    }
+    Ok(rows)
+}
 
-    tell("waiting until everything is quiet");
+/// Waits until the suite is at rest, and compares what is there with what was acknowledged.
+async fn examine(plan: &Plan, system: &mut System, world: &World, report: &mut Report) -> Result<()> {
     let quiet = system.quiet(&plan.stack.bin_dir).await;
-    let entries = ledger::read(&plan.ledger)?;
-    let seen = check::observe(&world.api, &world, &entries).await?;
-    let mut complaints: Vec<String> = std::mem::take(&mut *world.wrong.lock().unwrap_or_else(PoisonError::into_inner));
-    complaints.extend(check::without_mail(&world, &entries).await?);
-    let mut wrongs = check::compare(&entries, seen);
-    wrongs.extend(check::counters(&world).await?);
+    let mut entries = ledger::read(&plan.ledger)?;
+    let mut wrongs = check::ids_given_twice(&entries);
+    ledger::make_uncertain(&mut entries, &world.rolled_back(), |object| workload::writer_of(object) == "posts");
+    let seen = check::observe(&world.api, world, &entries).await?;
+    let mut complaints = std::mem::take(&mut *world.wrong.lock().unwrap_or_else(PoisonError::into_inner));
+    complaints.extend(system.complaints()?);
+    complaints.extend(check::without_mail(world, &entries).await?);
+    wrongs.extend(check::compare(&entries, seen));
+    wrongs.extend(check::counters(world).await?);
     wrongs.extend(system.found());
     if let Err(error) = quiet {
         complaints.push(error.to_string());
         wrongs.extend(check::drift(system.operator(&plan.stack.bin_dir)).await?);
     }
     for entry in &entries {
-        rows.entry(entry.fault.clone()).or_default().operations += 1;
+        report.rows.entry(entry.fault.clone()).or_default().operations += 1;
     }
     for wrong in wrongs {
-        let row = rows.entry(wrong.fault).or_default();
+        let row = report.rows.entry(wrong.fault).or_default();
         match wrong.kind {
             Wrong::Lost => row.lost += 1,
             Wrong::Unexpected => row.unexpected += 1,
             Wrong::Duplicated => row.duplicated += 1,
         }
-        complaints.push(format!("{:?}: {}", wrong.kind, wrong.text));
+        report.complaints.push(format!("{:?}: {}", wrong.kind, wrong.text));
     }
-    if !complaints.is_empty() {
-        let kept = plan.ledger.with_extension("logs");
-        system.keep_logs(&kept)?;
-        complaints.insert(0, format!("the logs are in {}", kept.display()));
-    }
-    let unknown = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown).count();
-    system.stop()?;
-    Ok(Report { seed: plan.seed, rows, unknown, complaints })
+    report.complaints.append(&mut complaints);
+    report.unknown = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown).count();
+    Ok(())
 }
 
 /// Lets people, an admin and a post of each of them be there before the first fault, and waits until all know them.
@@ -278,6 +259,9 @@ async fn populate(system: &System, plan: &Plan) -> Result<World> {
         extra,
         fault: Mutex::default(),
         skewed: AtomicBool::new(false),
+        bad_disk: AtomicBool::new(false),
+        refused: AtomicU64::new(0),
+        rolled_back: Mutex::default(),
         stop: AtomicBool::new(false),
         acknowledged: Mutex::default(),
         wrong: Mutex::default(),
@@ -295,26 +279,86 @@ async fn strike(
     let set = |name: &str| fault_of(world).replace_range(.., name);
     set(fault.name);
     system.strike(fault, world, rng, bin_dir).await?;
+    let green = settle(async || system.is_green().await, world, GREEN).await?;
+    set("");
+    Ok(green)
+}
+
+/// Waits until all is green, and then until every service has acknowledged a write since anybody was refused for now: ready
+/// is what takes writes again, and goes on taking them. Answers how long it took until all was green.
+async fn settle(is_green: impl AsyncFn() -> bool, world: &World, limit: Duration) -> Result<Duration> {
     let healed = Instant::now();
-    loop {
-        if system.is_green().await {
-            break;
-        }
-        ensure!(healed.elapsed() < GREEN, "not green after {} s", GREEN.as_secs());
+    while !is_green().await {
+        ensure!(healed.elapsed() < limit, "not green after {} s", limit.as_secs());
         sleep(Duration::from_millis(100)).await;
     }
     let green = healed.elapsed();
-    set("");
-    // Ready is what takes writes again.
     let acknowledged = || world.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut refused = world.refused.load(Ordering::Relaxed);
     acknowledged().clear();
     while acknowledged().len() < WRITERS {
-        ensure!(healed.elapsed() < GREEN, "writes are acknowledged by {:?} only", acknowledged());
+        if healed.elapsed() >= limit {
+            bail!("writes are acknowledged by {:?} only, in {} s", acknowledged(), limit.as_secs());
+        }
         sleep(Duration::from_millis(100)).await;
+        let last = world.refused.load(Ordering::Relaxed);
+        if last != refused {
+            refused = last;
+            acknowledged().clear();
+        }
     }
     Ok(green)
 }
 
 fn fault_of(world: &World) -> std::sync::MutexGuard<'_, String> {
     world.fault.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chaos::ledger::Entry;
+
+    #[test]
+    fn a_run_lasts_some_seconds_or_until_each_fault_had_its_turn() {
+        assert_eq!("60".parse(), Ok(Length::Seconds(60)));
+        assert_eq!("all".parse(), Ok(Length::All));
+        for wrong in ["", "ALL", "-1", "1.5", "all faults"] {
+            assert!(wrong.parse::<Length>().is_err(), "{wrong}");
+        }
+    }
+
+    fn acknowledged(object: &str, id: i64, at: u64) -> Entry {
+        let value = json!(true);
+        let (fault, object, outcome) = ("E4".to_owned(), object.to_owned(), Outcome::Ok);
+        Entry { fault, object, value, outcome, id: Some(id), sent: at, answered: at + 10 }
+    }
+
+    #[test]
+    fn an_id_that_was_acknowledged_for_two_posts_is_a_duplicate() {
+        let entries = [
+            acknowledged("post/p-1-1", 7, 0),
+            acknowledged("comment/k-1-2", 7, 20),
+            acknowledged("post/p-1-1", 7, 40),
+            acknowledged("post/p-2-1", 7, 60),
+        ];
+        let found = check::ids_given_twice(&entries);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found.iter().all(|wrong| wrong.kind == Wrong::Duplicated && wrong.text.contains("post/p-2-1")));
+    }
+
+    #[test]
+    fn what_was_acknowledged_in_a_span_that_was_rolled_back_is_uncertain() {
+        let mut entries = [
+            ("post/before", 0),
+            ("post/across", 95),
+            ("post/within", 120),
+            ("follow/within", 120),
+            ("post/after", 200),
+        ]
+        .map(|(object, at)| acknowledged(object, 1, at));
+        ledger::make_uncertain(&mut entries, &[(100, 200)], |object| object.starts_with("post/"));
+        let uncertain = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown);
+        assert_eq!(uncertain.map(|entry| entry.object.as_str()).collect::<Vec<_>>(), ["post/across", "post/within"]);
+    }
 }

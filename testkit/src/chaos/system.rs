@@ -18,6 +18,11 @@ use super::workload::World;
 use super::{Form, Plan};
 use crate::stack::{SERVICES, Stack, StackOptions};
 
+/// How often copies are compared with their owners, so that a run need not wait long for what heals by that.
+pub(super) const COMPARISON: (&str, &str) = ("COMPARE_SECONDS", "2");
+/// What Postgres writes into its log when a transaction is begun in a connection that has one.
+const NESTED: &str = "there is already a transaction in progress";
+
 /// The suite, running.
 pub(super) enum System {
     /// Five services with Postgres and RabbitMQ.
@@ -30,8 +35,9 @@ impl System {
     pub(super) async fn start(plan: &Plan) -> Result<Self> {
         Ok(match plan.form {
             Form::Distributed => {
-                let options =
-                    StackOptions { proxied: plan.stack.brokers == 1 && !plan.stack.standby, ..plan.stack.clone() };
+                let proxied = plan.stack.brokers == 1 && !plan.stack.standby;
+                let mut options = StackOptions { proxied, ..plan.stack.clone() };
+                options.service_env.push((COMPARISON.0.to_owned(), COMPARISON.1.to_owned()));
                 Self::Distributed(Box::new(Stack::start(&options).await?))
             }
             Form::Embedded => Self::Embedded(Box::new(Suite::start(plan).await?)),
@@ -73,24 +79,33 @@ impl System {
 
     /// Whether every service says that it is ready, with nothing degraded.
     pub(super) async fn is_green(&self) -> bool {
-        let urls = match self {
+        let urls: Vec<String> = match self {
             Self::Distributed(stack) => {
                 let services = &stack.addresses().services;
                 SERVICES.iter().filter_map(|name| services.get(*name)).map(|service| service.url.clone()).collect()
             }
             Self::Embedded(suite) => vec![suite.url()],
         };
-        let Ok(client) = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build() else {
-            return false;
-        };
-        for url in urls {
-            let Ok(answer) = client.get(format!("{url}/readyz")).send().await else { return false };
-            let Ok(body) = answer.json::<Value>().await else { return false };
-            if body["status"] != "ready" {
-                return false;
+        are_ready(&urls).await
+    }
+
+    /// The faults of this form that this machine does not allow, and why.
+    pub(super) async fn impossible(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Distributed(stack) => {
+                stack.small_disk().err().map(|reason| ("F15", format!("{reason:#}"))).into_iter().collect()
             }
+            Self::Embedded(suite) => suite.impossible().await,
         }
-        true
+    }
+
+    /// What the logs say that they should never say.
+    pub(super) fn complaints(&self) -> Result<Vec<String>> {
+        let Self::Distributed(stack) = self else { return Ok(Vec::new()) };
+        let log = fs::read(stack.folder().join("logs/postgres.log"))?;
+        let nested = String::from_utf8_lossy(&log).lines().filter(|line| line.contains(NESTED)).count();
+        let complaint = format!("Postgres' log says {nested} times: {NESTED}");
+        Ok((nested > 0).then_some(complaint).into_iter().collect())
     }
 
     /// The operator's program, which is told where the suite is.
@@ -133,4 +148,20 @@ impl System {
             Self::Embedded(_) => Ok(()),
         }
     }
+}
+
+/// Whether all of these say that they are ready, with nothing degraded.
+pub(super) async fn are_ready(urls: &[String]) -> bool {
+    for url in urls {
+        if !readiness(url).await.is_ok_and(|readiness| readiness["status"] == "ready") {
+            return false;
+        }
+    }
+    true
+}
+
+/// What a service says of itself, whatever its status.
+pub(super) async fn readiness(url: &str) -> Result<Value> {
+    let client = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
+    Ok(client.get(format!("{url}/readyz")).send().await?.json().await?)
 }

@@ -1,8 +1,8 @@
 //! People who write as fast as they are answered, each to objects of their own, one operation at a time.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use super::client::{Api, PASSWORD, Person};
 use super::ledger::{self, Entry, Ledger, Outcome};
+
+/// The codes of a write that is refused because the disk is full or broken.
+pub(super) const BAD_DISK: [&str; 2] = ["disk_full", "database_unavailable"];
 
 /// What all clients share.
 pub(super) struct World {
@@ -30,6 +33,12 @@ pub(super) struct World {
     pub(super) fault: Mutex<String>,
     /// Clocks are wrong: a token may be refused.
     pub(super) skewed: AtomicBool,
+    /// The disk is full or broken: what is refused is refused for that.
+    pub(super) bad_disk: AtomicBool,
+    /// When somebody was refused for now last, in nanoseconds since 1970.
+    pub(super) refused: AtomicU64,
+    /// The spans of time whose writes the service posts has lost, since it was restored as it had been before.
+    pub(super) rolled_back: Mutex<Vec<(u64, u64)>>,
     pub(super) stop: AtomicBool,
     /// The services that have acknowledged a write since this was emptied.
     pub(super) acknowledged: Mutex<BTreeSet<&'static str>>,
@@ -53,7 +62,11 @@ impl World {
         Ok(())
     }
 
-    fn fault(&self) -> String {
+    pub(super) fn rolled_back(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        self.rolled_back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn fault(&self) -> String {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -67,16 +80,29 @@ impl World {
         let Operation { method, path, who, body, key, object, value, again } = operation;
         let fault = self.fault();
         let skewed = self.skewed.load(Ordering::Relaxed);
+        let bad_disk = self.bad_disk.load(Ordering::Relaxed);
+        let creates = method == Method::POST && matches!(object.split_once('/'), Some(("post" | "comment", _)));
         let sent = ledger::now();
         let mut answer = match key {
             Some(key) => self.api.insist(path, who, body, key).await,
             None => self.api.call(method.clone(), path, who, body).await,
         };
-        if again && matches!(answer.status, 404 | 409) {
+        // So it is after a restore that undid what was acknowledged, too: the object is as it is asked to be.
+        let undone = writer_of(object) == "posts" && !self.rolled_back().is_empty();
+        if (again || (undone && object.starts_with("like/"))) && matches!(answer.status, 404 | 409) {
             answer.outcome = Outcome::Ok;
         }
-        // People have a right to everything that they ask for here.
-        let fine = matches!(answer.status, 429 | 503) || (answer.status == 401 && skewed);
+        if answer.status == 503 {
+            self.refused.store(ledger::now(), Ordering::Relaxed);
+            answer.wrong |= bad_disk && !BAD_DISK.contains(&answer.body["code"].as_str().unwrap_or_default());
+        }
+        // People have a right to everything that they ask for here, but to what a restore has undone.
+        let fine = match answer.status {
+            429 | 503 => true,
+            401 => skewed,
+            404 => undone,
+            _ => false,
+        };
         if answer.wrong || (answer.outcome == Outcome::Refused && !fine) {
             self.complain(format!("{fault}: {method} {path}: {} {}", answer.status, answer.body));
         }
@@ -85,13 +111,15 @@ impl World {
             self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(writer_of(object));
         }
         let answered = ledger::now();
-        self.ledger.write(&Entry { fault, object: object.to_owned(), value, outcome, sent, answered })?;
+        let id = answer.body["post"]["id"].as_i64().or_else(|| answer.body["comment"]["id"].as_i64());
+        let id = id.filter(|_| creates && outcome == Outcome::Ok);
+        self.ledger.write(&Entry { fault, object: object.to_owned(), value, outcome, id, sent, answered })?;
         Ok((outcome, answer.body))
     }
 }
 
 /// The service that stores an object.
-fn writer_of(object: &str) -> &'static str {
+pub(super) fn writer_of(object: &str) -> &'static str {
     match object.split('/').next().unwrap_or_default() {
         "user" => "auth",
         "follow" => "subscriptions",
@@ -286,8 +314,9 @@ impl Writer {
         let content = self.marker("e");
         let call = (Method::PATCH, &*format!("/posts/{}", post.id));
         let body = json!({ "content": content });
-        let (outcome, _) = self.operate(call, Some(body), &format!("post/{}", post.marker), json!(content)).await?;
-        if outcome != Outcome::Unknown {
+        let (outcome, answer) =
+            self.operate(call, Some(body), &format!("post/{}", post.marker), json!(content)).await?;
+        if outcome != Outcome::Unknown && answer["status"] != 404 {
             self.posts.push(post);
         }
         Ok(())
@@ -296,8 +325,8 @@ impl Writer {
     async fn delete_post(&mut self) -> Result<()> {
         let Some(post) = self.take_post() else { return Ok(()) };
         let call = (Method::DELETE, &*format!("/posts/{}", post.id));
-        let (outcome, _) = self.operate(call, None, &format!("post/{}", post.marker), Value::Null).await?;
-        if outcome == Outcome::Refused {
+        let (outcome, answer) = self.operate(call, None, &format!("post/{}", post.marker), Value::Null).await?;
+        if outcome == Outcome::Refused && answer["status"] != 404 {
             self.posts.push(post);
         }
         Ok(())
@@ -317,8 +346,8 @@ impl Writer {
 
     async fn delete_comment(&mut self) -> Result<()> {
         let Some((path, object)) = self.comments.pop() else { return Ok(()) };
-        let (outcome, _) = self.operate((Method::DELETE, &path), None, &object, Value::Null).await?;
-        if outcome == Outcome::Refused {
+        let (outcome, answer) = self.operate((Method::DELETE, &path), None, &object, Value::Null).await?;
+        if outcome == Outcome::Refused && answer["status"] != 404 {
             self.comments.push((path, object));
         }
         Ok(())

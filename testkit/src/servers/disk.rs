@@ -1,32 +1,66 @@
-//! A disk so small that it can be filled.
+//! A disk so small that it can be filled, and files and calls that fail.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-use crate::servers::machine::make_folder;
+use crate::servers::machine::{find_program, make_folder};
 
-/// A file system in memory that is unmounted when this is dropped.
+/// How long strace may take to take hold of a process, and to let go of it.
+const TRACING: Duration = Duration::from_secs(10);
+
+/// A file system of its own that is unmounted when this is dropped.
 #[derive(Debug)]
 pub struct SmallDisk {
     path: PathBuf,
+    kind: &'static str,
 }
 
 impl SmallDisk {
-    /// Mounts one on a folder that does not exist yet. Only root may.
-    pub fn mount(path: &Path, mebibytes: u32) -> Result<Self> {
+    /// Mounts one in memory, on a folder that does not exist yet. Only root may.
+    pub fn mount(path: &Path, mebibytes: u64) -> Result<Self> {
         make_folder(path, None)?;
         let options = format!("size={mebibytes}m,mode=755");
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options.as_str())).context("cannot mount a tmpfs")?;
-        Ok(Self { path: path.to_path_buf() })
+        Ok(Self { path: path.to_path_buf(), kind: "tmpfs" })
+    }
+
+    /// Mounts an ext4 from an image beside a folder that does not exist yet. Only root may, where there are loop devices.
+    pub fn mount_ext4(path: &Path, mebibytes: u64) -> Result<Self> {
+        make_folder(path, None)?;
+        let image = path.with_extension("img");
+        File::create(&image)?.set_len(mebibytes * 1024 * 1024)?;
+        run(Command::new(find_program("mkfs.ext4")?).args(["-q", "-F"]).arg(&image))?;
+        run(Command::new(find_program("mount")?).args(["-o", "loop"]).args([&image, path]))?;
+        Ok(Self { path: path.to_path_buf(), kind: "ext4" })
     }
 
     /// Where it is mounted.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which file system it has.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Takes all the room that is left, until the filler is dropped.
+    pub fn fill(&self) -> Result<Filler> {
+        let path = self.path.join("filler");
+        let mut filler = Filler { file: File::create(&path)?, path };
+        filler.top_up()?;
+        Ok(filler)
     }
 }
 
@@ -35,4 +69,131 @@ impl Drop for SmallDisk {
         // It may still be in use by something that is about to end.
         umount2(&self.path, MntFlags::MNT_DETACH).ok();
     }
+}
+
+/// A file that takes all the room of a disk, as long as this lives.
+#[derive(Debug)]
+pub struct Filler {
+    file: File,
+    path: PathBuf,
+}
+
+impl Filler {
+    /// Takes the room too that somebody has given back since.
+    pub fn top_up(&mut self) -> Result<()> {
+        for size in [1024 * 1024, 4096] {
+            let zeros = vec![0; size];
+            loop {
+                match self.file.write(&zeros) {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                    Err(error) => return Err(error).context("the disk cannot be filled"),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.path).ok();
+    }
+}
+
+/// Files that nobody can change, root neither, until this is dropped (`chattr +i`).
+#[derive(Debug)]
+pub struct Immutable(Vec<PathBuf>);
+
+impl Immutable {
+    /// Makes files and folders so. Only root may, and not every file system can.
+    pub fn make(paths: Vec<PathBuf>) -> Result<Self> {
+        // Dropped, and so undone, if only some of them can be made so.
+        let made = Self(paths);
+        run(Command::new(find_program("chattr")?).arg("+i").args(&made.0))?;
+        Ok(made)
+    }
+}
+
+impl Drop for Immutable {
+    fn drop(&mut self) {
+        if let Ok(chattr) = find_program("chattr") {
+            run(Command::new(chattr).arg("-i").args(&self.0)).ok();
+        }
+    }
+}
+
+/// A process some of whose calls fail until this is dropped: strace holds it and answers in the kernel's place.
+#[derive(Debug)]
+pub struct FailingCalls {
+    strace: std::process::Child,
+    pid: i32,
+}
+
+impl FailingCalls {
+    /// Lets these calls (`fsync,fdatasync`) of all threads of a process fail with this error (`EIO`); `when` is strace's
+    /// choice among them, such as `1+3` for each third of a thread's calls. A failing call has no effect.
+    pub async fn begin(pid: i32, calls: &str, error: &str, when: &str) -> Result<Self> {
+        let strace = Command::new(find_program("strace")?)
+            .args(["-f", "-q", "-o", "/dev/null", "-e", &format!("trace={calls}")])
+            .args(["-e", &format!("inject={calls}:error={error}:when={when}"), "-p", &pid.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut failing = Self { strace, pid };
+        let end = Instant::now() + TRACING;
+        while !is_traced(pid)? {
+            ensure!(failing.strace.try_wait()?.is_none(), "strace may not trace a process");
+            ensure!(Instant::now() < end, "strace does not take hold of a process");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(failing)
+    }
+
+    /// Lets go of the process; its calls succeed again when this returns.
+    pub async fn end(mut self) -> Result<()> {
+        self.ask_to_end();
+        let end = Instant::now() + TRACING;
+        while self.strace.try_wait()?.is_none() || is_traced(self.pid).unwrap_or(false) {
+            ensure!(Instant::now() < end, "strace does not let go of a process");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    fn ask_to_end(&mut self) {
+        if let (Ok(None), Ok(pid)) = (self.strace.try_wait(), i32::try_from(self.strace.id())) {
+            kill(Pid::from_raw(pid), Signal::SIGTERM).ok();
+        }
+    }
+}
+
+impl Drop for FailingCalls {
+    fn drop(&mut self) {
+        self.ask_to_end();
+        self.strace.wait().ok();
+    }
+}
+
+/// Whether a debugger holds every thread of a process.
+fn is_traced(pid: i32) -> Result<bool> {
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may have ended meanwhile.
+        let Ok(status) = std::fs::read_to_string(thread?.path().join("status")) else { continue };
+        if status.lines().any(|line| line == "TracerPid:\t0") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        let program = command.get_program().to_string_lossy().into_owned();
+        bail!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
 }

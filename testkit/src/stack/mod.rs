@@ -26,7 +26,7 @@ pub use state::{Addresses, Service};
 use state::{Started, State};
 
 /// The size of the disk that can be filled, in MiB.
-const SMALL_DISK: u32 = 256;
+const SMALL_DISK: u64 = 256;
 
 /// What a stack is made of.
 #[derive(Clone, Debug)]
@@ -254,9 +254,8 @@ impl Stack {
     }
 
     /// The disk with the databases and the pictures, in a stack that has one of its own.
-    pub fn small_disk(&self) -> Result<&Path> {
-        let disk = self.disk.as_ref().context("this stack has no disk of its own: mounting one takes root")?;
-        Ok(disk.path())
+    pub fn small_disk(&self) -> Result<&SmallDisk> {
+        self.disk.as_ref().context("this stack has no disk of its own: mounting one takes root")
     }
 
     /// Whether a part runs.

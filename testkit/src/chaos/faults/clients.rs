@@ -1,10 +1,14 @@
 //! Clients that misbehave. The others go on meanwhile.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, TryStreamExt};
+use rand::RngExt;
 use reqwest::Client;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -12,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::Scene;
+use crate::chaos::ledger::{self, Entry, Outcome};
 
 /// How long a client that does not get on may keep its connection: headers 10 s, a whole request 15 s.
 const CLOSED: Duration = Duration::from_secs(20);
@@ -66,6 +71,35 @@ async fn drip(to: SocketAddr, in_body: bool) -> Option<bool> {
         }
     }
     Some(false)
+}
+
+/// Half of 300 clients write through the gateway and half to a service. Each hangs up some milliseconds after it has sent its
+/// request, at any moment of a transaction. What comes of that is unknown.
+pub(super) async fn hang_up(scene: &mut Scene<'_>) -> Result<()> {
+    const CLIENTS: usize = 300;
+    const AT_ONCE: usize = 30;
+    let world = Arc::clone(scene.world);
+    let addresses = scene.stack.addresses();
+    let service = addresses.services.get("posts").context("posts")?;
+    let (gateway, service) = (addresses.gateway_url.clone(), service.url.clone());
+    let calls = (0..CLIENTS).map(|number| {
+        let home = world.homes.get(number % world.homes.len().max(1)).copied().unwrap_or_default();
+        let base = if number % 2 == 0 { &gateway } else { &service };
+        let (url, content) = (format!("{base}/posts/{home}/comments"), format!("cut-off-{}", ledger::now()));
+        let (pause, world) = (Duration::from_micros(scene.rng.random_range(0..20_000)), Arc::clone(&world));
+        async move {
+            let sent = ledger::now();
+            // With a pool of connections the end of one request would not be the end of one of these.
+            let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
+            let body = json!({ "content": content });
+            let request = client.post(url).bearer_auth(world.extra.token()).json(&body).send();
+            timeout(pause, request).await.ok();
+            let (fault, object, value) = (world.fault(), format!("comment/{content}"), json!(true));
+            let answered = ledger::now();
+            world.ledger.write(&Entry { fault, object, value, outcome: Outcome::Unknown, id: None, sent, answered })
+        }
+    });
+    futures_util::stream::iter(calls).buffer_unordered(AT_ONCE).try_collect::<()>().await
 }
 
 /// Bodies that no honest client sends. Each is refused, and the service stays small.

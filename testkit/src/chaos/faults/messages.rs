@@ -148,6 +148,23 @@ fn envelope(kind: &str, data: &Value) -> Vec<u8> {
     message.to_string().into_bytes()
 }
 
+/// Somebody removes the binding of one copy's queue while its siblings keep theirs, so that nobody notices: what is
+/// published until it is there again does not come.
+pub(super) async fn remove_binding(scene: &mut Scene<'_>) -> Result<()> {
+    let bindings =
+        [("subscriptions", "user"), ("subscriptions", "post"), ("recommendations", "post"), ("admin", "post_counts")];
+    let (service, stream) = scene.choose(&bindings)?;
+    let queue = format!("{service}.{stream}.v1");
+    let connection = connect(scene.stack.addresses()).await?;
+    let channel = connection.create_channel().await?;
+    let [queue, exchange, key] = [queue.as_str(), "chatty.events", stream].map(ShortString::from);
+    channel.queue_unbind(queue, exchange, key, FieldTable::default()).await?;
+    connection.close(200, ShortString::from("done")).await?;
+    // People go on writing meanwhile.
+    sleep(scene.moment() * 2).await;
+    Ok(())
+}
+
 /// A queue gets what no consumer can apply. Each is put aside with its reason, and the queue goes on.
 pub(super) async fn poison(scene: &mut Scene<'_>) -> Result<()> {
     let queue = "recommendations.like.v1";

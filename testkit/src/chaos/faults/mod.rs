@@ -7,6 +7,8 @@ mod messages;
 mod people;
 mod postgres;
 mod processes;
+mod restore;
+mod sessions;
 
 use std::path::Path;
 use std::process::Output;
@@ -18,10 +20,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use tokio::process::Command;
+use url::Url;
 
 use super::workload::World;
 use super::{Form, cluster};
-use crate::servers::machine;
+use crate::servers::{machine, postgres as server};
 use crate::stack::{SERVICES, Stack};
 
 /// A fault.
@@ -77,9 +80,21 @@ pub(super) enum Kind {
     KillLeader,
     StopNode,
     Promote,
+    LostBinding,
+    ReadOnlySpell,
+    RoleTimeouts,
+    IdleTermination,
+    LockedTables,
+    CancelledClients,
+    DroppedCopy,
+    KilledFirstStart,
+    CarelessRestore,
     KillSuite,
     StopSuite,
     CutPower,
+    FillDisk,
+    FailingDisk,
+    FixedFiles,
 }
 
 const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
@@ -87,8 +102,9 @@ const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
 }
 
 /// Those of the distributed form.
-pub const FAULTS: [Fault; 41] = [
+pub const FAULTS: [Fault; 50] = [
     fault("F1", "a service is killed", Kind::KillService),
+    fault("F1b", "a first start is killed", Kind::KilledFirstStart),
     fault("F2", "a service dies after a commit", Kind::DieAfterCommit),
     fault("F3", "a service dies after a confirm", Kind::DieAfterConfirm),
     fault("F4", "a service dies before an acknowledgement", Kind::DieBeforeAck),
@@ -99,11 +115,15 @@ pub const FAULTS: [Fault; 41] = [
     fault("F8", "the broker falls silent", Kind::SilentBroker),
     fault("F9", "the broker blocks publishers", Kind::BlockedBroker),
     fault("F10", "a queue is deleted", Kind::DeletedQueue),
+    fault("F10b", "a binding is removed by hand", Kind::LostBinding),
     fault("F11", "Postgres is killed", Kind::KillPostgres),
     fault("F11b", "Postgres restarts", Kind::RestartPostgres),
     fault("F11c", "connections to Postgres are cut", Kind::CutPostgres),
+    fault("F11d", "a spell of read-only databases", Kind::ReadOnlySpell),
     fault("F12", "Postgres stalls", Kind::StalledPostgres),
     fault("F12b", "Postgres is slow", Kind::SlowPostgres),
+    fault("F12c", "timeouts of milliseconds, cancellations", Kind::RoleTimeouts),
+    fault("F12d", "idle transactions are terminated", Kind::IdleTermination),
     fault("F13", "rows are locked in the other order", Kind::ReversedLocks),
     fault("F14", "the mail server is killed", Kind::KillMail),
     fault("F14b", "the mail server puts off", Kind::BusyMail),
@@ -115,12 +135,16 @@ pub const FAULTS: [Fault; 41] = [
     fault("F19", "poison is in a queue", Kind::Poison),
     fault("F20", "a slow consumer, a million states behind", Kind::SlowConsumer),
     fault("F21", "a locked table, 200 requests at once", Kind::ExhaustedPool),
+    fault("F21b", "tables are locked", Kind::LockedTables),
     fault("F22", "500 clients send a byte a second", Kind::SlowClients),
+    fault("F22b", "300 clients hang up while they write", Kind::CancelledClients),
     fault("F23", "bodies too large, too deep, without end", Kind::BadBodies),
     fault("F24", "the gateway reloads, a service is killed", Kind::ReloadGateway),
     fault("F25", "a service is asked to stop", Kind::TermService),
-    fault("F26", "a copy is wiped, and rebuilt", Kind::WipedCopy),
-    fault("F26b", "rows of a copy are changed, and repaired", Kind::DriftedCopy),
+    fault("F26", "a copy is wiped", Kind::WipedCopy),
+    fault("F26b", "rows of a copy are changed", Kind::DriftedCopy),
+    fault("F26c", "the database of a copy is dropped", Kind::DroppedCopy),
+    fault("F26d", "an owner is restored without care", Kind::CarelessRestore),
     fault("F27", "somebody is blocked while writing", Kind::BlockedAuthor),
     fault("F28", "created and deleted, liked and unliked", Kind::Storm),
     fault("F29", "messages of an older version", Kind::OldMessages),
@@ -132,10 +156,13 @@ pub const FAULTS: [Fault; 41] = [
 ];
 
 /// Those of the suite in one process.
-pub const EMBEDDED_FAULTS: [Fault; 3] = [
+pub const EMBEDDED_FAULTS: [Fault; 6] = [
     fault("E1", "the process is killed", Kind::KillSuite),
     fault("E2", "the process is asked to stop", Kind::StopSuite),
     fault("E3", "the power fails", Kind::CutPower),
+    fault("E4", "the disk is full, then has room", Kind::FillDisk),
+    fault("E5", "calls to the disk fail for a while", Kind::FailingDisk),
+    fault("E6", "files cannot be changed for a while", Kind::FixedFiles),
 ];
 
 /// The services that publish events.
@@ -208,7 +235,21 @@ impl Fault {
             Kind::KillLeader => cluster::kill_leader(scene.stack, scene.rng).await,
             Kind::StopNode => cluster::stop_node(scene.stack, scene.rng).await,
             Kind::Promote => scene.stack.promote().await,
-            Kind::KillSuite | Kind::StopSuite | Kind::CutPower => bail!("{} is for one process", self.name),
+            Kind::LostBinding => messages::remove_binding(scene).await,
+            Kind::ReadOnlySpell => sessions::make_read_only(scene).await,
+            Kind::RoleTimeouts => sessions::time_out(scene).await,
+            Kind::IdleTermination => sessions::terminate_idle(scene).await,
+            Kind::LockedTables => sessions::lock_tables(scene).await,
+            Kind::CancelledClients => clients::hang_up(scene).await,
+            Kind::DroppedCopy => copies::drop_database(scene).await,
+            Kind::KilledFirstStart => copies::kill_first_start(scene).await,
+            Kind::CarelessRestore => restore::without_care(scene).await,
+            Kind::KillSuite
+            | Kind::StopSuite
+            | Kind::CutPower
+            | Kind::FillDisk
+            | Kind::FailingDisk
+            | Kind::FixedFiles => bail!("{} is for one process", self.name),
         }
     }
 }
@@ -236,6 +277,17 @@ impl Scene<'_> {
 
     async fn psql(&self, service: &str, statement: &str) -> Result<String> {
         psql(self.stack, service, statement).await
+    }
+
+    /// Runs statements as Postgres' superuser in a database.
+    async fn as_superuser(&self, database: &str, script: &str) -> Result<String> {
+        server::psql(&self.superuser_url(database)?, script).await
+    }
+
+    fn superuser_url(&self, database: &str) -> Result<String> {
+        let mut url = Url::parse(&self.stack.addresses().postgres_url)?;
+        url.set_path(database);
+        Ok(url.into())
     }
 }
 

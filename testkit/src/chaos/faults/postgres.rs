@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -98,17 +98,10 @@ pub(super) async fn lose_locks(scene: &mut Scene<'_>) -> Result<()> {
 
 /// No file of the databases can grow any more: what needs room is refused, the rest goes on.
 pub(super) async fn fill_disk(scene: &mut Scene<'_>) -> Result<()> {
-    let media = scene.stack.small_disk()?.join("media");
+    let disk = scene.stack.small_disk()?;
+    let media = disk.path().join("media");
     let before = names(&media)?;
-    let filler = Filler(scene.stack.small_disk()?.join("filler"));
-    let status = tokio::process::Command::new("dd")
-        .arg("if=/dev/zero")
-        .arg(format!("of={}", filler.0.display()))
-        .args(["bs=4k", "status=none"])
-        .stderr(std::process::Stdio::null())
-        .status()
-        .await?;
-    ensure!(!status.success(), "the disk was not full");
+    let filler = disk.fill()?;
     let world = scene.world;
     let home = world.homes.first().context("a post")?;
     let mut refused = 0;
@@ -133,15 +126,6 @@ pub(super) async fn fill_disk(scene: &mut Scene<'_>) -> Result<()> {
 
 fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
     std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
-}
-
-/// The file that takes all the room, as long as this lives.
-struct Filler(PathBuf);
-
-impl Drop for Filler {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).ok();
-    }
 }
 
 /// A table is locked for 6 s and 200 people want to read it: who cannot be served is told to come again, and whoever asks

@@ -1,0 +1,122 @@
+//! Postgres goes on, but its sessions are not what a service thinks: read-only, without patience, cancelled, or locked out.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use reqwest::Client;
+use tokio::time::sleep;
+
+use super::Scene;
+use crate::chaos::probes::Probes;
+use crate::servers::proxy::Weather;
+use crate::stack::SERVICES;
+
+/// Every database is read-only for a while. Either each session is, also those that have begun before; or those that begin
+/// meanwhile are, and stay so when the spell is over.
+pub(super) async fn make_read_only(scene: &mut Scene<'_>) -> Result<()> {
+    let length = scene.moment() * 2;
+    let mut probes = Probes::default();
+    if scene.rng.random_bool(0.5) {
+        let reload = "SELECT pg_reload_conf();";
+        let on = format!("ALTER SYSTEM SET default_transaction_read_only = on;\n{reload}\n");
+        scene.as_superuser("postgres", &on).await?;
+        // A moment later every session has read it.
+        sleep(Duration::from_millis(500)).await;
+        probes.go_on(scene.world, length).await;
+        let off = format!("ALTER SYSTEM RESET default_transaction_read_only;\n{reload}\n");
+        scene.as_superuser("postgres", &off).await?;
+        ensure!(probes.refused > 0, "a read-only database refused nothing");
+    } else {
+        alter_each(scene, "DATABASE", "SET default_transaction_read_only = on").await?;
+        reconnect(scene).await?;
+        sleep(length).await;
+        alter_each(scene, "DATABASE", "RESET default_transaction_read_only").await?;
+    }
+    Ok(())
+}
+
+/// For a while a lock is waited for and a statement takes some milliseconds at most, and an operator cancels what runs.
+/// Sessions that begin meanwhile keep these limits.
+pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
+    let milliseconds = scene.rng.random_range(2..10);
+    for setting in ["lock_timeout", "statement_timeout"] {
+        alter_each(scene, "ROLE", &format!("SET {setting} = '{milliseconds}ms'")).await?;
+    }
+    reconnect(scene).await?;
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                  WHERE application_name LIKE 'chatty-%' AND state = 'active';";
+    let hold = "BEGIN; SELECT count(*) FROM (SELECT 1 FROM posts FOR UPDATE) AS held; SELECT pg_sleep(0.1); COMMIT;";
+    let end = Instant::now() + scene.moment() * 2;
+    while Instant::now() < end {
+        scene.as_superuser("postgres", cancel).await?;
+        // What others hold is waited for in vain.
+        scene.as_superuser("posts", hold).await?;
+    }
+    for setting in ["lock_timeout", "statement_timeout"] {
+        alter_each(scene, "ROLE", &format!("RESET {setting}")).await?;
+    }
+    Ok(())
+}
+
+/// For a while a session is terminated that does nothing for some milliseconds in the middle of a transaction.
+pub(super) async fn terminate_idle(scene: &mut Scene<'_>) -> Result<()> {
+    let milliseconds = scene.rng.random_range(1..4);
+    let set = format!("SET idle_in_transaction_session_timeout = '{milliseconds}ms'");
+    alter_each(scene, "ROLE", &set).await?;
+    reconnect(scene).await?;
+    sleep(scene.moment() * 2).await;
+    alter_each(scene, "ROLE", "RESET idle_in_transaction_session_timeout").await
+}
+
+/// Some tables of each service are locked at once, longer than a statement may take. Each service says that it is alive.
+pub(super) async fn lock_tables(scene: &mut Scene<'_>) -> Result<()> {
+    let seconds = scene.rng.random_range(3..8);
+    let mut scripts = Vec::new();
+    for service in SERVICES {
+        let tables = scene.psql(service, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'").await?;
+        let mut tables: Vec<&str> = tables.lines().collect();
+        tables.shuffle(scene.rng);
+        tables.truncate(scene.rng.random_range(2..5));
+        let tables = tables.join(", ");
+        let script =
+            format!("BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT;");
+        scripts.push((service, script));
+    }
+    let scene = &*scene;
+    let lock = scripts.iter().map(|(service, script)| async move {
+        match scene.as_superuser(service, script).await {
+            // It met the locks of the service in another order, and is the one that gives way.
+            Err(error) if error.to_string().contains("deadlock detected") => Ok(()),
+            locked => locked.map(drop),
+        }
+    });
+    let ask = async {
+        sleep(Duration::from_millis(500)).await;
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        for service in SERVICES {
+            let url = &scene.stack.addresses().services.get(service).context("a service")?.url;
+            let alive = client.get(format!("{url}/livez")).send().await?;
+            ensure!(alive.status() == 200, "{service} is not alive while tables are locked");
+        }
+        Ok(())
+    };
+    let (locked, asked) = tokio::join!(futures_util::future::try_join_all(lock), ask);
+    locked.map(drop).and(asked)
+}
+
+/// Changes the database or the role of each service.
+async fn alter_each(scene: &Scene<'_>, what: &str, change: &str) -> Result<()> {
+    let script: String = SERVICES.iter().map(|name| format!("ALTER {what} {name} {change};\n")).collect();
+    scene.as_superuser("postgres", &script).await.map(drop)
+}
+
+/// Breaks every connection to Postgres, so that each session begins anew.
+async fn reconnect(scene: &Scene<'_>) -> Result<()> {
+    let proxy = scene.stack.proxy("postgres")?;
+    proxy.set(Weather::Cut);
+    sleep(Duration::from_millis(100)).await;
+    proxy.set(Weather::Clear);
+    Ok(())
+}
