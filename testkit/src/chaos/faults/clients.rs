@@ -1,14 +1,13 @@
 //! Clients that misbehave. The others go on meanwhile.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt};
 use rand::RngExt;
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -17,6 +16,8 @@ use url::Url;
 
 use super::Scene;
 use crate::chaos::ledger::{self, Entry, Outcome};
+use crate::chaos::workload::World;
+use crate::servers::proxy::Weather;
 
 /// How long a client that does not get on may keep its connection: headers 10 s, a whole request 15 s.
 const CLOSED: Duration = Duration::from_secs(20);
@@ -73,33 +74,50 @@ async fn drip(to: SocketAddr, in_body: bool) -> Option<bool> {
     Some(false)
 }
 
-/// Half of 300 clients write through the gateway and half to a service. Each hangs up some milliseconds after it has sent its
-/// request, at any moment of a transaction. What comes of that is unknown.
+/// 300 clients write, half of them through the gateway and half to the services, while Postgres is slow. Each hangs up some
+/// milliseconds after it has sent its request, at any moment of a transaction. What comes of that is unknown.
 pub(super) async fn hang_up(scene: &mut Scene<'_>) -> Result<()> {
     const CLIENTS: usize = 300;
     const AT_ONCE: usize = 30;
-    let world = Arc::clone(scene.world);
+    let world = scene.world;
     let addresses = scene.stack.addresses();
-    let service = addresses.services.get("posts").context("posts")?;
-    let (gateway, service) = (addresses.gateway_url.clone(), service.url.clone());
-    let calls = (0..CLIENTS).map(|number| {
-        let home = world.homes.get(number % world.homes.len().max(1)).copied().unwrap_or_default();
-        let base = if number % 2 == 0 { &gateway } else { &service };
-        let (url, content) = (format!("{base}/posts/{home}/comments"), format!("cut-off-{}", ledger::now()));
-        let (pause, world) = (Duration::from_micros(scene.rng.random_range(0..20_000)), Arc::clone(&world));
-        async move {
-            let sent = ledger::now();
-            // With a pool of connections the end of one request would not be the end of one of these.
-            let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
-            let body = json!({ "content": content });
-            let request = client.post(url).bearer_auth(world.extra.token()).json(&body).send();
-            timeout(pause, request).await.ok();
-            let (fault, object, value) = (world.fault(), format!("comment/{content}"), json!(true));
-            let answered = ledger::now();
-            world.ledger.write(&Entry { fault, object, value, outcome: Outcome::Unknown, id: None, sent, answered })
-        }
-    });
-    futures_util::stream::iter(calls).buffer_unordered(AT_ONCE).try_collect::<()>().await
+    let mut calls = Vec::new();
+    for number in 0..CLIENTS {
+        let home = world.homes.get(number % world.homes.len()).context("a post")?;
+        let person = world.people.get(number % world.people.len()).context("a person")?.id;
+        let text = format!("cut-off-{}-{number}", ledger::now());
+        let (service, path, comment) = match number % 3 {
+            0 => ("posts", "/posts".to_owned(), None),
+            1 => ("subscriptions", format!("/subscribe/{person}"), None),
+            _ => ("posts", format!("/posts/{home}/comments"), Some(format!("comment/{text}"))),
+        };
+        let service = &addresses.services.get(service).context("a service")?.url;
+        let url = format!("{}{path}", if number % 2 == 0 { &addresses.gateway_url } else { service });
+        let pause = Duration::from_micros(scene.rng.random_range(0..80_000));
+        let body = json!({ "title": text, "content": text });
+        calls.push(write_and_hang_up(world, url, body, comment, pause));
+    }
+    scene.stack.proxy("postgres")?.set(Weather::Slow(Duration::from_millis(5)));
+    let cut_off = futures_util::stream::iter(calls).buffer_unordered(AT_ONCE).try_collect::<()>().await;
+    scene.stack.proxy("postgres")?.set(Weather::Clear);
+    cut_off
+}
+
+async fn write_and_hang_up(
+    world: &World,
+    url: String,
+    body: Value,
+    comment: Option<String>,
+    pause: Duration,
+) -> Result<()> {
+    let sent = ledger::now();
+    // With a pool of connections the end of a request would not be the end of its connection.
+    let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
+    let body = if comment.is_some() { json!({ "content": body["content"] }) } else { body };
+    timeout(pause, client.post(url).bearer_auth(world.extra.token()).json(&body).send()).await.ok();
+    let Some(object) = comment else { return Ok(()) };
+    let (fault, value, outcome, answered) = (world.fault(), json!(true), Outcome::Unknown, ledger::now());
+    world.ledger.write(&Entry { fault, object, value, outcome, id: None, sent, answered })
 }
 
 /// Bodies that no honest client sends. Each is refused, and the service stays small.

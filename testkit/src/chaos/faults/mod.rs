@@ -306,3 +306,61 @@ pub(super) async fn output(command: &mut Command) -> Result<String> {
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+
+    fn repository(file: &str) -> String {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
+    }
+
+    fn names() -> BTreeSet<String> {
+        FAULTS.into_iter().chain(EMBEDDED_FAULTS).map(|fault| fault.name.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_tables_name_each_fault_once_and_say_whether_a_hand_is_needed() {
+        let text = repository("docs/reliability.md");
+        let mut found = BTreeSet::new();
+        for row in text.lines().filter_map(|line| line.strip_prefix("| ")) {
+            let cells: Vec<&str> = row.trim_end_matches(" |").split('|').map(str::trim).collect();
+            let (first, last) = (cells[0], cells[cells.len() - 1]);
+            // The table of runs has numbers in the end, the one of broken builds words in the beginning.
+            if !first.split(", ").all(|name| names().contains(name)) {
+                continue;
+            }
+            for name in first.split(", ") {
+                assert!(found.insert(name.to_owned()), "{name} stands there twice");
+                let careless = name == "F26d";
+                assert!(last.starts_with(if careless { "yes" } else { "no" }), "{name}: {last}");
+            }
+        }
+        assert_eq!(found, names());
+    }
+
+    #[test]
+    fn a_fault_that_is_named_exists_in_its_form() {
+        let names = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let makefile = repository("Makefile");
+        let valuable = makefile.lines().find_map(|line| line.strip_prefix("MOST_VALUABLE := ")).unwrap();
+        assert_eq!(select(Form::Distributed, &names(valuable), 1, false).unwrap().len(), 10);
+        assert_eq!(select(Form::Embedded, &names("E4,E5,E6"), 1, false).unwrap().len(), 3);
+        for (form, wrong) in [(Form::Distributed, "E4"), (Form::Embedded, "F26c"), (Form::Distributed, "F1,F99")] {
+            let error = select(form, &names(wrong), 1, false).unwrap_err();
+            assert!(error.to_string().starts_with("there is no fault"), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_names_every_fault_that_the_form_can_have_is_taken() {
+        assert_eq!(select(Form::Embedded, &[], 1, false).unwrap(), EMBEDDED_FAULTS);
+        let single = select(Form::Distributed, &[], 1, false).unwrap();
+        assert_eq!(single.len() + 3, FAULTS.len(), "all but C1, C2 and P1");
+        let cluster = select(Form::Distributed, &[], 3, true).unwrap();
+        assert!(cluster.iter().any(|fault| fault.name == "P1") && cluster.iter().all(|fault| fault.name != "F26c"));
+    }
+}

@@ -1,6 +1,6 @@
 //! Postgres goes on, but its sessions are not what a service thinks: read-only, without patience, cancelled, or locked out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rand::RngExt;
@@ -45,15 +45,22 @@ pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
         alter_each(scene, "ROLE", &format!("SET {setting} = '{milliseconds}ms'")).await?;
     }
     reconnect(scene).await?;
-    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
-                  WHERE application_name LIKE 'chatty-%' AND state = 'active';";
-    let hold = "BEGIN; SELECT count(*) FROM (SELECT 1 FROM posts FOR UPDATE) AS held; SELECT pg_sleep(0.1); COMMIT;";
-    let end = Instant::now() + scene.moment() * 2;
-    while Instant::now() < end {
-        scene.as_superuser("postgres", cancel).await?;
-        // What others hold is waited for in vain.
-        scene.as_superuser("posts", hold).await?;
-    }
+    let length = scene.moment().as_secs_f64() * 3.0;
+    let for_a_while = |statement: &str, pause: f64| {
+        format!(
+            "DO $$ DECLARE finish timestamptz := clock_timestamp() + interval '{length} s'; BEGIN \
+             WHILE clock_timestamp() < finish LOOP {statement}; PERFORM pg_sleep({pause}); COMMIT; \
+             PERFORM pg_sleep({pause}); END LOOP; END $$;"
+        )
+    };
+    let cancel = for_a_while(
+        "PERFORM pg_cancel_backend(pid) FROM pg_stat_activity \
+         WHERE application_name LIKE 'chatty-%' AND state = 'active' AND random() < 0.5",
+        0.01,
+    );
+    // What others hold is waited for in vain.
+    let hold = for_a_while("PERFORM 1 FROM posts FOR UPDATE", 0.05);
+    tokio::try_join!(scene.as_superuser("postgres", &cancel), scene.as_superuser("posts", &hold))?;
     for setting in ["lock_timeout", "statement_timeout"] {
         alter_each(scene, "ROLE", &format!("RESET {setting}")).await?;
     }
