@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -285,7 +285,8 @@ async fn strike(
 }
 
 /// Waits until all is green, and then until every service has acknowledged a write since anybody was refused for now: ready
-/// is what takes writes again, and goes on taking them. Answers how long it took until all was green.
+/// is what takes writes again, and goes on taking them. Neither may take longer than the limit, but for a service to which
+/// nobody writes meanwhile. Answers how long it took until all was green.
 async fn settle(is_green: impl AsyncFn() -> bool, world: &World, limit: Duration) -> Result<Duration> {
     let healed = Instant::now();
     while !is_green().await {
@@ -297,12 +298,11 @@ async fn settle(is_green: impl AsyncFn() -> bool, world: &World, limit: Duration
     let mut refused = world.refused.load(Ordering::Relaxed);
     acknowledged().clear();
     while acknowledged().len() < WRITERS {
-        if healed.elapsed() >= limit {
-            bail!("writes are acknowledged by {:?} only, in {} s", acknowledged(), limit.as_secs());
-        }
+        ensure!(healed.elapsed() < GREEN, "writes are acknowledged by {:?} only", acknowledged());
         sleep(Duration::from_millis(100)).await;
         let last = world.refused.load(Ordering::Relaxed);
         if last != refused {
+            ensure!(healed.elapsed() < limit, "writes are still refused after {} s", limit.as_secs());
             refused = last;
             acknowledged().clear();
         }
