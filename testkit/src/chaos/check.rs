@@ -62,7 +62,8 @@ pub(super) async fn quiet(mut chatty: Command, waiting: impl AsyncFn() -> Result
 /// The rows of copies that differ from their owners'.
 pub(super) async fn drift(mut chatty: Command) -> Result<Vec<Fault>> {
     let reconcile = chatty.args(["reconcile", "--now", "--json"]).kill_on_drop(true).output().await?;
-    let reports: Vec<Value> = serde_json::from_slice(&reconcile.stdout)?;
+    let reports: Vec<Value> = serde_json::from_slice(&reconcile.stdout)
+        .with_context(|| format!("reconcile: {}", String::from_utf8_lossy(&reconcile.stderr)))?;
     let rows = reports.iter().flat_map(|report| {
         report["rows"].as_array().into_iter().flatten().map(move |row| {
             let kind = if row["drift"] == "unknown" { Wrong::Unexpected } else { Wrong::Lost };

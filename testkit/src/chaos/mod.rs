@@ -169,12 +169,15 @@ async fn make_faults(
             if !(first && plan.complete) && started.elapsed() >= plan.duration {
                 break;
             }
+            let row = rows.entry(fault.name.to_owned()).or_default();
+            row.times += 1;
             let green = match strike(fault, system, world, &mut rng, &plan.stack.bin_dir).await {
                 Ok(green) => green,
                 Err(error) => {
                     let complaint = format!("{}: {error:#}", fault.name);
                     tell(&complaint);
                     world.complain(complaint);
+                    row.green = None;
                     return Ok(rows);
                 }
             };
@@ -189,9 +192,7 @@ async fn make_faults(
                 fault.title,
                 green.as_secs_f64()
             ));
-            let row = rows.entry(fault.name.to_owned()).or_default();
-            row.times += 1;
-            row.green = row.green.max(green);
+            row.green = row.green.max(Some(green));
         }
         first = false;
     }
@@ -213,7 +214,10 @@ async fn examine(plan: &Plan, system: &mut System, world: &World, report: &mut R
     wrongs.extend(system.found());
     if let Err(error) = quiet {
         complaints.push(error.to_string());
-        wrongs.extend(check::drift(system.operator(&plan.stack.bin_dir)).await?);
+        match check::drift(system.operator(&plan.stack.bin_dir)).await {
+            Ok(rows) => wrongs.extend(rows),
+            Err(error) => complaints.push(format!("{error:#}")),
+        }
     }
     for entry in &entries {
         report.rows.entry(entry.fault.clone()).or_default().operations += 1;

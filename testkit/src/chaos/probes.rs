@@ -105,7 +105,10 @@ fn explains(readiness: &Value) -> bool {
     match readiness {
         Value::String(text) => BAD_DISK.contains(&text.as_str()) || text.contains("disk") || text.contains("writ"),
         Value::Array(parts) => parts.iter().any(explains),
-        Value::Object(parts) => parts.values().any(explains),
+        Value::Object(parts) => {
+            parts.get("writes").and_then(Value::as_str).is_some_and(|writes| writes != "up")
+                || parts.values().any(explains)
+        }
         _ => false,
     }
 }
@@ -119,5 +122,7 @@ mod tests {
         assert!(!explains(&json!({ "status": "degraded", "services": { "posts": { "database": "down" } } })));
         assert!(explains(&json!({ "status": "degraded", "services": { "posts": { "writes": "disk_full" } } })));
         assert!(explains(&json!({ "services": { "posts": { "database": "up", "reason": "The disk is full." } } })));
+        assert!(explains(&json!({ "services": { "posts": { "writes": "stopped until it is restored" } } })));
+        assert!(!explains(&json!({ "services": { "posts": { "writes": "up", "broker": "down" } } })));
     }
 }

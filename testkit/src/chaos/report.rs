@@ -18,7 +18,8 @@ pub(super) struct Row {
     pub(super) lost: u32,
     pub(super) unexpected: u32,
     pub(super) duplicated: u32,
-    pub(super) green: Duration,
+    /// How long it took at most until all was green again; `None` when it never was.
+    pub(super) green: Option<Duration>,
 }
 
 /// The outcome of a run.
@@ -70,8 +71,12 @@ impl Report {
             let unmade = Row::default();
             let Some(row) = self.rows.get(name).or(asked_for.then_some(&unmade)) else { continue };
             let Row { times, operations, lost, unexpected, duplicated, green } = row;
-            let green =
-                if asked_for && *times == 0 { "not made".to_owned() } else { format!("{:.1}", green.as_secs_f64()) };
+            let green = match green {
+                Some(green) => format!("{:.1}", green.as_secs_f64()),
+                None if asked_for && *times == 0 => "not made".to_owned(),
+                None if asked_for => "never".to_owned(),
+                None => String::new(),
+            };
             writeln!(
                 f,
                 "{name:<5} {title:<width$} {times:>5} {operations:>10} {lost:>5} {unexpected:>10} {duplicated:>10} {green:>12}",
@@ -137,6 +142,7 @@ mod tests {
         assert!(text.contains("no time for 1 of 3 faults: F2; DURATION=all"), "{text}");
         assert!(text.contains("not possible here: F15: nothing can be mounted"), "{text}");
         assert!(text.lines().any(|line| line.starts_with("F2 ") && line.ends_with("not made")), "{text}");
+        assert!(text.lines().any(|line| line.starts_with("F1 ") && line.ends_with("never")), "{text}");
         assert!(!text.contains("F3 "), "{text}");
     }
 }

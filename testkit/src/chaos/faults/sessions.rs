@@ -37,11 +37,12 @@ pub(super) async fn make_read_only(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For a while a lock is waited for and a statement takes some milliseconds at most, and an operator cancels what runs.
-/// Sessions that begin meanwhile keep these limits.
+/// For a while a lock is waited for, a statement takes and a transaction rests some milliseconds at most, and an operator
+/// cancels what runs. Sessions that begin meanwhile keep these limits.
 pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
+    const LIMITS: [&str; 3] = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"];
     let milliseconds = scene.rng.random_range(2..10);
-    for setting in ["lock_timeout", "statement_timeout"] {
+    for setting in LIMITS {
         alter_each(scene, "ROLE", &format!("SET {setting} = '{milliseconds}ms'")).await?;
     }
     reconnect(scene).await?;
@@ -61,7 +62,7 @@ pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
     // What others hold is waited for in vain.
     let hold = for_a_while("PERFORM 1 FROM posts FOR UPDATE", 0.05);
     tokio::try_join!(scene.as_superuser("postgres", &cancel), scene.as_superuser("posts", &hold))?;
-    for setting in ["lock_timeout", "statement_timeout"] {
+    for setting in LIMITS {
         alter_each(scene, "ROLE", &format!("RESET {setting}")).await?;
     }
     Ok(())
