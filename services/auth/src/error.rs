@@ -27,6 +27,8 @@ pub(crate) enum AuthError {
     UserNotFound,
     /// Too many passwords wait to be checked.
     Busy,
+    /// Too many people wait to be verified.
+    TooManyApplicants,
     /// Anything else.
     Failed(ApiError),
 }
@@ -45,6 +47,10 @@ impl From<AuthError> for ApiError {
             AuthError::BadLink => Self::not_found("Verification link is invalid or expired"),
             AuthError::UserNotFound => Self::not_found("User not found"),
             AuthError::Busy => Self::unavailable("busy", "Too many people are logging in, try again in a moment"),
+            AuthError::TooManyApplicants => Self::unavailable(
+                "too_many_registrations",
+                "Too many people have registered without confirming their address, try again later",
+            ),
             AuthError::Failed(error) => error,
         }
     }

@@ -22,6 +22,9 @@ use crate::user_stream::UserState;
 
 /// How long a link is valid.
 const LINK: Duration = Duration::from_secs(24 * 3_600);
+/// How many people may wait to be verified at a time, and how many mails strangers may have sent to one address in 24 hours.
+const WAITING: u64 = 10_000;
+const MAILS: u64 = 10;
 
 /// Somebody who wants to register.
 pub(crate) struct Applicant {
@@ -73,6 +76,7 @@ async fn store(
         tx.rollback().await?;
         return Ok(Some(known));
     }
+    require_room(&*tx, now, WAITING).await?;
     // Asked first for everybody, so that a known address takes no failed insert and no second transaction.
     let owner = users::find_by_email(&*tx, &new.email).await?;
     let username = new.username.key();
@@ -86,7 +90,9 @@ async fn store(
         if !reservations::insert(&*tx, username, new.password_hash, now).await? {
             return Err(AuthError::UsernameTaken);
         }
-        mail_jobs::enqueue(&*tx, owner.id, mails::already_registered(&owner.email), now).await?;
+        if may_mail(&*tx, &owner, now).await? {
+            mail_jobs::enqueue(&*tx, owner.id, mails::already_registered(&owner.email), now).await?;
+        }
     } else {
         let user = match users::insert(&*tx, new, now).await {
             Ok(user) => user,
@@ -106,12 +112,29 @@ async fn store(
 pub(crate) async fn resend(state: &AppState, email: &str) -> Result<(), AuthError> {
     let tx = state.db.begin().await?;
     let user = users::find_by_email(&*tx, email).await?.filter(|user| user.verified_at.is_none());
-    if let Some(user) = user {
-        queue_link(&*tx, &user, &state.public_url, state.clock.now()).await?;
+    let now = state.clock.now();
+    if let Some(user) = user
+        && may_mail(&*tx, &user, now).await?
+    {
+        queue_link(&*tx, &user, &state.public_url, now).await?;
     }
     tx.commit().await?;
     state.mail_wake.notify_one();
     Ok(())
+}
+
+/// Answers an error when too many people wait to be verified: what strangers leave behind has to end somewhere. Transactions
+/// at the same moment may exceed it by their own number.
+async fn require_room(db: &impl ConnectionTrait, now: Timestamp, most: u64) -> Result<(), AuthError> {
+    let waiting = verifications::count_waiting(db, now).await? + reservations::count_since(db, now - LINK).await?;
+    if waiting < most { Ok(()) } else { Err(AuthError::TooManyApplicants) }
+}
+
+/// Whether one more mail may go to somebody because a stranger asks for it. It holds until the transaction ends, because the
+/// person is locked.
+async fn may_mail(db: &impl ConnectionTrait, user: &user::Model, now: Timestamp) -> Result<bool, AuthError> {
+    users::lock(db, user.user_id()).await?;
+    Ok(mail_jobs::count_since(db, user.id, now - LINK).await? < MAILS)
 }
 
 async fn queue_link(
@@ -147,4 +170,41 @@ pub(crate) async fn verify(state: &AppState, token: &str) -> Result<(), AuthErro
         events::publish(&mut tx, &[UserState::from(user)])?;
     }
     Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::clock::Clock;
+    use shared::config::{Env, Settings};
+    use shared::db::Db;
+
+    use super::*;
+    use crate::db::migrations::Migrator;
+
+    #[tokio::test]
+    async fn those_who_wait_to_be_verified_are_bounded_in_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
+        let clock = Clock::fixed(Clock::system().now());
+        let settings = Settings::from_env(&env, 8000).unwrap();
+        let db = Db::open(&settings, "auth", clock.clone()).await.unwrap();
+        db.migrate::<Migrator>().await.unwrap();
+        let tx = db.begin().await.unwrap();
+        let now = clock.now();
+        for user_id in 1..=3 {
+            let token_hash = secret::hash(&user_id.to_string());
+            let used_at = (user_id == 3).then_some(now);
+            let link =
+                verification::Model { user_id, email_key: "x".into(), token_hash, expires_at: now + LINK, used_at };
+            verifications::replace(&*tx, link).await.unwrap();
+        }
+        for name in ["ann", "bob"] {
+            assert!(reservations::insert(&*tx, name.into(), "x".into(), now).await.unwrap());
+        }
+        require_room(&*tx, now, 5).await.unwrap();
+        assert!(matches!(require_room(&*tx, now, 4).await, Err(AuthError::TooManyApplicants)));
+        require_room(&*tx, now + LINK, 1).await.unwrap();
+        drop(tx);
+        db.close().await;
+    }
 }

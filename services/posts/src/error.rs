@@ -1,6 +1,6 @@
 //! Everything that can go wrong here, and what the client is told.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use shared::db::CommitError;
@@ -28,6 +28,10 @@ pub(crate) enum Error {
     BadIfMatch,
     #[error("A person may post 100 pictures a day")]
     TooManyPictures,
+    #[error("The picture has only {0} bytes")]
+    OutOfReach(u64),
+    #[error("Too many pictures are being sent or wait to be read, nothing was stored")]
+    TooManyUploads,
     #[error(transparent)]
     Image(#[from] ImageError),
     #[error("the media store failed: {0}")]
@@ -55,7 +59,16 @@ impl From<Error> for ApiError {
             Error::BadIfMatch => Self::bad_request("bad_if_match", text),
             Error::Image(ImageError::TooLarge) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "image_too_large", text),
             Error::Image(ImageError::NotAnImage) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_an_image", text),
-            Error::Image(ImageError::TooManyPixels | ImageError::Broken(_)) => Self::invalid_field("image", text),
+            Error::Image(
+                ImageError::TooManyPixels
+                | ImageError::Animated
+                | ImageError::ForPrint
+                | ImageError::HighDynamicRange
+                | ImageError::Broken(_),
+            ) => Self::invalid_field("image", text),
+            Error::OutOfReach(size) => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", text)
+                .with_header(header::CONTENT_RANGE, format!("bytes */{size}")),
+            Error::TooManyUploads => Self::unavailable("busy", text),
             Error::Media(error) => {
                 Self::unavailable("media_unavailable", "The picture cannot be stored or read now").caused_by(error)
             }

@@ -10,6 +10,7 @@ mod router;
 mod routes;
 mod shown;
 mod state;
+mod uploads;
 mod writes;
 
 use shared::auth::Accounts;

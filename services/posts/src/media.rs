@@ -1,38 +1,52 @@
 //! The media store: pictures under random names.
 
 use std::future::ready;
+use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetResult, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload};
 use shared::clock::Timestamp;
 use shared::config::ConfigError;
 use shared::db::Db;
 use shared::lifecycle::Cancel;
 use tokio::sync::Semaphore;
-use tokio::time::interval;
+use tokio::time::{interval, timeout_at};
 use uuid::Uuid;
 
 use crate::db::queries::posts;
 use crate::domain::image::{self, ImageError, Picture};
 use crate::error::Error;
+use crate::uploads::Upload;
 
 /// How often left-over pictures are looked for, and how old one must be.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 /// Pictures that are looked up at once.
 const PAGE: usize = 500;
+/// From the beginning of a request: until when a picture waits for its turn to be read, and until when it must have been read
+/// and written anew. A request has 15 s.
+const WAIT: Duration = Duration::from_secs(9);
+const READ: Duration = Duration::from_secs(13);
+/// How many turns there are. One is a million pixels, which take 12 MB at most while they are read and written.
+const TURNS: u32 = 16;
+
+/// How many turns a picture of so many pixels takes: of the large ones a few are read at a time, because of the memory, and
+/// of the small ones no more than there are cores.
+fn turns(pixels: u32) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(TURNS));
+    pixels.div_ceil(image::MAX_PIXELS / TURNS).max(TURNS / cores).clamp(1, TURNS)
+}
 
 /// Stores and reads pictures. Clones share the store.
 #[derive(Clone)]
 pub(crate) struct Media {
     store: Arc<dyn ObjectStore>,
-    /// One picture is decoded per core: each may take 128 MiB.
-    decoders: Arc<Semaphore>,
+    /// Parts of the memory and of the cores that reading pictures may take, see [`turns`].
+    turns: Arc<Semaphore>,
 }
 
 impl Media {
@@ -41,27 +55,34 @@ impl Media {
         let bad = |error: String| ConfigError::new("MEDIA_URL", format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(|error| bad(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| bad(error.to_string()))?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { store: Arc::new(store.with_fsync(true)), decoders: Arc::new(Semaphore::new(cores)) })
+        Ok(Self { store: Arc::new(store.with_fsync(true)), turns: Arc::new(Semaphore::new(TURNS as usize)) })
     }
 
-    /// Checks a picture, writes it anew and stores it. Answers its name.
-    pub(crate) async fn add(&self, file: Bytes) -> Result<String, Error> {
-        let permit = Arc::clone(&self.decoders).acquire_owned().await;
+    /// Checks a picture, writes it anew and stores it. Answers its name. Nothing is stored when that would take too long: the
+    /// request would end without an answer that the client can rely on.
+    pub(crate) async fn add(&self, upload: Upload) -> Result<String, Error> {
+        let (_format, pixels) = image::measure(&upload.file)?;
+        let turn = Arc::clone(&self.turns).acquire_many_owned(turns(pixels));
+        let turn = timeout_at(upload.begun + WAIT, turn).await;
+        let turn = turn.map_err(|_elapsed| Error::TooManyUploads)?.map_err(|_closed| Error::TooManyUploads)?;
+        let read_by = upload.begun + READ;
         let decode = move || {
             // Held by the work, which goes on when the client has gone.
-            let _permit = permit;
-            image::sanitise(&file)
+            let (_turn, upload) = (turn, upload);
+            image::sanitise(&upload.file)
         };
-        let picture: Picture =
-            tokio::task::spawn_blocking(decode).await.map_err(|error| ImageError::Broken(error.to_string()))??;
+        let picture = timeout_at(read_by, tokio::task::spawn_blocking(decode)).await;
+        let picture: Picture = picture.map_err(|_elapsed| Error::TooManyUploads)?.map_err(|panic| {
+            tracing::error!(%panic, "Reading a picture failed.");
+            ImageError::Broken("the file makes no sense".to_owned())
+        })??;
         let name = format!("{}.{}", Uuid::new_v4().simple(), picture.extension);
         self.store.put(&Path::from(name.as_str()), PutPayload::from(picture.bytes)).await?;
         Ok(name)
     }
 
-    /// Opens a picture, and tells its type. Only names that this store gave out are looked for.
-    pub(crate) async fn get(&self, name: &str) -> Result<(GetResult, &'static str), Error> {
+    /// Opens a picture or a part of it, and tells its type. Only names that this store gave out are looked for.
+    pub(crate) async fn get(&self, name: &str, range: Option<Range<u64>>) -> Result<(GetResult, &'static str), Error> {
         let (stem, extension) = name.split_once('.').ok_or(Error::ImageNotFound)?;
         let kind = match extension {
             "png" => "image/png",
@@ -72,7 +93,8 @@ impl Media {
         if stem.len() != 32 || !stem.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Error::ImageNotFound);
         }
-        match self.store.get(&Path::from(name)).await {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        match self.store.get_opts(&Path::from(name), options).await {
             Ok(found) => Ok((found, kind)),
             Err(object_store::Error::NotFound { .. }) => Err(Error::ImageNotFound),
             Err(error) => Err(error.into()),
@@ -148,8 +170,8 @@ mod tests {
         assert_eq!(media.remove_orphans(&db).await.unwrap(), 0, "both are young");
         clock.advance(TIDY + Duration::from_secs(1));
         assert_eq!(media.remove_orphans(&db).await.unwrap(), 1);
-        assert!(matches!(media.get(&names[0]).await, Err(Error::ImageNotFound)));
-        assert_eq!(media.get(&names[1]).await.unwrap().0.bytes().await.unwrap(), "x");
+        assert!(matches!(media.get(&names[0], None).await, Err(Error::ImageNotFound)));
+        assert_eq!(media.get(&names[1], None).await.unwrap().0.bytes().await.unwrap(), "x");
         db.close().await;
     }
 }

@@ -9,16 +9,13 @@ use utoipa_axum::routes;
 use crate::routes::{comments, likes, media, posts};
 use crate::state::AppState;
 
-/// A multipart body: a picture of 5 MiB and the text around it.
-const MULTIPART: usize = 6 * 1024 * 1024;
-
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
     routes().with_state(state).split_for_parts()
 }
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(shared::openapi::frame())
-        .routes(routes!(posts::create_post, posts::list_posts).layer(DefaultBodyLimit::max(MULTIPART)))
+        .routes(routes!(posts::create_post, posts::list_posts).layer(DefaultBodyLimit::max(posts::MULTIPART)))
         .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))
         .routes(routes!(posts::count_view))
         .routes(routes!(comments::create_comment, comments::list_comments))

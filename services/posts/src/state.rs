@@ -10,6 +10,7 @@ use shared::lifecycle::Deps;
 use crate::config::Config;
 use crate::media::Media;
 use crate::shown::ShownPosts;
+use crate::uploads::Uploads;
 use crate::writes::Writes;
 
 /// The service's state. Clones share it.
@@ -21,6 +22,8 @@ pub(crate) struct AppState {
     pub(crate) auth: Auth,
     /// The pictures.
     pub(crate) media: Media,
+    /// The room for pictures on their way into the store.
+    pub(crate) uploads: Uploads,
     /// Posts as they are answered.
     pub(crate) shown: ShownPosts,
     /// The way of likes, views and comments into shared commits.
@@ -31,7 +34,8 @@ impl AppState {
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
         let shown = ShownPosts::new(deps.settings.cache_max_bytes, auth.accounts.clone());
-        Ok(Self { shown, db: deps.db.clone(), auth, media: Media::open(&config.media)?, writes: Batches::default() })
+        let (media, uploads, writes) = (Media::open(&config.media)?, Uploads::default(), Batches::default());
+        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, writes })
     }
 }
 

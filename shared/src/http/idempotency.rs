@@ -11,9 +11,9 @@ use axum::extract::FromRequestParts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Index, OnConflict};
-use sea_orm::{ActiveValue::Set, QuerySelect, QueryTrait};
-use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationTrait, SchemaManager, Table};
+use sea_orm::sea_query::{Expr, Index, OnConflict};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationName, MigrationTrait, SchemaManager, Table};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
@@ -37,6 +37,10 @@ const KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// How often old answers are removed, and how many in one statement.
 const TIDY: Duration = Duration::from_secs(3_600);
 const PAGE: u64 = 1_000;
+/// How many answers to nobody in particular are kept, whatever their age, and how often they are looked at: somebody without an
+/// account could fill the disk with them otherwise.
+const ANONYMOUS: u64 = 50_000;
+const LOOK: Duration = Duration::from_secs(5);
 
 /// The key that came with a request, if any.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub struct KeyedRequest {
     pub id: Vec<u8>,
     /// What must then be the same.
     body: Vec<u8>,
+    /// Nobody has logged in for it.
+    anonymous: bool,
 }
 
 /// An answer that can be stored and given again.
@@ -71,6 +77,11 @@ impl Answer {
     pub fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
         Ok(Self { status, body, replayed: false })
+    }
+
+    /// Whether it was given before.
+    pub fn is_again(&self) -> bool {
+        self.replayed
     }
 }
 
@@ -110,8 +121,9 @@ impl IdempotencyKey {
     /// must have in common with the first.
     pub fn request(&self, who: Option<UserId>, body: &[&[u8]]) -> Option<KeyedRequest> {
         let key = self.key.as_ref()?;
+        let anonymous = who.is_none();
         let who = who.map_or(0, |user| user.0).to_be_bytes();
-        Some(KeyedRequest { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body) })
+        Some(KeyedRequest { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body), anonymous })
     }
 
     /// Asks for the answer to an earlier request with this key, by this person, to this path; `None`: it is the first.
@@ -176,21 +188,23 @@ fn again(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
     Ok(Answer { status: status.unwrap_or(StatusCode::OK), body: row.answer.clone(), replayed: true })
 }
 
-/// Stores answers for 24 h.
+/// Stores answers for 24 h; those to nobody in particular for less when there are too many.
 ///
 /// # Errors
 /// What the database says.
 pub async fn keep(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), DbErr> {
+    let now = tx.clock().now();
     let rows = answers.into_iter().map(|(request, answer)| ActiveModel {
         id: Set(request.id),
         body: Set(request.body),
         status: Set(answer.status.as_u16().into()),
         answer: Set(answer.body),
-        created_at: Set(tx.clock().now()),
+        created_at: Set(now),
+        anonymous_at: Set(request.anonymous.then_some(now)),
     });
     // One that is older than 24 h may still be there.
     let replace = OnConflict::column(Column::Id)
-        .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt])
+        .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt, Column::AnonymousAt])
         .to_owned();
     insert_rows(&**tx, rows.collect(), Some(replace)).await
 }
@@ -219,11 +233,16 @@ fn hash(parts: &[&[u8]]) -> Vec<u8> {
 
 /// Removes answers that are out of date, now and then, until cancelled.
 pub async fn tidy(db: Db, cancel: Cancel) {
-    let mut rounds = interval(TIDY);
+    let (mut rounds, mut looks) = (interval(TIDY), interval(LOOK));
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! { _ = rounds.tick() => {}, () = cancel.cancelled() => return }
-        if let Err(error) = remove_old(&db).await {
+        let removed = tokio::select! {
+            _ = rounds.tick() => remove_old(&db).await,
+            _ = looks.tick() => remove_surplus(&db, ANONYMOUS).await,
+            () = cancel.cancelled() => return,
+        };
+        if let Err(error) = removed {
             tracing::warn!(%error, "Old answers to idempotent requests could not be removed; trying again later.");
         }
     }
@@ -231,12 +250,29 @@ pub async fn tidy(db: Db, cancel: Cancel) {
 
 /// An hour later than they are out of date, in case the clocks of two replicas differ.
 async fn remove_old(db: &Db) -> Result<(), DbErr> {
-    let before = db.clock().now() - KEPT - TIDY;
+    remove(db, &Column::CreatedAt.lt(db.clock().now() - KEPT - TIDY)).await
+}
+
+/// Removes the oldest answers to nobody in particular, until no more than `most` are left.
+///
+/// # Errors
+/// What the database says.
+pub async fn remove_surplus(db: &Db, most: u64) -> Result<(), DbErr> {
+    let anonymous = Entity::find().select_only().column(Column::AnonymousAt).filter(Column::AnonymousAt.is_not_null());
+    let surplus = anonymous.order_by_desc(Column::AnonymousAt).offset(most);
+    let newest: Option<Timestamp> = surplus.into_tuple().one(db.read()).await?;
+    match newest {
+        Some(newest) => remove(db, &Column::AnonymousAt.lte(newest)).await,
+        None => Ok(()),
+    }
+}
+
+async fn remove(db: &Db, which: &Expr) -> Result<(), DbErr> {
     loop {
-        let old = Column::CreatedAt.lt(before);
-        let page = Entity::find().select_only().column(Column::Id).filter(old.clone()).limit(PAGE).into_query();
+        let page = Entity::find().select_only().column(Column::Id).filter(which.clone()).limit(PAGE).into_query();
         // The second condition is for an answer that has taken the place of an old one in the meantime.
-        let removed = Entity::delete_many().filter(Column::Id.in_subquery(page)).filter(old).exec(db.relay()).await?;
+        let removed =
+            Entity::delete_many().filter(Column::Id.in_subquery(page)).filter(which.clone()).exec(db.relay()).await?;
         if removed.rows_affected == 0 {
             return Ok(());
         }
@@ -258,6 +294,8 @@ pub struct Model {
     pub answer: Vec<u8>,
     /// When it was given.
     pub created_at: Timestamp,
+    /// The same, if nobody had logged in for it.
+    pub anonymous_at: Option<Timestamp>,
 }
 
 /// The table stands alone.
@@ -284,6 +322,30 @@ impl MigrationTrait for Migration {
         manager.create_table(table).await?;
         let index =
             Index::create().name("ix_idempotency_keys_created_at").table(Entity).col(Column::CreatedAt).to_owned();
+        manager.create_index(index).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+/// Tells answers to nobody in particular from the others.
+pub struct AnonymousMigration;
+
+impl MigrationName for AnonymousMigration {
+    fn name(&self) -> &'static str {
+        "idempotency_anonymous"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for AnonymousMigration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let column = ColumnDef::new(Column::AnonymousAt).timestamp_with_time_zone().null().to_owned();
+        manager.alter_table(Table::alter().table(Entity).add_column(column).to_owned()).await?;
+        let index =
+            Index::create().name("ix_idempotency_keys_anonymous_at").table(Entity).col(Column::AnonymousAt).to_owned();
         manager.create_index(index).await
     }
 

@@ -79,6 +79,7 @@ impl From<AuthError> for Refused {
             | AuthError::BadLink
             | AuthError::UserNotFound
             | AuthError::Busy
+            | AuthError::TooManyApplicants
             | AuthError::Failed(_) => Self::Api(error.into()),
         }
     }

@@ -98,3 +98,32 @@ async fn a_dead_mail_server_fails_nobody_and_there_is_no_mailbox() {
     app.get("/dev/mail?to=ann@example.org").send().await.is_problem(404, "");
     assert_eq!(events(&app).await.len(), 1);
 }
+
+#[tokio::test]
+async fn strangers_can_have_so_many_mails_sent_to_one_address() {
+    let app = spawn().await;
+    register(&app, "ann").await;
+    mails(&app, "ann@example.org", 1).await;
+    let resend = async || {
+        let answer = app.post("/auth/verify/resend", json!({ "email": "ann@example.org" })).send().await;
+        assert_eq!(answer.status, 202);
+    };
+    for sent in 2..=10 {
+        resend().await;
+        mails(&app, "ann@example.org", sent).await;
+    }
+    for _ in 0..5 {
+        resend().await;
+    }
+    let with_her_address =
+        json!({ "username": "thief", "email": "ann@example.org", "password": crate::people::PASSWORD });
+    assert_eq!(app.post("/auth/register", with_her_address).send().await.status, 201, "the answer tells nothing");
+    // A mail to somebody else that is there shows that those before would be there, too.
+    register(&app, "bob").await;
+    mails(&app, "bob@example.org", 1).await;
+    let newest = link(&mails(&app, "ann@example.org", 10).await[0]);
+    app.clock.advance(Duration::from_secs(24 * 3_600 - 1));
+    assert_eq!(app.call(Method::POST, &newest, None).send().await.status, 200, "the link that she has still works");
+    events(&app).await;
+    app.finish().await;
+}

@@ -1,22 +1,26 @@
-//! Pictures: decided by content, measured before decoding, turned upright, written anew.
+//! Pictures: decided by content, measured before decoding, brought to sRGB, turned upright, written anew.
 //!
-//! Writing anew drops EXIF data, trailing bytes and whatever else a file can hide.
+//! Writing anew drops EXIF data, trailing bytes and whatever else a file can hide. The picture looks as before: its colours
+//! are converted instead of reinterpreted, transparency stays, and what moves is refused rather than stilled.
 
 use std::io::Cursor;
 
-use image::codecs::jpeg::JpegEncoder;
+use gif::DecodeOptions;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use moxcms::ColorProfile;
+use webp::{BitstreamFeatures, BitstreamFormat};
+
+use super::colours;
+use super::encode::Canvas;
 
 /// The largest file, in bytes.
 pub(crate) const MAX_BYTES: usize = 5 * 1024 * 1024;
 /// The longest side, in pixels.
 const MAX_SIDE: u32 = 4_096;
 /// The most pixels.
-const MAX_PIXELS: u64 = 16_000_000;
+pub(crate) const MAX_PIXELS: u32 = 16_000_000;
 /// What decoding may allocate, in bytes.
-const MAX_ALLOC: u64 = 128 * 1024 * 1024;
-/// JPEG quality when written anew.
-const QUALITY: u8 = 85;
+const MAX_ALLOC: usize = 128 * 1024 * 1024;
 
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,12 @@ pub(crate) enum ImageError {
     NotAnImage,
     #[error("must have at most 4096 x 4096 and 16 million pixels")]
     TooManyPixels,
+    #[error("must not be animated; send one frame of it, or a still picture")]
+    Animated,
+    #[error("is made for print (CMYK); save it in RGB")]
+    ForPrint,
+    #[error("has a high dynamic range (PQ or HLG); save it for ordinary screens (sRGB)")]
+    HighDynamicRange,
     #[error("cannot be read as a picture: {0}")]
     Broken(String),
 }
@@ -46,49 +56,116 @@ impl From<image::ImageError> for ImageError {
     }
 }
 
-/// Reads a file, turns it upright and writes it anew. A GIF becomes a PNG of its first frame, and what would be larger
-/// than 5 MiB without loss becomes a JPEG.
+/// The format of a file, by its first bytes, and how many pixels it has, by its head.
 ///
 /// # Errors
-/// [`ImageError`].
-pub(crate) fn sanitise(file: &[u8]) -> Result<Picture, ImageError> {
+/// [`ImageError::TooLarge`], [`ImageError::NotAnImage`], [`ImageError::TooManyPixels`], [`ImageError::Broken`].
+pub(crate) fn measure(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
     if file.len() > MAX_BYTES {
         return Err(ImageError::TooLarge);
     }
     let format = image::guess_format(file).map_err(|_unknown| ImageError::NotAnImage)?;
-    let (target, extension) = match format {
-        ImageFormat::Png | ImageFormat::Gif => (ImageFormat::Png, "png"),
-        ImageFormat::Jpeg => (ImageFormat::Jpeg, "jpg"),
-        ImageFormat::WebP => (ImageFormat::WebP, "webp"),
-        _ => return Err(ImageError::NotAnImage),
-    };
+    if !matches!(format, ImageFormat::Png | ImageFormat::Gif | ImageFormat::Jpeg | ImageFormat::WebP) {
+        return Err(ImageError::NotAnImage);
+    }
+    let (width, height) = reader(file, format).into_dimensions()?;
+    let pixels = width.checked_mul(height).filter(|pixels| *pixels <= MAX_PIXELS);
+    match pixels {
+        Some(pixels) if width.max(height) <= MAX_SIDE => Ok((format, pixels)),
+        _ => Err(ImageError::TooManyPixels),
+    }
+}
+
+fn reader(file: &[u8], format: ImageFormat) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_ALLOC);
+    limits.max_alloc = Some(MAX_ALLOC as u64);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
-    let (width, height) = decoder.dimensions();
-    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(ImageError::TooManyPixels);
+    reader
+}
+
+/// What is known of a file before its pixels are read.
+struct Source {
+    /// The colour space, unless it is sRGB.
+    profile: Option<ColorProfile>,
+    /// Details were lost before, so that some more may go.
+    lossy: bool,
+}
+
+impl Source {
+    fn of(file: &[u8], format: ImageFormat, decoder: &mut impl ImageDecoder) -> Result<Self, ImageError> {
+        if format == ImageFormat::Png {
+            let limits = png::Limits { bytes: MAX_ALLOC };
+            let reader = png::Decoder::new_with_limits(Cursor::new(file), limits).read_info();
+            let reader = reader.map_err(|error| ImageError::Broken(error.to_string()))?;
+            let info = reader.info();
+            // Of an animation that leaves out the picture itself, even one frame is something else than the picture.
+            let moves = |frames: &png::AnimationControl| frames.num_frames > 1 || info.frame_control().is_none();
+            if info.animation_control().is_some_and(moves) {
+                return Err(ImageError::Animated);
+            }
+            return Ok(Self { profile: colours::of_png(info)?, lossy: false });
+        }
+        let lossy = match format {
+            ImageFormat::Gif if gif_moves(file) => return Err(ImageError::Animated),
+            ImageFormat::Gif => false,
+            ImageFormat::WebP => {
+                let features = BitstreamFeatures::new(file);
+                if features.as_ref().is_some_and(BitstreamFeatures::has_animation) {
+                    return Err(ImageError::Animated);
+                }
+                !features.is_some_and(|features| matches!(features.format(), Some(BitstreamFormat::Lossless)))
+            }
+            _ => true,
+        };
+        let (profile, coloured) = (decoder.icc_profile()?, decoder.color_type().has_color());
+        let profile = profile.map(|profile| colours::of_icc(&profile, coloured)).transpose()?.flatten();
+        Ok(Self { profile, lossy })
     }
+}
+
+/// Whether a GIF has a second frame. What is broken after the first one is no frame.
+fn gif_moves(file: &[u8]) -> bool {
+    let Ok(mut frames) = DecodeOptions::new().read_info(file) else { return false };
+    (0..2).all(|_| matches!(frames.next_frame_info(), Ok(Some(_))))
+}
+
+/// Reads a file and writes it anew, looking the same. A JPEG stays one. Everything else is written without loss, a GIF as
+/// PNG, unless it was lossy before or would become larger than the largest upload: then it becomes a lossy WebP, which
+/// keeps transparency.
+///
+/// # Errors
+/// [`ImageError`].
+pub(crate) fn sanitise(file: &[u8]) -> Result<Picture, ImageError> {
+    let (format, _pixels) = measure(file)?;
+    let mut decoder = reader(file, format).into_decoder()?;
+    let source = Source::of(file, format, &mut decoder)?;
     let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
+    let picture = DynamicImage::from_decoder(decoder)?;
+    let mut picture = match &source.profile {
+        Some(profile) => DynamicImage::from(colours::to_srgb(picture, profile)),
+        None => picture,
+    };
     picture.apply_orientation(orientation);
-    if target != ImageFormat::Jpeg {
-        let mut bytes = Vec::new();
-        DynamicImage::from(picture.to_rgba8()).write_to(&mut Cursor::new(&mut bytes), target)?;
-        // A file that knows few colours, or was packed harder than this library does, may become many times as large.
+    let canvas = Canvas::new(picture.into_rgba8());
+    if format == ImageFormat::Jpeg {
+        return Ok(Picture { bytes: canvas.jpeg()?, extension: "jpg" });
+    }
+    if !source.lossy {
+        let (bytes, extension) =
+            if format == ImageFormat::WebP { (canvas.webp(true)?, "webp") } else { (canvas.png()?, "png") };
+        // A file that was packed harder than this library does may become larger.
         if bytes.len() <= MAX_BYTES {
             return Ok(Picture { bytes, extension });
         }
     }
-    let mut bytes = Vec::new();
-    picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
-    Ok(Picture { bytes, extension: "jpg" })
+    Ok(Picture { bytes: canvas.webp(false)?, extension: "webp" })
 }
 
 #[cfg(test)]
 mod tests {
+    use image::ImageEncoder;
+
     use super::*;
 
     fn file(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
@@ -139,6 +216,259 @@ mod tests {
         let again = image::load_from_memory(&picture.bytes).unwrap();
         assert_eq!((again.width(), again.height()), (2, 4));
         assert!(!picture.bytes.windows(4).any(|window| window == b"Exif"));
+    }
+
+    const P3: [u8; 4] = [200, 150, 60, 255];
+    const SRGB: [u8; 4] = [209, 147, 32, 255];
+
+    /// A file of one colour with a profile.
+    fn profiled(format: ImageFormat, colour: [u8; 4], profile: Vec<u8>) -> Vec<u8> {
+        let (mut bytes, picture) = (Vec::new(), image::RgbaImage::from_pixel(16, 16, image::Rgba(colour)));
+        let rgb = DynamicImage::from(picture.clone()).into_rgb8();
+        match format {
+            ImageFormat::Jpeg => {
+                let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 100);
+                encoder.set_icc_profile(profile).unwrap();
+                rgb.write_with_encoder(encoder).unwrap();
+            }
+            ImageFormat::Png => {
+                let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+                encoder.set_icc_profile(profile).unwrap();
+                picture.write_with_encoder(encoder).unwrap();
+            }
+            _ => {
+                let mut encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut bytes);
+                encoder.set_icc_profile(profile).unwrap();
+                picture.write_with_encoder(encoder).unwrap();
+            }
+        }
+        bytes
+    }
+
+    /// A PNG with chunks that its encoder knows.
+    fn png(
+        kind: png::ColorType,
+        depth: png::BitDepth,
+        samples: &[u8],
+        more: impl FnOnce(&mut png::Encoder<'_, &mut Vec<u8>>),
+    ) -> Vec<u8> {
+        let (mut bytes, bits) = (Vec::new(), 8 * samples.len());
+        let width = bits / (kind.samples() * depth as usize);
+        let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(width).unwrap(), 1);
+        encoder.set_color(kind);
+        encoder.set_depth(depth);
+        more(&mut encoder);
+        encoder.write_header().unwrap().write_image_data(samples).unwrap();
+        bytes
+    }
+
+    fn first_pixel(file: &[u8]) -> [u8; 4] {
+        image::load_from_memory(&sanitise(file).unwrap().bytes).unwrap().into_rgba8().get_pixel(0, 0).0
+    }
+
+    #[track_caller]
+    fn looks_like(pixel: [u8; 4], wanted: [u8; 4]) {
+        let near = pixel.iter().zip(wanted).all(|(one, other)| one.abs_diff(other) <= 2);
+        assert!(near, "{pixel:?} instead of {wanted:?}");
+    }
+
+    #[test]
+    fn a_picture_with_a_colour_profile_looks_the_same_without_it() {
+        let p3 = ColorProfile::new_display_p3().encode().unwrap();
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+            looks_like(first_pixel(&profiled(format, P3, p3.clone())), SRGB);
+            let picture = sanitise(&profiled(format, P3, p3.clone())).unwrap();
+            assert!(!picture.bytes.windows(4).any(|window| window == b"acsp"), "the profile is gone");
+        }
+        let mut half = P3;
+        half[3] = 128;
+        let wanted = [SRGB[0], SRGB[1], SRGB[2], 128];
+        looks_like(first_pixel(&profiled(ImageFormat::Png, half, p3.clone())), wanted);
+        looks_like(first_pixel(&profiled(ImageFormat::WebP, half, p3)), wanted);
+    }
+
+    #[test]
+    fn all_other_ways_to_name_a_colour_space_are_followed_too() {
+        use png::{BitDepth, ColorType, ScaledFloat, SourceChromaticities};
+        let gray = |gamma| ColorProfile::new_gray_with_gamma(gamma).encode().unwrap();
+        let mut file = Vec::new();
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut file);
+        encoder.set_icc_profile(gray(1.0)).unwrap();
+        image::GrayImage::from_pixel(2, 2, image::Luma([55])).write_with_encoder(encoder).unwrap();
+        looks_like(first_pixel(&file), [128, 128, 128, 255]);
+        // A profile for gray says nothing about colours.
+        looks_like(first_pixel(&profiled(ImageFormat::Png, P3, gray(1.0))), P3);
+
+        let linear = png(ColorType::Rgb, BitDepth::Sixteen, &[55, 0, 55, 0, 0, 0], |encoder| {
+            encoder.set_source_gamma(ScaledFloat::new(1.0));
+        });
+        looks_like(first_pixel(&linear), [128, 128, 0, 255]);
+        let usual = png(ColorType::Rgb, BitDepth::Eight, &P3[..3], |encoder| {
+            encoder.set_source_gamma(ScaledFloat::new(0.45455));
+        });
+        assert_eq!(first_pixel(&usual), P3);
+        let corners = png(ColorType::Rgb, BitDepth::Eight, &P3[..3], |encoder| {
+            encoder.set_source_gamma(ScaledFloat::new(0.45455));
+            let (white, red, green, blue) = ((0.3127, 0.329), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06));
+            encoder.set_source_chromaticities(SourceChromaticities::new(white, red, green, blue));
+        });
+        looks_like(first_pixel(&corners), SRGB);
+        let code_points = |transfer: u8| {
+            let mut bytes = Vec::new();
+            let mut encoder = png::Encoder::new(&mut bytes, 1, 1);
+            encoder.set_color(ColorType::Rgb);
+            let mut writer = encoder.write_header().unwrap();
+            writer.write_chunk(png::chunk::ChunkType(*b"cICP"), &[12, transfer, 0, 1]).unwrap();
+            writer.write_image_data(&P3[..3]).unwrap();
+            writer.finish().unwrap();
+            bytes
+        };
+        looks_like(first_pixel(&code_points(13)), SRGB);
+        assert!(matches!(sanitise(&code_points(16)), Err(ImageError::HighDynamicRange)));
+    }
+
+    #[test]
+    fn a_broken_profile_is_ignored_and_one_for_print_is_refused() {
+        let good = ColorProfile::new_display_p3().encode().unwrap();
+        let mut lies = good.clone();
+        lies[..4].copy_from_slice(&u32::MAX.to_be_bytes());
+        let mut tags = good.clone();
+        tags[128..132].copy_from_slice(&u32::MAX.to_be_bytes());
+        // The first tag says that it begins behind the end, and is as long as can be.
+        let mut far = good.clone();
+        far[136..144].fill(0xff);
+        for broken in [good[..100].to_vec(), good[..200].to_vec(), vec![0xff; 500], lies, tags, far] {
+            for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+                let pixel = first_pixel(&profiled(format, P3, broken.clone()));
+                assert!([P3, SRGB].iter().any(|wanted| pixel.iter().zip(wanted).all(|(a, b)| a.abs_diff(*b) <= 2)));
+            }
+        }
+        let mut inks = good;
+        inks[16..20].copy_from_slice(b"CMYK");
+        assert!(matches!(sanitise(&profiled(ImageFormat::Jpeg, P3, inks)), Err(ImageError::ForPrint)));
+    }
+
+    #[test]
+    fn a_profile_of_srgb_itself_changes_nothing() {
+        let srgb = ColorProfile::new_srgb().encode().unwrap();
+        for value in 0..=u8::MAX {
+            let colour = [value, u8::MAX - value, value / 2, 255];
+            assert_eq!(first_pixel(&profiled(ImageFormat::Png, colour, srgb.clone())), colour);
+        }
+    }
+
+    #[test]
+    fn transparency_stays_and_what_was_erased_does_not_come_back() {
+        let mut state = 1_u32;
+        let noise = image::RgbaImage::from_fn(300, 300, |x, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [a, b, c, _] = state.to_be_bytes();
+            image::Rgba([a, b, c / 2 + 100, if x < 140 { 0 } else { 200 }])
+        });
+        let lossy = webp::Encoder::from_rgba(noise.as_raw(), 300, 300).encode(60.0).to_vec();
+        let mut small = Vec::new();
+        image::imageops::crop_imm(&noise, 130, 0, 20, 20)
+            .to_image()
+            .write_to(&mut Cursor::new(&mut small), ImageFormat::Png)
+            .unwrap();
+        for file in [lossy, small] {
+            let picture = sanitise(&file).unwrap();
+            assert_ne!(picture.extension, "jpg");
+            let again = image::load_from_memory(&picture.bytes).unwrap().into_rgba8();
+            let alphas: Vec<u8> = again.pixels().map(|pixel| pixel.0[3]).collect();
+            assert!(alphas.contains(&0) && alphas.contains(&200), "{}", picture.extension);
+            if picture.extension == "png" {
+                assert!(again.pixels().all(|pixel| pixel.0[3] != 0 || pixel.0 == [0; 4]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_does_not_grow_when_it_is_written_anew() {
+        let photo = image::RgbImage::from_fn(600, 600, |x, y| {
+            let wave = |a: f64, b: f64| ((f64::from(x) / a).sin() * (f64::from(y) / b).cos() * 100.0 + 128.0) as u8;
+            image::Rgb([wave(7.0, 9.0), wave(31.0, 5.0), wave(13.0, 17.0)])
+        });
+        let webp = |quality| webp::Encoder::from_rgb(photo.as_raw(), 600, 600).encode(quality).to_vec();
+        let mut gif = Vec::new();
+        DynamicImage::from(photo.clone()).into_rgba8().write_to(&mut Cursor::new(&mut gif), ImageFormat::Gif).unwrap();
+        // 16 colours, 4 bits a pixel.
+        let mut palette = Vec::new();
+        let mut encoder = png::Encoder::new(&mut palette, 600, 600);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(png::BitDepth::Four);
+        encoder.set_palette((0..48).map(|n| n * 5).collect::<Vec<u8>>());
+        let numbers: Vec<u8> = photo.pixels().take(180_000).map(|pixel| pixel.0[0] ^ pixel.0[2]).collect();
+        encoder.write_header().unwrap().write_image_data(&numbers).unwrap();
+        let lossless = webp::Encoder::from_rgb(photo.as_raw(), 600, 600).encode_lossless().to_vec();
+        for (kind, file, times) in
+            [("lossy", webp(75.0), 2), ("lossless", lossless, 2), ("GIF", gif, 2), ("palette", palette, 2)]
+        {
+            let picture = sanitise(&file).unwrap();
+            assert!(picture.bytes.len() <= times * file.len(), "{kind}: {} from {}", picture.bytes.len(), file.len());
+        }
+    }
+
+    #[test]
+    fn every_kind_of_png_keeps_its_pixels() {
+        for (colours, alpha) in [(2, 255), (3, 255), (16, 255), (200, 255), (200, 7), (900, 255), (900, 9)] {
+            for gray in [false, true] {
+                let picture = image::RgbaImage::from_fn(37, 41, |x, y| {
+                    let number = (x * 41 + y) % colours;
+                    let [.., high, low] = (number * 70).to_be_bytes();
+                    let a = if number == 1 { alpha } else { 255 };
+                    image::Rgba(if gray { [low, low, low, a] } else { [low, high, low / 3, a] })
+                });
+                let again = image::load_from_memory(&Canvas::new(picture.clone()).png().unwrap()).unwrap();
+                assert!(again.into_rgba8() == picture, "{colours} colours, alpha {alpha}, gray: {gray}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_moves_is_refused_and_one_frame_is_not() {
+        let frame = || image::Frame::new(image::RgbaImage::from_pixel(2, 2, image::Rgba([1, 2, 3, 255])));
+        let gif = |frames: usize| {
+            let mut bytes = Vec::new();
+            let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+            encoder.encode_frames((0..frames).map(|_| frame())).unwrap();
+            drop(encoder);
+            bytes
+        };
+        let apng = |frames: u32| {
+            png(png::ColorType::Rgb, png::BitDepth::Eight, &[1, 2, 3], |encoder| {
+                encoder.set_animated(frames, 0).unwrap()
+            })
+        };
+        let config = webp::WebPConfig::new().unwrap();
+        let mut webp = webp::AnimEncoder::new(2, 2, &config);
+        let pixels = [[1; 12], [200; 12]];
+        pixels.iter().zip([0, 100]).for_each(|(pixels, time)| {
+            webp.add_frame(webp::AnimFrame::from_rgb(pixels, 2, 2, time));
+        });
+        for moving in [gif(2), gif(5), apng(2), webp.encode().to_vec()] {
+            assert!(matches!(sanitise(&moving), Err(ImageError::Animated)));
+        }
+        for still in [gif(1), apng(1)] {
+            assert_eq!(first_pixel(&still), [1, 2, 3, 255]);
+        }
+    }
+
+    #[test]
+    fn orientation_is_applied_in_every_format_that_has_it() {
+        let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+        let picture = image::RgbaImage::from_pixel(4, 2, image::Rgba(P3));
+        let (mut png, mut webp) = (Vec::new(), Vec::new());
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+        encoder.set_exif_metadata(exif.clone()).unwrap();
+        picture.write_with_encoder(encoder).unwrap();
+        let mut encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut webp);
+        encoder.set_exif_metadata(exif).unwrap();
+        picture.write_with_encoder(encoder).unwrap();
+        for file in [png, webp] {
+            let again = image::load_from_memory(&sanitise(&file).unwrap().bytes).unwrap();
+            assert_eq!((again.width(), again.height()), (2, 4));
+        }
     }
 
     #[test]

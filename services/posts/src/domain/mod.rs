@@ -1,5 +1,8 @@
-//! Pure rules: ids, ETags, pictures.
+//! Pure rules: ids, ETags, pictures, ranges of bytes.
 
+pub(crate) mod colours;
+pub(crate) mod encode;
 pub(crate) mod etag;
 pub(crate) mod ids;
 pub(crate) mod image;
+pub(crate) mod range;

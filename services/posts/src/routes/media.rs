@@ -2,46 +2,81 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::http::Path;
 
 use crate::db::queries::posts;
+use crate::domain::etag;
+use crate::domain::range::{self, Part};
 use crate::error::Error;
 use crate::state::AppState;
 
 /// How a gateway says that it can send a file itself: the convention of Rack and others.
 const SENDFILE_TYPE: &str = "x-sendfile-type";
 
-/// Serves a picture of a post that is shown. Its name never stands for another one, so it may be cached for good.
+/// Serves a picture of a post that is shown, or a part of it.
 ///
+/// Its name never stands for another picture, so the name is its ETag; caches ask again after an hour whether it is still shown.
 /// A gateway that sees the folder says so with `X-Sendfile-Type: X-Accel-Redirect` and sends the file itself; posts only
 /// decides whether anybody may see it.
 #[utoipa::path(
-    get, path = "/media/{name}", tag = "posts", params(("name" = String, Path)),
+    get, path = "/media/{name}", tag = "posts",
+    params(
+        ("name" = String, Path), ("Range" = Option<String>, Header, description = "One range of bytes, such as `bytes=0-999`"),
+        ("If-Range" = Option<String>, Header, description = "Only if the ETag is still this one, else the whole"),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the ETag is another one")
+    ),
     responses(
         (status = 200, description = "The picture", content((String = "image/png"), (String = "image/jpeg"), (String = "image/webp"))),
+        (status = 206, description = "The part of it that was asked for", content((String = "image/png"), (String = "image/jpeg"), (String = "image/webp"))),
+        (status = 304, description = "Unchanged"),
     )
 )]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn get_image(
     State(s): State<AppState>,
     Path(name): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     if !posts::shows_image(s.db.read(), &name).await? {
         return Err(Error::ImageNotFound);
     }
-    let (picture, kind) = s.media.get(&name).await?;
-    let common = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
-    ];
+    let (picture, kind) = s.media.get(&name, None).await?;
+    let tag = format!("\"{name}\"");
+    let text = |field| headers.get(field).and_then(|value: &HeaderValue| value.to_str().ok());
+    let mut response = Response::default();
+    let fields = response.headers_mut();
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     if headers.get(SENDFILE_TYPE).is_some_and(|kind| kind == "X-Accel-Redirect") {
-        return Ok((common, [("x-accel-redirect", format!("/stored-media/{name}"))]).into_response());
+        fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        return Ok(([("x-accel-redirect", format!("/stored-media/{name}"))], response).into_response());
     }
-    let size = (header::CONTENT_LENGTH, HeaderValue::from(picture.meta.size));
+    fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if text(header::IF_NONE_MATCH).is_some_and(|known| etag::is_known(known, &tag)) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(([(header::ETAG, tag)], response).into_response());
+    }
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let size = picture.meta.size;
+    // A range has a meaning for GET only, and is ignored when the client's part is of another version.
+    let asked = text(header::RANGE)
+        .filter(|_| method == Method::GET && text(header::IF_RANGE).is_none_or(|known| known.trim() == tag));
+    let (picture, length) = match asked.map_or(Part::Whole, |asked| range::read(asked, size)) {
+        Part::Whole => (picture, size),
+        Part::OutOfReach => return Err(Error::OutOfReach(size)),
+        Part::Bytes(range) => {
+            let content = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let length = range.end - range.start;
+            response = ([(header::CONTENT_RANGE, content)], response).into_response();
+            (s.media.get(&name, Some(range)).await?.0, length)
+        }
+    };
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     // Read as it is taken, so that slow readers hold no whole pictures.
-    Ok((common, [size], Body::from_stream(picture.into_stream())).into_response())
+    *response.body_mut() = Body::from_stream(picture.into_stream());
+    Ok(([(header::ETAG, tag)], response).into_response())
 }

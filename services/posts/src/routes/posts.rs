@@ -1,18 +1,25 @@
 //! Posts and their views.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::{Json, body::Bytes};
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
+use shared::db::CommitError;
 use shared::error::{ApiError, FieldErrors};
 use shared::events;
-use shared::http::idempotency::Answer;
+use shared::http::idempotency::{self, Answer, KeyedRequest};
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson, Validate, arrive, read_json};
 use shared::ids::UserId;
 use shared::text::{self, Lines};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::{Author, Message};
@@ -22,7 +29,13 @@ use crate::domain::etag::{self, IfMatch};
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
+use crate::uploads::Upload;
 use crate::writes::{Deed, Write};
+
+/// A multipart body: a picture of 5 MiB and the text around it, in bytes.
+pub(crate) const MULTIPART: usize = 6 * 1024 * 1024;
+/// How long a body that is refused is read.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A post.
 #[derive(Serialize, ToSchema)]
@@ -137,27 +150,46 @@ impl Validate for PostPatch {
 }
 
 /// A post as it was sent: JSON, or a form with a picture.
-pub(crate) struct Sent {
+struct Sent {
     post: PostIn,
-    image: Option<Bytes>,
+    image: Option<Upload>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Sent {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+impl Sent {
+    async fn read(s: &AppState, user: UserId, request: Request) -> Result<Self, Error> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
-            let form = Multipart::from_request(request, state).await;
-            let form = form.map_err(|error| ApiError::bad_request("bad_multipart", error.body_text()))?;
-            return arrive(read_form(form)).await?;
+        if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+            let (parts, body) = request.into_parts();
+            return Ok(Self { post: read_json(&parts.headers, body).await?, image: None });
         }
-        let (parts, body) = request.into_parts();
-        Ok(Self { post: read_json(&parts.headers, body).await?, image: None })
+        let begun = Instant::now();
+        let length = request.body().size_hint().upper().and_then(|length| usize::try_from(length).ok());
+        let place = match s.uploads.admit(user, length.unwrap_or(MULTIPART).min(MULTIPART)) {
+            Ok(place) => Arc::new(place),
+            Err(refused) => {
+                read_in_vain(request).await;
+                return Err(refused);
+            }
+        };
+        let form = Multipart::from_request(request, s).await;
+        let form = form.map_err(|error| ApiError::bad_request("bad_multipart", error.body_text()))?;
+        let (post, image) = arrive(read_form(form)).await??;
+        Ok(Self { post, image: image.map(|file| Upload { file, begun, _place: place }) })
     }
 }
 
-async fn read_form(mut form: Multipart) -> Result<Sent, ApiError> {
+/// Reads a body that is refused, piece by piece, unless the client waits for a word first: else the connection would break
+/// while the client still sends, and many never see the answer.
+async fn read_in_vain(request: Request) {
+    if !request.headers().contains_key(header::EXPECT) {
+        let mut pieces = request.into_body().into_data_stream();
+        let read = async { while let Some(Ok(_)) = pieces.next().await {} };
+        // Whoever takes longer gets the answer now.
+        let _ended = tokio::time::timeout(PATIENCE, read).await;
+    }
+}
+
+async fn read_form(mut form: Multipart) -> Result<(PostIn, Option<Bytes>), ApiError> {
     let bad = |error: axum::extract::multipart::MultipartError| {
         let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "bad_multipart" };
         ApiError::new(error.status(), code, error.body_text())
@@ -175,7 +207,15 @@ async fn read_form(mut form: Multipart) -> Result<Sent, ApiError> {
             return Err(ApiError::invalid_field(&name, "is given twice"));
         }
         match name.as_str() {
-            "image" => image = Some(field.bytes().await.map_err(bad)?),
+            "image" => {
+                // Browsers send a file without name and content when none was chosen.
+                let named = field.file_name().is_some_and(|name| !name.is_empty());
+                let file = field.bytes().await.map_err(bad)?;
+                if file.is_empty() && named {
+                    return Err(ApiError::invalid_field("image", "is an empty file"));
+                }
+                image = Some(file);
+            }
             "title" => title = Some(field_text(&field.bytes().await.map_err(bad)?)?),
             "content" => content = Some(field_text(&field.bytes().await.map_err(bad)?)?),
             other => return Err(ApiError::invalid_field(other, "is not a field of a post")),
@@ -195,7 +235,7 @@ async fn read_form(mut form: Multipart) -> Result<Sent, ApiError> {
     let post = PostIn { title, content };
     post.validate(&mut errors);
     errors.into_result()?;
-    Ok(Sent { post, image })
+    Ok((post, image.filter(|image| !image.is_empty())))
 }
 
 fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
@@ -215,43 +255,69 @@ fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
 pub(crate) async fn create_post(
     State(s): State<AppState>,
     user: CurrentUser,
-    mut key: IdempotencyKey,
-    sent: Sent,
+    key: IdempotencyKey,
+    request: Request,
 ) -> Result<Answer, Error> {
-    let PostIn { title, content } = sent.post;
-    let image = sent.image.filter(|image| !image.is_empty());
-    let body = [title.as_bytes(), content.as_bytes(), image.as_deref().unwrap_or_default()];
-    let mut tx = s.db.begin().await?;
-    if let Some(known) = key.find(&tx, Some(user.id), &body).await? {
-        // Now, not a little later: until then the key is locked for whoever asks again.
-        tx.rollback().await?;
+    let Sent { post: PostIn { title, content }, image } = Sent::read(&s, user.id, request).await?;
+    let picture = image.as_ref().map(|image| image.file.clone()).unwrap_or_default();
+    let request = key.request(Some(user.id), &[title.as_bytes(), content.as_bytes(), &picture]);
+    drop(picture);
+    let mut new = NewPost { title, content, image_name: None };
+    let Some(image) = image else { return store_post(&s, user, request, new).await };
+    // Storing a picture takes its time; who repeats a request needs no room for another one.
+    if let Some(known) = find_answer(&s, request.as_ref()).await? {
         return Ok(known);
     }
-    let mut image_name = None;
-    if let Some(image) = image.clone() {
-        // Storing a picture takes its time; who repeats a request needs no room for another one.
-        tx.rollback().await?;
-        posts::require_room_for_picture(&s.db, user.id).await?;
-        let name = s.media.add(image).await?;
-        tx = s.db.begin().await?;
-        let known = key.find(&tx, Some(user.id), &body).await;
-        if !matches!(known, Ok(None)) {
-            s.media.remove(&name).await;
-        }
-        if let Some(known) = known? {
-            tx.rollback().await?;
-            return Ok(known);
-        }
-        image_name = Some(name);
+    posts::require_room_for_picture(s.db.read(), s.db.clock().now(), user.id).await?;
+    let name = s.media.add(image).await?;
+    new.image_name = Some(name.clone());
+    let stored = store_post(&s, user, request, new).await;
+    let shown = match &stored {
+        Ok(answer) => !answer.is_again(),
+        Err(error) => matches!(error, Error::Commit(CommitError::Unknown(_))),
+    };
+    if !shown {
+        s.media.remove(&name).await;
     }
-    let new = NewPost { title, content, image_name };
+    stored
+}
+
+/// The answer to an earlier request with the same key.
+async fn find_answer(s: &AppState, request: Option<&KeyedRequest>) -> Result<Option<Answer>, Error> {
+    let Some(request) = request else { return Ok(None) };
+    let tx = s.db.begin().await?;
+    let known = idempotency::find(&tx, std::slice::from_ref(request)).await?.remove(&request.id);
+    // Now, not a little later: until then the key is locked for whoever asks again.
+    tx.rollback().await?;
+    Ok(known.transpose()?)
+}
+
+/// One transaction: the post, its counters, the events, and the answer for whoever asks again.
+async fn store_post(
+    s: &AppState,
+    user: CurrentUser,
+    request: Option<KeyedRequest>,
+    new: NewPost,
+) -> Result<Answer, Error> {
+    let mut tx = s.db.begin().await?;
+    if let Some(request) = &request {
+        let known = idempotency::find(&tx, std::slice::from_ref(request)).await?.remove(&request.id);
+        if let Some(known) = known {
+            tx.rollback().await?;
+            return Ok(known?);
+        }
+    }
     users::note(&tx, [&user]).await?;
+    if new.image_name.is_some() {
+        users::lock(&tx, user.id).await?;
+        posts::require_room_for_picture(&*tx, tx.clock().now(), user.id).await?;
+    }
     let (post, counts) = posts::insert(&tx, user.id, new).await?;
     events::publish(&mut tx, &[PostState::from(post.clone())])?;
     events::publish(&mut tx, &[CountsState::from(counts.clone())])?;
     let post = PostOut::shown(Shown { post, counts, author: user.username }).ok_or(Error::PostNotFound)?;
-    let saved = PostSaved { message: "Post created", post };
-    let answer = key.answer(&tx, StatusCode::CREATED, &saved).await?;
+    let answer = Answer::new(StatusCode::CREATED, &PostSaved { message: "Post created", post })?;
+    idempotency::keep(&tx, request.map(|request| (request, answer.clone())).into_iter().collect()).await?;
     tx.commit().await?;
     Ok(answer)
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum::body::to_bytes;
 use axum::http::{Method, Request, StatusCode};
 use axum::response::IntoResponse;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
-use shared::http::IdempotencyKey;
+use shared::http::{IdempotencyKey, idempotency};
 use shared::ids::UserId;
 use testkit::app::{Answer, TestApp};
 
@@ -146,5 +147,31 @@ async fn the_second_is_refused_while_the_first_is_worked_on() {
     let known = second.find(&twin, who, &body).await.unwrap().unwrap();
     assert_eq!(to_bytes(known.into_response().into_body(), 100).await.unwrap().as_ref(), br#"{"id":7}"#);
     twin.rollback().await.unwrap();
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_nobody_in_particular_leaves_behind_is_bounded() {
+    let app = spawn().await;
+    let path = format!("/posts/{}/views", post_of_ann(&app).await);
+    let hit = async |key: &str| {
+        app.clock.advance(Duration::from_secs(1));
+        app.post(&path, Value::Null).header("idempotency-key", key).send().await
+    };
+    post(&app, "of-ann", "Hello", ANN).await;
+    for number in 0..20 {
+        assert_eq!(hit(&format!("k{number}")).await.status, 200);
+    }
+    idempotency::remove_surplus(app.db(), 5).await.unwrap();
+    let kept =
+        idempotency::Entity::find().filter(idempotency::Column::AnonymousAt.is_not_null()).count(app.db().read());
+    assert_eq!(kept.await.unwrap(), 5);
+    assert_eq!(hit("k19").await.headers["idempotency-replayed"], "true", "the newest are kept");
+    assert_eq!(hit("k3").await.headers.get("idempotency-replayed"), None);
+    assert_eq!(
+        post(&app, "of-ann", "Hello", ANN).await.headers["idempotency-replayed"],
+        "true",
+        "people's own are kept"
+    );
     app.finish().await;
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
+use testkit::app::{Answer, TestApp};
 
 use crate::{spawn, user};
 
@@ -30,7 +32,7 @@ fn png(width: u32, height: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_picture_is_stored_and_served_for_good() {
+async fn a_picture_is_stored_and_served_while_its_post_is_shown() {
     let app = spawn().await;
     let (kind, body) =
         form(&[("title", None, b"Hello"), ("content", None, b"World"), ("image", Some("../../x.svg"), &png(3, 2))]);
@@ -41,7 +43,7 @@ async fn a_picture_is_stored_and_served_for_good() {
     let picture = app.get(url).send().await;
     assert_eq!(picture.status, 200);
     assert_eq!(picture.headers["content-type"], "image/png");
-    assert_eq!(picture.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(picture.headers["cache-control"], "public, max-age=3600");
     assert_eq!(picture.headers["x-content-type-options"], "nosniff");
     assert_eq!(image::load_from_memory(&picture.bytes).unwrap().width(), 3);
     // It goes when its post is hidden, and comes back with it.
@@ -107,5 +109,118 @@ async fn a_person_may_post_so_many_pictures_a_day() {
     assert_eq!(app.post("/posts", words).as_user(1, "ann").send().await.status, 201, "without a picture");
     app.clock.advance(Duration::from_secs(24 * 60 * 60));
     assert_eq!(post(1).await.status, 201);
+    app.finish().await;
+}
+
+/// Posts a picture.
+async fn post_picture(app: &TestApp, author: i64, picture: &[u8]) -> Answer {
+    let (kind, body) =
+        form(&[("title", None, b"Hello"), ("content", None, b"World"), ("image", Some("x.png"), picture)]);
+    app.post("/posts", json!(null)).as_user(author, &format!("user{author}")).body(&kind, body).send().await
+}
+
+#[tokio::test]
+async fn a_quota_holds_when_all_come_at_once() {
+    let app = spawn().await;
+    let picture = png(1, 1);
+    let post = async |_: i64| loop {
+        let answer = post_picture(&app, 1, &picture).await;
+        // A busy machine says so, and stores nothing.
+        if answer.status != 503 {
+            return answer;
+        }
+    };
+    let answers = join_all((0..130).map(post)).await;
+    let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((with(201), with(429)), (100, 30));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn more_pictures_than_fit_into_memory_are_refused_and_none_is_left_in_doubt() {
+    let app = spawn().await;
+    let mut state = 1_u32;
+    let noise = image::RgbImage::from_fn(700, 700, |_, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+    });
+    let mut picture = Vec::new();
+    noise.write_to(&mut std::io::Cursor::new(&mut picture), image::ImageFormat::Png).unwrap();
+    let answers = join_all((0..60).map(|number| post_picture(&app, 1 + number % 10, &picture))).await;
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        answer.is_problem(503, "");
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    assert!(answers.iter().filter(|answer| answer.json["code"] == "busy").count() >= 10);
+    let stored = answers.iter().filter(|answer| answer.status == 201).count();
+    assert!((1..50).contains(&stored), "{stored} of 60");
+    assert_eq!(post_picture(&app, 1, &picture).await.status, 201, "there is room again");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_empty_file_is_refused_and_no_file_is_none() {
+    let app = spawn().await;
+    let post = async |image: (&str, Option<&str>, &[u8])| {
+        let (kind, body) = form(&[("title", None, b"Hello"), ("content", None, b"World"), image]);
+        app.post("/posts", json!(null)).as_user(1, "ann").body(&kind, body).send().await
+    };
+    let refused = post(("image", Some("photo.jpg"), b"")).await;
+    refused.is_problem(422, "");
+    assert_eq!(refused.json["errors"][0]["pointer"], "/image");
+    // What a browser sends when nobody has chosen a file.
+    for none in [("image", Some(""), &b""[..]), ("image", None, &b""[..])] {
+        let answer = post(none).await;
+        assert_eq!((answer.status, &answer.json["post"]["image_url"]), (201, &json!(null)), "{}", answer.text);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_picture_can_be_asked_for() {
+    let app = spawn().await;
+    let url = post_picture(&app, 1, &png(30, 20)).await.json["post"]["image_url"].as_str().unwrap().to_owned();
+    let whole = app.get(&url).send().await;
+    let (size, tag) = (whole.bytes.len(), whole.headers["etag"].to_str().unwrap().to_owned());
+    assert_eq!((whole.status, &whole.headers["accept-ranges"]), (200, &"bytes".parse().unwrap()));
+    let get = async |range: &str, more: Option<(&str, &str)>| {
+        let call = app.get(&url).header("range", range);
+        match more {
+            Some((name, value)) => call.header(name, value).send().await,
+            None => call.send().await,
+        }
+    };
+    for (range, from, to) in
+        [("bytes=0-9", 0, 10), ("bytes=10-", 10, size), ("bytes=-7", size - 7, size), ("bytes=5-99999", 5, size)]
+    {
+        let part = get(range, None).await;
+        assert_eq!((part.status, &part.bytes[..]), (206, &whole.bytes[from..to]), "{range}");
+        assert_eq!(part.headers["content-range"], format!("bytes {from}-{}/{size}", to - 1));
+        assert_eq!(part.headers["content-length"], (to - from).to_string());
+        assert_eq!(
+            (&part.headers["etag"], &part.headers["content-type"]),
+            (&whole.headers["etag"], &whole.headers["content-type"])
+        );
+    }
+    let beyond = get(&format!("bytes={size}-"), None).await;
+    beyond.is_problem(416, "");
+    assert_eq!(beyond.headers["content-range"], format!("bytes */{size}"));
+    for ignored in ["bytes=9-1", "bytes=0-1,3-4", "pages=1-2", "nonsense"] {
+        assert_eq!(get(ignored, None).await.status, 200, "{ignored}");
+    }
+    assert_eq!(get("bytes=0-9", Some(("if-range", &tag))).await.status, 206);
+    for other in ["\"other\"", &format!("W/{tag}"), "Wed, 21 Oct 2026 07:28:00 GMT"] {
+        let answer = get("bytes=0-9", Some(("if-range", other))).await;
+        assert_eq!((answer.status, answer.bytes.len()), (200, size), "{other}");
+    }
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+        let answer = get("bytes=0-9", Some(("if-none-match", &known))).await;
+        assert_eq!((answer.status, answer.bytes.len()), (304, 0), "{known}");
+        assert_eq!(
+            (&answer.headers["etag"], &answer.headers["cache-control"]),
+            (&whole.headers["etag"], &whole.headers["cache-control"])
+        );
+    }
+    assert_eq!(app.get(&url).header("if-none-match", "\"x\"").send().await.status, 200);
     app.finish().await;
 }

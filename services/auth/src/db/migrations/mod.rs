@@ -4,6 +4,7 @@ mod m0001_users;
 mod m0002_sessions;
 mod m0003_mail_jobs;
 mod m0004_reservations;
+mod m0005_waiting;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,6 +21,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_mail_jobs::Migration),
             Box::new(m0004_reservations::Migration),
             Box::new(shared::http::idempotency::Migration),
+            Box::new(shared::http::idempotency::AnonymousMigration),
+            Box::new(m0005_waiting::Migration),
         ]
     }
 }

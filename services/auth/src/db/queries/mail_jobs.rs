@@ -2,7 +2,7 @@
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::clock::Timestamp;
 
 use crate::db::entities::mail_job::{ActiveModel, Column, Entity, Model, PARKED, QUEUED, SENT};
@@ -34,6 +34,11 @@ pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail,
         sent_at: Set(None),
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+/// How many mails somebody was sent, or is to be sent, since then.
+pub(crate) async fn count_since(db: &impl ConnectionTrait, user_id: i64, time: Timestamp) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::CreatedAt.gt(time)).count(db).await
 }
 
 /// Takes due mails until `until`: other workers see them as not due before.

@@ -2,7 +2,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 use shared::clock::Timestamp;
 
 use crate::db::entities::reservation::{ActiveModel, Column, Entity, Model};
@@ -12,6 +12,11 @@ use crate::domain::Username;
 pub(crate) async fn find(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
     let Ok(username) = Username::parse(username) else { return Ok(None) };
     Entity::find_by_id(username.key()).one(db).await
+}
+
+/// How many usernames were reserved since then.
+pub(crate) async fn count_since(db: &impl ConnectionTrait, time: Timestamp) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::CreatedAt.gt(time)).count(db).await
 }
 
 /// Reserves a username. False: it is reserved already.

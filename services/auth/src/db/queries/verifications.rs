@@ -2,7 +2,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 use shared::clock::Timestamp;
 
 use crate::db::entities::verification::{ActiveModel, Column, Entity, Model};
@@ -41,6 +41,11 @@ pub(crate) async fn consume(
 pub(crate) async fn was_used(db: &impl ConnectionTrait, token_hash: &str) -> Result<bool, DbErr> {
     let used = Entity::find().filter(Column::TokenHash.eq(token_hash)).filter(Column::UsedAt.is_not_null());
     Ok(used.one(db).await?.is_some())
+}
+
+/// How many links still wait to be followed.
+pub(crate) async fn count_waiting(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::ExpiresAt.gt(now)).filter(Column::UsedAt.is_null()).count(db).await
 }
 
 /// Deletes links that expired long ago.

@@ -16,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_posts::Migration),
             Box::new(m0002_image_names::Migration),
             Box::new(shared::http::idempotency::Migration),
+            Box::new(shared::http::idempotency::AnonymousMigration),
         ]
     }
 }

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Db, Tx, insert_rows_returning, padded};
+use shared::db::{Tx, insert_rows_returning, padded};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -98,14 +98,18 @@ pub(crate) async fn list(db: &impl ConnectionTrait, author: Option<UserId>, page
     Ok(query.into_partial_model().all(db).await?)
 }
 
-/// Answers an error when the author's pictures of the last 24 hours are too many. It guards the disk, so it need not be
-/// exact: two posts at once may both pass.
-pub(crate) async fn require_room_for_picture(db: &Db, author: UserId) -> Result<(), Error> {
+/// Answers an error when the author's pictures of the last 24 hours are too many. It holds under the lock on the person, in the
+/// transaction that stores another one; before, it only saves the work.
+pub(crate) async fn require_room_for_picture(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    author: UserId,
+) -> Result<(), Error> {
     let kept = posts::Entity::find()
         .filter(posts::Column::AuthorId.eq(author))
         .filter(posts::Column::ImageName.is_not_null())
-        .filter(posts::Column::CreatedAt.gt(db.clock().now() - DAY))
-        .count(db.read())
+        .filter(posts::Column::CreatedAt.gt(now - DAY))
+        .count(db)
         .await?;
     if kept < PICTURES_PER_DAY { Ok(()) } else { Err(Error::TooManyPictures) }
 }

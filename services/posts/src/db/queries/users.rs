@@ -31,6 +31,12 @@ pub(crate) async fn usernames(
     Ok(rows.into_iter().filter_map(|row| Some((row.id, row.username?))).collect())
 }
 
+/// Locks a person that was noted until the transaction ends: what is counted per person is then counted by one request at a
+/// time. SQLite has one writer anyway.
+pub(crate) async fn lock(tx: &Tx, id: UserId) -> Result<(), DbErr> {
+    Entity::find_by_id(id).lock_exclusive().one(&**tx).await.map(|_| ())
+}
+
 /// Notes bearers' names as version 0, unless auth's states have arrived already: one's own post is readable at once.
 /// People are sorted by id.
 pub(crate) async fn note(tx: &Tx, people: impl IntoIterator<Item = &CurrentUser>) -> Result<(), DbErr> {
