@@ -154,7 +154,8 @@ pub(crate) fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
             ))?;
         }
     }
-    output::line(format_args!("{} copies compared, {} rows differ", reports.len(), count(reports)))
+    let copies = reports.iter().filter(|report| report.service != report.owner).count();
+    output::line(format_args!("{copies} copies compared, {} rows differ", count(reports)))
 }
 
 /// An owner's stream and one copy of it.
@@ -198,6 +199,23 @@ async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -
         let rows = rows.with_context(|| format!("{}.{}", copy.name, route.stream))?;
         reports.push(Report { service: copy.name, stream: route.stream, owner: route.owner, rows });
     }
+    if only.is_none() {
+        reports.extend(recount_all(operator, grace).await?);
+    }
+    Ok(reports)
+}
+
+/// Compares the numbers that owners keep with what they count.
+async fn recount_all(operator: &Operator, grace: Duration) -> anyhow::Result<Vec<Report>> {
+    let mut reports = Vec::new();
+    for Route { stream, owner, .. } in ROUTES {
+        let seen = operator.service(owner)?;
+        for source in seen.streams.sources.iter().filter(|source| source.stream() == stream && source.counts()) {
+            let rows = compare::recount(source.as_ref(), &seen.db, grace).await;
+            let rows = rows.with_context(|| format!("the numbers of {owner}.{stream}"))?;
+            reports.push(Report { service: owner, stream, owner, rows });
+        }
+    }
     Ok(reports)
 }
 
@@ -205,6 +223,11 @@ async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -
 /// until nothing differs.
 async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<Vec<Report>> {
     for Report { service, stream, owner, rows } in reports {
+        let (counts, rows): (Vec<Drifted>, Vec<Drifted>) = rows.into_iter().partition(|row| row.drift == Drift::Counts);
+        for rows in counts.chunks(KEYS) {
+            let recount = rows.iter().map(|row| row.key.clone()).collect();
+            send(operator, owner, &Request::Recount { stream: stream.to_owned(), recount }).await?;
+        }
         let (behind, wrong): (Vec<Drifted>, Vec<Drifted>) =
             rows.into_iter().partition(|row| row.drift == Drift::Behind);
         for rows in behind.chunks(KEYS) {

@@ -243,6 +243,21 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
     suite.stack.restart("rabbitmq").await.unwrap();
     let shown = async || suite.call(Method::GET, &format!("/posts/{post}"), None, None).await.0 == 200;
     suite.eventually("the author to come back", shown).await;
+    // Whoever is blocked leaves the counters as the lists, and comes back with the unblock.
+    for (deed, likes, comments) in [("block", 1, 0), ("unblock", 2, 1)] {
+        let path = format!("/admin/users/{}/{deed}", bob.id);
+        assert_eq!(suite.call(Method::POST, &path, Some(&admin.token), None).await.0, 200);
+        let counted = async || {
+            let shown = suite.call(Method::GET, &format!("/posts/{post}"), None, None).await.1;
+            let listed = suite.call(Method::GET, &format!("/posts/{post}/comments"), None, None).await.1;
+            let stats = &suite.get("/admin/stats", Some(&admin.token)).await["stats"];
+            shown["like_count"] == likes
+                && shown["comment_count"] == comments
+                && listed["comments"].as_array().is_some_and(|listed| listed.len() == comments)
+                && stats["total_comments"] == comments
+        };
+        suite.eventually("the counters to follow the lists", counted).await;
+    }
     suite.copies_agree(binaries).await;
     suite.stack.stop().unwrap();
 }

@@ -6,6 +6,7 @@ mod db;
 mod domain;
 mod error;
 mod media;
+mod recounts;
 mod router;
 mod routes;
 mod shown;
@@ -13,7 +14,6 @@ mod state;
 mod uploads;
 mod writes;
 
-use shared::auth::Accounts;
 use shared::config::ConfigError;
 use shared::db::Schema;
 use shared::events::Streams;
@@ -24,6 +24,7 @@ pub use config::Config;
 use db::entities;
 use db::queries::posts::{CountsState, PostState};
 use db::queries::{comments, likes, posts};
+use recounts::People;
 
 /// The service's name.
 pub const NAME: &str = "posts";
@@ -36,16 +37,19 @@ pub const PORT: u16 = 8001;
 /// When the media folder cannot be used.
 pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let state = state::AppState::new(config, &deps)?;
-    let streams = streams_with(state.auth.accounts.clone());
+    let people = People::of(state.auth.accounts.clone());
+    let stored = writes::Writes { people: people.clone() };
+    let streams = streams_with(people.clone());
     let (media, writes, db) = (state.media.clone(), state.writes.clone(), deps.db.clone());
-    let (written, answers, read) = (db.clone(), db.clone(), db.clone());
+    let (written, answers, read, counted) = (db.clone(), db.clone(), db.clone(), db.clone());
     let shown = state.shown.clone();
     db.outbox().owned().follow::<PostState>(shown.clone());
     db.outbox().owned().follow::<CountsState>(shown.clone());
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
         .task("shown", |cancel| shown.cache.run(read, shown::FromDatabase, cancel))
-        .task("writes", |cancel| writes.run(written, writes::Writes, cancel))
+        .task("writes", |cancel| writes.run(written, stored, cancel))
+        .task("recounts", |cancel| people.recount(counted, cancel))
         .task("media", |cancel| media.tidy(db, cancel))
         .task("idempotency", |cancel| idempotency::tidy(answers, cancel)))
 }
@@ -62,18 +66,18 @@ pub fn schema() -> Schema {
 
 /// The streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
-    streams_with(Accounts::default())
+    streams_with(People::default())
 }
 
-fn streams_with(accounts: Accounts) -> Streams {
+fn streams_with(people: People) -> Streams {
     let sources =
         Streams::default().source(posts::Posts).source(posts::Counts).source(comments::Comments).source(likes::Likes);
-    consumers::register(issued(sources), accounts)
+    consumers::register(issued(sources), people)
 }
 
 /// Where versions and ids are kept, for restores.
 fn issued(streams: Streams) -> Streams {
-    use entities::{comments, counts, likes, posts, users};
+    use entities::{comments, counts, likes, posts, recounts, users};
     streams
         .versions(posts::Column::Version)
         .versions(counts::Column::Version)
@@ -85,4 +89,5 @@ fn issued(streams: Streams) -> Streams {
         .mentions("user", comments::Column::AuthorId)
         .mentions("user", likes::Column::UserId)
         .mentions("user", users::Column::Id)
+        .mentions("user", recounts::Column::UserId)
 }

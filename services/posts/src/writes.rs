@@ -4,7 +4,7 @@
 //! stream. Rows are written in the order likes, comments, counters, and sorted by key, as everywhere else. Whether a post is
 //! shown is asked before: what races its removal may stand, invisible (rule R11).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
@@ -20,9 +20,10 @@ use crate::db::entities::{comments, counts};
 use crate::db::queries::comments::{CommentState, NewComment};
 use crate::db::queries::likes::LikeState;
 use crate::db::queries::posts::{Change, CountsState};
-use crate::db::queries::{comments as comment_queries, likes, posts, users};
+use crate::db::queries::{comments as comment_queries, likes, posts, recounts, users};
 use crate::domain::ids::PostId;
 use crate::error::Error;
+use crate::recounts::People;
 use crate::routes::Message;
 use crate::routes::comments::CommentSaved;
 use crate::routes::posts::Views;
@@ -61,7 +62,10 @@ pub(crate) enum Once {
 }
 
 /// Stores writes together.
-pub(crate) struct Writes;
+pub(crate) struct Writes {
+    /// Knows whose likes and comments may be left out of the counters.
+    pub(crate) people: People,
+}
 
 #[async_trait]
 impl Batched for Writes {
@@ -77,15 +81,15 @@ impl Batched for Writes {
     }
 
     async fn store(&self, tx: &mut Tx, writes: &[Write]) -> Result<Vec<Result<Answer, ApiError>>, ApiError> {
-        Ok(store(tx, writes).await?)
+        Ok(store(tx, writes, &self.people).await?)
     }
 }
 
-async fn store(tx: &mut Tx, writes: &[Write]) -> Result<Vec<Result<Answer, ApiError>>, Error> {
+async fn store(tx: &mut Tx, writes: &[Write], authors: &People) -> Result<Vec<Result<Answer, ApiError>>, Error> {
     let requests: Vec<KeyedRequest> = writes.iter().filter_map(|write| write.request.clone()).collect();
     let mut known = idempotency::find(tx, &requests).await?;
     let again = |write: &&Write| write.request.as_ref().is_some_and(|request| known.contains_key(&request.id));
-    let mut done = Done::of(tx, writes.iter().filter(|write| !again(write))).await?;
+    let mut done = Done::of(tx, writes.iter().filter(|write| !again(write)), authors).await?;
 
     let mut answers = Vec::with_capacity(writes.len());
     let mut kept = Vec::new();
@@ -119,10 +123,11 @@ struct Done {
 
 impl Done {
     /// Stores the writes, and publishes the states.
-    async fn of(tx: &mut Tx, writes: impl Iterator<Item = &Write>) -> Result<Self, Error> {
+    async fn of(tx: &mut Tx, writes: impl Iterator<Item = &Write>, authors: &People) -> Result<Self, Error> {
         let mut people = BTreeMap::new();
         let (mut on, mut off, mut new) = (Vec::new(), Vec::new(), Vec::new());
         let mut changes: BTreeMap<PostId, Change> = BTreeMap::new();
+        let mut recounted: BTreeSet<PostId> = BTreeSet::new();
         for write in writes {
             match &write.deed {
                 Deed::Like(user) => on.push((*user, write.post)),
@@ -131,7 +136,11 @@ impl Done {
                 Deed::Comment(user, content) => {
                     people.insert(user.id, user);
                     new.push(NewComment { post: write.post, author: user.id, content: content.clone() });
-                    changes.entry(write.post).or_default().comments += 1;
+                    if authors.may_be_left_out(user.id) {
+                        recounted.insert(write.post);
+                    } else {
+                        changes.entry(write.post).or_default().comments += 1;
+                    }
                 }
             }
         }
@@ -139,10 +148,19 @@ impl Done {
         users::note(tx, people.into_values()).await?;
         let liked = likes::like(tx, on).await?;
         let unliked = likes::unlike(tx, off).await?;
-        liked.iter().for_each(|row| changes.entry(row.post_id).or_default().likes += 1);
-        unliked.iter().for_each(|row| changes.entry(row.post_id).or_default().likes -= 1);
+        for (row, change) in liked.iter().map(|row| (row, 1)).chain(unliked.iter().map(|row| (row, -1))) {
+            if authors.may_be_left_out(row.user_id) {
+                recounted.insert(row.post_id);
+            } else {
+                changes.entry(row.post_id).or_default().likes += change;
+            }
+        }
         let new = comment_queries::insert(tx, new).await?;
         let views = changes.iter().map(|(post, change)| (*post, change.views)).collect();
+        if !recounted.is_empty() {
+            // In their order, as everywhere.
+            recounts::lock(tx, changes.keys().chain(&recounted).copied().collect()).await?;
+        }
         let counts = posts::count(tx, changes).await?;
 
         let off = unliked.iter().map(|row| (row.user_id, row.post_id)).collect();
@@ -152,6 +170,8 @@ impl Done {
         events::publish(tx, &states)?;
         let states: Vec<CountsState> = counts.iter().cloned().map(CountsState::from).collect();
         events::publish(tx, &states)?;
+
+        recounts::recount::<Error>(tx, recounted.into_iter().collect()).await?;
 
         let mut comments: HashMap<_, Vec<_>> = HashMap::new();
         for row in new {

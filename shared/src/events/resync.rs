@@ -22,6 +22,8 @@ use crate::lifecycle::Backoff;
 
 /// Requests taken at once.
 const REQUESTS: usize = 100;
+/// Aggregates whose numbers are counted again in one transaction.
+const COUNTED: usize = 20;
 /// States per transaction and page.
 const PAGE: u64 = 500;
 
@@ -35,6 +37,13 @@ pub enum Request {
         stream: String,
         /// Keys and observed versions.
         forget: Vec<(Key, i64)>,
+    },
+    /// To the owner: count the numbers in these states again.
+    Recount {
+        /// The stream.
+        stream: String,
+        /// Whose numbers.
+        recount: Vec<Key>,
     },
     /// To the owner: send these states, or all, to this queue.
     Resend {
@@ -94,6 +103,19 @@ pub trait Source: Send + Sync + 'static {
     async fn take_back(&self, _tx: &Tx, _states: Vec<Self::State>) -> Result<(), DbErr> {
         Ok(())
     }
+
+    /// Whether the states are numbers of other rows of the owner's, so that these can be counted again.
+    const COUNTS: bool = false;
+
+    /// The aggregates whose numbers are not what they count, with their versions.
+    async fn miscounted(&self, _db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr> {
+        Ok(Vec::new())
+    }
+
+    /// Counts again, and publishes what was wrong.
+    async fn recount(&self, _tx: &mut Tx, _keys: &[Key]) -> Result<(), ApplyError> {
+        Ok(())
+    }
 }
 
 /// A source of any state, for lists.
@@ -114,6 +136,12 @@ pub trait AnySource: Send + Sync + 'static {
     fn takes_back(&self) -> bool;
     /// Stores newer states.
     async fn take_back(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr>;
+    /// Whether the states are numbers that can be counted again.
+    fn counts(&self) -> bool;
+    /// The aggregates whose numbers are not what they count, with their versions.
+    async fn miscounted(&self, db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr>;
+    /// Counts again, and publishes what was wrong.
+    async fn recount(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), ApplyError>;
 }
 
 fn as_json<S: State>(states: &[S]) -> Result<Vec<(Key, i64, Value)>, DbErr> {
@@ -147,6 +175,18 @@ impl<S: Source> AnySource for S {
     async fn take_back(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr> {
         let states: Result<Vec<S::State>, _> = states.iter().map(S::State::deserialize).collect();
         Source::take_back(self, tx, states.map_err(|error| DbErr::Json(error.to_string()))?).await
+    }
+
+    fn counts(&self) -> bool {
+        S::COUNTS
+    }
+
+    async fn miscounted(&self, db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr> {
+        Source::miscounted(self, db).await
+    }
+
+    async fn recount(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), ApplyError> {
+        Source::recount(self, tx, keys).await
     }
 }
 
@@ -202,6 +242,11 @@ async fn serve(
                 let source = source.ok_or_else(|| format!("{} does not own {stream}", context.service))?;
                 resend(context, source.as_ref(), queue, ids.as_deref()).await
             }
+            Request::Recount { stream, recount: keys } => {
+                let source = sources.iter().find(|source| source.stream() == stream);
+                let source = source.ok_or_else(|| format!("{} does not own {stream}", context.service))?;
+                recount(context, source.as_ref(), keys).await
+            }
             Request::Forget { stream, forget: rows } => {
                 let consumer = consumers.iter().find(|consumer| consumer.stream() == stream);
                 let consumer = consumer.ok_or_else(|| format!("{} does not consume {stream}", context.service))?;
@@ -234,6 +279,15 @@ async fn resend(context: &Context, source: &dyn AnySource, queue: &str, ids: Opt
         after = Some(last.clone());
         write(context, source.stream(), queue, &states).await?;
     }
+}
+
+async fn recount(context: &Context, source: &dyn AnySource, keys: &[Key]) -> Result<(), ApplyError> {
+    for keys in keys.chunks(COUNTED) {
+        let mut tx = context.db.begin_consuming().await?;
+        source.recount(&mut tx, keys).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 async fn write(context: &Context, stream: &str, queue: &str, states: &[(Key, i64, Value)]) -> Result<(), ApplyError> {

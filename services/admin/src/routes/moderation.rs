@@ -12,6 +12,7 @@ use shared::ids::UserId;
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
+use crate::db::queries::users::Standing;
 use crate::db::queries::{audit, decisions, users};
 use crate::domain::ids::{CommentId, PostId};
 use crate::domain::target::{Action, Kind};
@@ -158,14 +159,16 @@ async fn decide(
     reason: Option<String>,
 ) -> Result<Json<Decided>, Error> {
     let mut tx = s.db.begin().await?;
-    let deleted = users::is_deleted(&*tx, kind, id).await?;
+    let standing = users::standing(&*tx, kind, id).await?;
     let last = decisions::last(&*tx, kind, id).await?;
     let hidden = last.as_ref().is_some_and(|decision| decision.hidden);
-    let exists = match (action, deleted) {
+    let exists = match (action, standing) {
         (_, None) => false,
+        // What its author has deleted is final, before a decision or after it.
+        (_, Some(Standing { gone: true, .. })) => false,
         (Action::Restore, Some(_)) => hidden,
-        // Deleted without a decision of ours: its owner did it, and that is final.
-        (Action::Block | Action::Unblock | Action::Remove, Some(deleted)) => !deleted || hidden,
+        // Deleted without a decision of ours: its owner did it.
+        (Action::Block | Action::Unblock | Action::Remove, Some(Standing { deleted, .. })) => !deleted || hidden,
     };
     if !exists {
         audit::log(&tx, &admin.0, action, kind, id, reason, "not_found").await?;

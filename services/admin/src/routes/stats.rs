@@ -18,11 +18,11 @@ pub(crate) struct Stats {
     total_users: u64,
     /// Verified and not blocked.
     active_users: u64,
-    /// Neither deleted nor removed.
-    total_posts: u64,
     /// Neither deleted nor removed, whoever wrote them.
-    total_comments: u64,
-    /// On posts that are neither deleted nor removed.
+    total_posts: u64,
+    /// Of these posts: the sum of `comment_count`, so without those that are deleted or removed, or whose authors are blocked.
+    total_comments: i64,
+    /// Of these posts: the sum of `like_count`, so without those of people who are blocked.
     total_likes: i64,
     blocked_users: u64,
     posts_last_24h: u64,

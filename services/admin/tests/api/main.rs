@@ -38,8 +38,14 @@ fn comment(id: i64, version: i64, deleted: bool) -> Value {
     })
 }
 
-fn counts(id: i64, version: i64, likes: i64) -> Value {
-    json!({ "id": id, "version": version, "like_count": likes, "comment_count": 0, "view_count": 0 })
+fn counts(id: i64, version: i64, likes: i64, comments: i64) -> Value {
+    json!({ "id": id, "version": version, "like_count": likes, "comment_count": comments, "view_count": 0 })
+}
+
+/// A tombstone that says by whom the thing went.
+fn gone(mut state: Value, removed: bool) -> Value {
+    state["removed"] = json!(removed);
+    state
 }
 
 #[tokio::test]
@@ -118,19 +124,64 @@ async fn statistics_are_exact_whatever_order_the_events_come_in() {
     for _ in 0..2 {
         app.deliver("user", &[user(3, 2, true, true), user(1, 1, true, false), user(2, 1, false, false)]).await;
         app.deliver("user", &[user(3, 1, true, false)]).await;
-        app.deliver("post_counts", &[counts(1, 2, 5), counts(2, 1, 9), counts(3, 1, 1)]).await;
+        app.deliver("post_counts", &[counts(1, 2, 5, 2), counts(2, 1, 9, 4), counts(3, 1, 1, 1)]).await;
         app.deliver("post", &[post(2, 2, true), post(1, 1, false), post(3, 1, false)]).await;
         app.deliver("post", &[post(2, 1, false)]).await;
-        app.deliver("post_counts", &[counts(1, 1, 4)]).await;
+        app.deliver("post_counts", &[counts(1, 1, 4, 3)]).await;
         app.deliver("comment", &[comment(1, 2, true), comment(2, 1, false)]).await;
         app.deliver("comment", &[comment(1, 1, false)]).await;
     }
     let answer = app.get("/admin/stats").as_admin().send().await.json;
     let stats = json!({
-        "total_users": 3, "active_users": 1, "total_posts": 2, "total_comments": 1, "total_likes": 6, "blocked_users": 1,
+        "total_users": 3, "active_users": 1, "total_posts": 2, "total_comments": 3, "total_likes": 6, "blocked_users": 1,
         "posts_last_24h": 2, "users_last_24h": 2
     });
     assert_eq!(answer, json!({ "message": "Activity stats", "stats": stats }));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_on_a_post_leaves_the_totals_with_it_and_comes_back_with_it() {
+    let app = spawn().await;
+    app.deliver("user", &[user(1, 1, true, false), user(2, 1, true, false)]).await;
+    app.deliver("post", &[post(1, 1, false), post(2, 1, false)]).await;
+    app.deliver("comment", &[comment(1, 1, false), comment(2, 1, false), comment(3, 1, false)]).await;
+    app.deliver("post_counts", &[counts(1, 5, 2, 3), counts(2, 2, 1, 0)]).await;
+    let totals = async || {
+        let stats = app.get("/admin/stats").as_admin().send().await.json["stats"].clone();
+        ["total_posts", "total_comments", "total_likes"].map(|total| stats[total].as_i64().unwrap())
+    };
+    assert_eq!(totals().await, [2, 3, 3]);
+    app.deliver("post", &[gone(post(1, 2, true), true)]).await;
+    assert_eq!(totals().await, [1, 0, 1], "removed");
+    app.deliver("post", &[post(1, 3, false)]).await;
+    assert_eq!(totals().await, [2, 3, 3], "restored");
+    // Posts counts again when somebody is blocked: the totals are those of the lists.
+    app.deliver("user", &[user(2, 2, true, true)]).await;
+    app.deliver("post_counts", &[counts(1, 6, 1, 1)]).await;
+    assert_eq!(totals().await, [2, 1, 2], "blocked");
+    app.deliver("post_counts", &[counts(1, 7, 2, 3)]).await;
+    assert_eq!(totals().await, [2, 3, 3], "let in again");
+    app.deliver("post", &[gone(post(1, 4, true), false)]).await;
+    assert_eq!(totals().await, [1, 0, 1], "deleted");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_its_author_deleted_after_a_removal_cannot_be_restored() {
+    let app = spawn().await;
+    app.deliver("post", &[post(1, 1, false)]).await;
+    app.deliver("comment", &[comment(5, 1, false)]).await;
+    for path in ["/admin/posts/1", "/admin/comments/5"] {
+        assert_eq!(app.delete(path).as_admin().send().await.status, 200);
+    }
+    app.deliver("post", &[gone(post(1, 2, true), true)]).await;
+    app.deliver("comment", &[gone(comment(5, 2, true), true)]).await;
+    app.deliver("post", &[gone(post(1, 3, true), false)]).await;
+    app.deliver("comment", &[gone(comment(5, 3, true), false)]).await;
+    app.post("/admin/posts/1/restore", Value::Null).as_admin().send().await.is_problem(404, "Post not found");
+    app.post("/admin/comments/5/restore", Value::Null).as_admin().send().await.is_problem(404, "Comment not found");
+    app.delete("/admin/posts/1").as_admin().send().await.is_problem(404, "Post not found");
     app.finish().await;
 }
 

@@ -1,6 +1,6 @@
 //! Decisions about comments: admin decides, this service applies and publishes the result.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
@@ -11,7 +11,7 @@ use shared::events::{self, ApplyError, Consumer, Key, State};
 
 use crate::db::entities::comments::{Column, Entity, Model};
 use crate::db::queries::comments::{self, CommentState};
-use crate::db::queries::posts::{self, Change, CountsState};
+use crate::db::queries::recounts;
 use crate::domain::ids::{CommentId, PostId};
 
 /// A decision: removed or not, with admin's own version.
@@ -49,19 +49,14 @@ impl Consumer for Decisions {
 
     async fn apply(&self, tx: &mut Tx, decisions: Vec<Decision>) -> Result<(), ApplyError> {
         let mut changed: Vec<CommentState> = Vec::new();
-        let mut changes: BTreeMap<PostId, Change> = BTreeMap::new();
+        let mut posts: BTreeSet<PostId> = BTreeSet::new();
         for decision in decisions {
-            let Some((row, change)) = comments::decide(tx, decision.id, decision.version, decision.removed).await?
-            else {
-                continue;
-            };
-            changes.entry(row.post_id).or_default().comments += change;
-            changed.push(row.into());
+            let row = comments::decide(tx, decision.id, decision.version, decision.removed).await?;
+            posts.extend(row.as_ref().map(|row| row.post_id));
+            changed.extend(row.map(CommentState::from));
         }
-        let counted = posts::count(tx, changes).await?;
-        let counted: Vec<CountsState> = counted.into_iter().map(CountsState::from).collect();
         events::publish(tx, &changed)?;
-        Ok(events::publish(tx, &counted)?)
+        recounts::recount(tx, posts.into_iter().collect()).await
     }
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {

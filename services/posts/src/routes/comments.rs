@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::{Author, Message};
 use crate::db::entities::comments::Model;
 use crate::db::queries::comments::{self, CommentState};
-use crate::db::queries::posts::{self, Change, CountsState};
+use crate::db::queries::{posts, recounts};
 use crate::domain::ids::{CommentId, PostId};
 use crate::error::Error;
 use crate::state::AppState;
@@ -99,6 +99,9 @@ pub(crate) async fn create_comment(
 }
 
 /// Lists a post's comments, oldest first.
+///
+/// `comment_count` of the post is the length of the whole list: without what is deleted or removed, and without people who
+/// are blocked. It follows within a moment.
 #[utoipa::path(
     get, path = "/posts/{id}/comments", tag = "comments",
     params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
@@ -140,7 +143,7 @@ pub(crate) async fn update_comment(
     Ok(Json(CommentSaved { message: "Comment updated", comment: out(row, user.username) }))
 }
 
-/// Deletes one's own comment for good.
+/// Deletes one's own comment for good, also while nobody sees it or its post.
 #[utoipa::path(
     delete, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])),
     params(("id" = PostId, Path), ("cid" = CommentId, Path)),
@@ -153,13 +156,9 @@ pub(crate) async fn delete_comment(
     Path((id, cid)): Path<(PostId, CommentId)>,
 ) -> Result<Json<Message>, Error> {
     let mut tx = s.db.begin().await?;
-    posts::require(&*tx, id).await?;
     let row = comments::delete(&tx, id, cid, user.id).await?;
-    let less = Change { comments: -1, ..Change::default() };
-    let counts = posts::count(&tx, [(id, less)].into()).await?;
     events::publish(&mut tx, &[CommentState::from(row)])?;
-    let counts: Vec<CountsState> = counts.into_iter().map(CountsState::from).collect();
-    events::publish(&mut tx, &counts)?;
+    recounts::recount::<Error>(&mut tx, vec![id]).await?;
     tx.commit().await?;
     Ok(Json(Message { message: "Comment deleted" }))
 }

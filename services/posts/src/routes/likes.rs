@@ -38,7 +38,7 @@ pub(crate) async fn like_post(
     Ok(s.writes.write(Write { post: id, deed: Deed::Like(user.id), request: None }).await?)
 }
 
-/// Takes a like back.
+/// Takes a like back, also while nobody sees the post.
 #[utoipa::path(
     delete, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Message))
@@ -49,11 +49,20 @@ pub(crate) async fn unlike_post(
     user: CurrentUser,
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
-    s.shown.find(id).await?;
+    match s.shown.find(id).await {
+        // What nobody sees is not there for who has nothing on it.
+        Err(Error::PostNotFound) if likes::liked(s.db.read(), user.id, &[id]).await?.is_empty() => {
+            return Err(Error::PostNotFound);
+        }
+        Ok(_) | Err(Error::PostNotFound) => {}
+        Err(error) => return Err(error),
+    }
     Ok(s.writes.write(Write { post: id, deed: Deed::Unlike(user.id), request: None }).await?)
 }
 
 /// Lists who likes a post, newest account first.
+///
+/// `like_count` of the post is the length of the whole list, so without people who are blocked. It follows within a moment.
 #[utoipa::path(
     get, path = "/posts/{id}/likes", tag = "likes",
     params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
@@ -87,7 +96,7 @@ pub(crate) struct Liked {
     post_ids: Vec<PostId>,
 }
 
-/// Tells which of these posts I like.
+/// Tells which of these posts I like, hidden ones too.
 #[utoipa::path(
     get, path = "/likes", tag = "likes", security(("bearer" = [])), params(LikedFilter),
     responses((status = 200, body = Liked))

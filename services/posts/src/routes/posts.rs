@@ -405,7 +405,7 @@ pub(crate) async fn update_post(
     Ok(Json(PostSaved { message: "Post updated", post }))
 }
 
-/// Deletes one's own post for good.
+/// Deletes one's own post for good, also while an admin has removed it.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", security(("bearer" = [])),
     params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),

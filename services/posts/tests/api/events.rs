@@ -38,7 +38,7 @@ async fn each_change_publishes_the_whole_state_and_no_change_publishes_nothing()
 
     app.delete(&format!("/posts/{id}")).as_user(1, "ann").send().await;
     let tombstone = json!({
-        "id": id, "version": 2, "deleted": true, "author_id": null, "title": null, "content": null, "image_url": null,
+        "id": id, "version": 2, "deleted": true, "removed": false, "author_id": null, "title": null, "content": null, "image_url": null,
         "created_at": null, "updated_at": null
     });
     assert_eq!(app.events().await, [("post".to_owned(), tombstone)]);

@@ -9,10 +9,12 @@
 mod bad_input;
 mod comments;
 mod commits;
+mod counts;
 mod events;
 mod idempotency;
 mod likes;
 mod operation;
+mod own;
 mod pictures;
 mod posts;
 mod rights;

@@ -151,7 +151,7 @@ pub(crate) struct Followed {
     user_ids: Vec<UserId>,
 }
 
-/// Tells which of these people I follow.
+/// Tells which of these people I follow, hidden ones too.
 #[utoipa::path(
     get, path = "/following", tag = "subscriptions", security(("bearer" = [])), params(FollowedFilter),
     responses((status = 200, body = Followed))

@@ -20,6 +20,28 @@ async fn a_subscription_is_switched_on_and_off_and_told_apart() {
 }
 
 #[tokio::test]
+async fn one_stops_following_whom_nobody_sees_any_more_and_it_stays_so() {
+    let app = spawn_with_people().await;
+    follow(&app, 1, 2).await;
+    follow(&app, 1, 3).await;
+    app.deliver("user", &[user(2, 2, "bob", true)]).await;
+    let listed = async || {
+        let answer = app.get("/users/1/following").send().await.json;
+        assert_eq!(answer["total"], answer["users"].as_array().unwrap().len(), "{answer}");
+        answer["total"].as_i64().unwrap()
+    };
+    assert_eq!(listed().await, 1);
+    // What can be taken back is told to whom it belongs.
+    let mine = app.get("/following?user_id=2,3").as_user(1, "ann").send().await.json;
+    assert_eq!(mine, json!({ "user_ids": [2, 3] }));
+    let off = app.delete("/unsubscribe/2").as_user(1, "ann").send().await;
+    assert_eq!((off.status, off.json), (200, json!({ "message": "Unsubscribed from user 2" })));
+    app.deliver("user", &[user(2, 3, "bob", false)]).await;
+    assert_eq!(listed().await, 1);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn both_sides_are_listed_with_their_total() {
     let app = spawn_with_people().await;
     follow(&app, 1, 3).await;

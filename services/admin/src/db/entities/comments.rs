@@ -10,6 +10,8 @@ pub struct Model {
     pub id: i64,
     pub version: i64,
     pub deleted: bool,
+    /// Of a tombstone alone: an admin removed it, and its author has not deleted it.
+    pub removed: Option<bool>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,7 @@ pub struct Model {
     pub id: i64,
     pub version: i64,
     pub like_count: i64,
+    pub comment_count: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

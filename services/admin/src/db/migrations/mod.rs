@@ -1,6 +1,7 @@
 //! The schema, step by step.
 
 mod m0001_decisions;
+mod m0002_totals;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -13,6 +14,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::outbox::Migration),
             Box::new(shared::events::dead_letters::Migration),
             Box::new(m0001_decisions::Migration),
+            Box::new(m0002_totals::Migration),
         ]
     }
 }

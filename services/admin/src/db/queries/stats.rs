@@ -1,4 +1,7 @@
 //! Statistics, counted from the copies.
+//!
+//! One rule for posts, comments and likes: a post counts unless its author has deleted it or an admin has removed it, whoever
+//! wrote it; its comments and likes count as its own counters count them, which posts keeps equal to its lists.
 
 use std::time::Duration;
 
@@ -6,7 +9,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait};
 use shared::clock::Timestamp;
 
-use crate::db::entities::{comments, counts, posts, users};
+use crate::db::entities::{counts, posts, users};
 
 /// A day.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -20,7 +23,7 @@ pub(crate) struct Counted {
     pub(crate) users_last_24h: u64,
     pub(crate) total_posts: u64,
     pub(crate) posts_last_24h: u64,
-    pub(crate) total_comments: u64,
+    pub(crate) total_comments: i64,
     pub(crate) total_likes: i64,
 }
 
@@ -30,14 +33,16 @@ pub(crate) async fn count(db: &impl ConnectionTrait, now: Timestamp) -> Result<C
     let written = posts::Entity::find().filter(posts::Column::Deleted.eq(false));
     let shown = written.clone().select_only().column(posts::Column::Id).into_query();
     // SUM is a NUMERIC on Postgres unless it is cast.
-    let likes = Expr::col(counts::Column::LikeCount).sum().cast_as("bigint");
-    let likes: Option<Option<i64>> = counts::Entity::find()
+    let sum = |column: counts::Column| Expr::col(column).sum().cast_as("bigint");
+    let sums: Option<(Option<i64>, Option<i64>)> = counts::Entity::find()
         .filter(counts::Column::Id.in_subquery(shown))
         .select_only()
-        .column_as(likes, "likes")
+        .column_as(sum(counts::Column::LikeCount), "likes")
+        .column_as(sum(counts::Column::CommentCount), "comments")
         .into_tuple()
         .one(db)
         .await?;
+    let (likes, comments) = sums.unwrap_or_default();
     let active = people.clone().filter(users::Column::Verified.eq(true)).filter(users::Column::Blocked.eq(false));
     Ok(Counted {
         total_users: people.clone().count(db).await?,
@@ -46,7 +51,7 @@ pub(crate) async fn count(db: &impl ConnectionTrait, now: Timestamp) -> Result<C
         users_last_24h: people.filter(users::Column::CreatedAt.gt(now - DAY)).count(db).await?,
         total_posts: written.clone().count(db).await?,
         posts_last_24h: written.filter(posts::Column::CreatedAt.gt(now - DAY)).count(db).await?,
-        total_comments: comments::Entity::find().filter(comments::Column::Deleted.eq(false)).count(db).await?,
-        total_likes: likes.flatten().unwrap_or_default(),
+        total_comments: comments.unwrap_or_default(),
+        total_likes: likes.unwrap_or_default(),
     })
 }

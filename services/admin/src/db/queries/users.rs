@@ -8,12 +8,26 @@ use shared::http::Page;
 use crate::db::entities::{comments, decisions, posts, users};
 use crate::domain::target::Kind;
 
-/// Whether the owner has deleted or hidden something; `None` when it is not known here.
-pub(crate) async fn is_deleted(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<Option<bool>, DbErr> {
+/// How something stands with its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Nobody sees it: it is deleted, removed or erased.
+    pub(crate) deleted: bool,
+    /// Its author has deleted it, which is final.
+    pub(crate) gone: bool,
+}
+
+/// How something stands; `None` when it is not known here.
+pub(crate) async fn standing(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<Option<Standing>, DbErr> {
+    // A tombstone that came without saying so may be a removal.
+    let of = |deleted: bool, removed: Option<bool>| Standing { deleted, gone: deleted && removed == Some(false) };
     Ok(match kind {
-        Kind::User => users::Entity::find().filter(users::Column::Id.eq(id)).one(db).await?.map(|row| row.deleted),
-        Kind::Post => posts::Entity::find_by_id(id).one(db).await?.map(|row| row.deleted),
-        Kind::Comment => comments::Entity::find_by_id(id).one(db).await?.map(|row| row.deleted),
+        Kind::User => {
+            let row = users::Entity::find().filter(users::Column::Id.eq(id)).one(db).await?;
+            row.map(|row| of(row.deleted, None))
+        }
+        Kind::Post => posts::Entity::find_by_id(id).one(db).await?.map(|row| of(row.deleted, row.removed)),
+        Kind::Comment => comments::Entity::find_by_id(id).one(db).await?.map(|row| of(row.deleted, row.removed)),
     })
 }
 

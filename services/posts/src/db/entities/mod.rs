@@ -5,4 +5,5 @@ pub(crate) mod comments;
 pub(crate) mod counts;
 pub(crate) mod likes;
 pub(crate) mod posts;
+pub(crate) mod recounts;
 pub(crate) mod users;

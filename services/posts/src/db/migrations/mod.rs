@@ -2,6 +2,7 @@
 
 mod m0001_posts;
 mod m0002_image_names;
+mod m0003_recounts;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_image_names::Migration),
             Box::new(shared::http::idempotency::Migration),
             Box::new(shared::http::idempotency::AnonymousMigration),
+            Box::new(m0003_recounts::Migration),
         ]
     }
 }

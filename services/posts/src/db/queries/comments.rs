@@ -1,7 +1,7 @@
 //! Comments.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -14,17 +14,24 @@ use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
 
-use super::users;
+use super::{posts, users};
 use crate::db::entities::comments::{ActiveModel, Column, Entity, Model};
 use crate::domain::ids::{CommentId, PostId};
 use crate::error::Error;
 
-/// Comments that are shown: not deleted, not removed, by a visible author.
+/// Neither deleted nor removed.
+fn there() -> Condition {
+    Condition::all().add(Column::DeletedAt.is_null()).add(Column::RemovedAt.is_null())
+}
+
+/// Comments that are shown: neither deleted nor removed, by a visible author.
 fn shown() -> Condition {
-    Condition::all()
-        .add(Column::DeletedAt.is_null())
-        .add(Column::RemovedAt.is_null())
-        .add(Column::AuthorId.in_subquery(users::visible_ids()))
+    there().add(Column::AuthorId.in_subquery(users::visible_ids()))
+}
+
+/// Comments that count: neither deleted nor removed, but for those of these hidden people.
+pub(crate) fn counted(hidden: SelectStatement) -> Condition {
+    there().add(Column::AuthorId.not_in_subquery(hidden))
 }
 
 /// A page of a post's comments with their authors' names, oldest first.
@@ -73,7 +80,8 @@ pub(crate) async fn update(
     author: UserId,
     content: String,
 ) -> Result<(Model, bool), Error> {
-    let same = mine(post, id, author).add(Column::Content.eq(&content));
+    let mine = this(post, id).add(shown()).add(Column::AuthorId.eq(author));
+    let same = mine.clone().add(Column::Content.eq(&content));
     if let Some(row) = Entity::find().filter(same).one(&**tx).await? {
         return Ok((row, false));
     }
@@ -81,66 +89,46 @@ pub(crate) async fn update(
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::value(tx.clock().now()))
         .col_expr(Column::Content, Expr::value(content));
-    Ok((own(tx, query, post, id, author).await?, true))
+    let row = query.filter(mine).exec_with_returning(&**tx).await?.pop();
+    Ok((own(tx, row, post, id).await?, true))
 }
 
-/// Deletes a comment of this author for good.
+/// Deletes a comment of this author for good, shown or not.
 pub(crate) async fn delete(tx: &Tx, post: PostId, id: CommentId, author: UserId) -> Result<Model, Error> {
     let query = Entity::update_many()
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::DeletedAt, Expr::value(tx.clock().now()))
         .col_expr(Column::Content, Expr::value(Option::<String>::None));
-    own(tx, query, post, id, author).await
-}
-
-/// A shown comment of this author.
-fn mine(post: PostId, id: CommentId, author: UserId) -> Condition {
-    this(post, id).add(Column::AuthorId.eq(author))
+    let mine = this(post, id).add(Column::AuthorId.eq(author)).add(Column::DeletedAt.is_null());
+    let row = query.filter(mine).exec_with_returning(&**tx).await?.pop();
+    own(tx, row, post, id).await
 }
 
 fn this(post: PostId, id: CommentId) -> Condition {
-    Condition::all().add(Column::Id.eq(id)).add(Column::PostId.eq(post)).add(shown())
+    Condition::all().add(Column::Id.eq(id)).add(Column::PostId.eq(post))
 }
 
-/// Runs an update on a shown comment of this author, or tells why it may not run.
-async fn own(
-    tx: &Tx,
-    query: sea_orm::UpdateMany<Entity>,
-    post: PostId,
-    id: CommentId,
-    author: UserId,
-) -> Result<Model, Error> {
-    if let Some(row) = query.filter(mine(post, id, author)).exec_with_returning(&**tx).await?.pop() {
+/// The comment that was changed, or why it was not.
+async fn own(tx: &Tx, changed: Option<Model>, post: PostId, id: CommentId) -> Result<Model, Error> {
+    if let Some(row) = changed {
         return Ok(row);
     }
-    let found = Entity::find().filter(this(post, id)).one(&**tx).await?;
+    posts::require(&**tx, post).await?;
+    let found = Entity::find().filter(this(post, id)).filter(shown()).one(&**tx).await?;
     Err(if found.is_some() { Error::NotTheAuthor } else { Error::CommentNotFound })
 }
 
-/// Applies a moderation decision if it is newer than the last one: the comment, and by how much its post's counter
-/// changes. `None`: it is not newer, or there is no such comment.
-pub(crate) async fn decide(
-    tx: &Tx,
-    id: CommentId,
-    decision: i64,
-    removed: bool,
-) -> Result<Option<(Model, i64)>, DbErr> {
-    // SQLite has no row locks and needs none: the transaction is the only writer.
-    let before =
-        Entity::find_by_id(id).filter(Column::DecisionVersion.lt(decision)).lock_exclusive().one(&**tx).await?;
-    let Some(before) = before else { return Ok(None) };
+/// Applies a moderation decision if it is newer than the last one. `None`: it is not, or there is no such comment.
+pub(crate) async fn decide(tx: &Tx, id: CommentId, decision: i64, removed: bool) -> Result<Option<Model>, DbErr> {
     let rows = Entity::update_many()
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::DecisionVersion, Expr::value(decision))
         .col_expr(Column::RemovedAt, Expr::value(removed.then(|| tx.clock().now())))
         .filter(Column::Id.eq(id))
+        .filter(Column::DecisionVersion.lt(decision))
         .exec_with_returning(&**tx)
         .await?;
-    let counted = |row: &Model| i64::from(row.deleted_at.is_none() && row.removed_at.is_none());
-    Ok(rows.into_iter().next().map(|after| {
-        let change = counted(&after) - counted(&before);
-        (after, change)
-    }))
+    Ok(rows.into_iter().next())
 }
 
 /// A comment as it is published.
@@ -149,6 +137,9 @@ pub(crate) struct CommentState {
     id: CommentId,
     version: i64,
     deleted: bool,
+    /// Of a tombstone alone: an admin removed it and may restore it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed: Option<bool>,
     post_id: Option<PostId>,
     author_id: Option<UserId>,
     content: Option<String>,
@@ -175,6 +166,7 @@ impl From<Model> for CommentState {
             id: row.id,
             version: row.version,
             deleted,
+            removed: deleted.then_some(row.deleted_at.is_none()),
             post_id: (!deleted).then_some(row.post_id),
             author_id: (!deleted).then_some(row.author_id),
             content: row.content.filter(|_| !deleted),

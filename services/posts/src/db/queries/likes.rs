@@ -1,7 +1,7 @@
 //! Likes.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Query, TableRef};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Query, SelectStatement, TableRef};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
     Iterable, QueryFilter, QueryOrder, QuerySelect,
@@ -57,6 +57,11 @@ pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<
         .and_where(Expr::col((Entity, Column::Active)))
         .returning(Query::returning().columns(Column::iter().map(|column| (Entity, column))));
     Model::find_by_statement(tx.get_database_backend().build(&switch_off)).all(&**tx).await
+}
+
+/// Likes that count: those that are on, but for those of these hidden people.
+pub(crate) fn counted(hidden: SelectStatement) -> Condition {
+    Condition::all().add(Column::Active.eq(true)).add(Column::UserId.not_in_subquery(hidden))
 }
 
 /// A page of the visible people who like a post, newest account first.

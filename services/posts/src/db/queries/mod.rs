@@ -3,4 +3,5 @@
 pub(crate) mod comments;
 pub(crate) mod likes;
 pub(crate) mod posts;
+pub(crate) mod recounts;
 pub(crate) mod users;

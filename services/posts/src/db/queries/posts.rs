@@ -12,11 +12,12 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Tx, insert_rows_returning, padded};
-use shared::events::{Key, Source, State};
+use shared::db::{Db, Tx, insert_rows_returning, padded};
+use shared::events::{ApplyError, Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
 
+use super::recounts;
 use super::users::{visible, visible_ids};
 use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
@@ -154,7 +155,8 @@ pub(crate) async fn update(
     let same = Condition::all()
         .add_option(title.as_ref().map(|title| posts::Column::Title.eq(title)))
         .add_option(content.as_ref().map(|content| posts::Column::Content.eq(content)));
-    if let Some(row) = posts::Entity::find().filter(mine(id, author, version)).filter(same).one(&**tx).await? {
+    let mine = this(id, author).add(there()).add(posts::Column::AuthorId.in_subquery(visible_ids()));
+    if let Some(row) = posts::Entity::find().filter(mine.clone()).filter(at(version)).filter(same).one(&**tx).await? {
         return Ok((row, false));
     }
     let mut query = posts::Entity::update_many()
@@ -166,10 +168,10 @@ pub(crate) async fn update(
     if let Some(content) = content {
         query = query.col_expr(posts::Column::Content, Expr::value(content));
     }
-    Ok((own(tx, query, id, author, version).await?, true))
+    Ok((own(tx, query, id, mine, version).await?, true))
 }
 
-/// Deletes a post of this author for good: its content goes, its key and version stay.
+/// Deletes a post of this author for good, shown or not: its content goes, its key and version stay.
 pub(crate) async fn delete(tx: &Tx, id: PostId, author: UserId, version: Option<i64>) -> Result<posts::Model, Error> {
     let nothing = Expr::value(Option::<String>::None);
     let query = posts::Entity::update_many()
@@ -178,32 +180,35 @@ pub(crate) async fn delete(tx: &Tx, id: PostId, author: UserId, version: Option<
         .col_expr(posts::Column::Title, nothing.clone())
         .col_expr(posts::Column::Content, nothing.clone())
         .col_expr(posts::Column::ImageName, nothing);
-    own(tx, query, id, author, version).await
+    own(tx, query, id, this(id, author).add(posts::Column::DeletedAt.is_null()), version).await
 }
 
-/// A shown post of this author, perhaps only at one version.
-fn mine(id: PostId, author: UserId, version: Option<i64>) -> Condition {
-    Condition::all()
-        .add(posts::Column::Id.eq(id))
-        .add(posts::Column::AuthorId.eq(author))
-        .add_option(version.map(|version| posts::Column::Version.eq(version)))
-        .add(there())
-        .add(posts::Column::AuthorId.in_subquery(visible_ids()))
+/// A post of this author.
+fn this(id: PostId, author: UserId) -> Condition {
+    Condition::all().add(posts::Column::Id.eq(id)).add(posts::Column::AuthorId.eq(author))
 }
 
-/// Runs an update on a shown post of this author, or tells why it may not run.
+/// Perhaps only one version.
+fn at(version: Option<i64>) -> Condition {
+    Condition::all().add_option(version.map(|version| posts::Column::Version.eq(version)))
+}
+
+/// Runs an update on a post that is the author's, or tells why it may not run.
 async fn own(
     tx: &Tx,
     query: sea_orm::UpdateMany<posts::Entity>,
     id: PostId,
-    author: UserId,
+    mine: Condition,
     version: Option<i64>,
 ) -> Result<posts::Model, Error> {
-    if let Some(row) = query.filter(mine(id, author, version)).exec_with_returning(&**tx).await?.pop() {
+    if let Some(row) = query.filter(mine.clone()).filter(at(version)).exec_with_returning(&**tx).await?.pop() {
         return Ok(row);
     }
-    let found = find(&**tx, id).await?;
-    Err(if found.post.author_id == author { Error::VersionMismatch } else { Error::NotTheAuthor })
+    if posts::Entity::find().filter(mine).one(&**tx).await?.is_some() {
+        return Err(Error::VersionMismatch);
+    }
+    find(&**tx, id).await?;
+    Err(Error::NotTheAuthor)
 }
 
 /// The name of a post's picture.
@@ -242,7 +247,7 @@ pub(crate) struct Change {
 }
 
 /// Changes counters by these amounts, under the rows' locks and in the order of the posts. Counters are changed only here,
-/// by their owner.
+/// by their owner. What they count is the rule of `recounts.rs`.
 pub(crate) async fn count(tx: &Tx, changes: BTreeMap<PostId, Change>) -> Result<Vec<counts::Model>, DbErr> {
     use counts::Column as C;
     let changed = changes.into_iter().filter(|(_, change)| *change != Change::default());
@@ -283,6 +288,9 @@ pub(crate) struct PostState {
     pub(crate) id: PostId,
     pub(crate) version: i64,
     pub(crate) deleted: bool,
+    /// Of a tombstone alone: an admin removed it and may restore it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) removed: Option<bool>,
     pub(crate) author_id: Option<UserId>,
     pub(crate) title: Option<String>,
     pub(crate) content: Option<String>,
@@ -315,6 +323,7 @@ impl From<posts::Model> for PostState {
             id: row.id,
             version: row.version,
             deleted,
+            removed: deleted.then_some(row.deleted_at.is_none()),
             author_id: None,
             title: None,
             content: None,
@@ -410,5 +419,16 @@ impl Source for Counts {
     async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<CountsState>, DbErr> {
         let rows = counts::Entity::find().filter(counts::Column::PostId.is_in(keys.iter().map(Key::first)));
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
+    }
+
+    const COUNTS: bool = true;
+
+    async fn miscounted(&self, db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr> {
+        let wrong = recounts::miscounted(db).await?;
+        Ok(wrong.into_iter().map(|(post, version)| (post.0.into(), version)).collect())
+    }
+
+    async fn recount(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), ApplyError> {
+        recounts::recount(tx, keys.iter().map(|key| PostId(key.first())).collect()).await
     }
 }

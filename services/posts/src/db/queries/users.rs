@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{OnConflict, SelectStatement};
+use sea_orm::sea_query::{Expr, OnConflict, SelectStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
@@ -20,6 +20,17 @@ pub(crate) fn visible() -> Condition {
 /// The ids of these people.
 pub(crate) fn visible_ids() -> SelectStatement {
     Entity::find().filter(visible()).select_only().column(Column::Id).into_query()
+}
+
+/// People whose things are not shown, written as the index of these few is.
+pub(crate) fn hidden() -> Condition {
+    let hides = |column| Expr::col((Entity, column));
+    Condition::any().add(hides(Column::Deleted)).add(hides(Column::Blocked))
+}
+
+/// The ids of these people.
+pub(crate) fn hidden_ids() -> SelectStatement {
+    Entity::find().filter(hidden()).select_only().column(Column::Id).into_query()
 }
 
 /// The usernames of these people, as far as they are visible.
