@@ -128,7 +128,7 @@ async fn step(db: &Db) -> Result<bool, ApplyError> {
         tx.rollback().await?;
         return Ok(false);
     };
-    lift_time_limit(&tx).await?;
+    lift_time_limit(&*tx).await?;
     let posts = recounts::touched(&tx, &work).await?;
     let last = posts.last().copied();
     if last.is_some() {

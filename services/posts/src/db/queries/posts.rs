@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Db, Tx, insert_rows_returning, padded};
+use shared::db::{Tx, insert_rows_returning, padded};
 use shared::events::{ApplyError, Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
