@@ -52,13 +52,18 @@ impl Drop for Suite {
 
 impl Suite {
     async fn start(data: &Path) -> Self {
+        Self::start_as(data, "ready").await
+    }
+
+    /// Starts it, and waits until it says that it is this.
+    async fn start_as(data: &Path, state: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
         command.env_clear().env("CHATTY_DATA_DIR", data).env("CHATTY_LISTEN", format!("127.0.0.1:{port}"));
         let process = command.stdout(Stdio::null()).spawn().unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
         let suite = Self { process, base: format!("http://127.0.0.1:{port}"), data: data.to_owned(), client };
-        suite.eventually("a start", async || suite.get("/readyz", None).await["status"] == "ready").await;
+        suite.eventually("a start", async || suite.get("/readyz", None).await["status"] == state).await;
         suite
     }
 
@@ -253,6 +258,28 @@ async fn owners_that_are_older_than_their_copies_agree_with_them_again() {
         .eventually("her post", async || suite.get(&format!("/posts/{}", later.post), None).await["id"] == later.post)
         .await;
     drop(suite);
+}
+
+/// Files that were put back by hand: their owner would give out ids and versions anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_that_was_put_back_without_restore_takes_no_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    two_backups(folder).await;
+    let data = mixed(folder, "careless", &["posts.db"]);
+    let suite = Suite::start_as(&data, "degraded").await;
+    let stopped = async || {
+        let state = suite.get("/readyz", None).await;
+        state["services"]["posts"]["writes"].as_str().is_some_and(|writes| writes.contains("older than its copies"))
+    };
+    suite.eventually("the posts to be found older", stopped).await;
+    let ben = suite.token("ben").await;
+    let post = Some(json!({ "title": "Third", "content": "Third" }));
+    let (status, answer) = suite.call(Method::POST, "/posts", Some(&ben), post).await;
+    assert_eq!((status, answer["code"].as_str()), (503, Some("older_than_copies")), "{answer}");
+    let detail = answer["detail"].as_str().unwrap();
+    assert!(detail.contains("`chatty restore`") && detail.contains("`chatty reconcile --fix`"), "{detail}");
+    assert_eq!(suite.get("/posts/1", None).await["title"], "First", "reads go on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

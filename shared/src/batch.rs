@@ -15,7 +15,6 @@ use tokio::task::yield_now;
 
 use crate::db::{CommitError, Db, Tx};
 use crate::error::ApiError;
-use crate::events::outbox::PublishError;
 use crate::lifecycle::Cancel;
 
 /// Writes in one transaction. A power of two, as multi-row statements are split into those.
@@ -218,9 +217,7 @@ async fn try_commit<B: Batched, T>(
     executed: impl AsyncFnOnce() -> T,
 ) -> Result<Vec<Result<B::Answer, ApiError>>, Failure> {
     // Every write publishes, so none of them would get through by itself either.
-    if db.outbox().is_full() {
-        return Err(Failure::Away(PublishError::Full.into()));
-    }
+    db.outbox().admit().map_err(|error| Failure::Away(error.into()))?;
     let mut tx = db.begin().await.map_err(|error| Failure::Away(error.into()))?;
     let answers = stored.store(&mut tx, writes).await.map_err(Failure::RolledBack)?;
     let _kept = executed().await;

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::fs::{DirBuilder, Permissions};
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -124,6 +126,8 @@ pub struct Settings {
     pub jwks_url: Option<String>,
     /// `OUTBOX_MAX_ROWS`: writes are refused with 503 while more events than this wait for the broker (default 1 000 000).
     pub outbox_max_rows: u64,
+    /// `COMPARE_SECONDS`: how often copies are compared with their owners, a part at a time, from 1 (default 60).
+    pub compare_every: Duration,
     /// `CACHE_MAX_MIB`: what the cache of answers of one service may take (default 64).
     pub cache_max_bytes: u64,
 }
@@ -169,6 +173,8 @@ impl Settings {
                 return Err(ConfigError::new("AMQP_URL", reason));
             }
         }
+        let compare_every = env.parse::<NonZeroU16>("COMPARE_SECONDS")?.map_or(60, |seconds| u64::from(seconds.get()));
+        let compare_every = Duration::from_secs(compare_every);
         Ok(Self {
             listen,
             socket: env.get("CHATTY_SOCKET").map(PathBuf::from),
@@ -180,6 +186,7 @@ impl Settings {
             amqp_url: env.secret("AMQP_URL"),
             jwks_url: env.get("AUTH_JWKS_URL").map(str::to_owned),
             outbox_max_rows: env.parse("OUTBOX_MAX_ROWS")?.unwrap_or(1_000_000),
+            compare_every,
             cache_max_bytes: u64::from(env.parse::<u32>("CACHE_MAX_MIB")?.unwrap_or(64)) * 1024 * 1024,
         })
     }
@@ -203,6 +210,7 @@ mod tests {
             ("AMQP_URL", "amqp://one/%2f,two"),
             ("AMQP_URL", "amqp://one/%2f,"),
             ("OUTBOX_MAX_ROWS", "-1"),
+            ("COMPARE_SECONDS", "0"),
             ("CACHE_MAX_MIB", "much"),
         ] {
             let error = Settings::from_env(&Env::of([(name, value)]), 8000).err().expect(name);

@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod openapi;
 pub mod telemetry;
 pub mod text;
+mod watch;
 
 pub mod auth;
 pub mod db;

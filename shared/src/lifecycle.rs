@@ -18,11 +18,13 @@ use crate::config::{ConfigError, Env, Settings};
 use crate::db::{Db, Schema};
 use crate::events::Streams;
 use crate::events::broker::{Broker, RabbitBroker};
-use crate::events::consumer::Context;
-use crate::events::{measured, relay, replicas, resync};
+use crate::events::comparison::{self, Pace};
+use crate::events::consumer::{ApplyError, Context};
+use crate::events::{fills, measured, relay, replicas, resync};
 use crate::fail_points;
 use crate::http::{self, App, Health, Listeners};
 use crate::telemetry;
+use crate::watch;
 
 /// Ends tasks.
 pub type Cancel = tokio_util::sync::CancellationToken;
@@ -88,6 +90,7 @@ pub struct Service {
     broker: Arc<dyn Broker>,
     cancel: Cancel,
     schema: Schema,
+    pace: Pace,
     start: Vec<Start>,
     tasks: Vec<(&'static str, Task)>,
 }
@@ -106,6 +109,7 @@ impl Service {
             broker: Arc::clone(&deps.broker),
             cancel: Cancel::new(),
             schema: Schema::of::<M>(),
+            pace: Pace::of(&deps.settings),
             start: Vec::new(),
             tasks: Vec::new(),
         }
@@ -115,6 +119,13 @@ impl Service {
     #[must_use]
     pub fn streams(mut self, streams: Streams) -> Self {
         self.streams = streams;
+        self
+    }
+
+    /// Sets how fast its copies are compared with their owners, for tests; else the settings say it.
+    #[must_use]
+    pub fn compared_at(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -143,20 +154,33 @@ impl Service {
     /// The reason why the start is refused.
     pub async fn prepare(&mut self) -> Result<(), String> {
         let mut backoff = Backoff::default();
-        while let Err(error) = self.schema.migrate(&self.db).await {
+        while let Err(error) = self.make_schema().await {
             tracing::warn!(%error, service = self.name, "The database cannot be prepared yet; trying again.");
             tokio::select! { () = sleep(backoff.pause()) => {}, () = self.cancel.cancelled() => return Ok(()) }
         }
         for work in std::mem::take(&mut self.start) {
             work.await?;
         }
+        if comparison::has_copies(&self.context(), &self.streams) {
+            self.db.outbox().writes().begin();
+        }
         self.health.set_prepared();
         Ok(())
     }
 
+    /// Brings the schema up to date, and asks for the copies that have never been filled.
+    async fn make_schema(&self) -> Result<(), ApplyError> {
+        self.schema.migrate(&self.db).await?;
+        fills::ask(&self.db, &self.streams.consumers).await
+    }
+
+    fn context(&self) -> Context {
+        Context::new(self.name, self.db.clone(), Arc::clone(&self.broker), self.cancel.clone())
+    }
+
     /// Starts the relay, the consumers and the service's own tasks. One that ends early ends the process, by `failed`.
     pub fn start(&mut self, tracker: &Tracker, failed: &Cancel) {
-        let context = Context::new(self.name, self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
+        let context = self.context();
         self.health.set_measured(context.measured.clone());
         let consumed = self.streams.consumers.iter().map(|consumer| consumer.stream()).collect();
         let measuring = measured::run(context.clone(), consumed);
@@ -172,6 +196,9 @@ impl Service {
             "resync",
             Box::pin(resync::run(context.clone(), self.streams.sources.clone(), self.streams.consumers.clone())),
         ));
+        tasks.push(("comparison", Box::pin(comparison::run(context.clone(), self.streams.clone(), self.pace))));
+        let watching = watch::run(context.clone(), self.schema, self.streams.clone(), self.health.clone());
+        tasks.push(("schema", Box::pin(watching)));
         let health = self.health.clone();
         let follow = replicas::follow(context.clone(), self.streams.consumers.clone(), move || health.set_loaded());
         tasks.push(("replicas", Box::pin(follow)));
@@ -218,6 +245,9 @@ pub async fn run(
     };
     let preparing = async {
         start_all(&mut services, &tracker, &failed).await;
+        for service in &services {
+            service.db.outbox().writes().started().await;
+        }
         if !failed.is_cancelled() {
             ready();
         }

@@ -149,6 +149,14 @@ fn of_sqlite(code: &str, message: &str) -> Option<Failure> {
     })
 }
 
+/// Answers whether a table or the whole database is not there: somebody dropped it, and it is about to be made again.
+pub fn is_schema_missing(error: &DbErr) -> bool {
+    database_error(error).is_some_and(|cause| {
+        let code = cause.code().unwrap_or_default();
+        ["42P01", "3F000", "3D000"].contains(&&*code) || cause.message().starts_with("no such table")
+    })
+}
+
 fn refusal(error: &DbErr) -> Option<&Refusal> {
     match sqlx_error(error)? {
         sqlx::Error::Io(cause) => cause.get_ref()?.downcast_ref(),

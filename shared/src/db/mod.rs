@@ -17,7 +17,7 @@ mod writes;
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
@@ -29,7 +29,7 @@ pub use dialect::{
     try_sweeper_lock,
 };
 pub use failover::host_urls;
-pub use failure::{Failure, Refusal, is_permanent, is_transient, on_constraint};
+pub use failure::{Failure, Refusal, is_permanent, is_schema_missing, is_transient, on_constraint};
 pub use rows::{given_rows, insert_rows, insert_rows_returning, padded};
 pub use schema::Schema;
 pub use server::{Server, server};
@@ -40,6 +40,8 @@ pub use writes::Trouble;
 pub(crate) use writes::Writes;
 
 use crate::clock::Clock;
+use crate::events::Key;
+use crate::events::comparison::Published;
 use crate::events::outbox::{self, Outbox};
 use crate::events::owned::Remembered;
 use crate::fail_points::{self, AFTER_COMMIT};
@@ -199,7 +201,7 @@ impl Db {
             clock: self.0.clock.clone(),
             under_way: self.0.under_way.clone(),
             written: Vec::new(),
-            states: 0,
+            published: Vec::new(),
             remembered: Vec::new(),
         })
     }
@@ -228,8 +230,8 @@ pub struct Tx {
     under_way: Tracker,
     /// Rows of the outbox that it stores before it commits.
     written: Vec<outbox::ActiveModel>,
-    /// How many states of the service's own these carry.
-    states: usize,
+    /// The states of the service's own that these carry.
+    published: Vec<Published>,
     remembered: Vec<Remembered>,
 }
 
@@ -257,9 +259,9 @@ impl Tx {
         self.written.push(message);
     }
 
-    /// Counts states that are in the messages.
-    pub(crate) fn wrote_states(&mut self, states: usize) {
-        self.states += states;
+    /// Notes keys and versions of states that are in the messages.
+    pub(crate) fn published(&mut self, stream: &'static str, states: Vec<(Key, i64)>) {
+        self.published.push((stream, states));
     }
 
     /// Notes states for this process's memory.
@@ -296,7 +298,9 @@ impl Tx {
             fail_points::pass(AFTER_COMMIT);
         }
         self.outbox.owned().committed(self.remembered);
-        self.outbox.relay_now(stored, self.states);
+        let states = self.published.iter().map(|(_, states)| states.len()).sum();
+        self.outbox.recent().note(self.published, Instant::now());
+        self.outbox.relay_now(stored, states);
         Ok(())
     }
 

@@ -64,7 +64,7 @@ impl From<CommitError> for ApplyError {
 impl From<PublishError> for ApplyError {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Full => Self::Transient(error.to_string()),
+            PublishError::Full | PublishError::Stopped(_) => Self::Transient(error.to_string()),
             PublishError::Encode(error) => Self::Permanent(error.to_string()),
         }
     }
@@ -86,6 +86,21 @@ pub trait Consumer: Send + Sync + 'static {
 
     /// The copies as states, in the order of their keys, for reconcile.
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
+
+    /// The copies of these keys, as far as they exist.
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Self::State>, DbErr> {
+        let mut found = Vec::new();
+        for key in keys {
+            let states = self.page(db, Some(&key.before()), 1).await?;
+            found.extend(states.into_iter().filter(|state| state.key() == *key));
+        }
+        Ok(found)
+    }
+
+    /// The copies with the highest keys and those with the highest versions.
+    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<Self::State>, DbErr> {
+        newest_of_all(self, db, limit).await
+    }
 
     /// Deletes a copy if it still has this version, so that the owner's state can take its place.
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
@@ -142,6 +157,21 @@ impl Context {
         Self { service, db, broker, cancel, measured: Measured::default(), replicas }
     }
 
+    /// The service's name.
+    pub(crate) fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Its database.
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The token that ends the tasks.
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
     /// Forgets deleted copies here and in the other replicas.
     pub(super) async fn forget(&self, consumer: &dyn AnyConsumer, deleted: Vec<Key>) {
         deleted.iter().for_each(|key| consumer.forget(key));
@@ -168,6 +198,10 @@ pub trait AnyConsumer: Send + Sync + 'static {
     fn forget(&self, key: &Key);
     /// Copies as (key, version, content).
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
+    /// The copies of these keys.
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Row>, DbErr>;
+    /// The copies with the highest keys and those with the highest versions.
+    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<(Key, i64)>, DbErr>;
     /// Whether there is anything that a state of this key can be applied to.
     async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr>;
     /// An owner's state as this copy should hold it.
@@ -191,6 +225,33 @@ impl Row {
     fn of<S: State>(state: &S) -> Result<Self, serde_json::Error> {
         Ok(Self { key: state.key(), version: state.version(), content: serde_json::to_value(state)? })
     }
+}
+
+fn as_rows<S: State>(states: &[S]) -> Result<Vec<Row>, DbErr> {
+    states.iter().map(|state| Row::of(state).map_err(|error| DbErr::Json(error.to_string()))).collect()
+}
+
+/// Reads all copies page by page: for consumers that keep few of them.
+async fn newest_of_all<C: Consumer + ?Sized>(
+    consumer: &C,
+    db: &DatabaseConnection,
+    limit: u64,
+) -> Result<Vec<C::State>, DbErr> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut last, mut highest): (Vec<C::State>, Vec<C::State>) = (Vec::new(), Vec::new());
+    let mut after: Option<Key> = None;
+    loop {
+        let page = consumer.page(db, after.as_ref(), BATCH as u64).await?;
+        let Some(end) = page.last() else { break };
+        after = Some(end.key());
+        highest.extend(page.iter().cloned());
+        highest.sort_by_key(|state| std::cmp::Reverse(state.version()));
+        highest.truncate(limit);
+        last.extend(page);
+        last.drain(..last.len().saturating_sub(limit));
+    }
+    last.extend(highest);
+    Ok(last)
 }
 
 #[async_trait]
@@ -222,7 +283,16 @@ impl<C: Consumer> AnyConsumer for C {
 
     async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr> {
         let states = Consumer::page(self, db, after, limit).await?;
-        states.iter().map(|state| Row::of(state).map_err(|error| DbErr::Json(error.to_string()))).collect()
+        as_rows(&states)
+    }
+
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Row>, DbErr> {
+        as_rows(&Consumer::find(self, db, keys).await?)
+    }
+
+    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<(Key, i64)>, DbErr> {
+        let states = Consumer::newest(self, db, limit).await?;
+        Ok(states.iter().map(|state| (state.key(), state.version())).collect())
     }
 
     async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {

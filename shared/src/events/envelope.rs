@@ -32,6 +32,16 @@ impl Key {
         self.0.first().copied().unwrap_or_default()
     }
 
+    /// The key right before this one, in the order of keys.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        let mut ids = self.0.clone();
+        if let Some(last) = ids.last_mut() {
+            *last -= 1;
+        }
+        Self(ids)
+    }
+
     /// The second id of a pair, or zero.
     pub fn second(&self) -> i64 {
         self.0.get(1).copied().unwrap_or_default()

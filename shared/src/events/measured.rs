@@ -22,6 +22,8 @@ pub struct Consumed {
     pub waiting_since: Option<Timestamp>,
     /// When a batch was last applied.
     pub applied_at: Option<Timestamp>,
+    /// The age of the oldest event of that batch when it was applied.
+    pub applied_after: Duration,
     /// Messages of the queue that could not be applied.
     pub dead_letters: u64,
 }
@@ -38,6 +40,15 @@ impl Consumed {
 pub struct Measured(Arc<Mutex<BTreeMap<&'static str, Consumed>>>);
 
 impl Measured {
+    /// Answers whether a copy was farther behind than this, a moment ago or now: events wait for it, so nothing is missing yet.
+    pub(super) fn is_behind(&self, stream: &str, now: Timestamp, grace: Duration) -> bool {
+        let streams = self.locked();
+        streams.get(stream).is_some_and(|stream| {
+            let lately = stream.applied_at.is_some_and(|at| now.since(at) < grace);
+            stream.lag(now) > grace || (lately && stream.applied_after > grace)
+        })
+    }
+
     /// All streams.
     pub fn streams(&self) -> BTreeMap<&'static str, Consumed> {
         self.locked().clone()
@@ -57,6 +68,7 @@ impl Measured {
     pub(super) fn applied(&self, stream: &'static str, now: Timestamp) {
         let mut streams = self.locked();
         let stream = streams.entry(stream).or_default();
+        stream.applied_after = stream.lag(now);
         (stream.waiting_since, stream.applied_at) = (None, Some(now));
     }
 

@@ -8,8 +8,10 @@ pub mod outbox;
 pub mod topology;
 
 pub mod broker;
+pub mod comparison;
 pub mod consumer;
 pub mod dead_letters;
+pub mod fills;
 pub mod measured;
 pub mod owned;
 mod pace;
@@ -19,6 +21,7 @@ pub mod relay;
 pub mod replicas;
 pub mod restore;
 pub mod resync;
+pub mod writes;
 
 pub use consumer::{ApplyError, Consumer};
 pub use envelope::{Key, State};

@@ -9,8 +9,10 @@ use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, QuerySelec
 use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, Expr, MigrationTrait, SchemaManager, Table};
 use tokio::sync::mpsc;
 
+use super::comparison::Recent;
 use super::envelope::{self, State};
 use super::owned::Owned;
+use super::writes::{Stopped, Writes};
 use crate::clock::Timestamp;
 use crate::db::{self, Statements, Tx};
 
@@ -79,6 +81,8 @@ pub struct Outbox {
     backlog: Arc<Mutex<(u64, Option<Timestamp>)>>,
     max_rows: u64,
     owned: Owned,
+    writes: Writes,
+    recent: Recent,
 }
 
 impl Outbox {
@@ -95,6 +99,8 @@ impl Outbox {
             backlog: Arc::default(),
             max_rows,
             owned: Owned::default(),
+            writes: Writes::default(),
+            recent: Recent::default(),
         }
     }
 
@@ -106,6 +112,27 @@ impl Outbox {
     /// What this process remembers of the service's own streams.
     pub fn owned(&self) -> &Owned {
         &self.owned
+    }
+
+    /// The state that tells whether the service may publish as the owner of its streams.
+    pub fn writes(&self) -> &Writes {
+        &self.writes
+    }
+
+    /// The memory of what this process has published in the last minutes.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Checks that states can be published now.
+    ///
+    /// # Errors
+    /// The reason why they cannot.
+    pub fn admit(&self) -> Result<(), PublishError> {
+        if self.is_full() {
+            return Err(PublishError::Full);
+        }
+        Ok(self.writes.admit()?)
     }
 
     /// Hands the messages of a committed transaction, which carried so many states, to this process's relay. What does not
@@ -165,6 +192,9 @@ pub enum PublishError {
     /// Too many events wait for the broker already.
     #[error("the outbox has reached its configured size")]
     Full,
+    /// The owner must not publish now.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// A state did not become JSON.
     #[error("a state could not be written: {0}")]
     Encode(#[from] serde_json::Error),
@@ -176,6 +206,14 @@ impl From<PublishError> for crate::error::ApiError {
             PublishError::Full => {
                 Self::unavailable("outbox_full", "Too many events wait for the broker, nothing was stored")
             }
+            PublishError::Stopped(Stopped::Starting) => {
+                Self::unavailable("starting", "The service is starting, nothing was stored")
+            }
+            PublishError::Stopped(Stopped::OlderThanCopies) => Self::unavailable(
+                "older_than_copies",
+                "The database is older than its copies, nothing was stored; `chatty restore` makes it usable again, or \
+                 `chatty reconcile --fix` if only rows of a copy were changed by hand",
+            ),
             PublishError::Encode(error) => Self::internal(error),
         }
     }
@@ -187,11 +225,9 @@ impl From<PublishError> for crate::error::ApiError {
 /// # Errors
 /// [`PublishError`]; the transaction must then be given up.
 pub fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> {
-    if tx.outbox().is_full() {
-        return Err(PublishError::Full);
-    }
+    tx.outbox().admit()?;
     send(tx, S::STREAM, None, states)?;
-    tx.wrote_states(states.len());
+    tx.published(S::STREAM, states.iter().map(|state| (state.key(), state.version())).collect());
     remember(tx, states);
     Ok(())
 }

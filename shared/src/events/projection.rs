@@ -5,13 +5,13 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ActiveModelBehavior, Condition, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, IntoActiveModel,
-    ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelBehavior, ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
+    IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::consumer::{ApplyError, Consumer, in_transaction};
 use super::envelope::{Key, State};
-use crate::db::{Db, Tx, is_postgres, key_columns, upsert_newer};
+use crate::db::{Db, Tx, is_postgres, key_columns, padded, upsert_newer};
 
 /// States per query when memory is filled.
 const PAGE: u64 = 1_000;
@@ -133,10 +133,25 @@ where
         page(db, after, limit).await
     }
 
+    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<R>, DbErr> {
+        let keys = padded(keys.iter().cloned());
+        let is_one = match key_columns::<R::Entity>().as_slice() {
+            [id] => Condition::all().add(Expr::col(*id).is_in(keys.iter().map(Key::first))),
+            columns => keys.iter().fold(Condition::any(), |any, key| any.add(is_key(columns, key))),
+        };
+        R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).filter(is_one).all(db).await
+    }
+
+    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<R>, DbErr> {
+        let rows = || R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).limit(limit);
+        let by_key = key_columns::<R::Entity>().into_iter().fold(rows(), QueryOrder::order_by_desc);
+        let mut newest = by_key.all(db).await?;
+        newest.extend(rows().order_by_desc(R::VERSION).all(db).await?);
+        Ok(newest)
+    }
+
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
-        let columns = key_columns::<R::Entity>().into_iter().zip(&key.0);
-        let row = columns.fold(Condition::all(), |row, (column, id)| row.add(Expr::col(column).eq(*id)));
-        let row = row.add(Expr::col(R::VERSION).eq(version));
+        let row = is_key(&key_columns::<R::Entity>(), key).add(Expr::col(R::VERSION).eq(version));
         R::Entity::delete_many().filter(row).exec(&**tx).await.map(|_| ())
     }
 
@@ -159,6 +174,12 @@ where
     fn view(&self, state: R) -> R {
         state.kept()
     }
+}
+
+/// The row with this key.
+fn is_key<C: ColumnTrait>(columns: &[C], key: &Key) -> Condition {
+    let columns = columns.iter().zip(&key.0);
+    columns.fold(Condition::all(), |row, (column, id)| row.add(Expr::col(*column).eq(*id)))
 }
 
 /// States as rows of their copy.

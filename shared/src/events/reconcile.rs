@@ -121,7 +121,7 @@ pub async fn recount(source: &dyn AnySource, owner: &Db, grace: Duration) -> Res
 }
 
 /// Compares a row with the owner's state: `due` is the version that the copy must have reached.
-fn judge(
+pub(super) fn judge(
     found: Option<Row>,
     due: i64,
     version: i64,

@@ -135,7 +135,8 @@ async fn merge(context: &Context, consumers: &[Arc<dyn AnyConsumer>], mut heard:
     }
 }
 
-async fn load_all(context: &Context, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), DbErr> {
+/// Fills memory from the copies, and forgets what is remembered of the service's own streams.
+pub(crate) async fn load_all(context: &Context, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), DbErr> {
     context.db.outbox().owned().forget_all();
     for consumer in consumers {
         consumer.load(context.db.read()).await?;

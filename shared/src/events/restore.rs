@@ -11,8 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr};
 use serde_json::Value;
 
 use super::consumer::ApplyError;
-use super::outbox;
-use super::resync::Request;
+use super::resync::{self, Request};
 use super::{Streams, topology};
 use crate::db::{self, Db};
 use crate::ids::MAX_ID;
@@ -141,8 +140,7 @@ pub async fn raise(db: &Db, service: &str, streams: &Streams, work: &Work) -> Re
         }
     }
     for request in &work.requests {
-        let message = request.message(service).map_err(|error| ApplyError::Permanent(error.to_string()))?;
-        outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload);
+        resync::write_request(&mut tx, service, request)?;
     }
     Ok(tx.commit().await?)
 }

@@ -78,10 +78,19 @@ impl Request {
 /// # Errors
 /// When it is not certainly stored.
 pub async fn leave(db: &Db, service: &str, request: &Request) -> Result<(), ApplyError> {
-    let message = request.message(service).map_err(|error| ApplyError::Permanent(error.to_string()))?;
     let mut tx = db.begin().await?;
-    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload);
+    write_request(&mut tx, service, request)?;
     Ok(tx.commit().await?)
+}
+
+/// Writes a request to a service into the outbox of the transaction.
+///
+/// # Errors
+/// Never in practice: the request is plain data.
+pub(super) fn write_request(tx: &mut Tx, service: &str, request: &Request) -> Result<(), ApplyError> {
+    let message = request.message(service).map_err(|error| ApplyError::Permanent(error.to_string()))?;
+    outbox::write(tx, message.message_id, &message.stream, message.target.as_deref(), message.payload);
+    Ok(())
 }
 
 /// The owner's side of a stream: how to read its states from the owner's tables.
@@ -297,7 +306,12 @@ async fn write(context: &Context, stream: &str, queue: &str, states: &[(Key, i64
     Ok(tx.commit().await?)
 }
 
-async fn forget(context: &Context, consumer: &dyn AnyConsumer, rows: &[(Key, i64)]) -> Result<(), ApplyError> {
+/// Deletes copies that still have these versions, and asks the owner for them.
+pub(super) async fn forget(
+    context: &Context,
+    consumer: &dyn AnyConsumer,
+    rows: &[(Key, i64)],
+) -> Result<(), ApplyError> {
     let stream = consumer.stream();
     let owner = topology::owner(stream).ok_or_else(|| ApplyError::Permanent(format!("nobody owns {stream}")))?;
     let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
@@ -310,8 +324,7 @@ async fn forget(context: &Context, consumer: &dyn AnyConsumer, rows: &[(Key, i64
         queue: topology::queue(context.service, stream),
         ids: Some(keys.clone()),
     };
-    let message = request.message(owner).map_err(|error| ApplyError::Permanent(error.to_string()))?;
-    outbox::write(&mut tx, message.message_id, &message.stream, message.target.as_deref(), message.payload);
+    write_request(&mut tx, owner, &request)?;
     // Memory first: once this commits, the owner's answer may arrive at any moment.
     context.forget(consumer, keys).await;
     Ok(tx.commit().await?)

@@ -44,6 +44,8 @@ pub struct Health {
     broker: Arc<dyn Broker>,
     keys: Keys,
     prepared: Arc<AtomicBool>,
+    /// True while the schema is gone, though it was there.
+    dropped: Arc<AtomicBool>,
     loaded: Arc<AtomicBool>,
     measured: Arc<OnceLock<Measured>>,
 }
@@ -51,13 +53,19 @@ pub struct Health {
 impl Health {
     /// A service that has just started.
     pub fn new(service: &'static str, db: Db, broker: Arc<dyn Broker>, keys: Keys) -> Self {
-        let (prepared, loaded, measured) = Default::default();
-        Self { service, db, broker, keys, prepared, loaded, measured }
+        let (prepared, dropped, loaded, measured) = Default::default();
+        Self { service, db, broker, keys, prepared, dropped, loaded, measured }
     }
 
     /// The schema is up to date.
     pub fn set_prepared(&self) {
         self.prepared.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes whether the schema is still there. Requests wait while it is not.
+    pub(crate) fn set_schema(&self, there: bool) {
+        self.dropped.store(!there, Ordering::Relaxed);
+        self.prepared.store(there, Ordering::Relaxed);
     }
 
     /// Memory is filled.
@@ -98,11 +106,21 @@ impl Health {
         let memory = self.loaded.load(Ordering::Relaxed);
         let trouble = self.db.writes().trouble();
         let word = |up: bool| if up { "up" } else { "down" };
-        let writes = trouble.as_ref().map_or_else(|| "up".to_owned(), ToString::to_string);
-        let parts = json!({
-            "database": word(database), "writes": writes, "keys": word(keys), "broker": word(broker), "memory": word(memory)
+        let (stopped, unchecked) = (self.db.outbox().writes().admit().err(), self.db.outbox().writes().unchecked());
+        let writes = trouble.as_ref().map(ToString::to_string).or(stopped.map(|stopped| stopped.to_string()));
+        let mut parts = json!({
+            "database": word(database), "writes": writes.as_deref().unwrap_or("up"), "keys": word(keys),
+            "broker": word(broker), "memory": word(memory)
         });
-        (database && keys, broker && memory && trouble.is_none(), parts)
+        if let Value::Object(parts) = &mut parts {
+            if self.dropped.load(Ordering::Relaxed) {
+                parts.insert("schema".to_owned(), json!("missing"));
+            }
+            if !unchecked.is_empty() {
+                parts.insert("unchecked".to_owned(), json!(unchecked));
+            }
+        }
+        (database && keys, broker && memory && writes.is_none(), parts)
     }
 }
 

@@ -99,6 +99,18 @@ impl Broker for FaultyBroker {
         self.inner.listen(service).await
     }
 
+    async fn tell(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        self.inner.tell(service, payload).await
+    }
+
+    async fn hear(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        self.inner.hear(service).await
+    }
+
+    fn reaches(&self, service: &str) -> bool {
+        self.inner.reaches(service)
+    }
+
     async fn dead_letters(&self, queue: &str, db: &Db) -> Result<Vec<DeadLetter>, BrokerError> {
         self.inner.dead_letters(queue, db).await
     }

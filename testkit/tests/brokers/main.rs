@@ -7,6 +7,7 @@ mod convergence;
 mod crashes;
 mod drift;
 mod faults;
+mod healing;
 mod process;
 mod world;
 
@@ -96,6 +97,54 @@ async fn publish<S: State>(db: &Db, state: S) {
     let mut tx = db.begin().await.unwrap();
     events::publish(&mut tx, &[state]).unwrap();
     tx.commit().await.unwrap();
+}
+
+/// A home, and a broker that reaches every service.
+fn local_home() -> (Home, Arc<dyn Broker>) {
+    (Home::sqlite(), Arc::new(LocalBroker::new(&SERVICES)))
+}
+
+#[tokio::test]
+async fn an_interrupted_first_start_is_made_good() {
+    let (home, broker) = local_home();
+    healing::an_interrupted_first_start_is_made_good(&home, &broker).await;
+}
+
+#[tokio::test]
+async fn what_was_lost_on_the_way_is_found_by_what_was_published() {
+    let (home, broker) = local_home();
+    let lose = healing::by_hand;
+    healing::what_was_lost_on_the_way_is_found_by_what_was_published(&home, &broker, lose).await;
+}
+
+#[tokio::test]
+async fn rows_changed_by_hand_are_repaired() {
+    let (home, broker) = local_home();
+    healing::rows_changed_by_hand_are_repaired(&home, &broker).await;
+}
+
+#[tokio::test]
+async fn a_copy_whose_file_was_deleted_comes_back() {
+    let (home, broker) = local_home();
+    healing::a_dropped_copy_comes_back(&home, &broker).await;
+}
+
+#[tokio::test]
+async fn a_row_ahead_stops_the_owner_until_it_is_forgotten() {
+    let (home, broker) = local_home();
+    healing::a_row_ahead_stops_the_owner_until_it_is_forgotten(&home, &broker).await;
+}
+
+#[tokio::test]
+async fn an_older_owner_publishes_nothing() {
+    let (home, broker) = local_home();
+    healing::an_older_owner_publishes_nothing(&home, &broker).await;
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_unchecked() {
+    let (home, broker) = local_home();
+    healing::who_does_not_answer_is_unchecked(&home, &broker).await;
 }
 
 /// A queue has one consumer in this form, so there is one replica of each service.

@@ -15,9 +15,14 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::contract::{PATIENCE, message};
+use crate::healing::Running;
 use crate::process::Link;
 use crate::world::Home;
-use crate::{contract, convergence, crashes};
+use crate::{contract, convergence, crashes, healing};
+
+/// Takes the binding of a queue away.
+const UNBIND: &str = "rabbit_binding:remove({binding, rabbit_misc:r(<<\"/\">>, exchange, <<\"chatty.events\">>), <<\"user\">>, \
+                      rabbit_misc:r(<<\"/\">>, queue, <<\"posts.user.v1\">>), []}, <<\"test\">>).";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rabbitmq_keeps_the_contract_and_copies_converge_on_it() {
@@ -26,6 +31,7 @@ async fn rabbitmq_keeps_the_contract_and_copies_converge_on_it() {
     contract::check(broker, &Home::postgres(postgres.address(), "contract").await).await;
     replicas_hear_each_other(&rabbitmq.url()).await;
     what_somebody_removed_is_declared_again(&rabbitmq, &Home::postgres(postgres.address(), "removed").await).await;
+    healing(&rabbitmq, &postgres).await;
     let link = || link(&rabbitmq.url());
     crashes::check(link, &Home::postgres(postgres.address(), "crashes").await).await;
     for (seed, name) in (1..).zip(["first", "second", "third"]) {
@@ -69,19 +75,36 @@ async fn what_somebody_removed_is_declared_again(rabbitmq: &RabbitMq, home: &Hom
     assert!(text.contains("posts.user.v1"), "the queue that was missing asks its owner for everything: {text}");
     assert!(broker.inspect().await.unwrap().iter().all(|(_, state)| matches!(state, QueueState::AsDeclared(_))));
 
-    let unbind = "rabbit_binding:remove({binding, rabbit_misc:r(<<\"/\">>, exchange, <<\"chatty.events\">>), <<\"user\">>, \
-                  rabbit_misc:r(<<\"/\">>, queue, <<\"posts.user.v1\">>), []}, <<\"test\">>).";
     let mut posts = broker.consume("posts.user.v1", &db).await.unwrap();
     for (bound, text) in [(false, "lost"), (true, "found")] {
         if bound {
             broker.declare().await.unwrap();
         } else {
-            rabbitmqctl(rabbitmq, &["eval", unbind]).await;
+            rabbitmqctl(rabbitmq, &["eval", UNBIND]).await;
         }
         assert!(broker.publish(&[message("user", None, text)]).await[0].is_ok(), "other queues take it");
         let taken = timeout(Duration::from_secs(1), posts.next(1)).await;
         assert_eq!(taken.is_ok(), bound, "{text}");
     }
+}
+
+/// The cases that comparisons heal, each in a world of its own.
+async fn healing(rabbitmq: &RabbitMq, postgres: &Postgres) {
+    let broker: Arc<dyn Broker> = Arc::new(RabbitBroker::new(rabbitmq.url().into()));
+    let home = async |name| Home::postgres(postgres.address(), name).await;
+    healing::who_does_not_answer_is_unchecked(&home("unchecked").await, &broker).await;
+    healing::an_interrupted_first_start_is_made_good(&home("interrupted").await, &broker).await;
+    healing::rows_changed_by_hand_are_repaired(&home("by_hand").await, &broker).await;
+    healing::a_dropped_copy_comes_back(&home("dropped").await, &broker).await;
+    healing::a_row_ahead_stops_the_owner_until_it_is_forgotten(&home("ahead").await, &broker).await;
+    healing::an_older_owner_publishes_nothing(&home("older").await, &broker).await;
+    let lose = async |owner: &Running, _: &Running| {
+        rabbitmqctl(rabbitmq, &["eval", UNBIND]).await;
+        healing::publish(owner.db(), 2).await.unwrap();
+    };
+    let home = home("unbound").await;
+    healing::what_was_lost_on_the_way_is_found_by_what_was_published(&home, &broker, lose).await;
+    broker.declare().await.unwrap();
 }
 
 async fn rabbitmqctl(rabbitmq: &RabbitMq, arguments: &[&str]) {

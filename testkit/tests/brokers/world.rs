@@ -109,16 +109,21 @@ impl Home {
         Self { envs, _folder: folder }
     }
 
+    /// A service's settings.
+    pub(crate) fn settings(&self, service: &str) -> Settings {
+        let (_, env) = self.envs.iter().find(|(name, _)| *name == service).unwrap();
+        Settings::from_env(env, 8080).unwrap()
+    }
+
     /// Opens a service's database as one process would.
     pub(crate) async fn open(&self, service: &'static str) -> Db {
-        let (_, env) = self.envs.iter().find(|(name, _)| *name == service).unwrap();
-        let db = Db::open(&Settings::from_env(env, 8080).unwrap(), service, Clock::system()).await.unwrap();
+        let db = Db::open(&self.settings(service), service, Clock::system()).await.unwrap();
         db.migrate::<Migrator>().await.unwrap();
         db
     }
 }
 
-struct Migrator;
+pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -126,6 +131,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::outbox::Migration),
             Box::new(shared::events::dead_letters::Migration),
             Box::new(CreateThings),
+            Box::new(shared::events::fills::Migration),
         ]
     }
 }

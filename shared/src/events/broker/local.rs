@@ -26,6 +26,8 @@ const QUEUE: usize = 1_024;
 pub struct LocalBroker {
     services: Vec<&'static str>,
     queues: Mutex<HashMap<String, mpsc::Sender<Delivery>>>,
+    /// The receivers of what services tell each other, by service.
+    hearing: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
     opened: Notify,
     record: Option<Mutex<Vec<OutboxMessage>>>,
 }
@@ -33,7 +35,13 @@ pub struct LocalBroker {
 impl LocalBroker {
     /// A broker for a process that runs these services; queues of others do not exist.
     pub fn new(services: &[&'static str]) -> Self {
-        Self { services: services.to_vec(), queues: Mutex::default(), opened: Notify::new(), record: None }
+        Self {
+            services: services.to_vec(),
+            queues: Mutex::default(),
+            hearing: Mutex::default(),
+            opened: Notify::new(),
+            record: None,
+        }
     }
 
     /// The same, and it remembers what was published, for tests.
@@ -144,6 +152,22 @@ impl Broker for LocalBroker {
 
     async fn listen(&self, _service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
         Ok(stream::pending().boxed())
+    }
+
+    async fn tell(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        let sender = locked(&self.hearing).get(service).cloned();
+        let sender = sender.ok_or_else(|| BrokerError::new(format!("{service} does not listen")))?;
+        sender.try_send(payload.to_vec()).map_err(|error| BrokerError::new(error.to_string()))
+    }
+
+    async fn hear(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        locked(&self.hearing).insert(service.to_owned(), sender);
+        Ok(stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) }).boxed())
+    }
+
+    fn reaches(&self, service: &str) -> bool {
+        self.services.contains(&service)
     }
 
     async fn dead_letters(&self, queue: &str, db: &Db) -> Result<Vec<DeadLetter>, BrokerError> {

@@ -99,6 +99,18 @@ pub trait Broker: Send + Sync + 'static {
     /// What the other replicas of `service` broadcast, from now on. The stream ends when the connection is lost.
     async fn listen(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError>;
 
+    /// Tells the running replicas of `service` something about a comparison, best effort: nothing is kept for one that is
+    /// not there.
+    async fn tell(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError>;
+
+    /// The messages that services tell `service` from now on, in each of its replicas. The stream ends with the connection.
+    async fn hear(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError>;
+
+    /// Answers whether `service` could be at the other end at all.
+    fn reaches(&self, _service: &str) -> bool {
+        true
+    }
+
     /// The dead letters of a queue, oldest first, at most 1 000.
     async fn dead_letters(&self, queue: &str, db: &Db) -> Result<Vec<DeadLetter>, BrokerError>;
 

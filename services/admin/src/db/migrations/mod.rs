@@ -15,6 +15,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::dead_letters::Migration),
             Box::new(m0001_decisions::Migration),
             Box::new(m0002_totals::Migration),
+            Box::new(shared::events::fills::Migration),
         ]
     }
 }

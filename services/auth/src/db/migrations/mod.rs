@@ -23,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::http::idempotency::Migration),
             Box::new(shared::http::idempotency::AnonymousMigration),
             Box::new(m0005_waiting::Migration),
+            Box::new(shared::events::fills::Migration),
         ]
     }
 }

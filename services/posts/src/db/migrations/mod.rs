@@ -19,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::http::idempotency::Migration),
             Box::new(shared::http::idempotency::AnonymousMigration),
             Box::new(m0003_recounts::Migration),
+            Box::new(shared::events::fills::Migration),
         ]
     }
 }

@@ -13,6 +13,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::outbox::Migration),
             Box::new(shared::events::dead_letters::Migration),
             Box::new(m0001_copies::Migration),
+            Box::new(shared::events::fills::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use tokio::time::timeout;
 
 use super::publisher::confirmed;
-use super::{DELIVERY_LIMIT, PATIENCE, arguments, in_time, replicas_exchange, short, text};
+use super::{DELIVERY_LIMIT, PATIENCE, arguments, comparison_exchange, in_time, replicas_exchange, short, text};
 use crate::events::broker::BrokerError;
 use crate::events::outbox::OutboxMessage;
 use crate::events::resync::Request;
@@ -21,9 +21,10 @@ pub(super) async fn declare(connection: &Connection, channel: &Channel) -> Resul
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     in_time(channel.exchange_declare(short(EXCHANGE), ExchangeKind::Direct, durable, FieldTable::default())).await?;
     for service in topology::SERVICES {
-        let exchange = replicas_exchange(service);
-        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
-            .await?;
+        for exchange in [replicas_exchange(service), comparison_exchange(service)] {
+            in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
+                .await?;
+        }
     }
     let mut queues = topology::queues();
     // Requests go into the resync queues, so these come first.

@@ -76,6 +76,33 @@ impl RabbitBroker {
         Ok(found)
     }
 
+    /// The messages of a fanout exchange from now on.
+    async fn listen_at(&self, exchange: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        let connection = self.consumer.connection().await?;
+        let channel = in_time(connection.create_channel()).await?;
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        in_time(channel.exchange_declare(short(exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
+            .await?;
+        let own = QueueDeclareOptions::exclusive().auto_delete();
+        let queue = in_time(channel.queue_declare(short(""), own, FieldTable::default())).await?.name().clone();
+        in_time(channel.queue_bind(
+            queue.clone(),
+            short(exchange),
+            short(""),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        ))
+        .await?;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consumer = start_consuming(&channel, queue, options).await?;
+        let heard = Heard { connection, channel, consumer };
+        let payloads = futures_util::stream::unfold(heard, |mut heard| async move {
+            let delivery = heard.next().await?;
+            Some((delivery.data, heard))
+        });
+        Ok(payloads.boxed())
+    }
+
     /// A connection for one command of an operator.
     async fn operator(&self) -> Result<Connection, BrokerError> {
         self.consumer.connect("chatty operator").await
@@ -178,8 +205,14 @@ async fn start_consuming(
     started
 }
 
+/// The exchange on which the replicas of a service tell each other what they have applied.
 fn replicas_exchange(service: &str) -> String {
     format!("chatty.applied.{service}")
+}
+
+/// The exchange on which all replicas of a service hear of comparisons.
+fn comparison_exchange(service: &str) -> String {
+    format!("chatty.compare.{service}")
 }
 
 #[async_trait]
@@ -207,34 +240,19 @@ impl Broker for RabbitBroker {
     }
 
     async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
-        self.publisher.broadcast(service, payload).await
+        self.publisher.broadcast(&replicas_exchange(service), payload).await
     }
 
     async fn listen(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
-        let connection = self.consumer.connection().await?;
-        let channel = in_time(connection.create_channel()).await?;
-        let exchange = replicas_exchange(service);
-        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
-            .await?;
-        let own = QueueDeclareOptions::exclusive().auto_delete();
-        let queue = in_time(channel.queue_declare(short(""), own, FieldTable::default())).await?.name().clone();
-        in_time(channel.queue_bind(
-            queue.clone(),
-            short(&exchange),
-            short(""),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        ))
-        .await?;
-        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-        let consumer = start_consuming(&channel, queue, options).await?;
-        let heard = Heard { connection, channel, consumer };
-        let payloads = futures_util::stream::unfold(heard, |mut heard| async move {
-            let delivery = heard.next().await?;
-            Some((delivery.data, heard))
-        });
-        Ok(payloads.boxed())
+        self.listen_at(&replicas_exchange(service)).await
+    }
+
+    async fn tell(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        self.publisher.broadcast(&comparison_exchange(service), payload).await
+    }
+
+    async fn hear(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        self.listen_at(&comparison_exchange(service)).await
     }
 
     async fn dead_letters(&self, queue: &str, _db: &Db) -> Result<Vec<DeadLetter>, BrokerError> {

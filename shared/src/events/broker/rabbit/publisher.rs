@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::declare::declare;
-use super::{Line, PATIENCE, arguments, in_time, replicas_exchange, short, text};
+use super::{Line, PATIENCE, arguments, in_time, short, text};
 use crate::events::broker::BrokerError;
 use crate::events::outbox::OutboxMessage;
 use crate::events::topology;
@@ -109,9 +109,9 @@ impl Publisher {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the other replicas of a service. Whether anybody listens does not matter.
-    #[expect(clippy::disallowed_methods, reason = "not an event: a replica that missed one loads again")]
-    pub(super) async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+    /// Tells whoever listens at a fanout exchange. Whether anybody does, does not matter.
+    #[expect(clippy::disallowed_methods, reason = "not an event: who missed one loads, or compares, again")]
+    pub(super) async fn broadcast(&self, exchange: &str, payload: &[u8]) -> Result<(), BrokerError> {
         let mut slot = self.broadcasts.lock().await;
         let sent = timeout(BROADCAST, async {
             let connection = self.line.connection().await?;
@@ -122,10 +122,9 @@ impl Publisher {
                 Some(open) => open.clone(),
                 None => slot.insert(confirming(&connection).await?).clone(),
             };
-            let (exchange, options) = (replicas_exchange(service), BasicPublishOptions::default());
-            let confirm = channel
-                .basic_publish(short(&exchange), short(""), options, payload, BasicProperties::default())
-                .await?;
+            let options = BasicPublishOptions::default();
+            let confirm =
+                channel.basic_publish(short(exchange), short(""), options, payload, BasicProperties::default()).await?;
             match confirm.await? {
                 Confirmation::Ack(_) => Ok(()),
                 _ => Err(BrokerError::new("the broker refused the message")),
