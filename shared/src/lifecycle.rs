@@ -171,7 +171,7 @@ impl Service {
     /// Brings the schema up to date, and asks for the copies that have never been filled.
     async fn make_schema(&self) -> Result<(), ApplyError> {
         self.schema.migrate(&self.db).await?;
-        fills::ask(&self.db, &self.streams.consumers).await
+        fills::ask(&self.db, self.broker.as_ref(), &self.streams.consumers).await
     }
 
     fn context(&self) -> Context {

@@ -78,7 +78,8 @@ async fn repair(context: &Context, schema: Schema, streams: &Streams) -> Result<
             "tables are missing that no migration makes again: bring the database back from a backup".to_owned()
         );
     }
-    fills::ask(context.db(), &streams.consumers).await.map_err(|error| error.to_string())?;
+    let asked = fills::ask(context.db(), context.broker(), &streams.consumers).await;
+    asked.map_err(|error| error.to_string())?;
     if comparison::has_copies(context, streams) {
         // The new database knows nothing of what was published.
         context.db().outbox().writes().begin();

@@ -167,6 +167,11 @@ impl Context {
         &self.db
     }
 
+    /// The broker.
+    pub(crate) fn broker(&self) -> &dyn Broker {
+        self.broker.as_ref()
+    }
+
     /// The token that ends the tasks.
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel

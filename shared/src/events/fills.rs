@@ -10,6 +10,7 @@ use sea_orm::{ActiveValue::Set, TryInsertResult};
 use sea_orm_migration::prelude::{DeriveMigrationName, MigrationTrait, SchemaManager, Table};
 use sea_orm_migration::schema::{text, timestamp_with_time_zone};
 
+use super::broker::Broker;
 use super::consumer::{AnyConsumer, ApplyError};
 use super::resync::{self, Request};
 use super::topology;
@@ -33,14 +34,18 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Asks the owners for everything, for each copy that has never asked, and for each that has but holds no row.
+/// Asks the owners for everything, for each copy that has never asked, and for each that has but holds no row. An owner
+/// that the broker cannot reach at all is not asked.
 ///
 /// # Errors
 /// When the database is not there; what was asked by then stays asked.
-pub async fn ask(db: &Db, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), ApplyError> {
+pub async fn ask(db: &Db, broker: &dyn Broker, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), ApplyError> {
     for consumer in consumers {
-        let mut tx = db.begin_consuming().await?;
         let stream = consumer.stream();
+        if topology::owner(stream).is_none_or(|owner| !broker.reaches(owner)) {
+            continue;
+        }
+        let mut tx = db.begin_consuming().await?;
         let row = ActiveModel { stream: Set(stream.to_owned()), asked_at: Set(db.clock().now()) };
         let insert = Entity::insert(row).on_conflict_do_nothing_on([Column::Stream]);
         let inserted = insert.exec_without_returning(&*tx).await?;

@@ -154,7 +154,7 @@ pub(crate) async fn an_interrupted_first_start_is_made_good(home: &Home, broker:
     }
     world.stop().await;
     let again = home.open("posts").await;
-    fills::ask(&again, &streams("posts").consumers).await.unwrap();
+    fills::ask(&again, broker.as_ref(), &streams("posts").consumers).await.unwrap();
     let waiting = events::outbox::Entity::find().count(again.read()).await.unwrap();
     assert_eq!(waiting, 0, "a copy that was filled asks no more");
     again.close().await;
