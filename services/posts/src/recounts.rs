@@ -1,5 +1,5 @@
-//! Counters follow the people whose likes and comments they count: who is blocked or erased leaves them, and comes back with
-//! the unblock.
+//! Counters follow the people whose likes and comments they count: a person who is blocked or erased leaves them, and comes
+//! back with the unblock.
 //!
 //! Nothing but the copy of users says that there is work, so a crash between a user's state and the recount loses nothing.
 //! How far the work has come stands in the database, page by page.
@@ -28,8 +28,8 @@ const ROUNDS: Duration = Duration::from_secs(10);
 /// have certainly been made.
 const SETTLED: Duration = Duration::from_secs(15 * 60);
 
-/// What this process remembers of people: whose tokens are refused, and who was hidden a moment ago. Whoever is hidden or comes
-/// back wakes the recounts. Clones share it.
+/// The memory of people: whose tokens are refused, and who was hidden a moment ago. Somebody who is hidden or comes back wakes
+/// the recounts. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct People {
     accounts: Accounts,
@@ -69,8 +69,8 @@ impl People {
         Self { accounts, ..Self::default() }
     }
 
-    /// Whether counters may be without somebody's likes and comments now, so that adding one to them or taking one away
-    /// would be wrong.
+    /// True while counters may be without somebody's likes and comments, so that adding one to them or taking one away would be
+    /// wrong.
     pub(crate) fn may_be_left_out(&self, id: UserId) -> bool {
         self.is_hidden(id) || self.recent.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
     }

@@ -42,7 +42,7 @@ pub enum Request {
     Recount {
         /// The stream.
         stream: String,
-        /// Whose numbers.
+        /// The aggregates whose numbers are meant.
         recount: Vec<Key>,
     },
     /// To the owner: send these states, or all, to this queue.
@@ -113,7 +113,7 @@ pub trait Source: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Whether the states are numbers of other rows of the owner's, so that these can be counted again.
+    /// True when the states are numbers of other rows of the owner's, so that these can be counted again.
     const COUNTS: bool = false;
 
     /// The aggregates whose numbers are not what they count, with their versions.
@@ -145,7 +145,7 @@ pub trait AnySource: Send + Sync + 'static {
     fn takes_back(&self) -> bool;
     /// Stores newer states.
     async fn take_back(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr>;
-    /// Whether the states are numbers that can be counted again.
+    /// True when the states are numbers that can be counted again.
     fn counts(&self) -> bool;
     /// The aggregates whose numbers are not what they count, with their versions.
     async fn miscounted(&self, db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr>;

@@ -285,7 +285,7 @@ impl Dice {
     }
 }
 
-/// What is known to have been done.
+/// The deeds so far.
 #[derive(Default)]
 struct Book {
     blocked: BTreeMap<i64, i64>,

@@ -1,4 +1,4 @@
-//! What tells a removal from an author's deletion, and the counter that the comments are counted by.
+//! Two columns that tell a removal from an author's deletion, and the counter that the total of comments is summed from.
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{DeriveMigrationName, MigrationTrait, SchemaManager, Table};

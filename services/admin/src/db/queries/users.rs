@@ -8,7 +8,7 @@ use shared::http::Page;
 use crate::db::entities::{comments, decisions, posts, users};
 use crate::domain::target::Kind;
 
-/// How something stands with its owner.
+/// The standing of something with its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// Nobody sees it: it is deleted, removed or erased.
@@ -17,7 +17,7 @@ pub(crate) struct Standing {
     pub(crate) gone: bool,
 }
 
-/// How something stands; `None` when it is not known here.
+/// The standing of something; `None` when it is not known here.
 pub(crate) async fn standing(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<Option<Standing>, DbErr> {
     // A tombstone that came without saying so may be a removal.
     let of = |deleted: bool, removed: Option<bool>| Standing { deleted, gone: deleted && removed == Some(false) };

@@ -31,7 +31,7 @@ const ROWS: i64 = 20_000;
 /// applied, and a replica that has not heard of it takes more of them until the access token ends: each counts itself.
 const LATER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(11 * 60)];
 
-/// What the counters of a post say, and what they should say.
+/// The counters of a post as they are, and as they should be.
 #[derive(Clone, Debug, FromQueryResult)]
 struct Tally {
     post_id: PostId,
