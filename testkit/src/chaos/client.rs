@@ -147,6 +147,18 @@ impl Api {
         Answer { outcome, status, body, wrong }
     }
 
+    /// Posts until it is not refused for now, as the hashing of a password is on a machine that is busy.
+    async fn call_patiently(&self, path: &str, body: Value) -> Answer {
+        let end = Instant::now() + PATIENCE * 2;
+        loop {
+            let answer = self.call(Method::POST, path, None, Some(body.clone())).await;
+            if answer.status != 503 || Instant::now() > end {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
     /// Reads until it succeeds; null is there where nothing is. For the time before and after the faults.
     pub(super) async fn get(&self, path: &str, who: Option<&Person>) -> Result<Value> {
         for _ in 0..100 {
@@ -199,7 +211,7 @@ impl Api {
     pub(super) async fn join(&self, name: &str) -> Result<Person> {
         let email = format!("{name}@example.org");
         let body = json!({ "username": name, "email": email, "password": PASSWORD });
-        let registered = self.call(Method::POST, "/auth/register", None, Some(body)).await;
+        let registered = self.call_patiently("/auth/register", body).await;
         ensure!(registered.status == 201, "{name} cannot register: {}", registered.body);
         for _ in 0..200 {
             let text = self.mail_to(name).await?.unwrap_or_default();
@@ -234,7 +246,7 @@ impl Api {
 
     async fn begin_session(&self, name: &str, password: &str) -> Result<(i64, Session)> {
         let body = json!({ "username": name, "password": password });
-        let answer = self.call(Method::POST, "/auth/login", None, Some(body)).await;
+        let answer = self.call_patiently("/auth/login", body).await;
         let text = |field: &str| answer.body[field].as_str().map(str::to_owned);
         let (Some(token), Some(refresh_token)) = (text("token"), text("refresh_token")) else {
             bail!("{name} cannot log in: {} {}", answer.status, answer.body);
