@@ -6,6 +6,7 @@ mod data_folder;
 mod dead_letters;
 mod demo;
 mod doctor;
+mod mail;
 mod output;
 mod reconcile;
 mod restore;
@@ -55,6 +56,9 @@ enum Command {
     /// Look at messages that could not be applied, send them again or drop them.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Look at mails that were not delivered, send them again or drop them.
+    #[command(subcommand)]
+    Mail(mail::Mail),
     /// Look at everything that the suite needs, and say what to do about what is wrong.
     #[command(after_help = "Example:\n  chatty doctor --json")]
     Doctor(doctor::Doctor),
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
             Command::Reconcile(reconcile) => reconcile.run(&env).await,
             Command::Rebuild(rebuild) => rebuild.run(&env).await,
             Command::DeadLetters(command) => command.run(&env).await,
+            Command::Mail(command) => command.run(&env).await,
             Command::Doctor(doctor) => Box::pin(doctor.run(&env)).await,
             Command::Backup(backup) => backup.run(&env).await,
             Command::Restore(restore) => Box::pin(restore.run(&env)).await,

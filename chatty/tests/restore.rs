@@ -120,7 +120,7 @@ impl Suite {
         let mails = self.get(&mailbox, None).await.to_string();
         let link = &mails[mails.find("/auth/verify/").unwrap()..];
         let link = &link[..link.find(['\\', '"', '<']).unwrap()];
-        assert_eq!(self.call(Method::GET, link, None, None).await.0, 200);
+        assert_eq!(self.call(Method::POST, link, None, None).await.0, 200);
         let token = self.token(username).await;
         (self.get("/auth/me", Some(&token)).await["id"].as_i64().unwrap(), token)
     }

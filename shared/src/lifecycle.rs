@@ -129,6 +129,13 @@ impl Service {
         self
     }
 
+    /// Adds something to what `/readyz?verbose` tells; it is read from memory.
+    #[must_use]
+    pub fn detail(self, name: &'static str, read: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Self {
+        self.health.set_detail(name, read);
+        self
+    }
+
     /// Adds work that is done once, after the migrations and before the tasks. An error refuses the start.
     #[must_use]
     pub fn on_start(mut self, work: impl Future<Output = Result<(), String>> + Send + 'static) -> Self {

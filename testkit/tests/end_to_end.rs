@@ -72,7 +72,7 @@ impl Suite {
             link.is_some()
         })
         .await;
-        let verified = self.call(Method::GET, &link.unwrap(), None, None).await;
+        let verified = self.call(Method::POST, &link.unwrap(), None, None).await;
         assert_eq!(verified, (200, json!({ "message": "Account verified" })));
         self.log_in(username, password).await
     }

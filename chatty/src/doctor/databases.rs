@@ -45,6 +45,9 @@ pub(super) async fn check(env: &Env, settings: &Settings, distributed: bool) -> 
             if !distributed {
                 found.push(check_dead_letters(&seen).await);
             }
+            if name == auth::NAME {
+                found.push(check_mails(&seen).await);
+            }
             match db::server(seen.db.read()).await {
                 Ok(Some(server)) => {
                     found.extend(check_server(name, &server, each));
@@ -118,6 +121,19 @@ pub(super) fn dead_letters(check: String, count: u64) -> Finding {
     }
     let found = format!("{count} messages could not be applied");
     Finding::warning(check, found, "`chatty dead-letters list` says why; repair that, then `redrive`")
+}
+
+/// Mails that were given up wait for the operator.
+async fn check_mails(seen: &Seen) -> Finding {
+    let check = "parked mails".to_owned();
+    match auth::parked_mails::list(&seen.db).await {
+        Ok(mails) if mails.is_empty() => Finding::ok(check, "there are none"),
+        Ok(mails) => {
+            let found = format!("{} mails were not delivered", mails.len());
+            Finding::warning(check, found, "`chatty mail list` says why; repair that, then `chatty mail redrive`")
+        }
+        Err(error) => Finding::problem(check, error, "see the log of the database"),
+    }
 }
 
 fn check_server(name: &str, server: &Server, each: i64) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::{ConfigError, Env, Environment, Settings};
 
-use crate::domain::{Username, password};
+use crate::domain::{Username, email, password};
 
 /// The admin of development mode: the one exception to the password rule.
 pub(crate) const DEFAULT_ADMIN: (&str, &str) = ("admin", "secret");
@@ -63,9 +63,9 @@ impl Config {
     /// # Errors
     /// A variable that is not valid, or that is missing or not safe in production.
     pub fn from_env(env: &Env, settings: &Settings) -> Result<Self, ConfigError> {
-        let from = env.parse("MAIL_FROM")?;
+        let from: Option<Mailbox> = env.parse("MAIL_FROM")?;
         let from = match from {
-            Some(from) => from,
+            Some(from) => sender(from)?,
             None => "Chatty <no-reply@chatty.example>".parse().map_err(|error| ConfigError::new("MAIL_FROM", error))?,
         };
         let smtp = env.secret("SMTP_URL").map(|url| smtp(url.expose_secret(), from)).transpose()?;
@@ -76,6 +76,16 @@ impl Config {
         let admin = admin(env, settings.environment)?;
         Ok(Self { key_file, smtp, admin, public_url: settings.public_url.clone() })
     }
+}
+
+/// The sender in the form that every mail server takes.
+fn sender(from: Mailbox) -> Result<Mailbox, ConfigError> {
+    let bad = |reason: String| ConfigError::new("MAIL_FROM", reason);
+    if !from.email.user().is_ascii() {
+        return Err(bad("must have only ASCII characters before the @".to_owned()));
+    }
+    let email = email::sendable(from.email.as_ref()).parse().map_err(|error| bad(format!("{error}")))?;
+    Ok(Mailbox::new(from.name, email))
 }
 
 /// The value is not repeated in complaints, because it holds a password.
@@ -115,7 +125,9 @@ fn admin(env: &Env, environment: Environment) -> Result<Option<AdminConfig>, Con
     let username = Username::parse(username).map_err(|rule| ConfigError::new("ADMIN_USERNAME", rule))?;
     let is_default = development && secret == DEFAULT_ADMIN.1;
     if !is_default {
-        password::check(secret, username.as_str(), "").map_err(|rule| ConfigError::new("ADMIN_PASSWORD", rule))?;
+        password::check(secret, username.as_str(), "")
+            .and_then(|()| password::check_strength(secret, username.as_str(), ""))
+            .map_err(|rule| ConfigError::new("ADMIN_PASSWORD", rule))?;
     }
     if !development && password::looks_like_example(secret) {
         return Err(ConfigError::new("ADMIN_PASSWORD", "is one that examples use; choose another one"));
@@ -152,7 +164,9 @@ mod tests {
         for url in ["mail.example.org", "http://mail.example.org", "smtp://mail.example.org?tls=maybe", "smtp://"] {
             assert_eq!(read(&[("SMTP_URL", url)]).expect_err(url).variable, "SMTP_URL");
         }
-        assert_eq!(read(&[("MAIL_FROM", "nobody")]).err().unwrap().variable, "MAIL_FROM");
+        for from in ["nobody", "jürgen@example.org"] {
+            assert_eq!(read(&[("MAIL_FROM", from)]).expect_err(from).variable, "MAIL_FROM");
+        }
         let config = read(&[("SMTP_URL", "smtps://me:hidden%2Bword@mail.example.org")]).unwrap();
         assert!(!format!("{config:?}").contains("hidden"));
         let smtp = config.smtp.unwrap();

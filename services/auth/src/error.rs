@@ -25,6 +25,8 @@ pub(crate) enum AuthError {
     BadLink,
     /// No visible person has this id.
     UserNotFound,
+    /// The new password is guessed too soon; the rule that it breaks.
+    WeakPassword(&'static str),
     /// Too many passwords wait to be checked.
     Busy,
     /// Too many people wait to be verified.
@@ -46,6 +48,7 @@ impl From<AuthError> for ApiError {
             AuthError::BadRefreshToken => unauthorized("invalid_refresh_token", "The refresh token is not valid"),
             AuthError::BadLink => Self::not_found("Verification link is invalid or expired"),
             AuthError::UserNotFound => Self::not_found("User not found"),
+            AuthError::WeakPassword(rule) => Self::invalid_field("password", rule),
             AuthError::Busy => Self::unavailable("busy", "Too many people are logging in, try again in a moment"),
             AuthError::TooManyApplicants => Self::unavailable(
                 "too_many_registrations",

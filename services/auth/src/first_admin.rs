@@ -10,7 +10,7 @@ use shared::lifecycle::Backoff;
 use crate::config::{AdminConfig, DEFAULT_ADMIN};
 use crate::db::queries::users::{self, NewUser, NotInserted};
 use crate::domain::{Username, password};
-use crate::hasher::{Hasher, hash_now};
+use crate::hasher::{Fit, Hasher, hash_now};
 use crate::user_stream::UserState;
 
 /// How often the start tries to store the admin before it goes on without.
@@ -50,10 +50,14 @@ pub async fn create_admin(db: &Db, username: &str, password: &SecretString) -> R
     let username = Username::parse(username).map_err(CreateAdminError::Username)?;
     password::check(password.expose_secret(), username.as_str(), &address(&username))
         .map_err(CreateAdminError::Password)?;
-    let password = password.clone();
-    let hash = tokio::task::spawn_blocking(move || hash_now(password.expose_secret())).await;
-    let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))?;
-    let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))?;
+    let (password, name) = (password.clone(), username.clone());
+    let hash = tokio::task::spawn_blocking(move || {
+        password::check_strength(password.expose_secret(), name.as_str(), &address(&name))
+            .map_err(CreateAdminError::Password)?;
+        hash_now(password.expose_secret()).map_err(|error| CreateAdminError::Hash(error.to_string()))
+    })
+    .await;
+    let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))??;
     store(db, username, hash).await
 }
 
@@ -72,7 +76,7 @@ pub(crate) async fn refuse_defaults(db: &Db, hasher: &Hasher) -> Result<(), Stri
     };
     for admin in admins {
         let default = hasher.verify(DEFAULT_ADMIN.1, Some(&admin.password_hash)).await;
-        if default.map_err(|_busy| "the admins' passwords could not be checked")? {
+        if default.map_err(|_busy| "the admins' passwords could not be checked")? != Fit::No {
             return Err(format!("the admin {} still has the password of development", admin.username));
         }
     }

@@ -17,7 +17,7 @@ use thread_priority::{
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::domain::secret;
+use crate::domain::{password, secret};
 use crate::error::AuthError;
 
 /// How long a request waits for its turn, and then for its hash, before it is refused with 503. Who would have to wait longer
@@ -25,6 +25,17 @@ use crate::error::AuthError;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// How a password fits a stored hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+    /// It does, and the hash is not as a new one would be.
+    Outdated,
+}
 
 /// Hashes and checks passwords. The threads end with the last clone.
 #[derive(Clone)]
@@ -67,20 +78,43 @@ impl Hasher {
         Ok(Self { jobs, turns: Arc::new(Semaphore::new(threads)), places: Arc::new(Semaphore::new(places)), dummy })
     }
 
-    /// The hash of a new password.
+    /// The hash of a new password, unless it is guessed too soon.
+    pub(crate) async fn hash_strong(&self, password: &str, username: &str, email: &str) -> Result<String, AuthError> {
+        let [password, username, email] = [password, username, email].map(str::to_owned);
+        let work = move || {
+            password::check_strength(&password, &username, &email).map_err(AuthError::WeakPassword)?;
+            hash_now(&password).map_err(|error| ApiError::internal(error).into())
+        };
+        self.take_turn(work).await?
+    }
+
+    /// The hash of a password that was checked before.
     pub(crate) async fn hash(&self, password: &str) -> Result<String, AuthError> {
         let password = password.to_owned();
         self.take_turn(move || hash_now(&password)).await?.map_err(|error| ApiError::internal(error).into())
     }
 
     /// Whether a password fits a stored hash; without one, the same work for nothing.
-    pub(crate) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, AuthError> {
-        let exists = stored.is_some();
-        let hash = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
-        let password = password.to_owned();
-        let fits =
-            self.take_turn(move || Argon2::default().verify_password(password.as_bytes(), &*hash).is_ok()).await?;
-        Ok(fits && exists)
+    ///
+    /// Hashes of before were made of what was typed, not of its normal form. Where the two differ, both are tried, also for
+    /// nobody.
+    pub(crate) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<Fit, AuthError> {
+        let hash: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
+        let typed = password::typed(password);
+        let differs = typed != password;
+        if self.fits(typed, Arc::clone(&hash)).await? {
+            return Ok(match stored {
+                None => Fit::No,
+                Some(stored) if is_outdated(stored) => Fit::Outdated,
+                Some(_) => Fit::Yes,
+            });
+        }
+        let fits = differs && self.fits(password.to_owned(), hash).await?;
+        Ok(if fits && stored.is_some() { Fit::Outdated } else { Fit::No })
+    }
+
+    async fn fits(&self, password: String, hash: Arc<str>) -> Result<bool, AuthError> {
+        self.take_turn(move || Argon2::default().verify_password(password.as_bytes(), &*hash).is_ok()).await
     }
 
     async fn take_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AuthError> {
@@ -117,11 +151,11 @@ fn next(queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
 
 /// Hashes on the spot.
 pub(crate) fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
-    Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+    Argon2::default().hash_password(password::typed(password).as_bytes()).map(|hash| hash.to_string())
 }
 
 /// Whether a stored hash was made with other parameters than a new one would be.
-pub(crate) fn is_outdated(stored: &str) -> bool {
+fn is_outdated(stored: &str) -> bool {
     let current = Params::default();
     let Ok(hash) = PasswordHash::new(stored) else { return true };
     let Ok(params) = Params::try_from(&hash) else { return true };
@@ -143,7 +177,7 @@ mod tests {
         }
         assert!(matches!(hasher.verify("password", None).await, Err(AuthError::Busy)));
         drop(waiting);
-        assert!(matches!(hasher.verify("password", None).await, Ok(false)));
+        assert!(matches!(hasher.verify("password", None).await, Ok(Fit::No)));
     }
 
     #[tokio::test]
@@ -152,7 +186,7 @@ mod tests {
         let (starved, wait) = mpsc::channel::<()>();
         assert!(matches!(hasher.take_turn(move || wait.recv()).await, Err(AuthError::Busy)));
         drop(starved);
-        assert!(matches!(hasher.verify("password", None).await, Ok(false)));
+        assert!(matches!(hasher.verify("password", None).await, Ok(Fit::No)));
     }
 
     #[tokio::test]
@@ -162,7 +196,7 @@ mod tests {
             let answer: Result<(), AuthError> = hasher.take_turn(|| panic!("on purpose")).await;
             assert!(answer.is_err());
         }
-        assert!(matches!(hasher.verify("password", None).await, Ok(false)));
+        assert!(matches!(hasher.verify("password", None).await, Ok(Fit::No)));
     }
 
     #[cfg(target_os = "linux")]

@@ -37,12 +37,13 @@ use utoipa::openapi::OpenApi;
 pub use config::Config;
 pub use first_admin::{CreateAdminError, create_admin};
 pub use mail::check as check_mail;
+pub use mail::parked as parked_mails;
 
 use consumers::ModerationUserConsumer;
 use db::entities::user;
 use db::migrations::Migrator;
 use hasher::Hasher;
-use mail::Mailer;
+use mail::{Mailer, Measured};
 use shown::ShownUsers;
 use signer::Signer;
 use state::AppState;
@@ -67,7 +68,8 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     deps.keys = keys.clone();
     let mailer = Mailer::from_config(&config)?;
     let hasher = Hasher::new().map_err(|error| ConfigError::new("argon2", error))?;
-    let wake = Arc::new(Notify::new());
+    let (wake, mails) = (Arc::new(Notify::new()), Measured::default());
+    let details = mails.clone();
     let shown = ShownUsers(Cache::new(deps.settings.cache_max_bytes));
     deps.db.outbox().owned().follow::<UserState>(shown.clone());
     let state = AppState {
@@ -88,6 +90,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     let production = deps.settings.environment == Environment::Production;
     let service = Service::new::<Migrator>(NAME, &deps, router::router(state))
         .streams(streams())
+        .detail("mails", move || details.details())
         .on_start(async move {
             if production {
                 first_admin::refuse_defaults(&admin_db, &hasher).await?;
@@ -96,7 +99,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
             Ok(())
         })
         .task("shown", |cancel| shown.0.run(read, shown::FromDatabase, cancel))
-        .task("mail", |cancel| mail::run(mail_db, mailer, wake, cancel))
+        .task("mail", |cancel| mail::run(mail_db, mailer, mails, wake, cancel))
         .task("tidy", |cancel| tidy(tidy_db, cancel))
         .task("idempotency", |cancel| idempotency::tidy(answers, cancel));
     Ok((service, keys))

@@ -5,7 +5,7 @@ use shared::error::ApiError;
 use crate::db::entities::user::Model;
 use crate::db::queries::{reservations, users};
 use crate::error::AuthError;
-use crate::hasher;
+use crate::hasher::Fit;
 use crate::sessions::{self, Pair};
 use crate::state::AppState;
 
@@ -15,13 +15,14 @@ pub(crate) async fn by_password(state: &AppState, username: &str, password: &str
     let reserved = reservations::find(state.db.read(), username).await?;
     let stored = user.as_ref().map(|user| &user.password_hash);
     let stored = stored.or(reserved.as_ref().map(|reserved| &reserved.password_hash));
-    if !state.hasher.verify(password, stored.map(String::as_str)).await? {
+    let fit = state.hasher.verify(password, stored.map(String::as_str)).await?;
+    if fit == Fit::No {
         return Err(AuthError::InvalidCredentials);
     }
     // A reserved username never gets its account, which nobody is to know.
     let Some(user) = user else { return Err(AuthError::NotVerified) };
     let pair = sessions::open(state, &user).await?;
-    if hasher::is_outdated(&user.password_hash)
+    if fit == Fit::Outdated
         && let Err(error) = rehash(state, &user, password).await
     {
         // The session is open already; the next login tries again.

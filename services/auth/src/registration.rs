@@ -21,7 +21,7 @@ use crate::state::AppState;
 use crate::user_stream::UserState;
 
 /// How long a link is valid.
-const LINK: Duration = Duration::from_secs(24 * 3_600);
+pub(crate) const LINK: Duration = Duration::from_secs(24 * 3_600);
 /// How many people may wait to be verified at a time, and how many mails strangers may have sent to one address in 24 hours.
 const WAITING: u64 = 10_000;
 const MAILS: u64 = 10;
@@ -43,8 +43,9 @@ pub(crate) async fn register(
     applicant: Applicant,
     welcome: &(impl Serialize + Sync),
 ) -> Result<Answer, AuthError> {
+    let (username, email) = (applicant.username.as_str(), &applicant.email);
     let new = NewUser {
-        password_hash: state.hasher.hash(&applicant.password).await?,
+        password_hash: state.hasher.hash_strong(&applicant.password, username, email).await?,
         username: applicant.username,
         email: applicant.email,
         first_name: applicant.first_name,

@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{dev_mail, jwks, login, me, register, sessions, token, users, verify};
+use crate::routes::{dev_mail, jwks, login, mails, me, register, sessions, token, users, verify};
 use crate::state::AppState;
 
 /// The flat list. The development mailbox is no part of the described API.
@@ -23,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::get_user))
         .routes(routes!(users::find_users))
         .routes(routes!(jwks::get_jwks))
+        .routes(routes!(mails::list_parked_mails))
         .route("/dev/mail", get(dev_mail::read_mailbox))
 }
 

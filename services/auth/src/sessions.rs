@@ -18,8 +18,8 @@ use shared::ids::UserId;
 const INACTIVE: Duration = Duration::from_secs(30 * 86_400);
 /// How old a session may get.
 pub(crate) const ABSOLUTE: Duration = Duration::from_secs(90 * 86_400);
-/// How long the same refresh token may be sent again because the answer was lost.
-const LOST_ANSWER: Duration = Duration::from_secs(10);
+/// How long the same refresh token may be sent again: by other tabs, or because the answer was lost.
+const SEVERAL_TABS: Duration = Duration::from_secs(10);
 
 /// What a login or a refresh gives.
 pub(crate) struct Pair {
@@ -35,7 +35,8 @@ pub(crate) async fn open(state: &AppState, user: &user::Model) -> Result<Pair, A
     let user = users::lock(&*tx, user.user_id()).await?.ok_or(AuthError::InvalidCredentials)?;
     check(&user)?;
     let session = sessions::insert(&*tx, user.id, now).await?;
-    let refresh_token = issue(&*tx, &session, None, now).await?;
+    let refresh_token = secret::new_token();
+    sessions::insert_token(&*tx, &session, None, secret::hash(&refresh_token), now).await?;
     let access_token = state.signer.access_token(&user, now)?;
     tx.commit().await?;
     Ok(Pair { user_id: user.user_id(), access_token, refresh_token })
@@ -43,8 +44,9 @@ pub(crate) async fn open(state: &AppState, user: &user::Model) -> Result<Pair, A
 
 /// Exchanges a refresh token for a new pair.
 ///
-/// A used token ends the whole session, because one of its two holders is a thief; unless it comes back at once and its
-/// successor was never used, which is what a lost answer looks like.
+/// A used token ends the whole session, because one of its two holders is a thief; unless it comes back at once, as it does
+/// from a second tab or after a lost answer. Then it gets the end of its chain, which is its successor or, when others have
+/// used that already, what follows: a token that lives, and the same for all who ask.
 pub(crate) async fn rotate(state: &AppState, presented: &str) -> Result<Pair, AuthError> {
     let now = state.clock.now();
     let hash = secret::hash(presented);
@@ -57,9 +59,15 @@ pub(crate) async fn rotate(state: &AppState, presented: &str) -> Result<Pair, Au
     if session.revoked_at.is_some() || check(&user).is_err() || is_too_old(&session, &token, now) {
         return Err(AuthError::BadRefreshToken);
     }
-    if let Some(used_at) = token.used_at {
-        let child = sessions::last_child(&*tx, token.id).await?.filter(|child| child.used_at.is_none());
-        let Some(child) = child.filter(|_| now.since(used_at) <= LOST_ANSWER) else {
+    let refresh_token = match token.used_at {
+        None => {
+            sessions::use_token(&*tx, token.id, now).await?;
+            let successor = state.signer.successor(presented);
+            sessions::insert_token(&*tx, &session, Some(token.id), secret::hash(&successor), now).await?;
+            successor
+        }
+        Some(used_at) if now.since(used_at) <= SEVERAL_TABS => end_of_chain(state, &*tx, presented).await?,
+        Some(_) => {
             sessions::revoke(&*tx, session.id, now).await?;
             tx.commit().await?;
             tracing::warn!(
@@ -68,16 +76,23 @@ pub(crate) async fn rotate(state: &AppState, presented: &str) -> Result<Pair, Au
                 "A refresh token was used twice; its session is ended."
             );
             return Err(AuthError::BadRefreshToken);
-        };
-        // The lost successor counts as used, so that whoever has it after all is noticed.
-        sessions::use_token(&*tx, child.id, now).await?;
-    } else {
-        sessions::use_token(&*tx, token.id, now).await?;
-    }
-    let refresh_token = issue(&*tx, &session, Some(token.id), now).await?;
+        }
+    };
     let access_token = state.signer.access_token(&user, now)?;
     tx.commit().await?;
     Ok(Pair { user_id: user.user_id(), access_token, refresh_token })
+}
+
+/// The token at the end of the chain that begins with a used one. One whose successor was made with another key is refused.
+async fn end_of_chain(state: &AppState, db: &impl ConnectionTrait, used: &str) -> Result<String, AuthError> {
+    let mut end = used.to_owned();
+    loop {
+        end = state.signer.successor(&end);
+        let token = sessions::find_token(db, &secret::hash(&end)).await?.ok_or(AuthError::BadRefreshToken)?;
+        if token.used_at.is_none() {
+            return Ok(end);
+        }
+    }
 }
 
 /// Ends the session of a refresh token. One that is not known has no session to end.
@@ -98,15 +113,4 @@ fn check(user: &user::Model) -> Result<(), AuthError> {
 
 fn is_too_old(session: &session::Model, token: &refresh_token::Model, now: Timestamp) -> bool {
     now.since(session.created_at) >= ABSOLUTE || now.since(token.issued_at) >= INACTIVE
-}
-
-async fn issue(
-    db: &impl ConnectionTrait,
-    session: &session::Model,
-    parent: Option<i64>,
-    now: Timestamp,
-) -> Result<String, AuthError> {
-    let token = secret::new_token();
-    sessions::insert_token(db, session, parent, secret::hash(&token), now).await?;
-    Ok(token)
 }

@@ -6,9 +6,10 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use shared::auth::{AUDIENCE, Claims, ISSUER, TOKEN_TYPE};
@@ -25,9 +26,13 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(600);
 /// The variable that complaints name.
 const VARIABLE: &str = "JWT_PRIVATE_KEY_FILE";
 
-/// Signs access tokens.
+/// Says that a key is for the successors of refresh tokens and nothing else.
+const SUCCESSORS: &[u8] = b"chatty: successors of refresh tokens, 1";
+
+/// Signs access tokens, and names the successors of refresh tokens.
 pub(crate) struct Signer {
     key: EncodingKey,
+    successors: hmac::Key,
     kid: String,
     public: JwkSet,
 }
@@ -52,7 +57,10 @@ impl Signer {
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|error| bad(&error))?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        let signer = Self { key, kid, public: JwkSet { keys: vec![jwk] } };
+        // Derived, so that all replicas agree and there is no second secret to keep.
+        let whole = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        let successors = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&whole, SUCCESSORS).as_ref());
+        let signer = Self { key, successors, kid, public: JwkSet { keys: vec![jwk] } };
         // A key that cannot sign must stop the start, not the first login.
         signer.sign(&serde_json::json!({})).map_err(|error| bad(&error))?;
         Ok(signer)
@@ -61,6 +69,12 @@ impl Signer {
     /// What verifiers need.
     pub(crate) fn public_keys(&self) -> &JwkSet {
         &self.public
+    }
+
+    /// The refresh token that follows one: always the same, and nobody without the key can tell it. So who asks twice gets it
+    /// twice, although only hashes are stored.
+    pub(crate) fn successor(&self, refresh_token: &str) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.successors, refresh_token.as_bytes()))
     }
 
     /// An access token for somebody.
@@ -117,7 +131,11 @@ mod tests {
         let file = folder.path().join("keys/jwt.pem");
         let first = Signer::open(&file).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Signer::open(&file).unwrap().kid, first.kid);
+        let replica = Signer::open(&file).unwrap();
+        assert_eq!((&replica.kid, replica.successor("a")), (&first.kid, first.successor("a")));
+        assert_ne!(first.successor("a"), first.successor("b"));
+        let stranger = Signer::open(&folder.path().join("other.pem")).unwrap();
+        assert_ne!(stranger.successor("a"), first.successor("a"));
         assert_eq!(fs::read_dir(folder.path().join("keys")).unwrap().count(), 1);
         let text = serde_json::to_string(first.public_keys()).unwrap();
         assert!(text.contains("\"crv\":\"Ed25519\"") && !text.contains("\"d\""), "{text}");

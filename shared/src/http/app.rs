@@ -48,13 +48,17 @@ pub struct Health {
     dropped: Arc<AtomicBool>,
     loaded: Arc<AtomicBool>,
     measured: Arc<OnceLock<Measured>>,
+    detail: Arc<OnceLock<(&'static str, Detail)>>,
 }
+
+/// What a service tells about its own affairs.
+type Detail = Box<dyn Fn() -> Value + Send + Sync>;
 
 impl Health {
     /// A service that has just started.
     pub fn new(service: &'static str, db: Db, broker: Arc<dyn Broker>, keys: Keys) -> Self {
-        let (prepared, dropped, loaded, measured) = Default::default();
-        Self { service, db, broker, keys, prepared, dropped, loaded, measured }
+        let (prepared, dropped, loaded, measured, detail) = Default::default();
+        Self { service, db, broker, keys, prepared, dropped, loaded, measured, detail }
     }
 
     /// The schema is up to date.
@@ -79,6 +83,12 @@ impl Health {
         let _again = self.measured.set(measured);
     }
 
+    /// Something of the service's own is told here.
+    pub(crate) fn set_detail(&self, name: &'static str, read: impl Fn() -> Value + Send + Sync + 'static) {
+        // A service has one such affair at most.
+        let _again = self.detail.set((name, Box::new(read)));
+    }
+
     /// What the tasks measured last; nothing is asked of the database or the broker.
     fn details(&self) -> Value {
         let (now, (rows, oldest)) = (self.db.clock().now(), self.db.outbox().last_backlog());
@@ -93,9 +103,13 @@ impl Health {
         };
         let streams: Map<String, Value> =
             streams.iter().map(|(name, consumed)| ((*name).to_owned(), stream(consumed))).collect();
-        json!({
+        let mut details = json!({
             "outbox": { "rows": rows, "oldest_seconds": age }, "dead_letters": dead_letters, "streams": streams
-        })
+        });
+        if let Some((name, read)) = self.detail.get() {
+            details[*name] = read();
+        }
+        details
     }
 
     /// Whether it can serve (database and keys), whether all is well, and the parts.

@@ -1,25 +1,72 @@
-//! E-mail addresses.
+//! E-mail addresses: what may be one, when two are one mailbox, and the form in which mail can be sent there.
 
+use std::borrow::Cow;
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
 use lettre::Address;
+use unicode_normalization::UnicodeNormalization;
 
-/// Checks syntax and length (RFC 5321: 64 before the `@`, 254 in all).
+/// Checks syntax and length (RFC 5321: 64 before the `@`, 254 in all, of the form in which mail is sent).
 pub(crate) fn check(text: &str) -> Result<(), &'static str> {
-    if text.len() > 254 || text.find('@').is_some_and(|at| text.get(..at).is_some_and(|local| local.len() > 64)) {
-        return Err("is too long: at most 254 bytes, 64 of them before the @");
-    }
     if text.chars().any(char::is_control) {
         return Err("must not contain control characters");
     }
-    let domain = text.rsplit('@').next().unwrap_or_default();
-    if !domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-')) {
-        return Err("must have a host name after the @");
+    if text.contains(char::is_whitespace) {
+        return Err("must not contain spaces");
     }
-    text.parse::<Address>().map(|_| ()).map_err(|_unspecific| "must be an e-mail address")
+    let Some((local, domain)) = text.rsplit_once('@') else { return Err("must be an e-mail address") };
+    if !local.is_ascii() {
+        return Err("must have only ASCII characters before the @: many mail servers deliver to no others");
+    }
+    let domain = ascii_domain(domain).ok_or("must have a host name after the @")?;
+    if local.len() > 64 || local.len() + 1 + domain.len() > 254 {
+        return Err("is too long: at most 254 bytes, 64 of them before the @");
+    }
+    Address::new(local, domain).map(|_| ()).map_err(|_unspecific| "must be an e-mail address")
 }
 
-/// The form in which an address is unique.
+/// The form in which a mailbox is unique: quotes that change nothing are gone, the domain has its A-labels, and case is
+/// ignored. Mail servers may tell upper case from lower before the `@`, but none that people use does.
 pub(crate) fn key(text: &str) -> String {
-    text.to_lowercase()
+    let Some((local, domain)) = text.rsplit_once('@') else { return text.to_lowercase() };
+    // A domain that is none belongs to a row of a time when it was not refused; it is compared as it is.
+    let domain = ascii_domain(domain).unwrap_or_else(|| domain.to_lowercase());
+    let local: String = unquoted(local).nfc().collect();
+    format!("{}@{domain}", local.to_lowercase())
+}
+
+/// The form in which mail is sent: with A-labels where the domain is not ASCII already, because few mail servers know
+/// SMTPUTF8 (RFC 6531).
+pub(crate) fn sendable(text: &str) -> Cow<'_, str> {
+    match text.rsplit_once('@') {
+        Some((local, domain)) if !domain.is_ascii() => {
+            ascii_domain(domain).map_or(Cow::Borrowed(text), |domain| Cow::Owned(format!("{local}@{domain}")))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// A host name in lower case with A-labels (UTS 46); `None` when it is none. A number as the last label makes an IP address
+/// (RFC 1123, section 2.1), with or without brackets.
+fn ascii_domain(domain: &str) -> Option<String> {
+    let mapped =
+        Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
+    let mapped = mapped.ok()?.into_owned();
+    let last = mapped.rsplit('.').next()?;
+    (!last.bytes().all(|byte| byte.is_ascii_digit())).then_some(mapped)
+}
+
+/// The part before the `@` without quotes and escapes that only spell it differently (RFC 5321, section 4.1.2).
+fn unquoted(local: &str) -> String {
+    let Some(inner) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return local.to_owned() };
+    let mut plain = String::new();
+    let mut letters = inner.chars();
+    while let Some(c) = letters.next() {
+        plain.extend(if c == '\\' { letters.next() } else { Some(c) });
+    }
+    let needs_quotes = Address::new(&plain, "example.org").is_err();
+    if needs_quotes { local.to_owned() } else { plain }
 }
 
 #[cfg(test)]
@@ -28,11 +75,22 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        for good in ["ann@example.org", "Ann.B+tag@sub.example.org", "o'neil@example.org"] {
-            assert!(check(good).is_ok(), "{good}");
+        let longest = format!("ann@{}.{}.{}.example", "x".repeat(63), "x".repeat(63), "y".repeat(63));
+        for good in [
+            "ann@example.org",
+            "Ann.B+tag@sub.example.org",
+            "o'neil@example.org",
+            "ann@bücher.example",
+            "ann@例え。テスト",
+            "\"a b\"@example.org".replace(' ', "_").as_str(),
+            &longest,
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
         }
         let long = format!("{}@example.org", "x".repeat(65));
         let longer = format!("x@{}.org", "y.".repeat(130));
+        // 253 characters as it is written, more as it is sent.
+        let grows = format!("{}@{}.example", "x".repeat(64), "ü.".repeat(88));
         for bad in [
             "",
             "ann",
@@ -41,11 +99,32 @@ mod tests {
             "a b@example.org",
             "x@x.org?cc=b",
             "u@[127.0.0.1]",
+            "u@127.1",
+            "a..b@example.org",
             "ann@example.org\r\nBcc: x@y.z",
+            "jürgen@example.org",
             &long,
             &longer,
+            &grows,
         ] {
             assert!(check(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_mailbox_has_one_key() {
+        for same in ["ann@bücher.example", "\"ann\"@BÜCHER.example", "\"a\\nn\"@xn--bcher-kva.example"] {
+            assert_eq!(key(same), "ann@xn--bcher-kva.example", "{same}");
+        }
+        assert_ne!(key("\"a..b\"@example.org"), key("a..b@example.org"));
+        assert_eq!(key("ju\u{308}rgen@a.example"), key("JÜRGEN@a.example"), "rows of before");
+        assert_eq!(key("ann@a_b"), "ann@a_b");
+        assert_eq!(key("nonsense"), "nonsense");
+    }
+
+    #[test]
+    fn mail_is_sent_in_ascii() {
+        assert_eq!(sendable("Ann@bücher.example"), "Ann@xn--bcher-kva.example");
+        assert_eq!(sendable("Ann@Example.ORG"), "Ann@Example.ORG");
     }
 }

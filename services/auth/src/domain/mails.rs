@@ -13,9 +13,12 @@ pub(crate) struct Mail {
 /// The kind of [`verification`], by which a later one replaces it.
 pub(crate) const VERIFICATION: &str = "verification";
 
+/// The path before the token of a verification link.
+const LINK_PATH: &str = "/auth/verify/";
+
 /// The mail with the verification link.
 pub(crate) fn verification(to: &str, public_url: &str, token: &str) -> Mail {
-    let link = format!("{public_url}/auth/verify/{token}");
+    let link = format!("{public_url}{LINK_PATH}{token}");
     let text = format!(
         "Welcome to Chatty!\n\nPlease confirm your e-mail address by opening this link:\n\n{link}\n\n\
          The link is valid for 24 hours. If you did not register at Chatty, ignore this mail.\n"
@@ -43,6 +46,18 @@ pub(crate) fn already_registered(to: &str) -> Mail {
     }
 }
 
+/// The token of the link in a mail's text.
+pub(crate) fn link_token(text: &str) -> Option<&str> {
+    let links = text.lines().filter(|line| line.starts_with("http"));
+    links.filter_map(|line| line.rsplit_once(LINK_PATH)).map(|(_, token)| token).next()
+}
+
+/// A text in which every word that may be an address is left out: servers repeat addresses in their answers.
+pub(crate) fn without_addresses(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A text inside of HTML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
@@ -57,5 +72,14 @@ mod tests {
         let mail = verification("ann@example.org", "https://chatty.example", "t0ken");
         assert!(mail.text.lines().any(|line| line == "https://chatty.example/auth/verify/t0ken"));
         assert!(mail.html.contains("href=\"https://chatty.example/auth/verify/t0ken\""));
+        assert_eq!(link_token(&mail.text), Some("t0ken"));
+        assert_eq!(link_token(&already_registered("ann@example.org").text), None);
+    }
+
+    #[test]
+    fn no_address_is_shown() {
+        let said = "permanent error (550): 5.1.1 <ann@example.org>: user unknown; see mailto:help@b.example";
+        let shown = "permanent error (550): 5.1.1 <address> user unknown; see <address>";
+        assert_eq!(without_addresses(said), shown);
     }
 }

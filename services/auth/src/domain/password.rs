@@ -1,13 +1,32 @@
 //! What a new password must keep.
 
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::zxcvbn;
+
 use crate::domain::names;
+
+/// How many tries a guesser must need at least who knows words, names, dates, keyboards and lists of passwords.
+const GUESSES: u64 = 1_000_000;
+
+/// How many characters are looked at for that.
+const ESTIMATED: usize = 24;
 
 /// Well-known passwords, one per line, in lower case.
 const COMMON: &str = include_str!("common_passwords.txt");
 
+/// The form that is hashed and compared: NFKC, so that it does not matter which keyboard has typed it.
+pub(crate) fn typed(password: &str) -> String {
+    password.nfkc().collect()
+}
+
+/// Whether it can be anybody's password.
+pub(crate) fn is_possible(password: &str) -> bool {
+    (1..=128).contains(&password.nfkc().take(129).count())
+}
+
 /// Checks a new password. Nothing is trimmed; any Unicode is welcome.
 pub(crate) fn check(password: &str, username: &str, email: &str) -> Result<(), &'static str> {
-    if !(8..=128).contains(&password.chars().count()) {
+    if !(8..=128).contains(&password.nfkc().take(129).count()) {
         return Err("must have 8 to 128 characters");
     }
     let lower = names::key(password);
@@ -18,6 +37,17 @@ pub(crate) fn check(password: &str, username: &str, email: &str) -> Result<(), &
     let first = letters.next();
     if letters.all(|c| Some(c) == first) || COMMON.lines().any(|common| common == lower) {
         return Err("is too common");
+    }
+    Ok(())
+}
+
+/// Refuses what a guesser finds soon. Costs as much as hashing, so it is not for threads on which others wait.
+pub(crate) fn check_strength(password: &str, username: &str, email: &str) -> Result<(), &'static str> {
+    // The cost grows fast with the length, and what begins well is not guessed.
+    let beginning: String = password.nfkc().take(ESTIMATED).collect();
+    let (name, _) = email.split_once('@').unwrap_or((email, ""));
+    if zxcvbn(&beginning, &["chatty", username, name, email]).guesses() < GUESSES {
+        return Err("is too easy to guess: use several words, or something longer");
     }
     Ok(())
 }
@@ -34,15 +64,21 @@ pub(crate) fn looks_like_example(password: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn check_all(password: &str, username: &str, email: &str) -> Result<(), &'static str> {
+        check(password, username, email).and_then(|()| check_strength(password, username, email))
+    }
+
     #[test]
     fn weak_passwords_are_refused() {
         for bad in
             ["", "1234567", "Password1", "qwertyuiop", "aaaaaaaaaa", "ann.miller", "ANN@example.org", &"ab".repeat(65)]
         {
-            assert!(check(bad, "Ann.Miller", "ann@example.org").is_err(), "{bad}");
+            assert!(check_all(bad, "Ann.Miller", "ann@example.org").is_err(), "{bad}");
         }
-        for good in ["correct horse 1 battery", "пароль из слов", "  spaces  ", &"ab".repeat(64)] {
-            assert!(check(good, "ann", "ann@example.org").is_ok(), "{good}");
+        let long: String =
+            "The quick brown fox is in a hurry, and jumps over no dog. ".chars().cycle().take(128).collect();
+        for good in ["correct horse 1 battery", "пароль из слов", "  blank  spaces ", &long] {
+            assert!(check_all(good, "ann", "ann@example.org").is_ok(), "{good}");
         }
     }
 
@@ -53,4 +89,55 @@ mod tests {
             assert!(line == names::key(line) && line.chars().count() >= 8, "{line}");
         }
     }
+
+    /// From public reports about the passwords that people choose, with the variations that they think of.
+    #[test]
+    fn well_known_passwords_are_refused_however_they_are_dressed_up() {
+        let mut accepted = Vec::new();
+        for bad in WELL_KNOWN.split_whitespace() {
+            if check_all(bad, "bob", "bob@example.org").is_ok() {
+                accepted.push(bad);
+            }
+        }
+        assert!(accepted.is_empty(), "{accepted:?}");
+        for good in [
+            "correct horse battery",
+            "correct horse 17 battery",
+            "a horse, a boat, a lamp",
+            "the demo of ada",
+            "Tr4ubador&9x",
+        ] {
+            assert_eq!(check_all(good, "ann", "ann@example.org"), Ok(()), "{good}");
+        }
+    }
+
+    /// Whatever is typed, the estimate ends, and soon.
+    #[test]
+    fn no_password_keeps_the_estimate_busy() {
+        let alphabet: Vec<char> = "aA4@e3€0oO1l!|5$7+ 2z\u{0}\u{301}\u{200d}ñßﬁ漢👩\u{10ffff}".chars().collect();
+        let begun = std::time::Instant::now();
+        for seed in 0..60_usize {
+            let letters =
+                (0..128).map(|at| alphabet[(seed * 31 + at * (seed % 7 + 1) + at * at * seed) % alphabet.len()]);
+            let password: String = letters.take(8 + seed % 121).collect();
+            let _judged = check_strength(&password, "4nn", "a.nn@example.org");
+        }
+        for leet in ["4@8({[<369&#!1|0$5+7%2", "p@55w0rd", "1l|!1l|!"] {
+            let _judged = check_strength(&leet.repeat(16).chars().take(128).collect::<String>(), leet, leet);
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+    }
+
+    const WELL_KNOWN: &str = "123456789 1234567890 12345678 87654321 11111111 00000000 password password1 Password1 \
+        passw0rd P@ssw0rd P@ssword1 p455w0rd Password! password123 Passw0rd123 qwerty123 qwertyuiop qwerty12345 1q2w3e4r \
+        1q2w3e4r5t 1qaz2wsx zaq12wsx q1w2e3r4 asdfghjkl zxcvbnm123 qazwsxedc iloveyou iloveyou1 Iloveyou2 sunshine sunshine1 \
+        princess princess1 football football1 baseball baseball1 superman superman1 batman123 trustno1 welcome1 \
+        Welcome123 letmein1 letmein123 dragon123 monkey123 master123 shadow123 michael1 jennifer jordan23 charlie1 ashley123 \
+        jessica1 computer starwars whatever internet corvette mercedes cocacola liverpool chelsea1 arsenal1 barcelona \
+        abcd1234 abcdefgh abc12345 a1b2c3d4 aa123456 123qweasd qwe123456 asd123456 zxc123456 admin123 administrator \
+        changeme changeme1 default1 secret123 test1234 testtest guest123 login123 hello123 hellohello freedom1 \
+        1234qwer qwer1234 asdf1234 zxcv1234 11223344 12341234 12121212 123123123 66666666 88888888 99999999 \
+        5201314520 woaini520 drowssap 19871987 01011990 31121999 20012001 summer2024 Summer2024 winter2023 spring2025 \
+        January1 december12 monday123 samsung1 android1 facebook google123 linkedin minecraft pokemon1 naruto123 fuckyou1 \
+        asshole1 bob12345 chatty123 Chatty2025";
 }

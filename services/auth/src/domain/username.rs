@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use unicode_normalization::UnicodeNormalization;
+
 /// Names that would be taken for a part of Chatty itself, or for nobody.
 const RESERVED: [&str; 47] = [
     "about",
@@ -70,6 +72,11 @@ impl Username {
         let framed = text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.ends_with(|c: char| c.is_ascii_alphanumeric());
         if framed { Ok(Self(text.to_owned())) } else { Err("must begin and end with a letter or digit") }
+    }
+
+    /// A username that somebody looks for or logs in with: full-width letters, as some keyboards make them, are the same.
+    pub(crate) fn sought(text: &str) -> Result<Self, &'static str> {
+        Self::parse(&text.nfkc().collect::<String>())
     }
 
     /// Whether nobody may register it.

@@ -11,6 +11,7 @@ use shared::clock::Timestamp;
 use shared::error::ApiError;
 use shared::http::Query;
 
+use super::accept::Accepted;
 use super::html;
 use crate::db::entities::mail_job;
 use crate::db::queries::mail_jobs;
@@ -41,7 +42,7 @@ struct MailboxOut {
     messages: Vec<MailOut>,
 }
 
-/// Shows mails, newest first: a page for browsers, JSON for programs and for `?to=`.
+/// Shows mails, newest first: a page for who prefers one, JSON for others and for `?to=`.
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn read_mailbox(
     State(state): State<AppState>,
@@ -55,7 +56,7 @@ pub(crate) async fn read_mailbox(
         return Err(ApiError::bad_request("bad_query", "to must be an e-mail address"));
     }
     let mails = mail_jobs::mailbox(state.db.read(), asked.to.as_deref(), SHOWN).await?;
-    if asked.to.is_none() && html::is_wanted(&headers) {
+    if asked.to.is_none() && Accepted::of(&headers).prefers_page() {
         return Ok(html::page(StatusCode::OK, "Development mailbox", &list(&mails)));
     }
     let message = |mail: mail_job::Model| MailOut {

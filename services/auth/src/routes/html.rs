@@ -1,6 +1,6 @@
 //! The few pages that auth shows to browsers.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::domain::mails::escape;
@@ -8,12 +8,6 @@ use crate::domain::mails::escape;
 /// Nothing is loaded, nothing is framed, and forms go nowhere else.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-/// Whether the client is a browser that wants to show a page.
-pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/html"))
-}
 
 /// A page. The title is a text, the body is HTML already.
 pub(super) fn page(status: StatusCode, title: &str, body: &str) -> Response {
@@ -29,6 +23,8 @@ pub(super) fn page(status: StatusCode, title: &str, body: &str) -> Response {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
+        // Everything that is a page can be had as data.
+        (header::VARY, "accept"),
     ];
     (status, headers, Html(html)).into_response()
 }

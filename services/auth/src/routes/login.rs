@@ -11,6 +11,7 @@ use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
 use super::NOT_STORED;
+use crate::domain::password;
 use crate::login;
 use crate::signer::LIFETIME;
 use crate::state::AppState;
@@ -28,7 +29,7 @@ pub(crate) struct LoginIn {
 impl Validate for LoginIn {
     fn validate(&self, errors: &mut FieldErrors) {
         text::check(errors, "username", &self.username, 1, 254, Lines::One);
-        if self.password.is_empty() || self.password.chars().count() > 128 {
+        if !password::is_possible(&self.password) {
             errors.add("password", "must have 1 to 128 characters");
         }
     }

@@ -13,6 +13,9 @@ pub(crate) mod users;
 pub(crate) mod jwks;
 
 pub(crate) mod dev_mail;
+pub(crate) mod mails;
+
+mod accept;
 mod html;
 
 use axum::http::header::{CACHE_CONTROL, PRAGMA};

@@ -40,11 +40,12 @@ pub(crate) struct PairOut {
     /// Seconds until the access token expires.
     #[schema(example = 600)]
     expires_in: u64,
-    /// For `/auth/refresh`, once.
+    /// For `/auth/refresh`.
     refresh_token: String,
 }
 
-/// Exchanges a refresh token for a new pair. A refresh token that is used twice ends its session.
+/// Exchanges a refresh token for a new pair. Sent again within ten seconds, it gives the same refresh token; later it ends its
+/// session.
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = RefreshIn, responses(
     (status = 200, description = "The next pair", body = PairOut),
     (status = 401, description = "Unknown, expired, used or revoked", body = Problem, content_type = "application/problem+json"),

@@ -17,8 +17,8 @@ use crate::{login, sessions};
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 64 * 1024;
-/// Longer values cannot be right, and are not looked at.
-const MAX_VALUE: usize = 1_024;
+/// Longer values cannot be right, and are not looked at: in bytes, of which some keyboards send nine for a syllable.
+const MAX_VALUE: usize = 1_536;
 
 /// The form, as it is described; it is read by hand, because unknown fields must be ignored and double ones refused.
 #[derive(Deserialize, ToSchema)]
@@ -78,6 +78,7 @@ impl From<AuthError> for Refused {
             AuthError::UsernameTaken
             | AuthError::BadLink
             | AuthError::UserNotFound
+            | AuthError::WeakPassword(_)
             | AuthError::Busy
             | AuthError::TooManyApplicants
             | AuthError::Failed(_) => Self::Api(error.into()),

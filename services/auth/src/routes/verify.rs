@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::error::{ApiError, FieldErrors, Problem};
 use shared::http::{Path, ValidJson, Validate};
 use utoipa::ToSchema;
 
+use super::accept::Accepted;
 use super::{MessageOut, html};
 use crate::domain::email;
 use crate::error::AuthError;
@@ -33,10 +34,12 @@ impl Validate for ResendIn {
 
 /// Follows the link of the mail.
 ///
-/// A browser gets a page with a button, because scanners open the links in mails; other clients verify at once.
+/// Only who names `application/json` in `Accept`, and nothing else, verifies at once. Everybody else gets a page with a button,
+/// because browsers preview links and scanners open those in mails.
 #[utoipa::path(get, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Verified, now or before; a page for browsers", content((MessageOut = "application/json"), (String = "text/html"))),
+    (status = 200, description = "Verified, now or before; or the page, and nothing has changed", content((MessageOut = "application/json"), (String = "text/html"))),
     (status = 404, description = "Unknown, replaced or expired", body = Problem, content_type = "application/problem+json"),
+    (status = 406, description = "Neither a page nor JSON alone is wanted; nothing has changed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn follow_verification_link(
@@ -45,20 +48,26 @@ pub(crate) async fn follow_verification_link(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    // HEAD only looks, as scanners of mails do.
-    if method == Method::HEAD || html::is_wanted(&headers) {
+    let accepted = Accepted::of(&headers);
+    // HEAD only looks.
+    if method == Method::HEAD || !accepted.names_only_data() {
+        if accepted.refuses_page() {
+            let text = "Ask for application/json alone, or for a page, or use POST";
+            return Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", text));
+        }
         let form = "<p>Press the button to confirm your e-mail address.</p>\
                     <form method=\"post\"><button type=\"submit\">Confirm</button></form>";
         return Ok(html::page(StatusCode::OK, "Confirm your e-mail address", form));
     }
     registration::verify(&state, &token).await?;
-    Ok(MessageOut::new("Account verified").into_response())
+    let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, MessageOut::new("Account verified")).into_response())
 }
 
 /// Verifies the address that the link was sent to.
 #[utoipa::path(post, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Verified, now or before; a page for browsers", content((MessageOut = "application/json"), (String = "text/html"))),
-    (status = 404, description = "Unknown, replaced or expired; a page for browsers", content((Problem = "application/problem+json"), (String = "text/html"))),
+    (status = 200, description = "Verified, now or before; a page for who prefers one", content((MessageOut = "application/json"), (String = "text/html"))),
+    (status = 404, description = "Unknown, replaced or expired; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn verify_account(
@@ -67,7 +76,7 @@ pub(crate) async fn verify_account(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let outcome = registration::verify(&state, &token).await;
-    if !html::is_wanted(&headers) {
+    if !Accepted::of(&headers).prefers_page() {
         return outcome.map(|()| MessageOut::new("Account verified").into_response()).map_err(ApiError::from);
     }
     match outcome {

@@ -37,6 +37,90 @@ async fn a_browser_gets_a_page_with_a_button_that_posts() {
     assert!(bad.text.contains(BAD_LINK));
 }
 
+/// Previews and scanners of mails open links with all kinds of headers; only who names JSON alone means it.
+#[tokio::test]
+async fn a_get_verifies_only_when_it_asks_for_json_by_name_and_for_nothing_else() {
+    let app = spawn().await;
+    register(&app, "ann").await;
+    let link = link(&mails(&app, "ann@example.org", 1).await[0]);
+    events(&app).await;
+    let call = |accept: &[&str]| accept.iter().fold(app.get(&link), |call, line| call.header("accept", line));
+    for page in [
+        &[][..],
+        &[""],
+        &["*/*"],
+        &["application/*"],
+        &["text/*, application/json"],
+        &["image/avif,image/webp,*/*;q=0.8"],
+        &["application/json, text/plain, */*"],
+        &["application/json, text/html;q=0.1"],
+        &["application/json", "text/html"],
+        &["application/json, text/html;q=much"],
+        &["application/json;q=0, */*"],
+        &["application/json;q=0"],
+        &["application/problem+json"],
+        &["application/jsonp"],
+        &["application/json;version=2"],
+        &["nonsense"],
+        &["text/plain"],
+        &[BROWSER],
+    ] {
+        let answer = call(page).send().await;
+        assert_eq!(
+            (answer.status, answer.headers["content-type"].to_str().unwrap()),
+            (200, "text/html; charset=utf-8"),
+            "{page:?}"
+        );
+        assert_eq!(answer.headers["vary"], "accept");
+    }
+    for accept in [&["application/json"][..], &["*/*"], &[]] {
+        let call = accept.iter().fold(app.call(Method::HEAD, &link, None), |call, line| call.header("accept", line));
+        assert_eq!(call.send().await.status, 200);
+    }
+    // No page for who refuses pages, and no verification by accident either.
+    for neither in [&["text/html;q=0"][..], &["text/html;q=0, */*"], &["text/*;q=0.0", "*/*"], &["*/*;q=0"]] {
+        call(neither).send().await.is_problem(406, "");
+    }
+    assert!(events(&app).await.is_empty(), "looking must not verify");
+    for json in [
+        &["application/json"][..],
+        &["Application/JSON; charset=utf-8"],
+        &["application/json;q=0.5"],
+        &["application/json, */*;q=0.1"],
+        &["application/json", "*/*"],
+        &["text/html;q=0, application/json"],
+    ] {
+        let answer = call(json).send().await;
+        assert_eq!((answer.status, &answer.json), (200, &json!({ "message": "Account verified" })), "{json:?}");
+    }
+    assert_eq!(events(&app).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_post_always_verifies_and_answers_in_the_form_that_is_wanted() {
+    let app = spawn().await;
+    for (name, accept, html) in [
+        ("ann", &[][..], false),
+        ("bob", &["*/*"], false),
+        ("carl", &[BROWSER], true),
+        ("dora", &["text/html;q=0"], false),
+        ("eve", &["text/html;q=0.5, application/json"], false),
+        ("fay", &["application/json;q=0.2, text/*"], true),
+        ("gus", &["*/*;q=0.1", "TEXT/HTML"], true),
+        ("hal", &["image/png"], false),
+        ("ida", &["text/html;q=0, */*"], false),
+    ] {
+        register(&app, name).await;
+        let link = link(&mails(&app, &format!("{name}@example.org"), 1).await[0]);
+        let call = accept.iter().fold(app.call(Method::POST, &link, None), |call, line| call.header("accept", line));
+        let answer = call.send().await;
+        assert_eq!((answer.status, answer.json.is_null()), (200, html), "{accept:?}: {}", answer.text);
+        let mailbox = accept.iter().fold(app.get("/dev/mail"), |call, line| call.header("accept", line));
+        assert_eq!(mailbox.send().await.json.is_null(), html, "{accept:?}");
+        assert_eq!(events(&app).await.len(), 2);
+    }
+}
+
 #[tokio::test]
 async fn bad_and_expired_links_are_refused() {
     let app = spawn().await;
@@ -44,12 +128,12 @@ async fn bad_and_expired_links_are_refused() {
     let link = link(&mails(&app, "ann@example.org", 1).await[0]);
     let long = format!("/auth/verify/{}", "x".repeat(1_000));
     for path in ["/auth/verify/1", "/auth/verify/nonsense", "/auth/verify/%00", "/auth/verify/..%2f", &long] {
-        app.get(path).send().await.is_problem(404, BAD_LINK);
+        app.get(path).header("accept", "application/json").send().await.is_problem(404, BAD_LINK);
         app.call(Method::POST, path, None).send().await.is_problem(404, BAD_LINK);
     }
     app.get("/auth/verify/%ff").send().await.is_problem(400, "");
     app.clock.advance(Duration::from_secs(24 * 3_600));
-    app.get(&link).send().await.is_problem(404, BAD_LINK);
+    app.call(Method::POST, &link, None).send().await.is_problem(404, BAD_LINK);
     events(&app).await;
 }
 
@@ -62,8 +146,8 @@ async fn a_new_link_ends_the_old_one() {
         assert_eq!(app.post("/auth/verify/resend", json!({ "email": email })).send().await.status, 202);
     }
     let new = link(&mails(&app, "ann@example.org", 2).await[0]);
-    app.get(&old).send().await.is_problem(404, BAD_LINK);
-    assert_eq!(app.get(&new).send().await.status, 200);
+    app.call(Method::POST, &old, None).send().await.is_problem(404, BAD_LINK);
+    assert_eq!(app.call(Method::POST, &new, None).send().await.status, 200);
     assert_eq!(app.post("/auth/verify/resend", json!({ "email": "ann@example.org" })).send().await.status, 202);
     register(&app, "bob").await;
     mails(&app, "bob@example.org", 1).await;

@@ -10,10 +10,13 @@ mod people;
 
 mod accounts;
 mod commits;
+mod keyboards;
 mod login;
+mod mailboxes;
 mod mails;
 mod moderation;
 mod oauth;
+mod parked;
 mod refresh;
 mod register;
 mod rights;

@@ -69,7 +69,7 @@ pub(crate) fn link(mail: &Value) -> String {
 pub(crate) async fn join(app: &TestApp, name: &str) {
     assert_eq!(register(app, name).await.status, 201);
     let mails = mails(app, &format!("{name}@example.org"), 1).await;
-    assert_eq!(app.get(&link(&mails[0])).send().await.status, 200);
+    assert_eq!(app.post(&link(&mails[0]), Value::Null).send().await.status, 200);
 }
 
 /// Logs somebody in.

@@ -12,10 +12,75 @@ use tokio::net::TcpListener;
 
 use crate::people::{events, register, spawn_with};
 
-/// State, text, attempts and last error of the only mail.
+/// A mail server whose mood changes.
+pub(crate) struct Sink {
+    mailbox: Mailbox,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Sink {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mailbox = Mailbox::open(&folder.path().join("mails")).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        Self { mailbox, port, _folder: folder }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("smtp://127.0.0.1:{}?tls=none", self.port)
+    }
+
+    /// The mails that it has taken for an address.
+    pub(crate) fn mails(&self, to: &str) -> Vec<mail::Message> {
+        self.mailbox.messages(Some(to))
+    }
+
+    /// Is of a mood as long as the test lasts.
+    pub(crate) async fn during(&self, mood: mail::Mood, test: impl Future<Output = ()>) {
+        let (smtp, http) = (TcpListener::bind(("127.0.0.1", self.port)).await, TcpListener::bind("127.0.0.1:0").await);
+        let serving = mail::serve(self.mailbox.clone(), mood, smtp.unwrap(), http.unwrap());
+        tokio::select! { served = serving => panic!("the sink ended: {served:?}"), () = test => {} }
+    }
+}
+
+/// Wakes the worker after the clock has moved: a request for a link that nobody waits for.
+pub(crate) async fn wake(app: &TestApp) {
+    let asked = app.post("/auth/verify/resend", serde_json::json!({ "email": "nobody@example.org" })).send().await;
+    assert_eq!(asked.status, 202);
+}
+
+/// Lets the time pass, and waits until the mails that wait have been tried again. Answers the state of Ann's.
+async fn later(app: &TestApp, span: Duration) -> String {
+    // Forgotten, so that the next outcome shows.
+    let tx = app.db().begin().await.unwrap();
+    let sql = "UPDATE mail_jobs SET last_error = NULL WHERE state = 'queued'";
+    tx.execute_raw(Statement::from_string(tx.get_database_backend(), sql)).await.unwrap();
+    tx.commit().await.unwrap();
+    app.clock.advance(span);
+    wake(app).await;
+    settled(app).await
+}
+
+/// Waits until every try has an outcome.
+async fn settled(app: &TestApp) -> String {
+    let due = "SELECT COUNT(*) AS waiting FROM mail_jobs WHERE state = 'queued' AND last_error IS NULL";
+    app.eventually(
+        async || {
+            let db = app.db().read();
+            let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), due)).await.unwrap().unwrap();
+            row.try_get::<i64>("", "waiting").unwrap() == 0
+        },
+        "an outcome",
+    )
+    .await;
+    job(app).await.0
+}
+
+/// State, text, attempts and last error of Ann's mail.
 async fn job(app: &TestApp) -> (String, String, i64, Option<String>) {
     let db = app.db().read();
-    let sql = "SELECT state, text, attempts, last_error FROM mail_jobs";
+    let sql = "SELECT state, text, attempts, last_error FROM mail_jobs WHERE to_address = 'ann@example.org'";
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap().unwrap();
     let text = |column: &str| row.try_get("", column).unwrap();
     (text("state"), text("text"), row.try_get("", "attempts").unwrap(), row.try_get("", "last_error").unwrap())
@@ -23,6 +88,11 @@ async fn job(app: &TestApp) -> (String, String, i64, Option<String>) {
 
 /// A mail server that answers every recipient with one line. Its port, and how many recipients it has seen.
 async fn refusing(answer: &'static str) -> (u16, Arc<AtomicU64>) {
+    answering("RCPT", answer).await
+}
+
+/// The same for any command.
+async fn answering(verb: &'static str, answer: &'static str) -> (u16, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU64::new(0)));
     let count = Arc::clone(&seen);
@@ -33,7 +103,7 @@ async fn refusing(answer: &'static str) -> (u16, Arc<AtomicU64>) {
             let mut line = String::new();
             while stream.read_line(&mut line).await.is_ok_and(|bytes| bytes > 0) {
                 let reply = match line.get(..4).unwrap_or_default() {
-                    "RCPT" => {
+                    said if said == verb => {
                         count.fetch_add(1, Ordering::Relaxed);
                         answer
                     }
@@ -75,16 +145,77 @@ async fn an_accepted_mail_is_emptied() {
     tokio::select! { served = serving => panic!("the sink ended: {served:?}"), () = test => {} }
 }
 
+/// Kind: what a mail server says once is not what it says for good.
+#[tokio::test]
+async fn a_mail_server_that_refuses_for_some_seconds_parks_nothing_whatever_went_before() {
+    let sink = Sink::new().await;
+    let (app, _) = spawn_with(&[("SMTP_URL", &sink.url())]).await;
+    sink.during(mail::Mood::Busy, async {
+        register(&app, "ann").await;
+        settled(&app).await;
+        for _hour in 0..3 {
+            assert_eq!(later(&app, Duration::from_secs(3_600)).await, "queued");
+        }
+    })
+    .await;
+    sink.during(mail::Mood::Strict, async {
+        register(&app, "bob").await;
+        settled(&app).await;
+        for _ in 0..5 {
+            assert_eq!(later(&app, Duration::from_secs(300)).await, "queued");
+        }
+    })
+    .await;
+    sink.during(mail::Mood::Kind, async {
+        app.clock.advance(Duration::from_secs(3_600));
+        wake(&app).await;
+        for to in ["ann@example.org", "bob@example.org"] {
+            app.eventually(async || !sink.mails(to).is_empty(), "the mail to be delivered").await;
+            assert_eq!(sink.mails(to).len(), 1);
+        }
+    })
+    .await;
+    events(&app).await;
+}
+
 #[tokio::test(flavor = "local")]
-async fn a_mail_refused_for_good_is_parked_and_one_refused_for_now_is_tried_again() {
+async fn a_mail_refused_for_good_is_parked_after_several_tries_over_an_hour() {
     let (port, seen) = refusing("550 no such person").await;
     let app = with_server(port, "?tls=none").await;
     register(&app, "ann").await;
-    app.eventually(async || job(&app).await.0 == "parked", "the mail to be parked").await;
+    settled(&app).await;
+    let mut minutes = 0;
+    while job(&app).await.0 == "queued" {
+        assert!(minutes < 180, "it is never parked");
+        app.clock.advance(Duration::from_secs(60));
+        minutes += 1;
+        wake(&app).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(minutes >= 60, "parked after {minutes} minutes");
+    assert!((4..=12).contains(&seen.load(Ordering::Relaxed)), "{seen:?} tries");
     assert!(job(&app).await.3.unwrap().contains("550"));
-    assert_eq!(seen.load(Ordering::Relaxed), 1);
     events(&app).await;
+}
 
+/// Only what is said about this very mail is about it: a greeting, a login or a sender that is refused is the server's affair.
+#[tokio::test(flavor = "local")]
+async fn a_refusal_before_the_recipient_parks_nothing() {
+    for (verb, answer) in [("EHLO", "554 go away"), ("MAIL", "550 not from you")] {
+        let (port, seen) = answering(verb, answer).await;
+        let app = with_server(port, "?tls=none").await;
+        register(&app, "ann").await;
+        settled(&app).await;
+        for _ in 0..12 {
+            assert_eq!(later(&app, Duration::from_secs(600)).await, "queued", "{verb}");
+        }
+        assert!(seen.load(Ordering::Relaxed) >= 12);
+        events(&app).await;
+    }
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_mail_put_off_is_tried_again_for_a_day() {
     let (port, seen) = refusing("451 come again").await;
     let app = with_server(port, "?tls=none").await;
     register(&app, "ann").await;
@@ -98,6 +229,45 @@ async fn a_mail_refused_for_good_is_parked_and_one_refused_for_now_is_tried_agai
     // After a day the link is of no use any more.
     app.clock.advance(Duration::from_secs(24 * 3_600));
     app.eventually(async || job(&app).await.0 == "parked", "the mail to be given up").await;
+    events(&app).await;
+}
+
+/// A server that takes a mail and breaks off before it says so is asked once more, and no third time.
+#[tokio::test]
+async fn what_was_perhaps_accepted_is_repeated_once_and_then_left_to_people() {
+    let sink = Sink::new().await;
+    let (app, _) = spawn_with(&[("SMTP_URL", &sink.url())]).await;
+    sink.during(mail::Mood::Forgetful, async {
+        register(&app, "ann").await;
+        settled(&app).await;
+        assert_eq!(later(&app, Duration::from_secs(600)).await, "parked");
+        for _ in 0..6 {
+            assert_eq!(later(&app, Duration::from_secs(600)).await, "parked");
+        }
+        assert_eq!(sink.mails("ann@example.org").len(), 2);
+        assert!(job(&app).await.3.unwrap().starts_with("it may have been delivered"));
+    })
+    .await;
+    events(&app).await;
+
+    // Once is no reason to give up.
+    let sink = Sink::new().await;
+    let (app, _) = spawn_with(&[("SMTP_URL", &sink.url())]).await;
+    sink.during(mail::Mood::Forgetful, async {
+        register(&app, "ann").await;
+        settled(&app).await;
+    })
+    .await;
+    sink.during(mail::Mood::Strict, async {
+        assert_eq!(later(&app, Duration::from_secs(600)).await, "queued");
+    })
+    .await;
+    sink.during(mail::Mood::Kind, async {
+        app.clock.advance(Duration::from_secs(600));
+        wake(&app).await;
+        app.eventually(async || job(&app).await.0 == "sent", "the mail to be sent").await;
+    })
+    .await;
     events(&app).await;
 }
 

@@ -59,6 +59,7 @@ pub(super) enum Kind {
     KillMail,
     BusyMail,
     SlowMail,
+    StrictMail,
     FullDisk,
     SkewedClock,
     Duplicates,
@@ -102,7 +103,7 @@ const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
 }
 
 /// Those of the distributed form.
-pub const FAULTS: [Fault; 50] = [
+pub const FAULTS: [Fault; 51] = [
     fault("F1", "a service is killed", Kind::KillService),
     fault("F1b", "a first start is killed", Kind::KilledFirstStart),
     fault("F2", "a service dies after a commit", Kind::DieAfterCommit),
@@ -128,6 +129,7 @@ pub const FAULTS: [Fault; 50] = [
     fault("F14", "the mail server is killed", Kind::KillMail),
     fault("F14b", "the mail server puts off", Kind::BusyMail),
     fault("F14c", "the mail server is slow", Kind::SlowMail),
+    fault("F14d", "the mail server refuses", Kind::StrictMail),
     fault("F15", "the disk is full", Kind::FullDisk),
     fault("F16", "a service's clock is 10 minutes off", Kind::SkewedClock),
     fault("F17", "one message of five comes again", Kind::Duplicates),
@@ -203,6 +205,7 @@ impl Fault {
             Kind::KillMail => processes::kill_mail(scene).await,
             Kind::BusyMail => processes::upset_mail(scene, "busy").await,
             Kind::SlowMail => processes::upset_mail(scene, "slow").await,
+            Kind::StrictMail => processes::upset_mail(scene, "strict").await,
             Kind::SkewedClock => processes::skew_clock(scene).await,
             Kind::KillBroker => broker::kill(scene).await,
             Kind::LoseBroker => broker::lose(scene).await,

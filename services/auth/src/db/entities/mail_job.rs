@@ -7,7 +7,7 @@ use shared::clock::Timestamp;
 pub(crate) const QUEUED: &str = "queued";
 /// Accepted by the mail server, or put into the development mailbox.
 pub(crate) const SENT: &str = "sent";
-/// Refused for good; an operator has to look.
+/// Given up; an operator has to look.
 pub(crate) const PARKED: &str = "parked";
 
 /// A mail.
@@ -32,6 +32,13 @@ pub(crate) struct Model {
     pub(crate) last_error: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) sent_at: Option<Timestamp>,
+    /// How often in a row the server has refused it with 5xx, and since when.
+    pub(crate) refusals: i64,
+    pub(crate) refused_since: Option<Timestamp>,
+    /// How often its text was sent without hearing whether it was taken.
+    pub(crate) unsettled: i64,
+    /// Until when it is put off; a day from `created_at` when absent.
+    pub(crate) give_up_at: Option<Timestamp>,
 }
 
 /// None.

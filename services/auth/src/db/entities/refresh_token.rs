@@ -15,7 +15,7 @@ pub(crate) struct Model {
     pub(crate) parent_id: Option<i64>,
     pub(crate) token_hash: String,
     pub(crate) issued_at: Timestamp,
-    /// When it was exchanged, or replaced by a sibling because its answer was lost.
+    /// When it was first exchanged.
     pub(crate) used_at: Option<Timestamp>,
 }
 

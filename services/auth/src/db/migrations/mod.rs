@@ -5,6 +5,8 @@ mod m0002_sessions;
 mod m0003_mail_jobs;
 mod m0004_reservations;
 mod m0005_waiting;
+mod m0006_mail_retries;
+mod m0007_keys;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -24,6 +26,8 @@ impl MigratorTrait for Migrator {
             Box::new(shared::http::idempotency::AnonymousMigration),
             Box::new(m0005_waiting::Migration),
             Box::new(shared::events::fills::Migration),
+            Box::new(m0006_mail_retries::Migration),
+            Box::new(m0007_keys::Migration),
         ]
     }
 }

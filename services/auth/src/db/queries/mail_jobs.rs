@@ -2,7 +2,9 @@
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use shared::clock::Timestamp;
 
 use crate::db::entities::mail_job::{ActiveModel, Column, Entity, Model, PARKED, QUEUED, SENT};
@@ -32,6 +34,10 @@ pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail,
         last_error: Set(None),
         created_at: Set(now),
         sent_at: Set(None),
+        refusals: Set(0),
+        refused_since: Set(None),
+        unsettled: Set(0),
+        give_up_at: Set(None),
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
@@ -46,11 +52,11 @@ pub(crate) async fn claim(
     db: &impl ConnectionTrait,
     now: Timestamp,
     until: Timestamp,
-    limit: u64,
+    limit: usize,
 ) -> Result<Vec<Model>, DbErr> {
     let due =
         Entity::find().select_only().column(Column::Id).filter(Column::State.eq(QUEUED)).filter(Column::DueAt.lte(now));
-    let ids: Vec<i64> = due.order_by_asc(Column::DueAt).limit(limit).into_tuple().all(db).await?;
+    let ids: Vec<i64> = due.order_by_asc(Column::DueAt).limit(limit as u64).into_tuple().all(db).await?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -79,19 +85,90 @@ pub(crate) async fn mark_sent(db: &impl ConnectionTrait, id: i64, now: Timestamp
         .map(|_| ())
 }
 
-/// Notes that it was not taken: parked, or to be tried again at `again`.
-pub(crate) async fn mark_failed(
-    db: &impl ConnectionTrait,
-    id: i64,
-    reason: &str,
-    again: Option<Timestamp>,
-) -> Result<(), DbErr> {
-    let mut update = Entity::update_many().col_expr(Column::LastError, Expr::value(Some(reason.to_owned())));
-    update = match again {
+/// Notes that the text is being sent: from now on the mail server may have it. False: it is not to be sent any more, because
+/// a newer one has taken its place.
+pub(crate) async fn mark_unsettled(db: &impl ConnectionTrait, id: i64) -> Result<bool, DbErr> {
+    let noted = Entity::update_many()
+        .col_expr(Column::Unsettled, Expr::col(Column::Unsettled).add(1_i64))
+        .filter(Column::Id.eq(id))
+        .filter(Column::State.eq(QUEUED))
+        .exec(db)
+        .await?;
+    Ok(noted.rows_affected == 1)
+}
+
+/// What a try that failed leaves behind.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) reason: String,
+    /// When to try again; `None`: the mail is parked.
+    pub(crate) again: Option<Timestamp>,
+    pub(crate) refusals: i64,
+    pub(crate) refused_since: Option<Timestamp>,
+    pub(crate) unsettled: i64,
+}
+
+/// Notes that a mail was not taken.
+pub(crate) async fn mark_failed(db: &impl ConnectionTrait, id: i64, outcome: Outcome) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::LastError, Expr::value(Some(outcome.reason)))
+        .col_expr(Column::Refusals, Expr::value(outcome.refusals))
+        .col_expr(Column::RefusedSince, Expr::value(outcome.refused_since))
+        .col_expr(Column::Unsettled, Expr::value(outcome.unsettled));
+    let update = match outcome.again {
         Some(time) => update.col_expr(Column::DueAt, Expr::value(time)),
         None => update.col_expr(Column::State, Expr::value(PARKED)),
     };
     update.filter(Column::Id.eq(id)).filter(Column::State.eq(QUEUED)).exec(db).await.map(|_| ())
+}
+
+/// Parked mails with these ids, or all of them, the oldest first.
+pub(crate) async fn parked(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(which_parked(ids)).order_by_asc(Column::Id).all(db).await
+}
+
+/// A page of the parked mails, newest first.
+pub(crate) async fn page_parked(
+    db: &impl ConnectionTrait,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let mut mails = Entity::find().filter(Column::State.eq(PARKED)).order_by_desc(Column::Id).limit(limit);
+    if let Some(after) = after {
+        mails = mails.filter(Column::Id.lt(after));
+    }
+    mails.all(db).await
+}
+
+/// Queues a parked mail again, as if it had never been tried.
+pub(crate) async fn requeue(
+    db: &impl ConnectionTrait,
+    id: i64,
+    now: Timestamp,
+    give_up_at: Timestamp,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(QUEUED))
+        .col_expr(Column::DueAt, Expr::value(now))
+        .col_expr(Column::GiveUpAt, Expr::value(Some(give_up_at)))
+        .col_expr(Column::Attempts, Expr::value(0_i64))
+        .col_expr(Column::Refusals, Expr::value(0_i64))
+        .col_expr(Column::RefusedSince, Expr::value(None::<Timestamp>))
+        .col_expr(Column::Unsettled, Expr::value(0_i64))
+        .filter(which_parked(&[id]))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Deletes parked mails with these ids, or all of them. Answers how many.
+pub(crate) async fn delete_parked(db: &impl ConnectionTrait, ids: &[i64]) -> Result<u64, DbErr> {
+    Ok(Entity::delete_many().filter(which_parked(ids)).exec(db).await?.rows_affected)
+}
+
+fn which_parked(ids: &[i64]) -> Condition {
+    let parked = Condition::all().add(Column::State.eq(PARKED));
+    if ids.is_empty() { parked } else { parked.add(Column::Id.is_in(ids.iter().copied())) }
 }
 
 /// Puts all waiting mails into the development mailbox: they stay where they are, readable.

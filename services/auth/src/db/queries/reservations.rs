@@ -10,7 +10,7 @@ use crate::domain::Username;
 
 /// The reservation of a username, if there is one.
 pub(crate) async fn find(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
-    let Ok(username) = Username::parse(username) else { return Ok(None) };
+    let Ok(username) = Username::sought(username) else { return Ok(None) };
     Entity::find_by_id(username.key()).one(db).await
 }
 

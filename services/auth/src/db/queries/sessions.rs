@@ -2,7 +2,7 @@
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use shared::clock::Timestamp;
 
 use crate::db::entities::{refresh_token, session};
@@ -64,12 +64,6 @@ pub(crate) async fn find_token(
     token_hash: &str,
 ) -> Result<Option<refresh_token::Model>, DbErr> {
     refresh_token::Entity::find().filter(refresh_token::Column::TokenHash.eq(token_hash)).one(db).await
-}
-
-/// What a refresh token was last exchanged for.
-pub(crate) async fn last_child(db: &impl ConnectionTrait, id: i64) -> Result<Option<refresh_token::Model>, DbErr> {
-    let children = refresh_token::Entity::find().filter(refresh_token::Column::ParentId.eq(id));
-    children.order_by_desc(refresh_token::Column::Id).one(db).await
 }
 
 /// Marks a refresh token as used.

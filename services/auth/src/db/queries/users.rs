@@ -86,7 +86,7 @@ pub(crate) async fn lock(db: &impl ConnectionTrait, id: UserId) -> Result<Option
 
 /// Somebody by username. What cannot be a username finds nobody.
 pub(crate) async fn find_by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
-    let Ok(username) = Username::parse(username) else { return Ok(None) };
+    let Ok(username) = Username::sought(username) else { return Ok(None) };
     Entity::find().filter(Column::UsernameKey.eq(username.key())).one(db).await
 }
 

@@ -48,6 +48,17 @@ pub(crate) async fn count_waiting(db: &impl ConnectionTrait, now: Timestamp) -> 
     Entity::find().filter(Column::ExpiresAt.gt(now)).filter(Column::UsedAt.is_null()).count(db).await
 }
 
+/// Makes an unused link valid until a time. False: it was used or replaced.
+pub(crate) async fn renew(db: &impl ConnectionTrait, token_hash: &str, until: Timestamp) -> Result<bool, DbErr> {
+    let renewed = Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(until))
+        .filter(Column::TokenHash.eq(token_hash))
+        .filter(Column::UsedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(renewed.rows_affected == 1)
+}
+
 /// Deletes links that expired long ago.
 pub(crate) async fn delete_expired_before(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::ExpiresAt.lt(time)).exec(db).await.map(|_| ())

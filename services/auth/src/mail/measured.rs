@@ -1,0 +1,48 @@
+//! How many mails wait, and how many need a person: for the metrics and for `/readyz?verbose`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use serde_json::{Value, json};
+use shared::db::Db;
+
+use crate::db::entities::mail_job::{PARKED, QUEUED, SENT};
+use crate::db::queries::mail_jobs;
+
+/// The counts of the worker's last round.
+#[derive(Clone, Default)]
+pub(crate) struct Measured(Arc<Mutex<Counts>>);
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    queued: u32,
+    parked: u32,
+    oldest: Duration,
+}
+
+impl Measured {
+    /// Counts anew.
+    pub(super) async fn measure(&self, db: &Db) -> Result<(), DbErr> {
+        let counts = mail_jobs::count_by_state(db.read()).await?;
+        let count = |state: &str| {
+            let count = counts.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);
+            u32::try_from(count).unwrap_or(u32::MAX)
+        };
+        for state in [QUEUED, SENT, PARKED] {
+            metrics::gauge!("mail_queue_jobs", "service" => crate::NAME, "state" => state).set(f64::from(count(state)));
+        }
+        let oldest = mail_jobs::oldest_queued(db.read()).await?;
+        let oldest = oldest.map_or(Duration::ZERO, |oldest| db.clock().now().since(oldest));
+        metrics::gauge!("mail_queue_oldest_seconds", "service" => crate::NAME).set(oldest.as_secs_f64());
+        let counts = Counts { queued: count(QUEUED), parked: count(PARKED), oldest };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        Ok(())
+    }
+
+    /// The counts for `/readyz?verbose`.
+    pub(crate) fn details(&self) -> Value {
+        let counts = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        json!({ "queued": counts.queued, "parked": counts.parked, "oldest_seconds": counts.oldest.as_secs_f64() })
+    }
+}
