@@ -9,11 +9,15 @@ TESTKIT := $(TARGET)/debug/testkit
 STACK := $(TARGET)/release/testkit stack
 # The faults that `make test` makes.
 MOST_VALUABLE := F1,F2,F3,F4,F5,F7,F11,F18,F19,H1
+# Programs that look at the libraries; the names are those of markers, so that another version is installed when one changes.
+TOOLS := $(TARGET)/tools
+DENY := $(TOOLS)/cargo-deny@0.20.2
+CYCLONEDX := $(TOOLS)/cargo-cyclonedx@0.5.9
 LOCUST := $(TARGET)/locust
 LOCUST_VERSION := 2.47.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint servers stack stack-restart stack-down chaos bench load up down
+.PHONY: help test lint supply servers stack stack-restart stack-down chaos bench load up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,10 +29,33 @@ test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to e
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 150 --faults $(MOST_VALUABLE)
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 1 --faults E4 --embedded
 
-lint: ## format, clippy and rustdoc, where every warning is an error
+lint: supply ## format, clippy and rustdoc, where every warning is an error; and what `make supply` looks at
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+supply: $(DENY) $(CYCLONEDX) ## licences and sources of all libraries, by deny.toml; a bill of materials of each program, in target/sbom; with ADVISORIES=clone of rustsec/advisory-db also known faults
+	$(TOOLS)/bin/cargo-deny check licenses bans sources
+	@if [ -n "$(ADVISORIES)" ]; then \
+		rm -rf target/advisories && \
+		git clone --quiet "$(ADVISORIES)" target/advisories/advisory-db-3157b0e258782691 && \
+		git -C target/advisories/advisory-db-3157b0e258782691 fetch --quiet && \
+		$(TOOLS)/bin/cargo-deny --offline check advisories; \
+	else \
+		echo "Known faults of the libraries were NOT looked for: say ADVISORIES=clone of https://github.com/rustsec/advisory-db"; \
+	fi
+	@mkdir -p $(TARGET)/sbom
+	$(TOOLS)/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --override-filename sbom
+	@for program in $(SERVICES:%=services/%) chatty; do \
+		mv "$$program/sbom.json" "$(TARGET)/sbom/$${program##*/}.json" || exit 1; \
+	done
+	@rm -f shared/sbom.json testkit/sbom.json bench/sbom.json
+
+# Not optimised: each runs for seconds and is built in little more than a minute.
+$(DENY) $(CYCLONEDX):
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root $(TOOLS) --target-dir $(TOOLS)/build $(@F)
+	rm -rf $(TOOLS)/build
+	touch $@
 
 servers:
 	@testkit/install.sh
