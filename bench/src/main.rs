@@ -25,6 +25,7 @@ use world::World;
 
 /// Measures the goals of docs/performance.md.
 #[derive(Parser)]
+#[command(version, after_help = "Example: bench --only P8,P9 --full")]
 struct Cli {
     /// Only these goals, such as `P8,P9` [default: all].
     #[arg(long, value_delimiter = ',')]

@@ -15,7 +15,7 @@ const RESTORING: &str = "restoring";
 
 /// Makes the data folder if there is none, and keeps others from running on it as long as the file lives.
 pub(crate) fn lock(settings: &Settings) -> anyhow::Result<File> {
-    settings.create_data_dir().with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.display()))?;
+    settings.create_data_dir()?;
     let lock = File::create(settings.data_dir.join("chatty.lock"))?;
     if lock.try_lock().is_err() {
         bail!("CHATTY_DATA_DIR: another chatty is running on {}", settings.data_dir.display());

@@ -11,8 +11,10 @@ use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use shared::config::Env;
 
 use crate::output::{self, Progress};
+use crate::suite;
 
 /// The people: username, first name, last name, and what they care about.
 const PEOPLE: [(&str, &str, &str, usize); 16] = [
@@ -78,9 +80,9 @@ const PICTURE: u32 = 480;
 /// `chatty demo`.
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// Where the suite is served.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    base: String,
+    /// Where the suite is served; unless given, where CHATTY_LISTEN says, or PUBLIC_URL for five services.
+    #[arg(long)]
+    base: Option<String>,
     /// Where its mails can be read; the development mailbox unless given.
     #[arg(long)]
     mail: Option<String>,
@@ -99,8 +101,11 @@ struct Api {
 }
 
 impl Demo {
-    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
-        let base = self.base.trim_end_matches('/').to_owned();
+    pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
+        let base = match self.base {
+            Some(base) => base.trim_end_matches('/').to_owned(),
+            None => suite::address(env)?,
+        };
         let mail = self.mail.unwrap_or_else(|| format!("{base}/dev/mail"));
         let api = Api { base, mail, client: Client::builder().timeout(Duration::from_secs(20)).build()? };
         let progress = Progress::start("registering people");

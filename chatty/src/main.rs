@@ -17,8 +17,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
-use shared::config::Env;
-use shared::{fail_points, telemetry};
+use shared::config::{Env, VARIABLES, Variable};
+use shared::{command, fail_points, telemetry};
 
 /// Gives the 19 MiB of each password hash back at once, which the system's allocator does not.
 #[global_allocator]
@@ -30,19 +30,28 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  chatty                  serve on http://127.0.0.1:8080\n  chatty demo             fill the running suite with people and posts\n  chatty reconcile --now  compare every copy with its owner"
+    after_help = after_help()
 )]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
+/// The variables of the operator's commands.
+const DATABASES: [Variable; 5] = [
+    ("AUTH_DATABASE_URL", "for commands on five services: the database of auth, and AMQP_URL"),
+    ("POSTS_DATABASE_URL", "that of posts"),
+    ("SUBSCRIPTIONS_DATABASE_URL", "that of subscriptions"),
+    ("ADMIN_DATABASE_URL", "that of admin"),
+    ("RECOMMENDATIONS_DATABASE_URL", "that of recommendations"),
+];
+
 #[derive(Subcommand)]
 enum Command {
     /// Serve all five services on one port (the default).
     Serve,
     /// Fill a running suite with a believable network of people, always the same.
-    #[command(after_help = "Example:\n  chatty demo --base http://127.0.0.1:8080")]
+    #[command(after_help = "Example:\n  chatty demo\n  chatty demo --base http://127.0.0.1:9000")]
     Demo(demo::Demo),
     /// Manage administrators.
     #[command(subcommand)]
@@ -73,6 +82,15 @@ enum Command {
     Openapi,
 }
 
+/// Examples, and the environment variables.
+fn after_help() -> String {
+    let own = [auth::VARIABLES, posts::VARIABLES, subscriptions::VARIABLES, &DATABASES].concat();
+    let variables = command::explain(VARIABLES.iter().chain(&own));
+    format!(
+        "Example:\n  chatty                  serve on http://127.0.0.1:8080, or where CHATTY_LISTEN says\n  chatty demo             fill the running suite with people and posts\n  chatty reconcile --now  compare every copy with its owner\n\n{variables}"
+    )
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let env = Env::of_process();
@@ -87,7 +105,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match arguments.command.unwrap_or(Command::Serve) {
             Command::Serve => Box::pin(serve::serve(&env)).await,
-            Command::Demo(demo) => demo.run().await,
+            Command::Demo(demo) => demo.run(&env).await,
             Command::Admin(admin) => admin.run(&env).await,
             Command::Reconcile(reconcile) => reconcile.run(&env).await,
             Command::Rebuild(rebuild) => rebuild.run(&env).await,

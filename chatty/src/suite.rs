@@ -2,20 +2,25 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use futures_util::future::join_all;
 use shared::auth::Keys;
 use shared::clock::Clock;
-use shared::config::{Env, Settings};
-use shared::db::{Db, Schema};
+use shared::config::{ConfigError, Env, Settings};
+use shared::db::{Db, Schema, check_url, refused_for_good};
 use shared::events::Streams;
 use shared::events::broker::{Broker, LocalBroker, RabbitBroker};
 use shared::events::topology::SERVICES;
 use shared::lifecycle::{Deps, Service};
+use tokio::time::timeout;
 use utoipa::openapi::OpenApi;
 
 /// The port of the one-process suite.
 pub(crate) const PORT: u16 = 8080;
+/// How long a command looks whether a database lets it in.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Builds all five services on SQLite files and the in-process broker. Auth comes first: its keys serve the others.
 pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
@@ -25,7 +30,9 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
     let deps = async |name: &'static str, keys: Keys| -> anyhow::Result<Deps> {
         let mut settings = settings.clone();
         settings.database_url = None;
-        let db = Db::open(&settings, name, clock.clone()).await.with_context(|| format!("the database of {name}"))?;
+        let db = Db::open(&settings, name, clock.clone())
+            .await
+            .with_context(|| format!("CHATTY_DATA_DIR: the database of {name}"))?;
         Ok(Deps { settings, db, broker: Arc::clone(&broker), keys, clock: clock.clone() })
     };
     let nobody = Keys::fixed(&shared::auth::no_keys());
@@ -79,6 +86,10 @@ impl Operator {
         for (name, streams, schema) in services() {
             seen.push(Seen { name, db: open(env, name, distributed).await?, streams, schema });
         }
+        if distributed {
+            let refused = join_all(seen.iter().map(|seen| refused(seen.name, &seen.db))).await;
+            refused.into_iter().collect::<Result<(), ConfigError>>()?;
+        }
         let broker = if distributed {
             let url = env.secret("AMQP_URL").context("AMQP_URL must be set beside the *_DATABASE_URL variables")?;
             Some(RabbitBroker::new(url))
@@ -102,16 +113,23 @@ impl Operator {
     }
 }
 
+/// Where the running suite answers: the gateway of the distributed form, else the process that has these settings.
+pub(crate) fn address(env: &Env) -> anyhow::Result<String> {
+    let settings = Settings::from_env(env, PORT)?;
+    Ok(if is_distributed(env) { settings.public_url } else { settings.local_url() })
+}
+
 /// Whether the environment names the databases of the distributed form.
 pub(crate) fn is_distributed(env: &Env) -> bool {
-    env.get("AUTH_DATABASE_URL").is_some()
+    SERVICES.iter().any(|name| env.get(url_variable(name)).is_some())
 }
 
 /// Opens the database that the environment names for a service, else the one in the data folder.
 pub(crate) async fn open(env: &Env, name: &'static str, distributed: bool) -> anyhow::Result<Db> {
     let url = if distributed {
-        let variable = format!("{}_DATABASE_URL", name.to_uppercase());
-        let url = env.get(&variable).with_context(|| format!("{variable} must be set beside AUTH_DATABASE_URL"))?;
+        let variable = url_variable(name);
+        let url = env.get(variable).with_context(|| format!("{variable} must be set: all five databases, or none"))?;
+        check_url(url).map_err(|reason| ConfigError::new(variable, reason))?;
         url.to_owned()
     } else {
         String::new()
@@ -121,6 +139,26 @@ pub(crate) async fn open(env: &Env, name: &'static str, distributed: bool) -> an
         bail!("{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR", settings.data_dir.display());
     }
     Ok(Db::open_for_operator(&settings, name).await?)
+}
+
+/// The variable with the URL of a service's database.
+pub(crate) fn url_variable(name: &str) -> &'static str {
+    match name {
+        auth::NAME => "AUTH_DATABASE_URL",
+        posts::NAME => "POSTS_DATABASE_URL",
+        subscriptions::NAME => "SUBSCRIPTIONS_DATABASE_URL",
+        admin::NAME => "ADMIN_DATABASE_URL",
+        _ => "RECOMMENDATIONS_DATABASE_URL",
+    }
+}
+
+/// Fails when a database will never let this process in. One that does not answer may not be needed.
+async fn refused(name: &str, db: &Db) -> Result<(), ConfigError> {
+    let reason = match timeout(LOOK, db.read().ping()).await {
+        Ok(Err(error)) => refused_for_good(&error),
+        _ => None,
+    };
+    reason.map_or(Ok(()), |reason| Err(ConfigError::new(url_variable(name), reason)))
 }
 
 fn has_file(folder: &Path, name: &str) -> bool {

@@ -2,15 +2,44 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::fs::{DirBuilder, Permissions};
-use std::net::SocketAddr;
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use lapin::uri::AMQPUri;
 use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+/// A variable, and what `--help` says about it.
+pub type Variable = (&'static str, &'static str);
+
+/// The variables that every program of the suite reads.
+pub const VARIABLES: [Variable; 15] = [
+    ("CHATTY_ENV", "`development` (the default) or `production`"),
+    ("CHATTY_LISTEN", "address and port to listen on"),
+    ("CHATTY_SOCKET", "a Unix socket where HTTP is served too"),
+    ("CHATTY_BEHIND_GATEWAY", "set: a gateway is the only way in, also in development"),
+    ("CHATTY_DATA_DIR", "folder of all that is kept in files (./chatty-data)"),
+    ("PUBLIC_URL", "what links in mails begin with (http:// and CHATTY_LISTEN)"),
+    ("DATABASE_URL", "Postgres; unset: SQLite in the data folder"),
+    ("DATABASE_MAX_CONNECTIONS", "connections of one replica, at least 5 (6)"),
+    ("AMQP_URL", "RabbitMQ; a service of its own needs it"),
+    ("AUTH_JWKS_URL", "where the public keys are; a service of its own needs it"),
+    ("COMPARE_SECONDS", "pause between two comparisons of a copy with its owner (60)"),
+    ("OUTBOX_MAX_ROWS", "writes are refused while more events wait (1000000)"),
+    ("CACHE_MAX_MIB", "what the cache of answers may take (64)"),
+    ("RUST_LOG", "filter of the logs"),
+    ("SENTRY_DSN", "where errors are reported; unset: nowhere"),
+];
+
+/// Settings of the design that nothing obeys yet, and the one value that is true all the same, in development.
+const NOT_BUILT: [(&str, Option<&str>); 2] = [("RATE_LIMIT", Some("off")), ("TRUSTED_PROXIES", None)];
 
 /// A variable that stops the start.
 #[derive(Debug, thiserror::Error)]
@@ -136,10 +165,24 @@ impl Settings {
     /// Makes the data folder if it is not there. It is the owner's alone: it holds hashes, links and the signing key.
     ///
     /// # Errors
-    /// When the folder cannot be made.
-    pub fn create_data_dir(&self) -> std::io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir)?;
-        std::fs::set_permissions(&self.data_dir, Permissions::from_mode(0o700))
+    /// When the folder cannot be made, or written to.
+    pub fn create_data_dir(&self) -> Result<(), ConfigError> {
+        let folder = &self.data_dir;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.and_then(|()| std::fs::set_permissions(folder, Permissions::from_mode(0o700)))
+            .and_then(|()| require_writable(folder))
+            .map_err(|error| ConfigError::new("CHATTY_DATA_DIR", format!("{}: {error}", folder.display())))
+    }
+
+    /// Where a program on this machine reaches the one that has these settings. A public URL may lead through a gateway that
+    /// is not there yet, or that keeps paths to itself.
+    pub fn local_url(&self) -> String {
+        let ip = match self.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(ip, self.listen.port()))
     }
 
     /// Reads them; `port` is the service's own port when `CHATTY_LISTEN` is not set.
@@ -156,22 +199,31 @@ impl Settings {
                 "development mode has a default admin and listens on loopback only; set CHATTY_ENV=production for a public address",
             ));
         }
+        refuse_what_is_not_built(env, environment)?;
         let public_url = env.get("PUBLIC_URL").map_or_else(|| format!("http://{listen}"), str::to_owned);
-        if !url::Url::parse(&public_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+        if !is_web_url(&public_url) {
             return Err(ConfigError::new("PUBLIC_URL", "must be a URL such as https://chatty.example"));
+        }
+        if env.get("AUTH_JWKS_URL").is_some_and(|url| !is_web_url(url)) {
+            let reason = "must be a URL such as http://127.0.0.1:8000/.well-known/jwks.json";
+            return Err(ConfigError::new("AUTH_JWKS_URL", reason));
+        }
+        env.parse::<EnvFilter>("RUST_LOG")?;
+        if env.get("SENTRY_DSN").is_some_and(|dsn| dsn.parse::<sentry::types::Dsn>().is_err()) {
+            return Err(ConfigError::new(
+                "SENTRY_DSN",
+                "must be a DSN such as https://public-key@sentry.example.org/1",
+            ));
         }
         let connections = env.parse("DATABASE_MAX_CONNECTIONS")?.unwrap_or(6);
         if connections < 5 {
             return Err(ConfigError::new("DATABASE_MAX_CONNECTIONS", "must be at least 5"));
         }
         if let Some(url) = env.get("DATABASE_URL") {
-            crate::db::host_urls(url).map_err(|error| ConfigError::new("DATABASE_URL", error))?;
+            crate::db::check_url(url).map_err(|error| ConfigError::new("DATABASE_URL", error))?;
         }
         for url in env.get("AMQP_URL").into_iter().flat_map(|urls| urls.split(',')) {
-            if !url::Url::parse(url).is_ok_and(|url| url.scheme() == "amqp") {
-                let reason = "must be a URL such as amqp://user:password@host, or several with commas between them";
-                return Err(ConfigError::new("AMQP_URL", reason));
-            }
+            check_amqp(url)?;
         }
         let compare_every = env.parse::<NonZeroU16>("COMPARE_SECONDS")?.map_or(60, |seconds| u64::from(seconds.get()));
         let compare_every = Duration::from_secs(compare_every);
@@ -192,6 +244,48 @@ impl Settings {
     }
 }
 
+/// A setting that does nothing would be believed to protect.
+fn refuse_what_is_not_built(env: &Env, environment: Environment) -> Result<(), ConfigError> {
+    for (name, harmless) in NOT_BUILT {
+        let harmless = harmless.filter(|_| environment == Environment::Development);
+        if env.get(name).is_some_and(|value| Some(value) != harmless) {
+            return Err(ConfigError::new(name, "is not obeyed by this version; leave it out"));
+        }
+    }
+    Ok(())
+}
+
+fn is_web_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// The value is not repeated in complaints, because it holds a password.
+fn check_amqp(text: &str) -> Result<(), ConfigError> {
+    let bad = |reason: &str| Err(ConfigError::new("AMQP_URL", reason));
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "amqp" && text.parse::<AMQPUri>().is_ok());
+    let Some(url) = url else {
+        return bad("must be a URL such as amqp://user:password@host/%2f, or several with commas between them");
+    };
+    let known = ["auth_mechanism", "channel_max", "connection_timeout", "frame_max", "heartbeat"];
+    match url.query_pairs().find(|(name, _)| !known.contains(&&**name)) {
+        Some((name, _)) => bad(&format!("the parameter `{name}` is not known; known are {}", known.join(", "))),
+        None => Ok(()),
+    }
+}
+
+/// Checks that files can be made in a folder. A full disk is not at fault: it can be emptied while the process waits.
+///
+/// # Errors
+/// Why not.
+pub fn require_writable(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".writable-{}", std::process::id()));
+    match File::create(&probe) {
+        Ok(_file) => std::fs::remove_file(&probe),
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +303,14 @@ mod tests {
             ("AMQP_URL", "not a url"),
             ("AMQP_URL", "amqp://one/%2f,two"),
             ("AMQP_URL", "amqp://one/%2f,"),
+            ("AMQP_URL", "amqp://one/%2f?heartbeat=soon"),
+            ("AMQP_URL", "amqp://one/%2f?hartbeat=10"),
+            ("AUTH_JWKS_URL", "auth:8000/.well-known/jwks.json"),
+            ("AUTH_JWKS_URL", "jwks.json"),
+            ("DATABASE_URL", "postgres://posts@db/posts_db?sslmode=require"),
+            ("DATABASE_URL", "postgres://posts@db/posts_db?conect_timeout=3"),
+            ("RUST_LOG", "info,sqlx=loud"),
+            ("SENTRY_DSN", "sentry.example.org"),
             ("OUTBOX_MAX_ROWS", "-1"),
             ("COMPARE_SECONDS", "0"),
             ("CACHE_MAX_MIB", "much"),
@@ -219,5 +321,42 @@ mod tests {
         assert!(
             Settings::from_env(&Env::of([("CHATTY_ENV", "production"), ("CHATTY_LISTEN", "0.0.0.0:80")]), 1).is_ok()
         );
+    }
+
+    /// A setting that nothing obeys is refused, wherever it could be believed to protect.
+    #[test]
+    fn what_is_not_built_is_not_accepted() {
+        let read = |pairs: &[(&str, &str)]| Settings::from_env(&Env::of(pairs.iter().copied()), 1).map(|_| ());
+        assert!(read(&[("RATE_LIMIT", "off"), ("TRUSTED_PROXIES", "")]).is_ok(), "it is off");
+        for (name, value) in [("RATE_LIMIT", "on"), ("RATE_LIMIT", "100"), ("TRUSTED_PROXIES", "10.0.0.0/8")] {
+            assert_eq!(read(&[(name, value)]).expect_err(name).variable, name);
+        }
+        let production = [("CHATTY_ENV", "production"), ("RATE_LIMIT", "off")];
+        assert_eq!(read(&production).expect_err("always on").variable, "RATE_LIMIT");
+    }
+
+    #[test]
+    fn a_program_on_the_same_machine_finds_the_suite() {
+        for (listen, url) in [
+            ("127.0.0.1:9000", "http://127.0.0.1:9000"),
+            ("0.0.0.0:9000", "http://127.0.0.1:9000"),
+            ("[::]:9000", "http://[::1]:9000"),
+            ("10.1.2.3:80", "http://10.1.2.3:80"),
+        ] {
+            let env = Env::of([("CHATTY_LISTEN", listen), ("CHATTY_BEHIND_GATEWAY", "yes")]);
+            assert_eq!(Settings::from_env(&env, 8080).unwrap().local_url(), url);
+        }
+    }
+
+    #[test]
+    fn a_data_folder_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for path in [file.clone(), file.join("below")] {
+            let env = Env::of([("CHATTY_DATA_DIR", path.to_str().unwrap())]);
+            let error = Settings::from_env(&env, 1).unwrap().create_data_dir().unwrap_err();
+            assert_eq!(error.variable, "CHATTY_DATA_DIR", "{error}");
+        }
     }
 }

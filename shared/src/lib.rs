@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod cache;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod error;
 pub mod fail_points;

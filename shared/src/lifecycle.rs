@@ -14,12 +14,13 @@ use utoipa::openapi::OpenApi;
 
 use crate::auth::Keys;
 use crate::clock::Clock;
-use crate::config::{ConfigError, Env, Settings};
-use crate::db::{Db, Schema};
+use crate::command;
+use crate::config::{ConfigError, Env, Settings, Variable};
+use crate::db::{Db, Schema, refused_for_good};
 use crate::events::Streams;
 use crate::events::broker::{Broker, RabbitBroker};
 use crate::events::comparison::{self, Pace};
-use crate::events::consumer::{ApplyError, Context};
+use crate::events::consumer::Context;
 use crate::events::{fills, measured, relay, replicas, resync};
 use crate::fail_points;
 use crate::http::{self, App, Health, Listeners};
@@ -37,6 +38,8 @@ type Start = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// How long tasks may take to end.
 const STOP: Duration = Duration::from_secs(2);
+/// How often in a row the broker may refuse this process: a node that comes up may not know its users yet.
+const REFUSALS: u32 = 3;
 /// How long databases may take to close.
 const CLOSE: Duration = Duration::from_secs(1);
 
@@ -155,14 +158,25 @@ impl Service {
         self
     }
 
-    /// Brings the schema up to date, however long the database takes to appear.
+    /// Brings the schema up to date, however long the database takes to appear, and asks for the copies that have never been
+    /// filled.
     ///
     /// # Errors
-    /// The reason why the start is refused.
+    /// The reason why the start is refused: one that no waiting heals.
     pub async fn prepare(&mut self) -> Result<(), String> {
         let mut backoff = Backoff::default();
-        while let Err(error) = self.make_schema().await {
-            tracing::warn!(%error, service = self.name, "The database cannot be prepared yet; trying again.");
+        loop {
+            let failed = match self.schema.migrate(&self.db).await {
+                Ok(()) => match fills::ask(&self.db, self.broker.as_ref(), &self.streams.consumers).await {
+                    Ok(()) => break,
+                    Err(error) => error.to_string(),
+                },
+                Err(error) => match refused_for_good(&error) {
+                    Some(reason) => return Err(ConfigError::new("DATABASE_URL", reason).to_string()),
+                    None => error.to_string(),
+                },
+            };
+            tracing::warn!(error = failed, service = self.name, "The database cannot be prepared yet; trying again.");
             tokio::select! { () = sleep(backoff.pause()) => {}, () = self.cancel.cancelled() => return Ok(()) }
         }
         for work in std::mem::take(&mut self.start) {
@@ -173,12 +187,6 @@ impl Service {
         }
         self.health.set_prepared();
         Ok(())
-    }
-
-    /// Brings the schema up to date, and asks for the copies that have never been filled.
-    async fn make_schema(&self) -> Result<(), ApplyError> {
-        self.schema.migrate(&self.db).await?;
-        fills::ask(&self.db, self.broker.as_ref(), &self.streams.consumers).await
     }
 
     fn context(&self) -> Context {
@@ -192,6 +200,7 @@ impl Service {
         let consumed = self.streams.consumers.iter().map(|consumer| consumer.stream()).collect();
         let measuring = measured::run(context.clone(), consumed);
         let mut tasks = std::mem::take(&mut self.tasks);
+        tasks.push(("broker", Box::pin(until_refused(self.name, Arc::clone(&self.broker), self.cancel.clone()))));
         let relay = relay::run(self.db.clone(), Arc::clone(&self.broker), self.cancel.clone());
         tasks.push(("relay", Box::pin(relay)));
         let watching = self.db.writes().clone().watch(self.db.clone(), self.cancel.clone());
@@ -230,6 +239,24 @@ impl Service {
     /// Cancels all tasks.
     pub fn stop(&self) {
         self.cancel.cancel();
+    }
+}
+
+/// Waits for the broker to let this process in once. Ends early, and with it the process, when it is refused: a wrong
+/// password does not heal by waiting.
+async fn until_refused(service: &'static str, broker: Arc<dyn Broker>, cancel: Cancel) {
+    let (mut backoff, mut refusals) = (Backoff::default(), 0);
+    while refusals < REFUSALS {
+        match broker.admit().await {
+            Ok(()) => return cancel.cancelled().await,
+            Err(error) if error.is_refused() => {
+                refusals += 1;
+                tracing::error!(service, "{}.", ConfigError::new("AMQP_URL", error));
+            }
+            // It is away, which passes; others tell.
+            Err(_) => refusals = 0,
+        }
+        tokio::select! { () = sleep(backoff.pause()) => {}, () = cancel.cancelled() => return }
     }
 }
 
@@ -328,8 +355,14 @@ async fn signalled() {
 }
 
 /// The `main` of a service's binary: configuration, telemetry, build, run. With the argument `healthcheck` it asks a
-/// running instance whether it is ready, for containers.
-pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Result<Service, ConfigError>) -> ExitCode {
+/// running instance whether it is ready, for containers. `own` are the variables of this service alone, for `--help`.
+pub fn main(
+    name: &'static str,
+    port: u16,
+    own: &[Variable],
+    build: impl FnOnce(&Env, Deps) -> Result<Service, ConfigError>,
+) -> ExitCode {
+    let asks_for_health = command::asks_for_health(name, own);
     let env = Env::of_process();
     let _armed = fail_points::arm();
     telemetry::init_logs(&env, "info");
@@ -338,8 +371,8 @@ pub fn main(name: &'static str, port: u16, build: impl FnOnce(&Env, Deps) -> Res
     let outcome = outcome.and_then(|runtime| {
         runtime.block_on(async {
             let settings = Settings::from_env(&env, port).map_err(|error| error.to_string())?;
-            if std::env::args().nth(1).as_deref() == Some("healthcheck") {
-                let url = format!("http://127.0.0.1:{}/readyz", settings.listen.port());
+            if asks_for_health {
+                let url = format!("{}/readyz", settings.local_url());
                 let client = http::own_client().map_err(|error| error.to_string())?;
                 let ready = client.get(url).send().await.map_err(|error| error.to_string())?.status().is_success();
                 return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -26,9 +26,10 @@ pub fn init_logs(env: &Env, default: &str) {
     };
 }
 
-/// Starts error reports when `SENTRY_DSN` is set. Keep the guard until the end: dropping it sends what waits.
+/// Starts error reports when `SENTRY_DSN` is set. Keep the guard until the end: dropping it sends what waits. One that is
+/// not valid is refused with the other settings.
 pub fn init_sentry(env: &Env) -> Option<sentry::ClientInitGuard> {
-    let dsn = env.get("SENTRY_DSN")?.to_owned();
+    let dsn: sentry::types::Dsn = env.get("SENTRY_DSN")?.parse().ok()?;
     let options = sentry::ClientOptions::new().maybe_release(sentry::release_name!());
     Some(sentry::init((dsn, options)))
 }

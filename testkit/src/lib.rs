@@ -8,6 +8,8 @@ pub mod chaos;
 /// The descriptions of API and events.
 #[cfg(feature = "app")]
 pub mod described;
+/// Programs, tried from outside.
+pub mod program;
 /// Private instances of Postgres, RabbitMQ, nginx and the mail sink.
 pub mod servers;
 /// The distributed form of Chatty on this machine.

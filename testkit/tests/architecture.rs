@@ -1,6 +1,7 @@
 //! Rules of the code that no lint can check.
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -104,4 +105,85 @@ fn services_have_the_same_rooms() {
             assert!(path.exists(), "there is no {}", path.display());
         }
     }
+}
+
+/// Names as environment variables have them, of at least two words.
+fn names(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let named = words.filter(|word| word.contains('_') && !word.starts_with('_') && !word.ends_with('_'));
+    let named = named.filter(|word| !word.contains(|c: char| c.is_ascii_lowercase()));
+    named.map(str::to_owned).collect()
+}
+
+/// The variables that the programs read: `env.get("NAME")` and its like, and those of the five databases.
+fn variables_read() -> BTreeSet<String> {
+    let folders = SERVICES.map(|service| format!("services/{service}/src")).into_iter();
+    let mut read = BTreeSet::new();
+    for folder in folders.chain(["shared/src".to_owned(), "chatty/src".to_owned()]) {
+        for (_, text) in sources(&root().join(folder)) {
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for (before, after) in code.match_indices("(\"").map(|(at, _)| (&code[..at], &code[at + 2..])) {
+                let reads = ["get", "parse", "secret", "required", ">"].iter().any(|call| before.ends_with(call));
+                let name = after.split('"').next().unwrap();
+                if reads && names(name).contains(name) {
+                    read.insert(name.to_owned());
+                }
+            }
+        }
+    }
+    read.extend(SERVICES.map(|service| format!("{}_DATABASE_URL", service.to_uppercase())));
+    read
+}
+
+/// A setting that is described is read by something, and one that is read is described: in `.env.example` and by `--help`.
+#[test]
+fn every_setting_in_the_texts_is_read_and_every_one_that_is_read_is_described() {
+    let variables = variables_read();
+    assert!(variables.len() > 20, "{variables:?}");
+    let example = read_lines(".env.example", |line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name));
+    let missing: Vec<_> = variables.difference(&example).collect();
+    assert!(missing.is_empty(), ".env.example does not name {missing:?}");
+    let helped = ["shared/src/config.rs", "chatty/src/main.rs"].map(str::to_owned).into_iter();
+    let own = ["auth", "posts", "subscriptions"].map(|service| format!("services/{service}/src/config.rs"));
+    let helped: String = helped.chain(own).map(read).collect();
+    for name in &variables {
+        let row = format!("(\"{name}\", \"");
+        assert!(["    ", "["].iter().any(|before| helped.contains(&format!("{before}{row}"))), "--help lacks {name}");
+    }
+    let compose = read("docker-compose.yml");
+    for name in example.difference(&variables) {
+        assert!(compose.contains(&format!("${{{name}:")), "nothing reads {name} of .env.example");
+    }
+    let mut known = variables;
+    known.extend(example);
+    // Of the operating system, not of Chatty.
+    known.insert("SCHED_IDLE".to_owned());
+    for path in files(&root(), &["rs", "py", "yml", "sh", "conf", "toml"]).into_iter().chain([root().join("Makefile")])
+    {
+        known.extend(names(&fs::read_to_string(path).unwrap()));
+    }
+    for path in files(&root(), &["md"]) {
+        let unknown: Vec<_> = names(&fs::read_to_string(&path).unwrap()).difference(&known).cloned().collect();
+        assert!(unknown.is_empty(), "{} names {unknown:?}, which nothing knows", path.display());
+    }
+}
+
+fn read_lines(path: &str, name: impl Fn(&str) -> Option<&str>) -> BTreeSet<String> {
+    let text = read(path);
+    text.lines().filter_map(|line| name(line)).filter(|name| names(name).contains(*name)).map(str::to_owned).collect()
+}
+
+/// All files of the repository with one of these endings.
+fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(files(&path, endings));
+        } else if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {
+            found.push(path);
+        }
+    }
+    found
 }

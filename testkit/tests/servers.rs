@@ -9,4 +9,5 @@ mod servers {
     mod nginx;
     mod postgres;
     mod rabbitmq;
+    mod refusals;
 }

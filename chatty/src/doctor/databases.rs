@@ -75,7 +75,13 @@ async fn check_schema(check: &str, seen: &Seen) -> Finding {
             let found = format!("{pending} migrations are missing");
             Finding::problem(check, found, format!("start {} of this version: it migrates its own database", seen.name))
         }
-        Err(error) => Finding::problem(check, error, "see whether it runs, and whether it is of a newer version"),
+        Err(error) => match db::refused_for_good(&error) {
+            Some(reason) => {
+                let variable = suite::url_variable(seen.name);
+                Finding::problem(check, reason, format!("see {variable}: user, password, database and parameters"))
+            }
+            None => Finding::problem(check, error, "see whether it runs, and whether it is of a newer version"),
+        },
     }
 }
 

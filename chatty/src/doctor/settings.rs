@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
-use shared::config::{Env, Environment, Settings};
-use shared::db::host_urls;
+use shared::config::{ConfigError, Env, Environment, Settings};
+use shared::db::{check_url, host_urls};
 use shared::events::topology::SERVICES;
 use url::Url;
 
@@ -39,13 +39,10 @@ pub(super) fn check(env: &Env, distributed: bool) -> (Vec<Finding>, Option<Setti
         });
     }
     if distributed {
-        for name in SERVICES.map(|service| format!("{}_DATABASE_URL", service.to_uppercase())) {
-            if env.get(&name).is_none_or(|url| host_urls(url).is_err()) {
-                findings.push(Finding::problem(
-                    "settings",
-                    format!("{name} is not set to a URL"),
-                    "set all five of them",
-                ));
+        for name in SERVICES.map(suite::url_variable) {
+            let checked = env.get(name).ok_or_else(|| "must be set".to_owned()).and_then(check_url);
+            if let Err(reason) = checked {
+                findings.push(Finding::problem("settings", ConfigError::new(name, reason), "set all five of them"));
             }
         }
         if env.get("AMQP_URL").is_none() {
@@ -69,9 +66,8 @@ fn check_production(env: &Env, settings: &Settings) -> Vec<Finding> {
         let found = format!("PUBLIC_URL is {}: passwords travel readable", settings.public_url);
         findings.push(Finding::problem("environment", found, "put TLS in front, and set PUBLIC_URL to https://…"));
     }
-    let databases = SERVICES.iter().map(|service| format!("{}_DATABASE_URL", service.to_uppercase()));
-    for name in databases.chain(["DATABASE_URL", "AMQP_URL", "SMTP_URL"].map(str::to_owned)) {
-        if urls(env, &name).iter().any(|url| url.password().is_some_and(is_default)) {
+    for name in SERVICES.map(suite::url_variable).into_iter().chain(["DATABASE_URL", "AMQP_URL", "SMTP_URL"]) {
+        if urls(env, name).iter().any(|url| url.password().is_some_and(is_default)) {
             let found = format!("the password in {name} is one of the examples");
             findings.push(Finding::problem("secrets", found, "choose another one, of at least 20 random characters"));
         }

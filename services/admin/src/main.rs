@@ -7,5 +7,5 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    shared::lifecycle::main(admin::NAME, admin::PORT, |_env, deps| Ok(admin::build(deps)))
+    shared::lifecycle::main(admin::NAME, admin::PORT, &[], |_env, deps| Ok(admin::build(deps)))
 }

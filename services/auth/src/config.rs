@@ -4,9 +4,18 @@ use std::path::{Path, PathBuf};
 
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
-use shared::config::{ConfigError, Env, Environment, Settings};
+use shared::config::{ConfigError, Env, Environment, Settings, Variable};
 
 use crate::domain::{Username, email, password};
+
+/// The variables that this service alone reads, in the words of `--help`.
+pub const VARIABLES: &[Variable] = &[
+    ("JWT_PRIVATE_KEY_FILE", "the private signing key (jwt.pem in the data folder)"),
+    ("SMTP_URL", "the mail server; unset: the development mailbox"),
+    ("MAIL_FROM", "sender of all mails"),
+    ("ADMIN_USERNAME", "the first admin (development: admin)"),
+    ("ADMIN_PASSWORD", "the first admin's password (development: secret)"),
+];
 
 /// The admin of development mode: the one exception to the password rule.
 pub(crate) const DEFAULT_ADMIN: (&str, &str) = ("admin", "secret");
@@ -98,6 +107,9 @@ fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
     };
     let url = url::Url::parse(text).map_err(|error| bad(&error.to_string()))?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("it names no host"))?.to_owned();
+    if let Some((name, _)) = url.query_pairs().find(|(name, _)| name != "tls") {
+        return Err(bad(&format!("the parameter `{name}` is not known")));
+    }
     let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
     let (encryption, port) = match (url.scheme(), tls.as_deref()) {
         ("smtp", None | Some("required")) => (Encryption::StartTls, 587),
@@ -110,6 +122,9 @@ fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
         url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
     };
     let credentials = url.password().map(|password| (decoded(url.username()), SecretString::from(decoded(password))));
+    if credentials.is_none() && !url.username().is_empty() {
+        return Err(bad("it names a user without a password"));
+    }
     Ok(SmtpConfig { host, port: url.port().unwrap_or(port), encryption, credentials, from })
 }
 
@@ -161,7 +176,14 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named_and_no_password_is_shown() {
-        for url in ["mail.example.org", "http://mail.example.org", "smtp://mail.example.org?tls=maybe", "smtp://"] {
+        for url in [
+            "mail.example.org",
+            "http://mail.example.org",
+            "smtp://mail.example.org?tls=maybe",
+            "smtp://",
+            "smtp://mail.example.org?ssl=none",
+            "smtp://me@mail.example.org",
+        ] {
             assert_eq!(read(&[("SMTP_URL", url)]).expect_err(url).variable, "SMTP_URL");
         }
         for from in ["nobody", "jürgen@example.org"] {

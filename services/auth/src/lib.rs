@@ -34,7 +34,7 @@ use shared::lifecycle::{Cancel, Deps, Service};
 use tokio::sync::Notify;
 use utoipa::openapi::OpenApi;
 
-pub use config::Config;
+pub use config::{Config, VARIABLES};
 pub use first_admin::{CreateAdminError, create_admin};
 pub use mail::check as check_mail;
 pub use mail::parked as parked_mails;

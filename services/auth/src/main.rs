@@ -7,7 +7,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    shared::lifecycle::main(auth::NAME, auth::PORT, |env, deps| {
+    shared::lifecycle::main(auth::NAME, auth::PORT, auth::VARIABLES, |env, deps| {
         let config = auth::Config::from_env(env, &deps.settings)?;
         auth::build(config, deps).map(|(service, _keys)| service)
     })

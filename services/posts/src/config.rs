@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use shared::config::{ConfigError, Env, Settings};
+use shared::config::{ConfigError, Env, Settings, Variable};
+
+/// The variables that this service alone reads, in the words of `--help`.
+pub const VARIABLES: &[Variable] =
+    &[("MEDIA_URL", "where pictures are kept, file:// only (`media` in the data folder)")];
 
 /// The settings.
 #[derive(Clone, Debug)]

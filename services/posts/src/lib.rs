@@ -20,7 +20,7 @@ use shared::events::Streams;
 use shared::http::idempotency;
 use shared::lifecycle::{Deps, Service};
 
-pub use config::Config;
+pub use config::{Config, VARIABLES};
 use db::entities;
 use db::queries::posts::{CountsState, PostState};
 use db::queries::{comments, likes, posts};

@@ -7,7 +7,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    shared::lifecycle::main(posts::NAME, posts::PORT, |env, deps| {
+    shared::lifecycle::main(posts::NAME, posts::PORT, posts::VARIABLES, |env, deps| {
         posts::build(&posts::Config::from_env(env, &deps.settings)?, deps)
     })
 }

@@ -11,7 +11,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload};
 use shared::clock::Timestamp;
-use shared::config::ConfigError;
+use shared::config::{ConfigError, require_writable};
 use shared::db::Db;
 use shared::lifecycle::Cancel;
 use tokio::sync::Semaphore;
@@ -54,6 +54,7 @@ impl Media {
     pub(crate) fn open(folder: &FilePath) -> Result<Self, ConfigError> {
         let bad = |error: String| ConfigError::new("MEDIA_URL", format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(|error| bad(error.to_string()))?;
+        require_writable(folder).map_err(|error| bad(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| bad(error.to_string()))?;
         Ok(Self { store: Arc::new(store.with_fsync(true)), turns: Arc::new(Semaphore::new(TURNS as usize)) })
     }

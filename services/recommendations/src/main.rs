@@ -7,5 +7,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    shared::lifecycle::main(recommendations::NAME, recommendations::PORT, |_env, deps| Ok(recommendations::build(deps)))
+    shared::lifecycle::main(recommendations::NAME, recommendations::PORT, &[], |_env, deps| {
+        Ok(recommendations::build(deps))
+    })
 }

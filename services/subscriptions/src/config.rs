@@ -1,6 +1,10 @@
 //! Settings of this service alone.
 
-use shared::config::{ConfigError, Env};
+use shared::config::{ConfigError, Env, Variable};
+
+/// The variables that this service alone reads, in the words of `--help`.
+pub const VARIABLES: &[Variable] =
+    &[("FEED_MAX_POSTS", "how many of the newest posts are kept in memory for feeds (1000000)")];
 
 /// The settings.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use shared::db::Schema;
 use shared::events::Streams;
 use shared::lifecycle::{Deps, Service};
 
-pub use config::Config;
+pub use config::{Config, VARIABLES};
 use db::entities::{counts, posts, subscriptions, users};
 use memory::FeedMemory;
 

@@ -7,7 +7,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    shared::lifecycle::main(subscriptions::NAME, subscriptions::PORT, |env, deps| {
+    shared::lifecycle::main(subscriptions::NAME, subscriptions::PORT, subscriptions::VARIABLES, |env, deps| {
         Ok(subscriptions::build(&subscriptions::Config::from_env(env)?, deps))
     })
 }

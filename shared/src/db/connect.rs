@@ -64,9 +64,7 @@ impl Db {
                 }
             }
             None => {
-                settings
-                    .create_data_dir()
-                    .map_err(|error| DbErr::Custom(format!("{}: {error}", settings.data_dir.display())))?;
+                settings.create_data_dir().map_err(|error| DbErr::Custom(error.to_string()))?;
                 let file = sqlite_file(&settings.data_dir, service);
                 let writes = Writes::new(service, Some(file.clone()));
                 (Arc::new(Pools::sqlite(&file, &writes, patience)), writes, None)

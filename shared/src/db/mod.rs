@@ -4,6 +4,7 @@ mod connect;
 mod dialect;
 mod failover;
 mod failure;
+mod refused;
 mod rows;
 mod schema;
 mod server;
@@ -30,6 +31,7 @@ pub use dialect::{
 };
 pub use failover::host_urls;
 pub use failure::{Failure, Refusal, is_permanent, is_schema_missing, is_transient, on_constraint};
+pub use refused::{check_url, refused_for_good};
 pub use rows::{given_rows, insert_rows, insert_rows_returning, padded};
 pub use schema::Schema;
 pub use server::{Server, server};

@@ -33,14 +33,14 @@ pub(crate) struct Decided {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReasonIn {
     /// For the audit log.
-    #[schema(max_length = 500)]
-    reason: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 500)]
+    reason: Option<Lines>,
 }
 
 impl Validate for ReasonIn {
     fn validate(&self, errors: &mut FieldErrors) {
         if let Some(reason) = &self.reason {
-            text::check(errors, "reason", reason, 0, 500, Lines::Many);
+            text::check_lines(errors, "reason", reason, 0, 500);
         }
     }
 }
@@ -57,7 +57,7 @@ impl<S: Send + Sync> FromRequest<S> for Reason {
             return Ok(Self(None));
         }
         let sent: ReasonIn = read_json(&parts.headers, body).await?;
-        Ok(Self(sent.reason))
+        Ok(Self(sent.reason.map(String::from)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The API of admin: the real router on a database of its own.
 
+mod program;
 mod rights;
 
 use serde_json::{Value, json};
@@ -235,5 +236,23 @@ async fn nobody_but_admins_gets_in_and_nonsense_is_refused() {
         app.get(path).as_admin().send().await.is_problem(400, "");
     }
     app.get("/admin/audit?limit=0").as_admin().send().await.is_problem(422, "");
+    app.finish().await;
+}
+
+/// A reason is text of several lines, and one that is given can be seen.
+#[tokio::test]
+async fn the_line_ends_of_a_reason_become_lf_and_a_blank_one_is_refused() {
+    let app = spawn().await;
+    app.deliver("user", &[user(7, 1, true, false)]).await;
+    let block = async |reason: &str| {
+        app.post("/admin/users/7/block", json!({ "reason": reason })).as_admin().send().await.status
+    };
+    for reason in [" \r\n", "\u{3164}", "\u{200b}", "\u{2800}", "\u{e0020}"] {
+        assert_eq!(block(reason).await, 422, "{reason:?}");
+    }
+    assert_eq!(block("spam\r\nand\rmore").await, 200);
+    let log = app.get("/admin/audit").as_admin().send().await.json;
+    assert_eq!(log["entries"][0]["reason"], "spam\nand\nmore");
+    assert_eq!(block(&"\r\n".repeat(500).replacen("\r\n", "x", 1)).await, 200);
     app.finish().await;
 }

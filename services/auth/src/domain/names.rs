@@ -1,5 +1,6 @@
 //! First and last names as search keys, and masks over them.
 
+use shared::text::is_blank;
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest mask, in characters: both names at their longest, and a space.
@@ -21,8 +22,8 @@ pub(crate) fn keys(first: Option<&str>, last: Option<&str>) -> [String; 3] {
 
 /// A mask as a LIKE pattern with `\` as its escape. `*` is a wildcard only as the asker wrote it, before normalisation.
 pub(crate) fn pattern(mask: &str) -> Result<String, &'static str> {
-    if mask.trim().is_empty() || mask.chars().count() > MAX_MASK {
-        return Err("name must have 1 to 129 characters");
+    if is_blank(mask) || mask.chars().count() > MAX_MASK {
+        return Err("name must have 1 to 129 characters, and something in it that can be seen");
     }
     if mask.chars().any(char::is_control) {
         return Err("name must not contain control characters");

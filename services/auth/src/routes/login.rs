@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use shared::error::{ApiError, FieldErrors, Problem};
 use shared::http::{ValidJson, Validate};
 use shared::ids::UserId;
-use shared::text::{self, Lines};
+use shared::text;
 use utoipa::ToSchema;
 
 use super::NOT_STORED;
@@ -28,7 +28,7 @@ pub(crate) struct LoginIn {
 
 impl Validate for LoginIn {
     fn validate(&self, errors: &mut FieldErrors) {
-        text::check(errors, "username", &self.username, 1, 254, Lines::One);
+        text::check_line(errors, "username", &self.username, 1, 254);
         if !password::is_possible(&self.password) {
             errors.add("password", "must have 1 to 128 characters");
         }

@@ -61,22 +61,22 @@ pub(crate) struct MePatch {
     last_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 500)]
-    bio: Option<Option<String>>,
+    bio: Option<Option<Lines>>,
 }
 
 /// Tells `null` apart from an absent field.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
 impl Validate for MePatch {
     fn validate(&self, errors: &mut FieldErrors) {
-        let mut check = |field, text: &Option<Option<String>>, max, lines| {
-            text::check(errors, field, text.as_ref().and_then(Option::as_deref).unwrap_or_default(), 0, max, lines);
-        };
-        check("first_name", &self.first_name, 64, Lines::One);
-        check("last_name", &self.last_name, 64, Lines::One);
-        check("bio", &self.bio, 500, Lines::Many);
+        for (field, name) in [("first_name", &self.first_name), ("last_name", &self.last_name)] {
+            text::check_line(errors, field, name.iter().flatten().next().map_or("", String::as_str), 0, 64);
+        }
+        if let Some(Some(bio)) = &self.bio {
+            text::check_lines(errors, "bio", bio, 0, 500);
+        }
     }
 }
 
@@ -106,7 +106,8 @@ pub(crate) async fn update_me(
 ) -> Result<Json<MeOut>, ApiError> {
     let mut tx = state.db.begin().await?;
     let user = users::lock(&*tx, me.0.user_id()).await?.ok_or(AuthError::SessionEnded)?;
-    let texts = [(patch.first_name, &user.first_name), (patch.last_name, &user.last_name), (patch.bio, &user.bio)];
+    let bio = patch.bio.map(|bio| bio.map(String::from));
+    let texts = [(patch.first_name, &user.first_name), (patch.last_name, &user.last_name), (bio, &user.bio)];
     let texts = texts.map(|(new, old)| new.unwrap_or_else(|| old.clone()));
     if texts == [user.first_name.clone(), user.last_name.clone(), user.bio.clone()] {
         return Ok(Json(user.into()));

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shared::error::{ApiError, FieldErrors, Problem};
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, ValidJson, Validate};
-use shared::text::{self, Lines};
+use shared::text;
 use utoipa::ToSchema;
 
 use super::MessageOut;
@@ -49,7 +49,7 @@ impl Validate for RegisterIn {
             errors.add("password", rule);
         }
         for (field, name) in [("first_name", &self.first_name), ("last_name", &self.last_name)] {
-            text::check(errors, field, name.as_deref().unwrap_or_default(), 0, 64, Lines::One);
+            text::check_line(errors, field, name.as_deref().unwrap_or_default(), 0, 64);
         }
     }
 }

@@ -69,13 +69,13 @@ pub(crate) struct CommentList {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommentIn {
-    #[schema(min_length = 1, max_length = 2000)]
-    content: String,
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    content: Lines,
 }
 
 impl Validate for CommentIn {
     fn validate(&self, errors: &mut FieldErrors) {
-        text::check(errors, "content", &self.content, 1, 2_000, Lines::Many);
+        text::check_lines(errors, "content", &self.content, 1, 2_000);
     }
 }
 
@@ -94,8 +94,8 @@ pub(crate) async fn create_comment(
     ValidJson(sent): ValidJson<CommentIn>,
 ) -> Result<Answer, Error> {
     s.shown.find(id).await?;
-    let request = key.request(Some(user.id), &[sent.content.as_bytes()]);
-    Ok(s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content), request }).await?)
+    let request = key.request(Some(user.id), &[sent.content.as_str().as_bytes()]);
+    Ok(s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content.into()), request }).await?)
 }
 
 /// Lists a post's comments, oldest first.
@@ -135,7 +135,7 @@ pub(crate) async fn update_comment(
 ) -> Result<Json<CommentSaved>, Error> {
     let mut tx = s.db.begin().await?;
     posts::require(&*tx, id).await?;
-    let (row, changed) = comments::update(&tx, id, cid, user.id, sent.content).await?;
+    let (row, changed) = comments::update(&tx, id, cid, user.id, sent.content.into()).await?;
     if changed {
         events::publish(&mut tx, &[CommentState::from(row.clone())])?;
     }

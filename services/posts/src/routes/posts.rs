@@ -96,8 +96,8 @@ pub(crate) struct PostList {
 pub(crate) struct PostIn {
     #[schema(min_length = 1, max_length = 200)]
     title: String,
-    #[schema(min_length = 1, max_length = 10000)]
-    content: String,
+    #[schema(value_type = String, min_length = 1, max_length = 10000)]
+    content: Lines,
 }
 
 /// A new post with a picture, as a form.
@@ -116,16 +116,16 @@ pub(crate) struct PostForm {
 pub(crate) struct PostPatch {
     #[schema(min_length = 1, max_length = 200)]
     title: Option<String>,
-    #[schema(min_length = 1, max_length = 10000)]
-    content: Option<String>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 10000)]
+    content: Option<Lines>,
 }
 
 fn check_title(errors: &mut FieldErrors, title: &str) {
-    text::check(errors, "title", title, 1, 200, Lines::One);
+    text::check_line(errors, "title", title, 1, 200);
 }
 
-fn check_content(errors: &mut FieldErrors, content: &str) {
-    text::check(errors, "content", content, 1, 10_000, Lines::Many);
+fn check_content(errors: &mut FieldErrors, content: &Lines) {
+    text::check_lines(errors, "content", content, 1, 10_000);
 }
 
 impl Validate for PostIn {
@@ -232,7 +232,7 @@ async fn read_form(mut form: Multipart) -> Result<(PostIn, Option<Bytes>), ApiEr
         errors.into_result()?;
         return Err(ApiError::bad_request("bad_multipart", "The form is not complete"));
     };
-    let post = PostIn { title, content };
+    let post = PostIn { title, content: content.into() };
     post.validate(&mut errors);
     errors.into_result()?;
     Ok((post, image.filter(|image| !image.is_empty())))
@@ -259,6 +259,7 @@ pub(crate) async fn create_post(
     request: Request,
 ) -> Result<Answer, Error> {
     let Sent { post: PostIn { title, content }, image } = Sent::read(&s, user.id, request).await?;
+    let content = String::from(content);
     let picture = image.as_ref().map(|image| image.file.clone()).unwrap_or_default();
     let request = key.request(Some(user.id), &[title.as_bytes(), content.as_bytes(), &picture]);
     drop(picture);
@@ -396,7 +397,7 @@ pub(crate) async fn update_post(
 ) -> Result<Json<PostSaved>, Error> {
     let version = wanted_version(&headers)?;
     let mut tx = s.db.begin().await?;
-    let (row, changed) = posts::update(&tx, id, user.id, version, patch.title, patch.content).await?;
+    let (row, changed) = posts::update(&tx, id, user.id, version, patch.title, patch.content.map(String::from)).await?;
     if changed {
         events::publish(&mut tx, &[PostState::from(row)])?;
     }

@@ -17,7 +17,9 @@ mod operation;
 mod own;
 mod pictures;
 mod posts;
+mod program;
 mod rights;
+mod text;
 mod writes;
 
 use serde_json::{Value, json};

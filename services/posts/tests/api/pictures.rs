@@ -9,7 +9,7 @@ use testkit::app::{Answer, TestApp};
 use crate::{spawn, user};
 
 /// A form with these parts; a part with a file name is a file.
-fn form(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
+pub(crate) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, file, bytes) in parts {
         let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();

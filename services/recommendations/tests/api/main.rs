@@ -4,6 +4,7 @@
 mod bad_input;
 mod copies;
 mod posts;
+mod program;
 mod rights;
 mod users;
 

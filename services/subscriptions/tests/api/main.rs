@@ -10,6 +10,7 @@ mod bad_input;
 mod events;
 mod feed;
 mod following;
+mod program;
 mod rights;
 
 use serde_json::{Value, json};

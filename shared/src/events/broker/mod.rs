@@ -5,6 +5,8 @@ pub mod rabbit;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use lapin::ErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use super::outbox::OutboxMessage;
 use crate::db::Db;
@@ -18,28 +20,44 @@ pub use rabbit::{QueueState, RabbitBroker};
 pub struct BrokerError {
     text: String,
     unroutable: bool,
+    refused: bool,
 }
 
 impl BrokerError {
     /// A failure that may pass.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), unroutable: false }
+        Self { text: text.into(), unroutable: false, refused: false }
     }
 
     /// The broker is well, but no queue takes the message.
     pub fn unroutable(text: impl Into<String>) -> Self {
-        Self { text: text.into(), unroutable: true }
+        Self { text: text.into(), unroutable: true, refused: false }
     }
 
     /// Whether only this message is affected.
     pub fn is_unroutable(&self) -> bool {
         self.unroutable
     }
+
+    /// Whether the broker does not know this process's user, password or virtual host.
+    pub fn is_refused(&self) -> bool {
+        self.refused
+    }
 }
 
 impl From<lapin::Error> for BrokerError {
     fn from(error: lapin::Error) -> Self {
-        Self::new(error.to_string())
+        let refused = match error.kind() {
+            ErrorKind::ProtocolError(error) => match error.kind() {
+                AMQPErrorKind::Soft(kind) => *kind == AMQPSoftError::ACCESSREFUSED,
+                // RabbitMQ says the same when too many are connected already, which passes.
+                AMQPErrorKind::Hard(kind) => {
+                    *kind == AMQPHardError::NOTALLOWED && !error.get_message().as_str().contains("limit")
+                }
+            },
+            _ => false,
+        };
+        Self { refused, ..Self::new(error.to_string()) }
     }
 }
 
@@ -119,6 +137,11 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Redrives or drops the dead letters of a queue that `ids` names; `None` names all. Answers how many.
     async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError>;
+
+    /// Connects, if there is something to connect to.
+    async fn admit(&self) -> Result<(), BrokerError> {
+        Ok(())
+    }
 
     /// Whether it is reachable.
     async fn is_up(&self) -> bool;

@@ -121,11 +121,12 @@ struct Line {
 }
 
 impl Line {
-    /// Connects to the first node that answers.
+    /// Connects to the first node that answers. Of several failures, one that may pass is told before a refusal.
     async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
         let mut failed = BrokerError::new("the broker has no URL");
         let next = self.next.load(Ordering::Relaxed) % self.urls.len().max(1);
-        for (index, url) in self.urls.iter().enumerate().cycle().skip(next).take(self.urls.len()) {
+        let nodes = self.urls.iter().enumerate().cycle().skip(next).take(self.urls.len());
+        for (tried, (index, url)) in nodes.enumerate() {
             let mut url = url.expose_secret().to_owned();
             for (name, value) in [("heartbeat", HEARTBEAT), ("frame_max", FRAME)] {
                 if !url.contains(&format!("{name}=")) {
@@ -139,7 +140,8 @@ impl Line {
                     self.next.store(index + 1, Ordering::Relaxed);
                     return Ok(connection);
                 }
-                Err(error) => failed = error,
+                Err(error) if tried == 0 || failed.is_refused() => failed = error,
+                Err(_) => {}
             }
         }
         Err(failed)
@@ -297,6 +299,10 @@ impl Broker for RabbitBroker {
         }
         in_time(connection.close(200, short("done"))).await?;
         Ok(settled)
+    }
+
+    async fn admit(&self) -> Result<(), BrokerError> {
+        self.consumer.connection().await.map(drop)
     }
 
     async fn is_up(&self) -> bool {

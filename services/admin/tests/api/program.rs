@@ -1,0 +1,9 @@
+//! The service's program, from outside.
+
+use std::path::Path;
+
+#[test]
+fn the_program_tells_its_version_and_its_settings() {
+    let program = Path::new(env!("CARGO_BIN_EXE_admin"));
+    testkit::program::check_command_line(program, &["healthcheck", "DATABASE_URL"]).unwrap();
+}

@@ -1,0 +1,98 @@
+//! Mistakes of configuration that no waiting heals: a service ends and names the variable. A server that is away is none.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use testkit::program::check_refused;
+use testkit::servers::postgres::{Postgres, psql};
+use testkit::servers::rabbitmq::RabbitMq;
+use tokio::process::Command;
+use tokio::time::sleep;
+
+/// Another program of the suite, built beside the one under test.
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_testkit")).with_file_name(name)
+}
+
+/// Starts posts until it ends by itself, and looks for the variable in its complaint.
+async fn refused(database: &str, broker: &str, variable: &'static str) {
+    let data = tempfile::tempdir().unwrap();
+    let env = [
+        ("CHATTY_LISTEN", "127.0.0.1:0".to_owned()),
+        ("CHATTY_DATA_DIR", data.path().to_str().unwrap().to_owned()),
+        ("AUTH_JWKS_URL", "http://127.0.0.1:1/".to_owned()),
+        ("DATABASE_URL", database.to_owned()),
+        ("AMQP_URL", broker.to_owned()),
+    ];
+    let ended = tokio::task::spawn_blocking(move || {
+        let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        check_refused(&program("posts"), &env, variable)
+    });
+    ended.await.unwrap().unwrap();
+}
+
+/// A broker that nobody has started.
+const AWAY: &str = "amqp://127.0.0.1:1/%2f";
+
+#[tokio::test]
+async fn a_database_that_lets_nobody_in_ends_the_start() {
+    let server = Postgres::start(false).await.unwrap();
+    let posts = server.address().create_database("posts", 20, None).await.unwrap();
+    let auth = server.address().create_database("auth", 20, None).await.unwrap();
+    let named = |name: &str| format!("{}/{name}", posts.rsplit_once('/').unwrap().0);
+    for wrong in [
+        posts.replace('@', "x@"),
+        posts.replace("//posts", "//nobody"),
+        named("nothing"),
+        // The role of posts may not enter auth's database.
+        named(auth.rsplit_once('/').unwrap().1),
+        format!("{posts}?sslmode=require"),
+        format!("{posts}?sslmode=disable&conect_timeout=3"),
+    ] {
+        refused(&wrong, AWAY, "DATABASE_URL").await;
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_lets_nobody_in_ends_the_start() {
+    let server = Postgres::start(false).await.unwrap();
+    let posts = server.address().create_database("posts", 20, None).await.unwrap();
+    let broker = RabbitMq::start().await.unwrap();
+    let url = broker.url();
+    for wrong in [url.replace("guest@", "x@"), url.replace("%2f", "nothing")] {
+        refused(&posts, &wrong, "AMQP_URL").await;
+    }
+}
+
+/// Waiting heals a server that is away, or a name that is not known yet.
+#[tokio::test]
+async fn a_server_that_is_away_is_waited_for() {
+    for database in ["postgres://posts@127.0.0.1:1/posts", "postgres://posts@nowhere.invalid/posts"] {
+        let data = tempfile::tempdir().unwrap();
+        let mut posts = Command::new(program("posts"))
+            .env_clear()
+            .envs([("CHATTY_LISTEN", "127.0.0.1:0"), ("AUTH_JWKS_URL", "http://nowhere.invalid/")])
+            .envs([("DATABASE_URL", database), ("AMQP_URL", "amqp://nowhere.invalid/%2f")])
+            .env("CHATTY_DATA_DIR", data.path())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        sleep(Duration::from_secs(4)).await;
+        assert!(posts.try_wait().unwrap().is_none(), "{database}");
+    }
+}
+
+/// A database that is full of connections, or is starting, is one to wait for.
+#[tokio::test]
+async fn what_passes_is_no_refusal() {
+    let server = Postgres::start(false).await.unwrap();
+    let posts = server.address().create_database("posts", 0, None).await.unwrap();
+    let error = psql(&posts, "SELECT 1").await.unwrap_err().to_string();
+    assert!(error.contains("too many connections"), "{error}");
+    let settings = shared::config::Env::of([("DATABASE_URL", posts.as_str())]);
+    let settings = shared::config::Settings::from_env(&settings, 1).unwrap();
+    let db = shared::db::Db::open(&settings, "posts", shared::clock::Clock::system()).await.unwrap();
+    let error = db.read().ping().await.unwrap_err();
+    assert_eq!(shared::db::refused_for_good(&error), None, "{error}");
+}
