@@ -98,7 +98,7 @@ impl Suite {
         );
         // posts knows no ETag of a picture: nginx sent the file.
         assert!(picture.headers().contains_key("etag"), "{:?}", picture.headers());
-        assert_eq!(picture.headers()["cache-control"], "public, max-age=31536000, immutable");
+        assert_eq!(picture.headers()["cache-control"], "public, max-age=3600");
         assert_eq!(picture.headers()["content-security-policy"], "default-src 'none'; sandbox");
         assert!(picture.bytes().await.unwrap().starts_with(&PNG[..8]));
         body["post"]["id"].as_i64().unwrap()
