@@ -72,7 +72,8 @@ pub struct ApiError {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     retry_after: Option<u64>,
-    header: Option<(HeaderName, HeaderValue)>,
+    /// Boxed, since it is rare and every `Result` has room for it.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     cause: Option<Arc<str>>,
 }
 
@@ -158,7 +159,7 @@ impl ApiError {
     /// Adds a header field that belongs to the status.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: String) -> Self {
-        self.header = HeaderValue::try_from(value).ok().map(|value| (name, value));
+        self.header = HeaderValue::try_from(value).ok().map(|value| Box::new((name, value)));
         self
     }
 
@@ -189,7 +190,7 @@ impl ApiError {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = self.header.map(|header| *header) {
             headers.insert(name, value);
         }
         if self.status == StatusCode::UNAUTHORIZED {

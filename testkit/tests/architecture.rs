@@ -170,7 +170,7 @@ fn every_setting_in_the_texts_is_read_and_every_one_that_is_read_is_described() 
 
 fn read_lines(path: &str, name: impl Fn(&str) -> Option<&str>) -> BTreeSet<String> {
     let text = read(path);
-    text.lines().filter_map(|line| name(line)).filter(|name| names(name).contains(*name)).map(str::to_owned).collect()
+    text.lines().filter_map(name).filter(|name| names(name).contains(*name)).map(str::to_owned).collect()
 }
 
 /// All files of the repository with one of these endings.

@@ -106,8 +106,8 @@ impl Health {
         let mut details = json!({
             "outbox": { "rows": rows, "oldest_seconds": age }, "dead_letters": dead_letters, "streams": streams
         });
-        if let Some((name, read)) = self.detail.get() {
-            details[*name] = read();
+        if let (Value::Object(details), Some((name, read))) = (&mut details, self.detail.get()) {
+            details.insert((*name).to_owned(), read());
         }
         details
     }

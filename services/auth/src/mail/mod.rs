@@ -46,7 +46,7 @@ const UNSETTLED_PAUSE: Duration = Duration::from_secs(30);
 /// Where mails go.
 pub(crate) enum Mailer {
     /// To a mail server.
-    Smtp(Smtp),
+    Smtp(Box<Smtp>),
     /// Nowhere: they are read at `/dev/mail`.
     Mailbox,
 }
@@ -54,7 +54,7 @@ pub(crate) enum Mailer {
 impl Mailer {
     /// The mail server of the configuration, or the development mailbox.
     pub(crate) fn from_config(config: &Config) -> Result<Self, ConfigError> {
-        config.smtp.as_ref().map_or(Ok(Self::Mailbox), |smtp| Smtp::new(smtp).map(Self::Smtp))
+        config.smtp.as_ref().map_or(Ok(Self::Mailbox), |smtp| Smtp::new(smtp).map(Box::new).map(Self::Smtp))
     }
 }
 

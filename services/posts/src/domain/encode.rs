@@ -92,9 +92,9 @@ impl Canvas {
                     encoder.set_trns(colours.iter().map(|(_, [.., alpha])| *alpha).collect::<Vec<u8>>());
                 }
                 let (depth, bits) = match palette.len() {
-                    ..=2 => (BitDepth::One, 1),
-                    ..=4 => (BitDepth::Two, 2),
-                    ..=16 => (BitDepth::Four, 4),
+                    0..=2 => (BitDepth::One, 1),
+                    3..=4 => (BitDepth::Two, 2),
+                    5..=16 => (BitDepth::Four, 4),
                     _ => (BitDepth::Eight, 8),
                 };
                 encoder.set_color(ColorType::Indexed);
