@@ -31,7 +31,7 @@ pub(crate) struct Pair {
 /// Opens a session for somebody whose password was right.
 pub(crate) async fn open(state: &AppState, user: &user::Model) -> Result<Pair, AuthError> {
     let now = state.clock.now();
-    let tx = state.db.begin().await?;
+    let tx = state.db.begin_in_reserve().await?;
     let user = users::lock(&*tx, user.user_id()).await?.ok_or(AuthError::InvalidCredentials)?;
     check(&user)?;
     let session = sessions::insert(&*tx, user.id, now).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn open(state: &AppState, user: &user::Model) -> Result<Pair, A
 pub(crate) async fn rotate(state: &AppState, presented: &str) -> Result<Pair, AuthError> {
     let now = state.clock.now();
     let hash = secret::hash(presented);
-    let tx = state.db.begin().await?;
+    let tx = state.db.begin_in_reserve().await?;
     let token = sessions::find_token(&*tx, &hash).await?.ok_or(AuthError::BadRefreshToken)?;
     let user = users::lock(&*tx, UserId(token.user_id)).await?.ok_or(AuthError::BadRefreshToken)?;
     // Read again under the lock: another request may have used it meanwhile.
@@ -97,7 +97,7 @@ async fn end_of_chain(state: &AppState, db: &impl ConnectionTrait, used: &str) -
 
 /// Ends the session of a refresh token. One that is not known has no session to end.
 pub(crate) async fn end(state: &AppState, presented: &str) -> Result<(), AuthError> {
-    let tx = state.db.begin().await?;
+    let tx = state.db.begin_in_reserve().await?;
     if let Some(token) = sessions::find_token(&*tx, &secret::hash(presented)).await? {
         sessions::revoke(&*tx, token.session_id, state.clock.now()).await?;
     }
