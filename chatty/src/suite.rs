@@ -182,7 +182,10 @@ mod tests {
 
     use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
     use shared::events::{envelope, topology};
+    use shared::http::{App, Inside};
+    use testkit::described::api::Api;
     use testkit::described::events::{Events, Stream};
+    use testkit::described::generic;
 
     use super::*;
 
@@ -289,6 +292,24 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_route_answers_as_http_wants_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
+        let mut services = build(&env).await.unwrap();
+        for service in &mut services {
+            service.prepare().await.unwrap();
+        }
+        let router = services.iter().fold(axum::Router::new(), |router, service| router.merge(service.router.clone()));
+        let health = services.iter().map(|service| service.health.clone()).collect();
+        let description = shared::openapi::merge(parts());
+        let app = App::new(router, description.clone(), health, Inside::Told(None));
+        generic::check_generic(&Api::new(description), &app).await;
+        for service in services {
+            service.db.close().await;
         }
     }
 }
