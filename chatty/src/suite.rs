@@ -298,7 +298,13 @@ mod tests {
     #[tokio::test]
     async fn every_route_answers_as_http_wants_it() {
         let folder = tempfile::tempdir().unwrap();
-        let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
+        // In production there is no default admin, whose password would have to be hashed first.
+        let env = Env::of([
+            ("CHATTY_DATA_DIR", folder.path().to_str().unwrap()),
+            ("CHATTY_ENV", "production"),
+            ("PUBLIC_URL", "https://chatty.example"),
+            ("SMTP_URL", "smtp://127.0.0.1:1"),
+        ]);
         let mut services = build(&env).await.unwrap();
         for service in &mut services {
             service.prepare().await.unwrap();

@@ -142,7 +142,7 @@ impl ApiError {
     /// 415 that says what is taken instead, in a header: `Accept` or `Accept-Encoding`.
     pub fn unsupported(detail: impl Into<Cow<'static, str>>, header: HeaderName, taken: &'static str) -> Self {
         let mut error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
-        error.header = Some((header, HeaderValue::from_static(taken)));
+        error.header = Some(Box::new((header, HeaderValue::from_static(taken))));
         error
     }
 

@@ -384,7 +384,7 @@ pub fn main(
             let service =
                 build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
             let metrics = telemetry::init_metrics(name).map_err(|error| error.to_string())?;
-            let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
+            let listeners = Listeners::bind(&settings).map_err(|error| error.to_string())?;
             tracing::info!(service = name, listen = %settings.listen, "Serving.");
             Ok(run(listeners, vec![service], metrics, || tracing::info!(service = name, "Ready.")).await)
         })

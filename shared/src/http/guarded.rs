@@ -94,7 +94,7 @@ fn refusal(head: &[u8]) -> Option<Vec<u8>> {
         b"00" => ("bad_request", "The request is malformed"),
         _ => return None,
     };
-    let status = StatusCode::from_bytes(&head.get(9..12)?).ok()?;
+    let status = StatusCode::from_bytes(head.get(9..12)?).ok()?;
     let id = format!("{:032x}", rand::random::<u128>());
     let problem = Problem::new(status, code, detail, id.clone());
     let (body, title) = (serde_json::to_string(&problem).ok()?, problem.title);

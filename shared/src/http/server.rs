@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::time::timeout;
 
 use super::connections::{Activity, Connections, Limits};
@@ -31,6 +31,9 @@ use crate::lifecycle::{Cancel, Tracker};
 const IDLE: Duration = Duration::from_secs(75);
 /// How long requests under way may take after the stop was asked for.
 const DRAIN: Duration = Duration::from_secs(6);
+
+/// How many connections wait for the accept loop: more, and their clients try again a second later.
+const BACKLOG: u32 = 1_024;
 
 /// Where requests come from.
 pub struct Listeners {
@@ -48,12 +51,9 @@ impl Listeners {
     ///
     /// # Errors
     /// When an address is taken, or the socket's folder is not there.
-    pub async fn bind(settings: &Settings) -> Result<Self, ConfigError> {
-        let tcp = bind_tcp("CHATTY_LISTEN", settings.listen).await?;
-        let metrics = match settings.metrics_listen {
-            Some(address) => Some(bind_tcp("METRICS_LISTEN", address).await?),
-            None => None,
-        };
+    pub fn bind(settings: &Settings) -> Result<Self, ConfigError> {
+        let tcp = bind_tcp("CHATTY_LISTEN", settings.listen)?;
+        let metrics = settings.metrics_listen.map(|address| bind_tcp("METRICS_LISTEN", address)).transpose()?;
         let unix = settings.socket.as_deref().map(|path| {
             bind_unix(path).map_err(|error| ConfigError::new("CHATTY_SOCKET", format!("{}: {error}", path.display())))
         });
@@ -69,9 +69,14 @@ impl Listeners {
     }
 }
 
-async fn bind_tcp(variable: &'static str, address: SocketAddr) -> Result<TcpListener, ConfigError> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| ConfigError::new(variable, format!("{address}: {error}")))
+fn bind_tcp(variable: &'static str, address: SocketAddr) -> Result<TcpListener, ConfigError> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error: io::Error| ConfigError::new(variable, format!("{address}: {error}")))
 }
 
 /// Binds a socket in place of one that a killed process left behind. Whoever can enter its folder can connect, as anybody
@@ -436,7 +441,7 @@ mod tests {
             (vec![("CHATTY_ENV", "production"), ("PUBLIC_URL", "https://x.example")], false, true),
         ] {
             let settings = Settings::from_env(&Env::of(env.clone()).with("CHATTY_LISTEN", "127.0.0.1:0"), 0).unwrap();
-            let listeners = Listeners::bind(&settings).await.unwrap();
+            let listeners = Listeners::bind(&settings).unwrap();
             let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
             let inside = listeners.inside(one_process, metrics.clone());
             let app = App::new(Router::new(), crate::openapi::frame(), Vec::new(), inside);
@@ -457,10 +462,10 @@ mod tests {
         let path = folder.path().join("posts.sock");
         let env = Env::of([("CHATTY_LISTEN", "127.0.0.1:0"), ("CHATTY_SOCKET", path.to_str().unwrap())]);
         let settings = Settings::from_env(&env, 0).unwrap();
-        drop(Listeners::bind(&settings).await.unwrap());
+        drop(Listeners::bind(&settings).unwrap());
         assert!(path.exists(), "a socket is left behind");
-        let listeners = Listeners::bind(&settings).await.unwrap();
-        assert!(Listeners::bind(&settings).await.is_err(), "somebody listens there");
+        let listeners = Listeners::bind(&settings).unwrap();
+        assert!(Listeners::bind(&settings).is_err(), "somebody listens there");
         let (tracker, cancel) = (Tracker::new(), Cancel::new());
         let talk = async {
             let mut client = UnixStream::connect(&path).await.unwrap();
