@@ -1,7 +1,6 @@
-//! The request under way: its id, 32 hexadecimal digits, so that it can serve as a trace id, the route that it found, and
-//! whether its answer is personal.
+//! The request under way: its id, 32 hexadecimal digits, so that it can serve as a trace id, and the route that it found.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 
 use axum::extract::MatchedPath;
 use axum::http::{HeaderMap, HeaderName};
@@ -18,16 +17,6 @@ pub(super) struct Current {
     /// Its id.
     pub(super) id: String,
     route: OnceCell<MatchedPath>,
-    personal: Cell<bool>,
-}
-
-/// What was noted of a request while it was served.
-#[derive(Default)]
-pub(super) struct Noted {
-    /// The route that it has found.
-    pub(super) route: Option<MatchedPath>,
-    /// Whether the answer depends on who asked.
-    pub(super) personal: bool,
 }
 
 impl Current {
@@ -38,16 +27,14 @@ impl Current {
             Some(id) if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => id.to_ascii_lowercase(),
             _ => format!("{:032x}", rand::random::<u128>()),
         };
-        Self { id, route: OnceCell::new(), personal: Cell::new(false) }
+        Self { id, route: OnceCell::new() }
     }
 
-    /// Serves the request, and answers what was noted of it.
-    pub(super) async fn scope<F: Future>(self, work: F) -> (F::Output, Noted) {
+    /// Serves the request, and answers which route it has found.
+    pub(super) async fn scope<F: Future>(self, work: F) -> (F::Output, Option<MatchedPath>) {
         let found = async {
             let output = work.await;
-            let noted =
-                |current: &Self| Noted { route: current.route.get().cloned(), personal: current.personal.get() };
-            (output, CURRENT.with(noted))
+            (output, CURRENT.with(|current| current.route.get().cloned()))
         };
         CURRENT.scope(self, found).await
     }
@@ -61,9 +48,4 @@ pub fn current() -> Option<String> {
 /// Notes the route that the request has found.
 pub(super) fn note_route(route: &MatchedPath) {
     let _no_request = CURRENT.try_with(|current| current.route.set(route.clone()));
-}
-
-/// Notes that the answer depends on who asked, so that no cache keeps it.
-pub(crate) fn note_personal() {
-    let _no_request = CURRENT.try_with(|current| current.personal.set(true));
 }
