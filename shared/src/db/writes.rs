@@ -2,7 +2,7 @@
 //! well again.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -152,7 +152,9 @@ impl Writes {
     /// Keeps a reserve on the disk, and tries, while writes fail, whether they are stored again. Until `cancel`.
     pub(crate) async fn watch(self, db: Db, cancel: Cancel) {
         metrics::gauge!("database_writes_failing", "service" => self.0.service).set(0.0);
-        if let Some(Err(error)) = self.reserve().map(|reserve| take(&reserve)) {
+        if let Some(reserve) = self.reserve()
+            && let Err(error) = take(reserve).await
+        {
             tracing::warn!(%error, service = self.0.service, "There is no room for a reserve on the disk.");
         }
         loop {
@@ -177,7 +179,7 @@ impl Writes {
             let _gone = std::fs::remove_file(&reserve);
             return;
         }
-        if take(&reserve).is_err() {
+        if take(reserve.clone()).await.is_err() {
             return;
         }
         match try_write(db).await {
@@ -228,16 +230,16 @@ async fn try_write(db: &Db) -> Result<(), CommitError> {
     tx.commit().await
 }
 
-/// Fills a reserve file. What cannot be written whole is taken away.
-fn take(reserve: &Path) -> io::Result<()> {
-    let fill = || {
+/// Fills a reserve file. One that cannot be written whole is taken away.
+async fn take(reserve: PathBuf) -> io::Result<()> {
+    let fill = move || {
         // A disk that compresses would keep zeroes in no room at all.
         let mut bytes = vec![0; RESERVE];
         rand::fill(&mut bytes[..]);
-        std::fs::write(reserve, bytes)?;
-        std::fs::File::open(reserve)?.sync_all()
+        let filled = std::fs::write(&reserve, bytes).and_then(|()| std::fs::File::open(&reserve)?.sync_all());
+        filled.inspect_err(|_| {
+            let _gone = std::fs::remove_file(&reserve);
+        })
     };
-    fill().inspect_err(|_| {
-        let _gone = std::fs::remove_file(reserve);
-    })
+    tokio::task::spawn_blocking(fill).await.map_err(io::Error::other)?
 }
