@@ -18,7 +18,7 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     data_folder::refuse_half_restore(&settings)?;
     let services = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
-    let listeners = Listeners::bind(&settings).await?;
+    let listeners = Listeners::bind(&settings)?;
     let greeting = greeting(env, &settings, started);
     let code = lifecycle::run(listeners, services, metrics, move || {
         if let Err(error) = output::line(greeting()) {

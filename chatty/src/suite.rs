@@ -182,7 +182,11 @@ mod tests {
 
     use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
     use shared::events::{envelope, topology};
+    use shared::http::{App, Inside};
+    use shared::lifecycle::{Cancel, Tracker};
+    use testkit::described::api::Api;
     use testkit::described::events::{Events, Stream};
+    use testkit::described::generic;
 
     use super::*;
 
@@ -289,6 +293,37 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_route_answers_as_http_wants_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // In production there is no default admin, whose password would have to be hashed first.
+        let env = Env::of([
+            ("CHATTY_DATA_DIR", folder.path().to_str().unwrap()),
+            ("CHATTY_ENV", "production"),
+            ("PUBLIC_URL", "https://chatty.example"),
+            ("SMTP_URL", "smtp://127.0.0.1:1"),
+        ]);
+        let (tracker, failed) = (Tracker::new(), Cancel::new());
+        let mut services = build(&env).await.unwrap();
+        for service in &mut services {
+            service.prepare().await.unwrap();
+            service.start(&tracker, &failed);
+        }
+        let router = services.iter().fold(axum::Router::new(), |router, service| router.merge(service.router.clone()));
+        let health = services.iter().map(|service| service.health.clone()).collect();
+        let description = shared::openapi::merge(parts());
+        let app = App::new(router, description.clone(), health, Inside::Told(None));
+        generic::check_generic(&Api::new(description), &app).await;
+        for service in &services {
+            service.stop();
+        }
+        tracker.close();
+        tracker.wait().await;
+        for service in services {
+            service.db.close().await;
         }
     }
 }

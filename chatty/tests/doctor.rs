@@ -32,18 +32,22 @@ fn each_problem_is_named_with_its_fix() {
     assert_eq!((code, findings.len()), (Some(1), 1), "without settings there is nothing to look at: {findings:#?}");
     has_problem(&findings, "CHATTY_ENV");
 
+    let (code, findings) =
+        doctor(folder.path(), &[("CHATTY_ENV", "production"), ("PUBLIC_URL", "http://chatty.example")]);
+    assert_eq!((code, findings.len()), (Some(1), 1), "{findings:#?}");
+    has_problem(&findings, "PUBLIC_URL: must be https");
+
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     fs::write(folder.path().join("jwt.pem"), "x").unwrap();
     fs::set_permissions(folder.path().join("jwt.pem"), Permissions::from_mode(0o644)).unwrap();
     let env = [
         ("CHATTY_ENV", "production"),
-        ("PUBLIC_URL", "http://chatty.example"),
+        ("PUBLIC_URL", "https://chatty.example"),
         ("SMTP_URL", "smtp://me:changeme@127.0.0.1:1"),
     ];
     let (code, findings) = doctor(folder.path(), &env);
     assert_eq!(code, Some(1));
     for words in [
-        "PUBLIC_URL is http://chatty.example",
         "SMTP_URL is one of the examples",
         "(mode 755)",
         "jwt.pem (mode 644)",

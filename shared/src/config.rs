@@ -14,19 +14,20 @@ use std::time::Duration;
 use lapin::uri::AMQPUri;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
-use url::Url;
+use url::{Host, Url};
 
 /// A variable, and what `--help` says about it.
 pub type Variable = (&'static str, &'static str);
 
 /// The variables that every program of the suite reads.
-pub const VARIABLES: [Variable; 15] = [
+pub const VARIABLES: [Variable; 16] = [
     ("CHATTY_ENV", "`development` (the default) or `production`"),
     ("CHATTY_LISTEN", "address and port to listen on"),
     ("CHATTY_SOCKET", "a Unix socket where HTTP is served too"),
+    ("METRICS_LISTEN", "address and port where metrics are told, and then nowhere else"),
     ("CHATTY_BEHIND_GATEWAY", "set: a gateway is the only way in, also in development"),
     ("CHATTY_DATA_DIR", "folder of all that is kept in files (./chatty-data)"),
-    ("PUBLIC_URL", "what links in mails begin with (http:// and CHATTY_LISTEN)"),
+    ("PUBLIC_URL", "what links in mails begin with (in development http:// and CHATTY_LISTEN)"),
     ("DATABASE_URL", "Postgres; unset: SQLite in the data folder"),
     ("DATABASE_MAX_CONNECTIONS", "connections of one replica, at least 5 (6)"),
     ("AMQP_URL", "RabbitMQ; a service of its own needs it"),
@@ -139,6 +140,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `CHATTY_SOCKET`: a Unix socket where HTTP is served too, for a gateway on the same machine; absent: none.
     pub socket: Option<PathBuf>,
+    /// `CHATTY_BEHIND_GATEWAY`: all clients come through a gateway, and so from its address.
+    pub behind_gateway: bool,
+    /// `METRICS_LISTEN`: where health and metrics are told, and then nowhere else; absent: see [`crate::http::Listeners`].
+    pub metrics_listen: Option<SocketAddr>,
     /// `CHATTY_DATA_DIR`: databases, pictures and cached keys (default `./chatty-data`).
     pub data_dir: PathBuf,
     /// `CHATTY_ENV`.
@@ -192,19 +197,16 @@ impl Settings {
     pub fn from_env(env: &Env, port: u16) -> Result<Self, ConfigError> {
         let listen = env.parse("CHATTY_LISTEN")?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
         let environment = env.parse("CHATTY_ENV")?.unwrap_or_default();
-        let inside_container = env.get("CHATTY_BEHIND_GATEWAY").is_some();
-        if environment == Environment::Development && !listen.ip().is_loopback() && !inside_container {
+        let behind_gateway = env.get("CHATTY_BEHIND_GATEWAY").is_some();
+        if environment == Environment::Development && !listen.ip().is_loopback() && !behind_gateway {
             return Err(ConfigError::new(
                 "CHATTY_LISTEN",
                 "development mode has a default admin and listens on loopback only; set CHATTY_ENV=production for a public address",
             ));
         }
         refuse_what_is_not_built(env, environment)?;
-        let public_url = env.get("PUBLIC_URL").map_or_else(|| format!("http://{listen}"), str::to_owned);
-        if !is_web_url(&public_url) {
-            return Err(ConfigError::new("PUBLIC_URL", "must be a URL such as https://chatty.example"));
-        }
-        if env.get("AUTH_JWKS_URL").is_some_and(|url| !is_web_url(url)) {
+        let public_url = public_url(env, environment, listen)?;
+        if env.get("AUTH_JWKS_URL").is_some_and(|url| web_url(url).is_none()) {
             let reason = "must be a URL such as http://127.0.0.1:8000/.well-known/jwks.json";
             return Err(ConfigError::new("AUTH_JWKS_URL", reason));
         }
@@ -232,7 +234,9 @@ impl Settings {
             socket: env.get("CHATTY_SOCKET").map(PathBuf::from),
             data_dir: env.get("CHATTY_DATA_DIR").unwrap_or("chatty-data").into(),
             environment,
-            public_url: public_url.trim_end_matches('/').to_owned(),
+            behind_gateway,
+            metrics_listen: env.parse("METRICS_LISTEN")?,
+            public_url,
             database_url: env.secret("DATABASE_URL"),
             database_max_connections: connections,
             amqp_url: env.secret("AMQP_URL"),
@@ -242,6 +246,32 @@ impl Settings {
             cache_max_bytes: u64::from(env.parse::<u32>("CACHE_MAX_MIB")?.unwrap_or(64)) * 1024 * 1024,
         })
     }
+}
+
+/// The address in links, without a slash at the end. Tokens travel there, so production wants it encrypted on any network.
+fn public_url(env: &Env, environment: Environment, listen: SocketAddr) -> Result<String, ConfigError> {
+    let production = environment == Environment::Production;
+    let bad = |reason| Err(ConfigError::new("PUBLIC_URL", reason));
+    let url = match env.get("PUBLIC_URL") {
+        Some(url) => url.to_owned(),
+        None if production => return bad("must be set in production: the links in mails begin with it"),
+        None => format!("http://{listen}"),
+    };
+    let Some(parsed) = web_url(&url) else {
+        return bad("must be a URL such as https://chatty.example");
+    };
+    let local = match parsed.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if production && parsed.scheme() == "http" && !local {
+        return bad(
+            "must be https in production, or passwords travel readable; only this machine itself may have http",
+        );
+    }
+    Ok(url.trim_end_matches('/').to_owned())
 }
 
 /// A setting that does nothing would be believed to protect.
@@ -255,8 +285,8 @@ fn refuse_what_is_not_built(env: &Env, environment: Environment) -> Result<(), C
     Ok(())
 }
 
-fn is_web_url(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// The value is not repeated in complaints, because it holds a password.
@@ -297,6 +327,7 @@ mod tests {
             ("CHATTY_LISTEN", "0.0.0.0:80"),
             ("CHATTY_ENV", "prod"),
             ("PUBLIC_URL", "chatty"),
+            ("METRICS_LISTEN", "9100"),
             ("DATABASE_MAX_CONNECTIONS", "4"),
             ("DATABASE_URL", "not a url"),
             ("DATABASE_URL", "postgres://posts@one,,two/posts_db"),
@@ -318,9 +349,21 @@ mod tests {
             let error = Settings::from_env(&Env::of([(name, value)]), 8000).err().expect(name);
             assert_eq!(error.variable, name);
         }
-        assert!(
-            Settings::from_env(&Env::of([("CHATTY_ENV", "production"), ("CHATTY_LISTEN", "0.0.0.0:80")]), 1).is_ok()
-        );
+    }
+
+    #[test]
+    fn production_wants_a_public_url_that_is_encrypted() {
+        let read = |url: &str| {
+            let env = Env::of([("CHATTY_ENV", "production"), ("CHATTY_LISTEN", "0.0.0.0:80"), ("PUBLIC_URL", url)]);
+            Settings::from_env(&env, 1).map(|settings| settings.public_url).map_err(|error| error.variable)
+        };
+        assert_eq!(read("https://chatty.example/").as_deref(), Ok("https://chatty.example"));
+        for local in ["http://localhost", "http://127.0.0.1:8080", "http://[::1]:8080", "http://chatty.localhost"] {
+            assert_eq!(read(local).as_deref(), Ok(local));
+        }
+        for bad in ["", "http://chatty.example", "http://localhost.example", "http://10.0.0.1", "ftp://localhost"] {
+            assert_eq!(read(bad), Err("PUBLIC_URL"), "{bad}");
+        }
     }
 
     /// A setting that nothing obeys is refused, wherever it could be believed to protect.

@@ -30,6 +30,11 @@ impl FieldErrors {
         self.0.push(FieldError { pointer: format!("/{field}"), detail: detail.into() });
     }
 
+    /// Notes that the body as a whole breaks a rule.
+    pub fn add_whole(&mut self, detail: impl Into<Cow<'static, str>>) {
+        self.0.push(FieldError { pointer: String::new(), detail: detail.into() });
+    }
+
     /// Answers 422 when anything was noted.
     ///
     /// # Errors
@@ -62,6 +67,20 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The id under which the log knows this request.
     pub request_id: String,
+}
+
+impl Problem {
+    /// A problem without fields.
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+        request_id: String,
+    ) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        let (status, detail) = (status.as_u16(), detail.into());
+        Self { kind: "about:blank", title, status, detail, code, errors: Vec::new(), request_id }
+    }
 }
 
 /// Any failed request: what the client is told, and the cause, which only the log sees.
@@ -120,6 +139,13 @@ impl ApiError {
         Self::invalid(vec![FieldError { pointer: format!("/{field}"), detail: detail.into() }])
     }
 
+    /// 415 that says what is taken instead, in a header: `Accept` or `Accept-Encoding`.
+    pub fn unsupported(detail: impl Into<Cow<'static, str>>, header: HeaderName, taken: &'static str) -> Self {
+        let mut error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+        error.header = Some(Box::new((header, HeaderValue::from_static(taken))));
+        error
+    }
+
     /// 429: come again after this many seconds.
     pub fn too_many(code: &'static str, detail: impl Into<Cow<'static, str>>, retry_after: u64) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
@@ -168,6 +194,11 @@ impl ApiError {
         self.status
     }
 
+    /// The fields that break a rule.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     /// The cause, for the log.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
@@ -175,15 +206,8 @@ impl ApiError {
 
     /// The final answer. The problem layer calls it, because it knows the request id.
     pub fn render(self, request_id: String) -> Response {
-        let problem = Problem {
-            kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            detail: self.detail,
-            code: self.code,
-            errors: self.errors,
-            request_id,
-        };
+        let mut problem = Problem::new(self.status, self.code, self.detail, request_id);
+        problem.errors = self.errors;
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -271,11 +271,12 @@ pub async fn run(
     let (stop, failed) = (Cancel::new(), Cancel::new());
     let openapi = crate::openapi::merge(services.iter().map(|service| service.openapi.clone()));
     let router = services.iter().fold(Router::new(), |router, service| router.merge(service.router.clone()));
-    let health = services.iter().map(|service| service.health.clone()).collect();
-    let app = App::new(router, openapi, health, Some(metrics.clone()));
+    let health: Vec<Health> = services.iter().map(|service| service.health.clone()).collect();
+    let probes = App::of_probes(health.clone(), metrics.clone());
+    let app = App::new(router, openapi, health, listeners.inside(services.len() > 1, metrics.clone()));
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
-        tracker.spawn(async move { http::serve(listeners, app, &connections, &stop).await })
+        tracker.spawn(async move { http::serve(listeners, app, Some(probes), &connections, &stop).await })
     };
     let preparing = async {
         start_all(&mut services, &tracker, &failed).await;
@@ -383,7 +384,7 @@ pub fn main(
             let service =
                 build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
             let metrics = telemetry::init_metrics(name).map_err(|error| error.to_string())?;
-            let listeners = Listeners::bind(&settings).await.map_err(|error| error.to_string())?;
+            let listeners = Listeners::bind(&settings).map_err(|error| error.to_string())?;
             tracing::info!(service = name, listen = %settings.listen, "Serving.");
             Ok(run(listeners, vec![service], metrics, || tracing::info!(service = name, "Ready.")).await)
         })

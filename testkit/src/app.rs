@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::described::api::{Api, Operation};
 use crate::described::events::Events;
+use crate::described::generic::check_optional;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use axum::body::Body;
@@ -34,7 +35,7 @@ use shared::events::broker::{Broker, LocalBroker};
 use shared::events::envelope;
 use shared::events::outbox::{self, OutboxMessage};
 use shared::events::topology;
-use shared::http::App;
+use shared::http::{App, Inside};
 use shared::lifecycle::{Cancel, Deps, Service, Tracker};
 
 /// How long a test waits for something that must happen.
@@ -107,7 +108,8 @@ impl TestApp {
         service.prepare().await.expect("a start");
         let (tracker, failed) = (Tracker::new(), Cancel::new());
         service.start(&tracker, &failed);
-        let http = App::new(service.router.clone(), service.openapi.clone(), vec![service.health.clone()], None);
+        let http =
+            App::new(service.router.clone(), service.openapi.clone(), vec![service.health.clone()], Inside::Told(None));
         let (api, described) = (Api::new(service.openapi.clone()), Events::read());
         let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, _folder: folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")
@@ -137,8 +139,20 @@ impl TestApp {
                 assert_eq!(refused, name.contains(" /admin/"), "{name} as somebody");
             }
             let admin = call().as_admin().send().await;
+            // One rule for everything that needs a token, refusals too, and for nothing else.
+            let kept = |answer: &Answer| answer.headers.get("cache-control").is_none_or(|rule| rule != "no-store");
+            if operation.bearer {
+                assert!(!kept(&anonymous) && !kept(&admin), "{name} may be kept by caches");
+            }
             assert!(admin.status < 500 && admin.status != 403, "{name} as an admin: {}", admin.text);
         }
+    }
+
+    /// Calls every described operation with and without each thing that may be missing, see
+    /// [`generic::check_optional`](crate::described::generic::check_optional).
+    pub async fn check_optional(&self, one_of: &[&str]) {
+        let token = self.token(1_000_000, "admin", Role::Admin);
+        check_optional(&self.api, &self.http, &token, one_of).await;
     }
 
     /// The database of the service.

@@ -1,6 +1,6 @@
 //! What is seen from outside, and the mail server.
 
-use shared::config::{Env, Settings};
+use shared::config::{Env, Environment, Settings};
 use shared::http;
 
 use super::Finding;
@@ -20,7 +20,18 @@ pub(super) async fn check_mail(env: &Env, settings: &Settings) -> Vec<Finding> {
 pub(super) async fn check_gateway(settings: &Settings, distributed: bool) -> Vec<Finding> {
     let check = "gateway";
     if !distributed {
-        return vec![Finding::ok(check, "none: one process answers for itself; let a proxy in front refuse /metrics")];
+        let found = match (settings.environment, settings.metrics_listen) {
+            (_, Some(address)) => {
+                format!("none: one process answers for itself, and tells its metrics at {address} only")
+            }
+            (Environment::Production, None) => {
+                "none: one process answers for itself, and keeps its metrics; METRICS_LISTEN tells them".to_owned()
+            }
+            (Environment::Development, None) => {
+                "none: one process answers for itself, and tells its metrics to everybody in development".to_owned()
+            }
+        };
+        return vec![Finding::ok(check, found)];
     }
     let client = match http::own_client() {
         Ok(client) => client,

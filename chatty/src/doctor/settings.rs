@@ -63,8 +63,8 @@ fn check_production(env: &Env, settings: &Settings) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     if !settings.public_url.starts_with("https://") {
-        let found = format!("PUBLIC_URL is {}: passwords travel readable", settings.public_url);
-        findings.push(Finding::problem("environment", found, "put TLS in front, and set PUBLIC_URL to https://…"));
+        let found = format!("PUBLIC_URL is {}, which only this machine can reach", settings.public_url);
+        findings.push(Finding::warning("environment", found, "put TLS in front, and set PUBLIC_URL to https://…"));
     }
     for name in SERVICES.map(suite::url_variable).into_iter().chain(["DATABASE_URL", "AMQP_URL", "SMTP_URL"]) {
         if urls(env, name).iter().any(|url| url.password().is_some_and(is_default)) {

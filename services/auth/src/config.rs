@@ -161,16 +161,17 @@ mod tests {
 
     #[test]
     fn production_refuses_what_is_not_safe() {
-        let safe = [("CHATTY_ENV", "production"), ("SMTP_URL", "smtp://mail.example.org")];
+        let public = ("PUBLIC_URL", "https://chatty.example");
+        let safe = [("CHATTY_ENV", "production"), ("SMTP_URL", "smtp://mail.example.org"), public];
         assert!(read(&safe).unwrap().admin.is_none());
-        assert_eq!(read(&safe[..1]).err().unwrap().variable, "SMTP_URL");
+        assert_eq!(read(&[safe[0], public]).err().unwrap().variable, "SMTP_URL");
         for password in ["secret", "short", "password1", "changeme-please", "an-example-password"] {
-            let pairs = [safe[0], safe[1], ("ADMIN_USERNAME", "boss"), ("ADMIN_PASSWORD", password)];
+            let pairs = [safe[0], safe[1], public, ("ADMIN_USERNAME", "boss"), ("ADMIN_PASSWORD", password)];
             assert_eq!(read(&pairs).expect_err(password).variable, "ADMIN_PASSWORD", "{password}");
         }
-        let pairs = [safe[0], safe[1], ("ADMIN_PASSWORD", "a long and private phrase")];
+        let pairs = [safe[0], safe[1], public, ("ADMIN_PASSWORD", "a long and private phrase")];
         assert_eq!(read(&pairs).err().unwrap().variable, "ADMIN_USERNAME");
-        let pairs = [safe[0], safe[1], ("ADMIN_USERNAME", "boss")];
+        let pairs = [safe[0], safe[1], public, ("ADMIN_USERNAME", "boss")];
         assert_eq!(read(&pairs).err().unwrap().variable, "ADMIN_PASSWORD");
     }
 

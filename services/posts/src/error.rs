@@ -24,8 +24,6 @@ pub(crate) enum Error {
     NotTheAuthor,
     #[error("The post has changed since")]
     VersionMismatch,
-    #[error("If-Match must be an ETag that this server gave")]
-    BadIfMatch,
     #[error("A person may post 100 pictures a day")]
     TooManyPictures,
     #[error("The picture has only {0} bytes")]
@@ -56,7 +54,6 @@ impl From<Error> for ApiError {
             Error::NotTheAuthor => Self::forbidden(text),
             Error::VersionMismatch => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text),
             Error::TooManyPictures => Self::too_many("too_many_pictures", text, 3_600),
-            Error::BadIfMatch => Self::bad_request("bad_if_match", text),
             Error::Image(ImageError::TooLarge) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "image_too_large", text),
             Error::Image(ImageError::NotAnImage) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_an_image", text),
             Error::Image(

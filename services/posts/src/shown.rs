@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use sea_orm::{DatabaseConnection, DbErr};
 use shared::auth::Accounts;
 use shared::cache::{Cache, Load, Rendered};
 use shared::events::OwnMemory;
+use shared::http::conditional::{Verdict, evaluate};
 
 use crate::db::queries::posts::{self, CountsState, PostState};
 use crate::domain::etag;
@@ -40,21 +41,24 @@ impl ShownPost {
     }
 
     /// The answer to a client that may have it already.
-    pub(crate) fn answer(&self, headers: &HeaderMap) -> Response {
+    pub(crate) fn answer(&self, headers: &HeaderMap) -> Result<Response, Error> {
         let (body, etag) = self.body();
-        let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        let is_known = known.is_some_and(|known| etag.to_str().is_ok_and(|etag| etag::is_known(known, etag)));
-        let mut response = if is_known {
-            let mut response = Response::default();
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response
-        } else {
-            let mut response = Response::new(Body::from(body));
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
+        let is_current = |opaque: &str| etag.to_str().is_ok_and(|current| current.trim_matches('"') == opaque);
+        let mut response = match evaluate(&Method::GET, headers, is_current) {
+            Verdict::Failed => return Err(Error::VersionMismatch),
+            Verdict::NotModified => {
+                let mut response = Response::default();
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                response
+            }
+            Verdict::Go => {
+                let mut response = Response::new(Body::from(body));
+                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                response
+            }
         };
         response.headers_mut().insert(header::ETAG, etag);
-        response
+        Ok(response)
     }
 }
 

@@ -8,6 +8,7 @@ use super::keys::Keys;
 use super::token::{Role, verify};
 use crate::clock::Clock;
 use crate::error::ApiError;
+use crate::http::request_id;
 use crate::ids::UserId;
 
 /// What authentication needs; part of every service's state.
@@ -45,6 +46,7 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        request_id::note_personal();
         let auth = Auth::from_ref(state);
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let token = match header.split_once(' ') {

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, RawQuery, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -20,9 +21,10 @@ use tower::ServiceExt;
 use tower::util::MapRequestLayer;
 use tracing::Instrument;
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
 
-use super::request_id::{self, Current};
+use super::request_id::{self, Current, Noted};
+use super::rules::Wishes;
+use super::{compressed, docs, rules};
 use crate::auth::Keys;
 use crate::db::Db;
 use crate::error::ApiError;
@@ -31,8 +33,8 @@ use crate::events::measured::{Consumed, Measured};
 
 /// From the first byte of a body to the last byte of the answer's head.
 const REQUEST: Duration = Duration::from_secs(15);
-/// The longest path with its query, in bytes.
-const PATH: usize = 2_048;
+/// The methods that any path may take.
+const METHODS: &str = "GET,HEAD,POST,PATCH,DELETE,OPTIONS";
 /// How many combinations of method, route and status are looked up quickly; there are fewer.
 const SERIES: usize = 2_000;
 
@@ -150,28 +152,40 @@ pub struct App {
     requests: Arc<Requests>,
 }
 
+/// What a port tells about the inside: `/metrics`, and the details of `/readyz?verbose`.
+#[derive(Clone)]
+pub enum Inside {
+    /// Everything.
+    Told(Option<PrometheusHandle>),
+    /// Nothing: strangers may ask here.
+    Kept,
+}
+
 impl App {
     /// Puts the routes together with health, metrics and the API reference.
-    pub fn new(routes: Router, openapi: OpenApi, health: Vec<Health>, metrics: Option<PrometheusHandle>) -> Self {
+    pub fn new(routes: Router, openapi: OpenApi, health: Vec<Health>, inside: Inside) -> Self {
         let health = Arc::new(health);
-        let own = Router::new()
-            .route(LIVEZ, get(|| async { "ok" }))
-            .route(READYZ, get(readyz).with_state(Arc::clone(&health)))
-            .route(
-                METRICS,
-                get(move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())),
-            )
-            .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi));
+        let routes = routes.merge(docs::router(openapi)).merge(probes(&health, inside));
+        Self::of(routes, health)
+    }
+
+    /// Only health and metrics, for a port of their own.
+    pub fn of_probes(health: Vec<Health>, metrics: PrometheusHandle) -> Self {
+        let health = Arc::new(health);
+        Self::of(probes(&health, Inside::Told(Some(metrics))), health)
+    }
+
+    fn of(routes: Router, health: Arc<Vec<Health>>) -> Self {
         let router = routes
-            .merge(own)
             .route_layer(MapRequestLayer::new(note_route))
             .fallback(|| async { ApiError::not_found("There is nothing at this path") })
-            .method_not_allowed_fallback(|| async {
-                ApiError::new(
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    "method_not_allowed",
-                    "This path does not take this method",
-                )
+            // The router adds `Allow` to what is answered here.
+            .method_not_allowed_fallback(|method: Method| async move {
+                if method == Method::OPTIONS {
+                    return StatusCode::NO_CONTENT.into_response();
+                }
+                let text = "This path does not take this method";
+                ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text).into_response()
             });
         Self { router, health, requests: Arc::default() }
     }
@@ -179,37 +193,66 @@ impl App {
     /// Answers a request: gives it an id and a span, ends it when it takes too long or panics, renders problems, logs once
     /// what failed on our side, and measures.
     pub async fn answer(&self, request: Request) -> Response {
-        let (method, begun) = (request.method().clone(), Instant::now());
+        self.answer_one(request, Instant::now(), false).await
+    }
+
+    /// The same for a request that came over the network.
+    pub(super) async fn answer_network(&self, request: Request, begun: Instant) -> Response {
+        self.answer_one(request, begun, true).await
+    }
+
+    async fn answer_one(&self, request: Request, begun: Instant, over_network: bool) -> Response {
+        let method = request.method().clone();
         let under_way = self.requests.begin();
         let current = Current::of(request.headers());
         let id = current.id.clone();
+        let checked = rules::check(&request, over_network);
         // Making a span costs as much as finding the route, so they are for `RUST_LOG=debug`.
         let span = tracing::debug_span!("request", http.method = %method, request.id = id);
-        let (mut response, route) = current.scope(self.guarded(request).instrument(span)).await;
-        let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let (mut response, noted, wishes) = match checked {
+            Ok(wishes) => {
+                let (response, noted) = current.scope(self.guarded(request).instrument(span)).await;
+                (response, noted, wishes)
+            }
+            Err(error) => (error.into_response(), Noted::default(), Wishes::default()),
+        };
+        let route = noted.route.as_ref().map_or("unmatched", MatchedPath::as_str);
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
             log(&error, &method, route, &id);
-            response = error.render(id.clone());
+            response = rendered(error, &id, &response);
         } else if response.status().is_client_error() && !response.headers().contains_key(header::CONTENT_TYPE) {
             let problem = match response.status() {
                 StatusCode::NOT_FOUND => ApiError::not_found("There is nothing at this path"),
                 status => ApiError::new(status, "bad_request", "The request is not valid"),
             };
-            response = problem.render(id.clone());
+            response = rendered(problem, &id, &response);
         }
+        let is_head = method == Method::HEAD;
+        if is_head {
+            response = without_body(response);
+        }
+        if is_head || response.body().size_hint().lower() >= compressed::SMALL {
+            response = compressed::compress(response, wishes.gzip, is_head).await;
+        }
+        let status = response.status();
         let headers = response.headers_mut();
+        if status == StatusCode::METHOD_NOT_ALLOWED || method == Method::OPTIONS {
+            allow_options(headers);
+        }
+        if noted.personal {
+            headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::try_from(id) {
             headers.insert(request_id::HEADER, value);
         }
-        self.requests.end(under_way, &method, route, response.status(), begun);
+        self.requests.end(under_way, &method, route, status, begun);
         response
     }
 
     async fn guarded(&self, request: Request) -> Response {
-        if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > PATH) {
-            let text = "Path and query are longer than 2 KiB";
-            return ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", text).into_response();
+        if *request.method() == Method::OPTIONS && request.uri().path() == "*" {
+            return (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response();
         }
         if !self.is_prepared_for(request.uri().path()) {
             return ApiError::unavailable("starting", "The service is starting, nothing was stored").into_response();
@@ -247,8 +290,57 @@ fn note_route(request: Request) -> Request {
     request
 }
 
-async fn readyz(State(services): State<Arc<Vec<Health>>>, RawQuery(query): RawQuery) -> Response {
-    let verbose = query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
+/// Health, and metrics where the inside is told.
+fn probes(health: &Arc<Vec<Health>>, inside: Inside) -> Router {
+    let told = matches!(inside, Inside::Told(_));
+    let state = Probed { services: Arc::clone(health), told };
+    let router = Router::new().route(LIVEZ, get(|| async { "ok" })).route(READYZ, get(readyz).with_state(state));
+    let Inside::Told(metrics) = inside else { return router };
+    let render = move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default());
+    router.route(METRICS, get(render))
+}
+
+/// A problem as it is sent, with the headers that came with it, such as `Allow`.
+fn rendered(error: ApiError, id: &str, before: &Response) -> Response {
+    let mut response = error.render(id.to_owned());
+    for (name, value) in before.headers() {
+        if name != header::CONTENT_LENGTH {
+            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    response
+}
+
+/// What HEAD is answered: the headers of a GET, among them the length of its body.
+fn without_body(mut response: Response) -> Response {
+    let size = response.body().size_hint().exact().filter(|size| *size > 0);
+    if let Some(size) = size {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(size));
+    }
+    response.map(|_body| Body::empty())
+}
+
+/// Every path answers OPTIONS, which the router does not know of.
+fn allow_options(headers: &mut HeaderMap) {
+    let allowed = headers.get(header::ALLOW).and_then(|allowed| allowed.to_str().ok()).unwrap_or_default();
+    if allowed.is_empty() || allowed.contains("OPTIONS") {
+        return;
+    }
+    if let Ok(allowed) = HeaderValue::try_from(format!("{allowed},OPTIONS")) {
+        headers.insert(header::ALLOW, allowed);
+    }
+}
+
+/// The services that `/readyz` tells about.
+#[derive(Clone)]
+struct Probed {
+    services: Arc<Vec<Health>>,
+    told: bool,
+}
+
+async fn readyz(State(Probed { services, told }): State<Probed>, RawQuery(query): RawQuery) -> Response {
+    let verbose =
+        told && query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
     let (mut can_serve, mut well, mut parts) = (true, true, Map::new());
     for health in services.iter() {
         let (serves, is_well, mut part) = health.check().await;

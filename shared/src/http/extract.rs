@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, Visitor};
 use tokio::time::timeout;
+use url::form_urlencoded;
 
+use super::words;
 use crate::error::{ApiError, FieldError, FieldErrors};
 use crate::ids::IdVisitor;
 
@@ -16,6 +20,8 @@ use crate::ids::IdVisitor;
 const BODY: Duration = Duration::from_secs(12);
 /// The largest JSON body, in bytes.
 const MAX_JSON: usize = 64 * 1024;
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Path parameters. A part that does not parse is a 400; an integer out of range reads as an id that nobody has.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +32,19 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        path.map(|axum::extract::Path(value)| Self(value))
-            .map_err(|rejection| ApiError::bad_request("bad_path", format!("The path is not valid: {rejection}")))
+        path.map(|axum::extract::Path(value)| Self(value)).map_err(|rejection| {
+            let rule = match rejection {
+                PathRejection::FailedToDeserializePathParams(error) => match error.into_kind() {
+                    ErrorKind::DeserializeError { message, .. } | ErrorKind::Message(message) => {
+                        words::translate(&message).0
+                    }
+                    ErrorKind::InvalidUtf8InPathParam { .. } => "must be UTF-8".into(),
+                    _ => "must be an integer".into(),
+                },
+                _ => "has too few parts".into(),
+            };
+            ApiError::bad_request("bad_path", format!("The path is not valid: a part of it {rule}"))
+        })
     }
 }
 
@@ -39,14 +56,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
+        let query = parts.uri.query().unwrap_or_default();
+        if percent_decode_str(query).decode_utf8().is_err() {
             return Err(ApiError::bad_request("bad_query", "The query is not valid UTF-8"));
         }
-        axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Self(value)).map_err(
-            |rejection| {
-                ApiError::bad_request("bad_query", format!("The query is not valid: {}", rejection.body_text()))
-            },
-        )
+        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
+            let FieldError { pointer, detail } = words::field_error(error.path(), &error.inner().to_string());
+            let name = pointer.trim_start_matches('/');
+            ApiError::bad_request("bad_query", format!("The query is not valid: {name} {detail}"))
+        })
     }
 }
 
@@ -57,7 +76,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 pub fn read_ids<T>(field: &str, text: &str, id: impl Fn(i64) -> T) -> Result<Vec<T>, ApiError> {
     let parts = text.split(',').filter(|part| !part.is_empty());
     let ids: Result<Vec<i64>, serde::de::value::Error> = parts.map(|part| IdVisitor.visit_str(part)).collect();
-    let ids = ids.map_err(|error| ApiError::bad_request("bad_query", format!("{field}: {error}")))?;
+    let ids = ids.map_err(|_error| {
+        ApiError::bad_request("bad_query", format!("The query is not valid: {field} must be integer ids with commas"))
+    })?;
     if ids.is_empty() || ids.len() > 100 {
         return Err(ApiError::invalid_field(field, "must have 1 to 100 ids"));
     }
@@ -83,6 +104,24 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJso
     }
 }
 
+/// A JSON body that may be missing: nothing in it is as no body, whatever its type says. Else as [`ValidJson`].
+#[derive(Clone, Debug)]
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_bytes(body).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        check_type(&parts.headers)?;
+        parse_valid(&bytes).map(|value| Self(Some(value)))
+    }
+}
+
 /// Waits for a body, but not for ever: nothing was done yet, so the answer is a plain 408.
 ///
 /// # Errors
@@ -98,28 +137,36 @@ pub async fn arrive<T>(body: impl Future<Output = T>) -> Result<T, ApiError> {
 /// # Errors
 /// As [`ValidJson`].
 pub async fn read_json<T: DeserializeOwned + Validate>(headers: &HeaderMap, body: Body) -> Result<T, ApiError> {
+    check_type(headers)?;
+    parse_valid(&read_bytes(body).await?)
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "The body must be application/json",
-        ));
+        return Err(ApiError::unsupported("The body must be application/json", header::ACCEPT, "application/json"));
     }
+    Ok(())
+}
+
+async fn read_bytes(body: Body) -> Result<Bytes, ApiError> {
     let too_large =
         || ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "A JSON body may have at most 64 KiB");
     if axum::body::HttpBody::size_hint(&body).lower() > MAX_JSON as u64 {
         return Err(too_large());
     }
-    let bytes = arrive(to_bytes(body, MAX_JSON)).await?.map_err(|error| {
+    arrive(to_bytes(body, MAX_JSON)).await?.map_err(|error| {
         if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
             too_large()
         } else {
             ApiError::bad_request("bad_body", "The body could not be read")
         }
-    })?;
-    let value: T = parse(&bytes)?;
+    })
+}
+
+fn parse_valid<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiError> {
+    let value: T = parse(bytes)?;
     let mut errors = FieldErrors::default();
     value.validate(&mut errors);
     errors.into_result()?;
@@ -127,35 +174,35 @@ pub async fn read_json<T: DeserializeOwned + Validate>(headers: &HeaderMap, body
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // A byte order mark is no part of JSON, but some editors and shells write one (RFC 8259, section 8.1).
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let not_json = |error: &serde_json::Error| {
+        let text = match std::str::from_utf8(bytes) {
+            Err(_invalid) => "The body is not valid UTF-8".to_owned(),
+            Ok(text) if text.trim_ascii().is_empty() => "The body is empty, and must be a JSON object".to_owned(),
+            Ok(_) => format!("The body is not valid JSON: {error}"),
+        };
+        ApiError::bad_request("bad_json", text)
+    };
+    // Serde also reads a struct from an array of its fields; the contract knows objects only.
+    let is_array = bytes.trim_ascii_start().first() == Some(&b'[');
+    let no_object = || {
+        let detail = "must be an object, not an array".into();
+        ApiError::invalid(vec![FieldError { pointer: String::new(), detail }])
+    };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let cause = error.inner();
         if !cause.is_data() {
-            return ApiError::bad_request("bad_json", format!("The body is not valid JSON: {cause}"));
+            return not_json(cause);
         }
-        let message = cause.to_string();
-        let detail = message.split(" at line ").next().unwrap_or_default().to_owned();
-        // A missing or unknown field is reported at its parent; the message names the field in backticks.
-        let named = (detail.starts_with("missing field") || detail.starts_with("unknown field"))
-            .then(|| detail.split('`').nth(1))
-            .flatten();
-        let path = error.path().to_string();
-        let pointer = match (path.as_str(), named) {
-            (".", None) => String::new(),
-            (".", Some(field)) => format!("/{field}"),
-            (path, _) => format!("/{}", path.replace('.', "/")),
-        };
-        ApiError::invalid(vec![FieldError { pointer, detail: detail.into() }])
+        if is_array {
+            return no_object();
+        }
+        ApiError::invalid(vec![words::field_error(error.path(), &cause.to_string())])
     })?;
-    reader.end().map_err(|error| ApiError::bad_request("bad_json", format!("The body is not valid JSON: {error}")))?;
-    // Serde also reads a struct from an array of its fields; the contract knows objects only.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        return Err(ApiError::invalid(vec![FieldError {
-            pointer: String::new(),
-            detail: "must be a JSON object".into(),
-        }]));
-    }
-    Ok(value)
+    reader.end().map_err(|error| not_json(&error))?;
+    if is_array { Err(no_object()) } else { Ok(value) }
 }
 
 #[cfg(test)]
@@ -179,6 +226,42 @@ mod tests {
         for wrong in ["[]", "[\"x\"]", "{}", "{\"title\":1}", "{\"title\":\"x\",\"more\":1}", "null"] {
             assert_eq!(status(wrong), Some(422), "{wrong}");
         }
+        assert_eq!(status("\u{feff}{\"title\":\"x\"}"), None);
         assert_eq!(parse::<In>(&[b'"', 0xff, b'"']).map_err(|error| error.status().as_u16()).err(), Some(400));
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Outer {
+        inner: Option<In>,
+        #[serde(default)]
+        many: Vec<In>,
+        #[serde(default)]
+        count: u32,
+    }
+
+    #[test]
+    fn a_complaint_about_json_points_at_its_place_in_words_of_json() {
+        for (body, pointer, detail) in [
+            ("[1]", "", "must be an object, not an array"),
+            ("null", "", "must be an object, not null"),
+            ("\"x\"", "", "must be an object, not a string"),
+            ("{\"count\":-1}", "/count", "must be a whole number, 0 or more"),
+            ("{\"count\":1.5}", "/count", "must be a whole number, 0 or more, not a fraction"),
+            ("{\"count\":\"1\"}", "/count", "must be a whole number, 0 or more, not a string"),
+            ("{\"more\":1}", "/more", "is not known here; known: inner, many, count"),
+            ("{\"a/b~\":1}", "/a~1b~0", "is not known here; known: inner, many, count"),
+            ("{\"count\":1,\"count\":2}", "/count", "is given twice"),
+            ("{\"inner\":{}}", "/inner/title", "is missing"),
+            ("{\"inner\":{\"title\":\"x\",\"x\":1}}", "/inner/x", "is not known here; known: title"),
+            ("{\"inner\":7}", "/inner", "must be an object, not a number"),
+            ("{\"many\":{}}", "/many", "must be an array, not an object"),
+            ("{\"many\":[{\"title\":\"x\"},{\"title\":true}]}", "/many/1/title", "must be a string, not a boolean"),
+            ("{\"many\":[{}]}", "/many/0/title", "is missing"),
+        ] {
+            let error = serde_json::to_value(&parse::<Outer>(body.as_bytes()).unwrap_err().errors()[0]).unwrap();
+            assert_eq!(error, serde_json::json!({ "pointer": pointer, "detail": detail }), "{body}");
+        }
     }
 }

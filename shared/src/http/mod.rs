@@ -1,15 +1,22 @@
 //! HTTP: the server, the layers around every router, extractors, pages, health and the API reference.
 
 mod app;
+mod compressed;
+pub mod conditional;
+mod connections;
+mod docs;
 mod extract;
+mod guarded;
 pub mod idempotency;
 mod page;
 pub mod request_id;
+mod rules;
 mod server;
 mod unread;
+mod words;
 
-pub use app::{App, Health};
-pub use extract::{Path, Query, ValidJson, Validate, arrive, read_ids, read_json};
+pub use app::{App, Health, Inside};
+pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, arrive, read_ids, read_json};
 pub use idempotency::IdempotencyKey;
 pub use page::{Listed, Page};
 pub use server::{Listeners, serve};

@@ -1,6 +1,7 @@
-//! The request under way: its id, 32 hexadecimal digits, so that it can serve as a trace id, and the route that it found.
+//! The request under way: its id, 32 hexadecimal digits, so that it can serve as a trace id, the route that it found, and
+//! whether its answer is personal.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use axum::extract::MatchedPath;
 use axum::http::{HeaderMap, HeaderName};
@@ -17,6 +18,16 @@ pub(super) struct Current {
     /// Its id.
     pub(super) id: String,
     route: OnceCell<MatchedPath>,
+    personal: Cell<bool>,
+}
+
+/// What was noted of a request while it was served.
+#[derive(Default)]
+pub(super) struct Noted {
+    /// The route that it has found.
+    pub(super) route: Option<MatchedPath>,
+    /// Whether the answer depends on who asked.
+    pub(super) personal: bool,
 }
 
 impl Current {
@@ -27,14 +38,16 @@ impl Current {
             Some(id) if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => id.to_ascii_lowercase(),
             _ => format!("{:032x}", rand::random::<u128>()),
         };
-        Self { id, route: OnceCell::new() }
+        Self { id, route: OnceCell::new(), personal: Cell::new(false) }
     }
 
-    /// Serves the request, and answers which route it has found.
-    pub(super) async fn scope<F: Future>(self, work: F) -> (F::Output, Option<MatchedPath>) {
+    /// Serves the request, and answers what was noted of it.
+    pub(super) async fn scope<F: Future>(self, work: F) -> (F::Output, Noted) {
         let found = async {
             let output = work.await;
-            (output, CURRENT.with(|current| current.route.get().cloned()))
+            let noted =
+                |current: &Self| Noted { route: current.route.get().cloned(), personal: current.personal.get() };
+            (output, CURRENT.with(noted))
         };
         CURRENT.scope(self, found).await
     }
@@ -48,4 +61,9 @@ pub fn current() -> Option<String> {
 /// Notes the route that the request has found.
 pub(super) fn note_route(route: &MatchedPath) {
     let _no_request = CURRENT.try_with(|current| current.route.set(route.clone()));
+}
+
+/// Notes that the answer depends on who asked, so that no cache keeps it.
+pub(crate) fn note_personal() {
+    let _no_request = CURRENT.try_with(|current| current.personal.set(true));
 }

@@ -1,46 +1,49 @@
-//! The accept loop: timers against slow clients, a bound on connections, graceful stop.
+//! The accept loop: timers against slow clients, bounded connections, graceful stop.
 //!
-//! `axum::serve` sets no timer in hyper, so slow headers would be waited for without end.
+//! `axum::serve` sets no timer in hyper, so slow headers would be waited for without end; and neither of them gives up on a
+//! client that does not take its answer.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::serve::{Listener, ListenerExt};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, Sleep, timeout};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio::time::timeout;
 
-use super::{App, unread};
-use crate::config::{ConfigError, Settings};
+use super::connections::{Activity, Connections, Limits};
+use super::guarded::{Guarded, Stream};
+use super::{App, Inside, unread};
+use crate::config::{ConfigError, Environment, Settings};
 use crate::lifecycle::{Cancel, Tracker};
 
-/// From the first byte of a request to the end of its headers.
-const HEADERS: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept; nginx gives up its side after 30 s.
 const IDLE: Duration = Duration::from_secs(75);
-/// Connections of a listener at a time; more wait in the listen queue.
-const CONNECTIONS: usize = 10_000;
 /// How long requests under way may take after the stop was asked for.
 const DRAIN: Duration = Duration::from_secs(6);
+
+/// How many connections wait for the accept loop: more, and their clients try again a second later.
+const BACKLOG: u32 = 1_024;
 
 /// Where requests come from.
 pub struct Listeners {
     tcp: TcpListener,
     /// For a gateway on the same machine.
     unix: Option<UnixListener>,
+    /// For who watches the process.
+    metrics: Option<TcpListener>,
+    behind_gateway: bool,
+    production: bool,
 }
 
 impl Listeners {
@@ -48,15 +51,32 @@ impl Listeners {
     ///
     /// # Errors
     /// When an address is taken, or the socket's folder is not there.
-    pub async fn bind(settings: &Settings) -> Result<Self, ConfigError> {
-        let listen = settings.listen;
-        let tcp = TcpListener::bind(listen).await;
-        let tcp = tcp.map_err(|error| ConfigError::new("CHATTY_LISTEN", format!("{listen}: {error}")))?;
+    pub fn bind(settings: &Settings) -> Result<Self, ConfigError> {
+        let tcp = bind_tcp("CHATTY_LISTEN", settings.listen)?;
+        let metrics = settings.metrics_listen.map(|address| bind_tcp("METRICS_LISTEN", address)).transpose()?;
         let unix = settings.socket.as_deref().map(|path| {
             bind_unix(path).map_err(|error| ConfigError::new("CHATTY_SOCKET", format!("{}: {error}", path.display())))
         });
-        Ok(Self { tcp, unix: unix.transpose()? })
+        let production = settings.environment == Environment::Production;
+        Ok(Self { tcp, unix: unix.transpose()?, metrics, behind_gateway: settings.behind_gateway, production })
     }
+
+    /// What the port for everybody tells about the inside. It keeps it to itself where another one tells it, and in production
+    /// where no gateway stands before it: the one process is its own gateway.
+    pub(crate) fn inside(&self, one_process: bool, metrics: PrometheusHandle) -> Inside {
+        let kept = self.metrics.is_some() || (self.production && one_process);
+        if kept { Inside::Kept } else { Inside::Told(Some(metrics)) }
+    }
+}
+
+fn bind_tcp(variable: &'static str, address: SocketAddr) -> Result<TcpListener, ConfigError> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error: io::Error| ConfigError::new(variable, format!("{address}: {error}")))
 }
 
 /// Binds a socket in place of one that a killed process left behind. Whoever can enter its folder can connect, as anybody
@@ -74,125 +94,127 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Serves until `cancel`, then lets the requests under way finish.
-pub async fn serve(listeners: Listeners, app: App, tracker: &Tracker, cancel: &Cancel) {
-    let tcp = listeners.tcp.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "A connection has no TCP_NODELAY.");
+pub async fn serve(listeners: Listeners, app: App, probes: Option<App>, tracker: &Tracker, cancel: &Cancel) {
+    serve_within(Limits::of_process(), listeners, app, probes, tracker, cancel).await;
+}
+
+async fn serve_within(
+    limits: Limits,
+    listeners: Listeners,
+    app: App,
+    probes: Option<App>,
+    tracker: &Tracker,
+    cancel: &Cancel,
+) {
+    let tap = |tcp: TcpListener| {
+        tcp.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "A connection has no TCP_NODELAY.");
+            }
+        })
+    };
+    let Listeners { tcp, unix, metrics, behind_gateway, .. } = listeners;
+    let connections = Connections::new(limits);
+    let server = Server { app, connections, behind_gateway, tracker, cancel };
+    let of_unix = async {
+        if let Some(unix) = unix {
+            server.accept(unix).await;
         }
-    });
-    let tcp = accept(tcp, app.clone(), tracker, cancel);
-    match listeners.unix {
-        Some(unix) => drop(tokio::join!(tcp, accept(unix, app, tracker, cancel))),
-        None => tcp.await,
+    };
+    let of_metrics = async {
+        if let (Some(metrics), Some(app)) = (metrics, probes) {
+            // Bounded by itself: who watches must get in when nobody else does.
+            Server { app, connections: Connections::new(limits), ..server.clone() }.accept(tap(metrics)).await;
+        }
+    };
+    tokio::join!(server.accept(tap(tcp)), of_unix, of_metrics);
+}
+
+/// The peer of a connection.
+trait Peer {
+    /// The address that connections are counted by, if it tells clients apart.
+    fn ip(&self) -> Option<IpAddr>;
+}
+
+impl Peer for SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        Some(Self::ip(self))
     }
 }
 
-/// A listener logs by itself what it cannot accept, and goes on after a second.
-async fn accept(mut listener: impl Listener, app: App, tracker: &Tracker, cancel: &Cancel) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
-        let stream = tokio::select! {
-            (stream, _) = listener.accept() => stream,
-            () = cancel.cancelled() => break,
-        };
-        let progress = Arc::new(AtomicU64::new(0));
-        let state = Arc::clone(&progress);
-        let app = app.clone();
+impl Peer for tokio::net::unix::SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
+/// What all connections have in common.
+#[derive(Clone)]
+struct Server<'a> {
+    app: App,
+    connections: Arc<Connections>,
+    /// All clients come from the gateway's address.
+    behind_gateway: bool,
+    tracker: &'a Tracker,
+    cancel: &'a Cancel,
+}
+
+impl Server<'_> {
+    /// A listener logs by itself what it cannot accept, and goes on after a second.
+    async fn accept<L: Listener<Io: Stream, Addr: Peer>>(&self, mut listener: L) {
+        let graceful = GracefulShutdown::new();
+        loop {
+            let (stream, peer) = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.cancel.cancelled() => break,
+            };
+            let address = peer.ip().filter(|_| !self.behind_gateway);
+            let admitted = self.connections.admit(address, |activity, place| {
+                let connection = graceful.watch(self.connection(stream, activity));
+                let task = self.tracker.spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "A connection ended early.");
+                    }
+                    drop(place);
+                });
+                task.abort_handle()
+            });
+            if !admitted {
+                tracing::debug!("A connection was refused: all of them are busy.");
+            }
+        }
+        drop(listener);
+        if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("Some requests did not finish in time and were cut off.");
+        }
+    }
+
+    fn connection<S: Stream>(
+        &self,
+        stream: S,
+        activity: Arc<Activity>,
+    ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<S> {
+        let (app, state) = (self.app.clone(), Arc::clone(&activity));
         let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            state.fetch_add(1, Ordering::Relaxed);
+            let begun = std::time::Instant::now();
+            state.begin(begun);
             let (app, state) = (app.clone(), Arc::clone(&state));
             async move {
                 let (request, rest) = unread::lend(request);
-                let mut response = app.answer(request.map(Body::new)).await;
+                let mut response = app.answer_network(request.map(Body::new), begun).await;
                 rest.settle(&mut response).await;
-                state.fetch_add(1, Ordering::Relaxed);
+                state.end();
                 Ok::<_, Infallible>(response)
             }
         });
-        let connection = hyper::server::conn::http1::Builder::new()
+        hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(IDLE)
             .max_buf_size(16 * 1024)
-            .serve_connection(TokioIo::new(Guarded::new(stream, progress)), TowerToHyperService::new(service));
-        let connection = graceful.watch(connection);
-        tracker.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "A connection ended early.");
-            }
-            drop(permit);
-        });
-    }
-    drop(listener);
-    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("Some requests did not finish in time and were cut off.");
-    }
-}
-
-/// A socket that gives up when a request's headers do not arrive in time after its first byte.
-struct Guarded<S> {
-    stream: S,
-    /// Goes up by one when a request's head has been read, and again when it has been answered: while it is even, what is
-    /// read belongs to the head of the next request.
-    progress: Arc<AtomicU64>,
-    /// When the head must be complete, and the progress when its first byte came.
-    deadline: Option<(u64, Pin<Box<Sleep>>)>,
-}
-
-impl<S> Guarded<S> {
-    fn new(stream: S, progress: Arc<AtomicU64>) -> Self {
-        Self { stream, progress, deadline: None }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let progress = self.progress.load(Ordering::Relaxed);
-        if self.deadline.as_ref().is_some_and(|(since, _)| *since != progress) {
-            self.deadline = None;
-        }
-        if let Some((_, deadline)) = &mut self.deadline
-            && deadline.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the headers took too long")));
-        }
-        let before = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let read = buf.filled().len() > before;
-        if read && self.deadline.is_none() && progress.is_multiple_of(2) {
-            let mut deadline = Box::pin(tokio::time::sleep_until(Instant::now() + HEADERS));
-            // Registers the waker, so that the time-out is noticed without another byte.
-            let _pending = deadline.as_mut().poll(cx);
-            self.deadline = Some((progress, deadline));
-        }
-        result
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+            .serve_connection(
+                TokioIo::new(Guarded::new(stream, activity, self.connections.stalled())),
+                TowerToHyperService::new(service),
+            )
     }
 }
 
@@ -200,7 +222,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 mod tests {
     use axum::Router;
     use axum::http::StatusCode;
-    use axum::routing::post;
+    use axum::routing::{get, post};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpStream, UnixStream};
     use tokio::time::sleep;
@@ -208,38 +230,79 @@ mod tests {
     use super::*;
     use crate::config::Env;
 
+    const LIMITS: Limits = Limits { all: 100, per_address: 100, stalled: Duration::from_secs(1) };
+
     fn app() -> App {
-        let routes = Router::new().route("/refuse", post(async || StatusCode::UNAUTHORIZED));
-        App::new(routes, crate::openapi::frame(), Vec::new(), None)
+        let large = "x".repeat(32 * 1024 * 1024);
+        let routes = Router::new()
+            .route("/refuse", post(async || StatusCode::UNAUTHORIZED))
+            .route("/large", get(async move || large.clone()));
+        App::new(routes, crate::openapi::frame(), Vec::new(), Inside::Told(None))
     }
 
-    /// Sends pieces with pauses between them, so that each is read by itself, and answers what comes back until the
-    /// server closes or has answered `answers` times.
-    #[expect(clippy::disallowed_methods, reason = "the test itself waits for the server's end")]
-    async fn talk(pieces: &[&str], answers: usize) -> String {
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
-        let (tracker, cancel) = (Tracker::new(), Cancel::new());
-        let server = {
-            let (tracker, cancel) = (tracker.clone(), cancel.clone());
-            tokio::spawn(async move { serve(Listeners { tcp, unix: None }, app(), &tracker, &cancel).await })
-        };
-        for piece in pieces {
-            client.write_all(piece.as_bytes()).await.unwrap();
-            sleep(Duration::from_millis(50)).await;
+    /// A server on a port of its own, until it is stopped.
+    struct Running {
+        address: SocketAddr,
+        cancel: Cancel,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    impl Running {
+        #[expect(clippy::disallowed_methods, reason = "the test itself waits for the server's end")]
+        async fn start(limits: Limits, behind_gateway: bool) -> Self {
+            let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = tcp.local_addr().unwrap();
+            let listeners = Listeners { tcp, unix: None, metrics: None, behind_gateway, production: false };
+            let cancel = Cancel::new();
+            let stop = cancel.clone();
+            let task = tokio::spawn(async move {
+                serve_within(limits, listeners, app(), None, &Tracker::new(), &stop).await;
+            });
+            Self { address, cancel, task }
         }
-        let mut text = String::new();
-        let mut buffer = [0; 4096];
-        while text.matches("HTTP/1.1 401").count() < answers {
-            let read = client.read(&mut buffer).await.unwrap();
-            if read == 0 {
-                break;
+
+        async fn connect(&self) -> TcpStream {
+            TcpStream::connect(self.address).await.unwrap()
+        }
+
+        /// Sends pieces with pauses between them, so that each is read by itself, and answers what comes back until the
+        /// server closes or has answered `answers` times.
+        async fn talk(&self, pieces: &[&str], answers: usize) -> String {
+            let mut client = self.connect().await;
+            for piece in pieces {
+                client.write_all(piece.as_bytes()).await.unwrap();
+                sleep(Duration::from_millis(50)).await;
             }
-            text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+            let mut text = String::new();
+            let mut buffer = [0; 4096];
+            while text.matches("HTTP/1.1 ").count() < answers {
+                let read = client.read(&mut buffer).await.unwrap();
+                if read == 0 {
+                    break;
+                }
+                text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+            text
         }
-        cancel.cancel();
-        server.await.unwrap();
+
+        async fn stop(self) {
+            self.cancel.cancel();
+            self.task.await.unwrap();
+        }
+    }
+
+    async fn talk(pieces: &[&str], answers: usize) -> String {
+        let server = Running::start(LIMITS, false).await;
+        let text = server.talk(pieces, answers).await;
+        server.stop().await;
         text
+    }
+
+    /// Whether the server still answers on this connection.
+    async fn lives(client: &mut TcpStream) -> bool {
+        let sent = client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut buffer = [0; 4096];
+        sent.is_ok() && client.read(&mut buffer).await.is_ok_and(|read| buffer[..read].starts_with(b"HTTP/1.1 404"))
     }
 
     #[tokio::test]
@@ -261,15 +324,148 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_names_its_host_once() {
+        for (hosts, version, status) in [
+            ("host: x\r\n", "1.1", "404"),
+            ("host: [::1]:80\r\n", "1.1", "404"),
+            ("host:\r\n", "1.1", "404"),
+            ("", "1.0", "404"),
+            ("", "1.1", "400"),
+            ("host: x\r\nhost: x\r\n", "1.1", "400"),
+            ("host: x\r\nhost: y\r\n", "1.0", "400"),
+            ("host: x y\r\n", "1.1", "400"),
+            ("host: a@b\r\n", "1.1", "400"),
+            ("host: x/y\r\n", "1.1", "400"),
+        ] {
+            let text = talk(&[&format!("GET / HTTP/{version}\r\n{hosts}\r\n")], 1).await;
+            assert!(text.contains(&format!("\"status\":{status}")), "{hosts:?}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_that_cannot_be_read_is_answered_with_a_problem() {
+        for (request, status) in [
+            (format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(20_000)), "431"),
+            ("NONSENSE\r\n\r\n".to_owned(), "400"),
+            ("GET / HTTP/1.1\r\nhost : x\r\n\r\n".to_owned(), "400"),
+            ("GET / HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n".to_owned(), "400"),
+            (format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(3_000)), "414"),
+        ] {
+            let text = talk(&[&request], 1).await;
+            assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {text}");
+            assert!(text.contains("application/problem+json") && text.contains("x-request-id: "), "{status}: {text}");
+            let (_, body) = text.split_once("\r\n\r\n").unwrap();
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["status"].to_string(), status);
+        }
+    }
+
+    /// Reads of 1 MiB a second, so that the server's timer begins anew.
+    #[tokio::test]
+    async fn who_does_not_take_the_answer_is_dropped_and_who_takes_it_slowly_is_not() {
+        let server = Running::start(LIMITS, false).await;
+        let request = b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let (mut stuck, mut slow) = (server.connect().await, server.connect().await);
+        stuck.write_all(request).await.unwrap();
+        slow.write_all(request).await.unwrap();
+        let mut buffer = vec![0; 8 * 1024 * 1024];
+        let mut taken = 0;
+        for _ in 0..6 {
+            sleep(Duration::from_millis(400)).await;
+            let deadline = tokio::time::Instant::now() + Duration::from_millis(200);
+            while let Ok(Ok(read)) = tokio::time::timeout_at(deadline, slow.read(&mut buffer)).await {
+                taken += read;
+                if read == 0 {
+                    break;
+                }
+            }
+        }
+        while let Ok(read) = slow.read(&mut buffer).await {
+            taken += read;
+            if read == 0 {
+                break;
+            }
+        }
+        assert!(taken > 32 * 1024 * 1024, "the slow one got {taken} bytes");
+        let mut got = 0;
+        let end = loop {
+            match stuck.read(&mut buffer).await {
+                Ok(0) => break Ok(()),
+                Ok(read) => got += read,
+                Err(error) => break Err(error),
+            }
+        };
+        assert!(got < 32 * 1024 * 1024, "the one that read nothing got {got} bytes, then {end:?}");
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn the_connection_that_is_idle_for_longest_makes_room() {
+        for limits in [Limits { all: 3, ..LIMITS }, Limits { per_address: 3, ..LIMITS }] {
+            let server = Running::start(limits, false).await;
+            let mut known = Vec::new();
+            for _ in 0..3 {
+                let mut client = server.connect().await;
+                assert!(lives(&mut client).await);
+                known.push(client);
+                sleep(Duration::from_millis(5)).await;
+            }
+            // The first one is used again, so that the second one is idle for longest.
+            assert!(lives(&mut known[0]).await);
+            let mut newcomer = server.connect().await;
+            assert!(lives(&mut newcomer).await, "who comes gets in: {limits:?}");
+            let mut left = Vec::new();
+            for client in &mut known {
+                left.push(lives(client).await);
+            }
+            assert_eq!(left, [true, false, true], "{limits:?}");
+            server.stop().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn behind_a_gateway_all_clients_have_one_address() {
+        let server = Running::start(Limits { per_address: 1, ..LIMITS }, true).await;
+        let (mut one, mut two) = (server.connect().await, server.connect().await);
+        assert!(lives(&mut one).await && lives(&mut two).await && lives(&mut one).await);
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn the_inside_is_told_where_strangers_do_not_ask() {
+        for (env, one_process, told) in [
+            (vec![], true, true),
+            (vec![("METRICS_LISTEN", "127.0.0.1:0")], true, false),
+            (vec![("METRICS_LISTEN", "127.0.0.1:0")], false, false),
+            (vec![("CHATTY_ENV", "production"), ("PUBLIC_URL", "https://x.example")], true, false),
+            (vec![("CHATTY_ENV", "production"), ("PUBLIC_URL", "https://x.example")], false, true),
+        ] {
+            let settings = Settings::from_env(&Env::of(env.clone()).with("CHATTY_LISTEN", "127.0.0.1:0"), 0).unwrap();
+            let listeners = Listeners::bind(&settings).unwrap();
+            let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+            let inside = listeners.inside(one_process, metrics.clone());
+            let app = App::new(Router::new(), crate::openapi::frame(), Vec::new(), inside);
+            let status = async |app: &App, path: &str| {
+                let request = hyper::Request::builder().uri(path).body(Body::empty()).unwrap();
+                app.answer(request).await.status().as_u16()
+            };
+            assert_eq!(status(&app, "/metrics").await == 200, told, "{env:?} {one_process}");
+            assert_eq!((status(&app, "/readyz").await, status(&app, "/livez").await), (200, 200), "{env:?}");
+            let probes = App::of_probes(Vec::new(), metrics);
+            assert_eq!((status(&probes, "/metrics").await, status(&probes, "/docs/").await), (200, 404));
+        }
+    }
+
+    #[tokio::test]
     async fn a_socket_answers_too_and_replaces_what_a_killed_process_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("posts.sock");
         let env = Env::of([("CHATTY_LISTEN", "127.0.0.1:0"), ("CHATTY_SOCKET", path.to_str().unwrap())]);
         let settings = Settings::from_env(&env, 0).unwrap();
-        drop(Listeners::bind(&settings).await.unwrap());
+        drop(Listeners::bind(&settings).unwrap());
         assert!(path.exists(), "a socket is left behind");
-        let listeners = Listeners::bind(&settings).await.unwrap();
-        assert!(Listeners::bind(&settings).await.is_err(), "somebody listens there");
+        let listeners = Listeners::bind(&settings).unwrap();
+        assert!(Listeners::bind(&settings).is_err(), "somebody listens there");
         let (tracker, cancel) = (Tracker::new(), Cancel::new());
         let talk = async {
             let mut client = UnixStream::connect(&path).await.unwrap();
@@ -279,7 +475,7 @@ mod tests {
             cancel.cancel();
             start
         };
-        let ((), start) = tokio::join!(serve(listeners, app(), &tracker, &cancel), talk);
+        let ((), start) = tokio::join!(serve(listeners, app(), None, &tracker, &cancel), talk);
         assert_eq!(&start, b"HTTP/1.1 404");
     }
 }

@@ -25,6 +25,21 @@ pub struct Operation {
     pub template: String,
     /// Whether it wants a bearer token.
     pub bearer: bool,
+    /// Its parameters but for those of the path.
+    pub parameters: Vec<Parameter>,
+    /// The first type that its body may have, if there may be one, and whether there must be one.
+    pub body: Option<(String, bool)>,
+}
+
+/// A described parameter.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// `query` or `header`.
+    pub place: String,
+    /// Whether it must be there.
+    pub required: bool,
 }
 
 impl Operation {
@@ -60,7 +75,17 @@ impl Api {
             for (method, operation) in operations.as_object().expect("operations") {
                 let method = method.to_uppercase().parse().expect("a method");
                 let bearer = operation["security"].to_string().contains("bearer");
-                found.push(Operation { method, template: template.clone(), bearer });
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let parameters = operation["parameters"].as_array().into_iter().flatten().map(|one| Parameter {
+                    name: text(&one["name"]),
+                    place: text(&one["in"]),
+                    required: one["required"] == true,
+                });
+                let parameters = parameters.filter(|one| one.place != "path").collect();
+                let kinds = operation["requestBody"]["content"].as_object();
+                let kind = kinds.and_then(|kinds| kinds.keys().next());
+                let body = kind.map(|kind| (kind.clone(), operation["requestBody"]["required"] == true));
+                found.push(Operation { method, template: template.clone(), bearer, parameters, body });
             }
         }
         found

@@ -10,6 +10,8 @@
 pub mod api;
 /// The events, from `asyncapi.yaml`.
 pub mod events;
+/// What every route must do besides.
+pub mod generic;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -19,7 +19,7 @@ use shared::events::restore::VERSION_STEP;
 use shared::events::resync::{self, Request as Resync};
 use shared::events::writes::Stopped;
 use shared::events::{self, fills};
-use shared::http::App;
+use shared::http::{App, Inside};
 use shared::lifecycle::{Cancel, Deps, Service, Tracker};
 use tokio::time::sleep;
 
@@ -60,7 +60,7 @@ impl Running {
     /// The part of `/readyz` about the service.
     async fn state(&self) -> Value {
         let health = vec![self.service.health.clone()];
-        let app = App::new(self.service.router.clone(), self.service.openapi.clone(), health, None);
+        let app = App::new(self.service.router.clone(), self.service.openapi.clone(), health, Inside::Told(None));
         let answer = app.answer(Request::get("/readyz").body(Body::empty()).unwrap()).await;
         let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 10_000).await.unwrap()).unwrap();
         body["services"][self.service.name].clone()

@@ -316,6 +316,8 @@ async fn nonsense_on_the_wire_is_refused_as_a_problem() {
     for (bytes, status) in [
         ("NONSENSE\r\n\r\n", "400"),
         ("GET /posts HTTP/1.1\r\n\r\n", "400"),
+        ("GET /posts HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
+        ("GET /posts HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\nConnection: close\r\n\r\n", "417"),
         ("GET posts HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
         ("GET /posts HTTP/9.1\r\nHost: x\r\n\r\n", "400"),
         ("TRACE /posts HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
@@ -325,4 +327,37 @@ async fn nonsense_on_the_wire_is_refused_as_a_problem() {
         assert!(answer.contains("application/problem+json"), "{bytes}: {answer}");
         assert!(answer.contains(&format!("\"status\":{status},")), "{bytes}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn what_nginx_answers_by_itself_is_as_http_wants_it() {
+    let gateway = Gateway::start().await;
+    let traced = gateway.raw(b"TRACE /posts HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(traced.contains("Allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\n"), "{traced}");
+    let posted = gateway.request(Method::POST, "/openapi.json").send().await.unwrap();
+    assert_eq!(posted.headers()["allow"], "GET, HEAD, OPTIONS");
+    assert_eq!(problem(posted).await, (405, json!("method_not_allowed")));
+    let asked = gateway.request(Method::OPTIONS, "/openapi.json").send().await.unwrap();
+    assert_eq!((asked.status().as_u16(), &asked.headers()["allow"]), (204, &"GET, HEAD, OPTIONS".parse().unwrap()));
+    // A client of HTTP/1.0 need not name a host, but the service is asked with HTTP/1.1.
+    let old = gateway.raw(b"GET /auth/me HTTP/1.0\r\n\r\n").await;
+    assert!(old.contains("\"host\":"), "{old}");
+}
+
+#[tokio::test]
+async fn texts_are_compressed_and_single_posts_are_not() {
+    let gateway = Gateway::start().await;
+    let answer = async |path: &str, large: bool| {
+        let request = gateway.request(Method::GET, path).header("accept-encoding", "gzip");
+        let request = if large { request.header("x-large", "a".repeat(3_000)) } else { request };
+        let answer = request.send().await.unwrap();
+        let has = |name: &str| answer.headers().contains_key(name);
+        (has("content-encoding"), has("vary"))
+    };
+    assert_eq!(answer("/openapi.json", false).await, (true, true));
+    assert_eq!(answer("/auth/me", true).await, (true, true));
+    assert_eq!(answer("/auth/me", false).await, (false, false), "small");
+    let long = "a".repeat(2_500);
+    assert_eq!(answer(&format!("/posts?x={long}"), false).await, (true, true));
+    assert_eq!(answer(&format!("/posts/1?x={long}"), false).await, (false, false), "its ETag stays strong");
 }

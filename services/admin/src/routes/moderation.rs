@@ -1,13 +1,11 @@
 //! Decisions about people, posts and comments.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{FromRequest, Request, State};
-use axum::http::header;
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::auth::AdminUser;
-use shared::error::{ApiError, FieldErrors};
-use shared::http::{Path, Validate, read_json};
+use shared::error::FieldErrors;
+use shared::http::{OptionalJson, Path, Validate};
 use shared::ids::UserId;
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
@@ -45,25 +43,13 @@ impl Validate for ReasonIn {
     }
 }
 
-/// The reason, from a body that may be missing.
-pub(crate) struct Reason(Option<String>);
-
-impl<S: Send + Sync> FromRequest<S> for Reason {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let (parts, body): (_, Body) = request.into_parts();
-        if !parts.headers.contains_key(header::CONTENT_TYPE) && axum::body::HttpBody::is_end_stream(&body) {
-            return Ok(Self(None));
-        }
-        let sent: ReasonIn = read_json(&parts.headers, body).await?;
-        Ok(Self(sent.reason.map(String::from)))
-    }
-}
+/// The reason of a decision: its body may be missing.
+type Reason = OptionalJson<ReasonIn>;
 
 /// Blocks a person: sessions end, and everything of the person is hidden.
 #[utoipa::path(
-    post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])), request_body = Option<ReasonIn>, params(("id" = UserId, Path)),
+    post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])),
+    request_body = Option<ReasonIn>, params(("id" = UserId, Path)),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
@@ -76,12 +62,13 @@ pub(crate) async fn block_user(
     if id == admin.0.id {
         return Err(Error::Oneself);
     }
-    decide(&s, &admin, Action::Block, Kind::User, id.0, reason.0).await
+    decide(&s, &admin, Action::Block, Kind::User, id.0, reason).await
 }
 
 /// Lets a person back in; everything is shown again exactly as it was.
 #[utoipa::path(
-    post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])), params(("id" = UserId, Path)),
+    post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])),
+    request_body = Option<ReasonIn>, params(("id" = UserId, Path)),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
@@ -89,13 +76,15 @@ pub(crate) async fn unblock_user(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<UserId>,
+    reason: Reason,
 ) -> Result<Json<Decided>, Error> {
-    decide(&s, &admin, Action::Unblock, Kind::User, id.0, None).await
+    decide(&s, &admin, Action::Unblock, Kind::User, id.0, reason).await
 }
 
 /// Hides a post from everybody. Its owner keeps the content.
 #[utoipa::path(
-    delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])), params(("id" = PostId, Path)),
+    delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])),
+    request_body = Option<ReasonIn>, params(("id" = PostId, Path)),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
@@ -103,13 +92,15 @@ pub(crate) async fn remove_post(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<PostId>,
+    reason: Reason,
 ) -> Result<Json<Decided>, Error> {
-    decide(&s, &admin, Action::Remove, Kind::Post, id.0, None).await
+    decide(&s, &admin, Action::Remove, Kind::Post, id.0, reason).await
 }
 
 /// Shows a hidden post again.
 #[utoipa::path(
-    post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = PostId, Path)),
+    post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])),
+    request_body = Option<ReasonIn>, params(("id" = PostId, Path)),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
@@ -117,13 +108,15 @@ pub(crate) async fn restore_post(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<PostId>,
+    reason: Reason,
 ) -> Result<Json<Decided>, Error> {
-    decide(&s, &admin, Action::Restore, Kind::Post, id.0, None).await
+    decide(&s, &admin, Action::Restore, Kind::Post, id.0, reason).await
 }
 
 /// Hides a comment from everybody. Its owner keeps the content.
 #[utoipa::path(
-    delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])), params(("id" = CommentId, Path)),
+    delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])),
+    request_body = Option<ReasonIn>, params(("id" = CommentId, Path)),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
@@ -131,13 +124,15 @@ pub(crate) async fn remove_comment(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<CommentId>,
+    reason: Reason,
 ) -> Result<Json<Decided>, Error> {
-    decide(&s, &admin, Action::Remove, Kind::Comment, id.0, None).await
+    decide(&s, &admin, Action::Remove, Kind::Comment, id.0, reason).await
 }
 
 /// Shows a hidden comment again.
 #[utoipa::path(
-    post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])), params(("id" = CommentId, Path)),
+    post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])),
+    request_body = Option<ReasonIn>, params(("id" = CommentId, Path)),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
@@ -145,8 +140,9 @@ pub(crate) async fn restore_comment(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<CommentId>,
+    reason: Reason,
 ) -> Result<Json<Decided>, Error> {
-    decide(&s, &admin, Action::Restore, Kind::Comment, id.0, None).await
+    decide(&s, &admin, Action::Restore, Kind::Comment, id.0, reason).await
 }
 
 /// Stores a decision with its entry in the log, and reports it.
@@ -156,8 +152,9 @@ async fn decide(
     action: Action,
     kind: Kind,
     id: i64,
-    reason: Option<String>,
+    OptionalJson(reason): Reason,
 ) -> Result<Json<Decided>, Error> {
+    let reason = reason.and_then(|sent| sent.reason).map(String::from);
     let mut tx = s.db.begin().await?;
     let standing = users::standing(&*tx, kind, id).await?;
     let last = decisions::last(&*tx, kind, id).await?;

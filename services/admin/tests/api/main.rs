@@ -5,6 +5,7 @@
 mod program;
 mod rights;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 use testkit::app::TestApp;
 
@@ -256,5 +257,33 @@ async fn the_line_ends_of_a_reason_become_lf_and_a_blank_one_is_refused() {
     let log = app.get("/admin/audit").as_admin().send().await.json;
     assert_eq!(log["entries"][0]["reason"], "spam\nand\nmore");
     assert_eq!(block(&"\r\n".repeat(500).replacen("\r\n", "x", 1)).await, 200);
+    app.finish().await;
+}
+
+/// Whatever is decided: a reason that is sent is kept, and none is asked for.
+#[tokio::test]
+async fn the_reason_of_every_decision_is_kept() {
+    let app = spawn().await;
+    app.deliver("user", &[user(1, 1, true, false)]).await;
+    app.deliver("post", &[post(1, 1, false)]).await;
+    app.deliver("comment", &[comment(1, 1, false)]).await;
+    for (method, path) in [
+        (Method::POST, "/admin/users/1/block"),
+        (Method::POST, "/admin/users/1/unblock"),
+        (Method::DELETE, "/admin/posts/1"),
+        (Method::POST, "/admin/posts/1/restore"),
+        (Method::DELETE, "/admin/comments/1"),
+        (Method::POST, "/admin/comments/1/restore"),
+    ] {
+        let call = |body: Value| app.call(method.clone(), path, Some(body)).as_admin();
+        let reason = format!("because of {path}");
+        assert_eq!(call(json!({ "reason": reason })).send().await.status, 200, "{path}");
+        let log = app.get("/admin/audit?limit=1").as_admin().send().await.json;
+        assert_eq!(log["entries"][0]["reason"], json!(reason), "{path}");
+        call(json!({ "reason": "x".repeat(501) })).send().await.is_problem(422, "");
+        call(json!({ "raison": "x" })).send().await.is_problem(422, "");
+        let empty = app.call(method.clone(), path, None).as_admin().body("application/json", "").send().await;
+        assert!(matches!(empty.status, 200 | 404), "{path} with nothing in its body: {}", empty.text);
+    }
     app.finish().await;
 }

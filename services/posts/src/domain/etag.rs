@@ -5,28 +5,11 @@ pub(crate) fn write(content: i64, counts: i64) -> String {
     format!("\"{content}.{counts}\"")
 }
 
-/// What `If-Match` asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IfMatch {
-    /// `*`: any existing version.
-    Any,
-    /// This version of the content; the counters do not matter.
-    Version(i64),
-}
-
-/// Reads `If-Match`; `None` when it is not one of our ETags.
-pub(crate) fn read_if_match(header: &str) -> Option<IfMatch> {
-    if header.trim() == "*" {
-        return Some(IfMatch::Any);
-    }
-    let (content, counts) = header.trim().strip_prefix('"')?.strip_suffix('"')?.split_once('.')?;
-    counts.parse::<i64>().ok()?;
-    content.parse().ok().map(IfMatch::Version)
-}
-
-/// Whether `If-None-Match` names this ETag.
-pub(crate) fn is_known(header: &str, etag: &str) -> bool {
-    header.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == etag || one == "*")
+/// Whether the opaque part of an ETag stands for this version of the content; the counters do not matter to who changes it.
+pub(crate) fn has_content(opaque: &str, version: i64) -> bool {
+    opaque.split_once('.').is_some_and(|(content, counts)| {
+        content == version.to_string() && !counts.is_empty() && counts.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -34,13 +17,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_reads_back_and_nonsense_does_not() {
-        assert_eq!(read_if_match(&write(7, 3)), Some(IfMatch::Version(7)));
-        assert_eq!(read_if_match("*"), Some(IfMatch::Any));
-        for bad in ["", "7", "\"7\"", "7.3", "\"a.b\"", "\"7.\""] {
-            assert_eq!(read_if_match(bad), None, "{bad}");
+    fn what_was_written_names_its_content_and_nonsense_does_not() {
+        let opaque = |content, counts| write(content, counts).trim_matches('"').to_owned();
+        assert!(has_content(&opaque(7, 3), 7));
+        assert!(has_content(&opaque(7, 4), 7));
+        for other in ["", "7", "7.", "7.x", ".3", "07.3", "+7.3", "8.3", "7.3.1"] {
+            assert!(!has_content(other, 7), "{other}");
         }
-        assert!(is_known("\"1.1\", \"7.3\"", "\"7.3\""));
-        assert!(!is_known("\"7.4\"", "\"7.3\""));
     }
 }

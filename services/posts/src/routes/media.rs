@@ -4,10 +4,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use shared::error::ApiError;
 use shared::http::Path;
+use shared::http::conditional::{self, Verdict};
 
 use crate::db::queries::posts;
-use crate::domain::etag;
 use crate::domain::range::{self, Part};
 use crate::error::Error;
 use crate::state::AppState;
@@ -25,7 +26,8 @@ const SENDFILE_TYPE: &str = "x-sendfile-type";
     params(
         ("name" = String, Path), ("Range" = Option<String>, Header, description = "One range of bytes, such as `bytes=0-999`"),
         ("If-Range" = Option<String>, Header, description = "Only if the ETag is still this one, else the whole"),
-        ("If-None-Match" = Option<String>, Header, description = "Only if the ETag is another one")
+        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
+        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one")
     ),
     responses(
         (status = 200, description = "The picture", content((String = "image/png"), (String = "image/jpeg"), (String = "image/webp"))),
@@ -55,9 +57,16 @@ pub(crate) async fn get_image(
         return Ok(([("x-accel-redirect", format!("/stored-media/{name}"))], response).into_response());
     }
     fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if text(header::IF_NONE_MATCH).is_some_and(|known| etag::is_known(known, &tag)) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Ok(([(header::ETAG, tag)], response).into_response());
+    match conditional::evaluate(&method, &headers, |opaque| opaque == name) {
+        Verdict::Failed => {
+            let text = "The picture is another one";
+            return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text).into());
+        }
+        Verdict::NotModified => {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return Ok(([(header::ETAG, tag)], response).into_response());
+        }
+        Verdict::Go => {}
     }
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     let size = picture.meta.size;

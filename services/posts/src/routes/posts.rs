@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Multipart, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::Response;
 use axum::{Json, body::Bytes};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
-use shared::db::CommitError;
+use shared::db::{CommitError, Tx};
 use shared::error::{ApiError, FieldErrors};
 use shared::events;
+use shared::http::conditional::{self, Verdict};
 use shared::http::idempotency::{self, Answer, KeyedRequest};
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson, Validate, arrive, read_json};
 use shared::ids::UserId;
@@ -25,7 +26,7 @@ use utoipa::ToSchema;
 use super::{Author, Message};
 use crate::db::queries::posts::{self, CountsState, NewPost, PostState, Shown};
 use crate::db::queries::users;
-use crate::domain::etag::{self, IfMatch};
+use crate::domain::etag;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
@@ -144,7 +145,7 @@ impl Validate for PostPatch {
             check_content(errors, content);
         }
         if self.title.is_none() && self.content.is_none() {
-            errors.add("title", "or content must be given");
+            errors.add_whole("must have at least one of `title` and `content`");
         }
     }
 }
@@ -352,7 +353,12 @@ pub(crate) async fn list_posts(
 
 /// Reads one post.
 #[utoipa::path(
-    get, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path)),
+    get, path = "/posts/{id}", tag = "posts",
+    params(
+        ("id" = PostId, Path),
+        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
+        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
+    ),
     responses(
         (status = 200, body = PostOut, headers(("ETag" = String, description = "`\"v.c\"`: versions of content and counters"))),
         (status = 304, description = "Unchanged"),
@@ -364,52 +370,75 @@ pub(crate) async fn get_post(
     Path(id): Path<PostId>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    Ok(s.shown.find(id).await?.answer(&headers))
+    s.shown.find(id).await?.answer(&headers)
 }
 
-/// The content version that `If-Match` asks for, if any.
-fn wanted_version(headers: &HeaderMap) -> Result<Option<i64>, Error> {
-    let mut values = headers.get_all(header::IF_MATCH).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Error::BadIfMatch);
+/// A version that no post has: they begin with 1.
+const NO_VERSION: i64 = 0;
+
+/// Evaluates the conditions of a change, for which only the content counts. Answers the version that the content must have when
+/// it is changed; `None`: any will do.
+async fn wanted_version(
+    tx: &Tx,
+    id: PostId,
+    user: &CurrentUser,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<i64>, Error> {
+    if !conditional::has_conditions(headers) {
+        return Ok(None);
     }
-    match value.to_str().ok().and_then(etag::read_if_match) {
-        Some(IfMatch::Any) => Ok(None),
-        Some(IfMatch::Version(version)) => Ok(Some(version)),
-        None => Err(Error::BadIfMatch),
-    }
+    // The change itself says what is wrong with a post that is gone or another's, and that goes first.
+    let Some(current) = posts::own_version(tx, id, user.id).await? else { return Ok(None) };
+    let evaluate = |is_current: &dyn Fn(&str) -> bool| conditional::evaluate(method, headers, is_current);
+    Ok(match evaluate(&|opaque| etag::has_content(opaque, current)) {
+        // Such as `*`, which does not depend on the version.
+        Verdict::Go if evaluate(&|_| false) == Verdict::Go && evaluate(&|_| true) == Verdict::Go => None,
+        Verdict::Go => Some(current),
+        Verdict::NotModified | Verdict::Failed => Some(NO_VERSION),
+    })
 }
 
 /// Changes one's own post.
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", security(("bearer" = [])), request_body = PostPatch,
-    params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
-    responses((status = 200, body = PostSaved))
+    params(
+        ("id" = PostId, Path),
+        ("If-Match" = Option<String>, Header, description = "Only if the content still has the version of one of these ETags"),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the content has none of these versions"),
+    ),
+    responses((status = 200, body = PostSaved, headers(("ETag" = String, description = "The new one"))))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn update_post(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<PostId>,
+    method: Method,
     headers: HeaderMap,
     ValidJson(patch): ValidJson<PostPatch>,
-) -> Result<Json<PostSaved>, Error> {
-    let version = wanted_version(&headers)?;
+) -> Result<([(HeaderName, String); 1], Json<PostSaved>), Error> {
     let mut tx = s.db.begin().await?;
+    let version = wanted_version(&tx, id, &user, &method, &headers).await?;
     let (row, changed) = posts::update(&tx, id, user.id, version, patch.title, patch.content.map(String::from)).await?;
     if changed {
         events::publish(&mut tx, &[PostState::from(row)])?;
     }
-    let post = PostOut::shown(posts::find(&*tx, id).await?).ok_or(Error::PostNotFound)?;
+    let shown = posts::find(&*tx, id).await?;
+    let etag = etag::write(shown.post.version, shown.counts.version);
+    let post = PostOut::shown(shown).ok_or(Error::PostNotFound)?;
     tx.commit().await?;
-    Ok(Json(PostSaved { message: "Post updated", post }))
+    Ok(([(header::ETAG, etag)], Json(PostSaved { message: "Post updated", post })))
 }
 
 /// Deletes one's own post for good, also while an admin has removed it.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", security(("bearer" = [])),
-    params(("id" = PostId, Path), ("If-Match" = Option<String>, Header, description = "Only if the content still has this version")),
+    params(
+        ("id" = PostId, Path),
+        ("If-Match" = Option<String>, Header, description = "Only if the content still has the version of one of these ETags"),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the content has none of these versions"),
+    ),
     responses((status = 200, body = Message))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
@@ -417,10 +446,11 @@ pub(crate) async fn delete_post(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<PostId>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Json<Message>, Error> {
-    let version = wanted_version(&headers)?;
     let mut tx = s.db.begin().await?;
+    let version = wanted_version(&tx, id, &user, &method, &headers).await?;
     let image = posts::image_name(&tx, id).await?;
     let row = posts::delete(&tx, id, user.id, version).await?;
     events::publish(&mut tx, &[PostState::from(row)])?;

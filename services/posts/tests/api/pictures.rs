@@ -222,5 +222,9 @@ async fn a_part_of_a_picture_can_be_asked_for() {
         );
     }
     assert_eq!(app.get(&url).header("if-none-match", "\"x\"").send().await.status, 200);
+    assert_eq!(get("bytes=0-9", Some(("if-match", &tag))).await.status, 206);
+    for other in ["\"x\"", &format!("W/{tag}")] {
+        get("bytes=0-9", Some(("if-match", other))).await.is_problem(412, "");
+    }
     app.finish().await;
 }

@@ -41,13 +41,96 @@ async fn etags_spare_a_body_and_guard_a_change() {
     assert_eq!((answer.status, &answer.json["message"]), (200, &json!("Post updated")));
     assert_eq!((&answer.json["post"]["title"], &answer.json["post"]["content"]), (&json!("New"), &json!("World")));
     change("\"1.1\"").send().await.is_problem(412, "The post has changed since");
-    change("nonsense").send().await.is_problem(400, "If-Match must be an ETag that this server gave");
     app.events().await;
     let tag = async || app.get("/posts/1").send().await.headers["etag"].clone();
     let before = tag().await;
     assert_eq!(change("*").send().await.status, 200);
     assert_eq!(tag().await, before);
     assert_eq!(app.events().await, [], "what changes nothing publishes nothing");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn conditions_are_compared_and_never_complained_about() {
+    let app = spawn().await;
+    post_of_ann(&app).await;
+    let changed = async |title: &str, lines: &[(&str, &str)]| {
+        let mut call = app.patch("/posts/1", json!({ "title": title })).as_user(1, "ann");
+        for (name, value) in lines {
+            call = call.header(name, value);
+        }
+        call.send().await
+    };
+    for lines in [
+        [("if-match", "W/\"1.1\"")].as_slice(),
+        &[("if-match", "\"x\"")],
+        &[("if-match", "nonsense")],
+        &[("if-match", "")],
+        &[("if-match", "\"2.1\""), ("if-match", "\"3.1\"")],
+        &[("if-none-match", "*")],
+        &[("if-none-match", "W/\"1.1\"")],
+        &[("if-match", "\"1.1\""), ("if-none-match", "\"1.1\"")],
+    ] {
+        changed("No", lines).await.is_problem(412, "The post has changed since");
+        let removed =
+            lines.iter().fold(app.delete("/posts/1").as_user(1, "ann"), |call, (name, value)| call.header(name, value));
+        removed.send().await.is_problem(412, "The post has changed since");
+    }
+    for (version, lines) in (2..).zip([
+        [("if-match", "\"x\", \"1.1\"")].as_slice(),
+        &[("if-match", "\"x\""), ("if-match", "\"2.9\"")],
+        &[("if-match", "\"3.1-gzip\"")],
+        &[("if-match", "*")],
+        &[("if-none-match", "\"1.1\"")],
+    ]) {
+        let answer = changed(&format!("Title {version}"), lines).await;
+        assert_eq!(answer.status, 200, "{lines:?}: {}", answer.text);
+        assert_eq!(answer.headers["etag"], format!("\"{version}.1\""), "the new one, at once");
+    }
+    for known in ["\"6.1\"", "W/\"6.1\"", "\"6.1-gzip\"", "W/\"6.1-br\"", "\"x\", \"6.1\"", "*"] {
+        let answer = app.get("/posts/1").header("if-none-match", known).send().await;
+        assert_eq!((answer.status, answer.headers["etag"].to_str().unwrap()), (304, "\"6.1\""), "{known}");
+    }
+    let lines = app.get("/posts/1").header("if-none-match", "\"x\"").header("if-none-match", "\"6.1\"");
+    assert_eq!(lines.send().await.status, 304);
+    app.get("/posts/1").header("if-match", "\"1.1\"").send().await.is_problem(412, "The post has changed since");
+    assert_eq!(app.get("/posts/1").header("if-match", "\"6.1\"").send().await.status, 200);
+    // What would be refused without a condition is refused as it would be.
+    let change = |id: &str| app.patch(&format!("/posts/{id}"), json!({ "title": "x" })).header("if-match", "\"0.0\"");
+    change("99").as_user(1, "ann").send().await.is_problem(404, "Post not found");
+    change("1").as_user(2, "bob").send().await.is_problem(403, "Only the author may do this");
+    app.patch("/posts/1", json!({})).header("if-match", "\"0.0\"").as_user(1, "ann").send().await.is_problem(422, "");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn complaints_name_the_place_and_nothing_of_rust() {
+    let app = spawn().await;
+    post_of_ann(&app).await;
+    let error = async |body: &str, patch: bool| {
+        let call = if patch { app.patch("/posts/1", json!(null)) } else { app.post("/posts", json!(null)) };
+        let answer = call.as_user(1, "ann").body("application/json", body).send().await;
+        answer.is_problem(422, "");
+        (answer.json["errors"][0]["pointer"].clone(), answer.json["errors"][0]["detail"].clone())
+    };
+    assert_eq!(error("{}", true).await, (json!(""), json!("must have at least one of `title` and `content`")));
+    assert_eq!(error("[\"x\"]", false).await, (json!(""), json!("must be an object, not an array")));
+    assert_eq!(error("{\"title\":1}", false).await, (json!("/title"), json!("must be a string, not a number")));
+    assert_eq!(error("{\"title\":\"x\"}", false).await, (json!("/content"), json!("is missing")));
+    let unknown = error("{\"title\":\"x\",\"content\":\"x\",\"more\":1}", false).await;
+    assert_eq!(unknown, (json!("/more"), json!("is not known here; known: title, content")));
+    let marked = app.post("/posts", json!(null)).as_user(1, "ann");
+    let marked = marked.body("application/json", "\u{feff}{\"title\":\"x\",\"content\":\"x\"}").send().await;
+    assert_eq!(marked.status, 201, "a byte order mark is no part of the text: {}", marked.text);
+    for (path, detail) in [
+        ("/posts/x", "The path is not valid: a part of it must be an integer id"),
+        ("/posts?author=x", "The query is not valid: author must be an integer id"),
+        ("/posts?limit=1&limit=2", "The query is not valid: limit is given twice"),
+        ("/likes", "The query is not valid: post_id is missing"),
+        ("/likes?post_id=x", "The query is not valid: post_id must be integer ids with commas"),
+    ] {
+        app.get(path).as_user(1, "ann").send().await.is_problem(400, detail);
+    }
     app.finish().await;
 }
 

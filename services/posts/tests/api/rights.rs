@@ -6,6 +6,13 @@ use serde_json::{Value, json};
 use crate::{post_of_ann, spawn};
 
 #[tokio::test]
+async fn what_is_described_as_optional_may_be_missing_and_nothing_else() {
+    let app = spawn().await;
+    app.check_optional(&[]).await;
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn strangers_can_call_the_public_operations_only() {
     let app = spawn().await;
     app.check_rights(&[

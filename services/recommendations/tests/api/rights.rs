@@ -3,6 +3,13 @@
 use crate::world::empty;
 
 #[tokio::test]
+async fn what_is_described_as_optional_may_be_missing_and_nothing_else() {
+    let app = empty().await;
+    app.check_optional(&[]).await;
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn strangers_can_call_the_public_operations_only() {
     let app = empty().await;
     app.check_rights(&[]).await;

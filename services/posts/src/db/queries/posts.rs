@@ -211,6 +211,12 @@ async fn own(
     Err(Error::NotTheAuthor)
 }
 
+/// The version of a post of this author that is not deleted, shown or not.
+pub(crate) async fn own_version(tx: &Tx, id: PostId, author: UserId) -> Result<Option<i64>, DbErr> {
+    let mine = this(id, author).add(posts::Column::DeletedAt.is_null());
+    posts::Entity::find().filter(mine).select_only().column(posts::Column::Version).into_tuple().one(&**tx).await
+}
+
 /// The name of a post's picture.
 pub(crate) async fn image_name(tx: &Tx, id: PostId) -> Result<Option<String>, DbErr> {
     let name: Option<Option<String>> =

@@ -1,0 +1,193 @@
+//! How many connections there may be, in all and from one address, and which one goes when there is no room for another.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::task::AbortHandle;
+
+/// Connections of a process at a time, where the system allows that many open files.
+const ALL: usize = 10_000;
+/// One address may have a tenth of all connections, but never fewer than this allows a small system.
+const FEW: usize = 256;
+/// Open files that are for databases, brokers, pictures and logs.
+const OTHER_FILES: u64 = 256;
+/// How long an answer may be waited for that the client does not take.
+const STALLED: Duration = Duration::from_secs(15);
+
+/// The bounds of all listeners of a process together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connections in all.
+    pub(super) all: usize,
+    /// Connections from one address.
+    pub(super) per_address: usize,
+    /// How long a write may make no progress.
+    pub(super) stalled: Duration,
+}
+
+impl Limits {
+    /// The bounds that the system allows. Raises the limit of open files as far as the process may.
+    pub(super) fn of_process() -> Self {
+        let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1_024, |(soft, hard)| {
+            let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+            if raised { hard } else { soft }
+        });
+        let all = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(ALL).clamp(FEW, ALL);
+        Self { all, per_address: (all / 10).max(FEW), stalled: STALLED }
+    }
+}
+
+/// What one connection does, as the accept loop sees it.
+#[derive(Debug)]
+pub(super) struct Activity {
+    /// Goes up by one when a request's head has been read, and again when it has been answered: while it is even, the client
+    /// is waited for.
+    progress: AtomicU64,
+    /// When the last request began, or the connection, in milliseconds since `base`.
+    since: AtomicU64,
+    base: Instant,
+}
+
+impl Activity {
+    fn new(base: Instant) -> Self {
+        Self { progress: AtomicU64::new(0), since: AtomicU64::new(millis(base, Instant::now())), base }
+    }
+
+    /// A request has begun.
+    pub(super) fn begin(&self, now: Instant) {
+        self.since.store(millis(self.base, now), Ordering::Relaxed);
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The request has been answered.
+    pub(super) fn end(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often something has begun or ended.
+    pub(super) fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.progress().is_multiple_of(2)
+    }
+}
+
+fn millis(base: Instant, now: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(base).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// All connections of a process.
+pub(super) struct Connections {
+    limits: Limits,
+    base: Instant,
+    table: Mutex<Table>,
+}
+
+/// Connections by the address that they count for, and by number. Those of a gateway count for none.
+#[derive(Default)]
+struct Table {
+    next: u64,
+    all: usize,
+    by_address: HashMap<Option<IpAddr>, HashMap<u64, Known>>,
+}
+
+struct Known {
+    activity: Arc<Activity>,
+    task: AbortHandle,
+}
+
+/// The place of a connection in the table; dropping it makes room.
+pub(super) struct Place {
+    connections: Arc<Connections>,
+    address: Option<IpAddr>,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.locked().remove(self.address, self.number);
+    }
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self { limits, base: Instant::now(), table: Mutex::default() })
+    }
+
+    /// How long a write may make no progress.
+    pub(super) fn stalled(&self) -> Duration {
+        self.limits.stalled
+    }
+
+    /// Starts the task of a new connection. When there is no room, the connection that has been idle for longest goes: one of
+    /// the same address if the address has too many. Without an idle one nothing is started, and the answer is `false`.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        start: impl FnOnce(Arc<Activity>, Place) -> AbortHandle,
+    ) -> bool {
+        let address = address.map(counted_as);
+        // A task that ends at once waits for the lock before it leaves the table.
+        let mut table = self.locked();
+        let of_address = table.by_address.get(&address).map_or(0, HashMap::len);
+        if address.is_some() && of_address >= self.limits.per_address {
+            if !table.close_idlest(|of| of == address) {
+                return false;
+            }
+        } else if table.all >= self.limits.all && !table.close_idlest(|_| true) {
+            return false;
+        }
+        table.next += 1;
+        let number = table.next;
+        let activity = Arc::new(Activity::new(self.base));
+        let place = Place { connections: Arc::clone(self), address, number };
+        let task = start(Arc::clone(&activity), place);
+        table.by_address.entry(address).or_default().insert(number, Known { activity, task });
+        table.all += 1;
+        true
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn remove(&mut self, address: Option<IpAddr>, number: u64) -> Option<Known> {
+        let of_address = self.by_address.get_mut(&address)?;
+        let known = of_address.remove(&number)?;
+        if of_address.is_empty() {
+            self.by_address.remove(&address);
+        }
+        self.all -= 1;
+        Some(known)
+    }
+
+    /// Closes the connection that has been idle for longest among some addresses, if one is idle.
+    fn close_idlest(&mut self, among: impl Fn(Option<IpAddr>) -> bool) -> bool {
+        let connections = self.by_address.iter().filter(|(address, _)| among(**address));
+        let idle = connections.flat_map(|(address, known)| {
+            let idle = known.iter().filter(|(_, known)| known.activity.is_idle());
+            idle.map(|(number, known)| (known.activity.since.load(Ordering::Relaxed), *number, *address))
+        });
+        let Some((_, number, address)) = idle.min() else { return false };
+        if let Some(known) = self.remove(address, number) {
+            known.task.abort();
+        }
+        true
+    }
+}
+
+/// The address that a connection counts for: with IPv6 one client has a whole network of 64 bits.
+fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

@@ -1,0 +1,57 @@
+//! What holds for every request, before a route is looked for (RFC 9110 and 9112).
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, Version, header};
+
+use super::compressed;
+use crate::error::ApiError;
+
+/// The longest path with its query, in bytes.
+const PATH: usize = 2_048;
+
+/// What a request says about itself that concerns every answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes {
+    /// The answer may be compressed.
+    pub(super) gzip: bool,
+}
+
+/// Refuses what no route can answer. One pass over the headers, since every request pays for it. The host is only looked at
+/// when the request came over the network.
+pub(super) fn check(request: &Request, over_network: bool) -> Result<Wishes, ApiError> {
+    if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > PATH) {
+        let text = "Path and query are longer than 2 KiB";
+        return Err(ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", text));
+    }
+    let (mut wishes, mut hosts) = (Wishes::default(), 0);
+    for (name, value) in request.headers() {
+        if name == header::HOST {
+            hosts += if is_host(value) { 1 } else { 2 };
+        } else if name == header::ACCEPT_ENCODING {
+            wishes.gzip |= compressed::takes_gzip(value);
+        } else if name == header::EXPECT && !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+            let text = "The only expectation that is met is 100-continue";
+            return Err(ApiError::new(StatusCode::EXPECTATION_FAILED, "expectation_failed", text));
+        } else if name == header::CONTENT_ENCODING && !is_identity(value) {
+            let text = "The body must be sent as it is: no Content-Encoding is decoded";
+            return Err(ApiError::unsupported(text, header::ACCEPT_ENCODING, "identity"));
+        }
+    }
+    if over_network && (hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11)) {
+        let text = "The header Host must be there once, and name a host";
+        return Err(ApiError::bad_request("bad_host", text));
+    }
+    Ok(wishes)
+}
+
+/// A host with a port, perhaps; an empty one is allowed.
+fn is_host(value: &HeaderValue) -> bool {
+    value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+}
+
+fn is_identity(value: &HeaderValue) -> bool {
+    value.as_bytes().split(|byte| *byte == b',').all(|coding| {
+        let coding = coding.trim_ascii();
+        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    })
+}
