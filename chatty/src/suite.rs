@@ -307,7 +307,7 @@ mod tests {
             ("SMTP_URL", "smtp://127.0.0.1:1"),
         ]);
         let (tracker, failed) = (Tracker::new(), Cancel::new());
-        let mut services = build(&env).await.unwrap();
+        let mut services = Box::pin(build(&env)).await.unwrap();
         for service in &mut services {
             service.prepare().await.unwrap();
             service.start(&tracker, &failed);

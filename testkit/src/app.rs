@@ -349,7 +349,8 @@ impl Call<'_> {
     pub async fn send(self) -> Answer {
         let request = self.request.body(Body::from(self.body)).expect("a request");
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.app.http.answer(request).await;
+        // Boxed, or every future of a test would be as large as what the service does for a request.
+        let response = Box::pin(self.app.http.answer(request)).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
         let text = String::from_utf8_lossy(&bytes).into_owned();

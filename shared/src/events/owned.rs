@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::envelope::{Key, State};
 use super::pace::rest_after;
@@ -20,6 +21,8 @@ use crate::lifecycle::Cancel;
 
 /// Transactions whose states wait to be told to the other replicas.
 const QUEUE: usize = 1_024;
+/// How often it is looked whether the other replicas have to be told that they missed something.
+const SETTLED_EVERY: Duration = Duration::from_secs(1);
 
 /// A memory of an own stream.
 pub trait OwnMemory<S: State>: Send + Sync + 'static {
@@ -107,7 +110,11 @@ impl Owned {
                 sleep_until(rested_at).await;
                 receiver.recv_many(&mut transactions, QUEUE).await
             };
-            tokio::select! { _ = next => {}, () = cancel.cancelled() => return }
+            tokio::select! {
+                _ = next => {}
+                () = sleep(SETTLED_EVERY) => replicas.settle().await,
+                () = cancel.cancelled() => return,
+            }
             let mut streams: BTreeMap<&'static str, (Arc<dyn AnyMemory>, Vec<AnyStates>)> = BTreeMap::new();
             for Remembered { memory, states } in transactions.drain(..).flatten() {
                 streams.entry(memory.stream()).or_insert_with(|| (memory, Vec::new())).1.push(states);

@@ -68,6 +68,13 @@ impl Replicas {
         self.send(stream, &[], deleted).await;
     }
 
+    /// Says that something could not be told, when that is so and nothing else was told since.
+    pub(super) async fn settle(&self) {
+        if self.owed.load(Ordering::Relaxed) {
+            self.send("", &[], Vec::new()).await;
+        }
+    }
+
     async fn send(&self, stream: &str, states: &[Box<RawValue>], deleted: Vec<Key>) {
         let reload = self.owed.swap(false, Ordering::Relaxed);
         let applied = Applied { from: self.id, stream: stream.to_owned(), states, deleted, reload };
@@ -82,7 +89,10 @@ impl Replicas {
 
     fn failed(&self, error: &(dyn std::error::Error + 'static)) {
         self.owe_reload();
-        tracing::debug!(error, "The other replicas could not be told; the next message lets them load again.");
+        tracing::debug!(
+            error,
+            "The other replicas could not be told; the next message lets them load again, within seconds."
+        );
     }
 }
 
@@ -120,11 +130,11 @@ async fn merge(context: &Context, consumers: &[Arc<dyn AnyConsumer>], mut heard:
         };
         let Some(payload) = payload else { return };
         let Ok(applied) = serde_json::from_slice::<Applied<Box<RawValue>>>(&payload) else { continue };
-        if applied.reload {
-            return;
-        }
         if applied.from == context.replicas.id {
             continue;
+        }
+        if applied.reload {
+            return;
         }
         let Ok(states) = serde_json::from_str::<Vec<Box<RawValue>>>(applied.states.get()) else { continue };
         for consumer in consumers.iter().filter(|consumer| consumer.stream() == applied.stream) {

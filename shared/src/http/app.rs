@@ -232,7 +232,8 @@ impl App {
             response = without_body(response);
         }
         if is_head || response.body().size_hint().lower() >= compressed::SMALL {
-            response = compressed::compress(response, wishes.gzip, is_head).await;
+            // Boxed, since few answers are compressed and every request would be as large as this future.
+            response = Box::pin(compressed::compress(response, wishes.gzip, is_head)).await;
         }
         let status = response.status();
         let headers = response.headers_mut();

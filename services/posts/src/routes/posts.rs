@@ -417,7 +417,7 @@ pub(crate) async fn update_post(
     method: Method,
     headers: HeaderMap,
     ValidJson(patch): ValidJson<PostPatch>,
-) -> Result<([(HeaderName, String); 1], Json<PostSaved>), Error> {
+) -> Result<Saved, Error> {
     let mut tx = s.db.begin().await?;
     let version = wanted_version(&tx, id, &user, &method, &headers).await?;
     let (row, changed) = posts::update(&tx, id, user.id, version, patch.title, patch.content.map(String::from)).await?;
@@ -430,6 +430,9 @@ pub(crate) async fn update_post(
     tx.commit().await?;
     Ok(([(header::ETAG, etag)], Json(PostSaved { message: "Post updated", post })))
 }
+
+/// A saved post with its new ETag.
+type Saved = ([(HeaderName, String); 1], Json<PostSaved>);
 
 /// Deletes one's own post for good, also while an admin has removed it.
 #[utoipa::path(
