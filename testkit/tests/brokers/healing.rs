@@ -209,8 +209,10 @@ pub(crate) async fn a_dropped_copy_comes_back(home: &Home, broker: &Arc<dyn Brok
     agree(home, world.owner.db(), "a start").await;
     let copy = world.copies.remove(0);
     if is_postgres(copy.db().read()) {
-        execute(copy.db(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await;
+        // Without a place for tables they stay away until somebody has seen it.
+        execute(copy.db(), "DROP SCHEMA public CASCADE").await;
         eventually("the schema is missed", async || copy.state().await["schema"] == "missing").await;
+        execute(copy.db(), "CREATE SCHEMA public").await;
         eventually("the schema is back", async || copy.state().await["database"] == "up").await;
         world.copies.push(copy);
     } else {
