@@ -24,17 +24,20 @@ pub(crate) enum Admin {
 }
 
 impl Admin {
-    pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
+    /// Asks for the password.
+    pub(crate) fn password() -> anyhow::Result<String> {
+        if std::io::stdin().is_terminal() {
+            return Ok(rpassword::prompt_password("Password: ")?);
+        }
+        let line = std::io::stdin().lock().lines().next().context("no password on standard input")??;
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    pub(crate) async fn run(self, env: &Env, password: SecretString) -> anyhow::Result<ExitCode> {
         let Self::Create { username } = self;
-        let password = if std::io::stdin().is_terminal() {
-            rpassword::prompt_password("Password: ")?
-        } else {
-            let line = std::io::stdin().lock().lines().next().context("no password on standard input")??;
-            line.trim_end_matches(['\r', '\n']).to_owned()
-        };
         let operator = Operator::open(env).await?;
         let db = &operator.service(auth::NAME)?.db;
-        auth::create_admin(db, &username, &SecretString::from(password)).await?;
+        auth::create_admin(db, &username, &password).await?;
         operator.close().await;
         output::line(format_args!("Administrator {username} created."))?;
         Ok(ExitCode::SUCCESS)

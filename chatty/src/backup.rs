@@ -81,12 +81,13 @@ impl Backup {
                 "the *_DATABASE_URL variables are set: five Postgres databases are copied by pg_dump, in the order that docs/operations.md tells"
             );
         }
-        if self.folder.exists() {
+        let folder = output::named(&self.folder);
+        if folder.exists() {
             bail!("{} exists already: name a folder that does not", self.folder.display());
         }
         let settings = Settings::from_env(env, suite::PORT)?;
         let layout = Layout::of(env, &settings)?;
-        let parent = match self.folder.parent() {
+        let parent = match folder.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
@@ -97,7 +98,7 @@ impl Backup {
         let manifest = copy_all(&layout, made.path()).await?;
         manifest.write(made.path())?;
         data_folder::sync(made.path())?;
-        fs::rename(made.path(), &self.folder).with_context(|| self.folder.display().to_string())?;
+        fs::rename(made.path(), &folder).with_context(|| self.folder.display().to_string())?;
         // Nothing is left under the old name that had to go away.
         let _old = made.keep();
         data_folder::sync(parent)?;

@@ -2,11 +2,13 @@
 
 mod accounts;
 mod backup;
+mod control;
 mod data_folder;
 mod dead_letters;
 mod demo;
 mod doctor;
 mod mail;
+mod operation;
 mod output;
 mod reconcile;
 mod restore;
@@ -19,6 +21,8 @@ use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 use shared::config::{Env, VARIABLES, Variable};
 use shared::{command, fail_points, telemetry};
+
+use crate::operation::Operation;
 
 /// Gives the 19 MiB of each password hash back at once, which the system's allocator does not.
 #[global_allocator]
@@ -53,27 +57,8 @@ enum Command {
     /// Fill a running suite with a believable network of people, always the same.
     #[command(after_help = "Example:\n  chatty demo\n  chatty demo --base http://127.0.0.1:9000")]
     Demo(demo::Demo),
-    /// Manage administrators.
-    #[command(subcommand)]
-    Admin(accounts::Admin),
-    /// Compare every copy with its owner and name the rows that differ.
-    #[command(after_help = "Example:\n  chatty reconcile --now --fix")]
-    Reconcile(reconcile::Reconcile),
-    /// Ask the owners to send everything again that a service keeps copies of, and wait until it agrees.
-    #[command(after_help = "Example:\n  chatty rebuild subscriptions")]
-    Rebuild(reconcile::Rebuild),
-    /// Look at messages that could not be applied, send them again or drop them.
-    #[command(subcommand)]
-    DeadLetters(dead_letters::DeadLetters),
-    /// Look at mails that were not delivered, send them again or drop them.
-    #[command(subcommand)]
-    Mail(mail::Mail),
-    /// Look at everything that the suite needs, and say what to do about what is wrong.
-    #[command(after_help = "Example:\n  chatty doctor --json")]
-    Doctor(doctor::Doctor),
-    /// Copy the one-process suite's data into a new folder, also while it runs.
-    #[command(after_help = "Example:\n  chatty backup /var/backups/chatty/2026-02-01")]
-    Backup(backup::Backup),
+    #[command(flatten)]
+    Operation(Operation),
     /// Bring a backup back into an empty data folder; or, with the *_DATABASE_URL variables, make databases that
     /// pg_restore has filled usable again.
     #[command(after_help = "Example:\n  chatty restore /var/backups/chatty/2026-02-01 --verify")]
@@ -106,13 +91,7 @@ fn main() -> ExitCode {
         match arguments.command.unwrap_or(Command::Serve) {
             Command::Serve => Box::pin(serve::serve(&env)).await,
             Command::Demo(demo) => demo.run(&env).await,
-            Command::Admin(admin) => admin.run(&env).await,
-            Command::Reconcile(reconcile) => reconcile.run(&env).await,
-            Command::Rebuild(rebuild) => rebuild.run(&env).await,
-            Command::DeadLetters(command) => command.run(&env).await,
-            Command::Mail(command) => command.run(&env).await,
-            Command::Doctor(doctor) => Box::pin(doctor.run(&env)).await,
-            Command::Backup(backup) => backup.run(&env).await,
+            Command::Operation(operation) => Box::pin(control::carry_out(operation, &env)).await,
             Command::Restore(restore) => Box::pin(restore.run(&env)).await,
             Command::Openapi => output::line(suite::openapi()?).map(|()| ExitCode::SUCCESS),
         }

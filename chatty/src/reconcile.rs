@@ -90,7 +90,7 @@ impl Reconcile {
 
 impl Reconcile {
     fn write_metrics(&self, reports: &[Report]) -> anyhow::Result<()> {
-        self.metrics.as_deref().map_or(Ok(()), |file| write_metrics(file, reports))
+        self.metrics.as_deref().map_or(Ok(()), |file| write_metrics(&output::named(file), reports))
     }
 }
 

@@ -8,7 +8,7 @@ use shared::http::Listeners;
 use shared::lifecycle;
 use shared::telemetry;
 
-use crate::{data_folder, output, suite};
+use crate::{control, data_folder, output, suite};
 
 /// Serves until a signal.
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
@@ -16,16 +16,20 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let settings = Settings::from_env(env, suite::PORT)?;
     let lock = data_folder::lock(&settings)?;
     data_folder::refuse_half_restore(&settings)?;
+    let commands = control::listen(&settings)?;
     let services = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
     let listeners = Listeners::bind(&settings)?;
     let greeting = greeting(env, &settings, started);
-    let code = lifecycle::run(listeners, services, metrics, move || {
+    let serving = lifecycle::run(listeners, services, metrics, move || {
         if let Err(error) = output::line(greeting()) {
             tracing::warn!(%error, "The greeting could not be printed.");
         }
-    })
-    .await;
+    });
+    let code = tokio::select! {
+        code = serving => code,
+        never = control::serve(commands, env) => match never {},
+    };
     drop(lock);
     Ok(code)
 }

@@ -24,6 +24,10 @@ use crate::lifecycle::Tracker;
 const ACQUIRE: Duration = Duration::from_secs(2);
 /// How long background work waits; it retries anyway.
 const ACQUIRE_BACKGROUND: Duration = Duration::from_secs(30);
+/// How SQLite opens files: they belong to one process, and the index of the write-ahead log lies in its own memory. Usually
+/// it lies in a file that is mapped, and the kernel ends a process with SIGBUS that touches it on a disk that does not take
+/// writes (ADR 21).
+const SQLITE_VFS: &str = "unix-excl";
 
 impl Db {
     /// Prepares the pools of `service`. Nothing must be connected before the first use, so this works while Postgres is
@@ -172,6 +176,7 @@ async fn postgres(
 fn sqlite_writer(file: &Path, trust: &Trust) -> DatabaseConnection {
     let options = SqliteConnectOptions::new()
         .filename(file)
+        .vfs(SQLITE_VFS)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -181,10 +186,12 @@ fn sqlite_writer(file: &Path, trust: &Trust) -> DatabaseConnection {
     trust.watch_sqlite(sqlite_pool(1, Duration::from_secs(5))).connect_lazy_with(options).into()
 }
 
+/// Connections that only read. They open the file as the writer does, since a file that is opened only for reading is locked
+/// in another way.
 fn sqlite_readers(file: &Path, acquire: Duration, trust: &Trust) -> DatabaseConnection {
     let options = SqliteConnectOptions::new()
         .filename(file)
-        .read_only(true)
+        .vfs(SQLITE_VFS)
         .busy_timeout(Duration::from_secs(5))
         .pragma("query_only", "on")
         .disable_statement_logging();

@@ -63,6 +63,7 @@ impl Suite {
         } else {
             self.kill().await?;
         }
+        self.sound().await?;
         self.run().await?;
         self.found.extend(probes.look(world, "after the start").await);
         Ok(())

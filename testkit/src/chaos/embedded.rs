@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::sys::signal::Signal;
 use rand::RngExt;
 use rand::rngs::StdRng;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::sleep;
@@ -93,6 +94,11 @@ impl Suite {
         quiet(&self.chatty, &self.data()).await
     }
 
+    /// Finds its files sound while it does not run.
+    pub(super) async fn sound(&self) -> Result<()> {
+        sound(&self.data()).await
+    }
+
     pub(super) fn data(&self) -> PathBuf {
         self.disk.as_ref().map_or(self.folder.path(), SmallDisk::path).join("data")
     }
@@ -160,11 +166,13 @@ impl Suite {
             Kind::KillSuite => {
                 sleep(Duration::from_millis(rng.random_range(100..3_000))).await;
                 self.kill().await?;
+                self.sound().await?;
                 self.run().await
             }
             Kind::StopSuite => {
                 sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
                 self.terminate().await?;
+                self.sound().await?;
                 self.run().await
             }
             Kind::CutPower => self.cut_power(fault, world, rng).await,
@@ -261,6 +269,7 @@ impl Suite {
             }
         }
         process.stop();
+        sound(data).await?;
         Ok(found)
     }
 }
@@ -366,22 +375,30 @@ fn operator(chatty: &Path, data: &Path) -> Command {
     command
 }
 
-/// Waits until the copies in a folder equal their owners, no event or dead letter waits, and finds every file sound.
+/// Waits until the copies of a running suite equal their owners, and no event or dead letter waits.
 async fn quiet(chatty: &Path, data: &Path) -> Result<()> {
     check::quiet(operator(chatty, data), async || {
         let dead = output(operator(chatty, data).args(["dead-letters", "list"])).await?;
         if dead.trim() != "0 dead letters" {
             return Ok(dead);
         }
+        // Its exit code is about other things, too.
+        let found = operator(chatty, data).args(["doctor", "--json"]).kill_on_drop(true).output().await?.stdout;
+        let found: Vec<Value> = serde_json::from_slice(&found)?;
         for service in SERVICES {
-            let rows = sqlite(data, service, "SELECT count(*) FROM outbox").await?;
-            if rows.trim() != "0" {
-                return Ok(format!("the outbox of {service} has {} rows", rows.trim()));
+            let outbox = found.iter().find(|finding| finding["check"] == format!("outbox of {service}"));
+            let waits = outbox.and_then(|finding| finding["found"].as_str()).context("an outbox")?;
+            if !waits.starts_with("0 events wait") {
+                return Ok(format!("{service}: {waits}"));
             }
         }
         Ok(String::new())
     })
-    .await?;
+    .await
+}
+
+/// Finds every file of a suite sound that does not run.
+async fn sound(data: &Path) -> Result<()> {
     for service in SERVICES {
         let sound = sqlite(data, service, "PRAGMA integrity_check").await?;
         ensure!(sound.trim() == "ok", "the database of {service}: {sound}");

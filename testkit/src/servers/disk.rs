@@ -112,6 +112,8 @@ impl Immutable {
         // Dropped, and so undone, if only some of them can be made so.
         let made = Self(paths);
         run(Command::new(find_program("chattr")?).arg("+i").args(&made.0))?;
+        // From now on, who touches a page of them that is mapped gets SIGBUS: it is on the disk, and to be changed anew.
+        nix::unistd::sync();
         Ok(made)
     }
 }
