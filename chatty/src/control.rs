@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
 use crate::operation::Operation;
-use crate::output::{self, CALLER, Caller, Output, Progress};
+use crate::output::{CALLER, Caller, Output, Progress};
 use crate::suite;
 
 /// The socket in the data folder.
@@ -104,7 +104,7 @@ pub(crate) async fn serve(listener: UnixListener, env: &Env) -> Infallible {
                 Ok((caller, _)) => {
                     let env = env.clone();
                     callers.spawn(async move {
-                        if let Err(error) = answer(caller, &env).await {
+                        if let Err(error) = Box::pin(answer(caller, &env)).await {
                             tracing::info!(error = format!("{error:#}"), "A command was left by its caller.");
                         }
                     });

@@ -1,151 +1,15 @@
 //! Backups of a running suite, and what comes back of them when some databases are older than others.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "the exception for tests does not reach their helper functions"
-)]
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-/// How long something may take that must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PASSWORD: &str = "correct horse battery";
+use crate::running::{PASSWORD, Suite, chatty, complaint, text};
+
 const FILES: [&str; 5] = ["auth.db", "posts.db", "subscriptions.db", "admin.db", "recommendations.db"];
-
-/// Runs a command on a data folder.
-fn chatty(data: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
-    command.args(arguments).env_clear().env("CHATTY_DATA_DIR", data).output().unwrap()
-}
-
-fn complaint(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// The suite in a process of its own.
-struct Suite {
-    process: Child,
-    base: String,
-    data: PathBuf,
-    client: Client,
-}
-
-impl Drop for Suite {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Suite {
-    async fn start(data: &Path) -> Self {
-        Self::start_as(data, "ready").await
-    }
-
-    /// Starts it, and waits until it says that it is this.
-    async fn start_as(data: &Path, state: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
-        command.env_clear().env("CHATTY_DATA_DIR", data).env("CHATTY_LISTEN", format!("127.0.0.1:{port}"));
-        let process = command.stdout(Stdio::null()).spawn().unwrap();
-        let client = Client::builder().no_proxy().build().unwrap();
-        let suite = Self { process, base: format!("http://127.0.0.1:{port}"), data: data.to_owned(), client };
-        suite.eventually("a start", async || suite.get("/readyz", None).await["status"] == state).await;
-        suite
-    }
-
-    async fn eventually(&self, what: &str, condition: impl AsyncFn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !condition().await {
-            assert!(Instant::now() < deadline, "waited in vain for {what}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let Ok(answer) = request.send().await else { return (0, Value::Null) };
-        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
-    }
-
-    async fn get(&self, path: &str, token: Option<&str>) -> Value {
-        self.call(Method::GET, path, token, None).await.1
-    }
-
-    /// Makes something that must be made.
-    async fn make(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Value {
-        let (status, answer) = self.call(method, path, Some(token), body).await;
-        assert!((200..300).contains(&status), "{path}: {status} {answer}");
-        answer
-    }
-
-    async fn log_in(&self, username: &str, password: &str) -> (u16, Value) {
-        let login = json!({ "username": username, "password": password });
-        self.call(Method::POST, "/auth/login", None, Some(login)).await
-    }
-
-    async fn token(&self, username: &str) -> String {
-        let password = if username == "admin" { "secret" } else { PASSWORD };
-        let (status, answer) = self.log_in(username, password).await;
-        assert_eq!(status, 200, "{username}: {answer}");
-        answer["token"].as_str().unwrap().to_owned()
-    }
-
-    /// Registers somebody who can log in. Answers id and token.
-    async fn join(&self, username: &str) -> (i64, String) {
-        let sent = json!({ "username": username, "email": format!("{username}@example.org"), "password": PASSWORD });
-        assert_eq!(self.call(Method::POST, "/auth/register", None, Some(sent)).await.0, 201);
-        let mailbox = format!("/dev/mail?to={username}@example.org");
-        let arrived = async || self.get(&mailbox, None).await.to_string().contains("/auth/verify/");
-        self.eventually("a mail", arrived).await;
-        let mails = self.get(&mailbox, None).await.to_string();
-        let link = &mails[mails.find("/auth/verify/").unwrap()..];
-        let link = &link[..link.find(['\\', '"', '<']).unwrap()];
-        assert_eq!(self.call(Method::POST, link, None, None).await.0, 200);
-        let token = self.token(username).await;
-        (self.get("/auth/me", Some(&token)).await["id"].as_i64().unwrap(), token)
-    }
-
-    async fn post(&self, token: &str, title: &str) -> i64 {
-        let post = json!({ "title": title, "content": title });
-        self.make(Method::POST, "/posts", token, Some(post)).await["post"]["id"].as_i64().unwrap()
-    }
-
-    async fn comment(&self, token: &str, post: i64) -> i64 {
-        let path = format!("/posts/{post}/comments");
-        let answer = self.make(Method::POST, &path, token, Some(json!({ "content": "Well" }))).await;
-        answer["comment"]["id"].as_i64().unwrap()
-    }
-
-    async fn agree(&self) {
-        let agrees = async || chatty(&self.data, &["reconcile", "--now"]).status.success();
-        self.eventually("all copies to agree", agrees).await;
-    }
-
-    fn back_up(&self, folder: &Path) {
-        let output = chatty(&self.data, &["backup", text(folder)]);
-        assert!(output.status.success(), "{output:?}");
-    }
-}
 
 /// What happened after the older of two backups.
 struct Later {

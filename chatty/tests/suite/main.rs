@@ -1,0 +1,10 @@
+//! The suite as its own process, and the operator's commands while it runs and while it does not.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the exception for tests does not reach their helper functions"
+)]
+
+mod control;
+mod restore;
+mod running;
