@@ -177,6 +177,7 @@ impl Service {
                 },
             };
             tracing::warn!(error = failed, service = self.name, "The database cannot be prepared yet; trying again.");
+            self.db.writes().make_room();
             tokio::select! { () = sleep(backoff.pause()) => {}, () = self.cancel.cancelled() => return Ok(()) }
         }
         for work in std::mem::take(&mut self.start) {

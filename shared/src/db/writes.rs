@@ -149,6 +149,15 @@ impl Writes {
         self.0.file.as_ref().map(|file| file.with_extension("reserve"))
     }
 
+    /// Gives the reserve back when the disk is full, so that a service starts on it and shows what it has.
+    pub(crate) fn make_room(&self) {
+        if self.trouble() == Some(Trouble::DiskFull)
+            && let Some(reserve) = self.reserve()
+        {
+            let _gone = std::fs::remove_file(&reserve);
+        }
+    }
+
     /// Keeps a reserve on the disk, and tries, while writes fail, whether they are stored again. Until `cancel`.
     pub(crate) async fn watch(self, db: Db, cancel: Cancel) {
         metrics::gauge!("database_writes_failing", "service" => self.0.service).set(0.0);
