@@ -47,7 +47,7 @@ const DELIVERY_LIMIT: i32 = 50;
 /// The broker of the distributed form.
 pub struct RabbitBroker {
     publisher: Arc<Publisher>,
-    consumer: Line,
+    consumer: Arc<Line>,
 }
 
 impl RabbitBroker {
@@ -55,12 +55,14 @@ impl RabbitBroker {
     /// first used.
     pub fn new(urls: SecretString) -> Self {
         let urls: Vec<SecretString> = urls.expose_secret().split(',').map(SecretString::from).collect();
-        let line = |name| Line {
-            urls: urls.clone(),
-            next: AtomicUsize::new(0),
-            name,
-            connection: std::sync::Mutex::default(),
-            connecting: Mutex::default(),
+        let line = |name| {
+            Arc::new(Line {
+                urls: urls.clone(),
+                next: AtomicUsize::new(0),
+                name,
+                connection: std::sync::Mutex::default(),
+                connecting: Mutex::default(),
+            })
         };
         Self { publisher: Arc::new(Publisher::new(line("chatty publisher"))), consumer: line("chatty consumer") }
     }
@@ -147,7 +149,19 @@ impl Line {
         Err(failed)
     }
 
-    async fn connection(&self) -> Result<Arc<Connection>, BrokerError> {
+    /// The connection, which is made if there is none. A task of its own makes it: the future of a caller may be left
+    /// alone for as long as that caller waits for something else, which may need the connection too, and would hold the
+    /// lock all that time.
+    async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BrokerError> {
+        if let Some(open) = self.open() {
+            return Ok(open);
+        }
+        let line = Arc::clone(self);
+        let made = tokio::spawn(async move { line.make_connection().await }).await;
+        made.unwrap_or_else(|error| Err(BrokerError::new(error.to_string())))
+    }
+
+    async fn make_connection(&self) -> Result<Arc<Connection>, BrokerError> {
         let _alone = self.connecting.lock().await;
         if let Some(open) = self.open() {
             return Ok(open);

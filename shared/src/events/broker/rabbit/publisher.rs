@@ -1,7 +1,7 @@
 //! The publishing side: one connection, a channel for each batch of messages that must arrive, one for what replicas tell
 //! each other.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -20,7 +20,7 @@ use crate::events::topology;
 const BROADCAST: Duration = Duration::from_secs(1);
 
 pub(super) struct Publisher {
-    line: Line,
+    line: Arc<Line>,
     /// Those that nobody uses now. Whoever publishes owns one: lapin hands a returned message to any confirm that is
     /// pending on its channel.
     idle: std::sync::Mutex<Vec<Channel>>,
@@ -28,7 +28,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(line: Line) -> Self {
+    pub(super) fn new(line: Arc<Line>) -> Self {
         Self { line, idle: std::sync::Mutex::default(), broadcasts: Mutex::default() }
     }
 
@@ -54,10 +54,15 @@ impl Publisher {
             results.iter_mut().filter(|result| returned(result)).zip(second).for_each(|(result, new)| *result = new);
         }
         if results.iter().any(|result| result.as_ref().is_err_and(|error| !error.is_unroutable())) {
-            self.idle().clear();
-            self.line.give_up();
+            self.give_up();
         }
         results
+    }
+
+    /// Lets go of the connection with its channels; the next use makes a new one.
+    fn give_up(&self) {
+        self.idle().clear();
+        self.line.give_up();
     }
 
     /// Publishes on a channel, which is kept unless something went wrong.
@@ -133,6 +138,8 @@ impl Publisher {
         let sent = sent.await.unwrap_or_else(|_elapsed| Err(BrokerError::new("the broker took too long")));
         if sent.is_err() {
             *slot = None;
+            // A connection that does not answer may never do so again, and this may be all that is sent on it.
+            self.give_up();
         }
         sent
     }
