@@ -152,6 +152,7 @@ impl Line {
     /// The connection, which is made if there is none. A task of its own makes it: the future of a caller may be left
     /// alone for as long as that caller waits for something else, which may need the connection too, and would hold the
     /// lock all that time.
+    #[expect(clippy::disallowed_methods, reason = "it ends by itself, within the time that connecting may take")]
     async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, BrokerError> {
         if let Some(open) = self.open() {
             return Ok(open);
