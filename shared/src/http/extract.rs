@@ -180,7 +180,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let text = match std::str::from_utf8(bytes) {
             Err(_invalid) => "The body is not valid UTF-8".to_owned(),
             Ok(text) if text.trim_ascii().is_empty() => "The body is empty, and must be a JSON object".to_owned(),
-            Ok(_) => format!("The body is not valid JSON: {error}"),
+            Ok(_) if error.is_eof() => "The body ends before its JSON is complete".to_owned(),
+            // What serde expected instead is said in its own words, which nobody else knows.
+            Ok(_) => format!("The body is not valid JSON at line {}, column {}", error.line(), error.column()),
         };
         ApiError::bad_request("bad_json", text)
     };
@@ -225,6 +227,16 @@ mod tests {
         }
         for wrong in ["[]", "[\"x\"]", "{}", "{\"title\":1}", "{\"title\":\"x\",\"more\":1}", "null"] {
             assert_eq!(status(wrong), Some(422), "{wrong}");
+        }
+        for (broken, words) in [
+            ("", "The body is empty, and must be a JSON object"),
+            ("{\"title\":", "The body ends before its JSON is complete"),
+            ("nope", "The body is not valid JSON at line 1, column 2"),
+            ("{\n  title: 1}", "The body is not valid JSON at line 2, column 3"),
+            ("{\"title\":\"x\"} x", "The body is not valid JSON at line 1, column 15"),
+        ] {
+            let said = parse::<In>(broken.as_bytes()).map_err(|error| error.to_string()).err().unwrap();
+            assert!(said.ends_with(words), "{said}");
         }
         assert_eq!(status("\u{feff}{\"title\":\"x\"}"), None);
         assert_eq!(parse::<In>(&[b'"', 0xff, b'"']).map_err(|error| error.status().as_u16()).err(), Some(400));
