@@ -30,6 +30,7 @@ async fn rabbitmq_keeps_the_contract_and_copies_converge_on_it() {
     let broker = Arc::new(RabbitBroker::new(rabbitmq.url().into()));
     contract::check(broker, &Home::postgres(postgres.address(), "contract").await).await;
     replicas_hear_each_other(&rabbitmq.url()).await;
+    who_is_left_alone_while_connecting_keeps_nobody_waiting(&rabbitmq.url()).await;
     what_somebody_removed_is_declared_again(&rabbitmq, &Home::postgres(postgres.address(), "removed").await).await;
     healing(&rabbitmq, &postgres).await;
     let link = || link(&rabbitmq.url());
@@ -49,6 +50,15 @@ async fn replicas_hear_each_other(url: &str) {
     broker().broadcast("recommendations", b"applied").await.unwrap();
     assert_eq!(heard.next().await.unwrap(), b"applied");
     assert!(elsewhere.next().now_or_never().is_none());
+}
+
+/// As a batch of the relay, which nobody polls while the relay declares queues.
+async fn who_is_left_alone_while_connecting_keeps_nobody_waiting(url: &str) {
+    let broker = RabbitBroker::new(url.to_owned().into());
+    let mut telling = broker.broadcast("recommendations", b"left alone");
+    assert!((&mut telling).now_or_never().is_none(), "it connects");
+    timeout(PATIENCE, broker.declare()).await.expect("the connection is there for others").unwrap();
+    drop(telling);
 }
 
 async fn what_somebody_removed_is_declared_again(rabbitmq: &RabbitMq, home: &Home) {
