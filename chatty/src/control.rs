@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
-use std::io::{Write, stdout};
+use std::io::{ErrorKind, Write, stdout};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,26 +24,26 @@ use crate::suite;
 
 /// The socket in the data folder.
 const SOCKET: &str = "chatty.sock";
-/// How long a listener rests that could not accept: the process is out of file descriptors.
+/// The pause after a failed accept, for example when the process is out of file descriptors.
 const REST: Duration = Duration::from_secs(1);
 
-/// What is asked of the process that serves.
+/// A command, as it is sent to the process that serves.
 #[derive(Serialize, Deserialize)]
 struct Request {
-    /// What was typed, without the program's name.
+    /// The command line without the program's name.
     words: Vec<String>,
     /// The caller's working folder.
     folder: PathBuf,
-    /// What the caller was asked for.
+    /// The password that the caller typed; empty for most commands.
     secret: String,
 }
 
-/// What it says, a line of JSON each.
+/// An answer of that process, one line of JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Reply {
     Output(Output),
-    /// How the command ended: well, not well, or not at all.
+    /// The end: whether the exit code is 0, or the error.
     Ended(Result<bool, String>),
 }
 
@@ -51,7 +51,14 @@ enum Reply {
 pub(crate) async fn carry_out(operation: Operation, env: &Env) -> anyhow::Result<ExitCode> {
     let secret = operation.secret()?;
     let serving = match Settings::from_env(env, suite::PORT) {
-        Ok(settings) if !suite::is_distributed(env) => UnixStream::connect(socket(&settings)).await.ok(),
+        Ok(settings) if !suite::is_distributed(env) => match UnixStream::connect(socket(&settings)).await {
+            Ok(serving) => Some(serving),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(error).context("CHATTY_DATA_DIR: this is another user's folder");
+            }
+            // There is none, or the process that made it was killed.
+            Err(_) => None,
+        },
         _ => None,
     };
     match serving {

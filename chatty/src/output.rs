@@ -24,13 +24,13 @@ pub(crate) struct Caller {
     pub(crate) folder: PathBuf,
 }
 
-/// What a command prints.
+/// A piece of the output of a command.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Output {
     /// A line of the result.
     Line(String),
-    /// What is being done now.
+    /// The step that begins.
     Step(String),
     /// The end of the steps.
     Done,

@@ -135,11 +135,13 @@ impl Publisher {
                 _ => Err(BrokerError::new("the broker refused the message")),
             }
         });
-        let sent = sent.await.unwrap_or_else(|_elapsed| Err(BrokerError::new("the broker took too long")));
-        if sent.is_err() {
-            *slot = None;
+        let sent = sent.await.unwrap_or_else(|_elapsed| {
             // A connection that does not answer may never do so again, and this may be all that is sent on it.
             self.give_up();
+            Err(BrokerError::new("the broker took too long"))
+        });
+        if sent.is_err() {
+            *slot = None;
         }
         sent
     }
