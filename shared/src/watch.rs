@@ -1,5 +1,5 @@
-//! Looks at the schema while a service runs: a database that was dropped and made anew, or a file that was put in the place
-//! of another, is brought up to date and filled again without a restart.
+//! Looks at the schema while a service runs: a database that was dropped and made anew, or a file that was deleted or put in
+//! the place of another, is brought up to date and filled again without a restart.
 
 use std::time::Duration;
 
@@ -18,31 +18,34 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(crate) async fn run(context: Context, schema: Schema, streams: Streams, health: Health) {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut missing = false;
+    // Whether nothing is known of what the database holds, until it is brought up to date and filled.
+    let mut unknown = false;
     loop {
         tokio::select! { _ = looks.tick() => {}, () = context.cancel().cancelled() => return }
-        match is_missing(&context, schema, &streams).await {
-            Ok(true) => {
-                if !missing {
-                    tracing::error!(service = context.service(), "The schema is missing; it is made again.");
-                }
-                missing = true;
-                health.set_schema(false);
-                match repair(&context, schema, &streams).await {
-                    Ok(()) => {
-                        health.set_schema(true);
-                        missing = false;
-                        tracing::info!(service = context.service(), "The schema was made again; copies are filled.");
-                    }
-                    Err(error) => tracing::warn!(%error, "The schema could not be made again; trying again."),
+        unknown |= context.db().follow_file().await;
+        if !unknown {
+            match is_missing(&context, schema, &streams).await {
+                Ok(missing) => unknown = missing,
+                // Whether the database is there is looked at by `/readyz` itself.
+                Err(error) => {
+                    tracing::debug!(%error, "The schema could not be looked at.");
+                    continue;
                 }
             }
-            Ok(false) => {
-                missing = false;
-                health.set_schema(true);
+            if unknown {
+                tracing::error!(service = context.service(), "The schema is missing; it is made again.");
             }
-            // Whether the database is there is looked at by `/readyz` itself.
-            Err(error) => tracing::debug!(%error, "The schema could not be looked at."),
+        }
+        health.set_schema(!unknown);
+        if unknown {
+            match repair(&context, schema, &streams).await {
+                Ok(()) => {
+                    health.set_schema(true);
+                    unknown = false;
+                    tracing::info!(service = context.service(), "The schema is there again; copies are filled.");
+                }
+                Err(error) => tracing::warn!(%error, "The schema could not be made again; trying again."),
+            }
         }
     }
 }

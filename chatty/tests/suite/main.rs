@@ -6,5 +6,6 @@
 )]
 
 mod control;
+mod files;
 mod restore;
 mod running;

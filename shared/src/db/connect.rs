@@ -75,7 +75,7 @@ impl Db {
             }
         };
         let under_way = Tracker::new();
-        Ok(Self(Arc::new(Inner { pools, outbox, clock, writes, under_way, _follower: follower })))
+        Ok(Self(Arc::new(Inner { pools, outbox, clock, writes, patience, under_way, _follower: follower })))
     }
 
     /// Brings the schema up to date. Replicas that start together take turns.
@@ -125,7 +125,7 @@ impl Pools {
     }
 
     /// Pools to a file. Its writers are one and the same connection.
-    fn sqlite(file: &Path, writes: &Writes, patience: Duration) -> Self {
+    pub(super) fn sqlite(file: &Path, writes: &Writes, patience: Duration) -> Self {
         let watch = Watch { trust: Trust::default(), writes: writes.clone() };
         let inner = sqlite_writer(file, &watch.trust);
         let writer = || Watched { inner: inner.clone(), watch: watch.clone() };

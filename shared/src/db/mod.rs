@@ -4,6 +4,7 @@ mod connect;
 mod dialect;
 mod failover;
 mod failure;
+mod file;
 mod refused;
 mod rows;
 mod schema;
@@ -31,6 +32,7 @@ pub use dialect::{
 };
 pub use failover::host_urls;
 pub use failure::{Failure, Refusal, is_permanent, is_schema_missing, is_transient, on_constraint};
+use file::{Change, SqliteFile};
 pub use refused::{check_url, refused_for_good};
 pub use rows::{given_rows, insert_rows, insert_rows_returning, padded};
 pub use schema::Schema;
@@ -60,6 +62,8 @@ struct Inner {
     outbox: Outbox,
     clock: Clock,
     writes: Writes,
+    /// On SQLite: how long a request waits for a connection, for pools that are opened anew.
+    patience: Duration,
     /// Begins and commits that are brought to their end, also when nobody waits for them any more.
     under_way: Tracker,
     /// Lets the pools follow the primary, until the last clone is dropped.
@@ -216,6 +220,29 @@ impl Db {
         self.read().ping().await
     }
 
+    /// Opens SQLite's files anew when those that are open were deleted, moved or replaced. Answers whether the database
+    /// itself was, so that nothing is known of what it holds now.
+    pub(crate) async fn follow_file(&self) -> bool {
+        let Some((file, change)) = self.0.writes.file().and_then(|file| Some((file, file.change()?))) else {
+            return false;
+        };
+        tracing::error!(
+            service = self.0.outbox.service(),
+            "{} was deleted or replaced while it was open; the files are opened anew.",
+            match change {
+                Change::Database => "The database's file",
+                Change::Log => "The write-ahead log of the database's file",
+            }
+        );
+        let new = Pools::sqlite(file.path(), &self.0.writes, self.0.patience);
+        let pools = self.0.pools.current();
+        pools.close().await;
+        file.forget();
+        self.0.writes.renew();
+        let _there_already = pools.next.set(Box::new(new));
+        change == Change::Database
+    }
+
     /// Closes all pools, after what is being committed.
     pub async fn close(&self) {
         self.0.under_way.close();
@@ -295,6 +322,10 @@ impl Tx {
             return Err(CommitError::Refused(DbErr::Conn(RuntimeErr::Internal(text.to_owned()))));
         }
         watch.trust.settled();
+        if watch.writes.file().is_some_and(SqliteFile::is_gone) {
+            let text = "the database's file was deleted or replaced";
+            return Err(CommitError::Unknown(DbErr::Conn(RuntimeErr::Internal(text.to_owned()))));
+        }
         watch.writes.stored();
         if !stored.is_empty() {
             fail_points::pass(AFTER_COMMIT);

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::failure::{self, Failure, Refusal};
+use super::file::SqliteFile;
 use super::{CommitError, Db, sqlite};
 use crate::events::outbox;
 use crate::lifecycle::Cancel;
@@ -62,8 +63,8 @@ pub(crate) struct Writes(Arc<State>);
 
 struct State {
     service: &'static str,
-    /// SQLite's file; absent on Postgres.
-    file: Option<PathBuf>,
+    /// Absent on Postgres.
+    file: Option<SqliteFile>,
     trouble: Mutex<Option<Trouble>>,
     /// The same as one bit, for every commit to look at.
     is_troubled: AtomicBool,
@@ -73,7 +74,12 @@ struct State {
 impl Writes {
     pub(super) fn new(service: &'static str, file: Option<PathBuf>) -> Self {
         let (trouble, is_troubled, changed) = Default::default();
-        Self(Arc::new(State { service, file, trouble, is_troubled, changed }))
+        Self(Arc::new(State { service, file: file.map(SqliteFile::new), trouble, is_troubled, changed }))
+    }
+
+    /// The file that is written to, if it is SQLite's.
+    pub(super) fn file(&self) -> Option<&SqliteFile> {
+        self.0.file.as_ref()
     }
 
     /// What is wrong, if anything.
@@ -146,7 +152,7 @@ impl Writes {
     }
 
     fn reserve(&self) -> Option<PathBuf> {
-        self.0.file.as_ref().map(|file| file.with_extension("reserve"))
+        self.0.file.as_ref().map(|file| file.path().with_extension("reserve"))
     }
 
     /// Gives the reserve back when the disk is full, so that a service starts on it and shows what it has.
@@ -203,7 +209,7 @@ impl Writes {
     /// not done by a connection that was open then.
     async fn examine(&self) {
         let Some(file) = &self.0.file else { return self.set_examined() };
-        match sqlite::quick_complaints(file).await {
+        match sqlite::quick_complaints(file.path()).await {
             Ok(found) if found.is_empty() => self.set_examined(),
             Ok(found) => self.set(Some(Trouble::Damaged(found.join("; ")))),
             Err(error) if Failure::of(&error) == Failure::Damaged => {
@@ -211,6 +217,12 @@ impl Writes {
             }
             Err(error) => tracing::debug!(%error, "The database cannot be examined yet."),
         }
+    }
+
+    /// Another file is written to from now on: whatever was wrong with the old one is over, damage too.
+    pub(super) fn renew(&self) {
+        *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.set(Some(Trouble::Failing("not tried yet".to_owned())));
     }
 
     /// The file is sound: a write now shows whether the disk is, too.

@@ -14,7 +14,7 @@ pub enum Stopped {
     #[error("the copies are asked first whether they know more than this database")]
     Starting,
     /// A copy knows states that the owner does not: the owner would give out their versions and ids anew.
-    #[error("the database is older than its copies")]
+    #[error("the database is older than its copies; `chatty restore` makes it usable again")]
     OlderThanCopies,
 }
 

@@ -1,4 +1,4 @@
-//! The disk under the suite in one process: it is full, its calls fail, its files cannot be changed.
+//! The disk under the suite in one process: it is full, its calls fail, its files cannot be changed, or are deleted.
 
 use std::fs;
 use std::sync::Arc;
@@ -19,11 +19,14 @@ use super::system;
 use super::workload::World;
 use crate::servers::disk::{FailingCalls, Filler, Immutable};
 use crate::servers::machine::find_program;
+use crate::stack::SERVICES;
 
 /// How long it may take until all is well again, once the disk is.
 const HEALING: Duration = Duration::from_secs(20);
 /// A disk that stays full refuses something in this time.
 const REFUSAL: Duration = Duration::from_secs(30);
+/// How long it may take until it is noticed that a file is gone.
+const NOTICING: Duration = Duration::from_secs(3);
 /// The calls by which SQLite changes its files, and those by which it makes changes last.
 const CHANGES: &str = "pwrite64,ftruncate,fallocate";
 const SYNCS: &str = "fsync,fdatasync";
@@ -55,6 +58,13 @@ impl Suite {
         endured?;
         probes.go_on(world, Duration::from_millis(rng.random_range(500..2_000))).await;
         self.found.extend(probes.look(world, "while it runs").await);
+        self.start_again(fault, world, rng).await?;
+        self.found.extend(probes.look(world, "after the start").await);
+        Ok(())
+    }
+
+    /// Stops it in one of the two ways, and starts it.
+    async fn start_again(&mut self, fault: Fault, world: &World, rng: &mut StdRng) -> Result<()> {
         if !self.is_alive() {
             world.complain(format!("{}: chatty ended by itself", fault.name));
             self.forget();
@@ -64,9 +74,26 @@ impl Suite {
             self.kill().await?;
         }
         self.sound().await?;
-        self.run().await?;
-        self.found.extend(probes.look(world, "after the start").await);
-        Ok(())
+        self.run().await
+    }
+
+    /// Somebody deletes the file of a copy with all that belongs to it, or the log of a service, while people write. All has
+    /// to be well without a start.
+    pub(super) async fn delete_files(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
+        sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
+        if rng.random_bool(0.5) {
+            for file in ["recommendations.db", "recommendations.db-wal"] {
+                fs::remove_file(self.data().join(file))?;
+            }
+        } else {
+            let service = SERVICES.choose(rng).context("a service")?;
+            fs::remove_file(self.data().join(format!("{service}.db-wal")))?;
+        }
+        sleep(NOTICING).await;
+        if let Err(error) = settle(async || system::are_ready(&[self.url()]).await, world, HEALING).await {
+            world.complain(format!("{}: after files were deleted: {error:#}", fault.name));
+        }
+        self.start_again(fault, world, rng).await
     }
 
     async fn endure(

@@ -177,6 +177,7 @@ impl Suite {
             }
             Kind::CutPower => self.cut_power(fault, world, rng).await,
             Kind::FillDisk | Kind::FailingDisk | Kind::FixedFiles => self.spoil_disk(fault, world, rng).await,
+            Kind::DeletedFiles => self.delete_files(fault, world, rng).await,
             _ => bail!("{} is no fault of one process", fault.name),
         }
     }

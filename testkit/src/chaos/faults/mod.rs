@@ -96,6 +96,7 @@ pub(super) enum Kind {
     FillDisk,
     FailingDisk,
     FixedFiles,
+    DeletedFiles,
 }
 
 const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
@@ -158,13 +159,14 @@ pub const FAULTS: [Fault; 51] = [
 ];
 
 /// Those of the suite in one process.
-pub const EMBEDDED_FAULTS: [Fault; 6] = [
+pub const EMBEDDED_FAULTS: [Fault; 7] = [
     fault("E1", "the process is killed", Kind::KillSuite),
     fault("E2", "the process is asked to stop", Kind::StopSuite),
     fault("E3", "the power fails", Kind::CutPower),
     fault("E4", "the disk is full, then has room", Kind::FillDisk),
     fault("E5", "calls to the disk fail for a while", Kind::FailingDisk),
     fault("E6", "files cannot be changed for a while", Kind::FixedFiles),
+    fault("E7", "a copy's file or a log is deleted", Kind::DeletedFiles),
 ];
 
 /// The services that publish events.
@@ -252,7 +254,8 @@ impl Fault {
             | Kind::CutPower
             | Kind::FillDisk
             | Kind::FailingDisk
-            | Kind::FixedFiles => bail!("{} is for one process", self.name),
+            | Kind::FixedFiles
+            | Kind::DeletedFiles => bail!("{} is for one process", self.name),
         }
     }
 }
