@@ -154,7 +154,7 @@ pub(crate) fn url_variable(name: &str) -> &'static str {
 
 /// Fails when a database will never let this process in. One that does not answer may not be needed.
 async fn refused(name: &str, db: &Db) -> Result<(), ConfigError> {
-    let reason = match timeout(LOOK, db.read().ping()).await {
+    let reason = match timeout(LOOK, db.ping()).await {
         Ok(Err(error)) => refused_for_good(&error),
         _ => None,
     };

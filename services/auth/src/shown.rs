@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use axum::body::Bytes;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use shared::cache::{Cache, Load};
+use shared::db::Reads;
 use shared::events::OwnMemory;
 
 use crate::db::entities::user;
@@ -18,7 +19,7 @@ pub(crate) struct FromDatabase;
 impl Load for FromDatabase {
     type Value = Bytes;
 
-    async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, Bytes)>, DbErr> {
+    async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, Bytes)>, DbErr> {
         let found = users::find_all(db, ids.iter().copied()).await?;
         let shown = found.into_iter().filter(user::Model::is_active).map(|user| {
             let id = user.id;

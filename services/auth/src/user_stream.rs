@@ -1,10 +1,11 @@
 //! The `user` stream: people as all services see them, without address and password.
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use shared::auth::Role;
 use shared::clock::Timestamp;
+use shared::db::Reads;
 use shared::events::{Key, Source, State};
 use shared::ids::UserId;
 
@@ -66,12 +67,12 @@ pub(crate) struct UserSource;
 impl Source for UserSource {
     type State = UserState;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<UserState>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<UserState>, DbErr> {
         let users = users::page(db, after.map_or(0, Key::first), limit).await?;
         Ok(users.into_iter().map(UserState::from).collect())
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<UserState>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<UserState>, DbErr> {
         let users = users::find_all(db, keys.iter().map(Key::first)).await?;
         Ok(users.into_iter().map(UserState::from).collect())
     }

@@ -9,9 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use shared::auth::{AccountRow, Accounts};
-use shared::db::{Db, lift_time_limit};
+use shared::db::{Db, Reads, lift_time_limit};
 use shared::events::{ApplyError, Key, Memory};
 use shared::ids::UserId;
 use shared::lifecycle::Cancel;
@@ -58,7 +58,7 @@ impl Memory<Model> for People {
         Memory::<Model>::forget(&self.accounts, key);
     }
 
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         Memory::<Model>::load(&self.accounts, db).await
     }
 }

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use shared::auth::Accounts;
 use shared::cache::{Cache, Load, Rendered};
+use shared::db::Reads;
 use shared::events::OwnMemory;
 use shared::http::conditional::{Verdict, evaluate};
 
@@ -69,7 +70,7 @@ pub(crate) struct FromDatabase;
 impl Load for FromDatabase {
     type Value = ShownPost;
 
-    async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
+    async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
         let found = posts::find_all(db, ids.iter().map(|id| PostId(*id))).await?;
         let shown = found
             .into_iter()

@@ -6,14 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sea_orm::sea_query::Order;
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    TransactionTrait,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::auth::{AccountRow, Accounts};
 use shared::cache::Cache;
 use shared::clock::Timestamp;
-use shared::db::lift_time_limit;
+use shared::db::Reads;
 use shared::error::ApiError;
 use shared::events::{Key, Memory, State, load_pages};
 use shared::ids::UserId;
@@ -85,7 +82,7 @@ impl Memory<posts::Model> for Posts {
     }
 
     /// Reads no texts: they are read when somebody asks.
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         use posts::{Column, Entity};
         self.shown.clear();
         let mut after = PostId(0);
@@ -128,12 +125,12 @@ impl Memory<likes::Model> for Matrix {
     }
 
     /// Reads the rows one by one as they come from the database: they are by far the most.
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         use likes::{Column, Entity};
         let columns = [Column::UserId, Column::PostId, Column::Deleted, Column::Version];
         let likes = Entity::find().select_only().columns(columns).filter(Column::Version.gt(0));
         let likes = likes.order_by_asc(Column::UserId).order_by_asc(Column::PostId);
-        let tx = begin_unlimited(db).await?;
+        let tx = db.begin_unlimited().await?;
         let mut rows = likes.into_tuple::<(UserId, PostId, bool, i64)>().stream(&tx).await?;
         while let Some((user_id, post_id, deleted, version)) = rows.try_next().await? {
             self.write().set_like(user_id, post_id, !deleted, version);
@@ -165,21 +162,14 @@ impl Memory<users::Model> for People {
         self.matrix.write().forget_user(UserId(key.first()));
     }
 
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         use likes::{Column, Entity};
         let likes = Entity::find().select_only().column(Column::UserId).group_by(Column::UserId);
         let likes = likes.order_by(Column::PostId.count(), Order::Desc);
-        let most_first: Vec<UserId> = likes.into_tuple().all(&begin_unlimited(db).await?).await?;
+        let most_first: Vec<UserId> = likes.into_tuple().all(&db.begin_unlimited().await?).await?;
         self.matrix.write().number_people(most_first);
         load_pages::<users::Model>(self, db).await
     }
-}
-
-/// A transaction to read all likes in: no statement of a request may take as long.
-async fn begin_unlimited(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let tx = db.begin().await?;
-    lift_time_limit(&tx).await?;
-    Ok(tx)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Posts as they are recommended: finished bodies in a bounded cache, which follows the copies.
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
+use shared::db::Reads;
 
 use crate::db::entities::counts;
 use crate::db::queries::posts::{self, PostRow};
@@ -39,7 +40,7 @@ pub(crate) struct FromDatabase;
 impl Load for FromDatabase {
     type Value = ShownPost;
 
-    async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
+    async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
         let found = posts::find_visible(db, ids.iter().map(|id| PostId(*id))).await?;
         let shown = found.into_iter().map(|mut post| {
             // Counters that have not arrived yet are shown as zero.

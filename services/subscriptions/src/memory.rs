@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::auth::Accounts;
 use shared::cache::{Cache, Json, Load};
-use shared::db::Db;
+use shared::db::{Db, Reads};
 use shared::error::ApiError;
 use shared::events::{Key, Memory, OwnMemory, State};
 use shared::http::Page;
@@ -119,7 +119,7 @@ pub(crate) struct Followed(Lists);
 impl Load for Followed {
     type Value = Vec<Slot>;
 
-    async fn load(&self, db: &DatabaseConnection, readers: &[i64]) -> Result<Vec<(i64, Vec<Slot>)>, DbErr> {
+    async fn load(&self, db: &Reads, readers: &[i64]) -> Result<Vec<(i64, Vec<Slot>)>, DbErr> {
         // Who follows nobody is remembered, too.
         let mut followed: HashMap<i64, Vec<Slot>> = readers.iter().map(|reader| (*reader, Vec::new())).collect();
         let pairs = queries::subscriptions::followed_by_all(db, readers).await?;
@@ -154,7 +154,7 @@ impl Memory<posts::Model> for FeedMemory {
     }
 
     /// Reads the newest posts without their texts.
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         use posts::{Column, Entity};
         self.shown.clear();
         let (mut lowest, mut left) = (PostId(i64::MAX), self.most);
@@ -188,7 +188,7 @@ impl Memory<counts::Model> for FeedMemory {
         self.shown.forget(key.first());
     }
 
-    async fn load(&self, _db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, _db: &Reads) -> Result<(), DbErr> {
         self.shown.clear();
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Posts as a feed shows them: finished bodies in a bounded cache, which follows the copies.
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
+use shared::db::Reads;
 
 use crate::db::entities::{counts, posts, users};
 use crate::db::queries::feed;
@@ -35,7 +36,7 @@ pub(crate) struct FromDatabase;
 impl Load for FromDatabase {
     type Value = ShownPost;
 
-    async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
+    async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, ShownPost)>, DbErr> {
         let shown = feed::shown(db, ids.iter().map(|id| PostId(*id))).await?.into_iter().map(|shown| {
             // Counters that have not arrived yet are shown as zero.
             let none = counts::Model { id: shown.post.id, version: 0, like_count: 0, comment_count: 0, view_count: 0 };

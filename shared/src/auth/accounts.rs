@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::db::Reads;
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{Condition, DbErr, EntityTrait, QueryFilter};
 
 use crate::events::{Key, Memory, ProjectionRow};
 use crate::ids::UserId;
@@ -75,7 +76,7 @@ impl<R: AccountRow> Memory<R> for Accounts {
     }
 
     /// Reads only those who are not ordinary.
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         let special = Condition::any()
             .add(Expr::col("deleted").eq(true))
             .add(Expr::col("blocked").eq(true))

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use quick_cache::Weighter;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::interval;
 
-use crate::db::Db;
+use crate::db::{Db, Reads};
 use crate::error::ApiError;
 use crate::lifecycle::Cancel;
 
@@ -44,7 +44,7 @@ pub trait Load: Send + Sync + 'static {
     type Value: Send + Sync + 'static;
 
     /// Reads the values of these ids, as far as there are any.
-    async fn load(&self, db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, Self::Value)>, DbErr>;
+    async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, Self::Value)>, DbErr>;
 
     /// How much memory a value takes, in bytes.
     fn bytes(value: &Self::Value) -> usize;
@@ -293,7 +293,7 @@ mod tests {
     impl Load for Even {
         type Value = usize;
 
-        async fn load(&self, _db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<(i64, usize)>, DbErr> {
+        async fn load(&self, _db: &Reads, ids: &[i64]) -> Result<Vec<(i64, usize)>, DbErr> {
             let count = {
                 let mut queries = self.queries.lock().unwrap();
                 queries.push(ids.to_vec());

@@ -116,7 +116,7 @@ impl Pools {
             Ok::<_, DbErr>(Watched { inner, watch })
         };
         Ok(Self {
-            read: pool(connections.saturating_sub(4).max(1), patience).await?.inner,
+            read: pool(connections.saturating_sub(4).max(1), patience).await?,
             write: pool(2, patience).await?,
             consume: pool(1, ACQUIRE_BACKGROUND).await?,
             relay: pool(1, ACQUIRE_BACKGROUND).await?,
@@ -126,11 +126,12 @@ impl Pools {
 
     /// Pools to a file. Its writers are one and the same connection.
     pub(super) fn sqlite(file: &Path, writes: &Writes, patience: Duration) -> Self {
-        let watch = Watch { trust: Trust::default(), writes: writes.clone() };
+        let watch = || Watch { trust: Trust::default(), writes: writes.clone() };
+        let (reading, watch) = (watch(), watch());
         let inner = sqlite_writer(file, &watch.trust);
         let writer = || Watched { inner: inner.clone(), watch: watch.clone() };
         Self {
-            read: sqlite_readers(file, patience, &Trust::default()),
+            read: Watched { inner: sqlite_readers(file, patience, &reading.trust), watch: reading },
             write: writer(),
             consume: writer(),
             relay: writer(),

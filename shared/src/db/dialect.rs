@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::{DynIden, Expr, ExprTrait, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement};
 
-use super::Statements;
+use super::{Reads, Statements};
 use crate::clock::Timestamp;
 use crate::events::outbox;
 
@@ -136,7 +134,7 @@ pub async fn move_sequence(
 ///
 /// # Errors
 /// When the database is not there.
-pub async fn other_programs(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+pub async fn other_programs(connection: &Reads) -> Result<Vec<String>, DbErr> {
     if !is_postgres(connection) {
         return Ok(Vec::new());
     }

@@ -100,7 +100,7 @@ impl Follower {
         loop {
             sleep(CHECK).await;
             let pools = first.current();
-            let pool = pools.read.get_postgres_connection_pool();
+            let pool = pools.read.inner.get_postgres_connection_pool();
             if pool.is_closed() {
                 return;
             }

@@ -39,7 +39,7 @@ pub use schema::Schema;
 pub use server::{Server, server};
 pub(crate) use upsert::key_columns;
 pub use upsert::upsert_newer;
-pub use watched::{Statements, Watched};
+pub use watched::{Reads, Statements, Watched};
 pub use writes::Trouble;
 pub(crate) use writes::Writes;
 
@@ -72,7 +72,7 @@ struct Inner {
 
 /// The four pools to one host.
 struct Pools {
-    read: DatabaseConnection,
+    read: Reads,
     write: Watched<DatabaseConnection>,
     consume: Watched<DatabaseConnection>,
     relay: Watched<DatabaseConnection>,
@@ -101,7 +101,7 @@ impl Pools {
     }
 
     fn all(&self) -> [&DatabaseConnection; 4] {
-        [&self.read, &self.relay.inner, &self.consume.inner, &self.write.inner]
+        [&self.read.inner, &self.relay.inner, &self.consume.inner, &self.write.inner]
     }
 }
 
@@ -124,7 +124,7 @@ pub enum CommitError {
 
 impl Db {
     /// For queries outside of a transaction.
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Reads {
         &self.0.pools.current().read
     }
 
@@ -217,7 +217,7 @@ impl Db {
     /// # Errors
     /// The reason why it does not.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.read().ping().await
+        self.read().inner.ping().await
     }
 
     /// Opens SQLite's files anew when those that are open were deleted, moved or replaced. Answers whether the database

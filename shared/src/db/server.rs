@@ -1,9 +1,9 @@
 //! What a Postgres server says of itself and of one database, for the operator.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseBackend, DatabaseConnection, DbErr, FromQueryResult, Statement};
+use sea_orm::{DatabaseBackend, DbErr, FromQueryResult, Statement};
 
-use super::is_postgres;
+use super::{Reads, is_postgres};
 
 /// A database and its server.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -28,7 +28,7 @@ pub struct Server {
 ///
 /// # Errors
 /// When the database is not there.
-pub async fn server(connection: &DatabaseConnection) -> Result<Option<Server>, DbErr> {
+pub async fn server(connection: &Reads) -> Result<Option<Server>, DbErr> {
     if !is_postgres(connection) {
         return Ok(None);
     }

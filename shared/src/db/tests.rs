@@ -194,3 +194,29 @@ async fn a_damaged_file_is_not_written_to() {
     db.close().await;
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
 }
+
+#[tokio::test]
+async fn damage_that_a_read_finds_stops_the_writes() {
+    const PAGE: usize = 4_096;
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path()).await;
+    for number in 0..20 {
+        note(&db, &format!("note {number}")).await.unwrap();
+    }
+    db.close().await;
+    let file = folder.path().join("test.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    for page in bytes.chunks_mut(PAGE).filter(|page| page.windows(7).any(|text| text == b"note 3 ")) {
+        page.fill(0xa5);
+    }
+    std::fs::write(&file, &bytes).unwrap();
+    let db = open(folder.path()).await;
+    let mut select = Query::select();
+    select.columns(["id", "text"]).from("notes");
+    assert_eq!(db.writes().trouble(), None);
+    let error = db.read().query_all(&select).await.unwrap_err();
+    assert_eq!(Failure::of(&error), Failure::Damaged, "{error}");
+    assert!(matches!(db.writes().trouble(), Some(Trouble::Damaged(_))));
+    assert!(db.begin().await.is_err());
+    db.close().await;
+}

@@ -1,8 +1,12 @@
 //! Connections whose failures are noted: what a failed statement says of its connection, of the disk, and of the database.
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, ExecResult, QueryResult,
+    Statement, TransactionTrait,
+};
 
+use super::dialect::lift_time_limit;
 use super::failure::{self, Failure};
 use super::trust::Trust;
 use super::writes::Writes;
@@ -15,6 +19,21 @@ pub struct Watched<C> {
 
 /// The statements of one transaction.
 pub type Statements = Watched<DatabaseTransaction>;
+
+/// The pool for queries outside of a transaction.
+pub type Reads = Watched<DatabaseConnection>;
+
+impl Reads {
+    /// Begins a transaction to read whole tables in: no statement of a request may take as long.
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub async fn begin_unlimited(&self) -> Result<DatabaseTransaction, DbErr> {
+        let tx = self.watch.note(self.inner.begin().await)?;
+        self.watch.note(lift_time_limit(&tx).await)?;
+        Ok(tx)
+    }
+}
 
 /// The place where failures are noted. Clones share it.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ use super::outbox::PublishError;
 use super::replicas::Replicas;
 use super::topology;
 use crate::clock::Timestamp;
-use crate::db::{self, CommitError, Db, Tx};
+use crate::db::{self, CommitError, Db, Reads, Tx};
 use crate::fail_points::{self, BEFORE_ACK};
 use crate::lifecycle::{Backoff, Cancel};
 
@@ -85,10 +85,10 @@ pub trait Consumer: Send + Sync + 'static {
     }
 
     /// The copies as states, in the order of their keys, for reconcile.
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
 
     /// The copies of these keys, as far as they exist.
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Self::State>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Self::State>, DbErr> {
         let mut found = Vec::new();
         for key in keys {
             let states = self.page(db, Some(&key.before()), 1).await?;
@@ -98,7 +98,7 @@ pub trait Consumer: Send + Sync + 'static {
     }
 
     /// The copies with the highest keys and those with the highest versions.
-    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<Self::State>, DbErr> {
+    async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<Self::State>, DbErr> {
         newest_of_all(self, db, limit).await
     }
 
@@ -117,13 +117,13 @@ pub trait Consumer: Send + Sync + 'static {
     fn forget(&self, _key: &Key) {}
 
     /// Fills this process's memory from the copies.
-    async fn load(&self, _db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, _db: &Reads) -> Result<(), DbErr> {
         Ok(())
     }
 
     /// Whether there is anything that a state of this key can be applied to. A copy takes every state; a decision about
     /// something that does not exist stays without effect.
-    async fn can_apply(&self, _db: &DatabaseConnection, _key: &Key) -> Result<bool, DbErr> {
+    async fn can_apply(&self, _db: &Reads, _key: &Key) -> Result<bool, DbErr> {
         Ok(true)
     }
 
@@ -194,7 +194,7 @@ pub trait AnyConsumer: Send + Sync + 'static {
     /// Consumes until cancelled.
     async fn run(&self, context: Context);
     /// Fills memory.
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr>;
+    async fn load(&self, db: &Reads) -> Result<(), DbErr>;
     /// Whether there is any memory.
     fn remembers(&self) -> bool;
     /// Merges states of another replica into memory.
@@ -202,13 +202,13 @@ pub trait AnyConsumer: Send + Sync + 'static {
     /// Forgets a copy in memory.
     fn forget(&self, key: &Key);
     /// Copies as (key, version, content).
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
     /// The copies of these keys.
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Row>, DbErr>;
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Row>, DbErr>;
     /// The copies with the highest keys and those with the highest versions.
-    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<(Key, i64)>, DbErr>;
+    async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<(Key, i64)>, DbErr>;
     /// Whether there is anything that a state of this key can be applied to.
-    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr>;
+    async fn can_apply(&self, db: &Reads, key: &Key) -> Result<bool, DbErr>;
     /// An owner's state as this copy should hold it.
     fn view(&self, state: &Value) -> Result<Row, serde_json::Error>;
     /// Deletes a drifted copy.
@@ -237,11 +237,7 @@ fn as_rows<S: State>(states: &[S]) -> Result<Vec<Row>, DbErr> {
 }
 
 /// Reads all copies page by page: for consumers that keep few of them.
-async fn newest_of_all<C: Consumer + ?Sized>(
-    consumer: &C,
-    db: &DatabaseConnection,
-    limit: u64,
-) -> Result<Vec<C::State>, DbErr> {
+async fn newest_of_all<C: Consumer + ?Sized>(consumer: &C, db: &Reads, limit: u64) -> Result<Vec<C::State>, DbErr> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut last, mut highest): (Vec<C::State>, Vec<C::State>) = (Vec::new(), Vec::new());
     let mut after: Option<Key> = None;
@@ -269,7 +265,7 @@ impl<C: Consumer> AnyConsumer for C {
         run(self, context).await;
     }
 
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         Consumer::load(self, db).await
     }
 
@@ -286,21 +282,21 @@ impl<C: Consumer> AnyConsumer for C {
         Consumer::forget(self, key);
     }
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr> {
         let states = Consumer::page(self, db, after, limit).await?;
         as_rows(&states)
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Row>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Row>, DbErr> {
         as_rows(&Consumer::find(self, db, keys).await?)
     }
 
-    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<(Key, i64)>, DbErr> {
+    async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<(Key, i64)>, DbErr> {
         let states = Consumer::newest(self, db, limit).await?;
         Ok(states.iter().map(|state| (state.key(), state.version())).collect())
     }
 
-    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {
+    async fn can_apply(&self, db: &Reads, key: &Key) -> Result<bool, DbErr> {
         Consumer::can_apply(self, db, key).await
     }
 

@@ -5,13 +5,13 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ActiveModelBehavior, ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelBehavior, ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::consumer::{ApplyError, Consumer, in_transaction};
 use super::envelope::{Key, State};
-use crate::db::{Db, Tx, is_postgres, key_columns, padded, upsert_newer};
+use crate::db::{Db, Reads, Tx, is_postgres, key_columns, padded, upsert_newer};
 
 /// States per query when memory is filled.
 const PAGE: u64 = 1_000;
@@ -46,7 +46,7 @@ pub trait Memory<R: ProjectionRow>: Send + Sync + 'static {
     fn forget(&self, key: &Key);
 
     /// Merges the whole copy.
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         load_pages(self, db).await
     }
 }
@@ -55,10 +55,7 @@ pub trait Memory<R: ProjectionRow>: Send + Sync + 'static {
 ///
 /// # Errors
 /// When the copy cannot be read.
-pub async fn load_pages<R: ProjectionRow>(
-    memory: &(impl Memory<R> + ?Sized),
-    db: &DatabaseConnection,
-) -> Result<(), DbErr> {
+pub async fn load_pages<R: ProjectionRow>(memory: &(impl Memory<R> + ?Sized), db: &Reads) -> Result<(), DbErr> {
     let mut after: Option<Key> = None;
     loop {
         let rows = page::<R>(db, after.as_ref(), PAGE).await?;
@@ -77,7 +74,7 @@ impl<R: ProjectionRow> Memory<R> for () {
 
     fn forget(&self, _key: &Key) {}
 
-    async fn load(&self, _db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, _db: &Reads) -> Result<(), DbErr> {
         Ok(())
     }
 }
@@ -129,11 +126,11 @@ where
         in_transaction(self, db, states).await
     }
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
         page(db, after, limit).await
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<R>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<R>, DbErr> {
         let keys = padded(keys.iter().cloned());
         let is_one = match key_columns::<R::Entity>().as_slice() {
             [id] => Condition::all().add(Expr::col(*id).is_in(keys.iter().map(Key::first))),
@@ -142,7 +139,7 @@ where
         R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).filter(is_one).all(db).await
     }
 
-    async fn newest(&self, db: &DatabaseConnection, limit: u64) -> Result<Vec<R>, DbErr> {
+    async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<R>, DbErr> {
         let rows = || R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).limit(limit);
         let by_key = key_columns::<R::Entity>().into_iter().fold(rows(), QueryOrder::order_by_desc);
         let mut newest = by_key.all(db).await?;
@@ -167,7 +164,7 @@ where
         self.memory.forget(key);
     }
 
-    async fn load(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         self.memory.load(db).await
     }
 
@@ -188,7 +185,7 @@ fn rows<R: ProjectionRow>(states: Vec<R>) -> Vec<<R::Entity as EntityTrait>::Act
 }
 
 /// Rows in the order of their keys. Version 0 is no state of the owner: somebody's name from a token, until it arrives.
-async fn page<R: ProjectionRow>(db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
+async fn page<R: ProjectionRow>(db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
     let columns = key_columns::<R::Entity>();
     let mut rows = R::Entity::find().filter(Expr::col(R::VERSION).gt(0));
     if let Some(after) = after {

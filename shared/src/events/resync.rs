@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -17,7 +17,7 @@ use super::consumer::{AnyConsumer, ApplyError, Context, park};
 use super::envelope::{Key, State};
 use super::outbox::{self, OutboxMessage};
 use super::topology;
-use crate::db::{Db, Tx};
+use crate::db::{Db, Reads, Tx};
 use crate::lifecycle::Backoff;
 
 /// Requests taken at once.
@@ -100,10 +100,10 @@ pub trait Source: Send + Sync + 'static {
     type State: State;
 
     /// States in the order of their keys, tombstones included.
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
 
     /// The states of these keys, as far as they exist.
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Self::State>, DbErr>;
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Self::State>, DbErr>;
 
     /// Whether the states hold all that the owner knows, so that after a restore it can take lost ones back from a copy.
     const TAKES_BACK: bool = false;
@@ -117,7 +117,7 @@ pub trait Source: Send + Sync + 'static {
     const COUNTS: bool = false;
 
     /// The aggregates whose numbers are not what they count, with their versions.
-    async fn miscounted(&self, _db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr> {
+    async fn miscounted(&self, _db: &Reads) -> Result<Vec<(Key, i64)>, DbErr> {
         Ok(Vec::new())
     }
 
@@ -133,14 +133,9 @@ pub trait AnySource: Send + Sync + 'static {
     /// The stream it owns.
     fn stream(&self) -> &'static str;
     /// States as (key, version, JSON).
-    async fn page(
-        &self,
-        db: &DatabaseConnection,
-        after: Option<&Key>,
-        limit: u64,
-    ) -> Result<Vec<(Key, i64, Value)>, DbErr>;
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr>;
     /// The states of these keys.
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
     /// Whether the owner takes lost states back from a copy.
     fn takes_back(&self) -> bool;
     /// Stores newer states.
@@ -148,7 +143,7 @@ pub trait AnySource: Send + Sync + 'static {
     /// True when the states are numbers that can be counted again.
     fn counts(&self) -> bool;
     /// The aggregates whose numbers are not what they count, with their versions.
-    async fn miscounted(&self, db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr>;
+    async fn miscounted(&self, db: &Reads) -> Result<Vec<(Key, i64)>, DbErr>;
     /// Counts again, and publishes what was wrong.
     async fn recount(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), ApplyError>;
 }
@@ -164,16 +159,11 @@ impl<S: Source> AnySource for S {
         S::State::STREAM
     }
 
-    async fn page(
-        &self,
-        db: &DatabaseConnection,
-        after: Option<&Key>,
-        limit: u64,
-    ) -> Result<Vec<(Key, i64, Value)>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr> {
         as_json(&Source::page(self, db, after, limit).await?)
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr> {
         as_json(&Source::find(self, db, keys).await?)
     }
 
@@ -190,7 +180,7 @@ impl<S: Source> AnySource for S {
         S::COUNTS
     }
 
-    async fn miscounted(&self, db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr> {
+    async fn miscounted(&self, db: &Reads) -> Result<Vec<(Key, i64)>, DbErr> {
         Source::miscounted(self, db).await
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use sea_orm::{DatabaseConnection, DbErr};
-use shared::db::Tx;
+use sea_orm::DbErr;
+use shared::db::{Reads, Tx};
 use shared::events::consumer::{ApplyError, Consumer};
 use shared::events::{Key, Projection, Streams};
 use tokio::time::timeout;
@@ -51,7 +51,7 @@ impl Consumer for Mortal {
         Ok(())
     }
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Model>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Model>, DbErr> {
         self.inner.page(db, after, limit).await
     }
 

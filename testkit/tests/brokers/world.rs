@@ -9,7 +9,7 @@ use sea_orm_migration::schema::{big_integer, boolean, text_null};
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
 use shared::config::{Env, Settings};
-use shared::db::Db;
+use shared::db::{Db, Reads};
 use shared::events::{Key, Projection, ProjectionRow, Source, State, Streams};
 use tempfile::TempDir;
 #[cfg(feature = "servers")]
@@ -64,12 +64,12 @@ struct Things;
 impl Source for Things {
     type State = Model;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Model>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Model>, DbErr> {
         let after = after.map_or(0, Key::first);
         Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit).all(db).await
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<Model>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Model>, DbErr> {
         Entity::find().filter(Column::Id.is_in(keys.iter().map(Key::first))).all(db).await
     }
 }

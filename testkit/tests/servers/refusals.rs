@@ -93,6 +93,6 @@ async fn what_passes_is_no_refusal() {
     let settings = shared::config::Env::of([("DATABASE_URL", posts.as_str())]);
     let settings = shared::config::Settings::from_env(&settings, 1).unwrap();
     let db = shared::db::Db::open(&settings, "posts", shared::clock::Clock::system()).await.unwrap();
-    let error = db.read().ping().await.unwrap_err();
+    let error = db.ping().await.unwrap_err();
     assert_eq!(shared::db::refused_for_good(&error), None, "{error}");
 }

@@ -1,9 +1,9 @@
 //! `moderation.user`: admin decides who is blocked; auth applies it to the person and publishes the result.
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
-use shared::db::Tx;
+use shared::db::{Reads, Tx};
 use shared::events::{self, ApplyError, Consumer, Key, State};
 use shared::ids::UserId;
 
@@ -62,7 +62,7 @@ impl Consumer for ModerationUserConsumer {
         Ok(())
     }
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {
         let users = users::page_decided(db, after.map_or(0, Key::first), limit).await?;
         let decision = |user: crate::db::entities::user::Model| Decision {
             id: user.user_id(),
@@ -72,7 +72,7 @@ impl Consumer for ModerationUserConsumer {
         Ok(users.into_iter().map(decision).collect())
     }
 
-    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {
+    async fn can_apply(&self, db: &Reads, key: &Key) -> Result<bool, DbErr> {
         Ok(users::find(db, UserId(key.first())).await?.is_some())
     }
 

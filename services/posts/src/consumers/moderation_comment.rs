@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
-use shared::db::Tx;
+use shared::db::{Reads, Tx};
 use shared::events::{self, ApplyError, Consumer, Key, State};
 
 use crate::db::entities::comments::{Column, Entity, Model};
@@ -59,7 +59,7 @@ impl Consumer for Decisions {
         recounts::recount(tx, posts.into_iter().collect()).await
     }
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Decision>, DbErr> {
         let rows = Entity::find()
             .filter(Column::Id.gt(after.map_or(0, Key::first)))
             .filter(Column::DecisionVersion.gt(0))
@@ -68,7 +68,7 @@ impl Consumer for Decisions {
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
 
-    async fn can_apply(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {
+    async fn can_apply(&self, db: &Reads, key: &Key) -> Result<bool, DbErr> {
         Ok(Entity::find_by_id(CommentId(key.first())).one(db).await?.is_some())
     }
 

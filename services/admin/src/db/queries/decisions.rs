@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
-use shared::db::{Tx, upsert_newer};
+use shared::db::{Reads, Tx, upsert_newer};
 use shared::events::{self, Key, Source, State};
 use shared::ids::{NOBODY, UserId};
 
@@ -77,12 +76,7 @@ async fn show(tx: &Tx, kind: Kind, id: i64, reason: Option<String>, actor: UserI
     Ok(rows.into_iter().next())
 }
 
-async fn page<S: From<Model>>(
-    db: &DatabaseConnection,
-    kind: Kind,
-    after: Option<&Key>,
-    limit: u64,
-) -> Result<Vec<S>, DbErr> {
+async fn page<S: From<Model>>(db: &Reads, kind: Kind, after: Option<&Key>, limit: u64) -> Result<Vec<S>, DbErr> {
     let rows = Entity::find()
         .filter(Column::Kind.eq(kind.as_str()))
         .filter(Column::TargetId.gt(after.map_or(0, Key::first)))
@@ -91,7 +85,7 @@ async fn page<S: From<Model>>(
     Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
 }
 
-async fn among<S: From<Model>>(db: &DatabaseConnection, kind: Kind, keys: &[Key]) -> Result<Vec<S>, DbErr> {
+async fn among<S: From<Model>>(db: &Reads, kind: Kind, keys: &[Key]) -> Result<Vec<S>, DbErr> {
     let rows = Entity::find()
         .filter(Column::Kind.eq(kind.as_str()))
         .filter(Column::TargetId.is_in(keys.iter().map(Key::first)));
@@ -148,11 +142,11 @@ pub(crate) struct OnUsers;
 impl Source for OnUsers {
     type State = UserDecision;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<UserDecision>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<UserDecision>, DbErr> {
         page(db, Kind::User, after, limit).await
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<UserDecision>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<UserDecision>, DbErr> {
         among(db, Kind::User, keys).await
     }
 
@@ -196,11 +190,11 @@ pub(crate) struct OnPosts;
 impl Source for OnPosts {
     type State = PostDecision;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<PostDecision>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<PostDecision>, DbErr> {
         page(db, Kind::Post, after, limit).await
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<PostDecision>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<PostDecision>, DbErr> {
         among(db, Kind::Post, keys).await
     }
 
@@ -244,16 +238,11 @@ pub(crate) struct OnComments;
 impl Source for OnComments {
     type State = CommentDecision;
 
-    async fn page(
-        &self,
-        db: &DatabaseConnection,
-        after: Option<&Key>,
-        limit: u64,
-    ) -> Result<Vec<CommentDecision>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<CommentDecision>, DbErr> {
         page(db, Kind::Comment, after, limit).await
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<CommentDecision>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<CommentDecision>, DbErr> {
         among(db, Kind::Comment, keys).await
     }
 

@@ -4,12 +4,11 @@ use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Tx, insert_rows_returning};
+use shared::db::{Reads, Tx, insert_rows_returning};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -183,13 +182,13 @@ pub(crate) struct Comments;
 impl Source for Comments {
     type State = CommentState;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<CommentState>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<CommentState>, DbErr> {
         let rows =
             Entity::find().filter(Column::Id.gt(after.map_or(0, Key::first))).order_by_asc(Column::Id).limit(limit);
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<CommentState>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<CommentState>, DbErr> {
         let rows = Entity::find().filter(Column::Id.is_in(keys.iter().map(Key::first)));
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }

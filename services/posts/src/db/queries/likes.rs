@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Query, SelectStatement, TableRef};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
-    Iterable, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
-use shared::db::{Tx, given_rows, insert_rows_returning};
+use shared::db::{Reads, Tx, given_rows, insert_rows_returning};
 use shared::events::{Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -130,7 +130,7 @@ pub(crate) struct Likes;
 impl Source for Likes {
     type State = LikeState;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<LikeState>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<LikeState>, DbErr> {
         let mut query = Entity::find().order_by_asc(Column::UserId).order_by_asc(Column::PostId).limit(limit);
         if let Some(after) = after {
             let columns = Expr::tuple([Expr::col(Column::UserId), Expr::col(Column::PostId)]);
@@ -139,7 +139,7 @@ impl Source for Likes {
         Ok(query.all(db).await?.into_iter().map(Into::into).collect())
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<LikeState>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<LikeState>, DbErr> {
         let any = keys.iter().fold(Condition::any(), |any, key| {
             any.add(Condition::all().add(Column::UserId.eq(key.first())).add(Column::PostId.eq(key.second())))
         });

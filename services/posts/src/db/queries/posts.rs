@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, DerivePartialModel, EntityTrait, JoinType,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RelationDef, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, RelationDef, Select,
 };
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::db::{Tx, insert_rows_returning, padded};
+use shared::db::{Reads, Tx, insert_rows_returning, padded};
 use shared::events::{ApplyError, Key, Source, State};
 use shared::http::Page;
 use shared::ids::UserId;
@@ -359,14 +359,14 @@ pub(crate) struct Posts;
 impl Source for Posts {
     type State = PostState;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<PostState>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<PostState>, DbErr> {
         let after = after.map_or(0, Key::first);
         let rows =
             posts::Entity::find().filter(posts::Column::Id.gt(after)).order_by_asc(posts::Column::Id).limit(limit);
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<PostState>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<PostState>, DbErr> {
         let rows = posts::Entity::find().filter(posts::Column::Id.is_in(keys.iter().map(Key::first)));
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
@@ -413,7 +413,7 @@ pub(crate) struct Counts;
 impl Source for Counts {
     type State = CountsState;
 
-    async fn page(&self, db: &DatabaseConnection, after: Option<&Key>, limit: u64) -> Result<Vec<CountsState>, DbErr> {
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<CountsState>, DbErr> {
         use counts::Column as C;
         let rows = counts::Entity::find()
             .filter(C::PostId.gt(after.map_or(0, Key::first)))
@@ -422,14 +422,14 @@ impl Source for Counts {
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
 
-    async fn find(&self, db: &DatabaseConnection, keys: &[Key]) -> Result<Vec<CountsState>, DbErr> {
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<CountsState>, DbErr> {
         let rows = counts::Entity::find().filter(counts::Column::PostId.is_in(keys.iter().map(Key::first)));
         Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
     }
 
     const COUNTS: bool = true;
 
-    async fn miscounted(&self, db: &DatabaseConnection) -> Result<Vec<(Key, i64)>, DbErr> {
+    async fn miscounted(&self, db: &Reads) -> Result<Vec<(Key, i64)>, DbErr> {
         let wrong = recounts::miscounted(db).await?;
         Ok(wrong.into_iter().map(|(post, version)| (post.0.into(), version)).collect())
     }

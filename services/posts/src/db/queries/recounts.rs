@@ -9,10 +9,10 @@ use std::time::Duration;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, SelectStatement, SubQueryStatement};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationDef, Select,
+    ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, RelationDef, Select,
 };
-use shared::db::{Tx, insert_rows, padded};
+use shared::db::{Reads, Tx, insert_rows, padded};
 use shared::events;
 use shared::events::outbox::PublishError;
 use shared::ids::UserId;
@@ -101,7 +101,7 @@ pub(crate) async fn recount<E: From<DbErr> + From<PublishError>>(tx: &mut Tx, id
 }
 
 /// The posts whose counters are not what their lists show, with the counters' versions.
-pub(crate) async fn miscounted(db: &DatabaseConnection) -> Result<Vec<(PostId, i64)>, DbErr> {
+pub(crate) async fn miscounted(db: &Reads) -> Result<Vec<(PostId, i64)>, DbErr> {
     let (mut wrong, mut after) = (Vec::new(), PostId(0));
     let hidden = users::hidden_ids();
     loop {
@@ -115,7 +115,7 @@ pub(crate) async fn miscounted(db: &DatabaseConnection) -> Result<Vec<(PostId, i
 }
 
 /// People who are hidden and still counted, or shown and not counted.
-pub(crate) async fn changed(db: &DatabaseConnection) -> Result<BTreeMap<UserId, bool>, DbErr> {
+pub(crate) async fn changed(db: &Reads) -> Result<BTreeMap<UserId, bool>, DbErr> {
     let noted: RelationDef = people::Entity::belongs_to(Entity).from(people::Column::Id).to(Column::UserId).into();
     let counted = Condition::any().add(Column::Hidden.is_null()).add(Column::Hidden.eq(false));
     let person = || people::Entity::find().select_only().column(people::Column::Id).limit(PAGE);

@@ -1,9 +1,9 @@
 //! Posts, for answers.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseConnection, DerivePartialModel, JoinType, QuerySelect, RelationDef};
+use sea_orm::{DerivePartialModel, JoinType, QuerySelect, RelationDef};
 use shared::clock::Timestamp;
-use shared::db::padded;
+use shared::db::{Reads, padded};
 use shared::ids::UserId;
 
 use crate::db::entities::{counts, posts, users};
@@ -28,10 +28,7 @@ pub(crate) struct PostRow {
 }
 
 /// The visible ones of these posts: not deleted and by a known author who is neither blocked nor erased.
-pub(crate) async fn find_visible(
-    db: &DatabaseConnection,
-    ids: impl IntoIterator<Item = PostId>,
-) -> Result<Vec<PostRow>, DbErr> {
+pub(crate) async fn find_visible(db: &Reads, ids: impl IntoIterator<Item = PostId>) -> Result<Vec<PostRow>, DbErr> {
     use posts::{Column as C, Entity};
     let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
     let counted: RelationDef = Entity::belongs_to(counts::Entity).from(C::Id).to(counts::Column::Id).into();

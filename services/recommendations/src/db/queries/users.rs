@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use sea_orm::FromQueryResult;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseConnection, FromQueryResult};
 use shared::clock::Timestamp;
-use shared::db::padded;
+use shared::db::{Reads, padded};
 use shared::ids::UserId;
 
 use crate::db::entities::users;
@@ -22,7 +22,7 @@ pub(crate) struct UserRow {
 }
 
 /// The visible ones of these people: known, neither blocked nor erased.
-pub(crate) async fn find_visible(db: &DatabaseConnection, ids: &[UserId]) -> Result<HashMap<UserId, UserRow>, DbErr> {
+pub(crate) async fn find_visible(db: &Reads, ids: &[UserId]) -> Result<HashMap<UserId, UserRow>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
