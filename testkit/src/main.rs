@@ -50,7 +50,7 @@ enum Command {
         /// Give Postgres a standby that every commit waits for.
         #[arg(long)]
         standby: bool,
-        /// Try the suite in one process, whose faults are E1 to E6.
+        /// Try the suite in one process, whose faults are E1 to E7.
         #[arg(long, conflicts_with_all = ["brokers", "standby"])]
         embedded: bool,
         /// Where the services' programs lie [default: target/release].
