@@ -2,8 +2,9 @@
 //! (ADR 21): a command sends what was typed, and prints what it is told.
 
 use std::convert::Infallible;
-use std::fs::{self, Permissions};
-use std::io::{ErrorKind, Write, stdout};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Write, stdout};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ use crate::suite;
 
 /// The socket in the data folder.
 const SOCKET: &str = "chatty.sock";
+/// The longest path that the address of a socket has room for on every system, in bytes (107 on Linux, by unix(7)).
+const LONGEST: usize = 103;
 /// The pause after a failed accept, for example when the process is out of file descriptors.
 const REST: Duration = Duration::from_secs(1);
 
@@ -51,7 +54,7 @@ enum Reply {
 pub(crate) async fn carry_out(operation: Operation, env: &Env) -> anyhow::Result<ExitCode> {
     let secret = operation.secret()?;
     let serving = match Settings::from_env(env, suite::PORT) {
-        Ok(settings) if !suite::is_distributed(env) => match UnixStream::connect(socket(&settings)).await {
+        Ok(settings) if !suite::is_distributed(env) => match connect(&settings).await {
             Ok(serving) => Some(serving),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(error).context("CHATTY_DATA_DIR: this is another user's folder");
@@ -90,16 +93,16 @@ async fn ask(serving: UnixStream, secret: String) -> anyhow::Result<ExitCode> {
 
 /// Listens for commands on a data folder that this process has locked.
 pub(crate) fn listen(settings: &Settings) -> anyhow::Result<UnixListener> {
-    let path = socket(settings);
     let listen = || {
+        let Address { path, .. } = &Address::of(settings)?;
         if path.exists() {
-            fs::remove_file(&path)?;
+            fs::remove_file(path)?;
         }
-        let listener = UnixListener::bind(&path)?;
-        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        Ok::<_, std::io::Error>(listener)
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        Ok::<_, io::Error>(listener)
     };
-    listen().with_context(|| format!("CHATTY_DATA_DIR: {}", path.display()))
+    listen().with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.join(SOCKET).display()))
 }
 
 /// Carries out what is asked for, until dropped.
@@ -161,6 +164,25 @@ async fn send(write: &mut OwnedWriteHalf, message: &impl Serialize) -> anyhow::R
     Ok(write.write_all(&line).await?)
 }
 
-fn socket(settings: &Settings) -> PathBuf {
-    settings.data_dir.join(SOCKET)
+/// Where the socket is reached.
+struct Address {
+    path: PathBuf,
+    _folder: Option<File>,
+}
+
+impl Address {
+    /// The path in the data folder; one that is too long for a socket goes by way of the open folder.
+    fn of(settings: &Settings) -> io::Result<Self> {
+        let path = settings.data_dir.join(SOCKET);
+        if path.as_os_str().len() <= LONGEST {
+            return Ok(Self { path, _folder: None });
+        }
+        let folder = File::open(&settings.data_dir)?;
+        let path = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd()).into();
+        Ok(Self { path, _folder: Some(folder) })
+    }
+}
+
+async fn connect(settings: &Settings) -> io::Result<UnixStream> {
+    UnixStream::connect(&Address::of(settings)?.path).await
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde_json::{Value, json};
 use shared::config::Env;
 
@@ -103,7 +103,12 @@ struct Api {
 impl Demo {
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let base = match self.base {
-            Some(base) => base.trim_end_matches('/').to_owned(),
+            Some(base) => {
+                if !Url::parse(&base).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+                    bail!("--base must be a URL such as http://127.0.0.1:8080");
+                }
+                base.trim_end_matches('/').to_owned()
+            }
             None => suite::address(env)?,
         };
         let mail = self.mail.unwrap_or_else(|| format!("{base}/dev/mail"));

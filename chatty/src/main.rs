@@ -42,8 +42,9 @@ struct Arguments {
 }
 
 /// The variables of the operator's commands.
-const DATABASES: [Variable; 5] = [
-    ("AUTH_DATABASE_URL", "for commands on five services: the database of auth, and AMQP_URL"),
+const DATABASES: [Variable; 6] = [
+    ("AMQP_URL", "for commands on five services: their RabbitMQ"),
+    ("AUTH_DATABASE_URL", "and the database of auth"),
     ("POSTS_DATABASE_URL", "that of posts"),
     ("SUBSCRIPTIONS_DATABASE_URL", "that of subscriptions"),
     ("ADMIN_DATABASE_URL", "that of admin"),
@@ -70,7 +71,8 @@ enum Command {
 /// Examples, and the environment variables.
 fn after_help() -> String {
     let own = [auth::VARIABLES, posts::VARIABLES, subscriptions::VARIABLES, &DATABASES].concat();
-    let variables = command::explain(VARIABLES.iter().chain(&own));
+    let common = VARIABLES.iter().filter(|(name, _)| !serve::OF_SERVICES.contains(name));
+    let variables = command::explain(common.chain(&own));
     format!(
         "Example:\n  chatty                  serve on http://127.0.0.1:8080, or where CHATTY_LISTEN says\n  chatty demo             fill the running suite with people and posts\n  chatty reconcile --now  compare every copy with its owner\n\n{variables}"
     )

@@ -3,17 +3,25 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use shared::config::{Env, Environment, Settings};
+use shared::config::{ConfigError, Env, Environment, Settings};
 use shared::http::Listeners;
 use shared::lifecycle;
 use shared::telemetry;
 
 use crate::{control, data_folder, output, suite};
 
+/// What a service of its own reads and the suite in one process does not. Whoever sets one believes that it is obeyed: that
+/// people's data is in Postgres, say, and in its backups.
+pub(crate) const OF_SERVICES: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUTH_JWKS_URL"];
+
 /// Serves until a signal.
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings::from_env(env, suite::PORT)?;
+    if let Some(name) = OF_SERVICES.into_iter().find(|name| env.get(name).is_some()) {
+        let reason = "is for a service of its own; one process keeps everything in CHATTY_DATA_DIR: leave it out";
+        return Err(ConfigError::new(name, reason).into());
+    }
     let lock = data_folder::lock(&settings)?;
     data_folder::refuse_half_restore(&settings)?;
     let commands = control::listen(&settings)?;

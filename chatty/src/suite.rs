@@ -305,6 +305,7 @@ mod tests {
             ("CHATTY_ENV", "production"),
             ("PUBLIC_URL", "https://chatty.example"),
             ("SMTP_URL", "smtp://127.0.0.1:1"),
+            ("MAIL_FROM", "Chatty <no-reply@example.org>"),
         ]);
         let (tracker, failed) = (Tracker::new(), Cancel::new());
         let mut services = Box::pin(build(&env)).await.unwrap();

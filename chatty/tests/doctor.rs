@@ -44,6 +44,7 @@ fn each_problem_is_named_with_its_fix() {
         ("CHATTY_ENV", "production"),
         ("PUBLIC_URL", "https://chatty.example"),
         ("SMTP_URL", "smtp://me:changeme@127.0.0.1:1"),
+        ("MAIL_FROM", "Chatty <no-reply@example.org>"),
     ];
     let (code, findings) = doctor(folder.path(), &env);
     assert_eq!(code, Some(1));

@@ -72,6 +72,11 @@ fn every_setting_that_can_never_work_is_named() {
         ("DATABASE_URL", "postgres://x@127.0.0.1:1/x?sslmode=require"),
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f?hartbeat=1"),
         ("AUTH_JWKS_URL", "jwks.json"),
+        // They are right for a service, and would do nothing here.
+        ("DATABASE_URL", "postgres://x@127.0.0.1:1/x"),
+        ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
+        ("AUTH_JWKS_URL", "http://127.0.0.1:1/keys"),
+        ("CHATTY_BEHIND_GATEWAY", "perhaps"),
         ("OUTBOX_MAX_ROWS", "many"),
         ("CACHE_MAX_MIB", "-1"),
         ("FEED_MAX_POSTS", "all"),

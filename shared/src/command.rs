@@ -23,9 +23,11 @@ fn service(name: &'static str, own: &[Variable]) -> Command {
 
 /// The part of `--help` about environment variables.
 pub fn explain<'a>(variables: impl IntoIterator<Item = &'a Variable>) -> String {
+    let variables: Vec<_> = variables.into_iter().collect();
+    let width = variables.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 2;
     let mut text = "Environment variables (.env.example has more about each):".to_owned();
     for (name, meaning) in variables {
-        text.push_str(&format!("\n  {name:<26}{meaning}"));
+        text.push_str(&format!("\n  {name:<width$}{meaning}"));
     }
     text
 }

@@ -25,7 +25,7 @@ pub const VARIABLES: [Variable; 16] = [
     ("CHATTY_LISTEN", "address and port to listen on"),
     ("CHATTY_SOCKET", "a Unix socket where HTTP is served too"),
     ("METRICS_LISTEN", "address and port where metrics are told, and then nowhere else"),
-    ("CHATTY_BEHIND_GATEWAY", "set: a gateway is the only way in, also in development"),
+    ("CHATTY_BEHIND_GATEWAY", "`yes`: a gateway is the only way in, also in development"),
     ("CHATTY_DATA_DIR", "folder of all that is kept in files (./chatty-data)"),
     ("PUBLIC_URL", "what links in mails begin with (in development http:// and CHATTY_LISTEN)"),
     ("DATABASE_URL", "Postgres; unset: SQLite in the data folder"),
@@ -38,6 +38,11 @@ pub const VARIABLES: [Variable; 16] = [
     ("RUST_LOG", "filter of the logs"),
     ("SENTRY_DSN", "where errors are reported; unset: nowhere"),
 ];
+
+/// What may be written where an address is wanted.
+const ADDRESS: &str = "an address and a port, such as 127.0.0.1:8080";
+/// What may be written where a number is wanted.
+pub const NUMBER: &str = "a whole number";
 
 /// Settings of the design that nothing obeys yet, and the one value that is true all the same, in development.
 const NOT_BUILT: [(&str, Option<&str>); 2] = [("RATE_LIMIT", Some("off")), ("TRUSTED_PROXIES", None)];
@@ -93,16 +98,26 @@ impl Env {
         self.get(name).ok_or_else(|| ConfigError::new(name, "must be set"))
     }
 
-    /// A variable that parses, if it is set.
+    /// A variable that parses, if it is set. `wanted` says to the operator what would.
     ///
     /// # Errors
     /// When it is set and does not parse.
-    pub fn parse<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, ConfigError>
-    where
-        T::Err: Display,
-    {
+    pub fn parse<T: FromStr>(&self, name: &'static str, wanted: &str) -> Result<Option<T>, ConfigError> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        value.parse().map(Some).map_err(|error| ConfigError::new(name, format!("`{value}` is not valid: {error}")))
+        let bad = |_error| ConfigError::new(name, format!("`{value}` is not valid; use {wanted}"));
+        value.parse().map(Some).map_err(bad)
+    }
+
+    /// A variable that is `yes` or `no`, the latter unless set.
+    ///
+    /// # Errors
+    /// When it is set to anything else.
+    pub fn switch(&self, name: &'static str) -> Result<bool, ConfigError> {
+        match self.get(name) {
+            None | Some("no" | "false" | "off" | "0") => Ok(false),
+            Some("yes" | "true" | "on" | "1") => Ok(true),
+            Some(value) => Err(ConfigError::new(name, format!("`{value}` is not valid; use `yes` or `no`"))),
+        }
     }
 
     /// A secret, if it is set.
@@ -122,13 +137,13 @@ pub enum Environment {
 }
 
 impl FromStr for Environment {
-    type Err = &'static str;
+    type Err = ();
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "development" => Ok(Self::Development),
             "production" => Ok(Self::Production),
-            _ => Err("use `development` or `production`"),
+            _ => Err(()),
         }
     }
 }
@@ -195,9 +210,9 @@ impl Settings {
     /// # Errors
     /// A variable that is not valid, or a combination that is not safe.
     pub fn from_env(env: &Env, port: u16) -> Result<Self, ConfigError> {
-        let listen = env.parse("CHATTY_LISTEN")?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
-        let environment = env.parse("CHATTY_ENV")?.unwrap_or_default();
-        let behind_gateway = env.get("CHATTY_BEHIND_GATEWAY").is_some();
+        let listen = env.parse("CHATTY_LISTEN", ADDRESS)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
+        let environment = env.parse("CHATTY_ENV", "`development` or `production`")?.unwrap_or_default();
+        let behind_gateway = env.switch("CHATTY_BEHIND_GATEWAY")?;
         if environment == Environment::Development && !listen.ip().is_loopback() && !behind_gateway {
             return Err(ConfigError::new(
                 "CHATTY_LISTEN",
@@ -206,18 +221,18 @@ impl Settings {
         }
         refuse_what_is_not_built(env, environment)?;
         let public_url = public_url(env, environment, listen)?;
-        if env.get("AUTH_JWKS_URL").is_some_and(|url| web_url(url).is_none()) {
+        if env.get("AUTH_JWKS_URL").is_some_and(|url| web_url(url).is_none_or(|url| url.port() == Some(0))) {
             let reason = "must be a URL such as http://127.0.0.1:8000/.well-known/jwks.json";
             return Err(ConfigError::new("AUTH_JWKS_URL", reason));
         }
-        env.parse::<EnvFilter>("RUST_LOG")?;
+        env.parse::<EnvFilter>("RUST_LOG", "a filter such as `info` or `info,sqlx=warn`")?;
         if env.get("SENTRY_DSN").is_some_and(|dsn| dsn.parse::<sentry::types::Dsn>().is_err()) {
             return Err(ConfigError::new(
                 "SENTRY_DSN",
                 "must be a DSN such as https://public-key@sentry.example.org/1",
             ));
         }
-        let connections = env.parse("DATABASE_MAX_CONNECTIONS")?.unwrap_or(6);
+        let connections = env.parse("DATABASE_MAX_CONNECTIONS", NUMBER)?.unwrap_or(6);
         if connections < 5 {
             return Err(ConfigError::new("DATABASE_MAX_CONNECTIONS", "must be at least 5"));
         }
@@ -227,7 +242,9 @@ impl Settings {
         for url in env.get("AMQP_URL").into_iter().flat_map(|urls| urls.split(',')) {
             check_amqp(url)?;
         }
-        let compare_every = env.parse::<NonZeroU16>("COMPARE_SECONDS")?.map_or(60, |seconds| u64::from(seconds.get()));
+        let compare_every = env
+            .parse::<NonZeroU16>("COMPARE_SECONDS", "a whole number from 1 to 65535")?
+            .map_or(60, |seconds| u64::from(seconds.get()));
         let compare_every = Duration::from_secs(compare_every);
         Ok(Self {
             listen,
@@ -235,15 +252,15 @@ impl Settings {
             data_dir: env.get("CHATTY_DATA_DIR").unwrap_or("chatty-data").into(),
             environment,
             behind_gateway,
-            metrics_listen: env.parse("METRICS_LISTEN")?,
+            metrics_listen: env.parse("METRICS_LISTEN", ADDRESS)?,
             public_url,
             database_url: env.secret("DATABASE_URL"),
             database_max_connections: connections,
             amqp_url: env.secret("AMQP_URL"),
             jwks_url: env.get("AUTH_JWKS_URL").map(str::to_owned),
-            outbox_max_rows: env.parse("OUTBOX_MAX_ROWS")?.unwrap_or(1_000_000),
+            outbox_max_rows: env.parse("OUTBOX_MAX_ROWS", NUMBER)?.unwrap_or(1_000_000),
             compare_every,
-            cache_max_bytes: u64::from(env.parse::<u32>("CACHE_MAX_MIB")?.unwrap_or(64)) * 1024 * 1024,
+            cache_max_bytes: u64::from(env.parse::<u32>("CACHE_MAX_MIB", NUMBER)?.unwrap_or(64)) * 1024 * 1024,
         })
     }
 }
@@ -253,6 +270,7 @@ fn public_url(env: &Env, environment: Environment, listen: SocketAddr) -> Result
     let production = environment == Environment::Production;
     let bad = |reason| Err(ConfigError::new("PUBLIC_URL", reason));
     let url = match env.get("PUBLIC_URL") {
+        Some(url) if web_url(url).is_some_and(|url| url.port() == Some(0)) => return bad("nobody listens on port 0"),
         Some(url) => url.to_owned(),
         None if production => return bad("must be set in production: the links in mails begin with it"),
         None => format!("http://{listen}"),
@@ -260,6 +278,9 @@ fn public_url(env: &Env, environment: Environment, listen: SocketAddr) -> Result
     let Some(parsed) = web_url(&url) else {
         return bad("must be a URL such as https://chatty.example");
     };
+    if parsed.query().is_some() || parsed.fragment().is_some() || has_credentials(&parsed) {
+        return bad("must have no user, query or fragment: paths are appended to it");
+    }
     let local = match parsed.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -289,10 +310,16 @@ fn web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
 /// The value is not repeated in complaints, because it holds a password.
 fn check_amqp(text: &str) -> Result<(), ConfigError> {
     let bad = |reason: &str| Err(ConfigError::new("AMQP_URL", reason));
-    let url = Url::parse(text).ok().filter(|url| url.scheme() == "amqp" && text.parse::<AMQPUri>().is_ok());
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| url.scheme() == "amqp" && url.port() != Some(0) && text.parse::<AMQPUri>().is_ok());
     let Some(url) = url else {
         return bad("must be a URL such as amqp://user:password@host/%2f, or several with commas between them");
     };
@@ -331,6 +358,14 @@ mod tests {
             ("DATABASE_MAX_CONNECTIONS", "4"),
             ("DATABASE_URL", "not a url"),
             ("DATABASE_URL", "postgres://posts@one,,two/posts_db"),
+            ("CHATTY_BEHIND_GATEWAY", "perhaps"),
+            ("PUBLIC_URL", "https://chatty.example/?a=1"),
+            ("PUBLIC_URL", "https://chatty.example/#top"),
+            ("PUBLIC_URL", "https://me@chatty.example"),
+            ("PUBLIC_URL", "http://localhost:0"),
+            ("AUTH_JWKS_URL", "http://localhost:0/keys"),
+            ("DATABASE_URL", "postgres://posts@db:0/posts_db"),
+            ("AMQP_URL", "amqp://one:0/%2f"),
             ("AMQP_URL", "not a url"),
             ("AMQP_URL", "amqp://one/%2f,two"),
             ("AMQP_URL", "amqp://one/%2f,"),
@@ -346,9 +381,19 @@ mod tests {
             ("COMPARE_SECONDS", "0"),
             ("CACHE_MAX_MIB", "much"),
         ] {
-            let error = Settings::from_env(&Env::of([(name, value)]), 8000).err().expect(name);
+            let error = Settings::from_env(&Env::of([(name, value)]), 8000).err().expect(value);
             assert_eq!(error.variable, name);
+            for foreign in ["digit", "syntax", "from_str", "builder", "invalid"] {
+                assert!(!error.reason.contains(foreign), "{error}");
+            }
         }
+    }
+
+    #[test]
+    fn a_gateway_is_there_when_the_switch_says_yes() {
+        let read = |value: &str| Env::of([("CHATTY_BEHIND_GATEWAY", value)]).switch("CHATTY_BEHIND_GATEWAY").unwrap();
+        assert!(["yes", "true", "on", "1"].into_iter().all(read));
+        assert!(!["", "no", "false", "off", "0"].into_iter().any(read));
     }
 
     #[test]

@@ -136,6 +136,8 @@ impl ApiError {
 
     /// 422 for one field.
     pub fn invalid_field(field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
+        // A form's field may have any name (RFC 6901, section 3).
+        let field = field.replace('~', "~0").replace('/', "~1");
         Self::invalid(vec![FieldError { pointer: format!("/{field}"), detail: detail.into() }])
     }
 

@@ -374,10 +374,7 @@ pub fn main(
         runtime.block_on(async {
             let settings = Settings::from_env(&env, port).map_err(|error| error.to_string())?;
             if asks_for_health {
-                let url = format!("{}/readyz", settings.local_url());
-                let client = http::own_client().map_err(|error| error.to_string())?;
-                let ready = client.get(url).send().await.map_err(|error| error.to_string())?.status().is_success();
-                return Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+                return is_ready(name, &settings).await.map_err(|error| error.to_string());
             }
             let deps = distributed_deps(name, settings).await.map_err(|error| error.to_string())?;
             let settings = deps.settings.clone();
@@ -394,6 +391,17 @@ pub fn main(
         tracing::error!(service = name, "Not started: {reason}.");
         ExitCode::FAILURE
     })
+}
+
+/// Asks the instance on this machine whether it is ready, and says why not.
+async fn is_ready(service: &str, settings: &Settings) -> Result<ExitCode, reqwest::Error> {
+    let url = format!("{}/readyz", settings.local_url());
+    match http::own_client()?.get(&url).send().await {
+        Ok(answer) if answer.status().is_success() => return Ok(ExitCode::SUCCESS),
+        Ok(answer) => tracing::error!(service, "Not ready: {url} answers {}.", answer.status()),
+        Err(_) => tracing::error!(service, "Not ready: nothing answers at {url}."),
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 /// What a service of the distributed form is built from: RabbitMQ, and keys from auth.

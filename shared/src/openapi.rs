@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, ResponseBuilder,
+    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
+    ResponseBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -53,6 +54,16 @@ fn complete(operation: &mut Operation) {
             let status = StatusCode::from_bytes(status.as_bytes()).ok();
             response.description = status.and_then(|status| status.canonical_reason()).unwrap_or_default().to_owned();
         }
+    }
+    let is_paged = operation
+        .parameters
+        .iter()
+        .flatten()
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "cursor"));
+    if is_paged && let Some(RefOr::T(list)) = responses.get_mut("200") {
+        let link = "The next page, with `rel=\"next\"` (RFC 8288); absent on the last one";
+        let link = HeaderBuilder::new().description(Some(link)).build();
+        list.headers.insert("Link".to_owned(), RefOr::T(link));
     }
     let problem = Ref::from_response_name(Problem::name());
     responses.entry("default".to_owned()).or_insert_with(|| RefOr::Ref(problem));

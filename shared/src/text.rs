@@ -42,12 +42,15 @@ impl Lines {
     }
 }
 
-/// Checks a text of one line, such as a title or a name, and notes what is wrong under `field`: no control character, and
-/// nothing that turns the direction of what stands beside it. With a minimum of 0 a text may be empty.
+/// Checks a text of one line, such as a title or a name, and notes what is wrong under `field`: no control character, no
+/// separator of lines or paragraphs, and nothing that turns the direction of what stands beside it. With a minimum of 0 a text may be empty.
 pub fn check_line(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
     check_length(errors, field, text, min, max);
     if text.chars().any(char::is_control) {
         errors.add(field, "must not contain control characters");
+    }
+    if text.contains(['\u{2028}', '\u{2029}']) {
+        errors.add(field, "must be one line");
     }
     if turns_direction(text) {
         errors.add(

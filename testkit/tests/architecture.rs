@@ -123,7 +123,8 @@ fn variables_read() -> BTreeSet<String> {
         for (_, text) in sources(&root().join(folder)) {
             let code = text.split("#[cfg(test)]").next().unwrap();
             for (before, after) in code.match_indices("(\"").map(|(at, _)| (&code[..at], &code[at + 2..])) {
-                let reads = ["get", "parse", "secret", "required", ">"].iter().any(|call| before.ends_with(call));
+                let reads =
+                    ["get", "parse", "secret", "switch", "required", ">"].iter().any(|call| before.ends_with(call));
                 let name = after.split('"').next().unwrap();
                 if reads && names(name).contains(name) {
                     read.insert(name.to_owned());
@@ -186,4 +187,31 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// What stands between two words, as a number; thousands are grouped by spaces.
+fn number(text: &str, before: &str, after: &str) -> f64 {
+    let found = text.split_once(before).and_then(|(_, rest)| rest.split_once(after)).map(|(number, _)| number);
+    let number = found.unwrap_or_else(|| panic!("docs/scale.md: nothing between `{before}` and `{after}`"));
+    number.replace(' ', "").parse().unwrap_or_else(|error| panic!("docs/scale.md: {number}: {error}"))
+}
+
+#[test]
+fn the_load_in_the_page_on_scale_follows_from_what_it_assumes() {
+    const BUSIEST: f64 = 3.0;
+    const SECONDS: f64 = 86_400.0;
+    let text = read(root().join("docs/scale.md")).split_whitespace().collect::<Vec<_>>().join(" ");
+    let assumed = |before: &str, after: &str| number(&text, before, after);
+    let reads = assumed("each of them reads ", " posts") + assumed("posts and ", " pages of the feed");
+    let likes = assumed("of the feed, likes ", " posts and writes");
+    let posts = assumed("posts and writes ", ", and that the busiest hour has three times");
+    let said = [(assumed("Then ", " people make"), "people make "), (1e7, "10 million people make ")];
+    for (people, before) in said {
+        let (_, load) = text.split_once(before).unwrap();
+        let said = [("", " reads, "), (" reads, ", " likes and "), (" likes and ", " posts a second")];
+        for ((before, after), each) in said.into_iter().zip([reads, likes, posts]) {
+            let (stated, follows) = (number(load, before, after), people / 10.0 * each / SECONDS * BUSIEST);
+            assert!((follows / stated - 1.0).abs() < 0.05, "{people} people: {stated}{after}, but {follows:.1} follow");
+        }
+    }
 }

@@ -73,6 +73,15 @@ async fn a_command_does_the_same_beside_the_running_suite_and_without_it() {
     Suite::start(&data).await;
 }
 
+/// A socket's address takes about a hundred bytes; a data folder's path may be longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_folder_may_lie_deep() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("x".repeat(120)).join("data");
+    let _suite = Suite::start(&data).await;
+    assert_eq!(printed(&chatty(&data, &["mail", "list"])), "No parked mails.\n");
+}
+
 /// Somebody who only connects, or asks for what is no command, holds nothing up.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_socket_answers_nonsense_and_goes_on() {

@@ -12,7 +12,7 @@ use crate::domain::{Username, email, password};
 pub const VARIABLES: &[Variable] = &[
     ("JWT_PRIVATE_KEY_FILE", "the private signing key (jwt.pem in the data folder)"),
     ("SMTP_URL", "the mail server; unset: the development mailbox"),
-    ("MAIL_FROM", "sender of all mails"),
+    ("MAIL_FROM", "sender of all mails; production must name one"),
     ("ADMIN_USERNAME", "the first admin (development: admin)"),
     ("ADMIN_PASSWORD", "the first admin's password (development: secret)"),
 ];
@@ -72,15 +72,20 @@ impl Config {
     /// # Errors
     /// A variable that is not valid, or that is missing or not safe in production.
     pub fn from_env(env: &Env, settings: &Settings) -> Result<Self, ConfigError> {
-        let from: Option<Mailbox> = env.parse("MAIL_FROM")?;
+        let production = settings.environment == Environment::Production;
+        if env.get("SMTP_URL").is_none() && production {
+            return Err(ConfigError::new("SMTP_URL", "must be set in production: accounts are verified by mail"));
+        }
+        let from: Option<Mailbox> = env.parse("MAIL_FROM", "an address such as Chatty <no-reply@example.org>")?;
         let from = match from {
             Some(from) => sender(from)?,
+            None if production => {
+                let reason = "must be set in production: no mail server takes mails of a sender that cannot exist";
+                return Err(ConfigError::new("MAIL_FROM", reason));
+            }
             None => "Chatty <no-reply@chatty.example>".parse().map_err(|error| ConfigError::new("MAIL_FROM", error))?,
         };
         let smtp = env.secret("SMTP_URL").map(|url| smtp(url.expose_secret(), from)).transpose()?;
-        if smtp.is_none() && settings.environment == Environment::Production {
-            return Err(ConfigError::new("SMTP_URL", "must be set in production: accounts are verified by mail"));
-        }
         let key_file = env.get("JWT_PRIVATE_KEY_FILE").map_or_else(|| settings.data_dir.join("jwt.pem"), PathBuf::from);
         let admin = admin(env, settings.environment)?;
         Ok(Self { key_file, smtp, admin, public_url: settings.public_url.clone() })
@@ -93,7 +98,9 @@ fn sender(from: Mailbox) -> Result<Mailbox, ConfigError> {
     if !from.email.user().is_ascii() {
         return Err(bad("must have only ASCII characters before the @".to_owned()));
     }
-    let email = email::sendable(from.email.as_ref()).parse().map_err(|error| bad(format!("{error}")))?;
+    let email = email::sendable(from.email.as_ref())
+        .parse()
+        .map_err(|_error| bad("must name a host after the @".to_owned()))?;
     Ok(Mailbox::new(from.name, email))
 }
 
@@ -105,8 +112,11 @@ fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
             format!("{reason}; use smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=none"),
         )
     };
-    let url = url::Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+    let url = url::Url::parse(text).map_err(|_error| bad("it is no URL"))?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("it names no host"))?.to_owned();
+    if url.port() == Some(0) {
+        return Err(bad("no server listens on port 0"));
+    }
     if let Some((name, _)) = url.query_pairs().find(|(name, _)| name != "tls") {
         return Err(bad(&format!("the parameter `{name}` is not known")));
     }
@@ -161,18 +171,25 @@ mod tests {
 
     #[test]
     fn production_refuses_what_is_not_safe() {
-        let public = ("PUBLIC_URL", "https://chatty.example");
-        let safe = [("CHATTY_ENV", "production"), ("SMTP_URL", "smtp://mail.example.org"), public];
-        assert!(read(&safe).unwrap().admin.is_none());
-        assert_eq!(read(&[safe[0], public]).err().unwrap().variable, "SMTP_URL");
-        for password in ["secret", "short", "password1", "changeme-please", "an-example-password"] {
-            let pairs = [safe[0], safe[1], public, ("ADMIN_USERNAME", "boss"), ("ADMIN_PASSWORD", password)];
-            assert_eq!(read(&pairs).expect_err(password).variable, "ADMIN_PASSWORD", "{password}");
+        let safe = [
+            ("CHATTY_ENV", "production"),
+            ("SMTP_URL", "smtp://mail.example.org"),
+            ("PUBLIC_URL", "https://chatty.example"),
+            ("MAIL_FROM", "Chatty <no-reply@example.org>"),
+        ];
+        let with = |more: &[(&'static str, &'static str)]| read(&[&safe, more].concat());
+        let without = |name: &str| read(&safe.into_iter().filter(|(set, _)| *set != name).collect::<Vec<_>>());
+        assert!(with(&[]).unwrap().admin.is_none());
+        for missing in ["SMTP_URL", "MAIL_FROM"] {
+            assert_eq!(without(missing).expect_err(missing).variable, missing);
         }
-        let pairs = [safe[0], safe[1], public, ("ADMIN_PASSWORD", "a long and private phrase")];
-        assert_eq!(read(&pairs).err().unwrap().variable, "ADMIN_USERNAME");
-        let pairs = [safe[0], safe[1], public, ("ADMIN_USERNAME", "boss")];
-        assert_eq!(read(&pairs).err().unwrap().variable, "ADMIN_PASSWORD");
+        for password in ["secret", "short", "password1", "changeme-please", "an-example-password"] {
+            let refused = with(&[("ADMIN_USERNAME", "boss"), ("ADMIN_PASSWORD", password)]).expect_err(password);
+            assert_eq!(refused.variable, "ADMIN_PASSWORD", "{password}");
+        }
+        let alone = with(&[("ADMIN_PASSWORD", "a long and private phrase")]);
+        assert_eq!(alone.err().unwrap().variable, "ADMIN_USERNAME");
+        assert_eq!(with(&[("ADMIN_USERNAME", "boss")]).err().unwrap().variable, "ADMIN_PASSWORD");
     }
 
     #[test]
@@ -184,6 +201,7 @@ mod tests {
             "smtp://",
             "smtp://mail.example.org?ssl=none",
             "smtp://me@mail.example.org",
+            "smtp://mail.example.org:0",
         ] {
             assert_eq!(read(&[("SMTP_URL", url)]).expect_err(url).variable, "SMTP_URL");
         }

@@ -52,7 +52,7 @@ impl Signer {
         if fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o077 != 0) {
             tracing::warn!(file = %file.display(), "Others than its owner can read the signing key; chmod 600 helps.");
         }
-        let key = EncodingKey::from_ed_pem(&pem).map_err(|error| bad(&error))?;
+        let key = EncodingKey::from_ed_pem(&pem).map_err(|_error| bad(&"holds no private key of Ed25519 in PEM"))?;
         let mut jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA).map_err(|error| bad(&error))?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|error| bad(&error))?;
         jwk.common.key_id = Some(kid.clone());

@@ -57,12 +57,9 @@ impl From<Error> for ApiError {
             Error::Image(ImageError::TooLarge) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "image_too_large", text),
             Error::Image(ImageError::NotAnImage) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_an_image", text),
             Error::Image(
-                ImageError::TooManyPixels
-                | ImageError::Animated
-                | ImageError::ForPrint
-                | ImageError::HighDynamicRange
-                | ImageError::Broken(_),
+                ImageError::TooManyPixels | ImageError::Animated | ImageError::ForPrint | ImageError::HighDynamicRange,
             ) => Self::invalid_field("image", text),
+            Error::Image(ImageError::Broken(cause)) => Self::invalid_field("image", text).caused_by(cause),
             Error::OutOfReach(size) => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", text)
                 .with_header(header::CONTENT_RANGE, format!("bytes */{size}")),
             Error::TooManyUploads => Self::unavailable("busy", text),

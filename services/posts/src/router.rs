@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use crate::routes::{comments, likes, media, posts};
+use crate::routes::{comments, likes, media, posts, sent};
 use crate::state::AppState;
 
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
@@ -15,7 +15,7 @@ pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(shared::openapi::frame())
-        .routes(routes!(posts::create_post, posts::list_posts).layer(DefaultBodyLimit::max(posts::MULTIPART)))
+        .routes(routes!(posts::create_post, posts::list_posts).layer(DefaultBodyLimit::max(sent::MULTIPART)))
         .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))
         .routes(routes!(posts::count_view))
         .routes(routes!(comments::create_comment, comments::list_comments))

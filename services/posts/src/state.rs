@@ -24,6 +24,8 @@ pub(crate) struct AppState {
     pub(crate) media: Media,
     /// The room for pictures on their way into the store.
     pub(crate) uploads: Uploads,
+    /// Whether all requests come from a gateway, which may be told where the pictures lie.
+    pub(crate) behind_gateway: bool,
     /// Posts as they are answered.
     pub(crate) shown: ShownPosts,
     /// The way of likes, views and comments into shared commits.
@@ -35,7 +37,8 @@ impl AppState {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
         let shown = ShownPosts::new(deps.settings.cache_max_bytes, auth.accounts.clone());
         let (media, uploads, writes) = (Media::open(&config.media)?, Uploads::default(), Batches::default());
-        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, writes })
+        let behind_gateway = deps.settings.behind_gateway || deps.settings.socket.is_some();
+        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, behind_gateway, writes })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings of this service alone.
 
-use shared::config::{ConfigError, Env, Variable};
+use shared::config::{ConfigError, Env, NUMBER, Variable};
 
 /// The variables that this service alone reads, in the words of `--help`.
 pub const VARIABLES: &[Variable] =
@@ -20,6 +20,6 @@ impl Config {
     /// # Errors
     /// When `FEED_MAX_POSTS` is no number.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        Ok(Self { feed_max_posts: env.parse("FEED_MAX_POSTS")?.unwrap_or(1_000_000) })
+        Ok(Self { feed_max_posts: env.parse("FEED_MAX_POSTS", NUMBER)?.unwrap_or(1_000_000) })
     }
 }

@@ -40,6 +40,9 @@ pub fn check_url(url: &str) -> Result<(), String> {
         if !matches!(parsed.scheme(), "postgres" | "postgresql") {
             return Err("must begin with postgres://".to_owned());
         }
+        if parsed.port() == Some(0) {
+            return Err("no server listens on port 0".to_owned());
+        }
         for (name, _) in parsed.query_pairs() {
             if !PARAMETERS.contains(&&*name) && !name.starts_with("options[") {
                 return Err(format!("the parameter `{name}` is not known; known are {}", PARAMETERS.join(", ")));

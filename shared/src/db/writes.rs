@@ -222,7 +222,7 @@ impl Writes {
     /// Another file is written to from now on: whatever was wrong with the old one is over, damage too.
     pub(super) fn renew(&self) {
         *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.set(Some(Trouble::Failing("not tried yet".to_owned())));
+        self.set(Some(Trouble::Failing("the file was opened anew and not tried yet".to_owned())));
     }
 
     /// The file is sound: a write now shows whether the disk is, too.

@@ -228,6 +228,10 @@ impl App {
             response = rendered(problem, &id, &response);
         }
         let is_head = method == Method::HEAD;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            // It would be taken for that of the representation, which is not looked at here.
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
         if is_head {
             response = without_body(response);
         }

@@ -142,12 +142,17 @@ pub async fn read_json<T: DeserializeOwned + Validate>(headers: &HeaderMap, body
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    Err(ApiError::unsupported("The body must be application/json", header::ACCEPT, "application/json"))
+}
+
+/// Whether a body is said to be JSON, of whatever kind.
+pub fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
-        return Err(ApiError::unsupported("The body must be application/json", header::ACCEPT, "application/json"));
-    }
-    Ok(())
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 async fn read_bytes(body: Body) -> Result<Bytes, ApiError> {

@@ -95,12 +95,15 @@ fn refusal(head: &[u8]) -> Option<Vec<u8>> {
         _ => return None,
     };
     let status = StatusCode::from_bytes(head.get(9..12)?).ok()?;
+    let date = head.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"date: ")).unwrap_or_default();
+    let date = std::str::from_utf8(date).ok()?.trim_ascii_end();
+    let date = if date.is_empty() { String::new() } else { format!("{date}\r\n") };
     let id = format!("{:032x}", rand::random::<u128>());
     let problem = Problem::new(status, code, detail, id.clone());
     let (body, title) = (serde_json::to_string(&problem).ok()?, problem.title);
     let answer = format!(
         "HTTP/1.1 {} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
-         x-content-type-options: nosniff\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n{body}",
+         x-content-type-options: nosniff\r\nx-request-id: {id}\r\n{date}connection: close\r\n\r\n{body}",
         status.as_u16(),
         body.len()
     );

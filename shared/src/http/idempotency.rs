@@ -15,6 +15,7 @@ use sea_orm::sea_query::{Expr, Index, OnConflict};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait};
 use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationName, MigrationTrait, SchemaManager, Table};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
 use utoipa::IntoParams;
@@ -67,6 +68,8 @@ pub struct Answer {
     status: StatusCode,
     body: Vec<u8>,
     replayed: bool,
+    location: Option<String>,
+    etag: Option<String>,
 }
 
 impl Answer {
@@ -76,7 +79,22 @@ impl Answer {
     /// When the body does not become JSON.
     pub fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
-        Ok(Self { status, body, replayed: false })
+        Ok(Self { status, body, replayed: false, location: None, etag: None })
+    }
+
+    /// Says where the thing is that was created. `at` reads that off the body, so that an answer that is given again says
+    /// it too.
+    #[must_use]
+    pub fn located<T: DeserializeOwned>(mut self, at: impl FnOnce(T) -> String) -> Self {
+        self.location = serde_json::from_slice(&self.body).ok().map(at);
+        self
+    }
+
+    /// Adds the ETag of what was created. An answer that is given again has none: the thing may have changed.
+    #[must_use]
+    pub fn tagged(mut self, etag: String) -> Self {
+        self.etag = Some(etag);
+        self
     }
 
     /// Whether it was given before.
@@ -90,6 +108,12 @@ impl IntoResponse for Answer {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let headers = response.headers_mut();
+        for (name, value) in [(header::LOCATION, self.location), (header::ETAG, self.etag)] {
+            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+                headers.insert(name, value);
+            }
+        }
         if self.replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
@@ -185,7 +209,13 @@ fn again(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", other));
     }
     let status = u16::try_from(row.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    Ok(Answer { status: status.unwrap_or(StatusCode::OK), body: row.answer.clone(), replayed: true })
+    Ok(Answer {
+        status: status.unwrap_or(StatusCode::OK),
+        body: row.answer.clone(),
+        replayed: true,
+        location: None,
+        etag: None,
+    })
 }
 
 /// Stores answers for 24 h; those to nobody in particular for less when there are too many.

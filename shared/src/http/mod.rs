@@ -16,7 +16,7 @@ mod unread;
 mod words;
 
 pub use app::{App, Health, Inside};
-pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, arrive, read_ids, read_json};
+pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, arrive, is_json, read_ids, read_json};
 pub use idempotency::IdempotencyKey;
 pub use page::{Listed, Page};
 pub use server::{Listeners, serve};

@@ -7,6 +7,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error::ApiError;
 
@@ -51,6 +54,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
         };
         let after = raw.cursor.as_deref().map(decode).transpose()?;
         Ok(Self { limit, after, uri })
+    }
+}
+
+impl IntoParams for Page {
+    fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameter = |name: &str, description: &str, schema: ObjectBuilder| {
+            let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
+            parameter.description(Some(description)).schema(Some(schema.build())).build()
+        };
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
+        let limit = limit.default(Some(20.into()));
+        let cursor = ObjectBuilder::new().schema_type(Type::String);
+        vec![
+            parameter("limit", "How many items at most", limit),
+            parameter("cursor", "`next` of the page before; absent: the first page", cursor),
+        ]
     }
 }
 

@@ -1,6 +1,7 @@
 //! What holds for every request, before a route is looked for (RFC 9110 and 9112).
 
 use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 
 use super::compressed;
@@ -32,6 +33,9 @@ pub(super) fn check(request: &Request, over_network: bool) -> Result<Wishes, Api
         } else if name == header::EXPECT && !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
             let text = "The only expectation that is met is 100-continue";
             return Err(ApiError::new(StatusCode::EXPECTATION_FAILED, "expectation_failed", text));
+        } else if name == header::TRANSFER_ENCODING && !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            let text = "Of the transfer codings only chunked is known";
+            return Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", text));
         } else if name == header::CONTENT_ENCODING && !is_identity(value) {
             let text = "The body must be sent as it is: no Content-Encoding is decoded";
             return Err(ApiError::unsupported(text, header::ACCEPT_ENCODING, "identity"));
@@ -44,9 +48,20 @@ pub(super) fn check(request: &Request, over_network: bool) -> Result<Wishes, Api
     Ok(wishes)
 }
 
-/// A host with a port, perhaps; an empty one is allowed.
+/// A host with a port, perhaps (RFC 9112, section 3.2); an empty one is allowed. What most send is told without parsing.
 fn is_host(value: &HeaderValue) -> bool {
-    value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+    let bytes = value.as_bytes();
+    let name = bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte)).count();
+    bytes.split_at_checked(name).is_some_and(|(_, rest)| is_port(rest))
+        || value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()).is_some_and(|authority| {
+            let port = authority.as_str().strip_prefix(authority.host());
+            port.is_some_and(|port| is_port(port.as_bytes()))
+        })
+}
+
+/// Nothing, or a colon and digits, if any.
+fn is_port(text: &[u8]) -> bool {
+    text.is_empty() || text.strip_prefix(b":").is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
 }
 
 fn is_identity(value: &HeaderValue) -> bool {
@@ -54,4 +69,30 @@ fn is_identity(value: &HeaderValue) -> bool {
         let coding = coding.trim_ascii();
         coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_told_from_nonsense() {
+        for good in [
+            "",
+            "a",
+            "chatty.example",
+            "a_b:8080",
+            "127.0.0.1:80",
+            "[::1]",
+            "[::1]:8080",
+            "a:",
+            "a~b!",
+            "xn--bcher-kva.example:1",
+        ] {
+            assert!(is_host(&HeaderValue::from_static(good)), "{good}");
+        }
+        for bad in ["a b", "a:b", "a:b:c", "a/b", "me@a", "[[x]]:%%%%", "[::1", "[::1]x", "<a>", "a?b", "a#b"] {
+            assert!(!is_host(&HeaderValue::from_static(bad)), "{bad}");
+        }
+    }
 }

@@ -336,6 +336,9 @@ mod tests {
             ("host: x y\r\n", "1.1", "400"),
             ("host: a@b\r\n", "1.1", "400"),
             ("host: x/y\r\n", "1.1", "400"),
+            ("host: a:b:c\r\n", "1.1", "400"),
+            ("host: x\r\ntransfer-encoding: gzip, chunked\r\n", "1.1", "501"),
+            ("host: x\r\ncontent-encoding: gzip\r\n", "1.1", "415"),
         ] {
             let text = talk(&[&format!("GET / HTTP/{version}\r\n{hosts}\r\n")], 1).await;
             assert!(text.contains(&format!("\"status\":{status}")), "{hosts:?}: {text}");
@@ -354,6 +357,7 @@ mod tests {
             let text = talk(&[&request], 1).await;
             assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {text}");
             assert!(text.contains("application/problem+json") && text.contains("x-request-id: "), "{status}: {text}");
+            assert_eq!(text.matches("\r\ndate: ").count(), 1, "{status}: {text}");
             let (_, body) = text.split_once("\r\n\r\n").unwrap();
             let body: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(body["status"].to_string(), status);

@@ -40,6 +40,8 @@ pub struct Parameter {
     pub place: String,
     /// Whether it must be there.
     pub required: bool,
+    /// Values that its description rules out.
+    pub outside: Vec<String>,
 }
 
 impl Operation {
@@ -76,12 +78,14 @@ impl Api {
                 let method = method.to_uppercase().parse().expect("a method");
                 let bearer = operation["security"].to_string().contains("bearer");
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let parameters = operation["parameters"].as_array().into_iter().flatten().map(|one| Parameter {
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                let parameters = parameters.filter(|one| one["in"] != "path").map(|one| Parameter {
                     name: text(&one["name"]),
                     place: text(&one["in"]),
                     required: one["required"] == true,
+                    outside: self.outside(&one["schema"]),
                 });
-                let parameters = parameters.filter(|one| one.place != "path").collect();
+                let parameters = parameters.collect();
                 let kinds = operation["requestBody"]["content"].as_object();
                 let kind = kinds.and_then(|kinds| kinds.keys().next());
                 let body = kind.map(|kind| (kind.clone(), operation["requestBody"]["required"] == true));
@@ -121,8 +125,20 @@ impl Api {
         }
     }
 
+    /// The nearest values beyond the limits of a schema, or beside the ones that it lists.
+    fn outside(&self, schema: &Value) -> Vec<String> {
+        let kinds = schema["oneOf"].as_array().into_iter().flatten();
+        let schema = self.resolve(kinds.into_iter().find(|kind| kind["type"] != "null").unwrap_or(schema));
+        let below = schema["minimum"].as_i64().map(|least| (least - 1).to_string());
+        let above = schema["maximum"].as_i64().map(|most| (most + 1).to_string());
+        let other = schema["enum"].is_array().then(|| "another".to_owned());
+        below.into_iter().chain(above).chain(other).collect()
+    }
+
     fn resolve<'a>(&'a self, response: &'a Value) -> &'a Value {
         let pointer = response["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-        pointer.map_or(response, |pointer| self.document.pointer(pointer).expect("what is referred to"))
+        pointer.map_or(response, |pointer| {
+            self.document.pointer(pointer).unwrap_or_else(|| panic!("{pointer} is not described"))
+        })
     }
 }

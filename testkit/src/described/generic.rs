@@ -127,7 +127,7 @@ async fn check_head(app: &impl Answers, path: &str) {
 }
 
 /// Fails unless what is described as optional may be missing, and what is described as required may not, in every operation:
-/// bodies, query parameters, headers. `token` is an admin's; `one_of` names the operations that need one of several optional
+/// bodies, query parameters, headers. And unless values of query parameters that are described as none are refused. `token` is an admin's; `one_of` names the operations that need one of several optional
 /// query parameters, which a description cannot say.
 pub async fn check_optional(api: &Api, app: &impl Answers, token: &str, one_of: &[&str]) {
     for operation in api.operations() {
@@ -157,6 +157,14 @@ pub async fn check_optional(api: &Api, app: &impl Answers, token: &str, one_of: 
             assert!(!wrong, "{name} with {how}, which is described as required: {required}: {} {text}", got.status);
         }
         for parameter in operation.parameters.iter().filter(|parameter| parameter.place == "query") {
+            for value in &parameter.outside {
+                let mut query = filled(&operation, Some(&parameter.name));
+                query.push((parameter.name.clone(), value.clone()));
+                let got = ask(app, request(path(&query)).header("content-type", kind), "").await;
+                // Who asks may be refused before that.
+                let refused = matches!(got.status, 400 | 401 | 403 | 422);
+                assert!(refused, "{name} takes {}={value}, against its description: {}", parameter.name, got.status);
+            }
             let without = filled(&operation, Some(&parameter.name));
             let got = ask(app, request(path(&without)).header("content-type", kind), "").await;
             let refused = matches!(got.status, 400 | 422) && !required;

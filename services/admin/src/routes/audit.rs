@@ -59,7 +59,7 @@ pub(crate) struct EntryList {
 /// Reads the audit log, newest first.
 #[utoipa::path(
     get, path = "/admin/audit", tag = "admin", security(("bearer" = [])),
-    params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(Page),
     responses((status = 200, body = EntryList))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id))]

@@ -58,7 +58,7 @@ pub(crate) struct AccountList {
 /// Lists accounts, newest first.
 #[utoipa::path(
     get, path = "/admin/users", tag = "admin", security(("bearer" = [])),
-    params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(Page),
     responses((status = 200, body = AccountList))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id))]

@@ -66,7 +66,7 @@ fn unquoted(local: &str) -> String {
         plain.extend(if c == '\\' { letters.next() } else { Some(c) });
     }
     let needs_quotes = Address::new(&plain, "example.org").is_err();
-    if needs_quotes { local.to_owned() } else { plain }
+    if needs_quotes { format!("\"{}\"", plain.replace('\\', r"\\").replace('"', "\\\"")) } else { plain }
 }
 
 #[cfg(test)]
@@ -117,6 +117,10 @@ mod tests {
             assert_eq!(key(same), "ann@xn--bcher-kva.example", "{same}");
         }
         assert_ne!(key("\"a..b\"@example.org"), key("a..b@example.org"));
+        for same in [r#""q@1"@example.org"#, r#""q\@1"@example.org"#, r#""\Q\@\1"@example.org"#] {
+            assert_eq!(key(same), r#""q@1"@example.org"#, "{same}");
+        }
+        assert_ne!(key(r#""a\"b"@example.org"#), key(r#""a\\\"b"@example.org"#));
         assert_eq!(key("ju\u{308}rgen@a.example"), key("JÜRGEN@a.example"), "rows of before");
         assert_eq!(key("ann@a_b"), "ann@a_b");
         assert_eq!(key("nonsense"), "nonsense");

@@ -40,8 +40,7 @@ pub(crate) struct ParkedMailsOut {
 
 /// Lists the mails that were given up, newest first. `chatty mail` sends them again or drops them.
 #[utoipa::path(get, path = "/auth/mails/parked", tag = "auth", security(("bearer" = [])), params(
-    ("limit" = Option<u64>, Query, description = "1 to 100, 20 if absent"),
-    ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    Page,
 ), responses(
     (status = 200, description = "Mails, newest first", body = ParkedMailsOut),
     (status = 400, description = "A bad value in the query", body = Problem, content_type = "application/problem+json"),

@@ -74,8 +74,7 @@ pub(crate) async fn get_user(State(state): State<AppState>, Path(id): Path<UserI
 
 /// Finds people by username (none or one) or by a mask over their names.
 #[utoipa::path(get, path = "/users", tag = "users", params(FindUsers,
-    ("limit" = Option<u64>, Query, description = "1 to 100, 20 if absent"),
-    ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    Page,
 ), responses(
     (status = 200, description = "People, newest first", body = UsersOut),
     (status = 400, description = "Not one of username and name, or a bad value", body = Problem, content_type = "application/problem+json"),

@@ -12,6 +12,7 @@ use webp::{BitstreamFeatures, BitstreamFormat};
 
 use super::colours;
 use super::encode::Canvas;
+use super::jpeg;
 
 /// The largest file, in bytes.
 pub(crate) const MAX_BYTES: usize = 5 * 1024 * 1024;
@@ -37,7 +38,8 @@ pub(crate) enum ImageError {
     ForPrint,
     #[error("has a high dynamic range (PQ or HLG); save it for ordinary screens (sRGB)")]
     HighDynamicRange,
-    #[error("cannot be read as a picture: {0}")]
+    /// With the decoder's words, for the log.
+    #[error("cannot be read as a picture: it is damaged, or a part of it is missing")]
     Broken(String),
 }
 
@@ -138,6 +140,9 @@ fn gif_moves(file: &[u8]) -> bool {
 /// [`ImageError`].
 pub(crate) fn sanitise(file: &[u8]) -> Result<Picture, ImageError> {
     let (format, _pixels) = measure(file)?;
+    if format == ImageFormat::Jpeg && !jpeg::is_whole(file) {
+        return Err(ImageError::Broken("the JPEG has no end".to_owned()));
+    }
     let mut decoder = reader(file, format).into_decoder()?;
     let source = Source::of(file, format, &mut decoder)?;
     let orientation = decoder.orientation()?;
@@ -477,6 +482,19 @@ mod tests {
         assert!(matches!(sanitise(b""), Err(ImageError::NotAnImage)));
         assert!(matches!(sanitise(&vec![0; MAX_BYTES + 1]), Err(ImageError::TooLarge)));
         assert!(matches!(sanitise(&file(ImageFormat::Png, 4_097, 1)), Err(ImageError::TooManyPixels)));
-        assert!(matches!(sanitise(&file(ImageFormat::Png, 3, 3)[..40]), Err(ImageError::Broken(_))));
+        let noise =
+            image::RgbaImage::from_fn(200, 200, |x, y| image::Rgba([(x * y) as u8, (x ^ y) as u8, x as u8, 255]));
+        for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP] {
+            let mut whole = Vec::new();
+            let picture = DynamicImage::from(noise.clone());
+            let picture = if format == ImageFormat::Jpeg { picture.into_rgb8().into() } else { picture };
+            picture.write_to(&mut Cursor::new(&mut whole), format).unwrap();
+            sanitise(&whole).unwrap();
+            for part in [whole.len() / 3, whole.len() / 2, whole.len() - 12] {
+                let broken = sanitise(&whole[..part]).unwrap_err();
+                assert!(matches!(broken, ImageError::Broken(_)), "{format:?}: {part} of {}", whole.len());
+                assert!(!broken.to_string().contains("decod"), "{broken}");
+            }
+        }
     }
 }

@@ -5,4 +5,5 @@ pub(crate) mod encode;
 pub(crate) mod etag;
 pub(crate) mod ids;
 pub(crate) mod image;
+pub(crate) mod jpeg;
 pub(crate) mod range;

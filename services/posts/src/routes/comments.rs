@@ -79,11 +79,22 @@ impl Validate for CommentIn {
     }
 }
 
+/// What an answer tells of a new comment.
+#[derive(Deserialize)]
+struct Created {
+    comment: Key,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    id: CommentId,
+}
+
 /// Comments on a post.
 #[utoipa::path(
     post, path = "/posts/{id}/comments", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
     params(IdempotencyKey, ("id" = PostId, Path)),
-    responses((status = 201, body = CommentSaved))
+    responses((status = 201, body = CommentSaved, headers(("Location" = String, description = "Its path"))))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn create_comment(
@@ -95,7 +106,8 @@ pub(crate) async fn create_comment(
 ) -> Result<Answer, Error> {
     s.shown.find(id).await?;
     let request = key.request(Some(user.id), &[sent.content.as_str().as_bytes()]);
-    Ok(s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content.into()), request }).await?)
+    let answer = s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content.into()), request }).await?;
+    Ok(answer.located(|Created { comment }| format!("/posts/{id}/comments/{}", comment.id)))
 }
 
 /// Lists a post's comments, oldest first.
@@ -104,7 +116,7 @@ pub(crate) async fn create_comment(
 /// are blocked. It follows within a moment.
 #[utoipa::path(
     get, path = "/posts/{id}/comments", tag = "comments",
-    params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(("id" = PostId, Path), Page),
     responses((status = 200, body = CommentList))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(post.id = %id))]

@@ -65,7 +65,7 @@ pub(crate) async fn unlike_post(
 /// `like_count` of the post is the length of the whole list, so without people who are blocked. It follows within a moment.
 #[utoipa::path(
     get, path = "/posts/{id}/likes", tag = "likes",
-    params(("id" = PostId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(("id" = PostId, Path), Page),
     responses((status = 200, body = LikeList))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(post.id = %id))]

@@ -19,7 +19,7 @@ const SENDFILE_TYPE: &str = "x-sendfile-type";
 /// Serves a picture of a post that is shown, or a part of it.
 ///
 /// Its name never stands for another picture, so the name is its ETag; caches ask again after an hour whether it is still shown.
-/// A gateway that sees the folder says so with `X-Sendfile-Type: X-Accel-Redirect` and sends the file itself; posts only
+/// A gateway that sees the folder, and is the only way in, says so with `X-Sendfile-Type: X-Accel-Redirect` and sends the file itself; posts only
 /// decides whether anybody may see it.
 #[utoipa::path(
     get, path = "/media/{name}", tag = "posts",
@@ -52,7 +52,7 @@ pub(crate) async fn get_image(
     let fields = response.headers_mut();
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
     fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
-    if headers.get(SENDFILE_TYPE).is_some_and(|kind| kind == "X-Accel-Redirect") {
+    if s.behind_gateway && headers.get(SENDFILE_TYPE).is_some_and(|kind| kind == "X-Accel-Redirect") {
         fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         return Ok(([("x-accel-redirect", format!("/stored-media/{name}"))], response).into_response());
     }

@@ -4,6 +4,7 @@ pub(crate) mod comments;
 pub(crate) mod likes;
 pub(crate) mod media;
 pub(crate) mod posts;
+pub(crate) mod sent;
 
 use serde::Serialize;
 use shared::ids::UserId;

@@ -1,28 +1,23 @@
 //! Posts and their views.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::body::HttpBody;
-use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::Response;
-use axum::{Json, body::Bytes};
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
 use shared::db::{CommitError, Tx};
-use shared::error::{ApiError, FieldErrors};
+use shared::error::FieldErrors;
 use shared::events;
 use shared::http::conditional::{self, Verdict};
 use shared::http::idempotency::{self, Answer, KeyedRequest};
-use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson, Validate, arrive, read_json};
+use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson, Validate};
 use shared::ids::UserId;
 use shared::text::{self, Lines};
-use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::sent::Sent;
 use super::{Author, Message};
 use crate::db::queries::posts::{self, CountsState, NewPost, PostState, Shown};
 use crate::db::queries::users;
@@ -32,11 +27,6 @@ use crate::error::Error;
 use crate::state::AppState;
 use crate::uploads::Upload;
 use crate::writes::{Deed, Write};
-
-/// A multipart body: a picture of 5 MiB and the text around it, in bytes.
-pub(crate) const MULTIPART: usize = 6 * 1024 * 1024;
-/// How long a body that is refused is read.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A post.
 #[derive(Serialize, ToSchema)]
@@ -96,16 +86,19 @@ pub(crate) struct PostList {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostIn {
     #[schema(min_length = 1, max_length = 200)]
-    title: String,
+    pub(super) title: String,
     #[schema(value_type = String, min_length = 1, max_length = 10000)]
-    content: Lines,
+    pub(super) content: Lines,
 }
 
 /// A new post with a picture, as a form.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only describes the form")]
 pub(crate) struct PostForm {
+    #[schema(min_length = 1, max_length = 200)]
     title: String,
+    #[schema(min_length = 1, max_length = 10000)]
     content: String,
     #[schema(value_type = Option<String>, format = Binary)]
     image: Option<Vec<u8>>,
@@ -150,106 +143,15 @@ impl Validate for PostPatch {
     }
 }
 
-/// A post as it was sent: JSON, or a form with a picture.
-struct Sent {
-    post: PostIn,
-    image: Option<Upload>,
-}
-
-impl Sent {
-    async fn read(s: &AppState, user: UserId, request: Request) -> Result<Self, Error> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
-            let (parts, body) = request.into_parts();
-            return Ok(Self { post: read_json(&parts.headers, body).await?, image: None });
-        }
-        let begun = Instant::now();
-        let length = request.body().size_hint().upper().and_then(|length| usize::try_from(length).ok());
-        let place = match s.uploads.admit(user, length.unwrap_or(MULTIPART).min(MULTIPART)) {
-            Ok(place) => Arc::new(place),
-            Err(refused) => {
-                read_in_vain(request).await;
-                return Err(refused);
-            }
-        };
-        let form = Multipart::from_request(request, s).await;
-        let form = form.map_err(|error| ApiError::bad_request("bad_multipart", error.body_text()))?;
-        let (post, image) = arrive(read_form(form)).await??;
-        Ok(Self { post, image: image.map(|file| Upload { file, begun, _place: place }) })
-    }
-}
-
-/// Reads a body that is refused, piece by piece, unless the client waits for a word first: else the connection would break
-/// while the client still sends, and many never see the answer.
-async fn read_in_vain(request: Request) {
-    if !request.headers().contains_key(header::EXPECT) {
-        let mut pieces = request.into_body().into_data_stream();
-        let read = async { while let Some(Ok(_)) = pieces.next().await {} };
-        // Whoever takes longer gets the answer now.
-        let _ended = tokio::time::timeout(PATIENCE, read).await;
-    }
-}
-
-async fn read_form(mut form: Multipart) -> Result<(PostIn, Option<Bytes>), ApiError> {
-    let bad = |error: axum::extract::multipart::MultipartError| {
-        let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "bad_multipart" };
-        ApiError::new(error.status(), code, error.body_text())
-    };
-    let (mut title, mut content, mut image) = (None, None, None);
-    while let Some(field) = form.next_field().await.map_err(bad)? {
-        let name = field.name().unwrap_or_default().to_owned();
-        let given = match name.as_str() {
-            "image" => image.is_some(),
-            "title" => title.is_some(),
-            "content" => content.is_some(),
-            _ => false,
-        };
-        if given {
-            return Err(ApiError::invalid_field(&name, "is given twice"));
-        }
-        match name.as_str() {
-            "image" => {
-                // Browsers send a file without name and content when none was chosen.
-                let named = field.file_name().is_some_and(|name| !name.is_empty());
-                let file = field.bytes().await.map_err(bad)?;
-                if file.is_empty() && named {
-                    return Err(ApiError::invalid_field("image", "is an empty file"));
-                }
-                image = Some(file);
-            }
-            "title" => title = Some(field_text(&field.bytes().await.map_err(bad)?)?),
-            "content" => content = Some(field_text(&field.bytes().await.map_err(bad)?)?),
-            other => return Err(ApiError::invalid_field(other, "is not a field of a post")),
-        }
-    }
-    let mut errors = FieldErrors::default();
-    if title.is_none() {
-        errors.add("title", "is missing");
-    }
-    if content.is_none() {
-        errors.add("content", "is missing");
-    }
-    let (Some(title), Some(content)) = (title, content) else {
-        errors.into_result()?;
-        return Err(ApiError::bad_request("bad_multipart", "The form is not complete"));
-    };
-    let post = PostIn { title, content: content.into() };
-    post.validate(&mut errors);
-    errors.into_result()?;
-    Ok((post, image.filter(|image| !image.is_empty())))
-}
-
-fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
-    let text = std::str::from_utf8(bytes).map(str::to_owned);
-    text.map_err(|_error| ApiError::bad_request("bad_multipart", "A text field is not valid UTF-8"))
-}
-
 /// Writes a post, with a picture if it comes as a form.
 #[utoipa::path(
     post, path = "/posts", tag = "posts", security(("bearer" = [])), params(IdempotencyKey),
     request_body(content((PostIn = "application/json"), (PostForm = "multipart/form-data"))),
     responses(
-        (status = 201, body = PostSaved),
+        (status = 201, body = PostSaved, headers(
+            ("Location" = String, description = "Its path"),
+            ("ETag" = Option<String>, description = "Absent when the answer is given again")
+        )),
     )
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
@@ -264,16 +166,40 @@ pub(crate) async fn create_post(
     let picture = image.as_ref().map(|image| image.file.clone()).unwrap_or_default();
     let request = key.request(Some(user.id), &[title.as_bytes(), content.as_bytes(), &picture]);
     drop(picture);
-    let mut new = NewPost { title, content, image_name: None };
-    let Some(image) = image else { return store_post(&s, user, request, new).await };
+    let new = NewPost { title, content, image_name: None };
+    let stored = match image {
+        None => store_post(&s, user, request, new).await,
+        Some(image) => store_picture_post(&s, user, request, new, image).await,
+    };
+    Ok(stored?.located(|Created { post }| format!("/posts/{}", post.id)))
+}
+
+/// What an answer tells of a new post.
+#[derive(Deserialize)]
+struct Created {
+    post: Key,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    id: PostId,
+}
+
+async fn store_picture_post(
+    s: &AppState,
+    user: CurrentUser,
+    request: Option<KeyedRequest>,
+    mut new: NewPost,
+    image: Upload,
+) -> Result<Answer, Error> {
     // Storing a picture takes its time; who repeats a request needs no room for another one.
-    if let Some(known) = find_answer(&s, request.as_ref()).await? {
+    if let Some(known) = find_answer(s, request.as_ref()).await? {
         return Ok(known);
     }
     posts::require_room_for_picture(s.db.read(), s.db.clock().now(), user.id).await?;
     let name = s.media.add(image).await?;
     new.image_name = Some(name.clone());
-    let stored = store_post(&s, user, request, new).await;
+    let stored = store_post(s, user, request, new).await;
     let shown = match &stored {
         Ok(answer) => !answer.is_again(),
         Err(error) => matches!(error, Error::Commit(CommitError::Unknown(_))),
@@ -317,8 +243,9 @@ async fn store_post(
     let (post, counts) = posts::insert(&tx, user.id, new).await?;
     events::publish(&mut tx, &[PostState::from(post.clone())])?;
     events::publish(&mut tx, &[CountsState::from(counts.clone())])?;
+    let etag = etag::write(post.version, counts.version);
     let post = PostOut::shown(Shown { post, counts, author: user.username }).ok_or(Error::PostNotFound)?;
-    let answer = Answer::new(StatusCode::CREATED, &PostSaved { message: "Post created", post })?;
+    let answer = Answer::new(StatusCode::CREATED, &PostSaved { message: "Post created", post })?.tagged(etag);
     idempotency::keep(&tx, request.map(|request| (request, answer.clone())).into_iter().collect()).await?;
     tx.commit().await?;
     Ok(answer)
@@ -336,7 +263,7 @@ pub(crate) struct PostFilter {
 /// Lists posts, newest first.
 #[utoipa::path(
     get, path = "/posts", tag = "posts",
-    params(PostFilter, ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(PostFilter, Page),
     responses((status = 200, body = PostList))
 )]
 #[tracing::instrument(level = "debug", skip_all)]

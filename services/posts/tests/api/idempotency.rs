@@ -35,6 +35,7 @@ async fn the_same_request_gets_the_same_answer() {
     let again = post(&app, "k1", "Hello", ANN).await;
     assert_eq!((again.status, &again.text), (201, &first.text));
     assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.headers["location"], first.headers["location"]);
     assert_eq!((count(&app).await, app.events().await.len()), (1, 2), "one post and its counters");
 
     post(&app, "k1", "Other", ANN).await.is_problem(422, "This Idempotency-Key belongs to a request with another body");

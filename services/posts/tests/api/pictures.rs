@@ -46,6 +46,9 @@ async fn a_picture_is_stored_and_served_while_its_post_is_shown() {
     assert_eq!(picture.headers["cache-control"], "public, max-age=3600");
     assert_eq!(picture.headers["x-content-type-options"], "nosniff");
     assert_eq!(image::load_from_memory(&picture.bytes).unwrap().width(), 3);
+    // Nobody but a gateway can send the file itself.
+    let asked = app.get(url).header("x-sendfile-type", "X-Accel-Redirect").send().await;
+    assert!(asked.bytes == picture.bytes && !asked.headers.contains_key("x-accel-redirect"));
     // It goes when its post is hidden, and comes back with it.
     for (version, blocked, status) in [(1, true, 404), (2, false, 200)] {
         app.deliver("user", &[user(1, version, "ann", blocked)]).await;

@@ -28,8 +28,17 @@ pub(crate) struct RankingIn {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
     neighbours: Option<String>,
     /// `none`: every shared like counts the same; `idf`: likes of what few people like count more.
-    #[param(value_type = Option<String>, default = "none", example = "idf")]
+    #[param(inline, value_type = Option<WeightingName>, default = "none")]
     weighting: Option<String>,
+}
+
+/// How much likes count.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only describes the parameter")]
+pub(crate) enum WeightingName {
+    None,
+    Idf,
 }
 
 impl RankingIn {
@@ -51,8 +60,17 @@ pub(crate) struct RecommendIn {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 5)]
     limit: Option<String>,
     /// What fills up when similar people like too little: `none`, or `popular`, the most liked posts of the last seven days.
-    #[param(value_type = Option<String>, default = "none", example = "popular")]
+    #[param(inline, value_type = Option<FallbackName>, default = "none")]
     fallback: Option<String>,
+}
+
+/// What fills up.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only describes the parameter")]
+pub(crate) enum FallbackName {
+    None,
+    Popular,
 }
 
 /// A recommended post.
@@ -203,7 +221,7 @@ pub(crate) async fn explain_post(
     path = "/recommendations/users",
     tag = "recommendations",
     params(
-        ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many people at most, 20 unless given"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),
     responses((status = 200, body = SimilarUsers)),

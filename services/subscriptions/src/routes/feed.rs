@@ -72,7 +72,7 @@ pub(crate) struct Feed {
 /// Reads one's feed: posts of the followed, newest first, never one's own.
 #[utoipa::path(
     get, path = "/feed", tag = "subscriptions", security(("bearer" = [])),
-    params(("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(Page),
     responses((status = 200, body = Feed))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]

@@ -101,7 +101,7 @@ pub(crate) async fn unsubscribe(
 /// Lists who follows a person, newest account first.
 #[utoipa::path(
     get, path = "/users/{id}/followers", tag = "subscriptions",
-    params(("id" = UserId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(("id" = UserId, Path), Page),
     responses((status = 200, body = SubscriptionList))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %id))]
@@ -116,7 +116,7 @@ pub(crate) async fn list_followers(
 /// Lists whom a person follows, newest account first.
 #[utoipa::path(
     get, path = "/users/{id}/following", tag = "subscriptions",
-    params(("id" = UserId, Path), ("limit" = Option<u64>, Query, description = "1 to 100, 20 unless given"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    params(("id" = UserId, Path), Page),
     responses((status = 200, body = SubscriptionList))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %id))]
