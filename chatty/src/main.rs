@@ -34,6 +34,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[derive(Parser)]
 #[command(
     version,
+    propagate_version = true,
     after_help = after_help()
 )]
 struct Arguments {

@@ -87,13 +87,18 @@ pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_visible)
 }
 
+/// Whether a character is not drawn, and only tells how to draw others (Unicode's Default_Ignorable_Code_Point): nobody can
+/// type it into a search.
+pub fn is_ignorable(c: char) -> bool {
+    !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
 fn is_visible(c: char) -> bool {
     // Control characters are no matter of sight: another rule refuses them.
     if c.is_ascii() {
         return !c.is_ascii_whitespace();
     }
-    let undrawn = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
-        || CodePointSetData::new::<WhiteSpace>().contains(c);
+    let undrawn = is_ignorable(c) || CodePointSetData::new::<WhiteSpace>().contains(c);
     let category = GeneralCategory::for_char(c);
     let mark = GeneralCategoryGroup::Mark.contains(category);
     // A format character that begins a number, such as U+0600, is drawn; the others only tell how to draw.

@@ -5,14 +5,12 @@ mod raise;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use shared::config::{Env, Settings};
 use shared::events::topology::SERVICES;
 use shared::lifecycle;
-use tokio::time::sleep;
 
 use crate::data_folder::{self, Layout};
 use crate::output;
@@ -59,25 +57,13 @@ impl Restore {
     }
 }
 
-/// How long the sessions of services that have ended may take to go: a statement takes at most five seconds.
-const ENDING: Duration = Duration::from_secs(10);
-
-/// Fails while services are connected: they would write between the steps. The session of one that has just ended stays for
-/// as long as its last statement takes.
+/// Fails while services are connected: they would write between the steps.
 async fn refuse_running(operator: &Operator) -> anyhow::Result<()> {
-    let end = Instant::now() + ENDING;
     for service in &operator.services {
-        loop {
-            let programs = shared::db::other_programs(service.db.read()).await;
-            let programs = programs.with_context(|| format!("the database of {}", service.name))?;
-            if programs.is_empty() {
-                break;
-            }
-            if Instant::now() > end {
-                let programs = programs.join(", ");
-                bail!("{programs} is connected to the database of {}: stop all services first", service.name);
-            }
-            sleep(Duration::from_millis(200)).await;
+        let programs = shared::db::other_programs(service.db.read()).await;
+        let programs = programs.with_context(|| format!("the database of {}", service.name))?;
+        if !programs.is_empty() {
+            bail!("{} is connected to the database of {}: stop all services first", programs.join(", "), service.name);
         }
     }
     Ok(())

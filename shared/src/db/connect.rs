@@ -24,6 +24,9 @@ use crate::lifecycle::Tracker;
 const ACQUIRE: Duration = Duration::from_secs(2);
 /// How long background work waits; it retries anyway.
 const ACQUIRE_BACKGROUND: Duration = Duration::from_secs(30);
+/// The name by which Postgres knows the operator's commands; services are `chatty-NAME`. A command may have several connections,
+/// and must not take them for a service.
+const OPERATOR: &str = "chatty";
 /// How SQLite opens files: they belong to one process, and the index of the write-ahead log lies in its own memory. Usually
 /// it lies in a file that is mapped, and the kernel ends a process with SIGBUS that touches it on a disk that does not take
 /// writes (ADR 21).
@@ -36,7 +39,7 @@ impl Db {
     /// # Errors
     /// When the URL or the data folder is not usable.
     pub async fn open(settings: &Settings, service: &'static str, clock: Clock) -> Result<Self, DbErr> {
-        Self::open_with(settings, service, clock, ACQUIRE).await
+        Self::open_with(settings, service, format!("chatty-{service}"), clock, ACQUIRE).await
     }
 
     /// The same for an operator's command, which rather waits than fails.
@@ -44,12 +47,13 @@ impl Db {
     /// # Errors
     /// As [`Db::open`].
     pub async fn open_for_operator(settings: &Settings, service: &'static str) -> Result<Self, DbErr> {
-        Self::open_with(settings, service, Clock::system(), ACQUIRE_BACKGROUND).await
+        Self::open_with(settings, service, OPERATOR.to_owned(), Clock::system(), ACQUIRE_BACKGROUND).await
     }
 
     async fn open_with(
         settings: &Settings,
         service: &'static str,
+        program: String,
         clock: Clock,
         patience: Duration,
     ) -> Result<Self, DbErr> {
@@ -59,10 +63,10 @@ impl Db {
                 let urls = failover::host_urls(url.expose_secret()).map_err(|error| DbErr::Custom(error.to_owned()))?;
                 let (connections, writes) = (settings.database_max_connections, Writes::new(service, None));
                 if let [url] = urls.as_slice() {
-                    let pools = Pools::postgres(url, &writes, service, connections, patience, None).await?;
+                    let pools = Pools::postgres(url, &writes, &program, connections, patience, None).await?;
                     (Arc::new(pools), writes, None)
                 } else {
-                    let follower = Follower { urls, service, connections, patience, writes: writes.clone() };
+                    let follower = Follower { urls, service, program, connections, patience, writes: writes.clone() };
                     let (pools, follower) = follower.start().await?;
                     (pools, writes, Some(follower))
                 }
@@ -105,14 +109,14 @@ impl Pools {
     pub(super) async fn postgres(
         url: &str,
         writes: &Writes,
-        service: &str,
+        program: &str,
         connections: u32,
         patience: Duration,
         timeline: Option<String>,
     ) -> Result<Self, DbErr> {
         let pool = async |size, acquire| {
             let watch = Watch { trust: Trust::default(), writes: writes.clone() };
-            let inner = postgres(url, service, size, acquire, timeline.clone(), watch.trust.clone()).await?;
+            let inner = postgres(url, program, size, acquire, timeline.clone(), watch.trust.clone()).await?;
             Ok::<_, DbErr>(Watched { inner, watch })
         };
         Ok(Self {
@@ -142,7 +146,7 @@ impl Pools {
 
 async fn postgres(
     url: &str,
-    service: &str,
+    program: &str,
     size: u32,
     acquire: Duration,
     timeline: Option<String>,
@@ -159,7 +163,7 @@ async fn postgres(
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .statement_timeout(Duration::from_secs(5))
-        .set_application_name(format!("chatty-{service}"))
+        .set_application_name(program)
         .connect_lazy(true)
         // By Postgres' default, which is that of a spinning disk, some hundred rows are found by reading a whole table.
         .map_sqlx_postgres_opts(|options| options.options([("random_page_cost", "1.1")]));

@@ -141,7 +141,7 @@ pub async fn other_programs(connection: &Reads) -> Result<Vec<String>, DbErr> {
     let sql = Statement::from_string(
         DatabaseBackend::Postgres,
         "SELECT DISTINCT application_name AS name FROM pg_stat_activity \
-         WHERE datname = current_database() AND application_name LIKE 'chatty-%' AND pid <> pg_backend_pid()",
+         WHERE datname = current_database() AND application_name LIKE 'chatty-%'",
     );
     connection.query_all_raw(sql).await?.iter().map(|row| row.try_get("", "name")).collect()
 }

@@ -72,6 +72,8 @@ type Place = (String, String);
 pub(super) struct Follower {
     pub(super) urls: Vec<String>,
     pub(super) service: &'static str,
+    /// The name by which Postgres knows this program.
+    pub(super) program: String,
     pub(super) connections: u32,
     /// How long a request waits for a connection.
     pub(super) patience: Duration,
@@ -92,7 +94,7 @@ impl Follower {
 
     async fn open(&self, (timeline, url): &Place) -> Result<Pools, DbErr> {
         let timeline = Some(timeline.clone());
-        Pools::postgres(url, &self.writes, self.service, self.connections, self.patience, timeline).await
+        Pools::postgres(url, &self.writes, &self.program, self.connections, self.patience, timeline).await
     }
 
     async fn follow(self, first: Arc<Pools>, mut place: Place) {

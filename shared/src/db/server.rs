@@ -16,7 +16,7 @@ pub struct Server {
     pub open: i64,
     /// Connections that this database and this role take; absent: as many as the server.
     pub limit: Option<i64>,
-    /// Connections of the service that are open, this one not counted.
+    /// Connections to the database that are open, those of this program not counted.
     pub open_here: i64,
     /// Addresses that the service is connected from.
     pub replicas: i64,
@@ -38,10 +38,10 @@ pub async fn server(connection: &Reads) -> Result<Option<Server>, DbErr> {
         (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL) AS open, \
         (SELECT least(nullif(datconnlimit, -1), nullif(rolconnlimit, -1))::bigint FROM pg_database, pg_roles \
             WHERE datname = current_database() AND rolname = current_user) AS \"limit\", \
-        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()) \
+        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name <> current_setting('application_name')) \
             AS open_here, \
         (SELECT count(DISTINCT coalesce(client_addr::text, '')) FROM pg_stat_activity \
-            WHERE datname = current_database() AND application_name LIKE 'chatty-%' AND pid <> pg_backend_pid()) \
+            WHERE datname = current_database() AND application_name LIKE 'chatty-%') \
             AS replicas, \
         clock_timestamp() AS clock";
     Server::find_by_statement(Statement::from_string(DatabaseBackend::Postgres, sql)).one(connection).await

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sea_orm::ConnectionTrait;
 use shared::clock::Clock;
 use shared::config::{Env, Settings};
-use shared::db::{Db, Failure};
+use shared::db::{Db, Failure, other_programs, server};
 use testkit::servers::machine::find_postgres;
 use testkit::servers::postgres::Postgres;
 use tokio::process::Command;
@@ -144,4 +144,24 @@ async fn a_begin_that_nobody_waits_for_leaves_no_transaction_open() {
     eventually(&url, open, "0").await;
     let log = fs::read_to_string(&server.process().spec().log).unwrap();
     assert!(!log.contains("already a transaction in progress"), "{log}");
+}
+
+/// A command of the operator has several connections, and takes none of them for a service.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_sees_services_and_not_itself() {
+    let (_server, url, db) = pools().await;
+    let settings = Settings::from_env(&Env::of([("DATABASE_URL", &url)]), 8000).unwrap();
+    let operator = Db::open_for_operator(&settings, "posts").await.unwrap();
+    let sleep = async || operator.read().execute_unprepared("SELECT pg_sleep(0.2)").await.unwrap();
+    tokio::join!(sleep(), sleep());
+    db.close().await;
+    eventually(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatty-posts'", "0").await;
+    assert_eq!(other_programs(operator.read()).await.unwrap(), [""; 0]);
+    let seen = server(operator.read()).await.unwrap().unwrap();
+    assert_eq!((seen.open_here, seen.replicas), (0, 0));
+
+    let service = Db::open(&settings, "posts", Clock::system()).await.unwrap();
+    service.ping().await.unwrap();
+    assert_eq!(other_programs(operator.read()).await.unwrap(), ["chatty-posts"]);
+    assert_eq!(server(operator.read()).await.unwrap().unwrap().replicas, 1);
 }

@@ -1,16 +1,16 @@
 //! First and last names as search keys, and masks over them.
 
-use shared::text::is_blank;
+use shared::text::{is_blank, is_ignorable};
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest mask, in characters: both names at their longest, and a space.
 const MAX_MASK: usize = 129;
 
-/// The form that is compared: NFKC without regard to case, letter by letter, so that a part of a text has the same form as in
+/// The form that is compared: NFKC without regard to case, and without what is not drawn, letter by letter, so that a part of a text has the same form as in
 /// the whole. By way of upper case, in which the forms of a letter meet: sigma at the end of a word, the German sharp s.
 pub(crate) fn key(text: &str) -> String {
     let folded = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    folded.nfkc().collect()
+    folded.filter(|c| !is_ignorable(*c)).nfkc().collect()
 }
 
 /// The keys of first name, last name, and both together.
@@ -58,6 +58,7 @@ mod tests {
         assert_eq!(pattern("50%_\\").unwrap(), "50\\%\\_\\\\");
         assert_eq!(pattern("\u{ff0a}").unwrap(), "*");
         assert_eq!(pattern("ÉΣς").unwrap(), "éσσ");
+        assert_eq!(pattern("An\u{ad}n\u{200d}*").unwrap(), "ann%");
         assert_eq!(pattern("ẞ*ß").unwrap(), "ss%ss");
         for bad in ["", "  ", "a\0", &"x".repeat(130)] {
             assert!(pattern(bad).is_err());
