@@ -10,7 +10,7 @@ async fn comments_are_written_changed_listed_and_deleted() {
     let id = post_of_ann(&app).await;
     let path = format!("/posts/{id}/comments");
     let answer = app.post(&path, json!({ "content": "so true" })).as_user(2, "bob").send().await;
-    assert_eq!(answer.status, 201);
+    assert_eq!((answer.status, &answer.headers["location"]), (201, &format!("{path}/1").parse().unwrap()));
     assert_eq!(
         answer.json,
         json!({ "message": "Comment added", "comment": {

@@ -88,6 +88,9 @@ async fn what_is_no_picture_or_no_form_is_refused_and_nothing_is_stored() {
     ] {
         app.post("/posts", json!(null)).as_user(1, "ann").body(&kind, body).send().await.is_problem(status, "");
     }
+    let (kind, body) = with("a/b~", b"x".to_vec());
+    let refused = app.post("/posts", json!(null)).as_user(1, "ann").body(&kind, body).send().await;
+    assert_eq!(refused.json["errors"][0]["pointer"], "/a~1b~0", "{}", refused.text);
     assert_eq!(app.get("/posts").send().await.json["posts"], json!([]));
     app.finish().await;
 }

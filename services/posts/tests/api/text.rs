@@ -138,6 +138,8 @@ async fn a_title_does_not_turn_the_direction_of_what_stands_beside_it() {
         "a\u{2069}b",
         "\u{2069}a\u{2066}",
         "\u{2067}\u{2066}a\u{2069}",
+        "a\u{2028}b",
+        "a\u{2029}b",
     ] {
         assert_eq!(post(title).await, 422, "{title:?}");
     }
