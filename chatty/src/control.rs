@@ -164,7 +164,7 @@ async fn send(write: &mut OwnedWriteHalf, message: &impl Serialize) -> anyhow::R
     Ok(write.write_all(&line).await?)
 }
 
-/// Where the socket is reached.
+/// The path of the socket, and the folder that must stay open while it is used.
 struct Address {
     path: PathBuf,
     _folder: Option<File>,

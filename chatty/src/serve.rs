@@ -10,8 +10,8 @@ use shared::telemetry;
 
 use crate::{control, data_folder, output, suite};
 
-/// What a service of its own reads and the suite in one process does not. Whoever sets one believes that it is obeyed: that
-/// people's data is in Postgres, say, and in its backups.
+/// Settings that a service of its own reads and the suite in one process does not. They are refused, so that nobody believes
+/// that people's data is in Postgres and in its backups.
 pub(crate) const OF_SERVICES: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUTH_JWKS_URL"];
 
 /// Serves until a signal.

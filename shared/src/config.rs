@@ -221,7 +221,7 @@ impl Settings {
         }
         refuse_what_is_not_built(env, environment)?;
         let public_url = public_url(env, environment, listen)?;
-        if env.get("AUTH_JWKS_URL").is_some_and(|url| web_url(url).is_none_or(|url| url.port() == Some(0))) {
+        if env.get("AUTH_JWKS_URL").is_some_and(|url| web_url(url).is_none()) {
             let reason = "must be a URL such as http://127.0.0.1:8000/.well-known/jwks.json";
             return Err(ConfigError::new("AUTH_JWKS_URL", reason));
         }
@@ -270,12 +270,11 @@ fn public_url(env: &Env, environment: Environment, listen: SocketAddr) -> Result
     let production = environment == Environment::Production;
     let bad = |reason| Err(ConfigError::new("PUBLIC_URL", reason));
     let url = match env.get("PUBLIC_URL") {
-        Some(url) if web_url(url).is_some_and(|url| url.port() == Some(0)) => return bad("nobody listens on port 0"),
-        Some(url) => url.to_owned(),
+        Some(url) => url,
         None if production => return bad("must be set in production: the links in mails begin with it"),
-        None => format!("http://{listen}"),
+        None => return Ok(format!("http://{listen}")),
     };
-    let Some(parsed) = web_url(&url) else {
+    let Some(parsed) = web_url(url) else {
         return bad("must be a URL such as https://chatty.example");
     };
     if parsed.query().is_some() || parsed.fragment().is_some() || has_credentials(&parsed) {
@@ -306,8 +305,9 @@ fn refuse_what_is_not_built(env: &Env, environment: Environment) -> Result<(), C
     Ok(())
 }
 
+/// A URL where somebody can listen.
 fn web_url(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.port() != Some(0))
 }
 
 fn has_credentials(url: &Url) -> bool {

@@ -83,6 +83,11 @@ impl Problem {
     }
 }
 
+/// A field's name as a part of a JSON pointer (RFC 6901, section 3).
+pub(crate) fn pointer_token(name: &str) -> Cow<'_, str> {
+    if name.contains(['~', '/']) { name.replace('~', "~0").replace('/', "~1").into() } else { name.into() }
+}
+
 /// Any failed request: what the client is told, and the cause, which only the log sees.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -136,9 +141,7 @@ impl ApiError {
 
     /// 422 for one field.
     pub fn invalid_field(field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
-        // A form's field may have any name (RFC 6901, section 3).
-        let field = field.replace('~', "~0").replace('/', "~1");
-        Self::invalid(vec![FieldError { pointer: format!("/{field}"), detail: detail.into() }])
+        Self::invalid(vec![FieldError { pointer: format!("/{}", pointer_token(field)), detail: detail.into() }])
     }
 
     /// 415 that says what is taken instead, in a header: `Accept` or `Accept-Encoding`.

@@ -43,7 +43,8 @@ impl Lines {
 }
 
 /// Checks a text of one line, such as a title or a name, and notes what is wrong under `field`: no control character, no
-/// separator of lines or paragraphs, and nothing that turns the direction of what stands beside it. With a minimum of 0 a text may be empty.
+/// separator of lines or paragraphs, and nothing that turns the direction of what stands beside it. With a minimum of 0 a
+/// text may be empty.
 pub fn check_line(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
     check_length(errors, field, text, min, max);
     if text.chars().any(char::is_control) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
@@ -12,15 +13,19 @@ fn delete(data: &Path, file: &str) {
     fs::remove_file(data.join(file)).unwrap();
 }
 
-/// What is acknowledged afterwards is stored, and what was acknowledged before is not lost.
+/// Waits until every service has looked at its files: it does so every two seconds.
+async fn have_been_seen() {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+}
+
+/// Posts from before the deletion and from after it are there when the suite was killed and started.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_deleted_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let suite = Suite::start(folder.path()).await;
     let (_, ann) = suite.join("ann").await;
     let before = suite.post(&ann, "before").await;
-    // It is in no log that was written back, and it has been looked at.
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    have_been_seen().await;
     let logs = ["auth", "posts", "subscriptions", "admin", "recommendations"].map(|name| format!("{name}.db-wal"));
     for log in &logs {
         delete(folder.path(), log);
@@ -47,7 +52,7 @@ async fn a_copy_whose_file_is_deleted_is_filled_again() {
     let post = suite.post(&ann, "a kettle").await;
     suite.make(Method::POST, &format!("/posts/{post}/likes"), &bob, None).await;
     suite.agree().await;
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    have_been_seen().await;
     let file = folder.path().join("recommendations.db");
     delete(folder.path(), "recommendations.db");
     delete(folder.path(), "recommendations.db-wal");
@@ -64,7 +69,7 @@ async fn an_owner_whose_file_is_deleted_writes_nothing_until_it_is_restored() {
     let (_, ann) = suite.join("ann").await;
     suite.post(&ann, "a kettle").await;
     suite.agree().await;
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    have_been_seen().await;
     delete(folder.path(), "posts.db");
     let post = json!({ "title": "a ladder", "content": "a ladder" });
     let written = async || suite.call(Method::POST, "/posts", Some(&ann), Some(post.clone())).await;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::db::Reads;
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{Condition, DbErr, EntityTrait, QueryFilter};
 
+use crate::db::Reads;
 use crate::events::{Key, Memory, ProjectionRow};
 use crate::ids::UserId;
 

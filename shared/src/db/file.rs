@@ -69,11 +69,10 @@ impl SqliteFile {
 /// Compares a file with the one that was seen there; the first one is only noted.
 fn has_changed(path: &Path, seen: &mut Option<Identity>) -> bool {
     let Ok(found) = identity(path) else { return false };
-    match seen {
-        None => *seen = found,
-        Some(_) => return *seen != found,
+    if seen.is_none() {
+        *seen = found;
     }
-    false
+    *seen != found
 }
 
 fn identity(path: &Path) -> io::Result<Option<Identity>> {

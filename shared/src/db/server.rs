@@ -38,8 +38,8 @@ pub async fn server(connection: &Reads) -> Result<Option<Server>, DbErr> {
         (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL) AS open, \
         (SELECT least(nullif(datconnlimit, -1), nullif(rolconnlimit, -1))::bigint FROM pg_database, pg_roles \
             WHERE datname = current_database() AND rolname = current_user) AS \"limit\", \
-        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name <> current_setting('application_name')) \
-            AS open_here, \
+        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+            AND application_name <> current_setting('application_name')) AS open_here, \
         (SELECT count(DISTINCT coalesce(client_addr::text, '')) FROM pg_stat_activity \
             WHERE datname = current_database() AND application_name LIKE 'chatty-%') \
             AS replicas, \

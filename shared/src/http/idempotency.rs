@@ -15,7 +15,6 @@ use sea_orm::sea_query::{Expr, Index, OnConflict};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait};
 use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationName, MigrationTrait, SchemaManager, Table};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
 use utoipa::IntoParams;
@@ -82,11 +81,12 @@ impl Answer {
         Ok(Self { status, body, replayed: false, location: None, etag: None })
     }
 
-    /// Says where the thing is that was created. `at` reads that off the body, so that an answer that is given again says
-    /// it too.
+    /// Adds the path of the thing that was created: that of its list, and the id at this JSON pointer of the body. An answer
+    /// that is given again has it too.
     #[must_use]
-    pub fn located<T: DeserializeOwned>(mut self, at: impl FnOnce(T) -> String) -> Self {
-        self.location = serde_json::from_slice(&self.body).ok().map(at);
+    pub fn located(mut self, list: &str, id: &str) -> Self {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        self.location = body.pointer(id).map(|id| format!("{list}/{id}"));
         self
     }
 

@@ -52,7 +52,7 @@ pub(super) fn check(request: &Request, over_network: bool) -> Result<Wishes, Api
 fn is_host(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
     let name = bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte)).count();
-    bytes.split_at_checked(name).is_some_and(|(_, rest)| is_port(rest))
+    bytes.get(name..).is_some_and(is_port)
         || value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()).is_some_and(|authority| {
             let port = authority.as_str().strip_prefix(authority.host());
             port.is_some_and(|port| is_port(port.as_bytes()))

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use serde_path_to_error::{Path, Segment};
 
-use crate::error::FieldError;
+use crate::error::{FieldError, pointer_token};
 
 /// A complaint of serde with the place that it is about.
 pub(super) fn field_error(path: &Path, message: &str) -> FieldError {
     let (detail, field) = translate(message);
     let mut pointer = pointer(path);
     if let Some(field) = field {
-        let own = format!("/{}", escape(field));
+        let own = format!("/{}", pointer_token(field));
         // The path of an unknown field has it already.
         if !pointer.ends_with(&own) {
             pointer.push_str(&own);
@@ -26,15 +26,11 @@ fn pointer(path: &Path) -> String {
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_token(key))),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
     pointer
-}
-
-fn escape(key: &str) -> Cow<'_, str> {
-    if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() }
 }
 
 /// The rule that is broken, and the field that serde names beside the path.

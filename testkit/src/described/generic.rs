@@ -127,8 +127,9 @@ async fn check_head(app: &impl Answers, path: &str) {
 }
 
 /// Fails unless what is described as optional may be missing, and what is described as required may not, in every operation:
-/// bodies, query parameters, headers. And unless values of query parameters that are described as none are refused. `token` is an admin's; `one_of` names the operations that need one of several optional
-/// query parameters, which a description cannot say.
+/// bodies, query parameters, headers. Values of query parameters that the description rules out must be refused, too. `token`
+/// is an admin's; `one_of` names the operations that need one of several optional query parameters, which a description
+/// cannot say.
 pub async fn check_optional(api: &Api, app: &impl Answers, token: &str, one_of: &[&str]) {
     for operation in api.operations() {
         let name = operation.name();

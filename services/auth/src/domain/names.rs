@@ -6,8 +6,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Longest mask, in characters: both names at their longest, and a space.
 const MAX_MASK: usize = 129;
 
-/// The form that is compared: NFKC without regard to case, and without what is not drawn, letter by letter, so that a part of a text has the same form as in
-/// the whole. By way of upper case, in which the forms of a letter meet: sigma at the end of a word, the German sharp s.
+/// The form that is compared: NFKC without regard to case, and without what is not drawn. Letter by letter, so that a part of
+/// a text has the same form as in the whole. By way of upper case, in which the forms of a letter meet: sigma at the end of a
+/// word, the German sharp s.
 pub(crate) fn key(text: &str) -> String {
     let folded = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     folded.filter(|c| !is_ignorable(*c)).nfkc().collect()

@@ -1,7 +1,7 @@
 //! JPEG files as rows of segments.
 
-/// Whether a JPEG goes on to its end (EOI): the decoder fills up with gray what is missing. It is looked for behind the first
-/// scan (SOS), since the segments before may hold a small picture of their own (ITU-T T.81, annex B).
+/// Tells whether a JPEG has its end (EOI), because the decoder fills up with gray what is missing. The end is looked for behind
+/// the first scan (SOS): the segments before may hold a small picture of their own (ITU-T T.81, annex B).
 pub(crate) fn is_whole(file: &[u8]) -> bool {
     const SCAN: u8 = 0xda;
     const END: [u8; 2] = [0xff, 0xd9];

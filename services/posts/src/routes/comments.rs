@@ -79,17 +79,6 @@ impl Validate for CommentIn {
     }
 }
 
-/// What an answer tells of a new comment.
-#[derive(Deserialize)]
-struct Created {
-    comment: Key,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    id: CommentId,
-}
-
 /// Comments on a post.
 #[utoipa::path(
     post, path = "/posts/{id}/comments", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
@@ -107,7 +96,7 @@ pub(crate) async fn create_comment(
     s.shown.find(id).await?;
     let request = key.request(Some(user.id), &[sent.content.as_str().as_bytes()]);
     let answer = s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content.into()), request }).await?;
-    Ok(answer.located(|Created { comment }| format!("/posts/{id}/comments/{}", comment.id)))
+    Ok(answer.located(&format!("/posts/{id}/comments"), "/comment/id"))
 }
 
 /// Lists a post's comments, oldest first.

@@ -19,8 +19,8 @@ const SENDFILE_TYPE: &str = "x-sendfile-type";
 /// Serves a picture of a post that is shown, or a part of it.
 ///
 /// Its name never stands for another picture, so the name is its ETag; caches ask again after an hour whether it is still shown.
-/// A gateway that sees the folder, and is the only way in, says so with `X-Sendfile-Type: X-Accel-Redirect` and sends the file itself; posts only
-/// decides whether anybody may see it.
+/// A gateway that sees the folder, and is the only way in, says so with `X-Sendfile-Type: X-Accel-Redirect` and sends the file
+/// itself; posts only decides whether anybody may see it.
 #[utoipa::path(
     get, path = "/media/{name}", tag = "posts",
     params(

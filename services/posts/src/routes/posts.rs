@@ -171,18 +171,7 @@ pub(crate) async fn create_post(
         None => store_post(&s, user, request, new).await,
         Some(image) => store_picture_post(&s, user, request, new, image).await,
     };
-    Ok(stored?.located(|Created { post }| format!("/posts/{}", post.id)))
-}
-
-/// What an answer tells of a new post.
-#[derive(Deserialize)]
-struct Created {
-    post: Key,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    id: PostId,
+    Ok(stored?.located("/posts", "/post/id"))
 }
 
 async fn store_picture_post(

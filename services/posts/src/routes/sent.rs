@@ -20,7 +20,7 @@ use crate::uploads::Upload;
 
 /// A multipart body: a picture of 5 MiB and the text around it, in bytes.
 pub(crate) const MULTIPART: usize = 6 * 1024 * 1024;
-/// How long a body that is refused is read.
+/// The time for reading a body that is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A post as it was sent: JSON, or a form with a picture.
@@ -65,7 +65,7 @@ async fn read_in_vain(request: Request) {
     if !request.headers().contains_key(header::EXPECT) {
         let mut pieces = request.into_body().into_data_stream();
         let read = async { while let Some(Ok(_)) = pieces.next().await {} };
-        // Whoever takes longer gets the answer now.
+        // A client that takes longer gets the answer now.
         let _ended = tokio::time::timeout(PATIENCE, read).await;
     }
 }
