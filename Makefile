@@ -3,13 +3,14 @@
 SHELL := /bin/sh
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SERVICES := auth posts subscriptions admin recommendations
-# The same choice of crates and features everywhere: another one would compile the libraries again.
+# All tests use the same choice of crates and features, because another choice would compile the libraries again.
 TESTED := --workspace --features testkit/servers --locked
 TESTKIT := $(TARGET)/debug/testkit
 STACK := $(TARGET)/release/testkit stack
-# The faults that `make test` makes.
-MOST_VALUABLE := F1,F2,F3,F4,F5,F7,F11,F18,F19,H1
-# Programs that look at the libraries; the names are those of markers, so that another version is installed when one changes.
+# The faults that `make test` injects.
+TEST_FAULTS := F1,F2,F3,F4,F5,F7,F11,F18,F19,H1
+# Programs that check the libraries. Each name is that of a marker file with the version in it, so that a changed
+# version is installed.
 TOOLS := $(TARGET)/tools
 DENY := $(TOOLS)/cargo-deny@0.20.2
 CYCLONEDX := $(TOOLS)/cargo-cyclonedx@0.5.9
@@ -26,7 +27,8 @@ test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to e
 	cargo build $(TESTED)
 	cargo test $(TESTED)
 	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --test api
-	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 150 --faults $(MOST_VALUABLE)
+	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --lib -- migrations
+	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 150 --faults $(TEST_FAULTS)
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 1 --faults E4 --embedded
 
 lint: supply ## format, clippy and rustdoc, where every warning is an error; and what `make supply` looks at
@@ -51,7 +53,7 @@ supply: $(DENY) $(CYCLONEDX) ## licences and sources of all libraries, by deny.t
 	done
 	@rm -f shared/sbom.json testkit/sbom.json bench/sbom.json
 
-# Not optimised: each runs for seconds and is built in little more than a minute.
+# Built without optimisation: each runs for seconds, and is built in little more than a minute.
 $(DENY) $(CYCLONEDX):
 	CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root $(TOOLS) --target-dir $(TOOLS)/build $(@F)
 	rm -rf $(TOOLS)/build
@@ -71,12 +73,12 @@ stack-restart: ## start one part of the stack again: make stack-restart S=posts
 stack-down: ## stop the stack and remove its data
 	@if [ -x $(TARGET)/release/testkit ]; then $(STACK) down; else echo "no stack was ever built"; fi
 
-chaos: servers ## people write while parts die, then everything is checked: make chaos SEED=7 DURATION=60 FAULTS=F1,F5; DURATION=all; BROKERS=3 STANDBY=1; EMBEDDED=1
+chaos: servers ## inject faults under load, then check that nothing acknowledged was lost: make chaos SEED=7 DURATION=60 FAULTS=F1,F5; DURATION=all; BROKERS=3 STANDBY=1; EMBEDDED=1
 	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p shared --features shared/fail-points
 	@$(TARGET)/release/testkit chaos --bin-dir $(TARGET)/release --seed $(or $(SEED),1) --duration $(or $(DURATION),60) \
 		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(STANDBY),--standby) $(if $(EMBEDDED),--embedded)
 
-bench: ## Chatty beside what a person would use instead, in one run: make bench ONLY=P8,P9 FULL=1
+bench: ## measure Chatty beside other programs that do the same, in one run: make bench ONLY=P8,P9 FULL=1
 	@testkit/install.sh bench
 	cargo build --profile dist --locked $(SERVICES:%=-p %) -p testkit -p chatty -p bench
 	@$(TARGET)/dist/bench --bin-dir $(TARGET)/dist --tools $(TARGET)/bench $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
@@ -87,7 +89,7 @@ load: $(LOCUST)/$(LOCUST_VERSION) ## 50 people for 60 seconds against the stack,
 	NO_PROXY=127.0.0.1,localhost $(LOCUST)/bin/locust --locustfile locustfile.py --headless --only-summary \
 		--users 50 --spawn-rate 5 --run-time 60s --stop-timeout 10 --exit-code-on-error 1 --host "$$GATEWAY_URL"
 
-# The marker names the version, so that another one is installed when it changes.
+# The marker file has the version in its name, so that a changed version is installed.
 $(LOCUST)/$(LOCUST_VERSION):
 	@command -v python3 >/dev/null || { echo "make load needs python3" >&2; exit 1; }
 	rm -rf $(LOCUST)

@@ -1,10 +1,11 @@
-"""Load on Chatty through its public API: people who live their day, and one admin who watches.
+"""A realistic load on Chatty through its public API: people who read and write, and one admin who watches.
 
     locust --headless --users 50 --spawn-rate 5 --run-time 60s --stop-timeout 10 --host http://127.0.0.1:8080
 
-Every person registers, follows the link in the mail, logs in, and then reads and writes; about 60 % of the requests
-are the feed and the recommendations, 30 % author and post pages, 10 % writes. Each answer is checked: what the API
-promises is a success, whatever its status, and everything else is a failure. A failed request makes Locust exit with 1.
+Every person registers, follows the link in the mail, logs in, and then reads and writes. About 60 % of the requests
+are for the feed and the recommendations, 30 % for pages of authors and posts, and 10 % are writes. Each answer is
+checked: one that the API promises is a success, whatever its status, and any other is a failure. A failed request
+makes Locust exit with 1.
 
 Environment: GATEWAY_URL, the host unless --host is given; MAIL_URL, the development mailbox (default /dev/mail of
 the host); MAILPIT_URL, a Mailpit to ask instead; ADMIN_USERNAME and ADMIN_PASSWORD (default admin / secret).
@@ -26,15 +27,15 @@ import gevent
 from locust import FastHttpUser, between, task
 from locust.exception import StopUser
 
-# Names are new in every run and in every worker process, so a run can be repeated against the same databases.
+# Names are new in every run and in every worker process, so that a run can be repeated against the same databases.
 RUN = f"{int(time.time()) & 0xFFFFFF:06x}{secrets.token_hex(2)}"
 NUMBERS = itertools.count(1)
 
-# How long another service's copy of a new person may take; after that a 404 is a failure.
+# The limit for another service to get its copy of a new person. After that a 404 is a failure.
 COPY_SECONDS = 10
-# How long a like may take to reach the recommendations; after that a recommended liked post is a failure.
+# The limit for a like to reach the recommendations. After that a recommended post that the person likes is a failure.
 LIKE_SECONDS = 30
-# How long a mail may take.
+# The limit for a mail to arrive.
 MAIL_SECONDS = 30
 
 POST_FIELDS = {
@@ -45,26 +46,26 @@ STATS_FIELDS = {
     "users_last_24h",
 }
 
-# The mailbox is asked directly, without the proxy that the environment may name.
+# Reads the mailbox directly, past the proxy that the environment may name.
 MAILBOX = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
 class Resident:
-    """Somebody of this run; `since` is the moment, on the monotonic clock, at which the account was verified."""
+    """A person of this run. `since` is the time at which the account was verified, on the monotonic clock."""
 
     id: int
     username: str
     since: float
 
 
-# What the people of this process know of each other. Bounded, so that a long run stays as small as a short one.
+# The people and posts of this process, which its people visit. Bounded, so that a long run needs no more memory.
 RESIDENTS: deque[Resident] = deque(maxlen=500)
 POSTS: deque[int] = deque(maxlen=1000)
 
 
 class Wrong(Exception):
-    """An answer that breaks a promise of the API; the text is the row of Locust's failure table."""
+    """An answer that breaks a promise of the API. Its text becomes a row of Locust's failure table."""
 
 
 def must(condition, complaint):
@@ -74,28 +75,28 @@ def must(condition, complaint):
 
 
 def says(message):
-    """A check that the body carries exactly this message."""
+    """Returns a check that the body has exactly this message."""
     return lambda body: must(body["message"] == message, f"another message than {message!r}")
 
 
 def refuses(detail):
-    """A check that the body is the problem with exactly this detail."""
+    """Returns a check that the body is a problem with exactly this detail."""
     return lambda body: must(body["detail"] == detail, f"another detail than {detail!r}")
 
 
 def descending(ids):
-    """Whether no id repeats and each is smaller than the one before."""
+    """Answers whether each id is smaller than the one before it."""
     return all(a > b for a, b in itertools.pairwise(ids))
 
 
 def fetch_json(url):
-    """One GET outside Locust's statistics."""
+    """Reads JSON from a URL, outside of Locust's statistics."""
     with MAILBOX.open(url, timeout=10) as answer:
         return json.load(answer)
 
 
 def read_mails(host, address):
-    """The texts of the mails to an address, newest first, from whichever mailbox the environment names."""
+    """Returns the texts of the mails to an address, the newest first, from the mailbox that the environment names."""
     mailpit = os.environ.get("MAILPIT_URL")
     if mailpit:
         base = mailpit.rstrip("/") + "/api/v1"
@@ -108,7 +109,7 @@ def read_mails(host, address):
 
 
 class Visitor(FastHttpUser):
-    """Somebody with a session: sends requests, judges the answers, renews the tokens."""
+    """A user with a session, who sends requests, judges the answers, and renews the tokens."""
 
     abstract = True
     host = os.environ.get("GATEWAY_URL", "http://127.0.0.1:8080")
@@ -120,11 +121,11 @@ class Visitor(FastHttpUser):
     token_until = 0.0
 
     def call(self, method, path, name=None, *, body=None, expect=200, check=None, signed=True, also=None):
-        """Sends one request and answers `(status, body)`; the body is None when the request counts as failed.
+        """Sends one request and returns `(status, body)`. The body is None if the request counts as failed.
 
-        `check` gets the body of the expected status and raises `Wrong`. `also` maps other statuses that are right at
-        this moment to the detail that they must carry. A 401 is right only for a token at the end of its life: then
-        the session is renewed and the request sent again.
+        `check` gets the body of an answer with the expected status, and raises `Wrong` if it is not right. `also` maps
+        other statuses that are right at this moment to the details that they must have. A 401 is right only for a
+        token at the end of its life: then the session is renewed, and the request is sent once more.
         """
         for last_try in (False, True):
             headers = {"Accept": "application/json"}
@@ -136,6 +137,7 @@ class Visitor(FastHttpUser):
                 expired = signed and response.status_code == 401 and time.monotonic() >= self.token_until
                 if last_try or not expired:
                     return self.judge(response, expect, check, also or {})
+                # The expired token was refused as it has to be, so the answer is no failure.
                 response.success()
             if not self.renew():
                 break
@@ -143,7 +145,7 @@ class Visitor(FastHttpUser):
 
     @staticmethod
     def judge(response, expect, check, also):
-        """Marks one answer as success or failure."""
+        """Marks an answer as a success or a failure for Locust, and returns `(status, body)` as `call` does."""
         status = response.status_code
         try:
             must(status != 0, f"no answer: {getattr(response, 'error', None)!r}")
@@ -163,7 +165,7 @@ class Visitor(FastHttpUser):
         return status, None
 
     def sign_in(self, username, password):
-        """Logs in and keeps the session; answers the user's id, or None."""
+        """Logs in and stores the session. Returns the user's id, or None after a failure."""
 
         def check(body):
             says("Login successful")(body)
@@ -178,12 +180,12 @@ class Visitor(FastHttpUser):
         return body["user_id"]
 
     def keep(self, pair):
-        """Takes over a new pair of tokens; a second is left for the way to the server."""
+        """Stores a new pair of tokens. They count as expired a second early, which is left for the way of a request."""
         self.token, self.refresh_token = pair["token"], pair["refresh_token"]
         self.token_until = time.monotonic() + pair["expires_in"] - 1
 
     def renew(self):
-        """Exchanges the refresh token for a new pair; answers whether that worked."""
+        """Exchanges the refresh token for a new pair of tokens. Answers whether that succeeded."""
         old = self.refresh_token
 
         def check(body):
@@ -202,12 +204,12 @@ class Visitor(FastHttpUser):
 
 
 class Person(Visitor):
-    """Reads much, writes a little. The weights count tasks; a page is two or three requests."""
+    """A person who reads much and writes a little. The weights are those of tasks; a page is two or three requests."""
 
     wait_time = between(0.5, 1.5)
 
     def on_start(self):
-        """Becomes a member; who cannot is counted as a failure and leaves."""
+        """Becomes a member, writes a first post, and follows somebody. A person who cannot join counts as a failure."""
         number = next(NUMBERS)
         self.username = f"load{RUN}-{number}"
         self.email = f"{self.username}@example.org"
@@ -248,7 +250,7 @@ class Person(Visitor):
             raise StopUser
 
     def await_link(self):
-        """The path of the verification link; the time until the mail arrived is a row of its own in the statistics."""
+        """Waits for the mail, and returns the path of its link. The wait is a row of its own in Locust's statistics."""
         start, link, problem = time.perf_counter(), None, None
         while not link and time.perf_counter() - start < MAIL_SECONDS:
             try:
@@ -268,12 +270,12 @@ class Person(Visitor):
         return link
 
     def check_posts(self, posts):
-        """What holds for every list of posts."""
+        """Checks the rules of every list of posts."""
         must(all(set(post) == POST_FIELDS for post in posts), "a post of another shape")
         must(descending([post["id"] for post in posts]), "posts that are not newest first")
 
     def check_feed(self, body):
-        """A feed holds posts of the followed and nothing else."""
+        """Checks that a feed has posts of the people whom this person follows, and no others."""
         if not self.following:
             says("No subscriptions yet")(body)
             must(body["posts"] == [] and body["next"] is None, "posts in a feed without subscriptions")
@@ -285,7 +287,7 @@ class Person(Visitor):
 
     @task(100)
     def read_feed(self):
-        """The newest page, and now and then the one after it."""
+        """Reads the newest page of the feed, and now and then the page after it."""
         _, body = self.call("GET", "/feed", check=self.check_feed)
         if not body or not body["posts"]:
             return
@@ -302,7 +304,7 @@ class Person(Visitor):
 
     @task(12)
     def read_recommendations(self):
-        """What people with similar likes like."""
+        """Reads the recommended posts, which are liked by people with similar likes."""
 
         def check(body):
             posts = body["posts"]
@@ -323,7 +325,7 @@ class Person(Visitor):
 
     @task(8)
     def visit_author(self):
-        """Somebody's profile and posts."""
+        """Reads an author's profile and posts."""
         author = random.choice(RESIDENTS)
 
         def check_profile(body):
@@ -339,7 +341,7 @@ class Person(Visitor):
 
     @task(14)
     def visit_post(self):
-        """A post, its comments, and the hit for its counter."""
+        """Reads a post and its comments, and counts a view."""
         post_id = self.some_post()
         if post_id is None:
             return
@@ -365,7 +367,7 @@ class Person(Visitor):
 
     @task(7)
     def like(self):
-        """A like that this person has not given yet."""
+        """Likes a post that this person does not like yet."""
         post_id = self.some_post()
         if post_id is None or post_id in self.liked:
             return
@@ -378,14 +380,14 @@ class Person(Visitor):
         """Takes a like back."""
         if not self.liked:
             return
-        # Forgotten first: a run that ends in the middle of the request must not expect the like to be there.
+        # Forgotten before the request: a run that ends in the middle of it must not expect the like to be there.
         post_id = random.choice(list(self.liked))
         del self.liked[post_id]
         self.call("DELETE", f"/posts/{post_id}/likes", "/posts/[id]/likes", check=says("Like removed"))
 
     @task(5)
     def comment(self):
-        """A comment, which must come back as it was sent."""
+        """Writes a comment, which must come back as it was sent."""
         post_id = self.some_post()
         if post_id is None:
             return
@@ -404,7 +406,7 @@ class Person(Visitor):
 
     @task(4)
     def publish(self):
-        """A post, which must come back as it was sent and be readable at once."""
+        """Writes a post, which must come back as it was sent and be readable at once."""
         draft = {"title": f"Post {secrets.token_hex(4)}", "content": "Grüße ✓ <b>not html</b>\n" + "word " * random.randint(5, 60)}
 
         def check(body):
@@ -419,7 +421,7 @@ class Person(Visitor):
 
     @task(3)
     def subscribe(self):
-        """Follows somebody new. The subscriptions service hears of a new person a moment after auth does."""
+        """Follows a new person. Subscriptions hears of new people a moment after auth, so a 404 may be right."""
         strangers = [r for r in RESIDENTS if r.id != self.id and r.id not in self.following]
         if not strangers:
             return
@@ -439,7 +441,7 @@ class Person(Visitor):
 
     @task(1)
     def unsubscribe(self):
-        """Stops following somebody; whoever follows one person only keeps that one."""
+        """Stops following a person, but always keeps one."""
         if len(self.following) < 2:
             return
         target = random.choice(list(self.following))
@@ -450,7 +452,7 @@ class Person(Visitor):
 
     @task(1)
     def open_app(self):
-        """Renews the session before it ends, as a client does at its start, and reads the own profile."""
+        """Renews the session before it ends, as an app does at its start, and reads the own profile."""
         if self.renew():
 
             def check(body):
@@ -460,14 +462,14 @@ class Person(Visitor):
             self.call("GET", "/auth/me", check=check)
 
     def some_post(self):
-        """A post of the own feed or of anybody, or None while there is none."""
+        """Chooses a post of the own feed or of anybody. Returns None as long as there is none."""
         if self.in_feed and random.random() < 0.5:
             return random.choice(self.in_feed)
         return random.choice(POSTS) if POSTS else None
 
 
 class Admin(Visitor):
-    """One admin who keeps an eye on the numbers."""
+    """The one admin, who watches the statistics."""
 
     fixed_count = 1
     wait_time = between(2, 5)
@@ -480,7 +482,7 @@ class Admin(Visitor):
 
     @task(8)
     def read_stats(self):
-        """The activity of the whole network."""
+        """Reads the statistics of the whole network."""
 
         def check(body):
             says("Activity stats")(body)
@@ -493,10 +495,10 @@ class Admin(Visitor):
 
     @task(1)
     def read_users(self):
-        """Everybody, with status."""
+        """Reads the list of all people with their status."""
         self.call("GET", "/admin/users", check=lambda body: must(body["users"], "no users"))
 
     @task(1)
     def read_audit(self):
-        """What admins did."""
+        """Reads the log of the admins' decisions."""
         self.call("GET", "/admin/audit", check=lambda body: must(isinstance(body["entries"], list), "no entries"))

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Finds the servers that the tests and the stack start, and with the argument `bench` what Chatty is measured with and
-# against, and installs those that are missing from the machine's Debian packages. The machine's own services are neither started nor changed: while the
-# packages are unpacked, policy-rc.d refuses every start, and what stood there before is put back.
+# Finds the servers that the tests and the stack start, and with the argument `bench` also the programs of the
+# benchmarks, and installs missing ones from the machine's Debian packages. The machine's own services are neither
+# started nor changed: while the packages are unpacked, policy-rc.d refuses every start, and its former content is put
+# back.
 set -eu
 
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -52,9 +53,10 @@ need linker "gcc libc6-dev"
 need postgres "postgresql"
 need rabbitmq "rabbitmq-server"
 need nginx "nginx-light"
-# One fault of the chaos runs is a wrong clock.
+# The fault of a wrong clock (F16) preloads this library.
 need faketime "libfaketime"
-# Another is a power cut, which is made from what strace saw; sqlite3 looks into the files afterwards.
+# Power cuts (E3) are built from the calls that strace has seen, and failing calls (E5, E6) are its injections. sqlite3
+# checks the files afterwards.
 need strace "strace"
 need sqlite "sqlite3"
 if [ "${1:-}" = bench ]; then
@@ -109,7 +111,7 @@ install_packages() {
         apt-get install -y -q --no-install-recommends $packages
 }
 
-# The package lists may be stale or absent, so a first failure is answered by fetching them once.
+# The package lists may be stale or absent, so they are fetched after a first failure, once.
 if ! install_packages; then
     echo "testkit/install.sh: trying again after apt-get update"
     $as_root apt-get update -q || fail "apt-get update failed; missing:$missing"

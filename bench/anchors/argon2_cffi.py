@@ -1,6 +1,8 @@
-"""The C library of argon2, by its Python binding: milliseconds that checking one password takes, as one line of JSON.
+"""The anchor of password checks: the C library of argon2, by its Python binding.
 
-python argon2_cffi.py SECONDS   (needs argon2-cffi)
+Prints the median duration of one check in milliseconds, as one line of JSON.
+
+    python argon2_cffi.py SECONDS   (needs argon2-cffi)
 """
 
 import json
@@ -9,6 +11,7 @@ import time
 
 from argon2 import PasswordHasher, Type
 
+# The parameters that auth uses.
 hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, type=Type.ID)
 stored = hasher.hash("a long enough password")
 end = time.perf_counter() + float(sys.argv[1])

@@ -1,6 +1,7 @@
-//! An axum server that answers every GET with the same bytes: what a read costs when nothing is looked up.
+//! The anchor of reads: an axum server that answers every GET with the same bytes, which is the cost of a read that
+//! looks nothing up.
 //!
-//! `anchor-axum 127.0.0.1:9000 body.json 'application/json'`
+//! To run it alone: `anchor-axum 127.0.0.1:9000 body.json`
 #![expect(clippy::print_stdout, reason = "a program for people who run it alone")]
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
-/// The headers that Chatty's answers have, so that both send the same bytes.
+/// The headers of Chatty's answers, so that both sides send as many bytes.
 const HEADERS: [(&str, &str); 4] = [
     ("content-type", "application/json"),
     ("etag", "\"1.1\""),

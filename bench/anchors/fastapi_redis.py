@@ -1,4 +1,6 @@
-"""One cached record behind FastAPI and Redis, as a prototype would read it: look in Redis, else in the "database", and keep it.
+"""The anchor of cached reads: one record behind FastAPI and Redis, as a prototype would read it.
+
+It looks in Redis first, else in the "database" (a dictionary), and stores the record in Redis.
 
     python fastapi_redis.py 9000 6379 body.json
 """

@@ -1,5 +1,6 @@
--- A first page of a feed as a program would read it from SQL: the newest 20 posts of the followed, by key, with authors
--- and counters. In the database of the service subscriptions while `make bench ONLY=P7` runs:
+-- The anchor of feeds: a first page as a program would read it by SQL, the newest 20 posts of the people that the reader
+-- follows, by key, with authors and counters. To run it alone, in the database of the service subscriptions while
+-- `make bench ONLY=P7` runs:
 -- pgbench --no-vacuum --protocol=prepared --client=64 --jobs=2 --time=10 --define=readers=64 --file=feed.sql DATABASE
 \set reader random(1, :readers)
 SELECT page.*, users.username, post_counts.like_count, post_counts.comment_count, post_counts.view_count

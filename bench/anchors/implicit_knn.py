@@ -1,10 +1,13 @@
-"""implicit, the library that people use for this: one figure as one line of JSON.
+"""The anchor of recommendations: implicit, a library that is widely used for them. Prints one figure as one line of JSON.
 
-python implicit_knn.py FILE SECONDS neighbours|recommend|refit   (needs implicit; FILE as u.data: person, post, tabs between)
+    python implicit_knn.py FILE SECONDS MODE   (needs implicit; FILE has a person and a post on each line, as u.data)
 
-neighbours: microseconds a person for the three most similar people of all (all_pairs_knn), with the better number of threads.
-recommend: microseconds a person for five posts of all people (item to item, K = 20), after one fit.
-refit: milliseconds until a new like shows: fit, and one answer.
+The modes and their figures are:
+
+neighbours: microseconds a person to find the three most similar people of everybody (all_pairs_knn), with the better of
+    two numbers of threads.
+recommend: microseconds a person to recommend five posts to everybody (item to item, K = 20), after one fit.
+refit: milliseconds until a new like has an effect: a fit, and one answer.
 """
 
 import json
@@ -24,7 +27,7 @@ everybody = numpy.arange(likes.shape[0])
 
 
 def neighbours(threads):
-    # It compares columns, so people have to be those.
+    # The function compares columns, so the matrix is transposed. Each person is a neighbour of itself, hence 4.
     similar = all_pairs_knn(normalize(likes).T.tocsr(), 4, num_threads=threads, show_progress=False)
     assert similar.shape == (likes.shape[0],) * 2
     return 1e6 / likes.shape[0]

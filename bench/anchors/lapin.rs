@@ -1,9 +1,9 @@
-//! What RabbitMQ and lapin can do when nothing else is done: one quorum queue, messages of 400 bytes that survive a
-//! restart, publisher confirms. Each mode prints one line of JSON.
+//! The anchor of events: RabbitMQ and lapin alone, with one quorum queue, persistent messages of 400 bytes, and
+//! publisher confirms. Each mode prints one line of JSON.
 //!
-//! `anchor-lapin AMQP_URL lag RATE SECONDS`: milliseconds from publishing to consuming at this rate.
-//! `anchor-lapin AMQP_URL publish COUNT WINDOW`: messages per second with so many unconfirmed.
-//! `anchor-lapin AMQP_URL consume COUNT`: messages per second out of a full queue, acknowledged 500 at a time.
+//! - `anchor-lapin AMQP_URL lag RATE SECONDS`: the milliseconds from publishing to consuming at this rate.
+//! - `anchor-lapin AMQP_URL publish COUNT WINDOW`: messages per second with at most `WINDOW` unconfirmed.
+//! - `anchor-lapin AMQP_URL consume COUNT`: messages per second out of a full queue, acknowledged 500 at a time.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program for people who run it alone")]
 
 use std::collections::VecDeque;
@@ -21,9 +21,13 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, PublisherConfirm};
 use tokio::time::{Instant, sleep_until};
 
+/// The name of the queue, which is deleted in the end.
 const QUEUE: &str = "anchor.lapin";
+/// The size of a message in bytes.
 const BYTES: usize = 400;
+/// The number of unacknowledged messages that the broker sends ahead.
 const PREFETCH: u16 = 1_000;
+/// The number of messages that are acknowledged at a time.
 const ACK_EVERY: usize = 500;
 
 #[tokio::main]
@@ -52,6 +56,7 @@ async fn main() -> Result<()> {
         }
         _ => bail!("the modes are `lag RATE SECONDS`, `publish COUNT WINDOW` and `consume COUNT`"),
     };
+    // Also after an error, so that the next run begins with an empty queue.
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
     println!("{}", result?);
     Ok(())
@@ -67,7 +72,7 @@ async fn subscribe(channel: &Channel) -> Result<Consumer> {
     Ok(channel.basic_consume(QUEUE.into(), "".into(), options, FieldTable::default()).await?)
 }
 
-/// Publishes with so many messages unconfirmed.
+/// Publishes messages with at most `window` of them unconfirmed, and returns the rate.
 async fn publish(channel: &Channel, count: usize, window: usize) -> Result<f64> {
     let (body, begun) = (vec![b'x'; BYTES], Instant::now());
     let mut unconfirmed = VecDeque::with_capacity(window);
@@ -85,6 +90,7 @@ async fn publish(channel: &Channel, count: usize, window: usize) -> Result<f64> 
     Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
 
+/// Consumes this number of messages, and returns the rate as JSON.
 async fn consume(channel: &Channel, count: usize) -> Result<String> {
     let mut consumer = subscribe(channel).await?;
     let begun = Instant::now();
@@ -99,7 +105,8 @@ async fn consume(channel: &Channel, count: usize) -> Result<String> {
     Ok(format!("{{\"per_second\":{rate:.1}}}"))
 }
 
-/// The time from when a message was due to when it was consumed.
+/// Measures the time from the moment when a message was due until it was consumed, in an open loop. Returns p50 and p99
+/// as JSON.
 async fn lag(connection: &Connection, channel: &Channel, rate: f64, seconds: f64) -> Result<String> {
     let receiving = connection.create_channel().await?;
     receiving.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
@@ -112,7 +119,7 @@ async fn lag(connection: &Connection, channel: &Channel, rate: f64, seconds: f64
         for n in 0..count {
             sleep_until(due(n)).await;
             body.splice(..8, (n as u64).to_be_bytes());
-            // Confirms come by themselves; nobody waits for them here.
+            // Confirms still come, but nothing waits for them in this mode.
             drop(send(channel, &body).await?);
         }
         anyhow::Ok(())

@@ -1,5 +1,6 @@
--- One like as a program would write it without sharing commits: the pair, the counter and the event, in one statement.
--- With posts=1 everybody likes the same post. In a database that schema.sql was run in:
+-- The anchor of likes: one like as a program would store it without sharing commits, with its pair, its counter and its
+-- event, in one statement. With posts=1 everybody likes the same post. To run it alone, in a database in which schema.sql
+-- was run:
 -- pgbench --no-vacuum --protocol=prepared --client=50 --jobs=2 --time=10 --define=posts=10000 --file=like.sql DATABASE
 \set post random(1, :posts)
 \set person random(1, 1000000000)

@@ -1,4 +1,4 @@
--- The tables of posts that a like writes to, as its migrations make them, with 10 000 posts.
+-- The tables of the service posts that a like writes to, as its migrations create them, with 10 000 posts.
 CREATE TABLE likes (
   user_id bigint NOT NULL, post_id bigint NOT NULL, active boolean NOT NULL, version bigint NOT NULL,
   created_at timestamptz NOT NULL, PRIMARY KEY (user_id, post_id)

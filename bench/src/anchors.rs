@@ -1,4 +1,4 @@
-//! What Chatty is measured against: programs in `anchors/`, and pgbench.
+//! The anchors, which Chatty is measured against: programs in `bench/anchors`, and pgbench with the SQL files there.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,31 +9,33 @@ use testkit::servers::machine;
 use testkit::stack::find_repository;
 use tokio::process::{Child, Command};
 
-/// The folder of the anchors.
+/// Returns the folder of the anchors.
 pub(crate) fn folder() -> Result<PathBuf> {
     Ok(find_repository()?.join("bench/anchors"))
 }
 
-/// What pgbench has seen.
+/// The figures of a run of pgbench.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PgBench {
     /// Transactions per second.
     pub(crate) rate: f64,
-    /// Milliseconds that one takes, on average.
+    /// The mean duration of a transaction in milliseconds.
     pub(crate) millis: f64,
 }
 
-/// A file of `anchors/`, and how many things it chooses from.
+/// An SQL file of `bench/anchors`, and the range of its random choice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sql {
-    /// Its name.
+    /// The file's name.
     pub(crate) file: &'static str,
-    /// What it chooses from, by its name in the file, and how many there are.
+    /// The name of the variable in the file, and its value: the number of things to choose from.
     pub(crate) variable: (&'static str, usize),
 }
 
-/// Lets pgbench run a file of `anchors/` with this many clients, one connection each. On a machine that is busy elsewhere
-/// connecting them may take all the time that they have, so it is tried again twice.
+/// Runs pgbench on an SQL file with this number of clients, each on a connection of its own, for this length of time.
+///
+/// On a machine that is busy elsewhere, connecting the clients may take all of that time and make pgbench fail. So it
+/// gets three tries.
 pub(crate) async fn pgbench(database: &str, sql: Sql, clients: usize, length: Duration) -> Result<PgBench> {
     let time = length.as_secs().max(1).to_string();
     for _ in 0..2 {
@@ -44,13 +46,15 @@ pub(crate) async fn pgbench(database: &str, sql: Sql, clients: usize, length: Du
     run_pgbench(database, sql, clients, &["--time", &time]).await
 }
 
-/// One transaction per client: what it costs to connect them, which is no part of a transaction.
+/// Runs one transaction per client. Nearly all of its cost is that of the connections, which can then be subtracted.
 pub(crate) async fn pgbench_once(database: &str, sql: Sql, clients: usize) -> Result<PgBench> {
     run_pgbench(database, sql, clients, &["--transactions", "1"]).await
 }
 
+/// Runs pgbench on a file, with prepared statements, and reads the figures from its text.
 async fn run_pgbench(database: &str, sql: Sql, clients: usize, how_long: &[&str]) -> Result<PgBench> {
     let output = Command::new(machine::find_postgres()?.join("pgbench"))
+        // Prepared statements, because Chatty uses them, too.
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
         .args(["--client", &clients.to_string()])
         .args(how_long)
@@ -72,25 +76,25 @@ async fn run_pgbench(database: &str, sql: Sql, clients: usize, how_long: &[&str]
     Ok(PgBench { rate: number("tps = ")?, millis: number("latency average = ")? })
 }
 
-/// What a program prints as one line of JSON.
-pub(crate) async fn figure(program: &Path, arguments: &[&str]) -> Result<serde_json::Value> {
+/// Runs a program to its end, and returns the one line of JSON that it prints.
+pub(crate) async fn read_figure(program: &Path, arguments: &[&str]) -> Result<serde_json::Value> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await?;
     let problem = || format!("{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), problem());
     serde_json::from_slice(&output.stdout).with_context(problem)
 }
 
-/// A program that runs beside, until it is dropped.
+/// A running anchor. It ends when it is dropped.
 pub(crate) struct Anchor(Child);
 
 impl Anchor {
-    /// Its process number.
+    /// Returns its process id.
     pub(crate) fn pid(&self) -> Result<i32> {
         Ok(i32::try_from(self.0.id().context("the anchor has ended")?)?)
     }
 }
 
-/// Starts a program of this package that lies beside this one, and waits until its port answers.
+/// Starts a program that serves at this address, and waits until its port accepts connections, for 10 s at most.
 pub(crate) async fn start(program: &Path, arguments: &[&str], address: std::net::SocketAddr) -> Result<Anchor> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);

@@ -1,18 +1,19 @@
-//! What processes use, from `/proc`.
+//! The processor time and the memory that processes use, from `/proc`.
 
 use std::collections::HashMap;
 use std::fs;
 
-/// The processor time of these processes and all that they have started so far, in seconds.
+/// Returns the processor time of these processes and of all that they have started so far, in seconds.
 pub(crate) fn seconds(roots: &[i32]) -> f64 {
     family(roots).map(|stat| stat.ticks as f64 / ticks_per_second()).sum()
 }
 
-/// The memory that is the own share (PSS) of these processes and all that they have started, in bytes.
+/// Returns the memory (PSS) of these processes and of all that they have started, in bytes.
 pub(crate) fn memory(roots: &[i32]) -> u64 {
     family(roots).map(|stat| pss(stat.pid)).sum()
 }
 
+/// Returns the PSS of a process in bytes: its own pages, and its share of pages that others use, too.
 fn pss(pid: i32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
@@ -20,12 +21,15 @@ fn pss(pid: i32) -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
+/// The part of a process's status that is needed here.
 struct Stat {
     pid: i32,
     parent: i32,
+    /// The processor time, in ticks of the kernel.
     ticks: u64,
 }
 
+/// Returns these processes and all their descendants. Postgres works in children, and nginx in workers.
 fn family(roots: &[i32]) -> impl Iterator<Item = Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let all: Vec<Stat> = entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect();
@@ -37,9 +41,10 @@ fn family(roots: &[i32]) -> impl Iterator<Item = Stat> {
     })
 }
 
-/// The fields after the name, which may hold anything: state, parent, …, and from the 14th of the line on the ticks as user
-/// and as kernel, and those of children that were waited for.
+/// Reads `/proc/PID/stat`. The ticks are those in user mode and in kernel mode, and both of children that were waited
+/// for.
 fn read(pid: i32) -> Option<Stat> {
+    // The name in parentheses may contain anything, so the fields are counted from its end: state, parent, and so on.
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
@@ -47,6 +52,7 @@ fn read(pid: i32) -> Option<Stat> {
     Some(Stat { pid, parent, ticks: number(11)? + number(12)? + number(13)? + number(14)? })
 }
 
+/// Returns the number of the kernel's ticks in a second, which is 100 on nearly every machine.
 fn ticks_per_second() -> f64 {
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK);
     ticks.ok().flatten().map_or(100.0, |ticks| ticks as f64)

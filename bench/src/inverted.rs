@@ -1,20 +1,25 @@
 //! The plain way to find similar people: an inverted list of people for each post, and a counter for each person.
+//!
+//! It is the anchor in the same program (P17), and the reference that the engine's answers are compared with.
 
 use crate::likes::Like;
 
-/// Rows and columns of the like matrix, each as one long list with the places where they begin.
+/// The like matrix by rows (the posts of each person) and by columns (the people of each post).
 pub(crate) struct Inverted {
     rows: Lists,
     columns: Lists,
+    /// The number of posts that each person shares with the person asked for; all zero between two questions.
     counters: Vec<u32>,
 }
 
+/// A list of items for each key, in compressed form: one long list, and the places where each key's part begins.
 struct Lists {
     begins: Vec<usize>,
     all: Vec<u32>,
 }
 
 impl Lists {
+    /// Builds the lists by counting: first the length of each, then its items.
     fn of(pairs: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
         let len = pairs.clone().map(|(key, _)| key as usize + 1).max().unwrap_or_default();
         let mut begins = vec![0; len + 1];
@@ -23,6 +28,7 @@ impl Lists {
                 *begin += 1;
             }
         }
+        // From lengths to begins: each list begins where the lists before it end.
         let mut sum = 0;
         for begin in &mut begins {
             sum += *begin;
@@ -40,6 +46,7 @@ impl Lists {
         Self { begins, all }
     }
 
+    /// Returns the items of a key.
     fn of_key(&self, key: u32) -> &[u32] {
         let (begin, end) = (self.begins.get(key as usize), self.begins.get(key as usize + 1));
         begin.zip(end).and_then(|(begin, end)| self.all.get(*begin..*end)).unwrap_or_default()
@@ -54,12 +61,13 @@ impl Inverted {
         Self { rows, columns, counters }
     }
 
-    /// The three most similar people, most similar first, with their cosines.
-    pub(crate) fn nearest(&mut self, me: u32) -> Vec<(f64, u32)> {
+    /// Returns the three people who are most similar to a person by the cosine of their likes, the most similar first,
+    /// each with the cosine. Of equally similar people the lower number comes first, as in the engine.
+    pub(crate) fn nearest(&mut self, person_asked_for: u32) -> Vec<(f64, u32)> {
         let Self { rows, columns, counters } = self;
         let mut met = Vec::new();
-        let mine = rows.of_key(me);
-        for person in mine.iter().flat_map(|post| columns.of_key(*post)) {
+        let own_posts = rows.of_key(person_asked_for);
+        for person in own_posts.iter().flat_map(|post| columns.of_key(*post)) {
             if let Some(counter) = counters.get_mut(*person as usize) {
                 if *counter == 0 {
                     met.push(*person);
@@ -69,12 +77,13 @@ impl Inverted {
         }
         let mut best: Vec<(f64, u32)> = Vec::with_capacity(4);
         for person in met {
+            // Taking a counter also resets it, so that only the people who were met need to be reset.
             let shared = counters.get_mut(person as usize).map(std::mem::take).unwrap_or_default();
-            let lengths = mine.len() * rows.of_key(person).len();
+            let lengths = own_posts.len() * rows.of_key(person).len();
             let found = ((u64::from(shared).pow(2) as f64 / lengths as f64).sqrt(), person);
             let after = |(cosine, other): &(f64, u32)| *cosine < found.0 || (*cosine <= found.0 && *other > person);
             let place = best.iter().position(after).unwrap_or(best.len());
-            if person != me && place < 3 {
+            if person != person_asked_for && place < 3 {
                 best.insert(place, found);
                 best.truncate(3);
             }

@@ -1,4 +1,6 @@
-//! Likes to recommend from: made from a seed in the shape of well-known data, or read from a file.
+//! Data sets of likes: generated from a seed in the shape of well-known data sets, or read from a file.
+//!
+//! MovieLens' own files may not be passed on, so the benchmark generates likes unless it is given a file.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,34 +11,35 @@ use rand::distr::weighted::WeightedIndex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// A person and a post, each numbered from 1.
+/// A person and a post that the person likes, each numbered from 1.
 pub(crate) type Like = (u32, u32);
 
-/// How many there are.
+/// The size of a data set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) people: u32,
     pub(crate) posts: u32,
     pub(crate) likes: usize,
-    /// Nobody likes fewer.
+    /// The smallest number of likes of a person.
     least: usize,
 }
 
-/// As MovieLens 100K.
+/// The shape of MovieLens 100K.
 pub(crate) const ML_100K: Shape = Shape { people: 943, posts: 1_682, likes: 100_000, least: 20 };
-/// As MovieLens 1M.
+/// The shape of MovieLens 1M.
 pub(crate) const ML_1M: Shape = Shape { people: 6_040, posts: 3_706, likes: 1_000_000, least: 20 };
-/// A million likes, thinly spread.
+/// A million likes that are spread thinly.
 pub(crate) const SPARSE: Shape = Shape { people: 100_000, posts: 50_000, likes: 1_000_000, least: 1 };
-/// As MovieLens 20M.
+/// The shape of MovieLens 20M.
 pub(crate) const ML_20M: Shape = Shape { people: 138_000, posts: 27_000, likes: 20_000_000, least: 20 };
 
-/// Tastes: each post belongs to one, and each person has three.
+/// The number of tastes. Each post belongs to one of them, and each person has three.
 const TASTES: u32 = 18;
-/// How many of a person's likes follow the person's tastes; the others go to what everybody likes.
+/// The share of a person's likes that follow the person's tastes. The others follow popularity alone.
 const LOYALTY: f64 = 0.75;
 
-/// Likes of this shape: activity is skewed (a lognormal distribution), popularity too (Zipf), and people have tastes.
+/// Generates likes of this shape. People differ in activity (a lognormal distribution) and in taste, and posts differ
+/// in popularity (Zipf's law). The seed alone decides the result.
 pub(crate) fn generate(shape: Shape, seed: u64) -> Result<Vec<Like>> {
     let mut random = StdRng::seed_from_u64(seed);
     let popularity = |rank: u32| 1.0 / (f64::from(rank) + 20.0).powf(0.9);
@@ -44,18 +47,21 @@ pub(crate) fn generate(shape: Shape, seed: u64) -> Result<Vec<Like>> {
     let taste = |taste: u32| WeightedIndex::new((taste..shape.posts).step_by(TASTES as usize).map(popularity));
     let tastes = (0..TASTES).map(taste).collect::<Result<Vec<_>, _>>()?;
     let activity: Vec<f64> = (0..shape.people).map(|_| bell(&mut random).exp()).collect();
+    // Scaled so that the likes of all people together, with the smallest number for each, are as many as wanted.
     let scale = (shape.likes as f64 - shape.least as f64 * f64::from(shape.people)) / activity.iter().sum::<f64>();
     let mut likes = Vec::with_capacity(shape.likes);
     for (person, activity) in (1..).zip(activity) {
+        // Nobody likes more than a third of all posts, or there would be nothing left to recommend.
         let wanted = (shape.least + (activity * scale).round() as usize).min(shape.posts as usize / 3);
-        let mine = [0; 3].map(|_: u32| random.random_range(0..TASTES));
+        let own_tastes = [0; 3].map(|_: u32| random.random_range(0..TASTES));
         let mut liked = BTreeSet::new();
+        // Popular posts are drawn again and again, so the number of tries is limited.
         for _ in 0..20 * wanted {
             if liked.len() == wanted {
                 break;
             }
             let post = if random.random_bool(LOYALTY) {
-                let taste = mine.get(random.random_range(0..mine.len())).copied().unwrap_or_default();
+                let taste = own_tastes.get(random.random_range(0..own_tastes.len())).copied().unwrap_or_default();
                 let of_taste = tastes.get(taste as usize).context("a taste")?;
                 taste + TASTES * random.sample(of_taste) as u32
             } else {
@@ -68,12 +74,13 @@ pub(crate) fn generate(shape: Shape, seed: u64) -> Result<Vec<Like>> {
     Ok(likes)
 }
 
-/// A normally distributed number (the sum of twelve uniform ones, without 6).
+/// Returns a random number that is about normally distributed: the sum of twelve uniform ones, minus 6.
 fn bell(random: &mut StdRng) -> f64 {
     (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0
 }
 
-/// Likes from a file such as u.data of MovieLens: person, post and more, with white space between. All ratings count.
+/// Reads likes from a file such as u.data of MovieLens: person, post and more on each line, separated by white space.
+/// Each rating counts as a like, however low.
 pub(crate) fn read(path: &Path) -> Result<Vec<Like>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let line = |line: &str| -> Result<Like> {
@@ -84,7 +91,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Like>> {
     text.lines().map(line).collect()
 }
 
-/// The same as a file.
+/// Writes likes as a file that `read` and the anchors understand.
 pub(crate) fn write(path: &Path, likes: &[Like]) -> Result<()> {
     let mut text = String::new();
     for (person, post) in likes {
@@ -93,7 +100,7 @@ pub(crate) fn write(path: &Path, likes: &[Like]) -> Result<()> {
     std::fs::write(path, text).with_context(|| path.display().to_string())
 }
 
-/// Takes a fifth of everybody's likes out, by chance: what is left, and what was taken.
+/// Splits likes by chance: about four fifths to learn from, and about one fifth to be found again.
 pub(crate) fn split(likes: &[Like], seed: u64) -> (Vec<Like>, Vec<Like>) {
     let mut random = StdRng::seed_from_u64(seed);
     likes.iter().partition(|_| random.random_bool(0.8))

@@ -1,4 +1,8 @@
-//! The load generator: clients with one connection each, closed loop for capacity, open loop for latencies.
+//! The load generator: clients with one connection each, in a closed loop to measure capacity and in an open loop to
+//! measure latencies.
+//!
+//! In a closed loop a slow server slows its clients down, which hides long latencies. In an open loop requests are due
+//! at fixed times, and a latency counts from the moment when its request was due.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,31 +20,32 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-/// A request without its connection.
+/// A request that is not tied to a connection.
 pub(crate) type Call = Request<Full<Bytes>>;
 
-/// What clients ask, and what must come back.
+/// The requests of a load, and the test for right answers.
 pub(crate) trait Script: Send + Sync + 'static {
-    /// The request number `n` of client `client`. The path stands alone; the host is added.
+    /// Returns the request number `n` of client number `client`. The URI is a path; the host is added when it is sent.
     fn call(&self, client: usize, n: usize) -> Call;
 
-    /// Whether the answer is right.
+    /// Returns whether an answer is right.
     fn accepts(&self, status: StatusCode, _body: &Bytes) -> bool {
         status.is_success()
     }
 }
 
-/// A GET of one path, by everybody.
+/// GET requests of these paths, each with its access token if it has one. Clients start at different paths.
 pub(crate) struct Get(pub(crate) Vec<(String, Option<String>)>);
 
 impl Script for Get {
     fn call(&self, client: usize, n: usize) -> Call {
+        // A prime step spreads the clients over the paths, so that they do not all ask for the same one.
         let (path, token) = self.0.get((client * 7_919 + n) % self.0.len().max(1)).cloned().unwrap_or_default();
         request("GET", &path, token.as_deref())
     }
 }
 
-/// A request without a body.
+/// Returns a request without a body.
 pub(crate) fn request(method: &str, path: &str, token: Option<&str>) -> Call {
     let mut request = Request::builder().method(method).uri(path);
     if let Some(token) = token {
@@ -49,7 +54,7 @@ pub(crate) fn request(method: &str, path: &str, token: Option<&str>) -> Call {
     request.body(Full::default()).unwrap_or_default()
 }
 
-/// A request with a JSON body.
+/// Returns a POST request with a JSON body.
 pub(crate) fn post(path: &str, token: Option<&str>, body: &serde_json::Value) -> Call {
     let mut call = request("POST", path, token);
     call.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
@@ -57,42 +62,42 @@ pub(crate) fn post(path: &str, token: Option<&str>, body: &serde_json::Value) ->
     call
 }
 
-/// What a load did.
+/// The results of a load.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
-    /// Right answers.
+    /// The number of right answers.
     pub(crate) answers: u64,
-    /// Wrong ones, and connections that broke.
+    /// The number of wrong answers, and of requests whose connection broke.
     pub(crate) errors: u64,
-    /// How long it took, in seconds.
+    /// The length of the load in seconds.
     pub(crate) seconds: f64,
-    /// Microseconds per right answer; in an open loop from the moment when it should have been asked for.
+    /// The latencies of right answers in microseconds; in an open loop from the moment when the request was due.
     pub(crate) latencies: Histogram<u64>,
-    /// Microseconds per right answer, from the moment when it was asked for.
+    /// The latencies of right answers in microseconds, from the moment when the request was sent.
     pub(crate) served: Histogram<u64>,
-    /// Microseconds per wrong answer, from the moment when it was asked for.
+    /// The latencies of wrong answers in microseconds, from the moment when the request was sent.
     pub(crate) refusals: Histogram<u64>,
 }
 
 impl Load {
     fn new() -> Result<Self> {
-        // Up to a minute, three digits.
+        // Up to a minute in microseconds, with three digits of precision.
         let histogram = Histogram::new_with_max(60_000_000, 3)?;
         let (latencies, served) = (histogram.clone(), histogram.clone());
         Ok(Self { answers: 0, errors: 0, seconds: 0.0, latencies, served, refusals: histogram })
     }
 
-    /// Right answers per second.
+    /// Returns the number of right answers per second.
     pub(crate) fn rate(&self) -> f64 {
         self.answers as f64 / self.seconds
     }
 
-    /// The latency below which this share of the requests stays, in milliseconds.
+    /// Returns a percentile of the latencies in milliseconds; `share` is 0.99 for the p99.
     pub(crate) fn millis(&self, share: f64) -> f64 {
         self.latencies.value_at_quantile(share) as f64 / 1_000.0
     }
 
-    fn note(&mut self, right: bool, due: Instant, sent: Instant) {
+    fn record(&mut self, right: bool, due: Instant, sent: Instant) {
         let micros = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
         if right {
             self.answers += 1;
@@ -113,7 +118,7 @@ impl Load {
     }
 }
 
-/// A connection of one client.
+/// A client with one connection.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
@@ -123,11 +128,12 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+        // Else the kernel may hold a small request back, which would be measured as latency.
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut task = JoinSet::new();
         task.spawn(async move {
-            // What breaks a connection is seen by the request that it breaks.
+            // An error that breaks the connection is seen by the request under way.
             let _broken = connection.await;
         });
         Ok(Self { sender, host: address.to_string(), _connection: task })
@@ -142,15 +148,19 @@ impl Client {
     }
 }
 
-/// One request on a connection of its own: the body of a good answer.
-pub(crate) async fn once(address: SocketAddr, call: Call) -> Result<Vec<u8>> {
+/// Sends one request on a connection of its own, and returns the body of the answer.
+///
+/// # Errors
+/// If the status of the answer is no success.
+pub(crate) async fn send_once(address: SocketAddr, call: Call) -> Result<Vec<u8>> {
     let (status, body) = Client::connect(address).await?.send(call).await?;
     ensure!(status.is_success(), "{address} answers {status}: {}", String::from_utf8_lossy(&body));
     Ok(body.to_vec())
 }
 
-/// Each client sends its next request when it has the answer to the last one, for as long as said.
-pub(crate) async fn closed(
+/// Runs a closed loop for this length of time: each client sends its next request when it has the answer to its last
+/// one.
+pub(crate) async fn run_closed_loop(
     address: SocketAddr,
     clients: usize,
     length: Duration,
@@ -169,7 +179,8 @@ pub(crate) async fn closed(
                 let sent = Instant::now();
                 let answer = client.send(script.call(index, n)).await;
                 let right = answer.as_ref().is_ok_and(|(status, body)| script.accepts(*status, body));
-                load.note(right, sent, sent);
+                load.record(right, sent, sent);
+                // A broken connection counts as an error once, and not for each request that would follow on it.
                 if answer.is_err() {
                     client = Client::connect(address).await?;
                 }
@@ -178,11 +189,16 @@ pub(crate) async fn closed(
             anyhow::Ok(load)
         });
     }
-    join(tasks, start).await
+    collect(tasks, start).await
 }
 
-/// Each client sends this many requests, one after the other.
-pub(crate) async fn count(address: SocketAddr, clients: usize, each: usize, script: Arc<impl Script>) -> Result<Load> {
+/// Lets each client send this number of requests, one after the other, in a closed loop.
+pub(crate) async fn send_each(
+    address: SocketAddr,
+    clients: usize,
+    each: usize,
+    script: Arc<impl Script>,
+) -> Result<Load> {
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for (index, mut client) in connect_all(address, clients).await?.into_iter().enumerate() {
@@ -192,25 +208,26 @@ pub(crate) async fn count(address: SocketAddr, clients: usize, each: usize, scri
             for n in 0..each {
                 let sent = Instant::now();
                 let answer = client.send(script.call(index, n)).await;
-                load.note(answer.is_ok_and(|(status, body)| script.accepts(status, &body)), sent, sent);
+                load.record(answer.is_ok_and(|(status, body)| script.accepts(status, &body)), sent, sent);
             }
             anyhow::Ok(load)
         });
     }
-    join(tasks, start).await
+    collect(tasks, start).await
 }
 
-/// What becomes of requests that were not sent when the time of an open loop is over.
+/// The treatment of requests that are due and not sent when the time of an open loop is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Late {
-    /// They are sent all the same: nothing may be missing from the latencies.
+    /// They are sent all the same, so that their latencies are not missing.
     Sent,
-    /// They are never sent: the rate is too high on purpose.
+    /// They are never sent, because the rate is too high on purpose.
     Dropped,
 }
 
-/// Requests at a fixed rate, whatever the answers do; the clients take turns.
-pub(crate) async fn open(
+/// Runs an open loop: sends requests at a fixed rate for a length of time, whatever becomes of the answers. The clients
+/// take turns, and one that still waits for an answer sends its next request late.
+pub(crate) async fn run_open_loop(
     address: SocketAddr,
     clients: usize,
     (per_second, length): (f64, Duration),
@@ -220,12 +237,14 @@ pub(crate) async fn open(
     ensure!(per_second > 0.0, "an open loop needs a rate");
     let all = (length.as_secs_f64() * per_second) as usize;
     let connected = connect_all(address, clients).await?;
+    // A moment later, so that all tasks run before the first request is due.
     let start = Instant::now() + Duration::from_millis(50);
     let mut tasks = JoinSet::new();
     for (index, mut client) in connected.into_iter().enumerate() {
         let script = Arc::clone(&script);
         tasks.spawn(async move {
             let mut load = Load::new()?;
+            // Request n belongs to client n modulo their number, so each client knows its due times without the others.
             for n in (index..all).step_by(clients) {
                 let due = start + Duration::from_secs_f64(n as f64 / per_second);
                 sleep_until(due).await;
@@ -235,7 +254,7 @@ pub(crate) async fn open(
                 }
                 let answer = client.send(script.call(index, n)).await;
                 let right = answer.as_ref().is_ok_and(|(status, body)| script.accepts(*status, body));
-                load.note(right, due, sent);
+                load.record(right, due, sent);
                 if answer.is_err() {
                     client = Client::connect(address).await?;
                 }
@@ -243,9 +262,10 @@ pub(crate) async fn open(
             anyhow::Ok(load)
         });
     }
-    join(tasks, start).await
+    collect(tasks, start).await
 }
 
+/// Connects all clients before the load begins, so that connecting is not measured.
 async fn connect_all(address: SocketAddr, clients: usize) -> Result<Vec<Client>> {
     let mut connected = Vec::with_capacity(clients);
     for _ in 0..clients {
@@ -254,7 +274,8 @@ async fn connect_all(address: SocketAddr, clients: usize) -> Result<Vec<Client>>
     Ok(connected)
 }
 
-async fn join(mut tasks: JoinSet<Result<Load>>, start: Instant) -> Result<Load> {
+/// Waits for all clients, and adds up their results.
+async fn collect(mut tasks: JoinSet<Result<Load>>, start: Instant) -> Result<Load> {
     let mut all = Load::new()?;
     while let Some(load) = tasks.join_next().await {
         all.add(&load??)?;

@@ -1,4 +1,7 @@
-//! `make bench`: Chatty beside what a person would use instead, in one run.
+//! `make bench`: Chatty beside other programs that do the same (the anchors), measured in turns in one run.
+//!
+//! The goals, their numbers and the method are explained in docs/performance.md. A goal that is missed does not make
+//! the program fail; the table says so.
 #![expect(clippy::print_stdout, reason = "the table is what the program is for")]
 
 mod anchors;
@@ -27,29 +30,29 @@ use world::World;
 #[derive(Parser)]
 #[command(version, after_help = "Example: bench --only P8,P9 --full")]
 struct Cli {
-    /// Only these goals, such as `P8,P9` [default: all].
+    /// The goals to measure, such as `P8,P9` [default: all].
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Nine rounds of four seconds instead of five of two, for figures that are published.
+    /// Measures nine rounds of four seconds instead of five of two, for figures that are published.
     #[arg(long)]
     full: bool,
-    /// Where the programs lie.
+    /// The folder of the programs.
     #[arg(long, default_value = "target/dist")]
     bin_dir: PathBuf,
-    /// Where Python packages are installed.
+    /// The folder in which Python packages are installed.
     #[arg(long, default_value = "target/bench")]
     tools: PathBuf,
-    /// Where the results go.
+    /// The folder for the results.
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
 }
 
-/// All goals, in the order of the table.
+/// The goals that `--only` accepts. P14 and P24 are not listed, because they are measured with P12 and P8.
 const GOALS: [&str; 22] = [
     "P21", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P15", "P16", "P17",
     "P18", "P19", "P20", "P22", "P23",
 ];
-/// What has no number.
+/// The measurements without a number.
 const OTHERS: [&str; 2] = ["prototype", "memory"];
 
 #[tokio::main]
@@ -72,6 +75,7 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Measures the wanted goals, one after the other on one stack, and writes the results.
 async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     for name in &cli.only {
         let known: Vec<&str> = GOALS.into_iter().chain(OTHERS).collect();
@@ -81,13 +85,14 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
     let mut world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
     let mut outcomes = Vec::new();
+    // Before any load: this is the memory of services that have done nothing yet.
     let mut at_rest = None;
     if wanted("P21") || wanted("memory") {
-        at_rest = Some(memory::at_rest(&world, &cli.bin_dir, &cli.tools).await?);
+        at_rest = Some(memory::measure_at_rest(&world, &cli.bin_dir, &cli.tools).await?);
     }
     writes::seed_posts(&world).await?;
     let machine = machine().await?;
-    // Written after each goal: what was measured is not lost when a later one fails.
+    // Results are written after each goal, so that they are not lost if a later goal fails.
     let mut done = |new: Vec<Outcome>| {
         new.iter().for_each(|outcome| println!("{}", outcome.row()));
         outcomes.extend(new);
@@ -95,81 +100,83 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     };
     done(at_rest.iter().flatten().cloned().collect())?;
     if wanted("P1") {
-        done(reads::post(&world, &cli.bin_dir, effort).await?)?;
+        done(reads::measure_post(&world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P2") {
-        done(vec![reads::with_token(&world, effort).await?])?;
+        done(vec![reads::measure_with_token(&world, effort).await?])?;
     }
     if wanted("P3") {
-        done(reads::through_gateway(&world, effort).await?)?;
+        done(reads::measure_gateway(&world, effort).await?)?;
     }
     if wanted("P4") {
-        done(reads::person(&world, effort, &cli.tools).await?)?;
+        done(reads::measure_person(&world, effort, &cli.tools).await?)?;
     }
     if wanted("P5") {
-        done(vec![reads::cold(&mut world, effort).await?])?;
+        done(vec![reads::measure_cold(&mut world, effort).await?])?;
     }
     if wanted("P6") {
-        done(vec![reads::stampede(&mut world).await?])?;
+        done(vec![reads::measure_stampede(&mut world).await?])?;
     }
     if wanted("P7") {
-        done(feed::first_page(&mut world, &cli.bin_dir, effort).await?)?;
+        done(feed::measure_first_page(&mut world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P8") {
-        done(writes::likes(&world, effort).await?)?;
+        done(writes::measure_likes(&world, effort).await?)?;
     }
     if wanted("P9") {
-        done(writes::one_post(&world, effort).await?)?;
+        done(writes::measure_likes_of_one_post(&world, effort).await?)?;
     }
     if wanted("P10") {
-        done(vec![writes::alone(&world, effort).await?])?;
+        done(vec![writes::measure_single_client(&world, effort).await?])?;
     }
     if wanted("P11") {
-        done(vec![writes::hits(&world).await?])?;
+        done(vec![writes::measure_hits(&world).await?])?;
     }
     if wanted("P13") {
-        done(events::lag(&world, &cli.bin_dir, effort).await?)?;
+        done(events::measure_lag(&world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P12") {
-        done(events::backlog(&mut world, &cli.bin_dir, effort).await?)?;
+        done(events::measure_backlog(&mut world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P15") {
-        done(recommend::calls(effort, &cli.tools).await?)?;
+        done(recommend::measure_calls(effort, &cli.tools).await?)?;
     }
     if wanted("P16") {
-        done(recommend::over_http(&mut world, &cli.bin_dir, effort).await?)?;
+        done(recommend::measure_over_http(&mut world, &cli.bin_dir, effort).await?)?;
     }
     if wanted("P17") {
-        done(recommend::large(effort)?)?;
+        done(recommend::measure_large(effort)?)?;
     }
     if wanted("P18") {
-        done(recommend::quality()?)?;
+        done(recommend::measure_quality()?)?;
     }
     if wanted("P19") {
-        done(login::storm(&world, effort).await?)?;
+        done(login::measure_storm(&world, effort).await?)?;
     }
     if wanted("P20") {
-        done(vec![login::one_check(effort, &cli.tools).await?])?;
+        done(vec![login::measure_one_check(effort, &cli.tools).await?])?;
     }
     if wanted("P22") {
-        done(vec![start::until_ready(&mut world, &cli.bin_dir, effort).await?])?;
-        done(vec![start::with_likes(&mut world, effort).await?])?;
+        done(vec![start::measure_until_ready(&mut world, &cli.bin_dir, effort).await?])?;
+        done(vec![start::measure_with_likes(&mut world, effort).await?])?;
     }
     if wanted("P23") {
-        done(overload::flood(&world, effort, cli.full).await?)?;
+        done(overload::measure_flood(&world, effort, cli.full).await?)?;
     }
     if wanted("prototype") {
-        done(overload::prototype(&world, &cli.tools).await?)?;
+        done(overload::run_prototype_tests(&world, &cli.tools).await?)?;
     }
+    // Last, since it leaves a million posts in the databases.
     if let Some([at_rest, _]) = at_rest.filter(|_| wanted("memory")) {
-        done(memory::with_posts(&mut world, &at_rest, cli.full).await?)?;
+        done(memory::measure_with_posts(&mut world, &at_rest, cli.full).await?)?;
     }
+    // Once more as a whole, below the lines of each goal.
     println!("\n{}", report::table(&outcomes));
     world.stack.stop()?;
     Ok(outcomes)
 }
 
-/// What it was measured on.
+/// Describes the machine and the day, for the head of the results.
 async fn machine() -> Result<String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
@@ -180,8 +187,8 @@ async fn machine() -> Result<String> {
     Ok(format!("{date}, {cores} cores, {model}, {flushes:.0} flushes of its disk a second"))
 }
 
-/// How often a second the disk says that 8 KiB are safe. The databases lie on the same one, in the folder for temporary
-/// files.
+/// Measures how many times a second the disk confirms 8 KiB as safe (fdatasync). The file lies in the folder for
+/// temporary files, and so on the same disk as the databases.
 fn flushes_per_second() -> Result<f64> {
     let (mut file, begun) = (tempfile::tempfile()?, Instant::now());
     let mut flushes = 0.0;

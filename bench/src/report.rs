@@ -1,4 +1,4 @@
-//! The results: a table, JSON, and a chart.
+//! The results: a table in Markdown, the same as JSON, and a chart.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,14 +10,14 @@ use serde_json::json;
 
 use crate::rounds::{Compared, median};
 
-/// A goal, as measured.
+/// The outcome of one goal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
-    /// Its number, such as `P8a`.
+    /// The goal's number, such as `P8a`.
     pub(crate) goal: String,
-    /// What Chatty does.
+    /// The description of Chatty's side.
     pub(crate) chatty: String,
-    /// What it is measured against.
+    /// The description of the anchor.
     pub(crate) anchor: String,
     /// The unit of both figures.
     pub(crate) unit: String,
@@ -25,30 +25,31 @@ pub(crate) struct Outcome {
     pub(crate) anchor_figure: f64,
     /// Chatty's median.
     pub(crate) chatty_figure: f64,
-    /// Chatty's figure over the anchor's, in each round.
+    /// Chatty's figure divided by the anchor's, in each round.
     pub(crate) ratios: Vec<f64>,
     /// The median of the ratios.
     pub(crate) ratio: f64,
-    /// What it should be.
+    /// The bound that the ratios have to hold.
     pub(crate) bound: Bound,
-    /// Whether it is.
+    /// True if the goal is held.
     pub(crate) pass: bool,
-    /// What else was seen, such as errors.
+    /// Other observations, such as the number of errors.
     pub(crate) note: String,
 }
 
-/// A goal's bound, and how far it is thought to be possible.
+/// A goal's bound for the ratio, and its moonshot: the best ratio that was thought to be possible.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bound {
-    /// The ratio is to be at least the first figure; the second is the moonshot.
+    /// The ratio has to be at least the first figure. The second one is the moonshot.
     AtLeast(f64, f64),
-    /// The ratio is to be at most the first figure.
+    /// The ratio has to be at most the first figure. The second one is the moonshot.
     AtMost(f64, f64),
 }
 
 impl Bound {
-    /// The median has to hold the bound, and all rounds but two have to come near.
+    /// Returns whether the ratios hold the bound: the median does, and all rounds but two come within 15 % of it. With
+    /// one or two rounds, all of them have to.
     fn holds(self, ratios: &[f64]) -> bool {
         let (middle, near): (bool, Box<dyn Fn(f64) -> bool>) = match self {
             Self::AtLeast(bound, _) => (median(ratios) >= bound, Box::new(move |ratio| ratio >= 0.85 * bound)),
@@ -57,16 +58,22 @@ impl Bound {
         middle && ratios.iter().filter(|ratio| !near(**ratio)).count() <= if ratios.len() > 2 { 2 } else { 0 }
     }
 
+    /// Returns bound and moonshot as text.
     fn text(self) -> (String, String) {
         match self {
-            Self::AtLeast(goal, moonshot) => (format!("≥ {}", short(goal)), format!("≥ {}", short(moonshot))),
-            Self::AtMost(goal, moonshot) => (format!("≤ {}", short(goal)), format!("≤ {}", short(moonshot))),
+            Self::AtLeast(goal, moonshot) => {
+                (format!("≥ {}", format_figure(goal)), format!("≥ {}", format_figure(moonshot)))
+            }
+            Self::AtMost(goal, moonshot) => {
+                (format!("≤ {}", format_figure(goal)), format!("≤ {}", format_figure(moonshot)))
+            }
         }
     }
 }
 
 impl Outcome {
-    /// What rounds have shown. `right` says whether everything that must be exact was.
+    /// Makes the outcome of a goal from its rounds. The first of the two texts describes Chatty, the second the anchor.
+    /// `right` is false if something that has to be exact was not, such as a counter; then the goal is missed.
     pub(crate) fn new(
         goal: &str,
         (chatty, anchor): (&str, &str),
@@ -92,7 +99,7 @@ impl Outcome {
         }
     }
 
-    /// A line of the table.
+    /// Returns the goal's line of the table.
     pub(crate) fn row(&self) -> String {
         let (goal, moonshot) = self.bound.text();
         format!(
@@ -100,18 +107,18 @@ impl Outcome {
             self.goal,
             self.chatty,
             self.anchor,
-            short(self.anchor_figure),
-            short(self.chatty_figure),
+            format_figure(self.anchor_figure),
+            format_figure(self.chatty_figure),
             self.unit,
-            short(self.ratio),
+            format_figure(self.ratio),
             if self.pass { "yes" } else { "**no**" },
             self.note
         )
     }
 }
 
-/// Three digits are all that such a figure says.
-fn short(figure: f64) -> String {
+/// Formats a figure with about three digits, since measurements say no more.
+fn format_figure(figure: f64) -> String {
     match figure.abs() {
         size if size >= 1_000.0 => format!("{:.1}k", figure / 1_000.0),
         size if size >= 100.0 => format!("{figure:.0}"),
@@ -121,7 +128,7 @@ fn short(figure: f64) -> String {
     }
 }
 
-/// The table, in Markdown.
+/// Returns the whole table in Markdown.
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
     let mut text = String::from(
         "| goal | Chatty | anchor | anchor's | Chatty's | ratio | goal | moonshot | held | seen |\n\
@@ -134,18 +141,19 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Everything that was measured, by whichever run.
+/// The outcomes in `results.json`, which may come from several runs.
 #[derive(Debug, Default, Deserialize)]
 struct Results {
     outcomes: Vec<Outcome>,
 }
 
-/// Writes `results.json`, `results.md` and `results.svg`. Goals that were not measured this time keep their last outcomes.
+/// Writes `results.json`, `results.md` and `results.svg`. Goals that this run has not measured keep their last
+/// outcomes.
 pub(crate) fn write(folder: &Path, machine: &str, outcomes: &[Outcome]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let file = folder.join("results.json");
     let old: Results = fs::read(&file).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-    let all = together(old.outcomes, outcomes);
+    let all = merge(old.outcomes, outcomes);
     let json = json!({ "machine": machine, "outcomes": all });
     fs::write(file, serde_json::to_string_pretty(&json)? + "\n")?;
     fs::write(folder.join("results.md"), format!("{machine}\n\n{}", table(&all)))?;
@@ -153,25 +161,28 @@ pub(crate) fn write(folder: &Path, machine: &str, outcomes: &[Outcome]) -> Resul
     Ok(())
 }
 
-/// New outcomes in the place of the old ones of the same goals, in the order of their numbers.
-fn together(old: Vec<Outcome>, new: &[Outcome]) -> Vec<Outcome> {
+/// Replaces old outcomes by new ones of the same goals, and sorts all by number.
+fn merge(old: Vec<Outcome>, new: &[Outcome]) -> Vec<Outcome> {
     let is_new = |outcome: &Outcome| new.iter().any(|new| new.goal == outcome.goal);
     let mut all: Vec<Outcome> = old.into_iter().filter(|old| !is_new(old)).chain(new.iter().cloned()).collect();
     let number = |outcome: &Outcome| {
         let digits = outcome.goal.trim_start_matches('P').split(|end: char| !end.is_ascii_digit()).next();
+        // Goals without a number come last.
         digits.and_then(|digits| digits.parse().ok()).unwrap_or(u32::MAX)
     };
+    // A stable sort keeps the rows of one number in their order.
     all.sort_by_key(number);
     all
 }
 
-/// A bar per goal: the ratio over its bound, on a logarithmic scale from a tenth to ten; the line in the middle is the
-/// goal, and bars to the right of it hold it.
+/// Draws a chart with a bar for each goal: the ratio divided by its bound, on a logarithmic scale from 0.1 to 10. The
+/// line in the middle is the goal, and bars to its right hold it.
 fn chart(outcomes: &[Outcome]) -> String {
     const ROW: usize = 22;
     const LEFT: f64 = 330.0;
     const WIDTH: f64 = 400.0;
     let height = 40 + ROW * outcomes.len();
+    // Ratios beyond a factor of ten are drawn at the edge.
     let place = |times: f64| LEFT + WIDTH * (times.clamp(0.1, 10.0).log10() + 1.0) / 2.0;
     let middle = place(1.0);
     let mut svg = format!(
@@ -179,6 +190,7 @@ fn chart(outcomes: &[Outcome]) -> String {
          font-size=\"12\">\n<rect width=\"820\" height=\"{height}\" fill=\"white\"/>\n"
     );
     for (index, outcome) in outcomes.iter().enumerate() {
+        // Both kinds of bounds are turned so that more is better.
         let times = match outcome.bound {
             Bound::AtLeast(bound, _) => outcome.ratio / bound,
             Bound::AtMost(bound, _) => bound / outcome.ratio,
@@ -187,6 +199,7 @@ fn chart(outcomes: &[Outcome]) -> String {
         let (x, width) = if end < middle { (end, middle - end) } else { (middle, end - middle) };
         let colour = if outcome.pass { "#2a7" } else { "#c43" };
         let name = format!("{} {}", outcome.goal, outcome.chatty);
+        // The place left of the bars is limited.
         let name: String = name.chars().take(52).collect();
         let text = y + 12;
         writeln!(
@@ -218,7 +231,7 @@ mod tests {
             Outcome::new(goal, ("", ""), "", &compared, Bound::AtLeast(1.0, 2.0), (true, String::new()))
         };
         let old = vec![outcome("prototype", 1.0), outcome("P10", 2.0), outcome("P2 p99", 3.0)];
-        let all = together(old, &[outcome("P1", 4.0), outcome("P10", 5.0)]);
+        let all = merge(old, &[outcome("P1", 4.0), outcome("P10", 5.0)]);
         let seen: Vec<(&str, f64)> = all.iter().map(|outcome| (outcome.goal.as_str(), outcome.ratio)).collect();
         assert_eq!(seen, [("P1", 4.0), ("P2 p99", 3.0), ("P10", 5.0), ("prototype", 1.0)]);
     }

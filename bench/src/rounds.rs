@@ -1,28 +1,32 @@
-//! Rounds: anchor and Chatty take turns (A B B A …), so that what the machine does meanwhile meets both.
+//! Rounds: anchor and Chatty take turns (A B B A …), so that other work of the machine meets both alike.
+//!
+//! Each round has a ratio of its own. On a machine with two cores that does other things, figures vary by a factor of
+//! three between minutes and much less between seconds, so ratios of neighbouring measurements are the most stable
+//! figure.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-/// How much is measured.
+/// The amount of measuring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Rounds, each with both sides.
+    /// The number of rounds, each of which measures both sides.
     pub(crate) rounds: usize,
-    /// How long one side of a round takes.
+    /// The length of the measurement of one side in a round.
     pub(crate) length: Duration,
 }
 
 impl Effort {
-    /// Five rounds of two seconds, for a look.
+    /// Five rounds of two seconds, for a quick look.
     pub(crate) const SHORT: Self = Self { rounds: 5, length: Duration::from_secs(2) };
     /// Nine rounds of four seconds, for figures that are published.
     pub(crate) const FULL: Self = Self { rounds: 9, length: Duration::from_secs(4) };
 }
 
-/// One side of a comparison: answers a figure, such as requests per second.
+/// One side of a comparison, which measures a figure such as requests per second.
 pub(crate) trait Side {
-    /// Measures once.
+    /// Measures once, for this length of time.
     async fn measure(&mut self, length: Duration) -> Result<f64>;
 }
 
@@ -32,23 +36,23 @@ impl<F: AsyncFnMut(Duration) -> Result<f64>> Side for F {
     }
 }
 
-/// What both sides did in each round.
+/// The figures of both sides in each round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Compared {
     /// The anchor's figures.
     pub(crate) anchor: Vec<f64>,
-    /// Chatty's.
+    /// Chatty's figures.
     pub(crate) chatty: Vec<f64>,
 }
 
 impl Compared {
-    /// Chatty's figure over the anchor's, round by round.
+    /// Returns Chatty's figure divided by the anchor's, for each round.
     pub(crate) fn ratios(&self) -> Vec<f64> {
         self.chatty.iter().zip(&self.anchor).map(|(chatty, anchor)| chatty / anchor).collect()
     }
 }
 
-/// The middle figure.
+/// Returns the median; of an even number of figures the mean of the two in the middle, of none NaN.
 pub(crate) fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -60,12 +64,13 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
     }
 }
 
-/// Measures both sides in turns, after a warm-up of each.
+/// Measures both sides in turns, after a warm-up of each whose figure is dropped.
 pub(crate) async fn compare(effort: Effort, mut anchor: impl Side, mut chatty: impl Side) -> Result<Compared> {
     anchor.measure(effort.length).await?;
     chatty.measure(effort.length).await?;
     let mut compared = Compared::default();
     for round in 0..effort.rounds {
+        // The order alternates, so that neither side always comes second.
         for anchor_is_next in if round % 2 == 0 { [true, false] } else { [false, true] } {
             if anchor_is_next {
                 compared.anchor.push(anchor.measure(effort.length).await?);

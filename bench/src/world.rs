@@ -1,4 +1,5 @@
-//! The distributed form, as `make stack` starts it, and people in it.
+//! The system under measurement: the distributed form, as `make stack` starts it, and access tokens for any number of
+//! people.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,10 +9,12 @@ use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 use shared::auth::{AUDIENCE, ISSUER, TOKEN_TYPE};
 use shared::clock::Clock;
+use shared::services::SERVICE_NAMES;
 use testkit::servers::postgres::psql;
-use testkit::stack::{SERVICES, Stack, StackOptions, find_repository};
+use testkit::stack::{Stack, StackOptions, find_repository};
 
-/// A stack, and auth's own key, so that thousands of people need not log in first.
+/// A running stack, with auth's own signing key. Tokens that are signed with it spare thousands of registrations and
+/// logins, each of which hashes a password.
 pub(crate) struct World {
     pub(crate) stack: Stack,
     key: EncodingKey,
@@ -19,13 +22,15 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts a stack.
+    /// Starts a stack with the programs in this folder.
     pub(crate) async fn start(bin_dir: PathBuf) -> Result<Self> {
         let options = StackOptions {
             repository: find_repository()?,
             testkit: bin_dir.join("testkit"),
             bin_dir,
-            service_env: Vec::new(),
+            // Some goals store the rows of copies directly. A comparison would find that these copies know more than their
+            // owner, which would then refuse all writes (docs/adr/0015).
+            service_env: vec![("COMPARE_SECONDS".to_owned(), u16::MAX.to_string())],
             proxied: false,
             brokers: 1,
             standby: false,
@@ -39,7 +44,7 @@ impl World {
         Ok(Self { stack, key: EncodingKey::from_ed_pem(&pem)?, kid })
     }
 
-    /// A token as auth would sign it, good for an hour.
+    /// Returns a user's access token as auth would sign it, but valid for an hour.
     pub(crate) fn token(&self, user: usize) -> String {
         let now = Clock::system().now().unix_seconds();
         let claims = json!({
@@ -49,26 +54,26 @@ impl World {
         testkit::app::sign(&self.key, &self.kid, TOKEN_TYPE, &claims)
     }
 
-    /// Where a service listens.
+    /// Returns the address of a service, past the gateway.
     pub(crate) fn address(&self, service: &str) -> Result<SocketAddr> {
         let services = &self.stack.addresses().services;
         let url = &services.get(service).context("no such service")?.url;
         address(url)
     }
 
-    /// Where the gateway listens.
+    /// Returns the address of the gateway.
     pub(crate) fn gateway(&self) -> Result<SocketAddr> {
         address(&self.stack.addresses().gateway_url)
     }
 
-    /// The superuser's URL of a database of this stack.
+    /// Returns the superuser's URL of a database of this stack.
     pub(crate) fn database(&self, name: &str) -> Result<String> {
         let url = &self.stack.addresses().postgres_url;
         let server = url.rsplit_once('/').context("not a URL")?.0;
         Ok(format!("{server}/{name}"))
     }
 
-    /// The name of a service's database.
+    /// Returns the superuser's URL of a service's database.
     pub(crate) fn database_of(&self, service: &str) -> Result<String> {
         let services = &self.stack.addresses().services;
         let url = &services.get(service).context("no such service")?.database_url;
@@ -76,13 +81,13 @@ impl World {
         self.database(name)
     }
 
-    /// The processes of all that works for a write: the five services, Postgres and the broker.
+    /// Returns the process ids of everything that works for a write: the five services, Postgres and the broker.
     pub(crate) fn processes(&self) -> Result<Vec<i32>> {
-        SERVICES.into_iter().chain(["postgres", "rabbitmq"]).map(|part| self.stack.pid(part)).collect()
+        SERVICE_NAMES.into_iter().chain(["postgres", "rabbitmq"]).map(|part| self.stack.pid(part)).collect()
     }
 }
 
-/// The address in a URL of this machine.
+/// Returns the socket address in a URL such as `http://127.0.0.1:8000/`.
 pub(crate) fn address(url: &str) -> Result<SocketAddr> {
     Ok(url.strip_prefix("http://").context("not a URL")?.trim_end_matches('/').parse()?)
 }
@@ -91,10 +96,10 @@ async fn get(url: &str) -> Result<Vec<u8>> {
     let rest = url.strip_prefix("http://").context("not a URL")?;
     let (host, path) = rest.split_once('/').context("not a URL")?;
     let script = crate::load::Get(vec![(format!("/{path}"), None)]);
-    crate::load::once(host.parse()?, crate::load::Script::call(&script, 0, 0)).await
+    crate::load::send_once(host.parse()?, crate::load::Script::call(&script, 0, 0)).await
 }
 
-/// Runs statements and answers what they answer, without the last line's end.
-pub(crate) async fn sql(database: &str, script: &str) -> Result<String> {
+/// Runs statements by psql, and returns the rows as text without the last line's end.
+pub(crate) async fn run_sql(database: &str, script: &str) -> Result<String> {
     Ok(psql(database, script).await?.trim().to_owned())
 }

@@ -1,5 +1,12 @@
-//! The control socket. SQLite's files belong to the process that serves, so it carries out the operator's commands on them
-//! (ADR 21): a command sends what was typed, and prints what it is told.
+//! The control socket, by which the process that serves the suite carries out the operator's commands.
+//!
+//! The files of SQLite can be opened by one process only (docs/adr/0021). So while the suite is served, a command sends
+//! its command line to the serving process, which runs it and sends its output back. Where no process serves, the
+//! command opens the files itself.
+//!
+//! The protocol: the command sends one [`Request`], the serving process any number of [`Reply`]s, each as a line of
+//! JSON. The last reply is [`Reply::Ended`]. A command that is interrupted closes the socket, which ends its work in
+//! the serving process.
 
 use std::convert::Infallible;
 use std::fs::{self, File, Permissions};
@@ -23,54 +30,59 @@ use crate::operation::Operation;
 use crate::output::{CALLER, Caller, Output, Progress};
 use crate::suite;
 
-/// The socket in the data folder.
+/// The name of the socket in the data folder.
 const SOCKET: &str = "chatty.sock";
-/// The longest path that the address of a socket has room for on every system, in bytes (107 on Linux, by unix(7)).
-const LONGEST: usize = 103;
-/// The pause after a failed accept, for example when the process is out of file descriptors.
-const REST: Duration = Duration::from_secs(1);
+/// The longest path of a socket in bytes that every system accepts. Linux accepts 107 (unix(7)).
+const MAX_PATH: usize = 103;
+/// The pause after a failed accept, which fails again at once when, for example, the process has no file descriptor
+/// left.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A command, as it is sent to the process that serves.
+/// A command on its way to the serving process.
 #[derive(Serialize, Deserialize)]
 struct Request {
     /// The command line without the program's name.
     words: Vec<String>,
-    /// The caller's working folder.
+    /// The working folder of the command, in which relative paths begin.
     folder: PathBuf,
-    /// The password that the caller typed; empty for most commands.
+    /// The password that was typed; empty for commands that need none.
     secret: String,
 }
 
-/// An answer of that process, one line of JSON.
+/// A reply of the serving process.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Reply {
+    /// A piece of the command's output.
     Output(Output),
-    /// The end: whether the exit code is 0, or the error.
+    /// The end of the command: true if its exit code is 0, or the text of its error.
     Ended(Result<bool, String>),
 }
 
-/// Carries out an operation: here, or in the process that serves this data folder.
+/// Carries out an operation: in the process that serves the data folder if there is one, or else in this process.
+/// Returns the exit code.
 pub(crate) async fn carry_out(operation: Operation, env: &Env) -> anyhow::Result<ExitCode> {
-    let secret = operation.secret()?;
+    let secret = operation.ask_for_secret()?;
     let serving = match Settings::from_env(env, suite::PORT) {
         Ok(settings) if !suite::is_distributed(env) => match connect(&settings).await {
             Ok(serving) => Some(serving),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(error).context("CHATTY_DATA_DIR: this is another user's folder");
             }
-            // There is none, or the process that made it was killed.
+            // There is no socket, or the process that has made it was killed.
             Err(_) => None,
         },
+        // Five services have no socket, and the command itself reports settings that are not valid.
         _ => None,
     };
     match serving {
-        Some(serving) => ask(serving, secret).await,
+        Some(serving) => forward(serving, secret).await,
         None => operation.run(env, secret).await,
     }
 }
 
-async fn ask(serving: UnixStream, secret: String) -> anyhow::Result<ExitCode> {
+/// Sends the command line of this process to the serving process, and prints its replies. Returns the exit code.
+async fn forward(serving: UnixStream, secret: String) -> anyhow::Result<ExitCode> {
     let (read, mut write) = serving.into_split();
     let request = Request { words: std::env::args().skip(1).collect(), folder: std::env::current_dir()?, secret };
     send(&mut write, &request).await?;
@@ -91,21 +103,24 @@ async fn ask(serving: UnixStream, secret: String) -> anyhow::Result<ExitCode> {
     bail!("the running chatty ended before the command did")
 }
 
-/// Listens for commands on a data folder that this process has locked.
+/// Binds the control socket of a data folder that this process has locked. Because of the lock, a socket that is there
+/// already was left behind by a process that was killed.
 pub(crate) fn listen(settings: &Settings) -> anyhow::Result<UnixListener> {
-    let listen = || {
+    let bind = || {
         let Address { path, .. } = &Address::of(settings)?;
         if path.exists() {
             fs::remove_file(path)?;
         }
         let listener = UnixListener::bind(path)?;
+        // A command may do everything, so only the owner of the data folder may connect.
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         Ok::<_, io::Error>(listener)
     };
-    listen().with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.join(SOCKET).display()))
+    bind().with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.join(SOCKET).display()))
 }
 
-/// Carries out what is asked for, until dropped.
+/// Carries out the commands that arrive, each in a task of its own. It never ends by itself; dropping it ends all
+/// commands.
 pub(crate) async fn serve(listener: UnixListener, env: &Env) -> Infallible {
     let mut callers = JoinSet::new();
     loop {
@@ -114,67 +129,76 @@ pub(crate) async fn serve(listener: UnixListener, env: &Env) -> Infallible {
                 Ok((caller, _)) => {
                     let env = env.clone();
                     callers.spawn(async move {
-                        if let Err(error) = Box::pin(answer(caller, &env)).await {
-                            tracing::info!(error = format!("{error:#}"), "A command was left by its caller.");
+                        if let Err(error) = Box::pin(carry_out_for(caller, &env)).await {
+                            tracing::info!(error = format!("{error:#}"), "A command was abandoned by its caller.");
                         }
                     });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "A command could not be accepted.");
-                    sleep(REST).await;
+                    sleep(ACCEPT_PAUSE).await;
                 }
             },
+            // A task set keeps the results of ended tasks until they are taken.
             Some(_) = callers.join_next() => {}
         }
     }
 }
 
-async fn answer(caller: UnixStream, env: &Env) -> anyhow::Result<()> {
+/// Reads one command from `caller`, carries it out, and sends its output and its end.
+///
+/// # Errors
+/// When the caller has gone, or has sent no request. Errors of the command itself are sent to the caller.
+async fn carry_out_for(caller: UnixStream, env: &Env) -> anyhow::Result<()> {
     let (read, mut write) = caller.into_split();
     let mut lines = BufReader::new(read).lines();
-    let request = lines.next_line().await?.context("nothing was asked for")?;
+    let request = lines.next_line().await?.context("the caller has sent no command")?;
     let Request { words, folder, secret } = serde_json::from_str(&request)?;
     let (output, printed) = mpsc::unbounded_channel();
     let command = async move { Operation::parse(&words)?.run(env, secret).await };
     let command = CALLER.scope(Caller { output, folder }, command);
+    let forwarded = async { tokio::join!(command, forward_output(printed, &mut write)) };
     let ended = tokio::select! {
-        (ended, printed) = async { tokio::join!(command, pass_on(printed, &mut write)) } => printed.map(|()| ended)?,
-        () = gone(&mut lines) => bail!("it went away"),
+        (ended, sent) = forwarded => sent.map(|()| ended)?,
+        () = wait_until_closed(&mut lines) => bail!("the caller has closed the connection"),
     };
     let ended = ended.map(|code| code == ExitCode::SUCCESS).map_err(|error| format!("{error:#}"));
     send(&mut write, &Reply::Ended(ended)).await
 }
 
-/// Passes on what a command prints, until it has ended.
-async fn pass_on(mut printed: UnboundedReceiver<Output>, write: &mut OwnedWriteHalf) -> anyhow::Result<()> {
+/// Sends the output of a command to its caller until the command has ended, which drops the sender.
+async fn forward_output(mut printed: UnboundedReceiver<Output>, write: &mut OwnedWriteHalf) -> anyhow::Result<()> {
     while let Some(output) = printed.recv().await {
         send(write, &Reply::Output(output)).await?;
     }
     Ok(())
 }
 
-/// Waits until the caller has closed its end.
-async fn gone(lines: &mut Lines<BufReader<OwnedReadHalf>>) {
+/// Waits until the caller has closed its end of the connection. Lines that it sends meanwhile are ignored.
+async fn wait_until_closed(lines: &mut Lines<BufReader<OwnedReadHalf>>) {
     while let Ok(Some(_)) = lines.next_line().await {}
 }
 
+/// Sends a message as one line of JSON.
 async fn send(write: &mut OwnedWriteHalf, message: &impl Serialize) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     Ok(write.write_all(&line).await?)
 }
 
-/// The path of the socket, and the folder that must stay open while it is used.
+/// The address of the socket. Keep it until the socket is bound or connected.
 struct Address {
     path: PathBuf,
+    /// The open data folder, if the path leads through its file descriptor.
     _folder: Option<File>,
 }
 
 impl Address {
-    /// The path in the data folder; one that is too long for a socket goes by way of the open folder.
+    /// The address in the data folder. A path that is too long for a socket is replaced by a short one through the file
+    /// descriptor of the open folder, in `/proc/self/fd`.
     fn of(settings: &Settings) -> io::Result<Self> {
         let path = settings.data_dir.join(SOCKET);
-        if path.as_os_str().len() <= LONGEST {
+        if path.as_os_str().len() <= MAX_PATH {
             return Ok(Self { path, _folder: None });
         }
         let folder = File::open(&settings.data_dir)?;

@@ -1,4 +1,4 @@
-//! The data folder of the one-process suite: who uses it, and what in it is worth keeping.
+//! The data folder of the one-process suite: its lock, its files, and copies of them that survive a power failure.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
@@ -8,29 +8,35 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 use shared::config::{Env, Settings};
-use shared::events::topology::SERVICES;
+use shared::services::SERVICE_NAMES;
 
-/// A folder in the data folder that is there while a restore is under way.
+/// The name of the folder in the data folder that exists while a restore is under way.
 const RESTORING: &str = "restoring";
 
-/// Makes the data folder if there is none, and keeps others from running on it as long as the file lives.
+/// Creates the data folder if it does not exist, and locks it. The lock is held until the file is dropped.
+///
+/// # Errors
+/// When another process holds the lock, or the folder cannot be used.
 pub(crate) fn lock(settings: &Settings) -> anyhow::Result<File> {
     settings.create_data_dir()?;
     let lock = File::create(settings.data_dir.join("chatty.lock"))?;
+    // The system releases the lock when the process ends, however it ends, so a crash leaves no lock behind.
     if lock.try_lock().is_err() {
         bail!("CHATTY_DATA_DIR: another chatty is running on {}", settings.data_dir.display());
     }
     Ok(lock)
 }
 
-/// Where a restore prepares the files.
-pub(crate) fn restoring(settings: &Settings) -> PathBuf {
+/// The folder in which a restore prepares the files. It is in the data folder, so that the files can be moved by
+/// renaming them.
+pub(crate) fn restore_folder(settings: &Settings) -> PathBuf {
     settings.data_dir.join(RESTORING)
 }
 
-/// Fails when a restore has ended midway: some of the databases may be missing.
-pub(crate) fn refuse_half_restore(settings: &Settings) -> anyhow::Result<()> {
-    let folder = restoring(settings);
+/// Fails when a restore was interrupted. Some of the databases may then be missing, and a start would create them
+/// empty.
+pub(crate) fn refuse_interrupted_restore(settings: &Settings) -> anyhow::Result<()> {
+    let folder = restore_folder(settings);
     if folder.exists() {
         let data = settings.data_dir.display();
         bail!(
@@ -41,20 +47,23 @@ pub(crate) fn refuse_half_restore(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the parts of the suite's data are.
+/// The paths of everything that a backup holds.
 pub(crate) struct Layout {
-    /// The five databases with their names.
+    /// The five databases in the order of [`shared::services::SERVICES`], each as its file name and its path.
     pub(crate) databases: Vec<(String, PathBuf)>,
-    /// The signing key.
+    /// The file of auth's signing key.
     pub(crate) key: PathBuf,
-    /// The pictures.
+    /// The folder of the pictures.
     pub(crate) media: PathBuf,
 }
 
 impl Layout {
-    /// As the environment tells.
+    /// The paths that the environment names.
+    ///
+    /// # Errors
+    /// A setting of auth or posts that is not valid.
     pub(crate) fn of(env: &Env, settings: &Settings) -> anyhow::Result<Self> {
-        let databases = SERVICES.iter().map(|service| format!("{service}.db"));
+        let databases = SERVICE_NAMES.iter().map(|service| format!("{service}.db"));
         Ok(Self {
             databases: databases.map(|name| (name.clone(), settings.data_dir.join(name))).collect(),
             key: auth::Config::from_env(env, settings)?.key_file().to_owned(),
@@ -62,7 +71,8 @@ impl Layout {
         })
     }
 
-    /// The names of the pictures. One that is being stored has a `#` in its name and is nobody's yet.
+    /// Lists the file names of the pictures, sorted. A file with `#` in its name is left out: it is still being
+    /// written, and no post refers to it.
     pub(crate) fn pictures(&self) -> anyhow::Result<Vec<String>> {
         let mut names = Vec::new();
         if self.media.is_dir() {
@@ -71,32 +81,36 @@ impl Layout {
                 names.extend(name.to_str().filter(|name| !name.contains('#')).map(str::to_owned));
             }
         }
+        // The order of a folder's entries is arbitrary, and a manifest should not be.
         names.sort();
         Ok(names)
     }
 }
 
-/// The size and the SHA-256 of a file.
-pub(crate) fn sum(file: &Path) -> anyhow::Result<(u64, String)> {
+/// The size in bytes and the SHA-256, in hexadecimal digits, of a file.
+pub(crate) fn checksum(file: &Path) -> anyhow::Result<(u64, String)> {
     let mut reader = File::open(file).with_context(|| file.display().to_string())?;
-    copy_and_sum(&mut reader, &mut std::io::sink()).with_context(|| file.display().to_string())
+    copy_and_checksum(&mut reader, &mut std::io::sink()).with_context(|| file.display().to_string())
 }
 
-/// Copies a file to where none is, for its owner alone, and onto the disk.
-pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<(u64, String)> {
+/// Copies a file to a path where none exists, with permissions for its owner alone, and flushes it to the disk. Returns
+/// the size and the SHA-256 as [`checksum`] does.
+pub(crate) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<(u64, String)> {
     let mut reader = File::open(from).with_context(|| from.display().to_string())?;
     let mut writer = OpenOptions::new()
         .write(true)
         .create_new(true)
+        // From the first byte on, since the file may hold a key.
         .mode(0o600)
         .open(to)
         .with_context(|| to.display().to_string())?;
-    let sum = copy_and_sum(&mut reader, &mut writer).with_context(|| to.display().to_string())?;
+    let checksum = copy_and_checksum(&mut reader, &mut writer).with_context(|| to.display().to_string())?;
     writer.sync_all().with_context(|| to.display().to_string())?;
-    Ok(sum)
+    Ok(checksum)
 }
 
-fn copy_and_sum(reader: &mut impl Read, writer: &mut impl Write) -> std::io::Result<(u64, String)> {
+/// Copies while the checksum is computed, so that the file is read once.
+fn copy_and_checksum(reader: &mut impl Read, writer: &mut impl Write) -> std::io::Result<(u64, String)> {
     let (mut digest, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 256 * 1024]);
     loop {
         let read = reader.read(&mut buffer)?;
@@ -108,13 +122,15 @@ fn copy_and_sum(reader: &mut impl Read, writer: &mut impl Write) -> std::io::Res
     Ok((bytes, digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-/// Makes a folder for its owner alone, with those above it.
+/// Creates a folder with permissions for its owner alone, and the folders above it.
 pub(crate) fn create_folder(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    // Set in any case: the folder may have existed, and the mode of a new one depends on the umask.
     fs::set_permissions(folder, Permissions::from_mode(0o700)).with_context(|| folder.display().to_string())
 }
 
-/// Brings a file or the names in a folder onto the disk.
-pub(crate) fn sync(path: &Path) -> anyhow::Result<()> {
+/// Flushes a file, or the names in a folder, to the disk. A rename survives a power failure only when its folder was
+/// flushed too.
+pub(crate) fn sync_to_disk(path: &Path) -> anyhow::Result<()> {
     File::open(path).and_then(|file| file.sync_all()).with_context(|| path.display().to_string())
 }

@@ -1,66 +1,70 @@
-//! `chatty dead-letters`: messages that could not be applied.
+//! `chatty dead-letters`: messages that a consumer could not apply, and put aside instead of blocking its queue.
+//!
+//! With RabbitMQ they are in dead-letter queues, in one process in a table of the consumer's database.
 
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use shared::config::Env;
-use shared::events::broker::{Broker, DeadLetter, LocalBroker, Verdict};
+use shared::events::broker::{Broker, DeadLetter, DeadLetterAction, LocalBroker};
 use shared::events::topology;
 
 use crate::output;
-use crate::suite::{Operator, Seen};
+use crate::suite::{OpenedService, Operator};
 
-/// Commands about dead letters.
+/// The commands about dead letters.
 #[derive(Subcommand)]
 pub(crate) enum DeadLetters {
-    /// List them.
+    /// List the dead letters of all queues, with the reason why each could not be applied.
     #[command(after_help = "Example:\n  chatty dead-letters list --json")]
     List {
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show one with its whole message.
+    /// Show a dead letter with its reason and its whole message.
     Show {
         /// The queue, as `list` prints it.
         queue: String,
-        /// The letter's id.
+        /// The id of the letter, as `list` prints it.
         id: String,
     },
-    /// Put letters back into their queue. Always safe: states carry versions.
+    /// Put letters back into their queue. This is always safe, because a state that is older than the copy is ignored.
     #[command(after_help = "Example:\n  chatty dead-letters redrive posts.user.v1")]
-    Redrive(Which),
-    /// Throw letters away.
-    Drop(Which),
+    Redrive(Selection),
+    /// Delete letters.
+    Drop(Selection),
 }
 
-/// Letters of one queue.
+/// The selected letters of one queue.
 #[derive(Args)]
-pub(crate) struct Which {
+pub(crate) struct Selection {
     /// The queue, as `list` prints it.
     queue: String,
-    /// The letters; all of the queue when none is named.
+    /// The ids of the letters. Without ids: all letters of the queue.
     ids: Vec<String>,
 }
 
 impl DeadLetters {
+    /// Carries out the command.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let operator = Operator::open(env).await?;
         match self {
             Self::List { json } => list(&operator, json).await?,
             Self::Show { queue, id } => {
-                let letters = letters(&operator, &queue).await?;
+                // A queue of RabbitMQ cannot be searched by id, so all of its letters are read.
+                let letters = read_letters(&operator, &queue).await?;
                 let Some(letter) = letters.into_iter().find(|letter| letter.id == id) else {
                     bail!("{queue} holds no dead letter {id}");
                 };
-                output::line(format_args!(
+                output::print_line(format_args!(
                     "queue   {}\nreason  {}\n\n{}",
                     letter.queue, letter.reason, letter.payload
                 ))?;
             }
-            Self::Redrive(which) => settle(&operator, which, Verdict::Redrive).await?,
-            Self::Drop(which) => settle(&operator, which, Verdict::Drop).await?,
+            Self::Redrive(selection) => settle(&operator, selection, DeadLetterAction::Redrive).await?,
+            Self::Drop(selection) => settle(&operator, selection, DeadLetterAction::Drop).await?,
         }
         operator.close().await;
         Ok(ExitCode::SUCCESS)
@@ -70,36 +74,40 @@ impl DeadLetters {
 async fn list(operator: &Operator, json: bool) -> anyhow::Result<()> {
     let mut all = Vec::new();
     for (queue, _) in topology::queues() {
-        all.extend(letters(operator, &queue).await?);
+        all.extend(read_letters(operator, &queue).await?);
     }
     if json {
-        return output::line(serde_json::to_string_pretty(&all)?);
+        return output::print_line(serde_json::to_string_pretty(&all)?);
     }
     for letter in &all {
-        output::line(format_args!("{}  {}  {}", letter.queue, letter.id, letter.reason))?;
+        output::print_line(format_args!("{}  {}  {}", letter.queue, letter.id, letter.reason))?;
     }
-    output::line(format_args!("{} dead letters", all.len()))
+    output::print_line(format_args!("{} dead letters", all.len()))
 }
 
-fn owner<'a>(operator: &'a Operator, queue: &str) -> anyhow::Result<&'a Seen> {
+/// The service whose consumer reads a queue. Its name is the first part of the queue's name.
+fn service_of_queue<'a>(operator: &'a Operator, queue: &str) -> anyhow::Result<&'a OpenedService> {
     operator.service(queue.split('.').next().unwrap_or_default())
 }
 
-async fn letters(operator: &Operator, queue: &str) -> anyhow::Result<Vec<DeadLetter>> {
-    let db = &owner(operator, queue)?.db;
+/// Reads the dead letters of a queue from RabbitMQ, or from the service's database in the one-process form.
+async fn read_letters(operator: &Operator, queue: &str) -> anyhow::Result<Vec<DeadLetter>> {
+    let db = &service_of_queue(operator, queue)?.db;
+    // The in-process broker keeps dead letters in the database alone, so an instance without services can read them.
     Ok(match &operator.broker {
         Some(broker) => broker.dead_letters(queue, db).await?,
         None => LocalBroker::new(&[]).dead_letters(queue, db).await?,
     })
 }
 
-async fn settle(operator: &Operator, which: Which, verdict: Verdict) -> anyhow::Result<()> {
-    let db = &owner(operator, &which.queue)?.db;
-    let ids = (!which.ids.is_empty()).then_some(which.ids.as_slice());
+/// Sends the selected letters again or deletes them, and prints their number.
+async fn settle(operator: &Operator, selection: Selection, action: DeadLetterAction) -> anyhow::Result<()> {
+    let db = &service_of_queue(operator, &selection.queue)?.db;
+    let ids = (!selection.ids.is_empty()).then_some(selection.ids.as_slice());
     let settled = match &operator.broker {
-        Some(broker) => broker.settle(&which.queue, ids, verdict, db).await?,
-        None => LocalBroker::new(&[]).settle(&which.queue, ids, verdict, db).await?,
+        Some(broker) => broker.settle_dead_letters(&selection.queue, ids, action, db).await?,
+        None => LocalBroker::new(&[]).settle_dead_letters(&selection.queue, ids, action, db).await?,
     };
-    let done = if verdict == Verdict::Redrive { "sent again" } else { "dropped" };
-    output::line(format_args!("{settled} dead letters {done}"))
+    let done = if action == DeadLetterAction::Redrive { "put back into the queue" } else { "deleted" };
+    output::print_line(format_args!("{settled} dead letters {done}"))
 }

@@ -1,4 +1,7 @@
-//! `chatty demo`: fills a running suite with a network of people, through the public API, always the same.
+//! `chatty demo`: it fills a running suite with people, posts, likes and comments.
+//!
+//! The command uses the public API as any client does, including registration by mail, so it works on both forms of the
+//! suite. Its content does not depend on chance: the same people write, follow and like the same things each time.
 
 use std::collections::HashSet;
 use std::io::Cursor;
@@ -16,7 +19,7 @@ use shared::config::Env;
 use crate::output::{self, Progress};
 use crate::suite;
 
-/// The people: username, first name, last name, and what they care about.
+/// The people: username, first name, last name, and their interest as an index of [`POSTS`].
 const PEOPLE: [(&str, &str, &str, usize); 16] = [
     ("ada", "Ada", "Moreau", 0),
     ("bruno", "Bruno", "Lindqvist", 0),
@@ -36,7 +39,7 @@ const PEOPLE: [(&str, &str, &str, usize); 16] = [
     ("priya", "Priya", "Raman", 3),
 ];
 
-/// What the people write about, by what they care about.
+/// Titles and contents of posts, by interest.
 const POSTS: [[(&str, &str); 4]; 4] = [
     [
         ("Up before the fog", "The ridge was ours alone until nine. Bring gloves, the cable is icy."),
@@ -64,7 +67,7 @@ const POSTS: [[(&str, &str); 4]; 4] = [
     ],
 ];
 
-/// What they say to each other.
+/// The comments that the people write.
 const COMMENTS: [&str; 6] = [
     "So true.",
     "Wish I had been there!",
@@ -74,33 +77,42 @@ const COMMENTS: [&str; 6] = [
     "Where was this?",
 ];
 
-/// The demo's pictures: every third post has one.
-const PICTURE: u32 = 480;
+/// The width of a picture in pixels. Every third post has a picture.
+const PICTURE_WIDTH: u32 = 480;
 
-/// `chatty demo`.
+/// The arguments of `chatty demo`.
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// Where the suite is served; unless given, where CHATTY_LISTEN says, or PUBLIC_URL for five services.
+    /// The URL of the suite. By default the address in CHATTY_LISTEN, or PUBLIC_URL for five services.
     #[arg(long)]
     base: Option<String>,
-    /// Where its mails can be read; the development mailbox unless given.
+    /// The URL at which the suite's mails can be read. By default the development mailbox of the suite.
     #[arg(long)]
     mail: Option<String>,
 }
 
+/// A registered person of the demo.
 struct Person {
     id: i64,
+    /// The access token.
     token: String,
     interest: usize,
 }
 
+/// A client of the suite's API.
 struct Api {
+    /// The URL of the suite, without a slash at the end.
     base: String,
+    /// The URL of the mailbox.
     mail: String,
     client: Client,
 }
 
 impl Demo {
+    /// Fills the suite, and prints the numbers of people, posts and so on.
+    ///
+    /// # Errors
+    /// When the suite does not answer, refuses a request, or has been filled before.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let base = match self.base {
             Some(base) => {
@@ -109,30 +121,30 @@ impl Demo {
                 }
                 base.trim_end_matches('/').to_owned()
             }
-            None => suite::address(env)?,
+            None => suite::base_url(env)?,
         };
         let mail = self.mail.unwrap_or_else(|| format!("{base}/dev/mail"));
         let api = Api { base, mail, client: Client::builder().timeout(Duration::from_secs(20)).build()? };
         let progress = Progress::start("registering people");
         let mut people = Vec::new();
         for (username, first, last, interest) in PEOPLE {
-            let Some(person) = api.join(username, first, last, interest).await? else {
+            let Some(person) = api.register(username, first, last, interest).await? else {
                 bail!("{username} is registered already: the demo has been loaded before");
             };
             people.push(person);
         }
         progress.step("writing posts");
-        let posts = api.write(&people).await?;
+        let posts = api.write_posts(&people).await?;
         progress.step("following each other");
-        let follows = api.follow(&people).await?;
+        let follows = api.follow_people(&people).await?;
         progress.step("liking and commenting");
-        let (likes, comments) = api.react(&people, &posts).await?;
+        let (likes, comments) = api.like_and_comment(&people, &posts).await?;
         drop(progress);
         let (count, written) = (people.len(), posts.len());
-        output::line(format_args!(
+        output::print_line(format_args!(
             "{count} people, {written} posts, {follows} follows, {likes} likes, {comments} comments"
         ))?;
-        output::line("Log in as ada with the password `the demo of ada`.")?;
+        output::print_line("Log in as ada with the password `the demo of ada`.")?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -146,7 +158,8 @@ impl Api {
         }
     }
 
-    async fn expect(request: RequestBuilder, what: &str) -> anyhow::Result<Value> {
+    /// Sends a request that must succeed, and answers the body. `what` names the step in an error.
+    async fn send(request: RequestBuilder, what: &str) -> anyhow::Result<Value> {
         let answer = request.send().await.with_context(|| format!("{what}: is chatty running?"))?;
         let status = answer.status();
         let text = answer.text().await?;
@@ -156,10 +169,18 @@ impl Api {
         serde_json::from_str(&text).with_context(|| format!("{what}: {text}"))
     }
 
-    /// Registers somebody, follows the link in the mail, and logs in. `None`: the name is taken.
-    async fn join(&self, username: &str, first: &str, last: &str, interest: usize) -> anyhow::Result<Option<Person>> {
+    /// Registers a person, opens the link in the mail, and logs in. `None`: the username is taken.
+    async fn register(
+        &self,
+        username: &str,
+        first: &str,
+        last: &str,
+        interest: usize,
+    ) -> anyhow::Result<Option<Person>> {
         let (email, password) = (format!("{username}@demo.example"), format!("the demo of {username}"));
-        let body = json!({ "username": username, "email": email, "password": password, "first_name": first, "last_name": last });
+        let body = json!({
+            "username": username, "email": email, "password": password, "first_name": first, "last_name": last
+        });
         let answer = self
             .request(Method::POST, "/auth/register", None)
             .json(&body)
@@ -172,59 +193,68 @@ impl Api {
         if !answer.status().is_success() {
             bail!("register {username}: {}", answer.text().await?);
         }
-        let link = self.link_in_mail(&email).await?;
-        Self::expect(self.request(Method::POST, &link, None), "verify").await?;
+        let link = self.find_link_in_mail(&email).await?;
+        // Only a POST verifies in any case; for most clients a GET shows a page instead (docs/adr/0018).
+        Self::send(self.request(Method::POST, &link, None), "verify").await?;
         let login = json!({ "username": username, "password": password });
-        let login = Self::expect(self.request(Method::POST, "/auth/login", None).json(&login), "log in").await?;
+        let login = Self::send(self.request(Method::POST, "/auth/login", None).json(&login), "log in").await?;
         let token = login.pointer("/token").and_then(Value::as_str).context("no token")?.to_owned();
         let id = login.pointer("/user_id").and_then(Value::as_i64).context("no user_id")?;
         Ok(Some(Person { id, token, interest }))
     }
 
-    async fn link_in_mail(&self, email: &str) -> anyhow::Result<String> {
+    /// Finds the path of the verification link in the newest mail to an address. Mails are sent by a worker, so it
+    /// waits up to 10 s for the mail.
+    async fn find_link_in_mail(&self, email: &str) -> anyhow::Result<String> {
         for _ in 0..100 {
             let request = self.client.get(&self.mail).query(&[("to", email)]).header("accept", "application/json");
-            let answer = Self::expect(request, "read the mailbox").await?;
+            let answer = Self::send(request, "read the mailbox").await?;
             let text = answer.pointer("/messages/0/text").and_then(Value::as_str).unwrap_or_default();
+            // Only the path is used, because this command may reach the suite at another address than the link names.
             if let Some(at) = text.find("/auth/verify/") {
                 let link = text.get(at..).unwrap_or_default();
                 return Ok(link.split_whitespace().next().unwrap_or_default().to_owned());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        bail!("no mail for {email} arrived")
+        bail!("no mail to {email} has arrived within 10 s")
     }
 
-    /// Everybody writes about what they care about. Answers the posts with their subject.
-    async fn write(&self, people: &[Person]) -> anyhow::Result<Vec<(i64, usize)>> {
+    /// Lets each person write posts about their interest. Returns the ids of the posts with their interests.
+    async fn write_posts(&self, people: &[Person]) -> anyhow::Result<Vec<(i64, usize)>> {
         let mut posts = Vec::new();
         for round in 0..POSTS.len() {
             for (number, person) in people.iter().enumerate() {
-                let about = POSTS.get(person.interest).and_then(|posts| posts.get((round + number) % posts.len()));
-                let (title, content) = about.context("no subject")?;
+                // Rotated by the person, so that people with the same interest write the same posts in a different
+                // order.
+                let post = POSTS.get(person.interest).and_then(|posts| posts.get((round + number) % posts.len()));
+                let (title, content) = post.context("no post for this interest")?;
                 let request = self.request(Method::POST, "/posts", Some(&person.token));
                 let request = if (round + number).is_multiple_of(3) {
-                    let picture = Part::bytes(picture(round * people.len() + number)?).file_name("picture.png");
+                    let picture = Part::bytes(draw_picture(round * people.len() + number)?).file_name("picture.png");
                     let form = Form::new().text("title", *title).text("content", *content).part("image", picture);
                     request.multipart(form)
                 } else {
                     request.json(&json!({ "title": title, "content": content }))
                 };
-                let answer = Self::expect(request, "post").await?;
+                let answer = Self::send(request, "post").await?;
                 posts.push((answer.pointer("/post/id").and_then(Value::as_i64).context("no id")?, person.interest));
             }
         }
         Ok(posts)
     }
 
-    /// People follow those with the same interest, and somebody from the next circle.
-    async fn follow(&self, people: &[Person]) -> anyhow::Result<usize> {
+    /// Lets each person follow all people with the same interest and one person with another interest. Returns the
+    /// number of subscriptions.
+    async fn follow_people(&self, people: &[Person]) -> anyhow::Result<usize> {
         let mut pairs = HashSet::new();
         for (number, person) in people.iter().enumerate() {
             let same = people.iter().filter(|other| other.interest == person.interest && other.id != person.id);
             pairs.extend(same.map(|other| (number, other.id)));
+            // There are four people per interest, so the fifth person from here has another one.
             pairs.extend(people.get((number + 5) % people.len()).map(|other| (number, other.id)));
         }
+        // Sorted, because the order of a hash set differs between runs.
         let mut pairs: Vec<(usize, i64)> = pairs.into_iter().collect();
         pairs.sort_unstable();
         for (number, id) in &pairs {
@@ -234,7 +264,8 @@ impl Api {
         Ok(pairs.len())
     }
 
-    /// The subscriptions service may hear of a person a moment after auth does.
+    /// Follows the person `id`. The service of subscriptions may receive the state of a new person a moment after the
+    /// registration, and answers 404 until then, so the request is repeated for up to 5 s.
     async fn subscribe(&self, person: &Person, id: i64) -> anyhow::Result<()> {
         for _ in 0..50 {
             let request = self.request(Method::POST, &format!("/subscribe/{id}"), Some(&person.token));
@@ -243,28 +274,30 @@ impl Api {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        bail!("user {id} did not become known to subscriptions")
+        bail!("the service of subscriptions has not heard of user {id} within 5 s")
     }
 
-    /// People like what fits their interest and now and then something else, and comment on some of it.
-    async fn react(&self, people: &[Person], posts: &[(i64, usize)]) -> anyhow::Result<(usize, usize)> {
+    /// Lets people like most posts of their interest and some others, and comment on some of the posts that they like.
+    /// Returns the numbers of likes and comments.
+    async fn like_and_comment(&self, people: &[Person], posts: &[(i64, usize)]) -> anyhow::Result<(usize, usize)> {
         let (mut likes, mut comments) = (0, 0);
         for (number, person) in people.iter().enumerate() {
-            for (index, (post, subject)) in posts.iter().enumerate() {
-                let mixed = (number * 7 + index * 13) % 10;
-                let likes_it = if *subject == person.interest { mixed < 6 } else { mixed == 0 };
+            for (index, (post, interest)) in posts.iter().enumerate() {
+                // Stands for chance: a number from 0 to 9 that looks random and is the same in each run.
+                let chance = (number * 7 + index * 13) % 10;
+                let likes_it = if *interest == person.interest { chance < 6 } else { chance == 0 };
                 if !likes_it {
                     continue;
                 }
                 let path = format!("/posts/{post}/likes");
-                Self::expect(self.request(Method::POST, &path, Some(&person.token)), "like").await?;
+                Self::send(self.request(Method::POST, &path, Some(&person.token)), "like").await?;
                 likes += 1;
-                if mixed == 0 {
+                if chance == 0 {
                     let text = COMMENTS.get((number + index) % COMMENTS.len()).copied().unwrap_or_default();
                     let path = format!("/posts/{post}/comments");
                     let request =
                         self.request(Method::POST, &path, Some(&person.token)).json(&json!({ "content": text }));
-                    Self::expect(request, "comment").await?;
+                    Self::send(request, "comment").await?;
                     comments += 1;
                 }
             }
@@ -273,12 +306,12 @@ impl Api {
     }
 }
 
-/// A picture of hills under a sky, different for every seed.
-fn picture(seed: usize) -> anyhow::Result<Vec<u8>> {
+/// Draws hills under a sky as a PNG. Each seed gives another picture.
+fn draw_picture(seed: usize) -> anyhow::Result<Vec<u8>> {
     let seed = u32::try_from(seed)?;
     let tint = |step: u32| u8::try_from((seed * 47 + step * 83) % 156).unwrap_or_default() + 80;
     let (red, green, blue) = (tint(0), tint(1), tint(2));
-    let picture = RgbImage::from_fn(PICTURE, PICTURE * 2 / 3, |x, y| {
+    let picture = RgbImage::from_fn(PICTURE_WIDTH, PICTURE_WIDTH * 2 / 3, |x, y| {
         let wave = ((f64::from(x) / 60.0 + f64::from(seed)).sin() * 30.0) + 200.0;
         let shade = |value: u8| (u32::from(value) * (320 + y) / 640).min(255).try_into().unwrap_or(u8::MAX);
         if f64::from(y) > wave {

@@ -1,4 +1,4 @@
-//! Chatty in one process, and the operator's commands.
+//! The program `chatty`: the suite in one process, and the commands of its operator.
 
 mod accounts;
 mod backup;
@@ -10,6 +10,7 @@ mod doctor;
 mod mail;
 mod operation;
 mod output;
+mod parts;
 mod reconcile;
 mod restore;
 mod serve;
@@ -20,17 +21,20 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 use shared::config::{Env, VARIABLES, Variable};
+use shared::services::SERVICES;
 use shared::{command, fail_points, telemetry};
 
 use crate::operation::Operation;
+use crate::parts::PARTS;
 
-/// Gives the 19 MiB of each password hash back at once, which the system's allocator does not.
+/// Returns the 19 MiB of each password hash to the system at once. The system's allocator keeps them.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// A social network: one process with nothing to install, or five services on Postgres and RabbitMQ.
+/// Chatty, a social network: one process that needs no other server, or five services on Postgres and RabbitMQ.
 ///
-/// Commands use the *_DATABASE_URL variables and AMQP_URL when they are set, else the data folder CHATTY_DATA_DIR.
+/// Without a command it serves the suite in one process. The other commands work on five services if the *_DATABASE_URL
+/// variables and AMQP_URL are set, and on one process with the data folder CHATTY_DATA_DIR otherwise.
 #[derive(Parser)]
 #[command(
     version,
@@ -42,53 +46,54 @@ struct Arguments {
     command: Option<Command>,
 }
 
-/// The variables of the operator's commands.
-const DATABASES: [Variable; 6] = [
-    ("AMQP_URL", "for commands on five services: their RabbitMQ"),
-    ("AUTH_DATABASE_URL", "and the database of auth"),
-    ("POSTS_DATABASE_URL", "that of posts"),
-    ("SUBSCRIPTIONS_DATABASE_URL", "that of subscriptions"),
-    ("ADMIN_DATABASE_URL", "that of admin"),
-    ("RECOMMENDATIONS_DATABASE_URL", "that of recommendations"),
-];
+/// The broker of the distributed form, for the operator's commands.
+const BROKER: Variable = ("AMQP_URL", "commands on five services: the services' RabbitMQ");
+/// The text that `--help` shows for each `*_DATABASE_URL`.
+const DATABASE: &str = "commands on five services: the database of this service";
 
 #[derive(Subcommand)]
 enum Command {
     /// Serve all five services on one port (the default).
     Serve,
-    /// Fill a running suite with a believable network of people, always the same.
+    /// Fill a running suite with people, posts, likes and comments, which are the same each time.
     #[command(after_help = "Example:\n  chatty demo\n  chatty demo --base http://127.0.0.1:9000")]
     Demo(demo::Demo),
     #[command(flatten)]
     Operation(Operation),
-    /// Bring a backup back into an empty data folder; or, with the *_DATABASE_URL variables, make databases that
-    /// pg_restore has filled usable again.
+    /// Restore a backup into an empty data folder. With the *_DATABASE_URL variables: prepare databases that pg_restore
+    /// has filled, so that the services can use them.
     #[command(after_help = "Example:\n  chatty restore /var/backups/chatty/2026-02-01 --verify")]
     Restore(restore::Restore),
-    /// Print the API's description (OpenAPI 3.1).
+    /// Print the description of the API (OpenAPI 3.1, JSON).
     Openapi,
 }
 
-/// Examples, and the environment variables.
+/// The end of `--help`: examples, and the environment variables.
 fn after_help() -> String {
-    let own = [auth::VARIABLES, posts::VARIABLES, subscriptions::VARIABLES, &DATABASES].concat();
-    let common = VARIABLES.iter().filter(|(name, _)| !serve::OF_SERVICES.contains(name));
-    let variables = command::explain(common.chain(&own));
-    format!(
-        "Example:\n  chatty                  serve on http://127.0.0.1:8080, or where CHATTY_LISTEN says\n  chatty demo             fill the running suite with people and posts\n  chatty reconcile --now  compare every copy with its owner\n\n{variables}"
-    )
+    let common = VARIABLES.iter().filter(|(name, _)| !serve::DISTRIBUTED_ONLY.contains(name));
+    let own = PARTS.iter().flat_map(|part| part.variables);
+    let databases = SERVICES.map(|service| (service.database_variable, DATABASE));
+    let variables = command::describe_variables(common.chain(own).chain([&BROKER]).chain(&databases));
+    let examples = [
+        "Example:",
+        "  chatty                  serve on http://127.0.0.1:8080, or on the address in CHATTY_LISTEN",
+        "  chatty demo             fill the running suite with people and posts",
+        "  chatty reconcile --now  compare every copy with its owner",
+    ];
+    format!("{}\n\n{variables}", examples.join("\n"))
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let env = Env::of_process();
     let _armed = fail_points::arm();
-    // An operator rather waits for a connection than hears how long it took.
+    // Commands print their results themselves, so only warnings are logged. sqlx warns when a connection takes long,
+    // which an operator can wait for.
     telemetry::init_logs(&env, "warn,sqlx::pool::acquire=error");
     let _reports = telemetry::init_sentry(&env);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return output::failed(&error.into()),
+        Err(error) => return output::print_failure(&error.into()),
     };
     let outcome = runtime.block_on(async {
         match arguments.command.unwrap_or(Command::Serve) {
@@ -96,8 +101,8 @@ fn main() -> ExitCode {
             Command::Demo(demo) => demo.run(&env).await,
             Command::Operation(operation) => Box::pin(control::carry_out(operation, &env)).await,
             Command::Restore(restore) => Box::pin(restore.run(&env)).await,
-            Command::Openapi => output::line(suite::openapi()?).map(|()| ExitCode::SUCCESS),
+            Command::Openapi => output::print_line(suite::openapi()?).map(|()| ExitCode::SUCCESS),
         }
     });
-    outcome.unwrap_or_else(|error| output::failed(&error))
+    outcome.unwrap_or_else(|error| output::print_failure(&error))
 }

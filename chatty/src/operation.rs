@@ -1,4 +1,7 @@
-//! The operator's commands on the databases.
+//! The operator's commands that work on the databases.
+//!
+//! They are a type of their own because they run in two places: in the process that was started for the command, or in
+//! the process that serves the suite, which holds the files of SQLite (docs/adr/0021).
 
 use std::process::ExitCode;
 
@@ -8,55 +11,59 @@ use shared::config::Env;
 
 use crate::{accounts, backup, dead_letters, doctor, mail, reconcile};
 
-/// A command on the databases.
+/// A command that works on the databases.
 #[derive(Subcommand)]
 pub(crate) enum Operation {
     /// Manage administrators.
     #[command(subcommand)]
     Admin(accounts::Admin),
-    /// Compare every copy with its owner and name the rows that differ.
+    /// Compare every copy with its owner, and list the rows that differ.
     #[command(after_help = "Example:\n  chatty reconcile --now --fix")]
     Reconcile(reconcile::Reconcile),
-    /// Ask the owners to send everything again that a service keeps copies of, and wait until it agrees.
+    /// Ask the owners to send all data that a service keeps copies of, and wait until its copies agree with them.
     #[command(after_help = "Example:\n  chatty rebuild subscriptions")]
     Rebuild(reconcile::Rebuild),
-    /// Look at messages that could not be applied, send them again or drop them.
+    /// List messages that a service could not apply, send them again, or delete them.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
-    /// Look at mails that were not delivered, send them again or drop them.
+    /// List mails that could not be delivered, send them again, or delete them.
     #[command(subcommand)]
     Mail(mail::Mail),
-    /// Look at everything that the suite needs, and say what to do about what is wrong.
+    /// Check everything that the suite needs, and name a fix for each problem.
     #[command(after_help = "Example:\n  chatty doctor --json")]
     Doctor(doctor::Doctor),
-    /// Copy the one-process suite's data into a new folder, also while it runs.
+    /// Copy the data of the one-process suite into a new folder, even while the suite runs.
     #[command(after_help = "Example:\n  chatty backup /var/backups/chatty/2026-02-01")]
     Backup(backup::Backup),
 }
 
-/// An operation as it is typed.
+/// The command line of an operation, without the program's name.
 #[derive(Parser)]
 #[command(no_binary_name = true)]
-struct Typed {
+struct CommandLine {
     #[command(subcommand)]
     operation: Operation,
 }
 
 impl Operation {
-    /// The operation that was typed, without the program's name.
+    /// Parses a command line without the program's name.
+    ///
+    /// # Errors
+    /// When it is not the command line of an operation.
     pub(crate) fn parse(words: &[String]) -> anyhow::Result<Self> {
-        Ok(Typed::try_parse_from(words)?.operation)
+        Ok(CommandLine::try_parse_from(words)?.operation)
     }
 
-    /// Asks for what is not typed where everybody sees it.
-    pub(crate) fn secret(&self) -> anyhow::Result<String> {
+    /// Asks for the secret that the operation needs: the password of a new administrator. It is empty for all others. A
+    /// secret is no argument, because the arguments of a process can be seen by every user of the machine.
+    pub(crate) fn ask_for_secret(&self) -> anyhow::Result<String> {
         match self {
-            Self::Admin(_) => accounts::Admin::password(),
+            Self::Admin(_) => accounts::Admin::ask_for_password(),
             _ => Ok(String::new()),
         }
     }
 
-    /// Does it.
+    /// Carries out the operation in this process. Returns the exit code of the command.
     pub(crate) async fn run(self, env: &Env, secret: String) -> anyhow::Result<ExitCode> {
         match self {
             Self::Admin(admin) => admin.run(env, SecretString::from(secret)).await,
@@ -64,6 +71,7 @@ impl Operation {
             Self::Rebuild(rebuild) => rebuild.run(env).await,
             Self::DeadLetters(command) => command.run(env).await,
             Self::Mail(command) => command.run(env).await,
+            // Boxed, because its future is much larger than the others.
             Self::Doctor(doctor) => Box::pin(doctor.run(env)).await,
             Self::Backup(backup) => backup.run(env).await,
         }

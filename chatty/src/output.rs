@@ -1,4 +1,7 @@
-//! What the commands print: results on standard output, progress and complaints on standard error.
+//! The output of the commands: results go to standard output, progress and errors to standard error.
+//!
+//! A command may be carried out by the process that serves the suite, for another process that a person has started.
+//! Its output must then reach that process, so commands print through the functions of this file only.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -12,15 +15,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task_local;
 
 task_local! {
-    /// For whom a command is carried out, when that is another process.
+    /// The process for which this task carries out a command. It is not set when the command runs in its own process.
     pub(crate) static CALLER: Caller;
 }
 
 /// The process that asked for a command.
 pub(crate) struct Caller {
-    /// Takes what the command prints.
+    /// The channel that takes the command's output.
     pub(crate) output: UnboundedSender<Output>,
-    /// Its working folder.
+    /// The working folder of the process, in which relative paths begin.
     pub(crate) folder: PathBuf,
 }
 
@@ -30,69 +33,71 @@ pub(crate) struct Caller {
 pub(crate) enum Output {
     /// A line of the result.
     Line(String),
-    /// The step that begins.
+    /// The step of the work that begins now.
     Step(String),
-    /// The end of the steps.
+    /// The last step has ended.
     Done,
 }
 
 /// Prints a line of the result.
 ///
 /// # Errors
-/// When nobody reads it any more.
-pub(crate) fn line(text: impl Display) -> anyhow::Result<()> {
+/// When nothing reads the output any more, for example because the reader of a pipe has ended.
+pub(crate) fn print_line(text: impl Display) -> anyhow::Result<()> {
+    // `println!` would panic when the reader of a pipe has ended.
     match CALLER.try_with(|caller| caller.output.send(Output::Line(text.to_string()))) {
         Ok(sent) => Ok(sent?),
-        Err(_nobody) => Ok(writeln!(std::io::stdout(), "{text}")?),
+        Err(_no_caller) => Ok(writeln!(std::io::stdout(), "{text}")?),
     }
 }
 
-/// A path that the user named: it begins in the user's working folder.
-pub(crate) fn named(path: &Path) -> PathBuf {
-    CALLER.try_with(|caller| caller.folder.join(path)).unwrap_or_else(|_nobody| path.to_owned())
+/// Resolves a path that the user has typed: a relative path begins in the user's working folder.
+pub(crate) fn resolve_path(path: &Path) -> PathBuf {
+    CALLER.try_with(|caller| caller.folder.join(path)).unwrap_or_else(|_no_caller| path.to_owned())
 }
 
-/// Prints why the command failed.
-pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    // When not even this can be written, the exit code still tells.
-    let _unseen = writeln!(std::io::stderr(), "chatty: {error:#}");
+/// Prints the error that ended the command. Returns the exit code of a failure.
+pub(crate) fn print_failure(error: &anyhow::Error) -> ExitCode {
+    // If standard error is closed, the exit code still tells that the command failed.
+    let _closed = writeln!(std::io::stderr(), "chatty: {error:#}");
     ExitCode::FAILURE
 }
 
-/// Shows that something is under way: a spinner on a terminal, plain lines elsewhere.
+/// The progress of a command, shown until it is dropped.
 pub(crate) enum Progress {
-    /// On a terminal.
+    /// A spinner, on a terminal.
     Spinner(ProgressBar),
-    /// Elsewhere.
+    /// One line per step, when standard error is not a terminal.
     Lines,
-    /// To another process.
-    Told(UnboundedSender<Output>),
+    /// Messages to the process in which the user typed the command, over the control socket. That process shows them as
+    /// a spinner or as lines.
+    Forwarded(UnboundedSender<Output>),
 }
 
 impl Progress {
-    /// Starts with a first step.
+    /// Shows the first step.
     pub(crate) fn start(step: impl Display) -> Self {
         let progress = match CALLER.try_with(|caller| caller.output.clone()) {
-            Ok(caller) => Self::Told(caller),
-            Err(_nobody) if std::io::stderr().is_terminal() => {
+            Ok(caller) => Self::Forwarded(caller),
+            Err(_no_caller) if std::io::stderr().is_terminal() => {
                 let spinner = ProgressBar::new_spinner();
                 spinner.enable_steady_tick(Duration::from_millis(100));
                 Self::Spinner(spinner)
             }
-            Err(_nobody) => Self::Lines,
+            Err(_no_caller) => Self::Lines,
         };
         progress.step(step);
         progress
     }
 
-    /// Says what is being done now.
+    /// Shows the step that begins now.
     pub(crate) fn step(&self, step: impl Display) {
         match self {
             Self::Spinner(spinner) => spinner.set_message(step.to_string()),
             Self::Lines => {
-                let _unseen = writeln!(std::io::stderr(), "{step}");
+                let _closed = writeln!(std::io::stderr(), "{step}");
             }
-            Self::Told(caller) => {
+            Self::Forwarded(caller) => {
                 let _gone = caller.send(Output::Step(step.to_string()));
             }
         }
@@ -104,7 +109,7 @@ impl Drop for Progress {
         match self {
             Self::Spinner(spinner) => spinner.finish_and_clear(),
             Self::Lines => {}
-            Self::Told(caller) => {
+            Self::Forwarded(caller) => {
                 let _gone = caller.send(Output::Done);
             }
         }

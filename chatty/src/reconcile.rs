@@ -1,6 +1,7 @@
-//! `chatty reconcile` and `chatty rebuild`: compare copies with their owners, and repair them.
+//! `chatty reconcile` and `chatty rebuild`: they compare copies with their owners, and repair them.
 //!
-//! Both only read databases and send requests; the services themselves repair their copies.
+//! The commands change no copy themselves. They read both databases and send requests to the services, and the running
+//! services repair their own copies.
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -16,47 +17,50 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use shared::clock::Clock;
 use shared::config::Env;
+use shared::events::any_consumer::AnyConsumer;
 use shared::events::broker::Broker;
-use shared::events::consumer::AnyConsumer;
 use shared::events::reconcile::{self as compare, Drift, Drifted};
-use shared::events::resync::{self, AnySource, Request};
+use shared::events::request;
+use shared::events::request::Request;
+use shared::events::source::AnySource;
 use shared::events::topology::{self, ROUTES, Route};
 
 use crate::output::{self, Progress};
-use crate::suite::{Operator, Seen};
+use crate::suite::{OpenedService, Operator};
 
-/// Keys in one request.
-pub(crate) const KEYS: usize = 500;
-/// How long a copy may lag while it is repaired: people go on writing.
-const MOMENT: Duration = Duration::from_secs(2);
-/// How long a repair may make no progress.
+/// The largest number of keys in one request.
+pub(crate) const KEYS_PER_REQUEST: usize = 500;
+/// The lag that a copy is allowed while it is repaired, because people may go on writing.
+const REPAIR_GRACE: Duration = Duration::from_secs(2);
+/// The longest time in which a repair may make no progress before it is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// `chatty reconcile`.
+/// The arguments of `chatty reconcile`.
 #[derive(Args)]
 pub(crate) struct Reconcile {
-    /// The system is quiet: do not allow copies their 30 s of lag.
+    /// Compare at once, without the 30 s of lag that copies are allowed. Only right while nobody writes.
     #[arg(long)]
     now: bool,
-    /// Repair what differs, and compare again until nothing does. The services must be running.
+    /// Repair the rows that differ, and compare until none differs. The services must be running.
     #[arg(long)]
     fix: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Write what was found to this file too, for the textfile collector of node_exporter.
+    /// Also write the result to this file, for the textfile collector of node_exporter.
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
 }
 
-/// `chatty rebuild`.
+/// The arguments of `chatty rebuild`.
 #[derive(Args)]
 pub(crate) struct Rebuild {
-    /// The service whose copies are filled again.
+    /// The service whose copies are filled again, such as `subscriptions`.
     service: String,
 }
 
-/// What differs between one copy and its owner.
+/// The differences between one copy and its owner. In a report about an owner's own counters, `service` and `owner` are
+/// the same.
 #[derive(Serialize)]
 pub(crate) struct Report {
     service: &'static str,
@@ -66,18 +70,20 @@ pub(crate) struct Report {
 }
 
 impl Reconcile {
+    /// Compares, prints and repairs. The exit code is 0 if no row differs in the end.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let operator = Operator::open(env).await?;
         let grace = if self.now { Duration::ZERO } else { compare::GRACE };
         let reports = compare_all(&operator, None, grace).await?;
-        print(&reports, self.json)?;
+        print_reports(&reports, self.json)?;
+        // Before the repair, which may fail, and again after it.
         self.write_metrics(&reports)?;
-        let drifted = count(&reports);
+        let drifted = count_rows(&reports);
         let clean = if drifted > 0 && self.fix {
-            let left = fix(&operator, reports, None).await?;
+            let left = repair(&operator, reports, None).await?;
             self.write_metrics(&left)?;
             if !self.json {
-                output::line(format_args!("{drifted} rows repaired"))?;
+                output::print_line(format_args!("{drifted} rows repaired"))?;
             }
             true
         } else {
@@ -86,15 +92,14 @@ impl Reconcile {
         operator.close().await;
         Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
 
-impl Reconcile {
     fn write_metrics(&self, reports: &[Report]) -> anyhow::Result<()> {
-        self.metrics.as_deref().map_or(Ok(()), |file| write_metrics(&output::named(file), reports))
+        self.metrics.as_deref().map_or(Ok(()), |file| write_metrics(&output::resolve_path(file), reports))
     }
 }
 
-/// Writes what was found in the text form of Prometheus. The file is replaced at once, never seen half.
+/// Writes the number of rows that differ, by copy, in the text format of Prometheus. The file is replaced by a rename,
+/// so that the collector never reads a part of it.
 fn write_metrics(file: &Path, reports: &[Report]) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut text = tempfile::NamedTempFile::new_in(folder).with_context(|| folder.display().to_string())?;
@@ -106,44 +111,48 @@ fn write_metrics(file: &Path, reports: &[Report]) -> anyhow::Result<()> {
     writeln!(text, "# HELP projection_compared_timestamp_seconds When the copies were compared with their owners.")?;
     writeln!(text, "# TYPE projection_compared_timestamp_seconds gauge")?;
     writeln!(text, "projection_compared_timestamp_seconds {}", Clock::system().now().unix_seconds())?;
-    // The collector is another user.
+    // The collector runs as another user, and temporary files are private.
     text.as_file().set_permissions(Permissions::from_mode(0o644))?;
     text.persist(file).with_context(|| file.display().to_string())?;
     Ok(())
 }
 
 impl Rebuild {
+    /// Asks the owners to send all states again, and waits until the copies agree with them.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let operator = Operator::open(env).await?;
         let service = operator.service(&self.service)?.name;
         let mut streams = 0;
         for route in ROUTES.iter().filter(|route| route.consumers.contains(&service)) {
             let queue = topology::queue(service, route.stream);
-            send(&operator, route.owner, &Request::Resend { stream: route.stream.to_owned(), queue, ids: None })
-                .await?;
+            let request = Request::Resend { stream: route.stream.to_owned(), queue, ids: None };
+            send_request(&operator, route.owner, &request).await?;
             streams += 1;
         }
-        let reports = wait(&operator, Some(service), "the copies to be filled").await?;
-        fix(&operator, reports, Some(service)).await?;
+        let reports = wait_until_equal(&operator, Some(service), "the copies to be filled").await?;
+        // Resending brings missing and older rows. Rows that the owner does not know have to be forgotten besides.
+        repair(&operator, reports, Some(service)).await?;
         operator.close().await;
-        output::line(format_args!("{service} agrees with the owners of its {streams} streams"))?;
+        output::print_line(format_args!("{service} agrees with the owners of its {streams} streams"))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-pub(crate) fn count(reports: &[Report]) -> usize {
+/// The number of rows that differ, in all reports.
+pub(crate) fn count_rows(reports: &[Report]) -> usize {
     reports.iter().map(|report| report.rows.len()).sum()
 }
 
-pub(crate) fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
+/// Prints each row that differs, and then the numbers of copies and rows; as JSON if `json`.
+pub(crate) fn print_reports(reports: &[Report], json: bool) -> anyhow::Result<()> {
     if json {
-        return output::line(serde_json::to_string_pretty(reports)?);
+        return output::print_line(serde_json::to_string_pretty(reports)?);
     }
     for report in reports {
         for row in &report.rows {
             let version =
                 |version: Option<i64>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
-            output::line(format_args!(
+            output::print_line(format_args!(
                 "{}.{} {}: {:?}, copy {}, owner {}",
                 report.service,
                 report.stream,
@@ -154,21 +163,25 @@ pub(crate) fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
             ))?;
         }
     }
+    // A report about an owner's counters is not about a copy.
     let copies = reports.iter().filter(|report| report.service != report.owner).count();
-    output::line(format_args!("{copies} copies compared, {} rows differ", count(reports)))
+    output::print_line(format_args!("{copies} copies compared, {} rows differ", count_rows(reports)))
 }
 
-/// An owner's stream and one copy of it.
+/// A stream of an owner, and one copy of it.
 pub(crate) struct Pair<'a> {
     pub(crate) route: &'static Route,
-    pub(crate) owner: &'a Seen,
+    pub(crate) owner: &'a OpenedService,
     pub(crate) source: &'a Arc<dyn AnySource>,
-    pub(crate) copy: &'a Seen,
+    pub(crate) copy: &'a OpenedService,
     pub(crate) consumer: &'a Arc<dyn AnyConsumer>,
 }
 
-/// All copies, or those of one service.
-pub(crate) fn pairs<'a>(operator: &'a Operator, only: Option<&str>) -> anyhow::Result<Vec<Pair<'a>>> {
+/// Lists all copies with their owners, or the copies of the service `only`.
+///
+/// # Errors
+/// When a service does not have a stream that the topology gives it, which is a fault of this program.
+pub(crate) fn list_pairs<'a>(operator: &'a Operator, only: Option<&str>) -> anyhow::Result<Vec<Pair<'a>>> {
     let mut pairs = Vec::new();
     for route in &ROUTES {
         let owner = operator.service(route.owner)?;
@@ -184,12 +197,12 @@ pub(crate) fn pairs<'a>(operator: &'a Operator, only: Option<&str>) -> anyhow::R
     Ok(pairs)
 }
 
-/// Compares the copies of all services, or of one.
+/// Compares all copies with their owners and all counters with what they count, or the copies of the service `only`.
 async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -> anyhow::Result<Vec<Report>> {
-    let pairs = pairs(operator, only)?;
+    let pairs = list_pairs(operator, only)?;
     let progress = Progress::start("comparing copies with their owners");
     let mut reports = Vec::new();
-    // The grace time of all pairs runs at once.
+    // At once, so that the grace time passes once instead of once per copy.
     let results = join_all(pairs.iter().map(|pair| {
         compare::compare(pair.source.as_ref(), &pair.owner.db, pair.consumer.as_ref(), &pair.copy.db, grace)
     }))
@@ -200,81 +213,97 @@ async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -
         reports.push(Report { service: copy.name, stream: route.stream, owner: route.owner, rows });
     }
     if only.is_none() {
-        reports.extend(recount_all(operator, grace).await?);
+        reports.extend(compare_counters(operator, grace).await?);
     }
     Ok(reports)
 }
 
-/// Compares the numbers that owners keep with what they count.
-async fn recount_all(operator: &Operator, grace: Duration) -> anyhow::Result<Vec<Report>> {
+/// Compares the counters that owners keep with what they count (rule R11).
+async fn compare_counters(operator: &Operator, grace: Duration) -> anyhow::Result<Vec<Report>> {
     let mut reports = Vec::new();
     for Route { stream, owner, .. } in ROUTES {
-        let seen = operator.service(owner)?;
-        for source in seen.streams.sources.iter().filter(|source| source.stream() == stream && source.counts()) {
-            let rows = compare::recount(source.as_ref(), &seen.db, grace).await;
-            let rows = rows.with_context(|| format!("the numbers of {owner}.{stream}"))?;
+        let service = operator.service(owner)?;
+        for source in
+            service.streams.sources.iter().filter(|source| source.stream() == stream && source.is_recountable())
+        {
+            let rows = compare::find_miscounted(source.as_ref(), &service.db, grace).await;
+            let rows = rows.with_context(|| format!("the counters of {owner}.{stream}"))?;
             reports.push(Report { service: owner, stream, owner, rows });
         }
     }
     Ok(reports)
 }
 
-/// Lets copies that are behind get the owner's states again, lets the services forget rows that are wrong, and waits
-/// until nothing differs.
-async fn fix(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<Vec<Report>> {
+/// Requests the repair of every row in the reports, and waits until no copy differs. Returns the last reports, in
+/// which no row differs.
+///
+/// # Errors
+/// When the copies stop coming closer to their owners; the rows that still differ are printed.
+async fn repair(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<Vec<Report>> {
     for Report { service, stream, owner, rows } in reports {
         let (counts, rows): (Vec<Drifted>, Vec<Drifted>) = rows.into_iter().partition(|row| row.drift == Drift::Counts);
-        for rows in counts.chunks(KEYS) {
+        for rows in counts.chunks(KEYS_PER_REQUEST) {
             let recount = rows.iter().map(|row| row.key.clone()).collect();
-            send(operator, owner, &Request::Recount { stream: stream.to_owned(), recount }).await?;
+            send_request(operator, owner, &Request::Recount { stream: stream.to_owned(), recount }).await?;
         }
+        // A row that is behind needs the owner's state only. Any other row has a version that is not below the owner's,
+        // so the state would be ignored as not newer (rule R5): the copy has to forget the row before it asks for the
+        // state.
         let (behind, wrong): (Vec<Drifted>, Vec<Drifted>) =
             rows.into_iter().partition(|row| row.drift == Drift::Behind);
-        for rows in behind.chunks(KEYS) {
+        for rows in behind.chunks(KEYS_PER_REQUEST) {
             let ids = Some(rows.iter().map(|row| row.key.clone()).collect());
             let queue = topology::queue(service, stream);
-            send(operator, owner, &Request::Resend { stream: stream.to_owned(), queue, ids }).await?;
+            send_request(operator, owner, &Request::Resend { stream: stream.to_owned(), queue, ids }).await?;
         }
-        for rows in wrong.chunks(KEYS) {
+        for rows in wrong.chunks(KEYS_PER_REQUEST) {
+            // The version is sent along: a row that has changed meanwhile is not forgotten.
             let forget = rows.iter().map(|row| (row.key.clone(), row.copy_version.unwrap_or(0))).collect();
-            send(operator, service, &Request::Forget { stream: stream.to_owned(), forget }).await?;
+            send_request(operator, service, &Request::Forget { stream: stream.to_owned(), forget }).await?;
         }
     }
-    let left = wait(operator, only, "the copies to agree").await?;
-    if count(&left) > 0 {
-        print(&left, false)?;
+    let left = wait_until_equal(operator, only, "the copies to agree").await?;
+    if count_rows(&left) > 0 {
+        print_reports(&left, false)?;
         bail!("the copies have not come closer for {} s; are the services running?", PATIENCE.as_secs());
     }
     Ok(left)
 }
 
-/// Compares until nothing differs, or until fewer and fewer differences have stopped becoming fewer.
-pub(crate) async fn wait(operator: &Operator, only: Option<&str>, what: &str) -> anyhow::Result<Vec<Report>> {
+/// Compares until no row differs, or until the number of rows that differ has not fallen for 120 s. Returns the last
+/// reports. `what` completes the sentence "waiting for …" that is shown meanwhile.
+pub(crate) async fn wait_until_equal(
+    operator: &Operator,
+    only: Option<&str>,
+    what: &str,
+) -> anyhow::Result<Vec<Report>> {
     let (mut fewest, mut progressed) = (usize::MAX, Instant::now());
     loop {
-        let reports = compare_all(operator, only, MOMENT).await?;
-        let differ = count(&reports);
+        let reports = compare_all(operator, only, REPAIR_GRACE).await?;
+        let differ = count_rows(&reports);
         if differ < fewest {
             (fewest, progressed) = (differ, Instant::now());
         }
         if differ == 0 || progressed.elapsed() > PATIENCE {
             return Ok(reports);
         }
+        // Shown during the pause only, because each comparison shows a progress of its own.
         let _progress = Progress::start(format_args!("waiting for {what}: {differ} rows differ"));
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
 
-/// Sends a request to a service: by the broker, or through the service's own outbox in the one-process suite.
-async fn send(operator: &Operator, service: &str, request: &Request) -> anyhow::Result<()> {
+/// Sends a request to a service: through RabbitMQ, or through the service's own outbox in the one-process suite, whose
+/// broker cannot be reached from here (docs/adr/0003).
+async fn send_request(operator: &Operator, service: &str, request: &Request) -> anyhow::Result<()> {
     match &operator.broker {
         Some(broker) => {
-            let message = request.message(service)?;
+            let message = request.to_message(service)?;
             for result in broker.publish(std::slice::from_ref(&message)).await {
                 result?;
             }
         }
-        None => resync::leave(&operator.service(service)?.db, service, request).await?,
+        None => request::enqueue(&operator.service(service)?.db, service, request).await?,
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `chatty serve`: the suite in one process.
+//! `chatty serve`: the suite in one process, on SQLite files and with a broker inside the process.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,28 +10,36 @@ use shared::telemetry;
 
 use crate::{control, data_folder, output, suite};
 
-/// Settings that a service of its own reads and the suite in one process does not. They are refused, so that nobody believes
-/// that people's data is in Postgres and in its backups.
-pub(crate) const OF_SERVICES: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUTH_JWKS_URL"];
+/// The settings of the distributed form that would have no effect in one process. They are refused, because an operator
+/// who sets one of them believes that the data is in Postgres and in its backups (docs/adr/0020).
+pub(crate) const DISTRIBUTED_ONLY: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUTH_JWKS_URL"];
 
-/// Serves until a signal.
+/// Serves the suite, and carries out commands from the control socket, until SIGTERM or Ctrl-C. Returns the exit code.
+///
+/// # Errors
+/// When the start is refused: a setting that is not valid, a data folder that another process uses, or an interrupted
+/// restore.
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings::from_env(env, suite::PORT)?;
-    if let Some(name) = OF_SERVICES.into_iter().find(|name| env.get(name).is_some()) {
-        let reason = "is for a service of its own; one process keeps everything in CHATTY_DATA_DIR: leave it out";
+    if let Some(name) = DISTRIBUTED_ONLY.into_iter().find(|name| env.get(name).is_some()) {
+        let reason = "is for the five services only; one process keeps all data in CHATTY_DATA_DIR: remove the setting";
         return Err(ConfigError::new(name, reason).into());
     }
+    // Held until the end. It is taken before anything in the folder is read, because another process may be writing
+    // there.
     let lock = data_folder::lock(&settings)?;
-    data_folder::refuse_half_restore(&settings)?;
+    data_folder::refuse_interrupted_restore(&settings)?;
+    // Before the files are opened, so that a command that is started meanwhile waits for the suite instead of opening
+    // them itself.
     let commands = control::listen(&settings)?;
     let services = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
     let listeners = Listeners::bind(&settings)?;
-    let greeting = greeting(env, &settings, started);
+    let start_message = compose_start_message(env, &settings, started);
     let serving = lifecycle::run(listeners, services, metrics, move || {
-        if let Err(error) = output::line(greeting()) {
-            tracing::warn!(%error, "The greeting could not be printed.");
+        if let Err(error) = output::print_line(start_message()) {
+            tracing::warn!(%error, "The start message could not be printed.");
         }
     });
     let code = tokio::select! {
@@ -42,7 +50,9 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn greeting(env: &Env, settings: &Settings, started: Instant) -> impl FnOnce() -> String {
+/// Composes the message that is printed when the suite is ready. The text is made at that moment, because it tells how
+/// long the start took.
+fn compose_start_message(env: &Env, settings: &Settings, started: Instant) -> impl FnOnce() -> String {
     let (url, data) = (settings.public_url.clone(), settings.data_dir.display().to_string());
     let development = settings.environment == Environment::Development;
     let mailbox = development && env.get("SMTP_URL").is_none();

@@ -1,4 +1,7 @@
-//! All five services: built for one process, or seen by the operator's commands.
+//! The five services together: built for one process, or opened by an operator's command.
+//!
+//! This file is the only one in this crate that knows how each service is built, and where its database is in both
+//! forms of the suite: a SQLite file in the data folder, or a Postgres database that a `*_DATABASE_URL` variable names.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,24 +11,32 @@ use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use shared::auth::Keys;
 use shared::clock::Clock;
+use shared::config::check_database_url;
 use shared::config::{ConfigError, Env, Settings};
-use shared::db::{Db, Schema, check_url, refused_for_good};
+use shared::db::{Schema, permanent_refusal};
 use shared::events::Streams;
 use shared::events::broker::{Broker, LocalBroker, RabbitBroker};
-use shared::events::topology::SERVICES;
-use shared::lifecycle::{Deps, Service};
+use shared::service::{Deps, Service};
+use shared::services::{SERVICE_NAMES, SERVICES};
+use shared::work::Db;
 use tokio::time::timeout;
 use utoipa::openapi::OpenApi;
 
-/// The port of the one-process suite.
-pub(crate) const PORT: u16 = 8080;
-/// How long a command looks whether a database lets it in.
-const LOOK: Duration = Duration::from_secs(2);
+use crate::parts::PARTS;
 
-/// Builds all five services on SQLite files and the in-process broker. Auth comes first: its keys serve the others.
+/// The port of the one-process suite when `CHATTY_LISTEN` is not set.
+pub(crate) const PORT: u16 = 8080;
+/// The limit for the first answer of a Postgres database to a command.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
+/// Builds all five services on SQLite files and the in-process broker. Auth comes first, because the others verify
+/// tokens with its keys.
+///
+/// # Errors
+/// A setting that is not valid, or a file that cannot be opened.
 pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
     let settings = Settings::from_env(env, PORT)?;
-    let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(&SERVICES));
+    let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(&SERVICE_NAMES));
     let clock = Clock::system();
     let deps = async |name: &'static str, keys: Keys| -> anyhow::Result<Deps> {
         let mut settings = settings.clone();
@@ -35,60 +46,59 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
             .with_context(|| format!("CHATTY_DATA_DIR: the database of {name}"))?;
         Ok(Deps { settings, db, broker: Arc::clone(&broker), keys, clock: clock.clone() })
     };
-    let nobody = Keys::fixed(&shared::auth::no_keys());
-    let first = deps(auth::NAME, nobody).await?;
-    let (auth, keys) = auth::build(auth::Config::from_env(env, &first.settings)?, first)?;
-    let of_posts = posts::Config::from_env(env, &settings)?;
-    let of_subscriptions = subscriptions::Config::from_env(env)?;
-    Ok(vec![
-        auth,
-        posts::build(&of_posts, deps(posts::NAME, keys.clone()).await?)?,
-        subscriptions::build(&of_subscriptions, deps(subscriptions::NAME, keys.clone()).await?),
-        admin::build(deps(admin::NAME, keys.clone()).await?),
-        recommendations::build(deps(recommendations::NAME, keys).await?),
-    ])
+    let mut keys = Keys::fixed(&shared::auth::no_keys());
+    let mut services = Vec::new();
+    for part in PARTS {
+        let (service, own_keys) = (part.build)(env, deps(part.name, keys.clone()).await?)?;
+        services.push(service);
+        keys = own_keys.unwrap_or(keys);
+    }
+    Ok(services)
 }
 
-/// The whole API as JSON.
+/// The OpenAPI description of all five services together, as JSON.
 pub(crate) fn openapi() -> anyhow::Result<String> {
-    Ok(shared::openapi::merge(parts()).to_pretty_json()?)
+    Ok(shared::openapi::merge(descriptions()).to_pretty_json()?)
 }
 
-fn parts() -> [OpenApi; 5] {
-    [auth::openapi(), posts::openapi(), subscriptions::openapi(), admin::openapi(), recommendations::openapi()]
+fn descriptions() -> [OpenApi; SERVICES.len()] {
+    PARTS.map(|part| (part.openapi)())
 }
 
-/// One service as the operator's commands see it.
-pub(crate) struct Seen {
-    /// Its name.
+/// A service whose database a command has opened.
+pub(crate) struct OpenedService {
     pub(crate) name: &'static str,
-    /// Its database.
     pub(crate) db: Db,
-    /// Its streams.
+    /// The streams that it owns and copies.
     pub(crate) streams: Streams,
-    /// Its schema.
     pub(crate) schema: Schema,
 }
 
-/// The suite as the operator's commands see it: databases, and the broker if there is one outside of a process.
+/// The databases of all five services, and their broker, opened for a command.
 pub(crate) struct Operator {
     /// The five services.
-    pub(crate) services: Vec<Seen>,
-    /// RabbitMQ; absent for the one-process suite, whose requests go through the outboxes.
+    pub(crate) services: Vec<OpenedService>,
+    /// RabbitMQ. It is absent for the one-process suite, where a command sends requests through the outboxes
+    /// (docs/adr/0003).
     pub(crate) broker: Option<RabbitBroker>,
 }
 
 impl Operator {
-    /// Opens the databases that the environment names, else those in the data folder.
+    /// Opens the databases that the environment names, or else the files in the data folder.
+    ///
+    /// # Errors
+    /// A variable that is missing or not valid, a missing file, or a Postgres database that refuses this process.
     pub(crate) async fn open(env: &Env) -> anyhow::Result<Self> {
         let distributed = is_distributed(env);
-        let mut seen = Vec::new();
+        let mut opened = Vec::new();
         for (name, streams, schema) in services() {
-            seen.push(Seen { name, db: open(env, name, distributed).await?, streams, schema });
+            opened.push(OpenedService { name, db: open_database(env, name, distributed).await?, streams, schema });
         }
         if distributed {
-            let refused = join_all(seen.iter().map(|seen| refused(seen.name, &seen.db))).await;
-            refused.into_iter().collect::<Result<(), ConfigError>>()?;
+            // Opening connects nothing. A wrong password is found here, with the variable's name, before the command
+            // does anything.
+            let admitted = join_all(opened.iter().map(|service| check_admission(service.name, &service.db))).await;
+            admitted.into_iter().collect::<Result<(), ConfigError>>()?;
         }
         let broker = if distributed {
             let url = env.secret("AMQP_URL").context("AMQP_URL must be set beside the *_DATABASE_URL variables")?;
@@ -96,16 +106,19 @@ impl Operator {
         } else {
             None
         };
-        Ok(Self { services: seen, broker })
+        Ok(Self { services: opened, broker })
     }
 
-    /// A service by its name.
-    pub(crate) fn service(&self, name: &str) -> anyhow::Result<&Seen> {
+    /// Finds a service by its name.
+    ///
+    /// # Errors
+    /// When `name` is none of the five names.
+    pub(crate) fn service(&self, name: &str) -> anyhow::Result<&OpenedService> {
         let found = self.services.iter().find(|service| service.name == name);
-        found.with_context(|| format!("`{name}` is not one of {}", SERVICES.join(", ")))
+        found.with_context(|| format!("`{name}` is not one of {}", SERVICE_NAMES.join(", ")))
     }
 
-    /// Closes the databases.
+    /// Closes the databases. SQLite empties the write-ahead log of a file when its last connection closes.
     pub(crate) async fn close(&self) {
         for service in &self.services {
             service.db.close().await;
@@ -113,67 +126,64 @@ impl Operator {
     }
 }
 
-/// Where the running suite answers: the gateway of the distributed form, else the process that has these settings.
-pub(crate) fn address(env: &Env) -> anyhow::Result<String> {
+/// The base URL of the running suite: that of the gateway in the distributed form, or else that of the process with
+/// these settings.
+pub(crate) fn base_url(env: &Env) -> anyhow::Result<String> {
     let settings = Settings::from_env(env, PORT)?;
     Ok(if is_distributed(env) { settings.public_url } else { settings.local_url() })
 }
 
-/// Whether the environment names the databases of the distributed form.
+/// Returns whether the environment means the distributed form: it names the database of at least one service.
 pub(crate) fn is_distributed(env: &Env) -> bool {
-    SERVICES.iter().any(|name| env.get(url_variable(name)).is_some())
+    SERVICES.iter().any(|service| env.get(service.database_variable).is_some())
 }
 
-/// Opens the database that the environment names for a service, else the one in the data folder.
-pub(crate) async fn open(env: &Env, name: &'static str, distributed: bool) -> anyhow::Result<Db> {
+/// Opens the database of a service: the one that its variable names if `distributed`, or else the file in the data
+/// folder.
+///
+/// # Errors
+/// A variable that is missing or not valid, or a missing file.
+pub(crate) async fn open_database(env: &Env, name: &'static str, distributed: bool) -> anyhow::Result<Db> {
     let url = if distributed {
         let variable = url_variable(name);
         let url = env.get(variable).with_context(|| format!("{variable} must be set: all five databases, or none"))?;
-        check_url(url).map_err(|reason| ConfigError::new(variable, reason))?;
+        check_database_url(url).map_err(|reason| ConfigError::new(variable, reason))?;
         url.to_owned()
     } else {
+        // An empty variable counts as not set, and without `DATABASE_URL` the database is the file in the data folder.
         String::new()
     };
     let settings = Settings::from_env(&env.clone().with("DATABASE_URL", url), PORT)?;
-    if !distributed && !has_file(&settings.data_dir, name) {
+    // SQLite would create an empty database, which a command would then take for a suite without any data.
+    if !distributed && !has_database_file(&settings.data_dir, name) {
         bail!("{} holds no database of {name}: start chatty once, or set CHATTY_DATA_DIR", settings.data_dir.display());
     }
     Ok(Db::open_for_operator(&settings, name).await?)
 }
 
-/// The variable with the URL of a service's database.
+/// The name of the variable with the URL of a service's database.
 pub(crate) fn url_variable(name: &str) -> &'static str {
-    match name {
-        auth::NAME => "AUTH_DATABASE_URL",
-        posts::NAME => "POSTS_DATABASE_URL",
-        subscriptions::NAME => "SUBSCRIPTIONS_DATABASE_URL",
-        admin::NAME => "ADMIN_DATABASE_URL",
-        _ => "RECOMMENDATIONS_DATABASE_URL",
-    }
+    let service = SERVICES.iter().find(|service| service.name == name);
+    service.map_or("DATABASE_URL", |service| service.database_variable)
 }
 
-/// Fails when a database will never let this process in. One that does not answer may not be needed.
-async fn refused(name: &str, db: &Db) -> Result<(), ConfigError> {
-    let reason = match timeout(LOOK, db.ping()).await {
-        Ok(Err(error)) => refused_for_good(&error),
+/// Checks that a database does not refuse this process for good, as it does after a wrong password. A database that
+/// does not answer in time passes, because the command may not need it.
+async fn check_admission(name: &str, db: &Db) -> Result<(), ConfigError> {
+    let reason = match timeout(FIRST_ANSWER, db.ping()).await {
+        Ok(Err(error)) => permanent_refusal(&error),
         _ => None,
     };
     reason.map_or(Ok(()), |reason| Err(ConfigError::new(url_variable(name), reason)))
 }
 
-fn has_file(folder: &Path, name: &str) -> bool {
+fn has_database_file(folder: &Path, name: &str) -> bool {
     folder.join(format!("{name}.db")).is_file()
 }
 
-/// The five services, as the operator's commands see them without their databases.
-pub(crate) fn services() -> [(&'static str, Streams, Schema); 5] {
-    [
-        (auth::NAME, auth::streams(), auth::schema()),
-        (posts::NAME, posts::streams(), posts::schema()),
-        (subscriptions::NAME, subscriptions::streams(), subscriptions::schema()),
-        (admin::NAME, admin::streams(), admin::schema()),
-        (recommendations::NAME, recommendations::streams(), recommendations::schema()),
-    ]
+/// All services with their streams and migrations. No database is needed for these.
+pub(crate) fn services() -> [(&'static str, Streams, Schema); SERVICES.len()] {
+    PARTS.map(|part| (part.name, (part.streams)(), (part.schema)()))
 }
 
 #[cfg(test)]
@@ -181,9 +191,11 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
-    use shared::events::{envelope, topology};
-    use shared::http::{App, Inside};
-    use shared::lifecycle::{Cancel, Tracker};
+    use shared::events::topology;
+    use shared::health;
+    use shared::http::{App, Disclosure};
+    use shared::outbox::envelope;
+    use shared::tasks::{Cancel, Tracker};
     use testkit::described::api::Api;
     use testkit::described::events::{Events, Stream};
     use testkit::described::generic;
@@ -196,11 +208,11 @@ mod tests {
         assert!(written.trim() == openapi().unwrap(), "run `cargo run -- openapi > openapi.json`");
     }
 
-    /// The parts become one document, in which a name has one meaning.
+    /// The descriptions of the services are merged into one document, in which a name can have only one schema.
     #[test]
     fn a_name_means_the_same_in_all_services() {
         let mut known: HashMap<String, HashSet<String>> = HashMap::new();
-        for part in parts() {
+        for part in descriptions() {
             for (name, schema) in part.components.unwrap().schemas {
                 known.entry(name).or_default().insert(serde_json::to_string(&schema).unwrap());
             }
@@ -224,20 +236,13 @@ mod tests {
         assert_eq!(described.streams(), travel);
     }
 
-    /// A column that is forgotten here would let a restored owner give out its versions or ids anew.
+    /// Each service lists its columns with versions and ids ([`Streams`]), and a restore reads this list. If a column
+    /// were missing, a restored owner could assign versions or ids that are in use.
     #[tokio::test]
     async fn every_version_and_every_id_is_known_to_restores() {
         let folder = tempfile::tempdir().unwrap();
         let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
-        // Copies get their versions from their owners.
-        let copies = [
-            ("user", "users"),
-            ("post", "posts"),
-            ("comment", "comments"),
-            ("post_counts", "post_counts"),
-            ("like", "likes"),
-        ];
-        // Known to one table alone, or the id of a row in the same database.
+        // Ids that no other database knows: they are used in one table alone, or refer to a row of the same database.
         let inner = [
             "audit_log.id",
             "dead_letters.id",
@@ -254,24 +259,28 @@ mod tests {
             "refresh_tokens.user_id",
             "sessions.user_id",
             "verifications.user_id",
-            "comments.post_id",
-            "likes.post_id",
-            "post_counts.post_id",
         ];
+        // The same, at the owner of the posts only.
+        let inner_of_posts = ["comments.post_id", "likes.post_id", "post_counts.post_id"];
         for (name, streams, schema) in services() {
             let settings = Settings::from_env(&env, PORT).unwrap();
             let db = Db::open(&settings, name, Clock::system()).await.unwrap();
-            schema.migrate(&db).await.unwrap();
-            let sql = "SELECT m.name AS t, c.name AS c FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name <> 'seaql_migrations'";
+            db.migrate(schema).await.unwrap();
+            let sql = "SELECT m.name AS t, c.name AS c FROM sqlite_master m, pragma_table_info(m.name) c \
+                       WHERE m.type = 'table' AND m.name <> 'seaql_migrations'";
             let rows = db.read().query_all_raw(Statement::from_string(DatabaseBackend::Sqlite, sql)).await.unwrap();
-            let named = streams.issued.names();
-            let copied = |table: &str| streams.consumers.iter().any(|copy| copies.contains(&(copy.stream(), table)));
+            let named = streams.id_columns.names();
+            let is_copy = |table: &str| streams.consumers.iter().any(|copy| copy.table() == Some(table));
+            let is_inner =
+                |column: &str| inner.contains(&column) || (name == posts::NAME && inner_of_posts.contains(&column));
             for row in rows {
                 let (table, column): (String, String) = (row.try_get("", "t").unwrap(), row.try_get("", "c").unwrap());
                 let full = format!("{table}.{column}");
-                let id = (column == "id" || column.ends_with("_id")) && !inner.contains(&full.as_str());
-                let needed = id || (column == "version" && !copied(&table));
-                assert!(!needed || named.contains(&full), "{name} does not name {full}");
+                let is_shared_id = (column == "id" || column.ends_with("_id")) && !is_inner(&full);
+                // The versions of a copy come from its owner. A restore that raised them too would leave the copy ahead.
+                let is_own_version = column == "version" && !is_copy(&table);
+                assert!(column != "version" || is_own_version == named.contains(&full), "{name}: {full}");
+                assert!(!is_shared_id || named.contains(&full), "{name} does not name {full} in streams/mod.rs");
             }
             db.close().await;
         }
@@ -288,7 +297,7 @@ mod tests {
                     described.check(consumer.stream(), example);
                     envelope::decode(example.to_string().as_bytes(), consumer.stream()).unwrap();
                     for state in example["data"].as_array().unwrap() {
-                        let row = consumer.view(state);
+                        let row = consumer.as_copied(state);
                         assert!(row.is_ok(), "{service} cannot read {state}: {row:?}");
                     }
                 }
@@ -315,8 +324,8 @@ mod tests {
         }
         let router = services.iter().fold(axum::Router::new(), |router, service| router.merge(service.router.clone()));
         let health = services.iter().map(|service| service.health.clone()).collect();
-        let description = shared::openapi::merge(parts());
-        let app = App::new(router, description.clone(), health, Inside::Told(None));
+        let description = shared::openapi::merge(descriptions());
+        let app = App::new(router, description.clone(), health::probes(health, Disclosure::Full(None)));
         generic::check_generic(&Api::new(description), &app).await;
         for service in &services {
             service.stop();

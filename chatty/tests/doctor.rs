@@ -1,4 +1,4 @@
-//! What `chatty doctor` says when things are not as they should be.
+//! `chatty doctor`: each kind of problem is found, named and comes with a fix.
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails")]
 
 use std::fs::{self, Permissions};
@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use shared::services::SERVICES;
 
-/// Runs it. Answers the exit code and the findings.
+/// Runs `chatty doctor` on a data folder with these variables. Returns the exit code and the findings.
 fn doctor(data: &Path, env: &[(&str, &str)]) -> (Option<i32>, Vec<Value>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
     command.args(["doctor", "--json"]).env_clear().env("CHATTY_DATA_DIR", data).envs(env.iter().copied());
@@ -16,8 +17,13 @@ fn doctor(data: &Path, env: &[(&str, &str)]) -> (Option<i32>, Vec<Value>) {
     (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Fails unless there is a problem with these words in it; it comes with a fix.
-fn has_problem(findings: &[Value], words: &str) {
+/// The variables that give all services a database at this URL.
+fn all_databases(url: &str) -> Vec<(&str, &str)> {
+    SERVICES.iter().map(|service| (service.database_variable, url)).collect()
+}
+
+/// Fails unless a problem contains these words and has a fix.
+fn assert_problem(findings: &[Value], words: &str) {
     let problem = findings.iter().find(|finding| {
         finding["level"] == "problem" && format!("{} {}", finding["check"], finding["found"]).contains(words)
     });
@@ -30,12 +36,12 @@ fn each_problem_is_named_with_its_fix() {
     let folder = tempfile::tempdir().unwrap();
     let (code, findings) = doctor(folder.path(), &[("CHATTY_ENV", "prod")]);
     assert_eq!((code, findings.len()), (Some(1), 1), "without settings there is nothing to look at: {findings:#?}");
-    has_problem(&findings, "CHATTY_ENV");
+    assert_problem(&findings, "CHATTY_ENV");
 
     let (code, findings) =
         doctor(folder.path(), &[("CHATTY_ENV", "production"), ("PUBLIC_URL", "http://chatty.example")]);
     assert_eq!((code, findings.len()), (Some(1), 1), "{findings:#?}");
-    has_problem(&findings, "PUBLIC_URL: must be https");
+    assert_problem(&findings, "PUBLIC_URL: must be https");
 
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     fs::write(folder.path().join("jwt.pem"), "x").unwrap();
@@ -55,40 +61,35 @@ fn each_problem_is_named_with_its_fix() {
         "holds no database of auth",
         "Connection error",
     ] {
-        has_problem(&findings, words);
+        assert_problem(&findings, words);
     }
 }
 
-/// Nothing answers, and it ends all the same.
+/// The command ends although no server answers.
 #[test]
 fn servers_that_are_away_are_problems() {
     let folder = tempfile::tempdir().unwrap();
-    let names =
-        ["AUTH", "POSTS", "SUBSCRIPTIONS", "ADMIN", "RECOMMENDATIONS"].map(|name| format!("{name}_DATABASE_URL"));
-    let mut env: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "postgres://x:y@127.0.0.1:1/x")).collect();
+    let mut env = all_databases("postgres://x:y@127.0.0.1:1/x");
     env.push(("AMQP_URL", "amqp://x:y@127.0.0.1:1/%2f"));
     env.push(("PUBLIC_URL", "http://127.0.0.1:1"));
     let (code, findings) = doctor(folder.path(), &env);
     assert_eq!(code, Some(1));
-    has_problem(&findings, "database of recommendations");
-    has_problem(&findings, "broker");
+    assert_problem(&findings, "database of recommendations");
+    assert_problem(&findings, "broker");
     assert!(findings.iter().any(|finding| finding["check"] == "gateway" && finding["level"] == "warning"));
 }
 
-/// What docs/operations.md allows is right, and each password in it is looked at.
+/// URLs with several hosts, which docs/operations.md allows, are valid, and the password of each host is checked.
 #[test]
 fn urls_with_several_hosts_are_read() {
     let folder = tempfile::tempdir().unwrap();
-    let names =
-        ["AUTH", "POSTS", "SUBSCRIPTIONS", "ADMIN", "RECOMMENDATIONS"].map(|name| format!("{name}_DATABASE_URL"));
-    let url = "postgres://x:changeme@127.0.0.1:1,127.0.0.1:2/x";
-    let mut env: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), url)).collect();
+    let mut env = all_databases("postgres://x:changeme@127.0.0.1:1,127.0.0.1:2/x");
     env.push(("AMQP_URL", "amqp://x:random@127.0.0.1:1/%2f,amqp://x:guest@127.0.0.1:2/%2f"));
     env.push(("PUBLIC_URL", "https://127.0.0.1:1"));
     env.push(("CHATTY_ENV", "production"));
     let (_, findings) = doctor(folder.path(), &env);
     let wrong = findings.iter().find(|finding| finding["check"] == "settings" && finding["level"] == "problem");
     assert!(wrong.is_none(), "{wrong:?}");
-    has_problem(&findings, "RECOMMENDATIONS_DATABASE_URL is one of the examples");
-    has_problem(&findings, "AMQP_URL is one of the examples");
+    assert_problem(&findings, "RECOMMENDATIONS_DATABASE_URL is one of the examples");
+    assert_problem(&findings, "AMQP_URL is one of the examples");
 }

@@ -1,4 +1,4 @@
-//! `chatty mail`: the operator and mails that were not delivered.
+//! `chatty mail`: the operator lists, sends again and deletes mails that could not be delivered.
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails")]
 
 use std::path::Path;
@@ -8,20 +8,20 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::{Env, Settings};
-use shared::db::Db;
+use shared::work::Db;
 
-/// Runs the command. Answers the exit code and its output.
+/// Runs `chatty mail` on a data folder. Returns the exit code and standard output.
 fn mail(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
     let output = command.arg("mail").args(arguments).env_clear().env("CHATTY_DATA_DIR", data).output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// Auth's database in a data folder, with mails of these states.
-async fn with_mails(data: &Path, states: &[&str]) -> Db {
+/// Creates auth's database in a data folder, with one mail in each of these states.
+async fn create_mails(data: &Path, states: &[&str]) -> Db {
     let env = Env::of([("CHATTY_DATA_DIR", data.to_str().unwrap())]);
     let db = Db::open(&Settings::from_env(&env, 8080).unwrap(), auth::NAME, Clock::system()).await.unwrap();
-    auth::schema().migrate(&db).await.unwrap();
+    db.migrate(auth::schema()).await.unwrap();
     for (index, state) in states.iter().enumerate() {
         let tx = db.begin().await.unwrap();
         let sql = format!(
@@ -36,10 +36,10 @@ async fn with_mails(data: &Path, states: &[&str]) -> Db {
 }
 
 #[tokio::test]
-async fn parked_mails_are_listed_sent_again_and_dropped() {
+async fn parked_mails_are_listed_sent_again_and_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
-    with_mails(data, &["parked", "queued", "parked", "sent", "parked"]).await.close().await;
+    create_mails(data, &["parked", "queued", "parked", "sent", "parked"]).await.close().await;
     let (code, listed) = mail(data, &["list"]);
     assert_eq!((code, listed.lines().count()), (Some(0), 3), "{listed}");
     assert!(listed.contains("p0@a.example") && listed.contains("550 no") && !listed.contains("secret text"));
@@ -59,7 +59,7 @@ async fn parked_mails_are_listed_sent_again_and_dropped() {
 }
 
 #[test]
-fn the_help_has_an_example_and_a_missing_folder_is_said() {
+fn help_has_an_example_and_a_missing_folder_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["list", "redrive", "drop"] {
         let (code, help) = mail(folder.path(), &[command, "--help"]);

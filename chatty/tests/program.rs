@@ -1,4 +1,5 @@
-//! The program from outside: its command line, the settings that it refuses, and how its commands find the suite.
+//! The program as a user starts it: its command line, the settings that it refuses, and the address at which its
+//! commands find the suite.
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails")]
 
 use std::io::{Read, Write};
@@ -18,7 +19,7 @@ fn the_program_tells_its_version_and_its_settings() {
     check_command_line(chatty(), &words).unwrap();
 }
 
-/// The commands that talk to a running suite ask it where the same settings would let it listen.
+/// A command that uses the API finds the running suite by the same settings by which the suite chose its address.
 #[test]
 fn every_command_finds_the_suite_by_its_settings() {
     for (listen, env) in [
@@ -35,7 +36,7 @@ fn every_command_finds_the_suite_by_its_settings() {
         assert!(complaint.contains("no suite, only a test"), "{complaint}");
         assert!(asked.join().unwrap().starts_with("POST /auth/register "));
     }
-    // Of five services, the public address is that of the gateway.
+    // The five services are reached through their gateway, at the public URL.
     let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", gateway.local_addr().unwrap());
     let asked = thread::spawn(move || first_request(&gateway));
@@ -44,7 +45,7 @@ fn every_command_finds_the_suite_by_its_settings() {
     assert!(asked.join().unwrap().starts_with("POST /auth/register "));
 }
 
-/// Refuses the first request, and answers how it began.
+/// Answers the first request with a refusal, and returns the beginning of the request.
 fn first_request(listener: &TcpListener) -> String {
     let (mut stream, _) = listener.accept().unwrap();
     let mut begin = [0; 64];
@@ -54,7 +55,7 @@ fn first_request(listener: &TcpListener) -> String {
     String::from_utf8_lossy(begin.get(..read).unwrap()).into_owned()
 }
 
-/// What no waiting heals ends the start, with the variable's name.
+/// A setting that no waiting can make valid ends the start, and the error names the variable.
 #[test]
 fn every_setting_that_can_never_work_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -72,7 +73,7 @@ fn every_setting_that_can_never_work_is_named() {
         ("DATABASE_URL", "postgres://x@127.0.0.1:1/x?sslmode=require"),
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f?hartbeat=1"),
         ("AUTH_JWKS_URL", "jwks.json"),
-        // They are right for a service, and would do nothing here.
+        // These are valid for a service of its own, and would have no effect in one process.
         ("DATABASE_URL", "postgres://x@127.0.0.1:1/x"),
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
         ("AUTH_JWKS_URL", "http://127.0.0.1:1/keys"),
@@ -96,7 +97,7 @@ fn every_setting_that_can_never_work_is_named() {
         let env: Vec<_> = rest.into_iter().filter(|(other, _)| *other != name).chain([(name, value)]).collect();
         check_refused(chatty(), &env, name).unwrap();
     }
-    // The commands name the variable of the service.
+    // A command names the variable of the service, not `DATABASE_URL`.
     let url = "postgres://x@127.0.0.1:1/x?sslmode=require";
     let ended = run(chatty(), &["reconcile"], &[("CHATTY_DATA_DIR", data), ("AUTH_DATABASE_URL", url)]).unwrap();
     let complaint = String::from_utf8_lossy(&ended.stderr).into_owned();

@@ -1,4 +1,8 @@
-//! Time: one clock that tests can set, one timestamp type.
+//! Time: one clock, which tests can set, and one timestamp type.
+//!
+//! All code takes the time from a [`Clock`], so that a test decides what time it is; clippy refuses `Utc::now`
+//! elsewhere. All stored and sent times are [`Timestamp`]s, so that both databases and JSON hold the same value in the
+//! same form.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,22 +19,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// Cuts a time to the precision that both databases keep.
+    /// Truncates a time to microseconds, the precision of a Postgres `timestamptz`. A value then compares equal to
+    /// itself after it has been stored and read back.
     pub fn new(time: DateTime<Utc>) -> Self {
         Self(time.trunc_subsecs(6))
     }
 
-    /// How far two times lie apart, whichever is earlier.
-    pub fn apart(self, other: Self) -> Duration {
+    /// The absolute difference between two times, in whichever order they are given.
+    pub fn abs_difference(self, other: Self) -> Duration {
+        // `since` is zero in one of the two directions.
         self.since(other).max(other.since(self))
     }
 
-    /// Seconds since the Unix epoch.
+    /// Whole seconds since the Unix epoch, as token claims hold them (`NumericDate` of RFC 7519, section 2).
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
     }
 
-    /// How long ago `earlier` was; zero when it lies in the future.
+    /// The duration from `earlier` to this time; zero if `earlier` is in fact later, as it may be by another machine's
+    /// clock.
     pub fn since(self, earlier: Self) -> Duration {
         (self.0 - earlier.0).to_std().unwrap_or_default()
     }
@@ -70,24 +77,25 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where the time comes from: the system, or a test that sets it.
+/// The source of the current time: the system's clock, or a fixed time that a test moves. Clones share a fixed time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
+    /// The time of a fixed clock; absent for the system's clock.
     fixed: Option<Arc<Mutex<Timestamp>>>,
 }
 
 impl Clock {
-    /// The system's clock.
+    /// Creates a clock that reads the system's time.
     pub fn system() -> Self {
         Self::default()
     }
 
-    /// A clock that stands still until [`Clock::advance`] moves it.
+    /// Creates a clock that stands still at `at` until [`Clock::advance`] moves it.
     pub fn fixed(at: Timestamp) -> Self {
         Self { fixed: Some(Arc::new(Mutex::new(at))) }
     }
 
-    /// The current time.
+    /// Returns the current time.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     pub fn now(&self) -> Timestamp {
         match &self.fixed {
@@ -96,7 +104,7 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock; the system's clock is not changed.
+    /// Moves a fixed clock forward by `span`. Does nothing to the system's clock.
     pub fn advance(&self, span: Duration) {
         if let Some(at) = &self.fixed {
             let mut at = at.lock().unwrap_or_else(PoisonError::into_inner);

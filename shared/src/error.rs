@@ -1,14 +1,16 @@
-//! The one error envelope: RFC 9457 problems.
+//! The one error envelope: problem details as RFC 9457 defines them.
+//!
+//! [`FieldErrors`] collects violations while a request is checked. [`ApiError`] is the failure that handlers and
+//! extractors return: the part for the client and, separately, the cause for the log. [`Problem`] is the JSON that is
+//! sent. Only `http::App` renders an `ApiError`, because it knows the id of the request, and because the cause of a 5xx
+//! must be logged exactly once.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sea_orm::DbErr;
 use serde::Serialize;
-
-use crate::db::{CommitError, Failure, Refusal};
 
 /// A field that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -20,25 +22,26 @@ pub struct FieldError {
     pub detail: Cow<'static, str>,
 }
 
-/// Collects what is wrong with a body.
+/// The violations found in a body so far. One answer names all of them, so that a form can mark each field at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// Notes that `field` breaks a rule.
+    /// Adds a violation of the top-level member `field`. The name must contain neither `~` nor `/`: it is not escaped.
     pub fn add(&mut self, field: &str, detail: impl Into<Cow<'static, str>>) {
         self.0.push(FieldError { pointer: format!("/{field}"), detail: detail.into() });
     }
 
-    /// Notes that the body as a whole breaks a rule.
+    /// Adds a violation of the body as a whole. Its pointer is empty, which is the whole document (RFC 6901, section
+    /// 5).
     pub fn add_whole(&mut self, detail: impl Into<Cow<'static, str>>) {
         self.0.push(FieldError { pointer: String::new(), detail: detail.into() });
     }
 
-    /// Answers 422 when anything was noted.
+    /// Turns the collected violations into the result of a check.
     ///
     /// # Errors
-    /// The 422, naming every field.
+    /// A 422 that names every violation, if there is any.
     pub fn into_result(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.0)) }
     }
@@ -70,7 +73,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem without fields.
+    /// Creates a problem without field errors. The title is the status's reason phrase, as RFC 9457, section 4.2.1
+    /// wants it for `about:blank`.
     pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
@@ -83,89 +87,98 @@ impl Problem {
     }
 }
 
-/// A field's name as a part of a JSON pointer (RFC 6901, section 3).
-pub(crate) fn pointer_token(name: &str) -> Cow<'_, str> {
+/// Escapes a member's name as a reference token of a JSON pointer: `~` becomes `~0` and `/` becomes `~1` (RFC 6901,
+/// section 3).
+pub(crate) fn escape_pointer_token(name: &str) -> Cow<'_, str> {
+    // `~` first, or the `~` of a new `~1` would be escaped once more.
     if name.contains(['~', '/']) { name.replace('~', "~0").replace('/', "~1").into() } else { name.into() }
 }
 
-/// Any failed request: what the client is told, and the cause, which only the log sees.
+/// The failure of a request: status, code and detail for the client, and a cause that only the log sees.
+///
+/// Every constructor takes a `detail`, which is a sentence for people without a full stop, and most a `code`, which is
+/// a stable name in snake case for programs.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    /// Seconds, for the header `Retry-After`.
     retry_after: Option<u64>,
-    /// Boxed, since it is rare and every `Result` has room for it.
+    /// A header field that belongs to the status. Boxed, because it is rare and its size would count in every `Result`.
     header: Option<Box<(HeaderName, HeaderValue)>>,
     cause: Option<Arc<str>>,
 }
 
 impl ApiError {
-    /// A failure with a status, a stable code and a sentence.
+    /// Creates a failure from a status, a stable code and a sentence.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, header: None, cause: None }
     }
 
-    /// 400.
+    /// 400 Bad Request.
     pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// 401 with the challenge that RFC 6750 asks for.
+    /// 401 Unauthorized. Rendering adds the challenge `WWW-Authenticate: Bearer`, which RFC 6750, section 3 requires.
     pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
-    /// 403.
+    /// 403 Forbidden.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// 404.
+    /// 404 Not Found.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// 409.
+    /// 409 Conflict.
     pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 422 that names the fields.
+    /// 422 Unprocessable Content that names the fields in violation.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", "The request breaks a rule");
         error.errors = errors;
         error
     }
 
-    /// 422 for one field.
+    /// 422 Unprocessable Content for the one top-level member `field`, whose name is escaped.
     pub fn invalid_field(field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::invalid(vec![FieldError { pointer: format!("/{}", pointer_token(field)), detail: detail.into() }])
+        Self::invalid(vec![FieldError { pointer: format!("/{}", escape_pointer_token(field)), detail: detail.into() }])
     }
 
-    /// 415 that says what is taken instead, in a header: `Accept` or `Accept-Encoding`.
-    pub fn unsupported(detail: impl Into<Cow<'static, str>>, header: HeaderName, taken: &'static str) -> Self {
+    /// 415 Unsupported Media Type. The response field `header`, which is `Accept` or `Accept-Encoding`, tells what is
+    /// supported instead (RFC 9110, section 15.5.16).
+    pub fn unsupported(detail: impl Into<Cow<'static, str>>, header: HeaderName, supported: &'static str) -> Self {
         let mut error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
-        error.header = Some(Box::new((header, HeaderValue::from_static(taken))));
+        error.header = Some(Box::new((header, HeaderValue::from_static(supported))));
         error
     }
 
-    /// 429: come again after this many seconds.
+    /// 429 Too Many Requests (RFC 6585). `retry_after` is in seconds.
     pub fn too_many(code: &'static str, detail: impl Into<Cow<'static, str>>, retry_after: u64) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
         error.retry_after = Some(retry_after);
         error
     }
 
-    /// 503: certainly nothing was stored, come again.
+    /// 503 Service Unavailable with `Retry-After: 1`. It promises that nothing was stored, so any request may be
+    /// repeated.
     pub fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         error.retry_after = Some(1);
         error
     }
 
-    /// 504: a commit was under way when the connection or the time ran out.
+    /// 504 Gateway Timeout with the code `outcome_unknown`: a commit was under way when its connection was lost or the
+    /// time ran out, so the write may have been stored or not.
     pub fn outcome_unknown() -> Self {
         Self::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -174,32 +187,35 @@ impl ApiError {
         )
     }
 
-    /// 500; the cause goes to the log.
+    /// 500 Internal Server Error. The cause goes to the log only, because it may contain data of other people.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side")
             .caused_by(cause)
     }
 
-    /// Adds a cause for the log.
+    /// Sets the cause, which goes to the log and is never sent.
     #[must_use]
     pub fn caused_by(mut self, cause: impl std::fmt::Display) -> Self {
         self.cause = Some(cause.to_string().into());
         self
     }
 
-    /// Adds a header field that belongs to the status.
+    /// Sets a header field that belongs to the status, such as `Content-Range` to 416. A value that no header field can
+    /// hold is left out.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: String) -> Self {
+        // The value is computed, so it cannot be proved valid here, and an error must not fail for the sake of a
+        // header.
         self.header = HeaderValue::try_from(value).ok().map(|value| Box::new((name, value)));
         self
     }
 
-    /// The status it is answered with.
+    /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The fields that break a rule.
+    /// The violations that are named in the response.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
@@ -209,12 +225,13 @@ impl ApiError {
         self.cause.as_deref()
     }
 
-    /// The final answer. The problem layer calls it, because it knows the request id.
+    /// Builds the final response, an `application/problem+json` document with the id of the request.
     pub fn render(self, request_id: String) -> Response {
         let mut problem = Problem::new(self.status, self.code, self.detail, request_id);
         problem.errors = self.errors;
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
+        // `axum::Json` has set `application/json`.
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -222,6 +239,7 @@ impl ApiError {
         if let Some((name, value)) = self.header.map(|header| *header) {
             headers.insert(name, value);
         }
+        // A 401 must carry a challenge (RFC 9110, section 15.5.2), whichever constructor made it.
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -238,37 +256,10 @@ impl std::fmt::Display for ApiError {
 impl std::error::Error for ApiError {}
 
 impl IntoResponse for ApiError {
-    /// Leaves the problem in the response's extensions; the problem layer renders it.
+    /// Puts the error into the extensions of an empty response. `http::App` takes it out, logs it and renders it.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-impl From<DbErr> for ApiError {
-    fn from(error: DbErr) -> Self {
-        let (code, text) = match Failure::of(&error) {
-            Failure::Refused(Refusal::DiskFull) | Failure::DiskFull => {
-                ("disk_full", "The disk is full, nothing was stored")
-            }
-            Failure::Refused(Refusal::Damaged(_)) | Failure::Damaged => {
-                ("database_damaged", "The database is damaged, nothing was stored; the operator has to restore it")
-            }
-            Failure::Refused(Refusal::Unexamined) | Failure::ReadOnly | Failure::Passing => {
-                ("database_unavailable", "The database is not available, nothing was stored")
-            }
-            Failure::Data | Failure::Other => return Self::internal(error),
-        };
-        Self::unavailable(code, text).caused_by(error)
-    }
-}
-
-impl From<CommitError> for ApiError {
-    fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::Refused(error) => error.into(),
-            CommitError::Unknown(error) => Self::outcome_unknown().caused_by(error),
-        }
     }
 }

@@ -1,22 +1,27 @@
-//! Points at which a process can be made to die, for the faults that need one exact moment. They exist in builds with the
-//! feature `fail-points` only.
+//! Fail points: marked places at which a test can make the process die.
+//!
+//! The faults F2, F3 and F4 of docs/reliability.md need a death at one exact instruction, which killing from outside
+//! cannot hit. The points exist in builds with the feature `fail-points` only; in any other build `hit` is an empty
+//! function.
 
-/// After a commit, before its events leave for the broker (F2).
+/// The point after a commit and before its events leave for the broker (fault F2).
 pub(crate) const AFTER_COMMIT: &str = "after_commit";
-/// After the broker's confirm, before the outbox row is deleted (F3).
+/// The point after the broker's confirm and before the outbox row is deleted (fault F3).
 pub(crate) const AFTER_CONFIRM: &str = "after_confirm";
-/// After a consumer's commit, before the acknowledgement (F4).
+/// The point after a consumer's commit and before the acknowledgement (fault F4).
 pub(crate) const BEFORE_ACK: &str = "before_ack";
 
-/// The points are armed as long as this lives.
+/// The guard that keeps the fail points armed. Dropping it disarms them.
 #[must_use]
 pub struct Armed {
     #[cfg(feature = "fail-points")]
     _scenario: fail::FailScenario<'static>,
 }
 
-/// Reads from the variable `FAILPOINTS` what happens where, such as `before_ack=20*off->return`: at the 21st pass the
-/// process ends as if it was killed.
+/// Arms the points that the environment variable `FAILPOINTS` names, in the syntax of the crate `fail`.
+///
+/// For example, `before_ack=20*off->return` ends the process at the 21st hit. The process ends by `abort`, so no
+/// destructor runs, as if it had been killed.
 pub fn arm() -> Armed {
     Armed {
         #[cfg(feature = "fail-points")]
@@ -24,12 +29,12 @@ pub fn arm() -> Armed {
     }
 }
 
-/// Passes a point.
+/// Aborts the process if the point is armed and its turn has come.
 #[cfg(feature = "fail-points")]
-pub(crate) fn pass(point: &'static str) {
+pub(crate) fn hit(point: &'static str) {
     fail::fail_point!(point, |_| std::process::abort());
 }
 
-/// Passes a point, of which this build has none.
+/// Does nothing, because this build has no fail points.
 #[cfg(not(feature = "fail-points"))]
-pub(crate) fn pass(_point: &'static str) {}
+pub(crate) fn hit(_point: &'static str) {}

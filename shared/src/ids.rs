@@ -1,16 +1,24 @@
-//! Id newtypes: integers from 1 to 2^53-1, so that JavaScript can hold them.
+//! Id newtypes: the integers by which people, posts and other aggregates are identified.
+//!
+//! This file owns the range of ids and the one way to read them. Ids run from 1 to 2^53 - 1, because JavaScript
+//! represents larger integers inexactly (ECMAScript, `Number.MAX_SAFE_INTEGER`). A newtype per kind of id keeps a
+//! post's id from being passed as a person's.
 
 use serde::de::{Error, Unexpected, Visitor};
 
-/// The largest id: 2^53 - 1.
+/// The largest id: 2^53 - 1, which is also the largest version of an aggregate.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
-/// The id that nobody has. An integer out of range in a path or a query reads as this one, so that it finds nothing (404).
+/// An id that is never assigned. An integer outside the range is read as this value, so that the lookup finds nothing
+/// and the request is answered with 404.
 pub const NOBODY: i64 = 0;
 
-/// Reads an id from a number (JSON) or from digits (paths and queries).
+/// A serde visitor that reads an id from a number (JSON) or from decimal digits (paths and query strings).
 ///
-/// An integer outside of 1..=[`MAX_ID`] becomes [`NOBODY`]; what is not an integer is an error.
+/// An integer outside 1..=[`MAX_ID`] becomes [`NOBODY`].
+///
+/// # Errors
+/// When the input is not an integer.
 pub struct IdVisitor;
 
 impl Visitor<'_> for IdVisitor {
@@ -29,6 +37,9 @@ impl Visitor<'_> for IdVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {
+        // `i64::from_str` would also take a leading `+`, and its error does not tell "too large" from "no number". So
+        // the form is checked first: afterwards a failed parse means a number beyond 64 bits, which is an id that
+        // nobody has.
         let digits = text.strip_prefix('-').unwrap_or(text);
         if digits.is_empty() || digits.len() > 40 || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(E::invalid_value(Unexpected::Str(text), &self));
@@ -37,7 +48,9 @@ impl Visitor<'_> for IdVisitor {
     }
 }
 
-/// Declares an id newtype over `i64` that works in JSON, in paths and queries, in sea-orm and in OpenAPI.
+/// Declares an id newtype over `i64` with implementations for JSON, paths and query strings, sea-orm and OpenAPI.
+///
+/// The doc comment given to the macro becomes the description of the schema in openapi.json.
 #[macro_export]
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident) => {
@@ -55,6 +68,7 @@ macro_rules! id_type {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                // The deserializer decides between number and text: JSON holds a number, a path or a query holds text.
                 deserializer.deserialize_any($crate::ids::IdVisitor).map(Self)
             }
         }

@@ -1,23 +1,41 @@
-//! What the five services share: mechanism, and no business rules.
+//! The mechanism that the five services share: settings, database, events, HTTP, authentication and the run of a
+//! process. It contains no business rules.
 //!
-//! A thing moves here when its second user appears. The one place that knows the names of the streams is
-//! [`events::topology`], because every service declares the whole topology.
+//! Code moves here when its second user appears. The modules are listed in the order of their floors: a module imports
+//! only modules that stand above it in this list, so there is no circle of imports. Only [`services`] and
+//! [`events::topology`] know the names of services and streams, because every service declares the whole topology.
 
-pub mod batch;
-pub mod cache;
 pub mod clock;
-pub mod command;
 pub mod config;
 pub mod error;
 pub mod fail_points;
 pub mod ids;
-pub mod lifecycle;
-pub mod openapi;
-pub mod telemetry;
+pub mod request_id;
+pub mod services;
+pub mod tasks;
 pub mod text;
-mod watch;
+
+pub mod db;
+
+pub mod outbox;
+
+pub mod work;
+
+mod disk;
+pub mod events;
+
+pub mod http;
+pub mod openapi;
 
 pub mod auth;
-pub mod db;
-pub mod events;
-pub mod http;
+pub mod batch;
+pub mod cache;
+
+pub mod health;
+
+pub mod command;
+pub mod lifecycle;
+pub mod program;
+pub mod service;
+pub mod telemetry;
+mod watch;

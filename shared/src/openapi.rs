@@ -1,4 +1,4 @@
-//! The API's description: what all services have in common, and how their parts become one document.
+//! The OpenAPI description: the base that all services share, and the merge of their parts into one document.
 
 use axum::http::StatusCode;
 use utoipa::openapi::path::Operation;
@@ -11,8 +11,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::{FieldError, Problem};
 
-/// The frame of every service's description: title, version, the bearer scheme and the problem.
-pub fn frame() -> OpenApi {
+/// The description that every service starts from: title, version, the bearer scheme and the problem.
+pub fn base_document() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
     let problem = ResponseBuilder::new().description("A problem").content("application/problem+json", problem).build();
@@ -34,17 +34,21 @@ pub fn frame() -> OpenApi {
         .build()
 }
 
-/// One document of several. Every operation says that it may answer a problem, and every response has a description.
+/// Merges the descriptions of services into one. Completes every operation: a problem as its default answer, a
+/// description for every response, and the `Link` header for lists with pages.
 pub fn merge(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
-    let mut whole = parts.into_iter().fold(frame(), OpenApi::merge_from);
+    let mut whole = parts.into_iter().fold(base_document(), OpenApi::merge_from);
     whole.paths.paths.values_mut().flat_map(operations).for_each(complete);
     whole
 }
 
+/// The operations of a path, for the methods that Chatty uses.
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete].into_iter().flatten()
+    [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
 }
 
+/// Adds what all operations have in common: texts for statuses without one, the header `Link` of a paged list, and the
+/// problem as the default response.
 fn complete(operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     for (status, response) in responses.iter_mut() {

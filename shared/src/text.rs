@@ -1,4 +1,8 @@
-//! Rules for text that people send: lengths in characters, line ends, what nobody can see, no control characters.
+//! Rules for text that people send: length, line ends, control characters, visibility and direction.
+//!
+//! All services check titles, names, comments and reasons with the same functions, so that the same text is accepted or
+//! refused everywhere. ADR 20 says which text counts as blank; the character properties come from Unicode (UAX #44) by
+//! way of `icu_properties`. Lengths count Unicode scalar values (`char`), not bytes.
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::{
@@ -9,16 +13,19 @@ use serde::Deserialize;
 
 use crate::error::FieldErrors;
 
-/// Signs that Unicode counts as symbols or letters although nothing of them is drawn: no property tells them apart from
-/// what can be seen.
-const EMPTY_SIGNS: [char; 4] = [
-    '\u{2800}',  // A Braille cell without a dot.
-    '\u{1d159}', // A musical note without a head.
-    '\u{13441}', // The space of a hieroglyph, and half of one.
-    '\u{13442}',
+/// Characters that Unicode classifies as symbols or letters although their glyphs are empty. No property distinguishes
+/// them from visible characters, so they are listed.
+const EMPTY_GLYPHS: [char; 4] = [
+    '\u{2800}',  // BRAILLE PATTERN BLANK
+    '\u{1d159}', // MUSICAL SYMBOL NULL NOTEHEAD
+    '\u{13441}', // EGYPTIAN HIEROGLYPH FULL BLANK
+    '\u{13442}', // EGYPTIAN HIEROGLYPH HALF BLANK
 ];
 
-/// Text of several lines as it is stored: CR LF and a lone CR are line ends and have become LF, everything else is as sent.
+/// Text of several lines in its stored form: LF is the only line end.
+///
+/// Reading it replaces CR LF and a lone CR by LF and changes nothing else. Having a type for this form means that no
+/// text with a CR can reach a check or a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct Lines(String);
@@ -36,24 +43,27 @@ impl From<Lines> for String {
 }
 
 impl Lines {
-    /// The text.
+    /// Returns the text, with LF as the only line end.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Checks a text of one line, such as a title or a name, and notes what is wrong under `field`: no control character, no
-/// separator of lines or paragraphs, and nothing that turns the direction of what stands beside it. With a minimum of 0 a
-/// text may be empty.
+/// Checks a text of one line, such as a title or a name, and adds each violation to `errors` under the name `field`.
+///
+/// The text must have `min` to `max` characters and something visible, no control character, no line or paragraph
+/// separator, and nothing that changes the direction of the text around it. A text whose minimum is 0 may be empty.
 pub fn check_line(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
     check_length(errors, field, text, min, max);
     if text.chars().any(char::is_control) {
         errors.add(field, "must not contain control characters");
     }
+    // LINE SEPARATOR and PARAGRAPH SEPARATOR are no control characters by category, so `is_control` lets them pass.
     if text.contains(['\u{2028}', '\u{2029}']) {
         errors.add(field, "must be one line");
     }
-    if turns_direction(text) {
+    // A title or a name is shown within a line of other text, and an open override would reverse that text, too.
+    if changes_direction(text) {
         errors.add(
             field,
             "must not turn the direction of text: no embedding or override, and every isolate must be closed",
@@ -61,8 +71,10 @@ pub fn check_line(errors: &mut FieldErrors, field: &str, text: &str, min: usize,
     }
 }
 
-/// Checks a text of several lines, such as a comment, and notes what is wrong under `field`: of the control characters,
-/// newline and tab are text. With a minimum of 0 a text may be empty.
+/// Checks a text of several lines, such as a comment, and adds each violation to `errors` under the name `field`.
+///
+/// The text must have `min` to `max` characters and something visible, and no control characters except newline and
+/// tab. A text whose minimum is 0 may be empty.
 pub fn check_lines(errors: &mut FieldErrors, field: &str, text: &Lines, min: usize, max: usize) {
     check_length(errors, field, text.as_str(), min, max);
     if text.as_str().chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
@@ -70,7 +82,8 @@ pub fn check_lines(errors: &mut FieldErrors, field: &str, text: &Lines, min: usi
     }
 }
 
-/// A text that is there has something to see in it. Nothing is trimmed: text is stored as sent.
+/// Checks the length in characters, and that a text which is not empty shows something. Nothing is trimmed before
+/// counting, because text is stored as it was sent.
 fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
     let length = text.chars().count();
     if length > max {
@@ -82,43 +95,51 @@ fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, m
     }
 }
 
-/// Whether nobody can see anything of a text: it has nothing but white space, characters that are not drawn, and marks
-/// that are drawn on another character.
+/// Returns true if a text shows nothing: it consists of white space, characters without a glyph, and marks, which are
+/// drawn on another character only (ADR 20). The empty text is blank.
 pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_visible)
 }
 
-/// Whether a character is not drawn, and only tells how to draw others (Unicode's Default_Ignorable_Code_Point): nobody can
-/// type it into a search.
+/// Returns true if a character has no glyph and only controls how others are drawn (the Unicode property
+/// Default_Ignorable_Code_Point). Names are compared without such characters, because nobody would type one into a
+/// search.
 pub fn is_ignorable(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 fn is_visible(c: char) -> bool {
-    // Control characters are no matter of sight: another rule refuses them.
+    // ASCII needs no tables. Control characters count as visible here, because a rule of their own refuses them and one
+    // violation should lead to one message.
     if c.is_ascii() {
         return !c.is_ascii_whitespace();
     }
-    let undrawn = is_ignorable(c) || CodePointSetData::new::<WhiteSpace>().contains(c);
+    let has_no_glyph = is_ignorable(c) || CodePointSetData::new::<WhiteSpace>().contains(c);
     let category = GeneralCategory::for_char(c);
-    let mark = GeneralCategoryGroup::Mark.contains(category);
-    // A format character that begins a number, such as U+0600, is drawn; the others only tell how to draw.
-    let format =
+    let is_mark = GeneralCategoryGroup::Mark.contains(category);
+    // Format characters control how others are drawn. The exceptions are prepended concatenation marks, which are drawn
+    // around the number that follows, such as U+0600 ARABIC NUMBER SIGN.
+    let is_format =
         category == GeneralCategory::Format && !CodePointSetData::new::<PrependedConcatenationMark>().contains(c);
-    !undrawn && !mark && !format && !EMPTY_SIGNS.contains(&c)
+    !has_no_glyph && !is_mark && !is_format && !EMPTY_GLYPHS.contains(&c)
 }
 
-/// Whether a line has an embedding or an override of the direction, or isolates that are not closed one in the other.
-fn turns_direction(line: &str) -> bool {
-    let mut open = 0_usize;
+/// Returns true if a line can change the direction of the text around it (the Unicode bidirectional algorithm, UAX #9).
+///
+/// Embeddings and overrides (U+202A to U+202E) are refused even if they are closed: isolates (U+2066 to U+2068) do the
+/// same without an effect beyond their end, so a legitimate text does not need the others (ADR 20). Every isolate must
+/// be closed by U+2069.
+fn changes_direction(line: &str) -> bool {
+    let mut open_isolates = 0_usize;
     for c in line.chars() {
         match c {
             '\u{202a}'..='\u{202e}' => return true,
-            '\u{2066}'..='\u{2068}' => open += 1,
-            '\u{2069}' if open == 0 => return true,
-            '\u{2069}' => open -= 1,
+            '\u{2066}'..='\u{2068}' => open_isolates += 1,
+            // A close without an isolate of its own would close one that the surrounding page has opened.
+            '\u{2069}' if open_isolates == 0 => return true,
+            '\u{2069}' => open_isolates -= 1,
             _ => {}
         }
     }
-    open > 0
+    open_isolates > 0
 }

@@ -1,5 +1,7 @@
-//! Looks at the schema while a service runs: a database that was dropped and made anew, or a file that was deleted or put in
-//! the place of another, is brought up to date and filled again without a restart.
+//! The watch of the schema while a service runs.
+//!
+//! Somebody may drop a database and create it again, or delete or replace a file of SQLite. This task notices it,
+//! migrates the new database and requests its copies again, so that nobody has to restart the service (docs/adr/0014).
 
 use std::time::Duration;
 
@@ -7,41 +9,42 @@ use sea_orm::DbErr;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::db::{self, Schema};
-use crate::events::consumer::Context;
-use crate::events::{Streams, comparison, fills, replicas};
-use crate::http::Health;
+use crate::events::context::Context;
+use crate::events::{Streams, comparison, fills, follow};
+use crate::health::Health;
 
-/// The pause between two looks at the schema.
-const LOOK: Duration = Duration::from_secs(2);
+/// The interval of the check.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Looks until cancelled.
+/// Checks the schema until it is cancelled, and repairs it when it is missing. `/readyz` reports a missing schema, and
+/// requests are refused meanwhile.
 pub(crate) async fn run(context: Context, schema: Schema, streams: Streams, health: Health) {
-    let mut looks = interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Whether nothing is known of what the database holds, until it is brought up to date and filled.
-    let mut unknown = false;
+    let mut ticks = interval(CHECK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // True from the moment when the schema is found missing, or the file was replaced, until the repair succeeds.
+    let mut lost = false;
     loop {
-        tokio::select! { _ = looks.tick() => {}, () = context.cancel().cancelled() => return }
-        unknown |= context.db().follow_file().await;
-        if !unknown {
+        tokio::select! { _ = ticks.tick() => {}, () = context.cancel().cancelled() => return }
+        lost |= context.db().reopen_changed_files().await;
+        if !lost {
             match is_missing(&context, schema, &streams).await {
-                Ok(missing) => unknown = missing,
-                // Whether the database is there is looked at by `/readyz` itself.
+                Ok(missing) => lost = missing,
+                // The database does not answer, which `/readyz` finds out by itself. It says nothing about the schema.
                 Err(error) => {
                     tracing::debug!(%error, "The schema could not be looked at.");
                     continue;
                 }
             }
-            if unknown {
+            if lost {
                 tracing::error!(service = context.service(), "The schema is missing; it is made again.");
             }
         }
-        health.set_schema(!unknown);
-        if unknown {
+        health.set_schema(!lost);
+        if lost {
             match repair(&context, schema, &streams).await {
                 Ok(()) => {
                     health.set_schema(true);
-                    unknown = false;
+                    lost = false;
                     tracing::info!(service = context.service(), "The schema is there again; copies are filled.");
                 }
                 Err(error) => tracing::warn!(%error, "The schema could not be made again; trying again."),
@@ -50,42 +53,46 @@ pub(crate) async fn run(context: Context, schema: Schema, streams: Streams, heal
     }
 }
 
-/// Answers whether a migration or a table is missing. A page of no rows asks for the tables and reads nothing of them.
+/// Returns whether a migration or a table is missing. The migrations may all be recorded although somebody has dropped
+/// a table, so each table of a stream is asked for a page of zero rows, which fails without the table and reads
+/// nothing.
 async fn is_missing(context: &Context, schema: Schema, streams: &Streams) -> Result<bool, DbErr> {
     let database = context.db();
-    if schema.pending(database).await? > 0 {
+    if database.pending_migrations(schema).await? > 0 {
         return Ok(true);
     }
-    let absent = |looked: Result<(), DbErr>| match looked {
+    let has_no_table = |asked: Result<(), DbErr>| match asked {
         Err(error) if db::is_schema_missing(&error) => Ok(true),
-        looked => looked.map(|()| false),
+        other => other.map(|()| false),
     };
     for source in &streams.sources {
-        if absent(source.page(database.read(), None, 0).await.map(drop))? {
+        if has_no_table(source.page(database.read(), None, 0).await.map(drop))? {
             return Ok(true);
         }
     }
     for consumer in &streams.consumers {
-        if absent(consumer.page(database.read(), None, 0).await.map(drop))? {
+        if has_no_table(consumer.page(database.read(), None, 0).await.map(drop))? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
+/// Migrates the database, requests the states of all copies, and fills memory again.
 async fn repair(context: &Context, schema: Schema, streams: &Streams) -> Result<(), String> {
     let text = |error: DbErr| error.to_string();
-    schema.migrate(context.db()).await.map_err(text)?;
+    context.db().migrate(schema).await.map_err(text)?;
     if is_missing(context, schema, streams).await.map_err(text)? {
         return Err(
             "tables are missing that no migration makes again: bring the database back from a backup".to_owned()
         );
     }
-    let asked = fills::ask(context.db(), context.broker(), &streams.consumers).await;
+    let asked = fills::request_missing_copies(context.db(), context.broker(), &streams.consumers).await;
     asked.map_err(|error| error.to_string())?;
     if comparison::has_copies(context, streams) {
-        // The new database knows nothing of what was published.
-        context.db().outbox().writes().begin();
+        // The new database has none of the rows that were published, and would give out their versions and ids anew. So
+        // the copies are asked first, as at a start (docs/adr/0015).
+        context.db().outbox().permit().withhold();
     }
-    replicas::load_all(context, &streams.consumers).await.map_err(text)
+    follow::load_memories(context, &streams.consumers).await.map_err(text)
 }

@@ -1,7 +1,9 @@
-//! One service under test: its real router, an own database, the in-process broker, a clock that stands still.
+//! A test harness for one service: its real router, a database of its own, the in-process broker, and a fixed clock.
 //!
-//! Runs on SQLite, or on Postgres when `TEST_DATABASE=postgres` (server: `TEST_POSTGRES_URL`). Dropping an app stops its
-//! tasks; `finish` also waits until its events have left and the tasks have ended.
+//! The database is SQLite, or Postgres when `TEST_DATABASE=postgres` (on the server of `TEST_POSTGRES_URL`). Every
+//! answer and every event that passes through the harness is compared with its description, so that each test also
+//! tests the OpenAPI and AsyncAPI documents. Dropping an app stops its tasks; `TestApp::finish` also waits until its
+//! events have left and its tasks have ended.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -30,20 +32,22 @@ use serde_json::{Value, json};
 use shared::auth::{AUDIENCE, Claims, ISSUER, Keys, Role, TOKEN_TYPE};
 use shared::clock::{Clock, Timestamp};
 use shared::config::{Env, Settings};
-use shared::db::Db;
 use shared::events::broker::{Broker, LocalBroker};
-use shared::events::envelope;
-use shared::events::outbox::{self, OutboxMessage};
 use shared::events::topology;
-use shared::http::{App, Inside};
-use shared::lifecycle::{Cancel, Deps, Service, Tracker};
+use shared::health;
+use shared::http::{App, Disclosure};
+use shared::outbox::envelope;
+use shared::outbox::{self, OutboxMessage};
+use shared::service::{Deps, Service};
+use shared::tasks::{Cancel, Tracker};
+use shared::work::Db;
 
-/// How long a test waits for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The deadline for everything that a test waits for. It is generous, because the machine may be busy.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A service under test.
 pub struct TestApp {
-    /// The clock of the service; it moves only when a test moves it.
+    /// The clock of the service. It moves only when a test moves it.
     pub clock: Clock,
     name: &'static str,
     http: App,
@@ -54,25 +58,26 @@ pub struct TestApp {
     failed: Cancel,
     api: Api,
     described: Events,
+    // Holds SQLite's files and whatever else the service writes; it goes with the app.
     _folder: tempfile::TempDir,
 }
 
-/// An answer.
+/// An answer of the service, already compared with its description.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// The headers.
+    /// The HTTP headers.
     pub headers: HeaderMap,
-    /// The body as JSON; null when it is none.
+    /// The body as JSON; null if it is not JSON.
     pub json: Value,
-    /// The body as text.
+    /// The body as text; bytes that are not UTF-8 are replaced.
     pub text: String,
-    /// The body.
+    /// The body as it was sent.
     pub bytes: Vec<u8>,
 }
 
-/// A request that is being put together.
+/// A request under construction; [`Call::send`] sends it.
 #[must_use]
 pub struct Call<'a> {
     app: &'a TestApp,
@@ -81,20 +86,23 @@ pub struct Call<'a> {
 }
 
 impl TestApp {
-    /// Builds, prepares and starts a service on a database of its own.
+    /// Builds, prepares and starts the service `name` on a new database, and waits until `/readyz` says `ready`.
+    ///
+    /// `build` makes the service from the harness' dependencies, as its program does from real ones.
     pub async fn spawn(name: &'static str, build: impl AsyncFnOnce(Deps) -> Service) -> Self {
-        in_time(Box::pin(Self::start(name, build)), "the service to start").await
+        within_deadline(Box::pin(Self::start(name, build)), "the service to start").await
     }
 
     async fn start(name: &'static str, build: impl AsyncFnOnce(Deps) -> Service) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().expect("a path in UTF-8"))]);
-        if std::env::var("TEST_DATABASE").as_deref() == Ok("postgres") {
-            env = env.with("DATABASE_URL", fresh_postgres(name).await);
+        if let Some(url) = empty_postgres(name).await {
+            env = env.with("DATABASE_URL", url);
         }
         let settings = Settings::from_env(&env, 8080).expect("settings");
         let at: Timestamp = serde_json::from_value(json!("2026-03-01T12:00:00Z")).expect("a time");
         let clock = Clock::fixed(at);
+        // Queues exist for this service alone: its own events have no other consumer here, and are recorded instead.
         let broker = Arc::new(LocalBroker::recording(&[name]));
         let (key, jwk) = signing_key("test");
         let deps = Deps {
@@ -108,8 +116,8 @@ impl TestApp {
         service.prepare().await.expect("a start");
         let (tracker, failed) = (Tracker::new(), Cancel::new());
         service.start(&tracker, &failed);
-        let http =
-            App::new(service.router.clone(), service.openapi.clone(), vec![service.health.clone()], Inside::Told(None));
+        let probes = health::probes(vec![service.health.clone()], Disclosure::Full(None));
+        let http = App::new(service.router.clone(), service.openapi.clone(), probes);
         let (api, described) = (Api::new(service.openapi.clone()), Events::read());
         let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, _folder: folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")
@@ -117,12 +125,14 @@ impl TestApp {
         app
     }
 
-    /// Calls every described operation. All but the `public` ones, named as `GET /posts/{id}`, refuse who has no token or
-    /// a bad one; those under `/admin/` refuse who is no admin.
+    /// Calls every described operation and checks its access rule. All but the `public` ones, which are named as in
+    /// `GET /posts/{id}`, must refuse a request without a token or with an expired one; those under `/admin/` must
+    /// refuse a user who is no admin.
     pub async fn check_rights(&self, public: &[&str]) {
         let operations = self.api.operations();
         let open: BTreeSet<String> =
             operations.iter().filter(|operation| !operation.bearer).map(Operation::name).collect();
+        // Equality, not inclusion: an operation that loses its rule of access by mistake must be noticed here.
         assert_eq!(open, public.iter().map(|&name| name.to_owned()).collect(), "what strangers may call");
         let expired = json!({
             "iss": ISSUER, "aud": AUDIENCE, "sub": "1", "exp": 1_000, "nbf": 0, "iat": 0, "jti": "test",
@@ -139,53 +149,55 @@ impl TestApp {
                 assert_eq!(refused, name.contains(" /admin/"), "{name} as somebody");
             }
             let admin = call().as_admin().send().await;
-            // One rule for everything that needs a token, refusals too, and for nothing else.
-            let kept = |answer: &Answer| answer.headers.get("cache-control").is_none_or(|rule| rule != "no-store");
+            // A cache that kept such an answer, or its refusal, would give it to the next user.
+            let is_cacheable =
+                |answer: &Answer| answer.headers.get("cache-control").is_none_or(|rule| rule != "no-store");
             if operation.bearer {
-                assert!(!kept(&anonymous) && !kept(&admin), "{name} may be kept by caches");
+                assert!(!is_cacheable(&anonymous) && !is_cacheable(&admin), "{name} may be kept by caches");
             }
+            // The path parameters name nothing that exists, so a 404 is as good as success.
             assert!(admin.status < 500 && admin.status != 403, "{name} as an admin: {}", admin.text);
         }
     }
 
-    /// Calls every described operation with and without each thing that may be missing, see
-    /// [`generic::check_optional`](crate::described::generic::check_optional).
+    /// Calls every described operation with and without each part that may be missing, as an admin. See
+    /// [`generic::check_optional`](crate::described::generic::check_optional) for the rules and for `one_of`.
     pub async fn check_optional(&self, one_of: &[&str]) {
         let token = self.token(1_000_000, "admin", Role::Admin);
         check_optional(&self.api, &self.http, &token, one_of).await;
     }
 
-    /// The database of the service.
+    /// Returns the database of the service.
     pub fn db(&self) -> &Db {
         &self.service.db
     }
 
-    /// The service itself.
+    /// Returns the service itself.
     pub fn service(&self) -> &Service {
         &self.service
     }
 
-    /// A GET request.
+    /// Begins a GET request.
     pub fn get(&self, path: &str) -> Call<'_> {
         self.call(Method::GET, path, None)
     }
 
-    /// A POST request with a JSON body; `Value::Null` sends none.
+    /// Begins a POST request with a JSON body; `Value::Null` sends none.
     pub fn post(&self, path: &str, body: Value) -> Call<'_> {
         self.call(Method::POST, path, Some(body))
     }
 
-    /// A PATCH request with a JSON body.
+    /// Begins a PATCH request with a JSON body.
     pub fn patch(&self, path: &str, body: Value) -> Call<'_> {
         self.call(Method::PATCH, path, Some(body))
     }
 
-    /// A DELETE request.
+    /// Begins a DELETE request.
     pub fn delete(&self, path: &str) -> Call<'_> {
         self.call(Method::DELETE, path, None)
     }
 
-    /// Any request.
+    /// Begins a request with any method; a body of `Value::Null` counts as none.
     pub fn call(&self, method: Method, path: &str, body: Option<Value>) -> Call<'_> {
         let mut request = Request::builder().method(method).uri(path);
         let body = body.filter(|body| !body.is_null());
@@ -195,7 +207,7 @@ impl TestApp {
         Call { app: self, request, body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default() }
     }
 
-    /// An access token as auth would sign it.
+    /// Returns an access token as auth would sign it now. It is valid for 600 s of the app's clock.
     pub fn token(&self, id: i64, username: &str, role: Role) -> String {
         let now = self.clock.now().unix_seconds();
         self.sign(&json!({
@@ -204,12 +216,15 @@ impl TestApp {
         }))
     }
 
-    /// Any claims, signed with the right key.
+    /// Signs any claims with the key that the service trusts, as an access token.
     pub fn sign(&self, claims: &Value) -> String {
         sign(&self.key, "test", TOKEN_TYPE, claims)
     }
 
     /// Publishes states of another service to this one and waits until they are applied.
+    ///
+    /// # Panics
+    /// If the message is not as `asyncapi.yaml` describes it: a test must not prove anything with impossible input.
     pub async fn deliver(&self, stream: &str, states: &[Value]) {
         for (id, payload) in self.messages(stream, states) {
             self.described.check(stream, &serde_json::from_slice(&payload).expect("a message"));
@@ -217,37 +232,42 @@ impl TestApp {
         }
     }
 
-    /// The same with states that are not as they are described.
+    /// Publishes states that need not be as described, to test how the service refuses them.
     pub async fn deliver_bad(&self, stream: &str, states: &[Value]) {
         for (id, payload) in self.messages(stream, states) {
             self.deliver_raw(stream, &id, payload).await;
         }
     }
 
+    /// Wraps states into messages as their owner does: ids, each with its payload.
     fn messages(&self, stream: &str, states: &[Value]) -> Vec<(String, Vec<u8>)> {
         let owner = topology::owner(stream).expect("a stream");
         let messages = envelope::encode(owner, stream, states, self.clock.now()).expect("states");
         messages.into_iter().map(|(id, payload)| (id.to_string(), payload)).collect()
     }
 
-    /// Publishes any bytes to the service's queue and waits until they are consumed.
+    /// Publishes any bytes to the service's queue of a stream, and waits until they are consumed: applied or parked.
     pub async fn deliver_raw(&self, stream: &str, id: &str, payload: Vec<u8>) {
+        // The in-process broker confirms a message only after the consumer has acknowledged it.
         let target = Some(topology::queue(self.name, stream));
         let message = OutboxMessage { id: 0, message_id: id.to_owned(), stream: stream.to_owned(), target, payload };
         let deliver = async || self.broker.publish(std::slice::from_ref(&message)).await.iter().all(Result::is_ok);
         self.eventually(deliver, "an event to be applied").await;
-        // The delivery itself is no event of the service.
+        // The broker has recorded the delivery itself, too, which is no event of the service. The rest is put back for
+        // the next call of `events`.
         let own: Vec<OutboxMessage> = self.broker.take_recorded().into_iter().filter(|m| m.message_id != id).collect();
-        self.broker.put_back(own);
+        self.broker.prepend_recorded(own);
     }
 
-    /// The states that the service published since the last call, as (stream, state), in order. A message that was sent
-    /// again, because the machine was too slow to note that it was sent, counts once.
+    /// Waits until the outbox is empty, and returns the states that the service has published since the last call, as
+    /// (stream, state), in their order. A message that the relay has sent twice counts once.
     pub async fn events(&self) -> Vec<(String, Value)> {
-        let empty = async || outbox::Entity::find().count(self.db().read()).await.is_ok_and(|rows| rows == 0);
+        let empty = async || outbox::table::Entity::find().count(self.db().read()).await.is_ok_and(|rows| rows == 0);
         self.eventually(empty, "the outbox to be empty").await;
         let mut seen = HashSet::new();
+        // A message with a target is for one queue, such as an answer to a resync, and no event of a change.
         let messages = self.broker.take_recorded().into_iter().filter(|message| message.target.is_none());
+        // On a slow machine the relay may send a message again before it has deleted its row.
         let messages = messages.filter(move |message| seen.insert(message.message_id.clone()));
         let states = messages.flat_map(|message| {
             let envelope: Value = serde_json::from_slice(&message.payload).expect("an envelope");
@@ -258,11 +278,13 @@ impl TestApp {
         states.collect()
     }
 
-    /// Lets every commit that has changed this table do this instead, in PL/pgSQL, on Postgres; `None` lets it be again.
+    /// Makes every commit of a transaction that has changed `table` run the PL/pgSQL statement `instead`, such as one
+    /// that fails or breaks the connection. `None` removes it again. Works on Postgres only.
     pub async fn at_commit(&self, table: &str, instead: Option<&str>) {
         let drop = format!("DROP TRIGGER IF EXISTS at_commit ON {table}");
         self.db().relay().execute_unprepared(&drop).await.expect("no trigger");
         let Some(instead) = instead else { return };
+        // A deferred constraint trigger runs during COMMIT itself, and not with the statement that fires it.
         let function = format!(
             "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN {instead}; RETURN NULL; END $$"
@@ -276,7 +298,7 @@ impl TestApp {
         }
     }
 
-    /// Lets the file of SQLite grow no more until its writer's connection is opened anew: as a full disk does.
+    /// Stops SQLite's file from growing, as a full disk does, until its writer's connection is opened anew.
     pub async fn fill_disk(&self) {
         let pages = Statement::from_string(DbBackend::Sqlite, "PRAGMA page_count");
         let pages = self.db().relay().query_one_raw(pages).await.expect("an answer").expect("a row");
@@ -285,10 +307,10 @@ impl TestApp {
         self.db().relay().execute_unprepared(&limit).await.expect("a limit");
     }
 
-    /// Waits until a condition holds.
+    /// Polls a condition until it holds. `what` completes the sentence "waited in vain for".
     ///
     /// # Panics
-    /// When it does not hold in time, also if looking at it takes too long.
+    /// If it does not hold within 20 s, even if one evaluation takes that long; or if a task of the service ends early.
     pub async fn eventually(&self, mut condition: impl AsyncFnMut() -> bool, what: &str) {
         let wait = async {
             while !condition().await {
@@ -296,16 +318,17 @@ impl TestApp {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        in_time(wait, what).await;
+        within_deadline(wait, what).await;
     }
 
-    /// Stops the service's tasks and closes its database.
+    /// Waits until all events have left, checks them against their description, stops the service's tasks, and closes
+    /// its database.
     pub async fn finish(self) {
         self.events().await;
         self.service.stop();
         self.tracker.close();
-        in_time(self.tracker.wait(), "the service's tasks to end").await;
-        in_time(self.service.db.close(), "the database to be closed").await;
+        within_deadline(self.tracker.wait(), "the service's tasks to end").await;
+        within_deadline(self.service.db.close(), "the database to be closed").await;
     }
 }
 
@@ -322,34 +345,37 @@ impl Call<'_> {
         self
     }
 
-    /// Asks as somebody.
+    /// Adds an access token of this user, who is no admin.
     pub fn as_user(self, id: i64, username: &str) -> Self {
         let token = self.app.token(id, username, Role::User);
         self.bearer(&token)
     }
 
-    /// Asks as an admin (id 1 000 000).
+    /// Adds an access token of the admin with the id 1 000 000.
     pub fn as_admin(self) -> Self {
         let token = self.app.token(1_000_000, "admin", Role::Admin);
         self.bearer(&token)
     }
 
-    /// Asks with this token.
+    /// Adds this token as the bearer token.
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// Sends these bytes.
+    /// Replaces the body by these bytes of this content type.
     pub fn body(mut self, content_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.body = bytes.into();
         self.header("content-type", content_type)
     }
 
-    /// Sends the request; the answer has to be one that the API's description promises.
+    /// Sends the request and returns the answer.
+    ///
+    /// # Panics
+    /// If the answer is not one that the API's description promises for this operation.
     pub async fn send(self) -> Answer {
         let request = self.request.body(Body::from(self.body)).expect("a request");
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        // Boxed, or every future of a test would be as large as what the service does for a request.
+        // Boxed, or the future of every test would be as large as the one of a whole request.
         let response = Box::pin(self.app.http.answer(request)).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
@@ -362,10 +388,10 @@ impl Call<'_> {
 }
 
 impl Answer {
-    /// Fails unless the answer is this problem.
+    /// Asserts that the answer is a problem document with this status and detail. An empty `detail` allows any.
     ///
     /// # Panics
-    /// When the status, the form, or the detail differ.
+    /// If the status, the form of the document, or the detail differs.
     #[track_caller]
     pub fn is_problem(&self, status: u16, detail: &str) {
         assert_eq!(self.status, status, "{}", self.text);
@@ -380,7 +406,7 @@ impl Answer {
     }
 }
 
-/// A fresh key pair.
+/// Generates a new Ed25519 key pair, and returns the private key and the public one as a JWK with this key id.
 pub fn signing_key(kid: &str) -> (EncodingKey, Jwk) {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).expect("a key");
     let key = EncodingKey::from_ed_der(pkcs8.as_ref());
@@ -389,30 +415,35 @@ pub fn signing_key(kid: &str) -> (EncodingKey, Jwk) {
     (key, jwk)
 }
 
-/// Signs claims.
+/// Signs claims as a JWT. `kid` and `kind` become its header's key id and type, true or not.
 pub fn sign(key: &EncodingKey, kid: &str, kind: &str, claims: &Value) -> String {
     let header = Header { kid: Some(kid.to_owned()), typ: Some(kind.to_owned()), ..Header::new(Algorithm::EdDSA) };
     jsonwebtoken::encode(&header, claims, key).expect("a token")
 }
 
-/// Claims as a service reads them.
+/// Decodes the claims of a token without checking its signature or its times.
 pub fn claims(token: &str) -> Claims {
     jsonwebtoken::dangerous::insecure_decode::<Claims>(token).expect("claims").claims
 }
 
-/// What a future answers, or a failed test when that takes too long: a server of the tests that died must not stop them.
-async fn in_time<T>(future: impl Future<Output = T>, what: &str) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_elapsed| panic!("waited in vain for {what}"))
+/// Awaits a future for 20 s at most, and fails the test after that: a server that has died must not hang the tests.
+async fn within_deadline<T>(future: impl Future<Output = T>, what: &str) -> T {
+    tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_elapsed| panic!("waited in vain for {what}"))
 }
 
-async fn fresh_postgres(name: &str) -> String {
+/// Creates a new, empty database and returns its URL; `None` if the tests run on SQLite.
+pub(crate) async fn empty_postgres(name: &str) -> Option<String> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    if std::env::var("TEST_DATABASE").as_deref() != Ok("postgres") {
+        return None;
+    }
     let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL: `make test` sets it");
+    // Unique among the test binaries that share the server, and among the tests of this one.
     let database = format!("{name}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let connection = Database::connect(&server).await.expect("the Postgres of the tests");
     connection.execute_unprepared(&format!("CREATE DATABASE {database}")).await.expect("a database");
     connection.close().await.expect("closed");
     let mut url = url::Url::parse(&server).expect("a URL");
     url.set_path(&database);
-    url.into()
+    Some(url.into())
 }

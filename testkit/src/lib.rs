@@ -1,15 +1,22 @@
-//! What the tests and the stack share: real servers on free ports, and the stack of all of them.
+//! Support for tests and for running Chatty on one machine: private servers on free ports, the stack of all of them,
+//! fault injection, and a harness for one service.
+//!
+//! Nothing here is part of a service. The crate exists so that the services' tests, the benchmarks and the operator's
+//! `make stack` start the same servers with the same settings.
 
-/// One service under test.
+/// A harness that runs one service in the process of its tests.
 #[cfg(feature = "app")]
 pub mod app;
-/// Faults, and what must survive them.
+/// Fault injection under load, with a check that nothing acknowledged was lost.
 pub mod chaos;
-/// The descriptions of API and events.
+/// Checks against the descriptions of the API (OpenAPI) and of the events (AsyncAPI).
 #[cfg(feature = "app")]
 pub mod described;
-/// Programs, tried from outside.
+/// Checks of a program's command line.
 pub mod program;
+/// Checks of a service's schema: recorded migrations, and entities that fit them.
+#[cfg(feature = "app")]
+pub mod schema;
 /// Private instances of Postgres, RabbitMQ, nginx and the mail sink.
 pub mod servers;
 /// The distributed form of Chatty on this machine.

@@ -1,6 +1,8 @@
-//! The main job on everything real: five processes, nginx, Postgres with the connection limits of the design, RabbitMQ
-//! and SMTP. Then a service and the broker are killed, and the copies must agree again. And three replicas behind nginx,
-//! whose caches must follow each other.
+//! End-to-end tests of the distributed form, with everything real: five processes, nginx, Postgres with its connection
+//! limits, RabbitMQ and SMTP.
+//!
+//! The first test does the main job, then kills a service and the broker, and wants the copies to agree again. The
+//! second one runs three replicas behind nginx, whose caches have to follow each other.
 #![cfg(feature = "servers")]
 #![expect(
     clippy::unwrap_used,
@@ -17,28 +19,32 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use testkit::stack::{Stack, StackOptions};
 
-/// How long the suite may take until what was written shows everywhere.
+/// The limit for a write to show everywhere.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long what one replica knows may take to reach the others: less than what is in memory is kept there anyway.
+/// The limit for a change to reach the caches of other replicas. It is shorter than the lifetime of a cache's entries,
+/// so that an entry which merely expires does not look like one that was updated.
 const SOON: Duration = Duration::from_secs(20);
-/// A white picture of one pixel.
+/// A PNG of one white pixel.
 const PNG: &[u8] = &[
     137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 144, 119, 83,
     222, 0, 0, 0, 12, 73, 68, 65, 84, 120, 156, 99, 248, 255, 255, 63, 0, 5, 254, 2, 254, 13, 239, 70, 184, 0, 0, 0, 0,
     73, 69, 78, 68, 174, 66, 96, 130,
 ];
 
+/// A running stack, used through its gateway.
 struct Suite {
     stack: Stack,
     client: Client,
 }
 
+/// A user who is logged in.
 struct Person {
     id: i64,
     token: String,
 }
 
 impl Suite {
+    /// Sends a request, and returns status and body. The status is 0 if there was no answer.
     async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
         let mut request = self.client.request(method, format!("{}{path}", self.stack.addresses().gateway_url));
         if let Some(token) = token {
@@ -56,17 +62,17 @@ impl Suite {
         self.call(Method::GET, path, token, None).await.1
     }
 
-    /// Registers somebody, follows the link in the mail that came by SMTP, and logs in.
-    async fn join(&self, username: &str) -> Person {
+    /// Registers a user, follows the link in the mail that came by SMTP, and logs in.
+    async fn register_and_log_in(&self, username: &str) -> Person {
         let (email, password) = (format!("{username}@example.org"), "correct horse battery");
         let sent = json!({ "username": username, "email": email, "password": password });
         assert_eq!(self.call(Method::POST, "/auth/register", None, Some(sent)).await.0, 201);
         let login = json!({ "username": username, "password": password });
         assert_eq!(self.call(Method::POST, "/auth/login", None, Some(login.clone())).await.0, 403, "not verified yet");
-        let box_of = format!("{}/?to={email}", self.stack.addresses().mail_url);
+        let mails_to_user = format!("{}/?to={email}", self.stack.addresses().mail_url);
         let mut link = None;
         self.eventually("a verification mail", async || {
-            let mails: Value = self.client.get(&box_of).send().await.unwrap().json().await.unwrap();
+            let mails: Value = self.client.get(&mails_to_user).send().await.unwrap().json().await.unwrap();
             let text = mails["messages"][0]["text"].as_str().unwrap_or_default();
             link = text.lines().find_map(|line| line.find("/auth/verify/").map(|at| line[at..].to_owned()));
             link.is_some()
@@ -84,7 +90,8 @@ impl Suite {
         Person { id: body["user_id"].as_i64().unwrap(), token: body["token"].as_str().unwrap().to_owned() }
     }
 
-    async fn post_with_picture(&self, person: &Person) -> i64 {
+    /// Creates a post with a picture, checks that the gateway serves the picture itself, and returns the post's id.
+    async fn create_post_with_picture(&self, person: &Person) -> i64 {
         let form = Form::new().text("title", "Hello").text("content", "Wörld ✓").part("image", Part::bytes(PNG));
         let url = format!("{}/posts", self.stack.addresses().gateway_url);
         let answer = self.client.post(url).bearer_auth(&person.token).multipart(form).send().await.unwrap();
@@ -96,7 +103,7 @@ impl Suite {
             (picture.status().as_u16(), &picture.headers()["content-type"]),
             (200, &"image/png".parse().unwrap())
         );
-        // posts knows no ETag of a picture: nginx sent the file.
+        // The service posts sends no ETag with a picture, so nginx has sent the file itself.
         assert!(picture.headers().contains_key("etag"), "{:?}", picture.headers());
         assert_eq!(picture.headers()["cache-control"], "public, max-age=3600");
         assert_eq!(picture.headers()["content-security-policy"], "default-src 'none'; sandbox");
@@ -104,26 +111,23 @@ impl Suite {
         body["post"]["id"].as_i64().unwrap()
     }
 
-    /// Waits until a condition holds.
-    async fn eventually(&self, what: &str, condition: impl AsyncFnMut() -> bool) {
-        self.within(PATIENCE, what, condition).await;
-    }
-
-    async fn within(&self, patience: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    /// Waits until a condition holds, for 60 s at most. `what` completes the sentence "waited in vain for".
+    async fn eventually(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
         let started = Instant::now();
         while !condition().await {
-            assert!(started.elapsed() < patience, "waited in vain for {what}");
+            assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Waits until a path answers as it should, many times in a row, so that each replica was asked.
-    async fn everywhere(&self, path: &str, reader: &Person, right: impl Fn(u16, &Value) -> bool) {
+    /// Waits until every replica answers a path as it should, for 20 s at most. nginx chooses the replica, so twelve
+    /// right answers in a row count as all of them.
+    async fn eventually_everywhere(&self, path: &str, reader: &Person, is_right: impl Fn(u16, &Value) -> bool) {
         let started = Instant::now();
         let mut in_a_row = 0;
         while in_a_row < 12 {
             let (status, body) = self.call(Method::GET, path, Some(&reader.token), None).await;
-            in_a_row = if right(status, &body) { in_a_row + 1 } else { 0 };
+            in_a_row = if is_right(status, &body) { in_a_row + 1 } else { 0 };
             assert!(started.elapsed() < SOON, "{path} says for too long: {status} {body}");
             if in_a_row == 0 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -131,8 +135,8 @@ impl Suite {
         }
     }
 
-    /// Waits until the operator's tool finds no difference between any copy and its owner.
-    async fn copies_agree(&self, binaries: &Path) {
+    /// Waits until `chatty reconcile --now` finds no difference between any copy and its owner.
+    async fn await_agreement(&self, binaries: &Path) {
         let reconcile = async || {
             let mut command = Command::new(binaries.join("chatty"));
             command.args(["reconcile", "--now"]).envs(self.stack.addresses().variables());
@@ -142,10 +146,11 @@ impl Suite {
     }
 }
 
-/// One stack at a time: each is ten processes.
+/// Held while a stack runs. Two stacks of ten processes each would starve each other.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// A stack whose posts and subscriptions have so many replicas, and where the programs are.
+/// Starts a stack with this number of replicas of posts and of subscriptions. Returns it with the folder of the
+/// programs.
 async fn start(replicas: usize) -> (Suite, &'static Path) {
     let testkit = Path::new(env!("CARGO_BIN_EXE_testkit"));
     let binaries = testkit.parent().unwrap();
@@ -168,10 +173,15 @@ async fn start(replicas: usize) -> (Suite, &'static Path) {
 async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts() {
     let _alone = ALONE.lock().await;
     let (mut suite, binaries) = start(1).await;
-    let (ann, bob, cleo) = (suite.join("ann").await, suite.join("bob").await, suite.join("cleo").await);
+    // Bob and Cleo share a like of Ann's first post, so Cleo's like of the second one becomes a recommendation for Bob.
+    let (ann, bob, cleo) = (
+        suite.register_and_log_in("ann").await,
+        suite.register_and_log_in("bob").await,
+        suite.register_and_log_in("cleo").await,
+    );
     let admin = suite.log_in("admin", "secret").await;
-    let post = suite.post_with_picture(&ann).await;
-    let second = suite.post_with_picture(&ann).await;
+    let post = suite.create_post_with_picture(&ann).await;
+    let second = suite.create_post_with_picture(&ann).await;
 
     for person in [&bob, &cleo] {
         assert_eq!(suite.call(Method::POST, &format!("/posts/{post}/likes"), Some(&person.token), None).await.0, 200);
@@ -227,12 +237,13 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
                 && stats["total_likes"] == 3
         })
         .await;
-    suite.copies_agree(binaries).await;
+    suite.await_agreement(binaries).await;
 
-    // What was answered with success before a part dies is there after it has come back.
+    // A success that was answered while a part was dead must have its effect once the part is back.
     let unblock = format!("/admin/users/{}/unblock", ann.id);
     suite.stack.kill("posts").unwrap();
     assert_eq!(suite.call(Method::POST, &unblock, Some(&admin.token), None).await.0, 200);
+    // While the service is dead, the gateway answers with a problem of its own.
     let (status, problem) = suite.call(Method::GET, &format!("/posts/{post}"), None, None).await;
     assert_eq!((status, problem["status"].as_u64()), (502, Some(502)), "{problem}");
     suite.stack.restart("posts").await.unwrap();
@@ -243,9 +254,10 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
     suite.stack.restart("rabbitmq").await.unwrap();
     let shown = async || suite.call(Method::GET, &format!("/posts/{post}"), None, None).await.0 == 200;
     suite.eventually("the author to come back", shown).await;
-    // Whoever is blocked leaves the counters as the lists, and comes back with the unblock.
-    for (deed, likes, comments) in [("block", 1, 0), ("unblock", 2, 1)] {
-        let path = format!("/admin/users/{}/{deed}", bob.id);
+    // A block takes a person's likes and comments out of counters and lists alike, and the unblock brings them back
+    // (ADR 19).
+    for (action, likes, comments) in [("block", 1, 0), ("unblock", 2, 1)] {
+        let path = format!("/admin/users/{}/{action}", bob.id);
         assert_eq!(suite.call(Method::POST, &path, Some(&admin.token), None).await.0, 200);
         let counted = async || {
             let shown = suite.call(Method::GET, &format!("/posts/{post}"), None, None).await.1;
@@ -258,43 +270,48 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
         };
         suite.eventually("the counters to follow the lists", counted).await;
     }
-    suite.copies_agree(binaries).await;
+    suite.await_agreement(binaries).await;
     suite.stack.stop().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_replica_writes_the_caches_of_the_others_follow() {
+async fn caches_of_other_replicas_follow_each_write() {
     let _alone = ALONE.lock().await;
     let (suite, binaries) = start(3).await;
-    let (ann, bob) = (suite.join("ann").await, suite.join("bob").await);
+    let (ann, bob) = (suite.register_and_log_in("ann").await, suite.register_and_log_in("bob").await);
     let new = json!({ "title": "First", "content": "x" });
     let (_, answer) = suite.call(Method::POST, "/posts", Some(&ann.token), Some(new)).await;
     let id = answer["post"]["id"].as_i64().unwrap();
     let (post, likes) = (format!("/posts/{id}"), format!("/posts/{id}/likes"));
-    // Every replica has it in memory; what changes then must reach all of them before their memory gets too old.
-    suite.everywhere(&post, &bob, |status, shown| status == 200 && shown["title"] == "First").await;
-    suite.everywhere("/feed", &bob, |_, feed| feed["message"] == "No subscriptions yet").await;
+    // First every replica gets the post into its memory. Each later change must reach all of them before that memory
+    // expires.
+    suite.eventually_everywhere(&post, &bob, |status, shown| status == 200 && shown["title"] == "First").await;
+    suite.eventually_everywhere("/feed", &bob, |_, feed| feed["message"] == "No subscriptions yet").await;
+    // Switched back and forth, so that a replica which ignores a later change is noticed.
     for (method, count) in [(Method::POST, 1), (Method::DELETE, 0), (Method::POST, 1)] {
         assert_eq!(suite.call(method, &likes, Some(&bob.token), None).await.0, 200);
-        suite.everywhere(&post, &bob, |_, shown| shown["like_count"] == count).await;
+        suite.eventually_everywhere(&post, &bob, |_, shown| shown["like_count"] == count).await;
     }
     let changed = json!({ "title": "Second" });
     assert_eq!(suite.call(Method::PATCH, &post, Some(&ann.token), Some(changed)).await.0, 200);
-    suite.everywhere(&post, &bob, |_, shown| shown["title"] == "Second" && shown["like_count"] == 1).await;
+    suite.eventually_everywhere(&post, &bob, |_, shown| shown["title"] == "Second" && shown["like_count"] == 1).await;
 
     let first = |feed: &Value| feed["posts"][0]["title"] == "Second" && feed["posts"][0]["like_count"] == 1;
     let (follow, unfollow) = (format!("/subscribe/{}", ann.id), format!("/unsubscribe/{}", ann.id));
+    // Twice, because the second subscription is a switch of the same row.
     for _ in 0..2 {
         assert_eq!(suite.call(Method::POST, &follow, Some(&bob.token), None).await.0, 200);
-        suite.everywhere("/feed", &bob, |_, feed| first(feed)).await;
+        suite.eventually_everywhere("/feed", &bob, |_, feed| first(feed)).await;
         assert_eq!(suite.call(Method::DELETE, &unfollow, Some(&bob.token), None).await.0, 200);
-        suite.everywhere("/feed", &bob, |_, feed| feed["posts"] == json!([])).await;
+        suite.eventually_everywhere("/feed", &bob, |_, feed| feed["posts"] == json!([])).await;
     }
     assert_eq!(suite.call(Method::POST, &follow, Some(&bob.token), None).await.0, 200);
-    suite.everywhere("/feed", &bob, |_, feed| first(feed)).await;
+    suite.eventually_everywhere("/feed", &bob, |_, feed| first(feed)).await;
     assert_eq!(suite.call(Method::DELETE, &post, Some(&ann.token), None).await.0, 200);
-    suite.everywhere(&post, &bob, |status, _| status == 404).await;
-    suite.everywhere("/feed", &bob, |_, feed| feed["message"] == "Your feed" && feed["posts"] == json!([])).await;
-    suite.copies_agree(binaries).await;
+    suite.eventually_everywhere(&post, &bob, |status, _| status == 404).await;
+    suite
+        .eventually_everywhere("/feed", &bob, |_, feed| feed["message"] == "Your feed" && feed["posts"] == json!([]))
+        .await;
+    suite.await_agreement(binaries).await;
     suite.stack.stop().unwrap();
 }

@@ -1,4 +1,4 @@
-//! The private servers do what the tests and the stack rely on. Needs the packages that
+//! Tests of the private servers: they do what the tests and the stack rely on. They need the packages that
 //! `testkit/install.sh` finds or installs.
 #![cfg(feature = "servers")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]

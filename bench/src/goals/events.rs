@@ -1,4 +1,4 @@
-//! Events: P12, P13 and P14.
+//! P12 to P14: events on their way from one service to the next. The anchor is lapin alone, on the same broker.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -10,26 +10,31 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::writes::Likes;
-use crate::anchors::figure;
+use crate::anchors::read_figure;
 use crate::load::{self, Call, Late, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
-use crate::world::{World, sql};
+use crate::world::{World, run_sql};
 
+/// The rate of the likes that keep the system busy.
 const LIKES_PER_SECOND: f64 = 500.0;
+/// The rate of the posts that keep the system busy.
 const POSTS_PER_SECOND: f64 = 39.0;
-/// Posts whose way is watched; with the others there are 50 a second. The two have no common divisor: else each watched post
-/// would come in the same moment as another, or never.
+/// The rate of the posts whose way is measured. Together with the others there are 50 posts a second. The two rates
+/// have no common divisor, or each measured post would come always in the same moment as another one, or never.
 const MARKERS_PER_SECOND: f64 = 11.0;
+/// The author of the posts that keep the system busy.
 const AUTHOR: usize = 2_000_001;
+/// The author of the measured posts.
 const MARKER: usize = 2_000_002;
+/// The one follower of that author.
 const READER: usize = 2_000_003;
-/// Events of a backlog.
+/// The number of events of a backlog.
 const BACKLOG: usize = 100_000;
-/// Likes in one row of the outbox, as some hundred clients bring about that share commits.
+/// The number of likes in one row of the outbox, as it is when some hundred clients share commits.
 const SHARED: usize = 50;
 
-/// Somebody who posts.
+/// Posts by the user of this access token.
 struct Posts(String);
 
 impl Script for Posts {
@@ -39,16 +44,17 @@ impl Script for Posts {
     }
 }
 
-/// From the answer to a new post until it is in a follower's feed, while others like and post, beside raw lapin at the same
-/// rate of messages.
-pub(crate) async fn lag(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures the time from the answer to a new post until it is in a follower's feed, while others like and post (P13).
+/// The anchor is a message from publishing to consuming, at the same rate of messages.
+pub(crate) async fn measure_lag(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+    // Stored past the events: the measured author and the reader have to be there before the first post.
     let people = format!(
         "INSERT INTO users (id, version, deleted, username, created_at, verified, blocked, session_version) \
          VALUES ({MARKER}, 1, false, 'user{MARKER}', now(), true, false, 0) ON CONFLICT DO NOTHING;
          INSERT INTO subscriptions (follower_id, followee_id, active, version, created_at) \
          VALUES ({READER}, {MARKER}, true, 1, now()) ON CONFLICT DO NOTHING;"
     );
-    sql(&world.database_of("subscriptions")?, &people).await?;
+    run_sql(&world.database_of("subscriptions")?, &people).await?;
     let amqp = &world.stack.addresses().amqp_url;
     let rate = (LIKES_PER_SECOND + POSTS_PER_SECOND + MARKERS_PER_SECOND).to_string();
     let likes = Likes::new((0..512).map(|n| world.token(2_100_000 + n)).collect());
@@ -58,7 +64,7 @@ pub(crate) async fn lag(world: &World, programs: &Path, effort: Effort) -> Resul
         effort,
         async |length: Duration| {
             let seconds = length.as_secs().to_string();
-            let seen = figure(&programs.join("anchor-lapin"), &[amqp, "lag", &rate, &seconds]).await?;
+            let seen = read_figure(&programs.join("anchor-lapin"), &[amqp, "lag", &rate, &seconds]).await?;
             tails.borrow_mut().anchor.push(number(&seen, "p99_ms")?);
             number(&seen, "p50_ms")
         },
@@ -66,9 +72,9 @@ pub(crate) async fn lag(world: &World, programs: &Path, effort: Effort) -> Resul
             let posts = world.address("posts")?;
             let author = Arc::new(Posts(world.token(AUTHOR)));
             let (markers, liked, posted) = tokio::try_join!(
-                watch(world, length),
-                load::open(posts, 64, (LIKES_PER_SECOND, length), Late::Sent, Arc::clone(&likes)),
-                load::open(posts, 16, (POSTS_PER_SECOND, length), Late::Sent, author),
+                measure_markers(world, length),
+                load::run_open_loop(posts, 64, (LIKES_PER_SECOND, length), Late::Sent, Arc::clone(&likes)),
+                load::run_open_loop(posts, 16, (POSTS_PER_SECOND, length), Late::Sent, author),
             )?;
             *errors.borrow_mut() += liked.errors + posted.errors;
             tails.borrow_mut().chatty.push(quantile(&markers, 0.99));
@@ -77,7 +83,7 @@ pub(crate) async fn lag(world: &World, programs: &Path, effort: Effort) -> Resul
     )
     .await?;
     let mut tails = tails.into_inner();
-    // The warm-up of each side came first.
+    // The first figure of each side is that of its warm-up.
     tails.anchor.remove(0);
     tails.chatty.remove(0);
     let errors = errors.into_inner();
@@ -89,8 +95,9 @@ pub(crate) async fn lag(world: &World, programs: &Path, effort: Effort) -> Resul
     Ok(vec![first, Outcome::new("P13 p99", what, "ms", &tails, Bound::AtMost(2.5, 2.0), seen())])
 }
 
-/// Posts at a fixed rate, and for each the milliseconds from its answer until it is the first in the reader's feed.
-async fn watch(world: &World, length: Duration) -> Result<Vec<f64>> {
+/// Writes posts at a fixed rate, and returns for each the milliseconds from its answer until it is the first one in the
+/// reader's feed.
+async fn measure_markers(world: &World, length: Duration) -> Result<Vec<f64>> {
     let (posts, feeds) = (world.address("posts")?, world.address("subscriptions")?);
     let (author, reader) = (world.token(MARKER), world.token(READER));
     let start = Instant::now();
@@ -116,11 +123,13 @@ async fn watch(world: &World, length: Duration) -> Result<Vec<f64>> {
     Ok(seen)
 }
 
-/// Waits more precisely than the runtime's clock, which counts in milliseconds.
+/// Waits with the precision of the system's clock. The runtime's timer counts in milliseconds, which is too coarse
+/// here.
 async fn pause(length: Duration) -> Result<()> {
     Ok(tokio::task::spawn_blocking(move || std::thread::sleep(length)).await?)
 }
 
+/// Returns a percentile of figures; `share` is 0.99 for the p99.
 fn quantile(figures: &[f64], share: f64) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -128,31 +137,36 @@ fn quantile(figures: &[f64], share: f64) -> f64 {
     sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
+/// Returns a figure of an anchor by its name.
 fn number(seen: &Value, name: &str) -> Result<f64> {
     seen.get(name).and_then(Value::as_f64).with_context(|| format!("the anchor says no {name}"))
 }
 
-/// A full outbox on its way to the broker, and then a consumer that finds the queue full.
-pub(crate) async fn backlog(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures how quickly a full outbox gets to the broker (P12), and then how quickly a consumer catches up that finds
+/// its queue full (P14).
+pub(crate) async fn measure_backlog(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     let amqp = world.stack.addresses().amqp_url.clone();
     let anchor = async |words: &[&str]| {
         let mut arguments = vec![amqp.as_str()];
         arguments.extend(words);
-        number(&figure(&programs.join("anchor-lapin"), &arguments).await?, "per_second")
+        number(&read_figure(&programs.join("anchor-lapin"), &arguments).await?, "per_second")
     };
     let count = BACKLOG.to_string();
     let (mut rows, mut likes, mut one_by_one, mut consumed) =
         (Compared::default(), Compared::default(), Compared::default(), Compared::default());
+    // Three rounds at most: each of them restarts services and moves 200 000 events.
     for round in 0..effort.rounds.min(3) {
         rows.anchor.push(anchor(&["publish", &count, "1000"]).await?);
         one_by_one.anchor.push(anchor(&["publish", "2000", "1"]).await?);
         consumed.anchor.push(anchor(&["consume", &count]).await?);
+        // New people in each round, since a like that is known already is not counted as arrived.
         let first = 1_000_000_000 + 2 * round * BACKLOG;
-        rows.chatty.push(relay(world, first, 1).await?);
-        consumed.chatty.push(consume(world, first).await?);
-        likes.chatty.push(relay(world, first + BACKLOG, SHARED).await?);
-        consume(world, first + BACKLOG).await?;
+        rows.chatty.push(measure_relay(world, first, 1).await?);
+        consumed.chatty.push(measure_consumer(world, first).await?);
+        likes.chatty.push(measure_relay(world, first + BACKLOG, SHARED).await?);
+        measure_consumer(world, first + BACKLOG).await?;
     }
+    // One measurement of the anchor stands for both, and so does one of Chatty.
     likes.anchor.clone_from(&rows.anchor);
     one_by_one.chatty.clone_from(&rows.chatty);
     let what = "rows of the outbox to the broker, deleted when confirmed";
@@ -180,8 +194,8 @@ pub(crate) async fn backlog(world: &mut World, programs: &Path, effort: Effort) 
     ])
 }
 
-/// Writes likes of new people as transactions of so many likes each would have.
-async fn fill(world: &World, first: usize, per_row: usize) -> Result<()> {
+/// Fills the outbox of posts with likes of new people, as transactions of `per_row` likes each would have stored them.
+async fn fill_outbox(world: &World, first: usize, per_row: usize) -> Result<()> {
     let rows = format!(
         "INSERT INTO outbox (message_id, stream, payload) SELECT gen_random_uuid()::text, 'like', convert_to(format(\
          '{{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/chatty/posts\",\"type\":\"chatty.like.v1\",\
@@ -191,37 +205,41 @@ async fn fill(world: &World, first: usize, per_row: usize) -> Result<()> {
          {first} + n, 1 + n % 10000), ',')), 'UTF8') \
          FROM generate_series(1, {BACKLOG}) AS n GROUP BY n / {per_row};"
     );
-    sql(&world.database_of("posts")?, &rows).await.map(drop)
+    run_sql(&world.database_of("posts")?, &rows).await.map(drop)
 }
 
-/// Starts posts with likes in its outbox, and answers how many of them per second leave it, from the first on. Nobody
-/// consumes meanwhile.
-async fn relay(world: &mut World, first: usize, per_row: usize) -> Result<f64> {
+/// Starts posts with likes in its outbox, and returns how many likes a second leave it. Nothing consumes them
+/// meanwhile.
+async fn measure_relay(world: &mut World, first: usize, per_row: usize) -> Result<f64> {
     world.stack.kill("recommendations")?;
     world.stack.kill("posts")?;
-    fill(world, first, per_row).await?;
+    fill_outbox(world, first, per_row).await?;
     let database = world.database_of("posts")?;
-    let left = async || Ok::<_, anyhow::Error>(sql(&database, "SELECT count(*) FROM outbox").await?.parse::<usize>()?);
+    let left =
+        async || Ok::<_, anyhow::Error>(run_sql(&database, "SELECT count(*) FROM outbox").await?.parse::<usize>()?);
+    // Rows are counted, and each stands for the same number of likes.
     let rows = left().await?;
     world.stack.spawn_with("posts", &[])?;
-    rate(async || Ok(BACKLOG - (left().await? * BACKLOG).div_ceil(rows))).await
+    measure_rate(async || Ok(BACKLOG - (left().await? * BACKLOG).div_ceil(rows))).await
 }
 
-/// Starts recommendations, and answers how many likes per second arrive in its database.
-async fn consume(world: &mut World, first: usize) -> Result<f64> {
+/// Starts recommendations, and returns how many likes a second arrive in its database.
+async fn measure_consumer(world: &mut World, first: usize) -> Result<f64> {
     let database = world.database_of("recommendations")?;
     world.stack.spawn_with("recommendations", &[])?;
     let arrived = format!("SELECT count(*) FROM likes WHERE user_id > {first} AND user_id <= {}", first + BACKLOG);
-    rate(async || Ok(sql(&database, &arrived).await?.parse()?)).await
+    measure_rate(async || Ok(run_sql(&database, &arrived).await?.parse()?)).await
 }
 
-/// How many of the backlog are done per second, from the first one to the last.
-async fn rate(done: impl AsyncFn() -> Result<usize>) -> Result<f64> {
+/// Returns the rate of a backlog from its first event to its last, so that the start of the process is not counted.
+/// `done` returns the number of events that are done.
+async fn measure_rate(done: impl AsyncFn() -> Result<usize>) -> Result<f64> {
     let mut begun: Option<(Instant, usize)> = None;
     let patience = Instant::now() + Duration::from_secs(120);
     loop {
         let now = done().await?;
         match begun {
+            // The clock starts with the first event that is done.
             None if now > 0 => begun = Some((Instant::now(), now)),
             Some((at, first)) if now >= BACKLOG => {
                 return Ok((now - first) as f64 / at.elapsed().as_secs_f64());

@@ -1,4 +1,4 @@
-//! The feed: P7.
+//! P7: first pages of feeds, beside a server that answers the same bytes (P7a), and beside the best SQL (P7b).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,20 +11,26 @@ use crate::anchors::{Sql, pgbench};
 use crate::load::{self, Get};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare};
-use crate::world::{World, sql};
+use crate::world::{World, run_sql};
 
+/// The number of clients of a closed loop.
 const CLIENTS: usize = 64;
-/// People who follow 500 others each, and then people who follow 2 000.
+/// The number of people who follow 500 others each.
 const READERS: usize = 64;
+/// The number of people who follow 2 000 others each. Their ids come after those of the readers.
 const AVID_READERS: usize = 16;
+/// The number of people who have written posts.
 const AUTHORS: usize = 100_000;
+/// The number of their posts.
 const POSTS: usize = 600_000;
-/// Far from the ids that the owner of posts gives out meanwhile.
+/// The id before the first of these posts, far from the ids that the service posts gives out meanwhile.
 const FIRST_POST: usize = 1_000_000_000;
+/// The statement that reads a first page by key.
 const FEED: Sql = Sql { file: "feed.sql", variable: ("readers", READERS) };
 
-/// First pages of feeds, beside a server that answers the bytes of one of them to everything, and beside the best SQL.
-pub(crate) async fn first_page(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures first pages of feeds, beside a server that answers the bytes of one of them to everything, and beside the
+/// best SQL.
+pub(crate) async fn measure_first_page(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     seed(world).await?;
     let feeds = world.address("subscriptions")?;
     let reader = |id: usize| ("/feed".to_owned(), Some(world.token(id)));
@@ -33,16 +39,20 @@ pub(crate) async fn first_page(world: &mut World, programs: &Path, effort: Effor
         ("P7a", 1..=READERS, 500, Bound::AtLeast(0.7, 0.85)),
         ("P7a-2000", READERS + 1..=READERS + AVID_READERS, 2_000, Bound::AtLeast(0.55, 0.7)),
     ] {
-        let page = load::once(feeds, load::request("GET", "/feed", Some(&world.token(*ids.start())))).await?;
+        let page = load::send_once(feeds, load::request("GET", "/feed", Some(&world.token(*ids.start())))).await?;
         let answer: Value = serde_json::from_slice(&page)?;
         let posts = answer.pointer("/posts").and_then(Value::as_array).map_or(0, Vec::len);
+        // A shorter page would be cheaper than the one that the goal is about.
         ensure!(posts == 20, "a feed has {posts} posts");
         let anchor = reads::same_bytes(programs, &page).await?;
         let script = Arc::new(Get(ids.map(reader).collect()));
         let what = format!("first page of a feed, {followees} followed, {} bytes", page.len());
         let sides = [(anchor.address, Arc::clone(&script)), (feeds, script)];
-        outcomes.push(reads::two(effort, goal, (&what, "axum that answers the same bytes"), bound, sides).await?);
+        outcomes.push(
+            reads::compare_servers(effort, goal, (&what, "axum that answers the same bytes"), bound, sides).await?,
+        );
     }
+    // The statement chooses among the same readers.
     let script = Arc::new(Get((1..=READERS).map(reader).collect()));
     let database = world.database_of("subscriptions")?;
     let mut errors = 0;
@@ -50,7 +60,7 @@ pub(crate) async fn first_page(world: &mut World, programs: &Path, effort: Effor
         effort,
         async |length| Ok(pgbench(&database, FEED, CLIENTS, length).await?.rate),
         async |length| {
-            let load = load::closed(feeds, CLIENTS, length, Arc::clone(&script)).await?;
+            let load = load::run_closed_loop(feeds, CLIENTS, length, Arc::clone(&script)).await?;
             errors += load.errors;
             Ok(load.rate())
         },
@@ -62,7 +72,8 @@ pub(crate) async fn first_page(world: &mut World, programs: &Path, effort: Effor
     Ok(outcomes)
 }
 
-/// Stores people and posts past the events, and lets the service read them.
+/// Stores people, posts and subscriptions in the database of subscriptions directly, and not by events, and restarts
+/// the service so that it reads them.
 async fn seed(world: &mut World) -> Result<()> {
     let first_author = 1_000;
     let readers = READERS + AVID_READERS;
@@ -83,6 +94,6 @@ async fn seed(world: &mut World) -> Result<()> {
          VACUUM ANALYZE;",
         last = first_author + AUTHORS - 1,
     );
-    sql(&world.database_of("subscriptions")?, &seeds).await?;
+    run_sql(&world.database_of("subscriptions")?, &seeds).await?;
     world.stack.restart("subscriptions").await
 }

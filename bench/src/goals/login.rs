@@ -1,4 +1,4 @@
-//! Passwords: P19 and P20.
+//! P19: logins under a storm, and the reads beside it. P20: one check of a password, beside the C library.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -11,18 +11,20 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::reads::python;
-use crate::anchors::{self, figure};
+use crate::anchors::{self, read_figure};
 use crate::load::{self, Call, Get, Late, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare};
 use crate::world::World;
 
+/// The password that the anchors hash.
 const PASSWORD: &str = "a long enough password";
-/// People who try to log in each second; several times as many as can.
+/// The number of logins that are tried in a second: several times as many as can succeed.
 const STORM: f64 = 200.0;
+/// The number of clients that read meanwhile.
 const READERS: usize = 64;
 
-/// The first admin of a development stack, again and again.
+/// Logins of the first admin of a development stack, again and again.
 struct Logins;
 
 impl Script for Logins {
@@ -30,21 +32,25 @@ impl Script for Logins {
         load::post("/auth/login", None, &json!({ "username": "admin", "password": "secret" }))
     }
 
+    /// A refusal (503) is right for the service, but no login.
     fn accepts(&self, status: StatusCode, _body: &bytes::Bytes) -> bool {
         status == StatusCode::OK
     }
 }
 
-/// Many people log in at once: how many get in beside one thread that does nothing but hash, and what readers notice.
-pub(crate) async fn storm(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures a storm of logins: the successful ones per hashing thread, beside a thread that does nothing but hash
+/// (P19a), and the p99 of reads during the storm, beside the p99 without it (P19b).
+pub(crate) async fn measure_storm(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     let auth = world.address("auth")?;
+    // Auth hashes on all cores but one.
     let threads = std::thread::available_parallelism()?.get().saturating_sub(1).max(1);
     let refused = RefCell::new(0.0_f64);
     let logins = compare(
         effort,
-        async |length| Ok(1_000.0 / own_hashes(length).await?),
+        async |length| Ok(1_000.0 / time_own_hashes(length).await?),
         async |length| {
-            let load = load::open(auth, 200, (STORM, length), Late::Sent, Arc::new(Logins)).await?;
+            // Each of 200 clients tries once a second, so a login that waits does not hold up the next ones.
+            let load = load::run_open_loop(auth, 200, (STORM, length), Late::Sent, Arc::new(Logins)).await?;
             let slowest = load.refusals.value_at_quantile(0.99) as f64 / 1_000.0;
             let mut refused = refused.borrow_mut();
             *refused = refused.max(slowest);
@@ -56,11 +62,12 @@ pub(crate) async fn storm(world: &World, effort: Effort) -> Result<Vec<Outcome>>
     let note = format!("refused within {:.0} ms (p99)", refused.into_inner());
     let first = Outcome::new("P19a", what, "logins/s", &logins, Bound::AtLeast(0.85, 0.95), (true, note));
 
+    // Reads of the same service, whose threads share the cores with those that hash.
     let reads = Arc::new(Get(vec![("/users/1".to_owned(), None)]));
-    let peak = load::closed(auth, READERS, effort.length, Arc::clone(&reads)).await?.rate();
+    let peak = load::run_closed_loop(auth, READERS, effort.length, Arc::clone(&reads)).await?.rate();
     let errors = RefCell::new(0);
     let late = async |length| {
-        let load = load::open(auth, READERS, (0.3 * peak, length), Late::Sent, Arc::clone(&reads)).await?;
+        let load = load::run_open_loop(auth, READERS, (0.3 * peak, length), Late::Sent, Arc::clone(&reads)).await?;
         *errors.borrow_mut() += load.errors;
         anyhow::Ok(load.millis(0.99))
     };
@@ -68,7 +75,7 @@ pub(crate) async fn storm(world: &World, effort: Effort) -> Result<Vec<Outcome>>
         effort,
         async |length| late(length).await,
         async |length| {
-            let storm = load::open(auth, 200, (STORM, length), Late::Sent, Arc::new(Logins));
+            let storm = load::run_open_loop(auth, 200, (STORM, length), Late::Sent, Arc::new(Logins));
             Ok(tokio::try_join!(late(length), storm)?.0)
         },
     )
@@ -79,25 +86,25 @@ pub(crate) async fn storm(world: &World, effort: Effort) -> Result<Vec<Outcome>>
     Ok(vec![first, Outcome::new("P19b", what, "ms", &lates, Bound::AtMost(2.5, 1.5), seen)])
 }
 
-/// Checking one password, beside the C library.
-pub(crate) async fn one_check(effort: Effort, tools: &Path) -> Result<Outcome> {
+/// Measures the check of one password, beside the C library (P20).
+pub(crate) async fn measure_one_check(effort: Effort, tools: &Path) -> Result<Outcome> {
     let python = python(tools, "argon2", &["argon2-cffi==25.1.0"]).await?;
     let script = anchors::folder()?.join("argon2_cffi.py").display().to_string();
     let compared: Compared = compare(
         effort,
         async |length: Duration| {
-            let seen = figure(&python, &[&script, &length.as_secs().to_string()]).await?;
+            let seen = read_figure(&python, &[&script, &length.as_secs().to_string()]).await?;
             seen.get("millis").and_then(Value::as_f64).context("the C library's figure")
         },
-        own_hashes,
+        time_own_hashes,
     )
     .await?;
     let what = ("checking one password (argon2id, 19 MiB, t=2)", "the C library");
     Ok(Outcome::new("P20", what, "ms", &compared, Bound::AtMost(1.15, 1.0), (true, String::new())))
 }
 
-/// The median of the milliseconds that a check takes on one thread, with the library and the parameters that auth uses.
-async fn own_hashes(length: Duration) -> Result<f64> {
+/// Returns the median duration of a check in milliseconds, on one thread, with the library and the parameters of auth.
+async fn time_own_hashes(length: Duration) -> Result<f64> {
     let millis = tokio::task::spawn_blocking(move || {
         let stored =
             Argon2::default().hash_password(PASSWORD.as_bytes()).map_err(|error| anyhow::anyhow!("{error}"))?;

@@ -1,11 +1,11 @@
-//! Memory: P21, with a million posts, and after use.
+//! P21: the memory of the services at rest; and the same with a million posts, and after use.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use testkit::stack::SERVICES;
+use shared::services::SERVICE_NAMES;
 
 use super::reads;
 use super::writes::Likes;
@@ -13,20 +13,21 @@ use crate::cpu;
 use crate::load::{self, Get};
 use crate::report::{Bound, Outcome};
 use crate::rounds::Compared;
-use crate::world::{World, sql};
+use crate::world::{World, run_sql};
 
-/// How long the services have nothing to do before they are looked at.
+/// The time in which the services have nothing to do before they are measured.
 const REST: Duration = Duration::from_secs(20);
 
-/// The services at rest, with their consumers, relays, caches and connections: each beside an axum server that only answers,
-/// and all beside a worker of FastAPI.
-pub(crate) async fn at_rest(world: &World, programs: &Path, tools: &Path) -> Result<[Outcome; 2]> {
+/// Measures the services at rest, with their consumers, relays, caches and connections: each beside an axum server that
+/// only answers (P21), and all together beside one worker of FastAPI (P21 sum).
+pub(crate) async fn measure_at_rest(world: &World, programs: &Path, tools: &Path) -> Result<[Outcome; 2]> {
     let axum = reads::same_bytes(programs, b"{}").await?;
     let stub = reads::stub(world, tools).await?;
     tokio::time::sleep(REST).await;
     let [axum, worker] = [axum.process.pid()?, stub.worker.pid()?].map(|pid| mebibytes(cpu::memory(&[pid])));
-    let (sizes, each) = sizes(world)?;
+    let (sizes, each) = measure_sizes(world)?;
     let all = Compared { anchor: vec![worker], chatty: vec![sizes.iter().sum()] };
+    // Each service counts as a round, so that the figure is the median of the five.
     let one = Compared { anchor: vec![axum; sizes.len()], chatty: sizes };
     let what = ("own memory (PSS) of a service at rest: the median of five", "bare axum");
     let one = Outcome::new("P21", what, "MiB", &one, Bound::AtMost(2.5, 1.5), (true, each));
@@ -34,22 +35,24 @@ pub(crate) async fn at_rest(world: &World, programs: &Path, tools: &Path) -> Res
     Ok([one, Outcome::new("P21 sum", what, "MiB", &all, Bound::AtMost(1.5, 1.0), (true, String::new()))])
 }
 
-/// How many posts the copies hold in the second look.
+/// The number of posts that are stored before the second measurement.
 const MANY_POSTS: usize = 1_000_000;
-/// How long everything is in use before the third look: ten minutes when figures are published.
+/// The length of the load before the third measurement.
 const SOAK: Duration = Duration::from_secs(20);
+/// The length of that load for figures that are published.
 const LONG_SOAK: Duration = Duration::from_secs(600);
 
-/// Each service with a million posts in its tables, freshly started; and after people have read and liked at full speed.
-pub(crate) async fn with_posts(world: &mut World, at_rest: &Outcome, full: bool) -> Result<Vec<Outcome>> {
+/// Measures the services with a million posts in their tables, right after a start; and once more after people have
+/// read and liked at full speed.
+pub(crate) async fn measure_with_posts(world: &mut World, at_rest: &Outcome, full: bool) -> Result<Vec<Outcome>> {
     for (service, table) in
         [("posts", POSTS_OF_POSTS), ("subscriptions", COPY), ("admin", SHORT_COPY), ("recommendations", COPY)]
     {
-        sql(&world.database_of(service)?, &table.replace("COUNT", &MANY_POSTS.to_string())).await?;
+        run_sql(&world.database_of(service)?, &table.replace("COUNT", &MANY_POSTS.to_string())).await?;
         world.stack.restart(service).await?;
     }
     tokio::time::sleep(REST).await;
-    let (fresh, each) = sizes(world)?;
+    let (fresh, each) = measure_sizes(world)?;
     let compared = Compared { anchor: vec![at_rest.chatty_figure; fresh.len()], chatty: fresh };
     let what = ("the same with a million posts: the median of five", "at rest without posts");
     let first = Outcome::new("memory", what, "MiB", &compared, Bound::AtMost(4.0, 1.5), (true, each));
@@ -58,10 +61,13 @@ pub(crate) async fn with_posts(world: &mut World, at_rest: &Outcome, full: bool)
     let posts = world.address("posts")?;
     let likes = Likes::new((0..1_024).map(|n| world.token(4_000_000 + n)).collect());
     let read = Arc::new(Get((1..=MANY_POSTS).step_by(10).map(|id| (format!("/posts/{id}"), None)).collect()));
-    let loads = tokio::try_join!(load::closed(posts, 64, length, likes), load::closed(posts, 16, length, read))?;
+    let loads = tokio::try_join!(
+        load::run_closed_loop(posts, 64, length, likes),
+        load::run_closed_loop(posts, 16, length, read)
+    )?;
     let errors = loads.0.errors + loads.1.errors;
     tokio::time::sleep(REST).await;
-    let (used, each) = sizes(world)?;
+    let (used, each) = measure_sizes(world)?;
     let compared = Compared { anchor: vec![first.chatty_figure; used.len()], chatty: used };
     let what = format!("the same after {} s of reads and likes at full speed", length.as_secs());
     let bound = Bound::AtMost(3.0, 1.5);
@@ -69,24 +75,27 @@ pub(crate) async fn with_posts(world: &mut World, at_rest: &Outcome, full: bool)
     Ok(vec![first, Outcome::new("memory", (&what, "before"), "MiB", &compared, bound, seen)])
 }
 
-/// Posts at their owner, and as others copy them.
+/// The statements that store posts at their owner.
 const POSTS_OF_POSTS: &str = "INSERT INTO posts (version, author_id, title, content, created_at, updated_at, \
     decision_version) SELECT 1, 1, 'Post ' || n, repeat('All work and no play. ', 18), now(), now(), 0 \
     FROM generate_series(1, COUNT) AS n; INSERT INTO post_counts (post_id, version, like_count, comment_count, view_count) \
     SELECT id, 1, 0, 0, 0 FROM posts ON CONFLICT DO NOTHING;";
+/// The statement that stores copies of posts at services that show them.
 const COPY: &str = "INSERT INTO posts (id, version, deleted, author_id, title, content, created_at, updated_at) \
     SELECT n, 1, false, 1 + n % 50000, 'Post ' || n, repeat('All work and no play. ', 18), now(), now() \
     FROM generate_series(1, COUNT) AS n ON CONFLICT DO NOTHING;";
+/// The statement that stores copies of posts at admin, which keeps no texts.
 const SHORT_COPY: &str = "INSERT INTO posts (id, version, deleted, created_at) SELECT n, 1, false, now() \
     FROM generate_series(1, COUNT) AS n ON CONFLICT DO NOTHING;";
 
-/// What each service takes in MiB, and the same as text.
-fn sizes(world: &World) -> Result<(Vec<f64>, String)> {
-    let sizes: Vec<f64> = SERVICES
+/// Returns the memory of each service in MiB, and the same as text.
+fn measure_sizes(world: &World) -> Result<(Vec<f64>, String)> {
+    let sizes: Vec<f64> = SERVICE_NAMES
         .into_iter()
         .map(|service| Ok(mebibytes(cpu::memory(&[world.stack.pid(service)?]))))
         .collect::<Result<_>>()?;
-    let each: Vec<String> = SERVICES.iter().zip(&sizes).map(|(service, size)| format!("{service} {size:.0}")).collect();
+    let each: Vec<String> =
+        SERVICE_NAMES.iter().zip(&sizes).map(|(service, size)| format!("{service} {size:.0}")).collect();
     Ok((sizes, each.join(", ")))
 }
 

@@ -1,4 +1,4 @@
-//! More than can be done: P23, and the prototype's own runs.
+//! P23: more requests than can be answered; and the prototype's own tests, as they were run then.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,30 +13,32 @@ use super::writes::{self, Likes};
 use crate::load::{self, Client, Get, Late, Load, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort};
-use crate::world::{World, sql};
+use crate::world::{World, run_sql};
 
-/// Clients of an overload.
+/// The number of clients of a flood.
 const MANY: usize = 1_024;
-/// How long the service is flooded.
+/// The length of a flood.
 const FLOOD: Duration = Duration::from_secs(10);
+/// The length of a flood for figures that are published.
 const LONG_FLOOD: Duration = Duration::from_secs(30);
-/// Within this time it has to be as quick again as before.
-const RECOVERY: Duration = Duration::from_secs(2);
+/// The limit for the service to be as quick again as before the flood.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
 
-/// Twice as many requests as can be answered, from a thousand clients, whatever the answers do; then every counter must
-/// be right.
-pub(crate) async fn flood(world: &World, effort: Effort, full: bool) -> Result<Vec<Outcome>> {
+/// Floods the service with twice as many reads, and then likes, as it can answer, from a thousand clients in an open
+/// loop (P23). In the end every counter must be right.
+pub(crate) async fn measure_flood(world: &World, effort: Effort, full: bool) -> Result<Vec<Outcome>> {
     let length = if full { LONG_FLOOD } else { FLOOD };
     let read = Arc::new(Get(vec![("/posts/5".to_owned(), None)]));
-    let mut outcomes = flooded(world, effort, length, ("P23", "reads", 64), read).await?;
+    let mut outcomes = compare_flood(world, effort, length, ("P23", "reads", 64), read).await?;
     let likes = Likes::new((0..MANY * 4).map(|n| world.token(3_000_000 + n)).collect());
-    outcomes.extend(flooded(world, effort, length, ("P23 likes", "likes", 256), likes).await?);
+    outcomes.extend(compare_flood(world, effort, length, ("P23 likes", "likes", 256), likes).await?);
     writes::check_counts(world).await?;
     Ok(outcomes)
 }
 
-/// What is answered in a flood beside what as many clients as suit get, and how long an answer takes once it is asked for.
-async fn flooded(
+/// Compares a flood with the peak: the rate of right answers, and their p99 from the moment when they are sent. The
+/// peak is the rate of a closed loop with `clients` clients. `goal` and `what` name the rows.
+async fn compare_flood(
     world: &World,
     effort: Effort,
     length: Duration,
@@ -46,20 +48,23 @@ async fn flooded(
     let posts = world.address("posts")?;
     let (mut rates, mut tails) = (Compared::default(), Compared::default());
     let (mut errors, mut slowest) = (0, Duration::ZERO);
+    // From the sending and not from the due time, since most requests of a flood are never sent.
     let p99 = |load: &Load| load.served.value_at_quantile(0.99) as f64 / 1_000.0;
+    // Three rounds at most: each of them floods the machine for many seconds.
     for _ in 0..effort.rounds.min(3) {
-        let peak = load::closed(posts, clients, effort.length, Arc::clone(&script)).await?;
+        let peak = load::run_closed_loop(posts, clients, effort.length, Arc::clone(&script)).await?;
         rates.anchor.push(peak.rate());
         tails.anchor.push(p99(&peak));
-        writes::drained(world).await?;
-        let flooded = load::open(posts, MANY, (2.0 * peak.rate(), length), Late::Dropped, Arc::clone(&script)).await?;
+        writes::await_empty_outbox(world).await?;
+        let flooded =
+            load::run_open_loop(posts, MANY, (2.0 * peak.rate(), length), Late::Dropped, Arc::clone(&script)).await?;
         rates.chatty.push(flooded.rate());
         tails.chatty.push(p99(&flooded));
         errors += flooded.errors;
-        slowest = slowest.max(recovered(posts, p99(&peak), script.as_ref()).await?);
-        writes::drained(world).await?;
+        slowest = slowest.max(measure_recovery(posts, p99(&peak), script.as_ref()).await?);
+        writes::await_empty_outbox(world).await?;
     }
-    let seen = || (slowest < RECOVERY, format!("{errors} refused; quick again after {} ms", slowest.as_millis()));
+    let seen = || (slowest < RECOVERY_LIMIT, format!("{errors} refused; quick again after {} ms", slowest.as_millis()));
     let chatty = format!("{what} at twice the rate that can be answered, 1 024 clients, {} s", length.as_secs());
     let anchor = format!("{what} of {clients} clients");
     let unit = format!("{what}/s");
@@ -70,24 +75,26 @@ async fn flooded(
     Ok(vec![first, second])
 }
 
-/// How long it takes until such a request is answered well and within so many milliseconds again. What is refused or
-/// breaks does not count.
-async fn recovered(address: SocketAddr, millis: f64, script: &impl Script) -> Result<Duration> {
+/// Returns the time until such a request is answered well and within this number of milliseconds again. Requests that
+/// are refused or whose connection breaks do not count. It gives up after the limit.
+async fn measure_recovery(address: SocketAddr, millis: f64, script: &impl Script) -> Result<Duration> {
     let begun = Instant::now();
+    // Each try opens a connection of its own, since the flood's connections are gone.
     for n in 0.. {
         let sent = Instant::now();
         let answer = async { Client::connect(address).await?.send(script.call(0, n)).await }.await;
         let good = answer.is_ok_and(|(status, body)| script.accepts(status, &body));
         let quick = sent.elapsed().as_secs_f64() * 1_000.0 <= millis;
-        if (good && quick) || begun.elapsed() > RECOVERY {
+        if (good && quick) || begun.elapsed() > RECOVERY_LIMIT {
             break;
         }
     }
     Ok(begun.elapsed())
 }
 
-/// The prototype's tests as it ran them: wrk on one cached record, ab on the hit counter.
-pub(crate) async fn prototype(world: &World, tools: &Path) -> Result<Vec<Outcome>> {
+/// Runs the prototype's tests with the commands of that time: wrk on one cached record, ab on the hit counter. Each is
+/// a single round.
+pub(crate) async fn run_prototype_tests(world: &World, tools: &Path) -> Result<Vec<Outcome>> {
     let auth = world.address("auth")?;
     let stub = reads::stub(world, tools).await?;
     let mut outcomes = Vec::new();
@@ -106,14 +113,15 @@ pub(crate) async fn prototype(world: &World, tools: &Path) -> Result<Vec<Outcome
     }
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
     let hits = async || -> Result<f64> {
-        sql(&database, "SELECT view_count FROM post_counts WHERE post_id = 3").await?.parse().context("a counter")
+        run_sql(&database, "SELECT view_count FROM post_counts WHERE post_id = 3").await?.parse().context("a counter")
     };
     for clients in ["50", "100"] {
         let before = hits().await?;
         let url = format!("http://{posts}/posts/3/views");
         let arguments = ["-n", "1000", "-c", clients, "-m", "POST", &url];
-        let text = reads::run(&find_program("ab")?, &arguments).await?;
+        let text = reads::run_to_end(&find_program("ab")?, &arguments).await?;
         let count = |line: &str| {
+            // ab writes the line about other statuses only if there were any.
             let found = text.lines().find_map(|found| found.strip_prefix(line)?.trim().split(' ').next()?.parse().ok());
             found.unwrap_or(0.0)
         };

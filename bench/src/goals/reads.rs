@@ -1,4 +1,4 @@
-//! Reads: P1 to P6.
+//! P1 to P6: reads of one post or one person, from memory and from the database, directly and through nginx.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,23 +18,25 @@ use crate::cpu;
 use crate::load::{self, Get, Late, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
-use crate::world::{World, sql};
+use crate::world::{World, run_sql};
 
+/// The number of clients of a closed loop.
 const CLIENTS: usize = 64;
+/// The post that most goals read.
 const POST: &str = "/posts/5";
 
-/// A post from memory beside a server that answers the same bytes to everything: requests, processor time, and latencies
-/// at a fixed rate.
-pub(crate) async fn post(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures a post from memory, beside a server that answers the same bytes to everything: requests a second (P1),
+/// processor time (P1 cpu), and latencies at a fixed rate (P1 p99).
+pub(crate) async fn measure_post(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     let posts = world.address("posts")?;
-    let anchor = same_bytes(programs, &read(posts, POST).await?).await?;
+    let anchor = same_bytes(programs, &fetch(posts, POST).await?).await?;
     let script = Arc::new(Get(vec![(POST.to_owned(), None)]));
     let (anchor_pid, posts_pid) = (anchor.process.pid()?, world.stack.pid("posts")?);
     let errors = RefCell::new(0);
     let cpu = RefCell::new(Compared::default());
     let side = async |address: SocketAddr, pid: i32, length: Duration, into: fn(&mut Compared) -> &mut Vec<f64>| {
         let before = cpu::seconds(&[pid]);
-        let load = load::closed(address, CLIENTS, length, Arc::clone(&script)).await?;
+        let load = load::run_closed_loop(address, CLIENTS, length, Arc::clone(&script)).await?;
         let used = cpu::seconds(&[pid]) - before;
         into(&mut cpu.borrow_mut()).push(used * 1e6 / load.answers as f64);
         *errors.borrow_mut() += load.errors;
@@ -48,6 +50,7 @@ pub(crate) async fn post(world: &World, programs: &Path, effort: Effort) -> Resu
     .await?;
     let bare = "axum that answers the same bytes";
     let errors = errors.into_inner();
+    // Without this, a service that fails quickly would win.
     let judged = || (errors == 0, format!("{errors} errors"));
     let mut outcomes = vec![Outcome::new(
         "P1",
@@ -58,42 +61,45 @@ pub(crate) async fn post(world: &World, programs: &Path, effort: Effort) -> Resu
         judged(),
     )];
     let mut cpu = cpu.into_inner();
-    // The warm-up of each side came first.
+    // The first figure of each side is that of its warm-up.
     cpu.anchor.remove(0);
     cpu.chatty.remove(0);
     let what = ("processor time of such a read", bare);
     outcomes.push(Outcome::new("P1 cpu", what, "µs", &cpu, Bound::AtMost(1.4, 1.09), judged()));
 
-    // A quarter of what both can do, so that the latencies are not those of a queue.
+    // A quarter of the capacity, so that the latencies are not those of a queue.
     let rate = median(&compared.chatty) / 4.0;
-    let late = async |address: SocketAddr, length| {
-        anyhow::Ok(load::open(address, CLIENTS, (rate, length), Late::Sent, Arc::clone(&script)).await?.millis(0.99))
+    let p99 = async |address: SocketAddr, length| {
+        anyhow::Ok(
+            load::run_open_loop(address, CLIENTS, (rate, length), Late::Sent, Arc::clone(&script)).await?.millis(0.99),
+        )
     };
     let latencies =
-        compare(effort, async |length| late(anchor.address, length).await, async |length| late(posts, length).await)
+        compare(effort, async |length| p99(anchor.address, length).await, async |length| p99(posts, length).await)
             .await?;
     let what = (&*format!("p99 at {rate:.0} requests/s, open loop"), bare);
     outcomes.push(Outcome::new("P1 p99", what, "ms", &latencies, Bound::AtMost(1.25, 1.0), judged()));
     Ok(outcomes)
 }
 
-/// The same read through the gateway, beside the direct one, and beside an nginx that connects anew for each request.
-pub(crate) async fn through_gateway(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures the same read through the gateway, beside the direct read (P3), and beside an nginx that opens a new
+/// connection to the service for each request (P3 plain).
+pub(crate) async fn measure_gateway(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     let (posts, gateway) = (world.address("posts")?, world.gateway()?);
     let script = Arc::new(Get(vec![(POST.to_owned(), None)]));
     let sides = |anchor| [(anchor, Arc::clone(&script)), (gateway, Arc::clone(&script))];
     let what = ("a post from memory, through nginx", "the same without nginx");
-    let first = two(effort, "P3", what, Bound::AtLeast(0.55, 0.65), sides(posts)).await?;
+    let first = compare_servers(effort, "P3", what, Bound::AtLeast(0.55, 0.65), sides(posts)).await?;
 
     let folder = tempfile::tempdir()?;
-    // The workers run as another user when root starts nginx.
+    // The workers run as another user if root starts nginx.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
     let [port] = free_ports()?;
     let text = std::fs::read_to_string(anchors::folder()?.join("nginx.conf"))?;
     let text = text.replace("LISTEN", &port.to_string()).replace("SERVICE", &posts.port().to_string());
     std::fs::write(folder.path().join("nginx.conf"), text)?;
     let arguments = ["-p", &folder.path().display().to_string(), "-c", "nginx.conf", "-e", "stderr"];
-    // It has workers, which have to end with it.
+    // Started by the test kit, because its workers have to end with it.
     let nginx = Spec {
         name: "nginx".to_owned(),
         program: find_program("nginx")?,
@@ -110,12 +116,12 @@ pub(crate) async fn through_gateway(world: &World, effort: Effort) -> Result<Vec
     let _nginx = Process::start(nginx, None).await?;
     let plain: SocketAddr = ([127, 0, 0, 1], port).into();
     let what = ("a post from memory, through nginx", "through nginx with a new connection for each request");
-    let second = two(effort, "P3 plain", what, Bound::AtLeast(2.5, 3.5), sides(plain)).await?;
+    let second = compare_servers(effort, "P3 plain", what, Bound::AtLeast(2.5, 3.5), sides(plain)).await?;
     Ok(vec![first, second])
 }
 
-/// One script on two servers, in turns.
-pub(crate) async fn two(
+/// Compares two servers in turns, each in a closed loop with a script of its own. An error makes the goal missed.
+pub(crate) async fn compare_servers(
     effort: Effort,
     goal: &str,
     what: (&str, &str),
@@ -124,7 +130,7 @@ pub(crate) async fn two(
 ) -> Result<Outcome> {
     let errors = RefCell::new(0);
     let side = async |(address, script): &(SocketAddr, Arc<_>), length| {
-        let load = load::closed(*address, CLIENTS, length, Arc::clone(script)).await?;
+        let load = load::run_closed_loop(*address, CLIENTS, length, Arc::clone(script)).await?;
         *errors.borrow_mut() += load.errors;
         anyhow::Ok(load.rate())
     };
@@ -134,68 +140,71 @@ pub(crate) async fn two(
     Ok(Outcome::new(goal, what, "requests/s", &compared, bound, (errors == 0, format!("{errors} errors"))))
 }
 
-/// The same read with a token, beside the one without.
-pub(crate) async fn with_token(world: &World, effort: Effort) -> Result<Outcome> {
+/// Measures the same read with an access token, beside the read without one (P2).
+pub(crate) async fn measure_with_token(world: &World, effort: Effort) -> Result<Outcome> {
     let posts = world.address("posts")?;
     let sides = [None, Some(world.token(1_000))].map(|token| (posts, Arc::new(Get(vec![(POST.to_owned(), token)]))));
     let what = ("a post from memory, with a token", "the same without one");
-    // Reading a post asks for nobody; the feed and the likes do, and are measured by P7 and P8.
-    two(effort, "P2", what, Bound::AtLeast(0.95, 0.98), sides).await
+    // Reading a post needs no user, so this is the cost of a token that is merely sent. The feed (P7) and likes (P8)
+    // need the user, and are measured there.
+    compare_servers(effort, "P2", what, Bound::AtLeast(0.95, 0.98), sides).await
 }
 
-/// Posts that no memory holds, beside the same by prepared SQL; then a thousand clients at once.
-pub(crate) async fn cold(world: &mut World, effort: Effort) -> Result<Outcome> {
+/// Measures posts that are not in memory, beside the same rows by prepared SQL (P5). Then a thousand clients at once
+/// must get no error.
+pub(crate) async fn measure_cold(world: &mut World, effort: Effort) -> Result<Outcome> {
     const POSTS: usize = 10_000;
     const SELECT: Sql = Sql { file: "select.sql", variable: ("posts", POSTS) };
     world.stack.restart_with("posts", &[("CACHE_MAX_MIB", "0")]).await?;
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
+    // All posts, in an order without neighbours.
     let all = Arc::new(Get((1..=POSTS).map(|id| (format!("/posts/{}", 1 + id * 7_919 % POSTS), None)).collect()));
     let mut errors = 0;
     let compared = compare(
         effort,
         async |length| Ok(pgbench(&database, SELECT, CLIENTS, length).await?.rate),
         async |length| {
-            let load = load::closed(posts, CLIENTS, length, Arc::clone(&all)).await?;
+            let load = load::run_closed_loop(posts, CLIENTS, length, Arc::clone(&all)).await?;
             errors += load.errors;
             Ok(load.rate())
         },
     )
     .await?;
-    errors += load::closed(posts, 1_000, effort.length, Arc::clone(&all)).await?.errors;
+    errors += load::run_closed_loop(posts, 1_000, effort.length, Arc::clone(&all)).await?.errors;
     world.stack.restart("posts").await?;
     let what = ("posts from the database, nothing in memory", "pgbench, the post's row by its key");
     let seen = (errors == 0, format!("{errors} errors, also with 1 000 clients"));
     Ok(Outcome::new("P5", what, "requests/s", &compared, Bound::AtLeast(0.6, 1.0), seen))
 }
 
-/// Five hundred clients ask for one post that is not in memory: how often the table is read.
-pub(crate) async fn stampede(world: &mut World) -> Result<Outcome> {
+/// Counts how often the table is read when 500 clients want one post at once that is not in memory (P6).
+pub(crate) async fn measure_stampede(world: &mut World) -> Result<Outcome> {
     world.stack.restart("posts").await?;
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
     let scans = async || -> Result<f64> {
-        // Postgres tells its statistics when a connection has been idle for ten seconds.
+        // A session of Postgres reports its statistics only after it has been idle for ten seconds.
         tokio::time::sleep(Duration::from_secs(12)).await;
         let scans = "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'posts'";
-        sql(&database, scans).await?.parse().context("a number of scans")
+        run_sql(&database, scans).await?.parse().context("a number of scans")
     };
     let before = scans().await?;
-    let load = load::count(posts, 500, 4, Arc::new(Get(vec![("/posts/77".to_owned(), None)]))).await?;
+    let load = load::send_each(posts, 500, 4, Arc::new(Get(vec![("/posts/77".to_owned(), None)]))).await?;
     let compared = Compared { anchor: vec![1.0], chatty: vec![scans().await? - before] };
     let what = ("queries for one post that 500 clients want at once", "one query");
     let seen = (load.errors == 0, format!("{} errors", load.errors));
     Ok(Outcome::new("P6", what, "queries", &compared, Bound::AtMost(1.0, 1.0), seen))
 }
 
-/// The prototype's cached read, rebuilt.
+/// A stub of the prototype's cached read: FastAPI with one worker, and Redis.
 pub(crate) struct Stub {
-    /// Where it listens.
+    /// The address at which it listens.
     pub(crate) address: SocketAddr,
-    /// Its process.
+    /// The process of FastAPI.
     pub(crate) worker: Anchor,
     _redis: Anchor,
 }
 
-/// Starts it; FastAPI and Redis are installed into a folder of their own.
+/// Starts the stub, which answers with the person that Chatty has. FastAPI is installed into a folder of its own first.
 pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
     let packages = ["fastapi==0.165.0", "uvicorn==0.54.0", "uvloop", "httptools", "redis"];
     let python = python(tools, "fastapi", &packages).await?;
@@ -204,7 +213,7 @@ pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
     let arguments = ["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
     let redis = anchors::start(&find_program("redis-server")?, &arguments, redis_address).await?;
     let body = tools.join("user.json");
-    std::fs::write(&body, read(world.address("auth")?, "/users/1").await?)?;
+    std::fs::write(&body, fetch(world.address("auth")?, "/users/1").await?)?;
     let script = anchors::folder()?.join("fastapi_redis.py");
     let address: SocketAddr = ([127, 0, 0, 1], port).into();
     let paths = [script.display().to_string(), port.to_string(), redis_port.to_string(), body.display().to_string()];
@@ -212,8 +221,8 @@ pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
     Ok(Stub { address, worker: stub, _redis: redis })
 }
 
-/// One cached person, as wrk asked the prototype.
-pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
+/// Measures one cached person by wrk, as the prototype was measured: requests a second (P4) and the mean latency.
+pub(crate) async fn measure_person(world: &World, effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
     let (auth, stub) = (world.address("auth")?, stub(world, tools).await?);
     let (latencies, errors) = (RefCell::new(Compared::default()), RefCell::new((0, 0)));
     let as_prototype = |length| Wrk { threads: 2, connections: 100, length };
@@ -234,6 +243,7 @@ pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Resul
     )
     .await?;
     let mut latencies = latencies.into_inner();
+    // The first figure of each side is that of its warm-up.
     latencies.anchor.remove(0);
     latencies.chatty.remove(0);
     let stub = "FastAPI and Redis";
@@ -245,27 +255,27 @@ pub(crate) async fn person(world: &World, effort: Effort, tools: &Path) -> Resul
     Ok(vec![first, Outcome::new("P4 mean", what, "ms", &latencies, bound, (true, String::new()))])
 }
 
-/// The stub's errors and Chatty's: Chatty may have none.
+/// Judges the errors of the stub and of Chatty. Only those of Chatty make the goal missed.
 pub(crate) fn wrk_errors((stub, chatty): (u64, u64)) -> (bool, String) {
     (chatty == 0, format!("{chatty} errors; the stub {stub}"))
 }
 
-/// A Python with these packages, in an environment of its own.
+/// Returns a Python with these packages, in a virtual environment that is created at its first use.
 pub(crate) async fn python(tools: &Path, name: &str, packages: &[&str]) -> Result<PathBuf> {
     let python = tools.join(name).join("bin/python");
     if !python.exists() {
         std::fs::create_dir_all(tools)?;
         let venv = tools.join(name).display().to_string();
-        run(&find_program("python3")?, &["-m", "venv", &venv]).await?;
+        run_to_end(&find_program("python3")?, &["-m", "venv", &venv]).await?;
         let mut arguments = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         arguments.extend(packages);
-        run(&python, &arguments).await?;
+        run_to_end(&python, &arguments).await?;
     }
     Ok(std::path::absolute(python)?)
 }
 
-/// Runs a program to its end: what it prints.
-pub(crate) async fn run(program: &Path, arguments: &[&str]) -> Result<String> {
+/// Runs a program to its end, and returns its standard output.
+pub(crate) async fn run_to_end(program: &Path, arguments: &[&str]) -> Result<String> {
     let output = Command::new(program).args(arguments).kill_on_drop(true).output().await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     anyhow::ensure!(
@@ -277,7 +287,7 @@ pub(crate) async fn run(program: &Path, arguments: &[&str]) -> Result<String> {
     Ok(text)
 }
 
-/// A run of wrk.
+/// The parameters of a run of wrk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wrk {
     pub(crate) threads: usize,
@@ -285,20 +295,23 @@ pub(crate) struct Wrk {
     pub(crate) length: Duration,
 }
 
-/// What wrk has seen.
+/// The figures of a run of wrk.
 pub(crate) struct WrkSeen {
+    /// Requests per second.
     pub(crate) rate: f64,
+    /// The mean latency in milliseconds.
     millis: f64,
-    /// Wrong answers, and requests that were not answered within wrk's two seconds.
+    /// The number of wrong answers, and of requests that were not answered within wrk's two seconds.
     pub(crate) errors: u64,
 }
 
-/// Lets wrk ask for the first person.
+/// Lets wrk read the first person.
 pub(crate) async fn wrk(address: SocketAddr, wrk: Wrk) -> Result<WrkSeen> {
     let url = format!("http://{address}/users/1");
     let (threads, connections) = (format!("-t{}", wrk.threads), format!("-c{}", wrk.connections));
     let length = format!("{}s", wrk.length.as_secs().max(1));
-    let text = run(&find_program("wrk")?, &[&threads, &connections, "-d", &length, &url]).await?;
+    let text = run_to_end(&find_program("wrk")?, &[&threads, &connections, "-d", &length, &url]).await?;
+    // wrk writes these two lines only if there were errors.
     let errors =
         text.lines().map(str::trim).filter(|line| line.starts_with("Non-2xx") || line.starts_with("Socket errors"));
     let errors = errors.flat_map(|line| line.split([' ', ',']).filter_map(|word| word.parse::<u64>().ok())).sum();
@@ -313,19 +326,19 @@ pub(crate) async fn wrk(address: SocketAddr, wrk: Wrk) -> Result<WrkSeen> {
     Ok(WrkSeen { rate: word("Requests/sec:", 1)?.parse()?, millis: number.context("a latency")?, errors })
 }
 
-/// A body that a service answers.
-async fn read(address: SocketAddr, path: &str) -> Result<Vec<u8>> {
-    load::once(address, load::request("GET", path, None)).await
+/// Returns the body that a service answers with.
+async fn fetch(address: SocketAddr, path: &str) -> Result<Vec<u8>> {
+    load::send_once(address, load::request("GET", path, None)).await
 }
 
-/// The anchor that answers these bytes.
+/// A running anchor that answers the same bytes to every GET.
 pub(crate) struct SameBytes {
     pub(crate) process: Anchor,
     pub(crate) address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
-/// Starts it.
+/// Starts an axum server that answers these bytes to every GET.
 pub(crate) async fn same_bytes(programs: &Path, body: &[u8]) -> Result<SameBytes> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("body");

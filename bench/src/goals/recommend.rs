@@ -1,4 +1,4 @@
-//! Recommendations: P15 to P18.
+//! P15 to P18: the recommendation engine, by a call and over HTTP, its memory, and the quality of its recommendations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,24 +10,25 @@ use recommendations::domain::{LikeMatrix, PostId, PostState, Scratch, Weighting}
 use serde_json::Value;
 use shared::ids::UserId;
 
-use super::reads::{python, same_bytes, two};
-use crate::anchors::{self, figure};
+use super::reads::{compare_servers, python, same_bytes};
+use crate::anchors::{self, read_figure};
 use crate::inverted::Inverted;
 use crate::likes::{self, Like, ML_1M, ML_20M, ML_100K, SPARSE, Shape};
 use crate::load::{self, Get, Late};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
-use crate::world::{World, sql};
+use crate::world::{World, run_sql};
 
-/// Where real data lies: u.data of MovieLens 100K, which may not be passed on.
+/// The environment variable with the path of real data: u.data of MovieLens 100K, which may not be passed on.
 const U_DATA: &str = "U_DATA";
+/// The number of clients of a closed loop.
 const CLIENTS: usize = 64;
-/// People of a large world who are asked for.
+/// The number of people of a large data set whose answers are measured.
 const SAMPLE: usize = 2_000;
-/// Seeds of the splits that quality is measured on.
+/// The number of random splits that quality is measured on.
 const SPLITS: u64 = 5;
 
-/// The engine with these likes, and the people in it by chance.
+/// The engine with a data set, and its people in a mixed order.
 struct Engine {
     matrix: LikeMatrix,
     scratch: Scratch,
@@ -35,6 +36,7 @@ struct Engine {
 }
 
 impl Engine {
+    /// Fills the engine. People come first, the most active one first, as at the start of the service.
     fn new(likes: &[Like]) -> Self {
         let mut matrix = LikeMatrix::default();
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
@@ -42,7 +44,7 @@ impl Engine {
         let mut people: Vec<u32> = counts.keys().copied().collect();
         people.sort_by_key(|person| counts.get(person).map(|count| std::cmp::Reverse(*count)));
         matrix.number_people(people.iter().map(|person| UserId(i64::from(*person))));
-        // Somebody who likes nothing wrote all of them.
+        // One person who likes nothing has written all posts, so that nobody's own posts are left out.
         let state = PostState { author_id: Some(UserId(i64::MAX)), created_at: None, deleted: false, version: 1 };
         for post in likes.iter().map(|(_, post)| *post).collect::<BTreeSet<u32>>() {
             matrix.set_post(PostId(i64::from(post)), state);
@@ -51,14 +53,19 @@ impl Engine {
             matrix.set_like(UserId(i64::from(*person)), PostId(i64::from(*post)), true, 1);
         }
         matrix.tighten_all();
-        // Far from each other in the order of their activity, so that a short round meets all kinds.
+        // People who follow each other are far apart by activity, so that a short round meets all kinds of people.
         let len = people.len();
         let people = (0..len).filter_map(|at| people.get(at * 7_919 % len)).map(|person| UserId(i64::from(*person)));
         Self { matrix, scratch: Scratch::default(), people: people.collect() }
     }
 
-    /// Asks for one person after the other: microseconds of each answer.
-    fn ask(&mut self, length: Duration, mut question: impl FnMut(&LikeMatrix, &mut Scratch, UserId)) -> Vec<f64> {
+    /// Asks a question for one person after the other, for this length of time and for each of a sample at least once.
+    /// Returns the microseconds of each answer.
+    fn time_answers(
+        &mut self,
+        length: Duration,
+        mut question: impl FnMut(&LikeMatrix, &mut Scratch, UserId),
+    ) -> Vec<f64> {
         let (begun, mut times) = (Instant::now(), Vec::new());
         for person in self.people.iter().cycle() {
             let one = Instant::now();
@@ -71,12 +78,14 @@ impl Engine {
         times
     }
 
-    fn neighbours(&mut self, length: Duration) -> Vec<f64> {
-        self.ask(length, |matrix, scratch, me| drop(matrix.similar_people(scratch, me, 3, None)))
+    /// Returns the microseconds of each answer to "the three most similar people".
+    fn time_similar_people(&mut self, length: Duration) -> Vec<f64> {
+        self.time_answers(length, |matrix, scratch, me| drop(matrix.similar_people(scratch, me, 3, None)))
     }
 
-    fn posts(&mut self, length: Duration, neighbours: usize) -> Vec<f64> {
-        self.ask(length, |matrix, scratch, me| {
+    /// Returns the microseconds of each answer to "five recommended posts", from this number of neighbours.
+    fn time_recommendations(&mut self, length: Duration, neighbours: usize) -> Vec<f64> {
+        self.time_answers(length, |matrix, scratch, me| {
             drop(matrix.recommend(scratch, me, 5, neighbours, Weighting::None));
         })
     }
@@ -86,13 +95,14 @@ fn mean(figures: &[f64]) -> f64 {
     figures.iter().sum::<f64>() / figures.len() as f64
 }
 
+/// Returns a percentile of figures; `quantile` is 0.99 for the p99.
 fn at_quantile(figures: &[f64], quantile: f64) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(((sorted.len() as f64 * quantile) as usize).min(sorted.len() - 1)).copied().unwrap_or(f64::NAN)
 }
 
-/// implicit's figures for the same likes.
+/// The library implicit as an anchor, on a file with the same likes.
 struct Implicit<'a> {
     python: std::path::PathBuf,
     script: String,
@@ -105,14 +115,16 @@ impl<'a> Implicit<'a> {
         Ok(Self { python, script: anchors::folder()?.join("implicit_knn.py").display().to_string(), data })
     }
 
+    /// Measures one of the script's modes (`what`) and returns its figure.
     async fn measure(&self, length: Duration, what: &str) -> Result<f64> {
         let data = self.data.display().to_string();
         let arguments = [&*self.script, &data, &length.as_secs().to_string(), what];
-        figure(&self.python, &arguments).await?.get("figure").and_then(Value::as_f64).context("implicit's figure")
+        read_figure(&self.python, &arguments).await?.get("figure").and_then(Value::as_f64).context("implicit's figure")
     }
 }
 
-/// The likes of people as in MovieLens 100K: real ones if somebody has them.
+/// Returns likes in the shape of MovieLens 100K with a name for the table: the real ones if `U_DATA` names their file,
+/// else generated ones.
 fn movie_likes() -> Result<(Vec<Like>, &'static str)> {
     match std::env::var_os(U_DATA) {
         Some(path) => Ok((likes::read(Path::new(&path))?, "MovieLens 100K")),
@@ -120,8 +132,9 @@ fn movie_likes() -> Result<(Vec<Like>, &'static str)> {
     }
 }
 
-/// Similar people and recommended posts by a call of the engine, beside implicit.
-pub(crate) async fn calls(effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
+/// Measures similar people and recommended posts by a call of the engine, beside implicit (P15), and the answer after a
+/// new like (P16b).
+pub(crate) async fn measure_calls(effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
     let folder = tempfile::tempdir()?;
     let mut outcomes = Vec::new();
     let small = movie_likes()?;
@@ -137,7 +150,7 @@ pub(crate) async fn calls(effort: Effort, tools: &Path) -> Result<Vec<Outcome>> 
         let compared = compare(
             effort,
             async |length| Ok(people_a_second(implicit.measure(length, "neighbours").await?)),
-            async |length| Ok(people_a_second(mean(&engine.neighbours(length)))),
+            async |length| Ok(people_a_second(mean(&engine.time_similar_people(length)))),
         )
         .await?;
         let what = format!("the three most similar people, {name}, {} likes", likes.len());
@@ -148,7 +161,7 @@ pub(crate) async fn calls(effort: Effort, tools: &Path) -> Result<Vec<Outcome>> 
             let compared = compare(
                 effort,
                 async |length| Ok(people_a_second(implicit.measure(length, "recommend").await?)),
-                async |length| Ok(people_a_second(mean(&engine.posts(length, neighbours)))),
+                async |length| Ok(people_a_second(mean(&engine.time_recommendations(length, neighbours)))),
             )
             .await?;
             let what = format!("five recommended posts with reasons, {neighbours} neighbours, {name}");
@@ -157,14 +170,15 @@ pub(crate) async fn calls(effort: Effort, tools: &Path) -> Result<Vec<Outcome>> 
             outcomes.push(Outcome::new(&goal, what, "people/s", &compared, bound, (true, String::new())));
         }
         if suffix == "100K" {
-            outcomes.push(after_a_like(effort, &implicit, &mut engine).await?);
+            outcomes.push(measure_new_like(effort, &implicit, &mut engine).await?);
         }
     }
     Ok(outcomes)
 }
 
-/// From a like to recommendations that know of it, beside implicit, which computes its model again.
-async fn after_a_like(effort: Effort, implicit: &Implicit<'_>, engine: &mut Engine) -> Result<Outcome> {
+/// Measures a like followed by recommendations that know of it, beside implicit, which has to compute its model again
+/// (P16b).
+async fn measure_new_like(effort: Effort, implicit: &Implicit<'_>, engine: &mut Engine) -> Result<Outcome> {
     let mut version = 1;
     let compared = compare(
         effort,
@@ -173,6 +187,7 @@ async fn after_a_like(effort: Effort, implicit: &Implicit<'_>, engine: &mut Engi
             let (begun, mut answers) = (Instant::now(), 0_u32);
             let people = engine.people.clone();
             for person in people.iter().cycle() {
+                // Each version switches the like to the other position, so that no call is without an effect.
                 version += 1;
                 engine.matrix.set_like(*person, PostId(1), version % 2 == 0, version);
                 drop(engine.matrix.recommend(&mut engine.scratch, *person, 5, 100, Weighting::None));
@@ -190,8 +205,8 @@ async fn after_a_like(effort: Effort, implicit: &Implicit<'_>, engine: &mut Engi
     Ok(Outcome::new("P16b", what, "answers/s", &compared, bound, (true, String::new())))
 }
 
-/// Recommendations over HTTP, beside a server that answers the same bytes.
-pub(crate) async fn over_http(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures recommendations over HTTP, beside a server that answers the same bytes (P16a).
+pub(crate) async fn measure_over_http(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     let (likes, name) = movie_likes()?;
     seed(world, &likes).await?;
     let service = world.address("recommendations")?;
@@ -201,21 +216,24 @@ pub(crate) async fn over_http(world: &mut World, programs: &Path, effort: Effort
         let path = format!("/recommendations?neighbours={neighbours}");
         let ask = |person: &u32| (path.clone(), Some(world.token(*person as usize)));
         let script = Arc::new(Get(people.iter().map(ask).collect()));
-        let page = load::once(service, load::Script::call(&*script, 0, 0)).await?;
+        let page = load::send_once(service, load::Script::call(&*script, 0, 0)).await?;
         let answer: Value = serde_json::from_slice(&page)?;
         let posts = answer.pointer("/posts").and_then(Value::as_array).map_or(0, Vec::len);
+        // Fewer posts would make a smaller answer than the one that is claimed.
         ensure!(posts == 5, "{posts} posts are recommended");
         let anchor = same_bytes(programs, &page).await?;
         let what = format!("recommendations of everybody, {neighbours} neighbours, {name}, {} bytes", page.len());
         let sides = [(anchor.address, Arc::clone(&script)), (service, Arc::clone(&script))];
         let bare = "axum that answers the same bytes";
         let goal = format!("P16a-{neighbours}");
-        outcomes.push(two(effort, &goal, (&what, bare), Bound::AtLeast(0.5, 0.65), sides).await?);
+        outcomes.push(compare_servers(effort, &goal, (&what, bare), Bound::AtLeast(0.5, 0.65), sides).await?);
 
-        let rate = load::closed(service, CLIENTS, effort.length, Arc::clone(&script)).await?.rate() / 4.0;
+        let rate = load::run_closed_loop(service, CLIENTS, effort.length, Arc::clone(&script)).await?.rate() / 4.0;
         let late = async |address, length| {
             anyhow::Ok(
-                load::open(address, CLIENTS, (rate, length), Late::Sent, Arc::clone(&script)).await?.millis(0.99),
+                load::run_open_loop(address, CLIENTS, (rate, length), Late::Sent, Arc::clone(&script))
+                    .await?
+                    .millis(0.99),
             )
         };
         let latencies = compare(
@@ -231,7 +249,8 @@ pub(crate) async fn over_http(world: &mut World, programs: &Path, effort: Effort
     Ok(outcomes)
 }
 
-/// Puts copies of people, posts and likes into the database of recommendations, in place of what is there.
+/// Replaces the copies in the database of recommendations by people, posts and likes of a data set, and restarts the
+/// service.
 pub(crate) async fn seed(world: &mut World, likes: &[Like]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("likes");
@@ -248,26 +267,28 @@ pub(crate) async fn seed(world: &mut World, likes: &[Like]) -> Result<()> {
          ANALYZE;\n",
         path.display()
     );
-    sql(&world.database_of("recommendations")?, &script).await?;
+    run_sql(&world.database_of("recommendations")?, &script).await?;
     world.stack.restart("recommendations").await
 }
 
-/// Many likes: beside plain inverted lists, with the memory that each like takes.
-pub(crate) fn large(effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures large data sets, beside plain inverted lists, and the memory that each like takes (P17).
+pub(crate) fn measure_large(effort: Effort) -> Result<Vec<Outcome>> {
     Ok(vec![
-        beside_lists("P17-20M", ML_20M, effort, |times, bytes| {
+        compare_with_lists("P17-20M", ML_20M, effort, |times, bytes| {
             let (median, good) = (at_quantile(times, 0.5) / 1_000.0, bytes <= 24.0);
             (median <= 0.5 && good, format!("median {median:.2} ms, {bytes:.1} bytes a like"))
         })?,
-        // What the first world gave back is used again here, so memory says nothing.
-        beside_lists("P17-1M", SPARSE, effort, |times, _| {
+        // The memory of the first data set is used again here, so the bytes of a like cannot be measured.
+        compare_with_lists("P17-1M", SPARSE, effort, |times, _| {
             let late = at_quantile(times, 0.99) / 1_000.0;
             (late <= 0.5, format!("p99 {late:.3} ms"))
         })?,
     ])
 }
 
-fn beside_lists(
+/// Compares the engine with inverted lists on generated likes, after both have given the same answers. `judge` gets the
+/// microseconds of all answers and the bytes of a like.
+fn compare_with_lists(
     goal: &str,
     shape: Shape,
     effort: Effort,
@@ -278,7 +299,7 @@ fn beside_lists(
     let mut engine = Engine::new(&likes);
     let bytes = (resident()? - before) / likes.len() as f64;
     let mut lists = Inverted::new(&likes);
-    // The same people on both sides, and the same answers.
+    // Both sides answer for the same people, and a difference would mean that one of them measures something else.
     engine.people.truncate(SAMPLE);
     for me in engine.people.iter().take(50) {
         let ours: Vec<i64> =
@@ -294,9 +315,10 @@ fn beside_lists(
         for me in &engine.people {
             sum += lists.nearest(u32::try_from(me.0)?).iter().map(|(cosine, _)| cosine).sum::<f64>();
         }
+        // The sum also keeps the compiler from leaving the work out.
         ensure!(sum > 0.0, "nobody is similar to anybody");
         compared.anchor.push(engine.people.len() as f64 / begun.elapsed().as_secs_f64());
-        let ours = engine.neighbours(Duration::ZERO);
+        let ours = engine.time_similar_people(Duration::ZERO);
         compared.chatty.push(1e6 / mean(&ours));
         times.extend(ours);
     }
@@ -307,7 +329,7 @@ fn beside_lists(
     Ok(Outcome::new(goal, (&what, "inverted lists in the same program"), "people/s", &compared, bound, seen))
 }
 
-/// The memory of this process, in bytes.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> Result<f64> {
     let text = std::fs::read_to_string("/proc/self/status")?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
@@ -315,8 +337,8 @@ fn resident() -> Result<f64> {
     Ok(kibibytes * 1024.0)
 }
 
-/// How good the recommendations are: likes that were taken away are to be found again.
-pub(crate) fn quality() -> Result<Vec<Outcome>> {
+/// Measures the quality of recommendations: likes that were taken away have to be found again (P18).
+pub(crate) fn measure_quality() -> Result<Vec<Outcome>> {
     let (likes, name) = movie_likes()?;
     let mut found: BTreeMap<&str, Vec<Quality>> = BTreeMap::new();
     let mut slower = Vec::new();
@@ -329,7 +351,8 @@ pub(crate) fn quality() -> Result<Vec<Outcome>> {
         let mut plain = Plain::new(&known);
         let mut engine = Engine::new(&known);
         let length = Duration::from_millis(500);
-        slower.push(mean(&engine.posts(length, 100)) / mean(&engine.posts(length, 3)));
+        // The better quality of many neighbours must not cost more than three times the time.
+        slower.push(mean(&engine.time_recommendations(length, 100)) / mean(&engine.time_recommendations(length, 3)));
         let mut note = |ranking, quality| found.entry(ranking).or_default().push(quality);
         note("popularity", Quality::of(&wanted, |me| plain.popular(me)));
         note("prototype", Quality::of(&wanted, |me| plain.prototype(me)));
@@ -361,21 +384,23 @@ pub(crate) fn quality() -> Result<Vec<Outcome>> {
     ])
 }
 
-/// How well rankings find what people like.
+/// The quality of rankings of posts.
 #[derive(Clone, Copy, Debug)]
 struct Quality {
-    /// Of the first five: hits, each divided by log2 of its place + 1, over what the best ranking would have.
+    /// nDCG@5: the hits among the first five, each divided by log2 of its place + 1, over the same sum of the best
+    /// ranking.
     ndcg: f64,
-    /// The part of the likes that is among the first ten.
+    /// recall@10: the share of the wanted posts that is among the first ten.
     recall: f64,
 }
 
 impl Quality {
-    /// The mean over all people of whom likes were taken away.
+    /// Returns the mean over all people from whom likes were taken away. `wanted` are these likes.
     fn of(wanted: &BTreeMap<u32, BTreeSet<u32>>, mut ranking: impl FnMut(u32) -> Vec<u32>) -> Self {
         let (mut ndcg, mut recall) = (0.0, 0.0);
         for (person, wanted) in wanted {
             let ranked = ranking(*person);
+            // Places count from 0 here.
             let gain = |place: usize| 1.0 / ((place + 2) as f64).log2();
             let hits = ranked.iter().take(5).enumerate().filter(|(_, post)| wanted.contains(post));
             let best: f64 = (0..wanted.len().min(5)).map(gain).sum();
@@ -388,6 +413,7 @@ impl Quality {
 }
 
 impl Engine {
+    /// Returns the first ten recommended posts of a person.
     fn ranking(&mut self, me: u32, neighbours: usize, weighting: Weighting) -> Vec<u32> {
         let me = UserId(i64::from(me));
         let found = self.matrix.recommend(&mut self.scratch, me, 10, neighbours, weighting).posts;
@@ -395,7 +421,7 @@ impl Engine {
     }
 }
 
-/// What people would do without an engine.
+/// Simple rankings to compare with: popularity, and the prototype's algorithm.
 struct Plain {
     lists: Inverted,
     rows: BTreeMap<u32, BTreeSet<u32>>,
@@ -419,12 +445,13 @@ impl Plain {
         self.rows.get(&me).is_some_and(|row| row.contains(&post))
     }
 
-    /// The most liked posts that the person does not like yet.
+    /// Returns the most liked posts that the person does not like yet.
     fn popular(&self, me: u32) -> Vec<u32> {
         self.by_popularity.iter().copied().filter(|post| !self.liked(me, *post)).take(10).collect()
     }
 
-    /// What the three most similar people like, by the sum of their similarities; nothing decides between equal ones.
+    /// Returns the posts that the three most similar people like, by the sum of their similarities. Equal posts stay in
+    /// the order of their ids, as nothing decides between them.
     fn prototype(&mut self, me: u32) -> Vec<u32> {
         let mut scores: BTreeMap<u32, f64> = BTreeMap::new();
         for (cosine, person) in self.lists.nearest(me) {

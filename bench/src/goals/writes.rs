@@ -1,4 +1,5 @@
-//! Durable writes that share commits: P8, P9, P10, P11 and P24.
+//! P8 to P11, and P24: durable writes, which share commits. The anchor is pgbench with the same effect in one
+//! statement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,28 +12,33 @@ use crate::cpu;
 use crate::load::{self, Call, Script};
 use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare};
-use crate::world::{World, sql};
+use crate::world::{World, run_sql};
 
+/// The number of posts.
 const POSTS: usize = 10_000;
+/// A like of a random post, in one statement.
 const LIKE: Sql = Sql { file: "like.sql", variable: ("posts", POSTS) };
+/// A like of one and the same post, in one statement.
 const LIKE_OF_ONE: Sql = Sql { file: "like.sql", variable: ("posts", 1) };
+/// The row of a like alone, without counter and event.
 const INSERT: Sql = Sql { file: "insert.sql", variable: ("posts", POSTS) };
-/// People who like at the same time.
+/// The largest number of people who like at the same time.
 const PEOPLE: usize = 256;
-/// People who like one post. A service remembers 50 000 tokens.
+/// The number of people who like one post. They are fewer than the 50 000 tokens that a service remembers.
 const FANS: usize = 40_000;
-/// pgbench has a connection per client, and Postgres 120 in all.
+/// The largest number of pgbench's clients. Each has a connection, and Postgres allows 120 in all.
 const MOST_CONNECTIONS: usize = 80;
 
-/// Likes that were never given before: each client is one person, who goes through the posts. When all are liked, the
-/// client goes on as somebody else.
+/// Likes that were never given before. Each client is one person, who goes through the posts, and becomes the next
+/// person when all posts are liked.
 pub(crate) struct Likes {
     tokens: Vec<String>,
-    /// How many likes each client has given.
+    /// The number of likes of each client so far, in all rounds.
     given: Vec<AtomicUsize>,
 }
 
 impl Likes {
+    /// Creates the script with the access tokens of the people.
     pub(crate) fn new(tokens: Vec<String>) -> Arc<Self> {
         let given = tokens.iter().map(|_| AtomicUsize::new(0)).collect();
         Arc::new(Self { tokens, given })
@@ -42,14 +48,16 @@ impl Likes {
 impl Script for Likes {
     fn call(&self, client: usize, _n: usize) -> Call {
         let n = self.given.get(client).map_or(0, |given| given.fetch_add(1, Ordering::Relaxed));
-        // A step that has no divisor in common with the number of posts, so that neighbours in time are strangers.
+        // A step without a common divisor with the number of posts visits each post once, and never two neighbours in a
+        // row.
         let (person, post) = (client + PEOPLE * (n / POSTS), 1 + (client * 131 + n * 7_919) % POSTS);
         let token = self.tokens.get(person % self.tokens.len().max(1));
         load::request("POST", &format!("/posts/{post}/likes"), token.map(String::as_str))
     }
 }
 
-/// Everybody likes one post, person after person; then everybody takes the like back, and so on. Each changes the counter.
+/// Likes of one post by everybody, person after person; then everybody takes the like back, and so on. So each request
+/// changes the counter.
 struct Fans {
     tokens: Vec<String>,
     next: AtomicUsize,
@@ -64,7 +72,8 @@ impl Script for Fans {
     }
 }
 
-/// Stores posts past the API, which has limits for people; nothing else is measured on them.
+/// Stores the posts that are read and liked in the database directly, because the API limits what a person may write.
+/// Nothing else is measured on them.
 pub(crate) async fn seed_posts(world: &World) -> Result<()> {
     let seeds = format!(
         "INSERT INTO users (id, version, deleted, username, blocked, session_version) \
@@ -76,19 +85,21 @@ pub(crate) async fn seed_posts(world: &World) -> Result<()> {
          SELECT id, 1, 0, 0, 0 FROM posts ON CONFLICT DO NOTHING;
          ANALYZE posts; ANALYZE post_counts; ANALYZE users;"
     );
-    sql(&world.database_of("posts")?, &seeds).await.map(drop)
+    run_sql(&world.database_of("posts")?, &seeds).await.map(drop)
 }
 
-async fn anchor_database(world: &World) -> Result<String> {
+/// Creates the database that pgbench works in, on the server of the stack, with the tables of posts that a like writes
+/// to.
+async fn create_anchor_database(world: &World) -> Result<String> {
     let database = world.database("anchor")?;
-    sql(&world.database("postgres")?, "DROP DATABASE IF EXISTS anchor;\nCREATE DATABASE anchor;").await?;
+    run_sql(&world.database("postgres")?, "DROP DATABASE IF EXISTS anchor;\nCREATE DATABASE anchor;").await?;
     let schema = std::fs::read_to_string(crate::anchors::folder()?.join("schema.sql"))?;
-    sql(&database, &schema).await?;
+    run_sql(&database, &schema).await?;
     Ok(database)
 }
 
-/// Reads every post once: people like what they have read.
-async fn read_all(world: &World) -> Result<()> {
+/// Reads every post once, because people like what they have read. The service then has each post in memory.
+async fn read_all_posts(world: &World) -> Result<()> {
     const READERS: usize = 50;
     struct Each;
     impl Script for Each {
@@ -96,52 +107,55 @@ async fn read_all(world: &World) -> Result<()> {
             load::request("GET", &format!("/posts/{}", 1 + client + n * READERS), None)
         }
     }
-    let read = load::count(world.address("posts")?, READERS, POSTS / READERS, Arc::new(Each)).await?;
+    let read = load::send_each(world.address("posts")?, READERS, POSTS / READERS, Arc::new(Each)).await?;
     ensure!(read.errors == 0, "{} posts cannot be read", read.errors);
     Ok(())
 }
 
-/// Likes, beside pgbench with the same statement, and beside a single insert. Everything runs: relay, broker, consumers.
-pub(crate) async fn likes(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
-    let database = anchor_database(world).await?;
+/// Measures likes of random posts, beside pgbench with the same effect (P8a) and with a single insert (P8b), and the
+/// processor time of a like (P24). Everything runs meanwhile: relay, broker, and the consumers of three services.
+pub(crate) async fn measure_likes(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
+    let database = create_anchor_database(world).await?;
     let on_all = Likes::new((0..PEOPLE * 8).map(|n| world.token(1_000 + n)).collect());
-    read_all(world).await?;
+    read_all_posts(world).await?;
     let mut outcomes = Vec::new();
     let random = "likes of random posts, durable before the answer";
     let in_sql = "pgbench, the same in one SQL statement";
     for (goal, clients, bound) in
         [("P8a-50", 50, Bound::AtLeast(1.3, 2.5)), ("P8a-256", PEOPLE, Bound::AtLeast(2.5, 5.0))]
     {
-        let (compared, seen) = against(world, effort, &database, LIKE, clients, &on_all).await?;
+        let (compared, seen) = compare_likes(world, effort, &database, LIKE, clients, &on_all).await?;
         let what = (&*format!("{random}, {clients} clients"), in_sql);
         outcomes.push(Outcome::new(goal, what, "likes/s", &compared, bound, seen.judge()));
+        // P24 is measured with the most clients, when most likes share a commit.
         outcomes.extend((clients == PEOPLE).then(|| seen.cpu(in_sql)));
     }
-    let (compared, seen) = against(world, effort, &database, INSERT, 50, &on_all).await?;
+    let (compared, seen) = compare_likes(world, effort, &database, INSERT, 50, &on_all).await?;
     let what = (&*format!("{random}, 50 clients"), "pgbench, one INSERT");
     outcomes.push(Outcome::new("P8b", what, "likes/s", &compared, Bound::AtLeast(0.8, 1.0), seen.judge()));
     check_counts(world).await?;
     Ok(outcomes)
 }
 
-/// Likes of one post. Each of the people has read it before, with the token.
-pub(crate) async fn one_post(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
+/// Measures likes of one post (P9). Each person has read it before with the same token, so that the service knows the
+/// token.
+pub(crate) async fn measure_likes_of_one_post(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     struct Readers(Vec<String>);
     impl Script for Readers {
         fn call(&self, client: usize, n: usize) -> Call {
             load::request("GET", "/posts/1", self.0.get(client + n * PEOPLE).map(String::as_str))
         }
     }
-    let database = anchor_database(world).await?;
+    let database = create_anchor_database(world).await?;
     let readers = Arc::new(Readers((0..FANS).map(|n| world.token(1_000_000 + n)).collect()));
-    let read = load::count(world.address("posts")?, PEOPLE, FANS.div_ceil(PEOPLE), Arc::clone(&readers)).await?;
+    let read = load::send_each(world.address("posts")?, PEOPLE, FANS.div_ceil(PEOPLE), Arc::clone(&readers)).await?;
     ensure!(read.errors == 0, "the post cannot be read {} times", read.errors);
     let fans = Arc::new(Fans { tokens: readers.0.clone(), next: AtomicUsize::new(0) });
     let mut outcomes = Vec::new();
     for (goal, clients, bound) in
         [("P9-50", 50, Bound::AtLeast(12.0, 16.0)), ("P9-256", PEOPLE, Bound::AtLeast(25.0, 35.0))]
     {
-        let (compared, seen) = against(world, effort, &database, LIKE_OF_ONE, clients, &fans).await?;
+        let (compared, seen) = compare_likes(world, effort, &database, LIKE_OF_ONE, clients, &fans).await?;
         let what = (&*format!("likes of one post, {clients} clients"), "pgbench, the same in one SQL statement");
         outcomes.push(Outcome::new(goal, what, "likes/s", &compared, bound, seen.judge()));
     }
@@ -149,18 +163,18 @@ pub(crate) async fn one_post(world: &World, effort: Effort) -> Result<Vec<Outcom
     Ok(outcomes)
 }
 
-/// One client, one like at a time.
-pub(crate) async fn alone(world: &World, effort: Effort) -> Result<Outcome> {
-    let database = anchor_database(world).await?;
+/// Measures the latency of a like if there is one client only, which cannot share a commit (P10).
+pub(crate) async fn measure_single_client(world: &World, effort: Effort) -> Result<Outcome> {
+    let database = create_anchor_database(world).await?;
     let script = Likes::new((0..PEOPLE * 2).map(|n| world.token(900_000 + n)).collect());
     let posts = world.address("posts")?;
-    read_all(world).await?;
+    read_all_posts(world).await?;
     let mut errors = 0;
     let compared = compare(
         effort,
         async |length| Ok(pgbench(&database, LIKE, 1, length).await?.millis),
         async |length| {
-            let load = load::closed(posts, 1, length, Arc::clone(&script)).await?;
+            let load = load::run_closed_loop(posts, 1, length, Arc::clone(&script)).await?;
             errors += load.errors;
             Ok(load.millis(0.5))
         },
@@ -170,37 +184,43 @@ pub(crate) async fn alone(world: &World, effort: Effort) -> Result<Outcome> {
     Ok(Outcome::new("P10", what, "ms", &compared, Bound::AtMost(1.3, 1.15), (errors == 0, format!("{errors} errors"))))
 }
 
-/// What else was seen while likes were measured.
+/// Observations beside the rate of likes.
 #[derive(Default)]
-struct Seen {
+struct Observations {
     errors: u64,
+    /// The highest p99 of all rounds, in milliseconds.
     worst_p99: f64,
+    /// The processor time of a like in microseconds.
     cpu: Compared,
 }
 
-impl Seen {
+impl Observations {
+    /// Returns whether there was no error, and a note for the table.
     fn judge(&self) -> (bool, String) {
         (self.errors == 0, format!("{} errors, p99 at most {:.0} ms", self.errors, self.worst_p99))
     }
 
+    /// Returns the outcome of P24.
     fn cpu(&self, anchor: &str) -> Outcome {
         let what = ("processor time of a like: services, Postgres, broker, consumers", anchor);
         Outcome::new("P24", what, "µs", &self.cpu, Bound::AtMost(1.0, 0.6), (true, String::new()))
     }
 }
 
-async fn against(
+/// Compares likes of this script by `clients` clients with a statement of pgbench by as many, up to its limit.
+async fn compare_likes(
     world: &World,
     effort: Effort,
     database: &str,
     statement: Sql,
     clients: usize,
     script: &Arc<impl Script>,
-) -> Result<(Compared, Seen)> {
+) -> Result<(Compared, Observations)> {
     let (posts, processes) = (world.address("posts")?, world.processes()?);
     let postgres = [world.stack.pid("postgres")?];
-    let seen = std::cell::RefCell::new(Seen::default());
+    let seen = std::cell::RefCell::new(Observations::default());
     let connections = clients.min(MOST_CONNECTIONS);
+    // Connections of pgbench cost processor time in each round. Chatty has pools, so that time is subtracted.
     let before = cpu::seconds(&postgres);
     pgbench_once(database, statement, connections).await?;
     let connecting = cpu::seconds(&postgres) - before;
@@ -215,8 +235,9 @@ async fn against(
         },
         async |length| {
             let before = cpu::seconds(&processes);
-            let load = load::closed(posts, clients, length, Arc::clone(script)).await?;
-            drained(world).await?;
+            let load = load::run_closed_loop(posts, clients, length, Arc::clone(script)).await?;
+            // The work of a like includes its event, so the processor time is read only when the events have left.
+            await_empty_outbox(world).await?;
             let used = cpu::seconds(&processes) - before;
             let mut seen = seen.borrow_mut();
             seen.cpu.chatty.push(used * 1e6 / load.answers as f64);
@@ -227,17 +248,18 @@ async fn against(
     )
     .await?;
     let mut seen = seen.into_inner();
-    // The warm-up of each side came first.
+    // The first figure of each side is that of its warm-up.
     seen.cpu.anchor.remove(0);
     seen.cpu.chatty.remove(0);
     Ok((compared, seen))
 }
 
-/// Waits until the events of a round have left, so that their work does not weigh on the anchor.
-pub(crate) async fn drained(world: &World) -> Result<()> {
+/// Waits until the events of a round have left posts, so that their work does not slow the anchor down. Fails after 30
+/// s.
+pub(crate) async fn await_empty_outbox(world: &World) -> Result<()> {
     let database = world.database_of("posts")?;
     for _ in 0..600 {
-        if sql(&database, "SELECT count(*) FROM outbox").await? == "0" {
+        if run_sql(&database, "SELECT count(*) FROM outbox").await? == "0" {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -245,18 +267,18 @@ pub(crate) async fn drained(world: &World) -> Result<()> {
     anyhow::bail!("the outbox of posts does not drain")
 }
 
-/// Every counter must be what it counts.
+/// Checks that every counter of likes equals the number of rows that it counts.
 pub(crate) async fn check_counts(world: &World) -> Result<()> {
     let wrong = "SELECT count(*) FROM post_counts LEFT JOIN \
                  (SELECT post_id, count(*) AS likes FROM likes WHERE active GROUP BY post_id) AS liked USING (post_id) \
                  WHERE like_count <> COALESCE(likes, 0)";
-    let wrong = sql(&world.database_of("posts")?, wrong).await?;
+    let wrong = run_sql(&world.database_of("posts")?, wrong).await?;
     ensure!(wrong == "0", "{wrong} posts have a wrong counter");
     Ok(())
 }
 
-/// What the prototype lost: hits of 50 and of 100 clients on one counter.
-pub(crate) async fn hits(world: &World) -> Result<Outcome> {
+/// Checks that no hit is lost when 50 and then 100 clients hit one counter, as the prototype lost some (P11).
+pub(crate) async fn measure_hits(world: &World) -> Result<Outcome> {
     struct Hits;
     impl Script for Hits {
         fn call(&self, _client: usize, _n: usize) -> Call {
@@ -265,12 +287,12 @@ pub(crate) async fn hits(world: &World) -> Result<Outcome> {
     }
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
     let counter = async || -> Result<f64> {
-        sql(&database, "SELECT view_count FROM post_counts WHERE post_id = 2").await?.parse().context("a counter")
+        run_sql(&database, "SELECT view_count FROM post_counts WHERE post_id = 2").await?.parse().context("a counter")
     };
     let (mut compared, mut errors) = (Compared::default(), 0);
     for clients in [50, 100] {
         let before = counter().await?;
-        let load = load::count(posts, clients, 1_000 / clients, Arc::new(Hits)).await?;
+        let load = load::send_each(posts, clients, 1_000 / clients, Arc::new(Hits)).await?;
         errors += load.errors;
         compared.anchor.push(load.answers as f64);
         compared.chatty.push(counter().await? - before);

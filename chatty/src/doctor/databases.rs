@@ -1,4 +1,4 @@
-//! The five databases: schema, outbox, connections, clock.
+//! The checks of the five databases: schema, outbox, dead letters, parked mails, clock and connections.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,52 +7,59 @@ use shared::clock::{Clock, Timestamp};
 use shared::config::{Env, Settings};
 use shared::db::{self, Server};
 use shared::events::broker::{Broker, LocalBroker};
-use shared::events::{outbox, topology};
+use shared::events::topology;
+use shared::outbox;
 use tokio::time::timeout;
 
-use super::{Finding, Level, PATIENCE, in_time};
-use crate::suite::{self, Seen};
+use super::{CHECK_LIMIT, Finding, Level, within_limit};
+use crate::suite::{self, OpenedService};
 
-/// How far the clocks may lie apart.
-const SKEW: Duration = Duration::from_secs(5);
-/// How old an event may get in an outbox.
-const OLD: Duration = Duration::from_secs(60);
-/// What commands and the operator need beside the replicas.
-const COMMANDS: i64 = 2;
+/// The largest accepted difference between the clocks of two machines. Tokens and links expire by the clock.
+const MAX_SKEW: Duration = Duration::from_secs(5);
+/// The age of an event in an outbox from which on it counts as stuck. The relay sends an event at once, the sweep
+/// within half a minute.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+/// The number of connections that commands and the operator need besides the replicas.
+const COMMAND_CONNECTIONS: i64 = 2;
 
-/// Looks at all five databases, and at what they need of their server together.
+/// Checks all five databases, and the connections that they need together on each server.
 pub(super) async fn check(env: &Env, settings: &Settings, distributed: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // By server, since several databases may share one: its limit, its open connections, and the connections that are
+    // wanted.
     let mut servers: BTreeMap<String, (i64, i64, i64)> = BTreeMap::new();
-    let each = i64::from(settings.database_max_connections);
+    let per_replica = i64::from(settings.database_max_connections);
     for (name, streams, schema) in suite::services() {
         let check = format!("database of {name}");
-        let db = match suite::open(env, name, distributed).await {
+        let db = match suite::open_database(env, name, distributed).await {
             Ok(db) => db,
             Err(error) => {
-                let fix = if distributed { "see whether the URL is right" } else { "start chatty once" };
+                let fix = if distributed { "check the URL of the database" } else { "start chatty once" };
                 findings.push(Finding::problem(check, format!("{error:#}"), fix));
+                // The other databases are checked all the same: the operator wants to know everything that is wrong.
                 continue;
             }
         };
-        let seen = Seen { name, db, streams, schema };
-        let found = in_time(&check, async {
-            let schema = check_schema(&check, &seen).await;
+        let service = OpenedService { name, db, streams, schema };
+        let found = within_limit(&check, async {
+            let schema = check_schema(&check, &service).await;
+            // The other checks read tables, which may be missing or of another version.
             if schema.level != Level::Ok {
                 return vec![schema];
             }
-            let mut found = vec![schema, check_outbox(&seen).await];
+            let mut found = vec![schema, check_outbox(&service).await];
             if !distributed {
-                found.push(check_dead_letters(&seen).await);
+                found.push(check_dead_letters(&service).await);
             }
             if name == auth::NAME {
-                found.push(check_mails(&seen).await);
+                found.push(check_mails(&service).await);
             }
-            match db::server(seen.db.read()).await {
+            match db::read_server(service.db.read()).await {
                 Ok(Some(server)) => {
-                    found.extend(check_server(name, &server, each));
+                    found.extend(check_server(name, &server, per_replica));
+                    // Limit and open connections are those of the whole server; the wanted ones add up.
                     let all = servers.entry(server.identity.clone()).or_default();
-                    *all = (server.max_connections, server.open, all.2 + wanted(&server, each));
+                    *all = (server.max_connections, server.open, all.2 + wanted_connections(&server, per_replica));
                 }
                 Ok(None) => {}
                 Err(error) => found.push(Finding::problem(check.clone(), error, "see the log of the database")),
@@ -60,7 +67,7 @@ pub(super) async fn check(env: &Env, settings: &Settings, distributed: bool) -> 
             found
         });
         findings.extend(found.await);
-        if timeout(PATIENCE, seen.db.close()).await.is_err() {
+        if timeout(CHECK_LIMIT, service.db.close()).await.is_err() {
             tracing::debug!(service = name, "The connections to the database did not close in time.");
         }
     }
@@ -68,34 +75,42 @@ pub(super) async fn check(env: &Env, settings: &Settings, distributed: bool) -> 
     findings
 }
 
-async fn check_schema(check: &str, seen: &Seen) -> Finding {
-    match seen.schema.pending(&seen.db).await {
+async fn check_schema(check: &str, service: &OpenedService) -> Finding {
+    match service.db.pending_migrations(service.schema).await {
         Ok(0) => Finding::ok(check, "it answers, and its schema is up to date"),
         Ok(pending) => {
             let found = format!("{pending} migrations are missing");
-            Finding::problem(check, found, format!("start {} of this version: it migrates its own database", seen.name))
+            Finding::problem(
+                check,
+                found,
+                format!("start {} in this version: it migrates its own database", service.name),
+            )
         }
-        Err(error) => match db::refused_for_good(&error) {
+        Err(error) => match db::permanent_refusal(&error) {
             Some(reason) => {
-                let variable = suite::url_variable(seen.name);
-                Finding::problem(check, reason, format!("see {variable}: user, password, database and parameters"))
+                let variable = suite::url_variable(service.name);
+                Finding::problem(check, reason, format!("check user, password, database and parameters in {variable}"))
             }
-            None => Finding::problem(check, error, "see whether it runs, and whether it is of a newer version"),
+            None => Finding::problem(
+                check,
+                error,
+                "check that the database runs, and that no newer version of Chatty has migrated it",
+            ),
         },
     }
 }
 
-async fn check_outbox(seen: &Seen) -> Finding {
-    let check = format!("outbox of {}", seen.name);
-    match outbox::backlog(seen.db.read()).await {
+async fn check_outbox(service: &OpenedService) -> Finding {
+    let check = format!("outbox of {}", service.name);
+    match outbox::table::backlog(service.db.read()).await {
         Ok((rows, oldest)) => {
-            let age = oldest.map_or(Duration::ZERO, |oldest| seen.db.clock().now().since(oldest));
+            let age = oldest.map_or(Duration::ZERO, |oldest| service.db.clock().now().since(oldest));
             let found = format!("{rows} events wait, the oldest for {} s", age.as_secs());
-            if age > OLD {
+            if age > STUCK_AFTER {
                 Finding::warning(
                     check,
                     found,
-                    "start the service and the broker; the service's log says what is refused",
+                    "check that the service and the broker run; the log of the service names the error",
                 )
             } else {
                 Finding::ok(check, found)
@@ -105,53 +120,63 @@ async fn check_outbox(seen: &Seen) -> Finding {
     }
 }
 
-/// The dead letters of the in-process broker, which are rows.
-async fn check_dead_letters(seen: &Seen) -> Finding {
-    let check = format!("dead letters of {}", seen.name);
+/// Counts the dead letters of a service in the one-process suite, where they are rows of the service's database.
+async fn check_dead_letters(service: &OpenedService) -> Finding {
+    let check = format!("dead letters of {}", service.name);
+    // A broker without services reads and counts rows, and delivers nothing.
     let broker = LocalBroker::new(&[]);
-    let queues = seen.streams.consumers.iter().map(|consumer| topology::queue(seen.name, consumer.stream()));
+    let queues = service.streams.consumers.iter().map(|consumer| topology::queue(service.name, consumer.stream()));
     let mut all = 0;
-    for queue in queues.chain([topology::resync_queue(seen.name)]) {
-        match broker.count_dead_letters(&queue, &seen.db).await {
+    for queue in queues.chain([topology::resync_queue(service.name)]) {
+        match broker.count_dead_letters(&queue, &service.db).await {
             Ok(count) => all += count,
             Err(error) => return Finding::problem(check, error, "see the log of the database"),
         }
     }
-    dead_letters(check, all)
+    dead_letters_finding(check, all)
 }
 
-/// Dead letters wait for the operator.
-pub(super) fn dead_letters(check: String, count: u64) -> Finding {
+/// The finding for a number of dead letters. Any is a warning, because only the operator can decide about it.
+pub(super) fn dead_letters_finding(check: String, count: u64) -> Finding {
     if count == 0 {
         return Finding::ok(check, "there are none");
     }
     let found = format!("{count} messages could not be applied");
-    Finding::warning(check, found, "`chatty dead-letters list` says why; repair that, then `redrive`")
+    Finding::warning(
+        check,
+        found,
+        "see the reasons in `chatty dead-letters list`, remove the cause, then run `chatty dead-letters redrive`",
+    )
 }
 
-/// Mails that were given up wait for the operator.
-async fn check_mails(seen: &Seen) -> Finding {
+/// Counts the parked mails, which wait for the operator.
+async fn check_mails(service: &OpenedService) -> Finding {
     let check = "parked mails".to_owned();
-    match auth::parked_mails::list(&seen.db).await {
+    match auth::parked_mails::list(&service.db).await {
         Ok(mails) if mails.is_empty() => Finding::ok(check, "there are none"),
         Ok(mails) => {
-            let found = format!("{} mails were not delivered", mails.len());
-            Finding::warning(check, found, "`chatty mail list` says why; repair that, then `chatty mail redrive`")
+            let found = format!("{} mails could not be delivered", mails.len());
+            Finding::warning(
+                check,
+                found,
+                "see the reasons in `chatty mail list`, remove the cause, then run `chatty mail redrive`",
+            )
         }
         Err(error) => Finding::problem(check, error, "see the log of the database"),
     }
 }
 
-fn check_server(name: &str, server: &Server, each: i64) -> Vec<Finding> {
-    let apart = Clock::system().now().apart(Timestamp::new(server.clock));
+/// Checks the clock of a Postgres server, and the connections that one database needs.
+fn check_server(name: &str, server: &Server, per_replica: i64) -> Vec<Finding> {
+    let apart = Clock::system().now().abs_difference(Timestamp::new(server.clock));
     let check = format!("clock of {name}'s database");
-    let clock = if apart > SKEW {
-        let found = format!("it is {} s away from this machine's", apart.as_secs());
-        Finding::problem(check, found, "run NTP on both machines: tokens and links expire by the clock")
+    let clock = if apart > MAX_SKEW {
+        let found = format!("it differs from this machine's by {} s", apart.as_secs());
+        Finding::problem(check, found, "run NTP on both machines, because tokens and links expire by the clock")
     } else {
-        Finding::ok(check, format!("it is {} ms away from this machine's", apart.as_millis()))
+        Finding::ok(check, format!("it differs from this machine's by {} ms", apart.as_millis()))
     };
-    let (check, wanted) = (format!("connections to {name}'s database"), wanted(server, each));
+    let (check, wanted) = (format!("connections to {name}'s database"), wanted_connections(server, per_replica));
     let limit = server.limit.unwrap_or(server.max_connections);
     let found = format!(
         "{} replicas and commands may open {wanted} of {limit}, {} are open",
@@ -167,18 +192,19 @@ fn check_server(name: &str, server: &Server, each: i64) -> Vec<Finding> {
     vec![clock, connections]
 }
 
-/// What the replicas that are seen, at least one, and the commands may open.
-fn wanted(server: &Server, each: i64) -> i64 {
-    server.replicas.max(1) * each + COMMANDS
+/// The connections that all connected replicas, or else one, and the commands may open.
+fn wanted_connections(server: &Server, per_replica: i64) -> i64 {
+    server.replicas.max(1) * per_replica + COMMAND_CONNECTIONS
 }
 
+/// Checks the connections that all databases of one server need together.
 fn check_budget(server: &str, max: i64, open: i64, wanted: i64) -> Finding {
     let check = format!("connections to the server {server}");
     let found = format!("the services may open {wanted} of {max}, {open} are open");
     let fix = "raise max_connections, or lower DATABASE_MAX_CONNECTIONS";
-    match (wanted > max, open + COMMANDS > max) {
+    match (wanted > max, open + COMMAND_CONNECTIONS > max) {
         (true, _) => Finding::problem(check, found, fix),
-        (false, true) => Finding::warning(check, found, "somebody else uses them: see pg_stat_activity"),
+        (false, true) => Finding::warning(check, found, "other programs use them: see pg_stat_activity"),
         (false, false) => Finding::ok(check, found),
     }
 }

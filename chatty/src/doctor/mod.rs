@@ -1,4 +1,7 @@
-//! `chatty doctor`: looks at everything that the suite needs, and says what to do about what is wrong.
+//! `chatty doctor`: it checks everything that the suite needs, and names a fix for each problem.
+//!
+//! Each part of the suite has a file with its checks. A check changes nothing, and always ends: a server that does not
+//! answer is a finding.
 
 mod broker;
 mod databases;
@@ -17,10 +20,10 @@ use tokio::time::timeout;
 use crate::output::{self, Progress};
 use crate::suite;
 
-/// How long one check may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The limit for one check.
+const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
-/// `chatty doctor`.
+/// The arguments of `chatty doctor`.
 #[derive(Args)]
 pub(crate) struct Doctor {
     /// Print JSON.
@@ -28,24 +31,27 @@ pub(crate) struct Doctor {
     json: bool,
 }
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
-    /// All is well.
+    /// Nothing is wrong.
     Ok,
-    /// It works, for now.
+    /// It works, but may not go on working.
     Warning,
     /// It does not work, or is not safe.
     Problem,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
+    /// The name of the check.
     check: String,
     level: Level,
+    /// A sentence that tells the result.
     found: String,
+    /// A sentence that tells the operator how to repair it; absent when nothing is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
@@ -64,54 +70,58 @@ impl Finding {
     }
 }
 
-/// A check that always ends.
-async fn in_time(check: &str, work: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
-    timeout(PATIENCE, work).await.unwrap_or_else(|_elapsed| {
-        let found = format!("no answer within {} s", PATIENCE.as_secs());
-        vec![Finding::problem(check, found, "see whether it runs, and whether a firewall is between")]
+/// Ends a check that takes longer than [`CHECK_LIMIT`]: the missing answer is then its finding.
+async fn within_limit(check: &str, work: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+    timeout(CHECK_LIMIT, work).await.unwrap_or_else(|_elapsed| {
+        let found = format!("no answer within {} s", CHECK_LIMIT.as_secs());
+        vec![Finding::problem(check, found, "check that it runs, and that no firewall blocks the connection")]
     })
 }
 
 impl Doctor {
+    /// Runs all checks and prints their findings. The exit code is 0 if there is no problem; warnings do not count.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
-        let progress = Progress::start("looking at everything");
+        let progress = Progress::start("checking the suite");
         let distributed = suite::is_distributed(env);
         let (mut findings, settings) = settings::check(env, distributed);
+        // Every other check needs the settings to find what it checks.
         if let Some(settings) = settings {
             if !distributed {
                 findings.extend(settings::check_data_folder(&settings));
             }
             findings.extend(settings::check_key(env, &settings));
             findings.extend(databases::check(env, &settings, distributed).await);
-            findings.extend(in_time("broker", broker::check(env, distributed)).await);
-            findings.extend(in_time("mail", outside::check_mail(env, &settings)).await);
-            findings.extend(in_time("gateway", outside::check_gateway(&settings, distributed)).await);
+            findings.extend(within_limit("broker", broker::check(env, distributed)).await);
+            findings.extend(within_limit("mail", outside::check_mail(env, &settings)).await);
+            findings.extend(within_limit("gateway", outside::check_gateway(&settings, distributed)).await);
         }
+        // A spinner on the terminal would overwrite the findings.
         drop(progress);
         if self.json {
-            output::line(serde_json::to_string_pretty(&findings)?)?;
+            output::print_line(serde_json::to_string_pretty(&findings)?)?;
         } else {
-            print(&findings)?;
+            print_findings(&findings)?;
         }
         let problem = findings.iter().any(|finding| finding.level == Level::Problem);
         Ok(if problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 
-fn print(findings: &[Finding]) -> anyhow::Result<()> {
+/// Prints one line per finding, its fix below it, and the numbers of warnings and problems.
+fn print_findings(findings: &[Finding]) -> anyhow::Result<()> {
     for Finding { check, level, found, fix } in findings {
         let word = match level {
             Level::Ok => "ok     ",
             Level::Warning => "warning",
             Level::Problem => "PROBLEM",
         };
-        output::line(format_args!("{word}  {check}: {found}"))?;
+        output::print_line(format_args!("{word}  {check}: {found}"))?;
         if let Some(fix) = fix {
-            output::line(format_args!("         -> {fix}"))?;
+            output::print_line(format_args!("         -> {fix}"))?;
         }
     }
     let count = |wanted: Level| findings.iter().filter(|finding| finding.level == wanted).count();
-    output::line(format_args!(
+    output::print_line(format_args!(
         "{} checks, {} warnings, {} problems",
         findings.len(),
         count(Level::Warning),

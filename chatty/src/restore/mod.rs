@@ -1,4 +1,8 @@
-//! `chatty restore`: brings a backup back, so that owners which are older than what others have seen do no harm.
+//! `chatty restore`: brings a backup back into use.
+//!
+//! A restored database is older than the data that clients and other services have seen of it. Used as it is, it would
+//! assign versions and ids a second time. So a restore raises both, and lets all copies be filled again
+//! (docs/adr/0015).
 
 mod files;
 mod raise;
@@ -9,25 +13,27 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use shared::config::{Env, Settings};
-use shared::events::topology::SERVICES;
 use shared::lifecycle;
+use shared::services::SERVICE_NAMES;
 
 use crate::data_folder::{self, Layout};
 use crate::output;
 use crate::suite::{self, Operator};
 use crate::{backup::Manifest, reconcile};
 
-/// `chatty restore`.
+/// The arguments of `chatty restore`.
 #[derive(Args)]
 pub(crate) struct Restore {
-    /// The backup. Without it: the databases of the *_DATABASE_URL variables, which pg_restore has filled.
+    /// The folder of the backup. Without it: the databases of the *_DATABASE_URL variables, which pg_restore has
+    /// filled.
     folder: Option<PathBuf>,
-    /// Run the services without serving anybody until all copies agree with their owners.
+    /// Run the services after the restore, without serving requests, until all copies agree with their owners.
     #[arg(long)]
     verify: bool,
 }
 
 impl Restore {
+    /// Restores in one of the two forms of the suite, or explains which arguments the form needs.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         match (self.folder, suite::is_distributed(env)) {
             (Some(folder), false) => {
@@ -37,7 +43,8 @@ impl Restore {
                 if self.verify { Box::pin(verify(env)).await } else { Ok(ExitCode::SUCCESS) }
             }
             (Some(_), true) => bail!(
-                "the *_DATABASE_URL variables are set: fill the databases with pg_restore, then run `chatty restore` without a folder"
+                "the *_DATABASE_URL variables are set: fill the databases with pg_restore, then run `chatty restore` \
+                 without a folder"
             ),
             (None, false) => bail!("name the folder of a backup"),
             (None, true) if self.verify => {
@@ -50,17 +57,17 @@ impl Restore {
                 refuse_running(&operator).await?;
                 raise::raise(&operator).await?;
                 operator.close().await;
-                output::line("The databases are ready. Start the services, then run `chatty reconcile --fix`.")?;
+                output::print_line("The databases are ready. Start the services, then run `chatty reconcile --fix`.")?;
                 Ok(ExitCode::SUCCESS)
             }
         }
     }
 }
 
-/// Fails while services are connected: they would write between the steps.
+/// Fails while services are connected to a database, because they would write between the steps of the restore.
 async fn refuse_running(operator: &Operator) -> anyhow::Result<()> {
     for service in &operator.services {
-        let programs = shared::db::other_programs(service.db.read()).await;
+        let programs = shared::db::connected_services(service.db.read()).await;
         let programs = programs.with_context(|| format!("the database of {}", service.name))?;
         if !programs.is_empty() {
             bail!("{} is connected to the database of {}: stop all services first", programs.join(", "), service.name);
@@ -69,40 +76,48 @@ async fn refuse_running(operator: &Operator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies a backup into the data folder. What fails before the last step leaves the data folder as it was.
+/// Copies a backup into the data folder and prepares its databases for use.
+///
+/// # Errors
+/// Every error before the last step, which moves the files into place, leaves the data folder as it was. If that step
+/// is interrupted, a start is refused until the data folder has been emptied and the restore repeated.
 async fn bring_back(env: &Env, settings: &Settings, folder: &Path) -> anyhow::Result<()> {
-    data_folder::refuse_half_restore(settings)?;
+    data_folder::refuse_interrupted_restore(settings)?;
     let layout = Layout::of(env, settings)?;
-    // SQLite would replay the log of another database into the one that comes back.
-    let left = layout.databases.iter().flat_map(|(name, file)| {
+    // A write-ahead log or journal that is left over counts too: SQLite would replay it into the restored database.
+    let existing = layout.databases.iter().flat_map(|(name, file)| {
         ["", "-wal", "-shm", "-journal"].map(|end| file.with_file_name(format!("{name}{end}")))
     });
-    if let Some(file) = left.into_iter().find(|file| file.exists()) {
+    if let Some(file) = existing.into_iter().find(|file| file.exists()) {
         bail!("{} is there already: restore into an empty data folder (CHATTY_DATA_DIR)", file.display());
     }
     let manifest = Manifest::read(folder)?;
-    let restoring = data_folder::restoring(settings);
-    let prepared = async {
-        files::copy(&manifest, folder, &restoring).await?;
+    let restoring = data_folder::restore_folder(settings);
+    let prepare = async {
+        files::copy_and_check(&manifest, folder, &restoring).await?;
+        // The operator opens the prepared files, not those in the data folder itself.
         let copies = env.clone().with("CHATTY_DATA_DIR", restoring.to_str().context("CHATTY_DATA_DIR is not UTF-8")?);
         let operator = Operator::open(&copies).await?;
         raise::raise(&operator).await?;
         operator.close().await;
-        // The last one who closes a file empties its log; without that, what was raised would stay behind.
-        if let Some(log) = SERVICES.map(|name| restoring.join(format!("{name}.db-wal"))).iter().find(|log| log.exists())
+        // The last connection of a file writes its log back when it closes. Only the database file itself is moved, so
+        // anything left in a log would be lost.
+        if let Some(log) =
+            SERVICE_NAMES.map(|name| restoring.join(format!("{name}.db-wal"))).iter().find(|log| log.exists())
         {
             bail!("{} is left over: the database was not closed; restore again", log.display());
         }
         anyhow::Ok(())
     };
-    if let Err(error) = prepared.await {
+    if let Err(error) = prepare.await {
+        // Nothing was put in place yet. Without this folder a start is allowed, and the restore can be repeated.
         if restoring.exists() {
             std::fs::remove_dir_all(&restoring).with_context(|| restoring.display().to_string())?;
         }
         return Err(error);
     }
     files::put_in_place(&restoring, &layout)?;
-    output::line(format_args!(
+    output::print_line(format_args!(
         "{} files of {} are back in {}.",
         manifest.files.len(),
         manifest.created_at,
@@ -110,23 +125,23 @@ async fn bring_back(env: &Env, settings: &Settings, folder: &Path) -> anyhow::Re
     ))
 }
 
-/// Runs the suite until nothing differs, and prints what was compared.
+/// Runs the services until no copy differs from its owner, and prints the result of the comparison.
 async fn verify(env: &Env) -> anyhow::Result<ExitCode> {
     let services = Box::pin(suite::build(env)).await?;
     let compared = async {
         let operator = Operator::open(env).await?;
-        let reports = reconcile::wait(&operator, None, "the copies to be filled").await?;
+        let reports = reconcile::wait_until_equal(&operator, None, "the copies to be filled").await?;
         operator.close().await;
         anyhow::Ok(reports)
     };
     let reports = Box::pin(lifecycle::run_until(services, compared))
         .await
         .context("a service could not run; the log says why")??;
-    reconcile::print(&reports, false)?;
-    if reconcile::count(&reports) > 0 {
+    reconcile::print_reports(&reports, false)?;
+    if reconcile::count_rows(&reports) > 0 {
         bail!(
             "the copies of {} do not agree with their owners; they are tried again when chatty runs",
-            SERVICES.join(", ")
+            SERVICE_NAMES.join(", ")
         );
     }
     Ok(ExitCode::SUCCESS)

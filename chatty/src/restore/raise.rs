@@ -1,4 +1,8 @@
-//! What is done to all five databases together, while no service runs.
+//! The preparation of restored databases, for all five together and while no service runs.
+//!
+//! The highest id that any database knows is needed to raise the ids in each of them, and an owner's lost rows can only
+//! be found in its copies. So the command, which opens all five, reads first and then changes one database after the
+//! other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,55 +11,62 @@ use anyhow::Context;
 use serde_json::Value;
 use shared::events::Key;
 use shared::events::reconcile as compare;
-use shared::events::restore::{self, Work};
-use shared::events::resync::Request;
+use shared::events::request::Request;
+use shared::events::restore::{self, RestorePlan};
 
 use crate::output::Progress;
-use crate::reconcile::{KEYS, Pair, pairs};
+use crate::reconcile::{KEYS_PER_REQUEST, Pair, list_pairs};
 use crate::suite::Operator;
 
-/// Rows that are read at once.
+/// The number of rows that one query reads.
 const PAGE: u64 = 1_000;
 
-/// Brings the schemas up to date, raises versions and ids, and leaves the requests that fill all copies again.
+/// Brings the schemas up to date, raises versions and ids, and stores the requests by which the running services will
+/// fill all copies again. It may be repeated: a second run only raises once more.
+///
+/// # Errors
+/// Each database is changed in one transaction. After an error, repeat the restore: some databases may be changed,
+/// others not.
 pub(super) async fn raise(operator: &Operator) -> anyhow::Result<()> {
     let progress = Progress::start("looking for the highest ids");
     let mut highest: BTreeMap<&'static str, i64> = BTreeMap::new();
     for service in &operator.services {
-        let of = || format!("the database of {}", service.name);
-        service.schema.migrate(&service.db).await.with_context(of)?;
-        for (stream, id) in restore::highest(&service.db, &service.streams).await.with_context(of)? {
+        let database = || format!("the database of {}", service.name);
+        service.db.migrate(service.schema).await.with_context(database)?;
+        for (stream, id) in restore::highest_ids(&service.db, &service.streams).await.with_context(database)? {
             let known = highest.entry(stream).or_default();
             *known = id.max(*known);
         }
     }
-    let mut works: BTreeMap<&'static str, Work> = BTreeMap::new();
+    let mut plans: BTreeMap<&'static str, RestorePlan> = BTreeMap::new();
     for service in &operator.services {
-        let requests = restore::refill(service.name);
-        works.insert(service.name, Work { highest: highest.clone(), requests, ..Work::default() });
+        let requests = restore::refill_requests(service.name);
+        plans.insert(service.name, RestorePlan { highest: highest.clone(), requests, ..RestorePlan::default() });
     }
     progress.step("looking for what the owners have lost");
-    for pair in pairs(operator, None)? {
-        let of = || format!("{}.{}", pair.copy.name, pair.route.stream);
-        if pair.source.takes_back() {
-            let states = states(&pair).await.with_context(of)?;
-            works.entry(pair.owner.name).or_default().taken_back.push((pair.route.stream, states));
+    for pair in list_pairs(operator, None)? {
+        let copy = || format!("{}.{}", pair.copy.name, pair.route.stream);
+        // The decisions of admin have taken effect at auth and posts, so their copies are right and admin takes them
+        // back (rule R15). All other copies forget the rows that their owner has lost.
+        if pair.source.recovers_from_copies() {
+            let states = read_states(&pair).await.with_context(copy)?;
+            plans.entry(pair.owner.name).or_default().taken_back.push((pair.route.stream, states));
         } else {
-            let requests = forget(&pair).await.with_context(of)?;
-            works.entry(pair.copy.name).or_default().requests.extend(requests);
+            let requests = forget_requests(&pair).await.with_context(copy)?;
+            plans.entry(pair.copy.name).or_default().requests.extend(requests);
         }
     }
     progress.step("raising versions and ids");
     for service in &operator.services {
-        let work = works.remove(service.name).unwrap_or_default();
-        let raised = restore::raise(&service.db, service.name, &service.streams, &work).await;
+        let plan = plans.remove(service.name).unwrap_or_default();
+        let raised = restore::apply_plan(&service.db, service.name, &service.streams, &plan).await;
         raised.with_context(|| format!("the database of {}", service.name))?;
     }
     Ok(())
 }
 
-/// A copy's rows as its owner's states.
-async fn states(pair: &Pair<'_>) -> anyhow::Result<Vec<Value>> {
+/// Reads all rows of a copy, as the states of its owner.
+async fn read_states(pair: &Pair<'_>) -> anyhow::Result<Vec<Value>> {
     let mut states = Vec::new();
     let mut after: Option<Key> = None;
     loop {
@@ -66,12 +77,13 @@ async fn states(pair: &Pair<'_>) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-/// Requests to forget what the owner does not know any more.
-async fn forget(pair: &Pair<'_>) -> anyhow::Result<Vec<Request>> {
+/// The requests to a copy to delete the rows whose aggregates its owner no longer knows.
+async fn forget_requests(pair: &Pair<'_>) -> anyhow::Result<Vec<Request>> {
     let (source, consumer) = (pair.source.as_ref(), pair.consumer.as_ref());
+    // No grace time: no service runs, so no state is on its way to the copy.
     let rows = compare::compare(source, &pair.owner.db, consumer, &pair.copy.db, Duration::ZERO).await?;
     let lost = rows.into_iter().filter(|row| row.owner_version.is_none());
     let lost: Vec<(Key, i64)> = lost.filter_map(|row| Some((row.key, row.copy_version?))).collect();
     let request = |rows: &[(Key, i64)]| Request::Forget { stream: pair.route.stream.to_owned(), forget: rows.to_vec() };
-    Ok(lost.chunks(KEYS).map(request).collect())
+    Ok(lost.chunks(KEYS_PER_REQUEST).map(request).collect())
 }

@@ -1,4 +1,4 @@
-//! Commands that the running suite carries out, since its files are its own.
+//! Commands that the running suite carries out, because no other process can open its files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::running::{Suite, chatty, complaint};
+use crate::running::{Suite, chatty, complaint, no_drift};
 
-/// Runs a command in a working folder.
-fn beside(folder: &Path, data: &Path, words: &[&str]) -> Output {
+/// Runs a command on a data folder, in a working folder.
+fn chatty_in(folder: &Path, data: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
     command.args(words).env_clear().env("CHATTY_DATA_DIR", data).current_dir(folder).stdin(Stdio::null());
     command.output().unwrap()
@@ -29,21 +29,21 @@ fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What an operator types does the same whether the suite runs or not.
+/// A command has the same effect and prints the same while the suite runs and while it does not run.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_does_the_same_beside_the_running_suite_and_without_it() {
+async fn a_command_does_the_same_with_and_without_the_running_suite() {
     let folder = tempfile::tempdir().unwrap();
     let (folder, data) = (folder.path(), folder.path().join("data"));
     let suite = Suite::start(&data).await;
-    // Nothing of the files is mapped, and nobody but their owner may give commands.
+    // SQLite maps no file into memory (docs/adr/0021), and only the owner of the data folder may connect to the socket.
     let names: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().ends_with("-shm")), "{names:?}");
     let mode = fs::metadata(data.join("chatty.sock")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     let commands = |state: &str| {
-        let progress = beside(folder, &data, &["reconcile", "--now", "--metrics", "drift.prom"]);
-        assert_eq!(printed(&progress), "15 copies compared, 0 rows differ\n", "{state}");
+        let progress = chatty_in(folder, &data, &["reconcile", "--now", "--metrics", "drift.prom"]);
+        assert_eq!(printed(&progress), no_drift() + "\n", "{state}");
         assert_eq!(String::from_utf8_lossy(&progress.stderr), "comparing copies with their owners\n", "{state}");
         assert!(fs::read_to_string(folder.join("drift.prom")).unwrap().contains("projection_drift_rows"));
         fs::remove_file(folder.join("drift.prom")).unwrap();
@@ -55,9 +55,9 @@ async fn a_command_does_the_same_beside_the_running_suite_and_without_it() {
             found.iter().any(|finding| finding["check"] == "outbox of posts" && finding["level"] == "ok"),
             "{state}"
         );
-        assert!(printed(&beside(folder, &data, &["backup", state])).starts_with(&format!("{state}: ")));
+        assert!(printed(&chatty_in(folder, &data, &["backup", state])).starts_with(&format!("{state}: ")));
         assert!(folder.join(state).join("manifest.json").is_file());
-        assert!(complaint(&beside(folder, &data, &["backup", state])).contains("exists already"), "{state}");
+        assert!(complaint(&chatty_in(folder, &data, &["backup", state])).contains("exists already"), "{state}");
         assert!(complaint(&chatty(&data, &["rebuild", "nobody"])).contains("`nobody` is not one of"), "{state}");
         assert_eq!(chatty(&data, &["reconcile", "--sometimes"]).status.code(), Some(2), "{state}");
     };
@@ -65,26 +65,26 @@ async fn a_command_does_the_same_beside_the_running_suite_and_without_it() {
     assert_eq!(printed(&create_admin(&data, "olga", "a kettle, a ladder")), "Administrator olga created.\n");
     assert_eq!(suite.log_in("olga", "a kettle, a ladder").await.0, 200);
     assert!(complaint(&create_admin(&data, "oleg", "short")).contains("password"));
-    suite.agree().await;
-    // Killed, so that its socket is left over.
+    suite.wait_until_copies_agree().await;
+    // Dropping kills the process, so its socket is left behind.
     drop(suite);
     assert!(data.join("chatty.sock").exists());
     commands("stopped");
     Suite::start(&data).await;
 }
 
-/// A socket's address takes about a hundred bytes; a data folder's path may be longer.
+/// The path of a socket is limited to about a hundred bytes; the path of a data folder is not.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_data_folder_may_lie_deep() {
+async fn the_path_of_the_data_folder_may_be_long() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("x".repeat(120)).join("data");
     let _suite = Suite::start(&data).await;
     assert_eq!(printed(&chatty(&data, &["mail", "list"])), "No parked mails.\n");
 }
 
-/// Somebody who only connects, or asks for what is no command, holds nothing up.
+/// A caller that sends nothing, or something other than a command, does not block the commands of others.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_socket_answers_nonsense_and_goes_on() {
+async fn invalid_requests_to_the_socket_block_no_command() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let folder = tempfile::tempdir().unwrap();
@@ -98,6 +98,6 @@ async fn the_socket_answers_nonsense_and_goes_on() {
         caller.read_to_string(&mut answer).await.unwrap();
         assert!(answer.is_empty() || answer.starts_with("{\"ended\":{\"Err\":"), "{answer}");
     }
-    suite.agree().await;
+    suite.wait_until_copies_agree().await;
     silent.write_all(b"x").await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Files that somebody deletes while the suite has them open.
+//! Files of a database that somebody deletes while the suite has them open (docs/adr/0014).
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
+use shared::services::SERVICE_NAMES;
 
 use crate::running::Suite;
 
@@ -13,20 +14,20 @@ fn delete(data: &Path, file: &str) {
     fs::remove_file(data.join(file)).unwrap();
 }
 
-/// Waits until every service has looked at its files: it does so every two seconds.
-async fn have_been_seen() {
+/// Waits until every service has checked its files, which it does every two seconds.
+async fn wait_for_a_check() {
     tokio::time::sleep(Duration::from_secs(3)).await;
 }
 
-/// Posts from before the deletion and from after it are there when the suite was killed and started.
+/// Posts from before and after the deletion are still there when the suite has been killed and started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_deleted_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let suite = Suite::start(folder.path()).await;
-    let (_, ann) = suite.join("ann").await;
+    let (_, ann) = suite.register("ann").await;
     let before = suite.post(&ann, "before").await;
-    have_been_seen().await;
-    let logs = ["auth", "posts", "subscriptions", "admin", "recommendations"].map(|name| format!("{name}.db-wal"));
+    wait_for_a_check().await;
+    let logs = SERVICE_NAMES.map(|name| format!("{name}.db-wal"));
     for log in &logs {
         delete(folder.path(), log);
     }
@@ -40,43 +41,43 @@ async fn a_log_that_is_deleted_loses_nothing() {
         assert_eq!(suite.get(&format!("/posts/{id}"), None).await["title"], title);
     }
     suite.token("ann").await;
-    suite.agree().await;
+    suite.wait_until_copies_agree().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_whose_file_is_deleted_is_filled_again() {
     let folder = tempfile::tempdir().unwrap();
     let suite = Suite::start(folder.path()).await;
-    let (_, ann) = suite.join("ann").await;
-    let (_, bob) = suite.join("bob").await;
+    let (_, ann) = suite.register("ann").await;
+    let (_, bob) = suite.register("bob").await;
     let post = suite.post(&ann, "a kettle").await;
     suite.make(Method::POST, &format!("/posts/{post}/likes"), &bob, None).await;
-    suite.agree().await;
-    have_been_seen().await;
+    suite.wait_until_copies_agree().await;
+    wait_for_a_check().await;
     let file = folder.path().join("recommendations.db");
     delete(folder.path(), "recommendations.db");
     delete(folder.path(), "recommendations.db-wal");
     suite.eventually("another file", async || file.exists()).await;
-    suite.agree().await;
+    suite.wait_until_copies_agree().await;
     suite.eventually("readiness", async || suite.get("/readyz", None).await["status"] == "ready").await;
 }
 
-/// Its copies know better, so nothing new is written over what they have.
+/// The copies of the owner still hold the lost rows, so the owner must not assign their ids again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_whose_file_is_deleted_writes_nothing_until_it_is_restored() {
     let folder = tempfile::tempdir().unwrap();
     let suite = Suite::start(folder.path()).await;
-    let (_, ann) = suite.join("ann").await;
+    let (_, ann) = suite.register("ann").await;
     suite.post(&ann, "a kettle").await;
-    suite.agree().await;
-    have_been_seen().await;
+    suite.wait_until_copies_agree().await;
+    wait_for_a_check().await;
     delete(folder.path(), "posts.db");
     let post = json!({ "title": "a ladder", "content": "a ladder" });
-    let written = async || suite.call(Method::POST, "/posts", Some(&ann), Some(post.clone())).await;
-    let (status, answer) = written().await;
-    assert!([503, 504].contains(&status), "it would be gone: {answer}");
+    let write = async || suite.call(Method::POST, "/posts", Some(&ann), Some(post.clone())).await;
+    let (status, answer) = write().await;
+    assert!([503, 504].contains(&status), "the post would be lost: {answer}");
     let named = async || suite.get("/readyz?verbose", None).await.to_string().contains("chatty restore");
     suite.eventually("the command's name", named).await;
-    let (status, answer) = written().await;
+    let (status, answer) = write().await;
     assert_eq!(status, 503, "{answer}");
 }

@@ -1,4 +1,4 @@
-//! The suite as its own process, and the operator's commands while it runs and while it does not.
+//! The suite as a process of its own, and the operator's commands while it runs and while it does not run.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Backups of a running suite, and what comes back of them when some databases are older than others.
+//! Backups of a running suite, and restores in which some databases are older than others.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,31 +6,33 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::services::SERVICE_NAMES;
 
-use crate::running::{PASSWORD, Suite, chatty, complaint, text};
+use crate::running::{PASSWORD, Suite, chatty, complaint, no_drift, text};
 
-const FILES: [&str; 5] = ["auth.db", "posts.db", "subscriptions.db", "admin.db", "recommendations.db"];
-
-/// What happened after the older of two backups.
+/// Ids that were given out after the older of two backups.
 struct Later {
+    /// A person, whom an administrator has blocked.
     cara: i64,
+    /// The person's post, which was removed.
     post: i64,
+    /// A comment on that post, which was removed too.
     comment: i64,
 }
 
-/// Two backups of a running suite, and what happened between them.
-async fn two_backups(folder: &Path) -> Later {
+/// Makes two backups of a running suite, `older` and `newer`. Returns the ids that were given out between them.
+async fn make_two_backups(folder: &Path) -> Later {
     let suite = Suite::start(&folder.join("data")).await;
-    let (ann_id, ann) = suite.join("ann").await;
-    let (_, ben) = suite.join("ben").await;
+    let (ann_id, ann) = suite.register("ann").await;
+    let (_, ben) = suite.register("ben").await;
     let first = suite.post(&ann, "First").await;
     suite.make(Method::POST, &format!("/posts/{first}/likes"), &ben, None).await;
     suite.make(Method::POST, &format!("/subscribe/{ann_id}"), &ben, None).await;
     suite.comment(&ben, first).await;
-    suite.agree().await;
+    suite.wait_until_copies_agree().await;
     suite.back_up(&folder.join("older"));
 
-    let (cara_id, cara) = suite.join("cara").await;
+    let (cara_id, cara) = suite.register("cara").await;
     let change = Some(json!({ "title": "Changed" }));
     suite.make(Method::PATCH, &format!("/posts/{first}"), &ann, change).await;
     suite.make(Method::DELETE, &format!("/posts/{first}/likes"), &ben, None).await;
@@ -38,17 +40,17 @@ async fn two_backups(folder: &Path) -> Later {
     suite.make(Method::POST, &format!("/posts/{removed}/likes"), &ben, None).await;
     let comment = suite.comment(&cara, removed).await;
     let admin = suite.token("admin").await;
-    suite.agree().await;
+    suite.wait_until_copies_agree().await;
     suite.make(Method::DELETE, &format!("/admin/comments/{comment}"), &admin, None).await;
     suite.make(Method::DELETE, &format!("/admin/posts/{removed}"), &admin, None).await;
     suite.make(Method::POST, &format!("/admin/users/{cara_id}/block"), &admin, None).await;
-    suite.agree().await;
+    suite.wait_until_copies_agree().await;
     suite.back_up(&folder.join("newer"));
     Later { cara: cara_id, post: removed, comment }
 }
 
-/// The newer backup, with these databases of the older one.
-fn mixed(folder: &Path, name: &str, older: &[&str]) -> PathBuf {
+/// Makes a backup of the files of the newer one, but with these files of the older one.
+fn mix_backups(folder: &Path, name: &str, older: &[&str]) -> PathBuf {
     let to = folder.join(name);
     fs::create_dir_all(to.join("media")).unwrap();
     let manifest = |from: &str| -> Value {
@@ -67,24 +69,25 @@ fn mixed(folder: &Path, name: &str, older: &[&str]) -> PathBuf {
     to
 }
 
-/// Restores and starts; everything agrees, and no id is given out anew.
-async fn restored(folder: &Path, name: &str, older: &[&str], later: &Later) -> Suite {
-    let backup = mixed(folder, name, older);
+/// Restores such a mixed backup and starts the suite. All copies must agree with their owners, and no id may be given
+/// out again.
+async fn restore_mixed(folder: &Path, name: &str, older: &[&str], later: &Later) -> Suite {
+    let backup = mix_backups(folder, name, older);
     let data = folder.join(format!("{name}-data"));
     let output = chatty(&data, &["restore", text(&backup), "--verify"]);
     assert!(output.status.success(), "{name}: {output:?}");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(printed.contains("15 copies compared, 0 rows differ"), "{name}: {printed}");
+    assert!(printed.contains(&no_drift()), "{name}: {printed}");
     let suite = Suite::start(&data).await;
-    let (dora_id, dora) = suite.join("dora").await;
+    let (dora_id, dora) = suite.register("dora").await;
     assert!(dora_id > later.cara, "{name}: somebody got the id of somebody else");
     let post = suite.post(&dora, "Third").await;
     assert!(post > later.post, "{name}: a post got the id of another one");
     assert!(suite.comment(&dora, post).await > later.comment, "{name}: a comment got the id of another one");
-    // A pair that the owner has lost begins again, and its copies follow.
+    // A like that the service `posts` may have lost is given again, with a version that the copies accept.
     let ben = suite.token("ben").await;
     suite.make(Method::POST, &format!("/posts/{post}/likes"), &ben, None).await;
-    suite.agree().await;
+    suite.wait_until_copies_agree().await;
     suite
 }
 
@@ -92,51 +95,55 @@ async fn restored(folder: &Path, name: &str, older: &[&str], later: &Later) -> S
 async fn owners_that_are_older_than_their_copies_agree_with_them_again() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let later = two_backups(folder).await;
+    let later = make_two_backups(folder).await;
 
-    let suite = restored(folder, "all", &FILES, &later).await;
-    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "she came later");
+    let files = SERVICE_NAMES.map(|name| format!("{name}.db"));
+    let files = files.each_ref().map(String::as_str);
+    let suite = restore_mixed(folder, "all", &files, &later).await;
+    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "the account is younger than this backup of auth");
     drop(suite);
 
-    let suite = restored(folder, "auth", &["auth.db"], &later).await;
-    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "she came later");
+    let suite = restore_mixed(folder, "auth", &["auth.db"], &later).await;
+    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "the account is younger than this backup of auth");
     assert_eq!(suite.get("/posts/1", None).await["title"], "Changed");
     drop(suite);
 
-    let suite = restored(folder, "posts", &["posts.db"], &later).await;
+    let suite = restore_mixed(folder, "posts", &["posts.db"], &later).await;
     let ben = suite.token("ben").await;
     assert_eq!(suite.get("/posts/1", None).await["title"], "First");
     assert_eq!(suite.get("/feed", Some(&ben)).await["posts"][0]["title"], "First", "the copy follows its owner");
     assert_eq!(suite.get("/posts/1", None).await["like_count"], 1);
     drop(suite);
 
-    // Decisions that admin has lost are known where they were applied.
-    let suite = restored(folder, "admin", &["admin.db"], &later).await;
+    // The decisions that admin has lost are taken back from auth and posts, which have applied them.
+    let suite = restore_mixed(folder, "admin", &["admin.db"], &later).await;
     let admin = suite.token("admin").await;
-    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 403, "she is blocked");
+    assert_eq!(suite.log_in("cara", PASSWORD).await.0, 403, "the account is blocked");
     let path = |rest: &str| format!("/admin/{rest}");
     suite.make(Method::POST, &path(&format!("users/{}/unblock", later.cara)), &admin, None).await;
     suite.make(Method::POST, &path(&format!("posts/{}/restore", later.post)), &admin, None).await;
-    suite.eventually("her return", async || suite.log_in("cara", PASSWORD).await.0 == 200).await;
+    suite.eventually("the account to be unblocked", async || suite.log_in("cara", PASSWORD).await.0 == 200).await;
     suite
-        .eventually("her post", async || suite.get(&format!("/posts/{}", later.post), None).await["id"] == later.post)
+        .eventually("the post to be restored", async || {
+            suite.get(&format!("/posts/{}", later.post), None).await["id"] == later.post
+        })
         .await;
     drop(suite);
 }
 
-/// Files that were put back by hand: their owner would give out ids and versions anew.
+/// The files were copied back by hand, so posts would give out ids and versions a second time.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_was_put_back_without_restore_takes_no_writes() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    two_backups(folder).await;
-    let data = mixed(folder, "careless", &["posts.db"]);
+    make_two_backups(folder).await;
+    let data = mix_backups(folder, "careless", &["posts.db"]);
     let suite = Suite::start_as(&data, "degraded").await;
-    let stopped = async || {
+    let refuses_writes = async || {
         let state = suite.get("/readyz", None).await;
         state["services"]["posts"]["writes"].as_str().is_some_and(|writes| writes.contains("older than its copies"))
     };
-    suite.eventually("the posts to be found older", stopped).await;
+    suite.eventually("the posts to be found older", refuses_writes).await;
     let ben = suite.token("ben").await;
     let post = Some(json!({ "title": "Third", "content": "Third" }));
     let (status, answer) = suite.call(Method::POST, "/posts", Some(&ben), post).await;
@@ -147,11 +154,11 @@ async fn an_owner_that_was_put_back_without_restore_takes_no_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_whole_is_refused() {
+async fn an_incomplete_backup_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let (data, backup) = (folder.join("data"), folder.join("backup"));
-    assert!(complaint(&chatty(&data, &["backup", text(&backup)])).contains("recommendations.db is not there"));
+    assert!(complaint(&chatty(&data, &["backup", text(&backup)])).contains(".db is not there"));
     assert!(!backup.exists(), "a half backup has no name");
 
     let suite = Suite::start(&data).await;
@@ -181,20 +188,20 @@ async fn what_is_not_whole_is_refused() {
     refused("posts.db");
     fs::write(&file, &whole).unwrap();
     fs::remove_file(backup.join("manifest.json")).unwrap();
-    refused("is no whole backup");
+    refused("is not a complete backup");
     let outside = String::from_utf8(manifest.clone()).unwrap().replace("\"posts.db\"", "\"../posts.db\"");
     fs::write(backup.join("manifest.json"), outside).unwrap();
     refused("names a file outside of it");
     fs::write(backup.join("manifest.json"), manifest).unwrap();
 
-    // SQLite would replay a log that is left over.
+    // SQLite would replay a write-ahead log or journal that is left over into the restored database.
     for name in ["posts.db-wal", "auth.db-shm", "admin.db-journal"] {
         fs::write(empty.join(name), "x").unwrap();
         assert!(complaint(&chatty(&empty, &["restore", text(&backup)])).contains(&format!("{name} is there already")));
         fs::remove_file(empty.join(name)).unwrap();
     }
 
-    // An interrupted restore must not look like an empty suite.
+    // A start after an interrupted restore must not create empty databases.
     fs::create_dir(empty.join("restoring")).unwrap();
     for arguments in [&["serve"][..], &["restore", text(&backup)]] {
         assert!(complaint(&chatty(&empty, arguments)).contains("was interrupted"));

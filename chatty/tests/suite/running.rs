@@ -1,4 +1,4 @@
-//! The suite in a process of its own, and commands beside it.
+//! A suite that runs in a process of its own, for tests, and the requests and commands that tests send to it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -7,27 +7,35 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use shared::events::topology::ROUTES;
 
-/// How long something may take that must happen.
+/// The longest time that a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// Runs a command on a data folder.
+/// Runs a command on a data folder, without any other variable.
 pub(crate) fn chatty(data: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
     command.args(arguments).env_clear().env("CHATTY_DATA_DIR", data).output().unwrap()
 }
 
+/// The error that a failed command has printed.
 pub(crate) fn complaint(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The report of a comparison of all copies when each of them agrees with its owner.
+pub(crate) fn no_drift() -> String {
+    let copies: usize = ROUTES.iter().map(|route| route.consumers.len()).sum();
+    format!("{copies} copies compared, 0 rows differ")
 }
 
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The suite in a process of its own.
+/// A running suite. Dropping it kills the process.
 pub(crate) struct Suite {
     process: Child,
     base: String,
@@ -47,7 +55,7 @@ impl Suite {
         Self::start_as(data, "ready").await
     }
 
-    /// Starts it, and waits until it says that it is this.
+    /// Starts the suite on a data folder, and waits until `/readyz` reports this status.
     pub(crate) async fn start_as(data: &Path, state: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
@@ -89,7 +97,7 @@ impl Suite {
         self.call(Method::GET, path, token, None).await.1
     }
 
-    /// Makes something that must be made.
+    /// Sends a request that must succeed, and answers its body.
     pub(crate) async fn make(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.call(method, path, Some(token), body).await;
         assert!((200..300).contains(&status), "{path}: {status} {answer}");
@@ -108,8 +116,8 @@ impl Suite {
         answer["token"].as_str().unwrap().to_owned()
     }
 
-    /// Registers somebody who can log in. Answers id and token.
-    pub(crate) async fn join(&self, username: &str) -> (i64, String) {
+    /// Registers and verifies a person, and logs in. Returns the id and the access token.
+    pub(crate) async fn register(&self, username: &str) -> (i64, String) {
         let sent = json!({ "username": username, "email": format!("{username}@example.org"), "password": PASSWORD });
         assert_eq!(self.call(Method::POST, "/auth/register", None, Some(sent)).await.0, 201);
         let mailbox = format!("/dev/mail?to={username}@example.org");
@@ -134,7 +142,8 @@ impl Suite {
         answer["comment"]["id"].as_i64().unwrap()
     }
 
-    pub(crate) async fn agree(&self) {
+    /// Waits until all copies agree with their owners.
+    pub(crate) async fn wait_until_copies_agree(&self) {
         let agrees = async || chatty(&self.data, &["reconcile", "--now"]).status.success();
         self.eventually("all copies to agree", agrees).await;
     }

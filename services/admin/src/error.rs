@@ -1,14 +1,14 @@
-//! Everything that can go wrong here, and what the client is told.
+//! The errors of this service and the problem document that each becomes for the client.
 
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use shared::db::CommitError;
 use shared::error::ApiError;
-use shared::events::outbox::PublishError;
+use shared::events::PublishError;
 
 use crate::domain::target::Kind;
 
-/// A failed request.
+/// The reason why a request failed. The texts are the sentences that clients read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{} not found", .0.title())]

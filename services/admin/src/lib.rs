@@ -1,5 +1,9 @@
-//! Moderation decisions, the audit log, and statistics.
+//! The admin service: moderation decisions, the audit log, and statistics.
+//!
+//! The program and the one-process suite use [`build`]; the operator's tools use [`streams()`] and [`schema`].
 
+mod actions;
+mod answers;
 mod consumers;
 mod db;
 mod domain;
@@ -8,60 +12,40 @@ mod reports;
 mod router;
 mod routes;
 mod state;
+mod streams;
 
 use shared::auth::Accounts;
 use shared::db::Schema;
 use shared::events::Streams;
-use shared::lifecycle::{Deps, Service};
-
-use db::entities;
-use db::queries::decisions;
+use shared::service::{Deps, Service};
 
 /// The service's name.
 pub const NAME: &str = "admin";
-/// The port it serves on unless told otherwise.
+/// The port that the service listens on by default.
 pub const PORT: u16 = 8003;
 
-/// Builds the service; nothing is bound or connected yet. It has no settings of its own.
+/// Builds the service, which has no settings of its own. It binds no port and connects to nothing yet.
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let streams = streams_with(state.auth.accounts.clone());
+    let streams = register_streams(state.auth.accounts.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
 }
 
-/// The description of its API.
+/// Describes the API of this service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     router::routes().into_openapi()
 }
 
-/// Its schema, for the operator's tools.
+/// Describes the schema of this service's database, for the operator's tools.
 pub fn schema() -> Schema {
     Schema::of::<db::Migrator>()
 }
 
-/// The streams of this service, for the operator's tools.
+/// Lists the streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
-    streams_with(Accounts::default())
+    register_streams(Accounts::default())
 }
 
-fn streams_with(accounts: Accounts) -> Streams {
-    let sources =
-        Streams::default().source(decisions::OnUsers).source(decisions::OnPosts).source(decisions::OnComments);
-    consumers::register(issued(sources), accounts)
-}
-
-/// Where versions and ids are kept, for restores. A target's id counts for each kind: one number too many does no harm.
-fn issued(streams: Streams) -> Streams {
-    use entities::{audit, comments, counts, decisions, posts, users};
-    let targets = ["user", "post", "comment"].into_iter().fold(streams, |streams, stream| {
-        streams.mentions(stream, decisions::Column::TargetId).mentions(stream, audit::Column::TargetId)
-    });
-    targets
-        .versions(decisions::Column::Version)
-        .mentions("user", decisions::Column::ActorId)
-        .mentions("user", audit::Column::ActorId)
-        .mentions("user", users::Column::Id)
-        .mentions("post", posts::Column::Id)
-        .mentions("post", counts::Column::Id)
-        .mentions("comment", comments::Column::Id)
+fn register_streams(accounts: Accounts) -> Streams {
+    consumers::register(streams::register(Streams::default()), accounts)
 }

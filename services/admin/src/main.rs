@@ -2,10 +2,10 @@
 
 use mimalloc::MiMalloc;
 
-/// The same in all services: keeps less of what is freed than the system's allocator.
+/// All programs of the suite use mimalloc: it returns freed memory to the system sooner than the default allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    shared::lifecycle::main(admin::NAME, admin::PORT, &[], |_env, deps| Ok(admin::build(deps)))
+    shared::program::main(admin::NAME, admin::PORT, &[], |_env, deps| Ok(admin::build(deps)))
 }

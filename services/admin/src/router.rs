@@ -1,4 +1,4 @@
-//! All routes of this service.
+//! The flat list of this service's routes.
 
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -8,12 +8,14 @@ use utoipa_axum::routes;
 use crate::routes::{audit, moderation, stats, users};
 use crate::state::AppState;
 
+/// Builds the router with its state, and the OpenAPI description of its routes.
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
     routes().with_state(state).split_for_parts()
 }
 
+/// Lists the routes. The description alone needs no state.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(shared::openapi::frame())
+    OpenApiRouter::with_openapi(shared::openapi::base_document())
         .routes(routes!(moderation::block_user))
         .routes(routes!(moderation::unblock_user))
         .routes(routes!(moderation::remove_post))

@@ -1,20 +1,21 @@
-//! What every handler can reach.
+//! The state that all handlers share.
 
 use axum::extract::FromRef;
 use shared::auth::{Accounts, Auth};
-use shared::db::Db;
-use shared::lifecycle::Deps;
+use shared::service::Deps;
+use shared::work::Db;
 
 /// The service's state. Clones share it.
 #[derive(Clone)]
 pub(crate) struct AppState {
     /// The database.
     pub(crate) db: Db,
-    /// Who is asking.
+    /// The keys and accounts that access tokens are verified with.
     pub(crate) auth: Auth,
 }
 
 impl AppState {
+    /// Creates the state. The consumers fill its accounts.
     pub(crate) fn new(deps: &Deps) -> Self {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
         Self { db: deps.db.clone(), auth }

@@ -1,4 +1,7 @@
-//! Auth's own settings.
+//! The settings that only this service reads, and its name and port.
+//!
+//! Everything is read and checked once, at the start: a setting that is wrong or unsafe stops the process with the name
+//! of the variable instead of failing the first request that needs it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +11,12 @@ use shared::config::{ConfigError, Env, Environment, Settings, Variable};
 
 use crate::domain::{Username, email, password};
 
-/// The variables that this service alone reads, in the words of `--help`.
+/// The service's name, as a label of metrics and in commands.
+pub const NAME: &str = "auth";
+/// The port that the service listens on when it is a process of its own and no other port is set.
+pub const PORT: u16 = 8000;
+
+/// The environment variables that only this service reads, with their descriptions for `--help`.
 pub const VARIABLES: &[Variable] = &[
     ("JWT_PRIVATE_KEY_FILE", "the private signing key (jwt.pem in the data folder)"),
     ("SMTP_URL", "the mail server; unset: the development mailbox"),
@@ -17,60 +25,66 @@ pub const VARIABLES: &[Variable] = &[
     ("ADMIN_PASSWORD", "the first admin's password (development: secret)"),
 ];
 
-/// The admin of development mode: the one exception to the password rule.
+/// Username and password of the first admin in development mode. This password is the only one that may break the
+/// rules.
 pub(crate) const DEFAULT_ADMIN: (&str, &str) = ("admin", "secret");
 
-/// How mails leave.
+/// The mail server that mails are sent through.
 #[derive(Clone, Debug)]
 pub(crate) struct SmtpConfig {
+    /// Host name or IP address.
     pub(crate) host: String,
+    /// TCP port.
     pub(crate) port: u16,
+    /// The encryption of the connection.
     pub(crate) encryption: Encryption,
+    /// Username and password, when the server asks for a login.
     pub(crate) credentials: Option<(String, SecretString)>,
+    /// The sender of all mails.
     pub(crate) from: Mailbox,
 }
 
-/// How a connection to the mail server is protected.
+/// The encryption of a connection to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encryption {
-    /// `smtps://`.
+    /// TLS from the first byte: `smtps://`.
     Tls,
-    /// `smtp://`: STARTTLS, and no mail without it.
+    /// TLS by the STARTTLS command: `smtp://`. A server that does not offer it gets no mail.
     StartTls,
-    /// `smtp://…?tls=none`.
+    /// No encryption: `smtp://…?tls=none`.
     None,
 }
 
-/// The first admin.
+/// The admin that is created at the start when there is none yet.
 #[derive(Clone, Debug)]
 pub(crate) struct AdminConfig {
     pub(crate) username: Username,
     pub(crate) password: SecretString,
 }
 
-/// Auth's settings. The passwords inside are not shown by `Debug`.
+/// The service's settings. `Debug` does not show the passwords inside.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `JWT_PRIVATE_KEY_FILE`.
+    /// The file of the signing key, from `JWT_PRIVATE_KEY_FILE`.
     pub(crate) key_file: PathBuf,
-    /// `SMTP_URL` and `MAIL_FROM`; absent: the development mailbox.
+    /// The mail server, from `SMTP_URL` and `MAIL_FROM`. `None`: mails go to the development mailbox.
     pub(crate) smtp: Option<SmtpConfig>,
-    /// `ADMIN_USERNAME` and `ADMIN_PASSWORD`.
+    /// The first admin, from `ADMIN_USERNAME` and `ADMIN_PASSWORD`. `None`: no admin is created.
     pub(crate) admin: Option<AdminConfig>,
-    /// What links in mails begin with.
+    /// The beginning of the links in mails: scheme and host, without a slash at the end.
     pub(crate) public_url: String,
 }
 
 impl Config {
-    /// The file of the signing key.
+    /// The file of the private key that signs access tokens.
     pub fn key_file(&self) -> &Path {
         &self.key_file
     }
 
-    /// Reads them.
+    /// Reads the settings from the environment.
     ///
     /// # Errors
-    /// A variable that is not valid, or that is missing or not safe in production.
+    /// The first variable that is not valid, or that is missing or unsafe in production.
     pub fn from_env(env: &Env, settings: &Settings) -> Result<Self, ConfigError> {
         let production = settings.environment == Environment::Production;
         if env.get("SMTP_URL").is_none() && production {
@@ -92,7 +106,7 @@ impl Config {
     }
 }
 
-/// The sender in the form that every mail server takes.
+/// The sender with an ASCII address, because few mail servers know SMTPUTF8.
 fn sender(from: Mailbox) -> Result<Mailbox, ConfigError> {
     let bad = |reason: String| ConfigError::new("MAIL_FROM", reason);
     if !from.email.user().is_ascii() {
@@ -104,7 +118,7 @@ fn sender(from: Mailbox) -> Result<Mailbox, ConfigError> {
     Ok(Mailbox::new(from.name, email))
 }
 
-/// The value is not repeated in complaints, because it holds a password.
+/// Reads `SMTP_URL`. Its errors do not repeat the value, because it holds a password.
 fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
     let bad = |reason: &str| {
         ConfigError::new(
@@ -117,6 +131,7 @@ fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
     if url.port() == Some(0) {
         return Err(bad("no server listens on port 0"));
     }
+    // A misspelt parameter must not silently leave a connection without the protection that was asked for.
     if let Some((name, _)) = url.query_pairs().find(|(name, _)| name != "tls") {
         return Err(bad(&format!("the parameter `{name}` is not known")));
     }
@@ -127,6 +142,8 @@ fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
         ("smtps", None | Some("required")) => (Encryption::Tls, 465),
         _ => return Err(bad("the scheme or `tls` is not known")),
     };
+    // `Url` leaves percent signs as they are. The decoder for forms is at hand, but it would also turn `+` into a
+    // space.
     let decoded = |text: &str| {
         let pair = format!("x={}", text.replace('+', "%2B"));
         url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -138,6 +155,7 @@ fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
     Ok(SmtpConfig { host, port: url.port().unwrap_or(port), encryption, credentials, from })
 }
 
+/// Reads `ADMIN_USERNAME` and `ADMIN_PASSWORD`.
 fn admin(env: &Env, environment: Environment) -> Result<Option<AdminConfig>, ConfigError> {
     let development = environment == Environment::Development;
     let (username, secret) = match (env.get("ADMIN_USERNAME"), env.get("ADMIN_PASSWORD")) {
@@ -148,6 +166,7 @@ fn admin(env: &Env, environment: Environment) -> Result<Option<AdminConfig>, Con
         (Some(_), None) => return Err(ConfigError::new("ADMIN_PASSWORD", "must be set together with ADMIN_USERNAME")),
     };
     let username = Username::parse(username).map_err(|rule| ConfigError::new("ADMIN_USERNAME", rule))?;
+    // The default password breaks the rules, and development must accept it all the same.
     let is_default = development && secret == DEFAULT_ADMIN.1;
     if !is_default {
         password::check(secret, username.as_str(), "")

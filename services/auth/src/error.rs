@@ -1,84 +1,89 @@
-//! What can go wrong in auth, and what the client is told.
+//! The failures of this service, and the answer that a client gets for each of them.
+//!
+//! Actions, queries and handlers return [`Error`]. The sentence of a variant is the `detail` of the answer, so it must
+//! not tell more than a stranger may know. The causes of failures on our side go to the log and never to the client.
 
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use shared::db::CommitError;
 use shared::error::ApiError;
-use shared::events::outbox::PublishError;
+use shared::events::PublishError;
 
 /// A failed request.
-#[derive(Debug)]
-pub(crate) enum AuthError {
-    /// Somebody has this username.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Another account, or a reservation, has this username.
+    #[error("Username already registered")]
     UsernameTaken,
-    /// No such person, or another password.
+    /// No account has this username, or the password is wrong. The client is not told which of the two.
+    #[error("Invalid credentials")]
     InvalidCredentials,
-    /// The password is right, but the address is not verified.
+    /// The password is right, but the person has not verified the e-mail address yet.
+    #[error("Account not verified")]
     NotVerified,
-    /// The account is blocked; said only to its owner.
+    /// An admin has blocked the account. Only its owner is told.
+    #[error("Account blocked")]
     Blocked,
-    /// The token is of a session that has been ended.
+    /// The access token belongs to a session that has been ended.
+    #[error("The session has ended, log in again")]
     SessionEnded,
     /// The refresh token is unknown, expired, used or revoked.
+    #[error("The refresh token is not valid")]
     BadRefreshToken,
     /// The verification link is unknown, replaced or expired.
+    #[error("Verification link is invalid or expired")]
     BadLink,
-    /// No visible person has this id.
+    /// No person with this id is shown: there is none, or the account is unverified or blocked.
+    #[error("User not found")]
     UserNotFound,
-    /// The new password is guessed too soon; the rule that it breaks.
+    /// The new password is too easy to guess. Holds the rule that it breaks.
+    #[error("{0}")]
     WeakPassword(&'static str),
-    /// Too many passwords wait to be checked.
+    /// Too many passwords wait to be hashed.
+    #[error("Too many people are logging in, try again in a moment")]
     Busy,
-    /// Too many people wait to be verified.
+    /// Too many accounts wait to be verified.
+    #[error("Too many people have registered without confirming their address, try again later")]
     TooManyApplicants,
-    /// Anything else.
-    Failed(ApiError),
+    /// The database refused a statement.
+    #[error(transparent)]
+    Db(#[from] DbErr),
+    /// The database refused a commit, or its outcome is unknown.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// An event could not be written to the outbox.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A failure that already has the form of an answer.
+    #[error(transparent)]
+    Request(#[from] ApiError),
 }
 
-impl From<AuthError> for ApiError {
-    fn from(error: AuthError) -> Self {
-        let unauthorized = |code, detail| Self::new(StatusCode::UNAUTHORIZED, code, detail);
-        let forbidden = |code, detail| Self::new(StatusCode::FORBIDDEN, code, detail);
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
         match error {
-            AuthError::UsernameTaken => Self::conflict("username_taken", "Username already registered"),
-            AuthError::InvalidCredentials => unauthorized("invalid_credentials", "Invalid credentials"),
-            AuthError::NotVerified => forbidden("account_not_verified", "Account not verified"),
-            AuthError::Blocked => forbidden("account_blocked", "Account blocked"),
-            AuthError::SessionEnded => Self::unauthorized("The session has ended, log in again"),
-            AuthError::BadRefreshToken => unauthorized("invalid_refresh_token", "The refresh token is not valid"),
-            AuthError::BadLink => Self::not_found("Verification link is invalid or expired"),
-            AuthError::UserNotFound => Self::not_found("User not found"),
-            AuthError::WeakPassword(rule) => Self::invalid_field("password", rule),
-            AuthError::Busy => Self::unavailable("busy", "Too many people are logging in, try again in a moment"),
-            AuthError::TooManyApplicants => Self::unavailable(
-                "too_many_registrations",
-                "Too many people have registered without confirming their address, try again later",
-            ),
-            AuthError::Failed(error) => error,
+            Error::UsernameTaken => Self::conflict("username_taken", text),
+            Error::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
+            Error::NotVerified => Self::new(StatusCode::FORBIDDEN, "account_not_verified", text),
+            Error::Blocked => Self::new(StatusCode::FORBIDDEN, "account_blocked", text),
+            Error::SessionEnded => Self::unauthorized(text),
+            Error::BadRefreshToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", text),
+            Error::BadLink | Error::UserNotFound => Self::not_found(text),
+            Error::WeakPassword(rule) => Self::invalid_field("password", rule),
+            Error::Busy => Self::unavailable("busy", text),
+            Error::TooManyApplicants => Self::unavailable("too_many_registrations", text),
+            Error::Db(error) => error.into(),
+            Error::Commit(error) => error.into(),
+            Error::Publish(error) => error.into(),
+            Error::Request(error) => error,
         }
     }
 }
 
-impl From<ApiError> for AuthError {
-    fn from(error: ApiError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<DbErr> for AuthError {
-    fn from(error: DbErr) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<CommitError> for AuthError {
-    fn from(error: CommitError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<PublishError> for AuthError {
-    fn from(error: PublishError) -> Self {
-        Self::Failed(error.into())
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        ApiError::from(self).into_response()
     }
 }

@@ -1,4 +1,4 @@
-//! All routes of auth.
+//! All routes of this service.
 
 use axum::Router;
 use axum::routing::get;
@@ -9,9 +9,13 @@ use utoipa_axum::routes;
 use crate::routes::{dev_mail, jwks, login, mails, me, register, sessions, token, users, verify};
 use crate::state::AppState;
 
-/// The flat list. The development mailbox is no part of the described API.
+pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
+    routes().with_state(state).split_for_parts()
+}
+
+/// The flat list. The development mailbox is not described, because production does not have it.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(shared::openapi::frame())
+    OpenApiRouter::with_openapi(shared::openapi::base_document())
         .routes(routes!(register::register))
         .routes(routes!(verify::resend_verification))
         .routes(routes!(verify::follow_verification_link, verify::verify_account))
@@ -25,8 +29,4 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(jwks::get_jwks))
         .routes(routes!(mails::list_parked_mails))
         .route("/dev/mail", get(dev_mail::read_mailbox))
-}
-
-pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
-    routes().with_state(state).split_for_parts()
 }

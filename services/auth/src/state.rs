@@ -1,61 +1,61 @@
-//! What the handlers share.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
-use shared::auth::{Auth, CurrentUser};
-use shared::clock::Clock;
-use shared::db::Db;
-use shared::error::ApiError;
-use tokio::sync::Notify;
+use axum::extract::FromRef;
+use shared::auth::{Accounts, Auth, Keys};
+use shared::config::ConfigError;
+use shared::service::Deps;
+use shared::work::Db;
 
-use crate::db::entities::user;
-use crate::db::queries::users;
-use crate::error::AuthError;
-use crate::hasher::Hasher;
-use crate::shown::ShownUsers;
-use crate::signer::Signer;
+use crate::config::Config;
+use crate::credentials::{Hasher, Signer};
+use crate::mail::MailQueue;
+use crate::memory::ShownUsers;
 
-/// The state of the service.
+/// The state of the service. Clones share it.
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) db: Db,
-    pub(crate) clock: Clock,
+    /// The verification of access tokens.
     pub(crate) auth: Auth,
-    /// People as they are answered.
+    /// The profiles that everybody may see, as they are answered.
     pub(crate) shown: ShownUsers,
+    /// The threads that hash passwords.
     pub(crate) hasher: Hasher,
+    /// The key that signs access tokens.
     pub(crate) signer: Arc<Signer>,
-    /// Wakes the mail worker after a commit.
-    pub(crate) mail_wake: Arc<Notify>,
-    /// What links in mails begin with.
-    pub(crate) public_url: Arc<str>,
-    /// Whether mails go to the development mailbox.
-    pub(crate) dev_mail: bool,
+    /// The queue of outgoing mails.
+    pub(crate) mails: MailQueue,
+    /// True when mails go to the development mailbox, so that `/dev/mail` exists.
+    pub(crate) has_mailbox: bool,
+}
+
+impl AppState {
+    /// Reads or creates the signing key and starts the hashing threads.
+    ///
+    /// # Errors
+    /// When the signing key cannot be used, or there are no threads.
+    pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
+        let signer = Signer::open(&config.key_file)?;
+        // Tokens are verified with the key at hand: the service must not ask itself for it over the network. The
+        // accounts stay unknown to the verification, because the handlers read the account itself.
+        let keys = Keys::fixed(signer.public_keys());
+        let auth = Auth { keys, accounts: Accounts::default(), clock: deps.clock.clone() };
+        Ok(Self {
+            db: deps.db.clone(),
+            auth,
+            shown: ShownUsers::new(deps.settings.cache_max_bytes),
+            hasher: Hasher::new().map_err(|error| ConfigError::new("argon2", error))?,
+            signer: Arc::new(signer),
+            mails: MailQueue::new(&config.public_url),
+            has_mailbox: config.smtp.is_none(),
+        })
+    }
 }
 
 impl FromRef<AppState> for Auth {
     fn from_ref(state: &AppState) -> Self {
         state.auth.clone()
-    }
-}
-
-/// The bearer's own row: not blocked, and the session has not been ended.
-pub(crate) struct Me(pub(crate) user::Model);
-
-impl FromRequestParts<AppState> for Me {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let bearer = CurrentUser::from_request_parts(parts, state).await?;
-        let user = users::find(state.db.read(), bearer.id).await?.ok_or(AuthError::SessionEnded)?;
-        if user.blocked_at.is_some() {
-            return Err(AuthError::Blocked.into());
-        }
-        if bearer.session_version < user.session_version {
-            return Err(AuthError::SessionEnded.into());
-        }
-        Ok(Self(user))
     }
 }

@@ -1,45 +1,63 @@
-//! Everything that can go wrong here, and what the client is told.
+//! The failures of this service, and the answer that a client gets to each.
+//!
+//! Everything below the routes returns [`Error`]. Its texts are the `detail` of the answers. The causes of a 5xx go to
+//! the log and never to the client.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use shared::db::CommitError;
 use shared::error::ApiError;
-use shared::events::outbox::PublishError;
+use shared::events::PublishError;
 
 use crate::domain::image::ImageError;
 
-/// A failed request.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// 404: the post does not exist or is not shown.
     #[error("Post not found")]
     PostNotFound,
+    /// 404: the comment does not exist on this post, or is not shown.
     #[error("Comment not found")]
     CommentNotFound,
+    /// 404: the like that should be taken back is off.
     #[error("Like not found")]
     LikeNotFound,
+    /// 404: no post that is shown has this picture.
     #[error("Image not found")]
     ImageNotFound,
+    /// 403: the thing is shown, and somebody else's.
     #[error("Only the author may do this")]
     NotTheAuthor,
+    /// 412: the conditions of the request name another version.
     #[error("The post has changed since")]
     VersionMismatch,
+    /// 429: the person's pictures of the last 24 hours have reached the limit.
     #[error("A person may post 100 pictures a day")]
     TooManyPictures,
+    /// 416: the requested range begins after the end of the file. The field is the file's size in bytes.
     #[error("The picture has only {0} bytes")]
-    OutOfReach(u64),
+    RangeNotSatisfiable(u64),
+    /// 503: the memory or the time for another upload does not suffice. Nothing was stored.
     #[error("Too many pictures are being sent or wait to be read, nothing was stored")]
     TooManyUploads,
+    /// 413, 415 or 422: the picture is not accepted.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// 503: the media store failed.
     #[error("the media store failed: {0}")]
     Media(#[from] object_store::Error),
+    /// A statement failed; `shared` decides between 503 and 500.
     #[error(transparent)]
     Db(#[from] DbErr),
+    /// A commit was refused, or its outcome is unknown.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The states could not be published, so the transaction was given up.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// An answer that `shared` has decided already.
     #[error(transparent)]
     Request(#[from] ApiError),
 }
@@ -60,8 +78,10 @@ impl From<Error> for ApiError {
                 ImageError::TooManyPixels | ImageError::Animated | ImageError::ForPrint | ImageError::HighDynamicRange,
             ) => Self::invalid_field("image", text),
             Error::Image(ImageError::Broken(cause)) => Self::invalid_field("image", text).caused_by(cause),
-            Error::OutOfReach(size) => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", text)
-                .with_header(header::CONTENT_RANGE, format!("bytes */{size}")),
+            Error::RangeNotSatisfiable(size) => {
+                Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", text)
+                    .with_header(header::CONTENT_RANGE, format!("bytes */{size}"))
+            }
             Error::TooManyUploads => Self::unavailable("busy", text),
             Error::Media(error) => {
                 Self::unavailable("media_unavailable", "The picture cannot be stored or read now").caused_by(error)

@@ -1,93 +1,85 @@
-//! Posts, pictures, comments, likes and views.
+//! The posts service: posts, pictures, comments, likes and views.
+//!
+//! The modules are listed from the top to the bottom. A module imports from those below it and never from one above.
 
-mod config;
-mod consumers;
-mod db;
-mod domain;
-mod error;
-mod media;
-mod recounts;
 mod router;
 mod routes;
-mod shown;
 mod state;
-mod uploads;
-mod writes;
+
+mod actions;
+mod consumers;
+
+mod memory;
+
+mod answers;
+
+mod streams;
+
+mod media;
+
+mod db;
+
+mod config;
+mod domain;
+mod error;
 
 use shared::config::ConfigError;
 use shared::db::Schema;
 use shared::events::Streams;
 use shared::http::idempotency;
-use shared::lifecycle::{Deps, Service};
+use shared::service::{Deps, Service};
 
+use actions::run_recounts;
+use actions::shared_writes::SharedWrites;
 pub use config::{Config, VARIABLES};
-use db::entities;
-use db::queries::posts::{CountsState, PostState};
-use db::queries::{comments, likes, posts};
-use recounts::People;
+use memory::people::People;
+use memory::shown_posts::PostLoader;
+use streams::post::PostState;
+use streams::post_counts::CountsState;
 
-/// The service's name.
+/// The name of the service, in logs, queues and paths of files.
 pub const NAME: &str = "posts";
-/// The port it serves on unless told otherwise.
+/// The port on which the service listens by default.
 pub const PORT: u16 = 8001;
 
-/// Builds the service; nothing is bound or connected yet.
+/// Builds the service: its routes, its streams and its tasks. Nothing is bound or connected yet.
 ///
 /// # Errors
 /// When the media folder cannot be used.
 pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let state = state::AppState::new(config, &deps)?;
-    let people = People::of(state.auth.accounts.clone());
-    let stored = writes::Writes { people: people.clone() };
+    let people = People::new(state.auth.accounts.clone());
+    let (shown, media, writes) = (state.shown.clone(), state.media.clone(), state.writes.clone());
+    // The cache follows what this service itself commits, so that nobody reads an older post after a write.
+    deps.db.outbox().own_memories().follow::<PostState>(shown.clone());
+    deps.db.outbox().own_memories().follow::<CountsState>(shown.clone());
+    let shared_writes = SharedWrites { people: people.clone() };
     let streams = streams_with(people.clone());
-    let (media, writes, db) = (state.media.clone(), state.writes.clone(), deps.db.clone());
-    let (written, answers, read, counted) = (db.clone(), db.clone(), db.clone(), db.clone());
-    let shown = state.shown.clone();
-    db.outbox().owned().follow::<PostState>(shown.clone());
-    db.outbox().owned().follow::<CountsState>(shown.clone());
+    let db = || deps.db.clone();
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
-        .task("shown", |cancel| shown.cache.run(read, shown::FromDatabase, cancel))
-        .task("writes", |cancel| writes.run(written, stored, cancel))
-        .task("recounts", |cancel| people.recount(counted, cancel))
-        .task("media", |cancel| media.tidy(db, cancel))
-        .task("idempotency", |cancel| idempotency::tidy(answers, cancel)))
+        .task("shown", |cancel| shown.cache.run(db(), PostLoader, cancel))
+        .task("writes", |cancel| writes.run(db(), shared_writes, cancel))
+        .task("recounts", |cancel| run_recounts(people, db(), cancel))
+        .task("media", |cancel| media.run_cleanup(db(), cancel))
+        .task("idempotency", |cancel| idempotency::run_upkeep(db(), cancel)))
 }
 
-/// The description of its API.
+/// The OpenAPI description of the routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     router::routes().into_openapi()
 }
 
-/// Its schema, for the operator's tools.
+/// The schema of the database, for the operator's commands.
 pub fn schema() -> Schema {
     Schema::of::<db::Migrator>()
 }
 
-/// The streams of this service, for the operator's tools.
+/// The streams that the service publishes and consumes, for the operator's commands.
 pub fn streams() -> Streams {
     streams_with(People::default())
 }
 
 fn streams_with(people: People) -> Streams {
-    let sources =
-        Streams::default().source(posts::Posts).source(posts::Counts).source(comments::Comments).source(likes::Likes);
-    consumers::register(issued(sources), people)
-}
-
-/// Where versions and ids are kept, for restores.
-fn issued(streams: Streams) -> Streams {
-    use entities::{comments, counts, likes, posts, recounts, users};
-    streams
-        .versions(posts::Column::Version)
-        .versions(counts::Column::Version)
-        .versions(comments::Column::Version)
-        .versions(likes::Column::Version)
-        .sequence("post", posts::Column::Id)
-        .sequence("comment", comments::Column::Id)
-        .mentions("user", posts::Column::AuthorId)
-        .mentions("user", comments::Column::AuthorId)
-        .mentions("user", likes::Column::UserId)
-        .mentions("user", users::Column::Id)
-        .mentions("user", recounts::Column::UserId)
+    consumers::register(streams::register(Streams::default()), people)
 }

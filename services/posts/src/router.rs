@@ -1,4 +1,4 @@
-//! All routes of this service.
+//! The list of all routes, and nothing else.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -6,16 +6,18 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use crate::routes::{comments, likes, media, posts, sent};
+use crate::routes::{MAX_FORM_BYTES, comments, likes, media, posts};
 use crate::state::AppState;
 
+/// The router with its state, and the OpenAPI description of the same routes.
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
     routes().with_state(state).split_for_parts()
 }
 
+/// The routes without their state.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(shared::openapi::frame())
-        .routes(routes!(posts::create_post, posts::list_posts).layer(DefaultBodyLimit::max(sent::MULTIPART)))
+    OpenApiRouter::with_openapi(shared::openapi::base_document())
+        .routes(routes!(posts::create_post, posts::list_posts).layer(DefaultBodyLimit::max(MAX_FORM_BYTES)))
         .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))
         .routes(routes!(posts::count_view))
         .routes(routes!(comments::create_comment, comments::list_comments))

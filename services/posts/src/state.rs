@@ -1,42 +1,46 @@
-//! What every handler can reach.
+//! The state that every handler can reach.
 
 use axum::extract::FromRef;
 use shared::auth::{Accounts, Auth};
 use shared::batch::Batches;
 use shared::config::ConfigError;
-use shared::db::Db;
-use shared::lifecycle::Deps;
+use shared::service::Deps;
+use shared::work::Db;
 
+use crate::actions::shared_writes::SharedWrites;
 use crate::config::Config;
-use crate::media::Media;
-use crate::shown::ShownPosts;
-use crate::uploads::Uploads;
-use crate::writes::Writes;
+use crate::media::{MediaStore, Uploads};
+use crate::memory::shown_posts::ShownPosts;
 
-/// The service's state. Clones share it.
+/// The state of the service. Clones share it.
 #[derive(Clone)]
 pub(crate) struct AppState {
     /// The database.
     pub(crate) db: Db,
-    /// Who is asking.
+    /// The keys and accounts by which access tokens are verified.
     pub(crate) auth: Auth,
-    /// The pictures.
-    pub(crate) media: Media,
-    /// The room for pictures on their way into the store.
+    /// The store of pictures.
+    pub(crate) media: MediaStore,
+    /// The memory that uploads may take.
     pub(crate) uploads: Uploads,
-    /// Whether all requests come from a gateway, which may be told where the pictures lie.
+    /// True when all requests come through a gateway, so that the gateway may be told where the pictures lie.
     pub(crate) behind_gateway: bool,
-    /// Posts as they are answered.
+    /// The cache of posts as finished bodies.
     pub(crate) shown: ShownPosts,
-    /// The way of likes, views and comments into shared commits.
-    pub(crate) writes: Batches<Writes>,
+    /// The queue of likes, views and comments that share transactions.
+    pub(crate) writes: Batches<SharedWrites>,
 }
 
 impl AppState {
+    /// Opens the media store and creates empty caches and queues. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the media folder cannot be used.
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
         let shown = ShownPosts::new(deps.settings.cache_max_bytes, auth.accounts.clone());
-        let (media, uploads, writes) = (Media::open(&config.media)?, Uploads::default(), Batches::default());
+        let (media, uploads, writes) = (MediaStore::open(&config.media)?, Uploads::default(), Batches::default());
+        // Nobody but a gateway can reach a service that listens on a socket file.
         let behind_gateway = deps.settings.behind_gateway || deps.settings.socket.is_some();
         Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, behind_gateway, writes })
     }

@@ -1,23 +1,23 @@
-//! What can go wrong here, and what the client is told.
+//! The errors of this service and the problem document that each becomes for the client.
 
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use shared::error::ApiError;
 
-/// A failed request.
+/// The reason why a request failed.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A query value that is not an integer.
     NotANumber { field: &'static str },
-    /// An integer outside of 1..=max.
+    /// A query value that is an integer outside of `1..=max`.
     OutOfRange { field: &'static str, max: u32 },
     /// A weighting that does not exist.
     UnknownWeighting,
     /// A fallback that does not exist.
     UnknownFallback,
-    /// A post that cannot be seen.
+    /// A post that does not exist or is not visible.
     PostNotFound,
-    /// What every service answers alike.
+    /// An error that every service answers alike.
     Request(ApiError),
     /// The database did not answer.
     Db(DbErr),

@@ -1,6 +1,10 @@
-//! Recommendations: posts worth reading and people with the same taste, from what everybody likes. Owns nothing: all it
-//! knows are copies of other services' states.
+//! The recommendations service: posts worth reading and people with the same taste, computed from everybody's likes. It
+//! owns no data: all it knows are copies of other services' states.
+//!
+//! The program and the one-process suite use [`build`]; the operator's tools use [`streams()`] and [`schema`], and the
+//! benchmark uses [`domain`].
 
+mod answers;
 mod consumers;
 mod db;
 pub mod domain;
@@ -8,56 +12,49 @@ mod error;
 mod memory;
 mod router;
 mod routes;
-mod shown;
 mod state;
+mod streams;
 
 use shared::auth::Accounts;
 use shared::cache::Cache;
 use shared::db::Schema;
 use shared::events::Streams;
-use shared::lifecycle::{Deps, Service};
+use shared::service::{Deps, Service};
 
-use db::entities::{counts, likes, posts, users};
-use memory::{Matrix, Posts};
+use memory::matrix::{Matrix, Posts};
+use memory::shown::PostLoader;
 
 /// The service's name.
 pub const NAME: &str = "recommendations";
-/// The port it serves on unless told otherwise.
+/// The port that the service listens on by default.
 pub const PORT: u16 = 8004;
 
-/// Builds the service; nothing is bound or connected yet.
+/// Builds the service. It binds no port and connects to nothing yet.
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let (shown, db) = (state.shown.clone(), deps.db.clone());
-    let posts = Posts { matrix: state.matrix.clone(), shown: shown.clone() };
-    let streams = streams_with(posts, state.auth.accounts.clone());
+    let (shown, db) = (state.recommender.shown.clone(), deps.db.clone());
+    let posts = Posts { matrix: state.recommender.matrix.clone(), shown: shown.clone() };
+    let streams = register_streams(posts, state.auth.accounts.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
-        .task("shown", |cancel| shown.run(db, shown::FromDatabase, cancel))
+        .task("shown", |cancel| shown.run(db, PostLoader, cancel))
 }
 
-/// The description of its API.
+/// Describes the API of this service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     router::routes().into_openapi()
 }
 
-/// Its schema, for the operator's tools.
+/// Describes the schema of this service's database, for the operator's tools.
 pub fn schema() -> Schema {
     Schema::of::<db::Migrator>()
 }
 
-/// The streams of this service, for the operator's tools.
+/// Lists the streams of this service, for the operator's tools. Its memory stays empty.
 pub fn streams() -> Streams {
-    streams_with(Posts { matrix: Matrix::default(), shown: Cache::new(0) }, Accounts::default())
+    register_streams(Posts { matrix: Matrix::default(), shown: Cache::new(0) }, Accounts::default())
 }
 
-fn streams_with(posts: Posts, accounts: Accounts) -> Streams {
-    let issued = Streams::default()
-        .mentions("user", users::Column::Id)
-        .mentions("user", posts::Column::AuthorId)
-        .mentions("user", likes::Column::UserId)
-        .mentions("post", posts::Column::Id)
-        .mentions("post", counts::Column::Id)
-        .mentions("post", likes::Column::PostId);
-    consumers::register(issued, posts, accounts)
+fn register_streams(posts: Posts, accounts: Accounts) -> Streams {
+    consumers::register(streams::register(Streams::default()), posts, accounts)
 }

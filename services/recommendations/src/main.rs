@@ -2,12 +2,12 @@
 
 use mimalloc::MiMalloc;
 
-/// The same in all services: keeps less of what is freed than the system's allocator.
+/// All programs of the suite use mimalloc: it returns freed memory to the system sooner than the default allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    shared::lifecycle::main(recommendations::NAME, recommendations::PORT, &[], |_env, deps| {
+    shared::program::main(recommendations::NAME, recommendations::PORT, &[], |_env, deps| {
         Ok(recommendations::build(deps))
     })
 }

@@ -1,33 +1,25 @@
-//! What handlers and consumers share.
+//! The state that all handlers share.
 
 use axum::extract::FromRef;
 use shared::auth::{Accounts, Auth};
-use shared::cache::Cache;
-use shared::db::Db;
-use shared::lifecycle::Deps;
+use shared::service::Deps;
 
-use crate::memory::Matrix;
-use crate::shown::FromDatabase;
+use crate::memory::recommender::Recommender;
 
-/// The state of the service; clones share it.
+/// The service's state. Clones share it.
 #[derive(Clone)]
 pub(crate) struct AppState {
-    /// The copies.
-    pub(crate) db: Db,
-    /// Who may ask.
+    /// The keys and accounts that access tokens are verified with.
     pub(crate) auth: Auth,
-    /// The like matrix, fed by applied states only.
-    pub(crate) matrix: Matrix,
-    /// Finished posts.
-    pub(crate) shown: Cache<FromDatabase>,
+    /// The memory that answers are computed from.
+    pub(crate) recommender: Recommender,
 }
 
 impl AppState {
-    /// A state with empty memory; the consumers fill it.
+    /// Creates the state with empty memory, which the consumers fill.
     pub(crate) fn new(deps: &Deps) -> Self {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
-        let shown = Cache::new(deps.settings.cache_max_bytes);
-        Self { db: deps.db.clone(), auth, matrix: Matrix::default(), shown }
+        Self { auth, recommender: Recommender::new(deps.db.clone(), deps.settings.cache_max_bytes) }
     }
 }
 

@@ -1,24 +1,24 @@
-//! Settings of this service alone.
+//! The settings that only this service has.
 
 use shared::config::{ConfigError, Env, NUMBER, Variable};
 
-/// The variables that this service alone reads, in the words of `--help`.
+/// The variables that only this service reads, with their descriptions in `--help`.
 pub const VARIABLES: &[Variable] =
     &[("FEED_MAX_POSTS", "how many of the newest posts are kept in memory for feeds (1000000)")];
 
-/// The settings.
+/// The settings of this service.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `FEED_MAX_POSTS`: how many of the newest posts the feed is read from in memory, about 60 bytes each; older ones are
-    /// read from the database (default 1 000 000).
+    /// `FEED_MAX_POSTS`: the number of newest posts that feeds are read from in memory, about 60 bytes each. Older
+    /// posts are read from the database. The default is 1 000 000.
     pub feed_max_posts: usize,
 }
 
 impl Config {
-    /// Reads them.
+    /// Reads the settings from the environment.
     ///
     /// # Errors
-    /// When `FEED_MAX_POSTS` is no number.
+    /// When `FEED_MAX_POSTS` is not a number.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
         Ok(Self { feed_max_posts: env.parse("FEED_MAX_POSTS", NUMBER)?.unwrap_or(1_000_000) })
     }

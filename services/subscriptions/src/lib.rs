@@ -1,5 +1,9 @@
-//! Who follows whom, and the feed.
+//! The subscriptions service: subscriptions between people, and the feed of each reader.
+//!
+//! The program and the one-process suite use [`build`]; the operator's tools use [`streams()`] and [`schema`].
 
+mod actions;
+mod answers;
 mod config;
 mod consumers;
 mod db;
@@ -8,60 +12,58 @@ mod error;
 mod memory;
 mod router;
 mod routes;
-mod shown;
 mod state;
+mod streams;
 
 use shared::auth::Accounts;
 use shared::db::Schema;
 use shared::events::Streams;
-use shared::lifecycle::{Deps, Service};
+use shared::service::{Deps, Service};
 
 pub use config::{Config, VARIABLES};
-use db::entities::{counts, posts, subscriptions, users};
-use memory::FeedMemory;
+use db::entities::subscriptions;
+use memory::feed::FeedMemory;
+use memory::shown::PostLoader;
 
 /// The service's name.
 pub const NAME: &str = "subscriptions";
-/// The port it serves on unless told otherwise.
+/// The port that the service listens on by default.
 pub const PORT: u16 = 8002;
 
-/// Builds the service; nothing is bound or connected yet.
+/// Builds the service. It binds no port and connects to nothing yet.
 pub fn build(config: &Config, deps: Deps) -> Service {
     let state = state::AppState::new(config, &deps);
     let (feed, db) = (state.feed.clone(), deps.db.clone());
-    let (followed, shown, source, read) = (feed.followed.clone(), feed.shown.clone(), feed.source(), db.clone());
-    db.outbox().owned().follow::<subscriptions::Model>(feed.clone());
-    let streams = streams_with(feed, state.auth.accounts.clone());
+    let (followed, followed_loader, shown) = (feed.followed.clone(), feed.followed_loader(), feed.shown.clone());
+    // Subscriptions are this service's own: each commit tells the memory, which then forgets the follower's cached
+    // list.
+    db.outbox().own_memories().follow::<subscriptions::Model>(feed.clone());
+    let streams = register_streams(feed, state.auth.accounts.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
-        .task("followed", |cancel| followed.run(read, source, cancel))
-        .task("shown", |cancel| shown.run(db, shown::FromDatabase, cancel))
+        .task("followed", {
+            let db = db.clone();
+            move |cancel| followed.run(db, followed_loader, cancel)
+        })
+        .task("shown", |cancel| shown.run(db, PostLoader, cancel))
 }
 
-/// The description of its API.
+/// Describes the API of this service.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     router::routes().into_openapi()
 }
 
-/// Its schema, for the operator's tools.
+/// Describes the schema of this service's database, for the operator's tools.
 pub fn schema() -> Schema {
     Schema::of::<db::Migrator>()
 }
 
-/// The streams of this service, for the operator's tools.
+/// Lists the streams of this service, for the operator's tools. Its memory stays empty.
 pub fn streams() -> Streams {
     let accounts = Accounts::default();
-    streams_with(FeedMemory::new(0, 0, accounts.clone()), accounts)
+    register_streams(FeedMemory::new(0, 0, accounts.clone()), accounts)
 }
 
-fn streams_with(feed: FeedMemory, accounts: Accounts) -> Streams {
-    let issued = Streams::default()
-        .versions(subscriptions::Column::Version)
-        .mentions("user", subscriptions::Column::FollowerId)
-        .mentions("user", subscriptions::Column::FolloweeId)
-        .mentions("user", users::Column::Id)
-        .mentions("user", posts::Column::AuthorId)
-        .mentions("post", posts::Column::Id)
-        .mentions("post", counts::Column::Id);
-    consumers::register(issued, feed, accounts)
+fn register_streams(feed: FeedMemory, accounts: Accounts) -> Streams {
+    consumers::register(streams::register(Streams::default()), feed, accounts)
 }

@@ -1,25 +1,26 @@
-//! What every handler can reach.
+//! The state that all handlers share.
 
 use axum::extract::FromRef;
 use shared::auth::{Accounts, Auth};
-use shared::db::Db;
-use shared::lifecycle::Deps;
+use shared::service::Deps;
+use shared::work::Db;
 
 use crate::config::Config;
-use crate::memory::FeedMemory;
+use crate::memory::feed::FeedMemory;
 
 /// The service's state. Clones share it.
 #[derive(Clone)]
 pub(crate) struct AppState {
     /// The database.
     pub(crate) db: Db,
-    /// Who is asking.
+    /// The keys and accounts that access tokens are verified with.
     pub(crate) auth: Auth,
-    /// What the feed is read from.
+    /// The memory that feeds are read from.
     pub(crate) feed: FeedMemory,
 }
 
 impl AppState {
+    /// Creates the state with empty memory, which the consumers fill.
     pub(crate) fn new(config: &Config, deps: &Deps) -> Self {
         let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
         let feed = FeedMemory::new(config.feed_max_posts, deps.settings.cache_max_bytes, auth.accounts.clone());

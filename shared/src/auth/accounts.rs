@@ -1,4 +1,8 @@
-//! What this process knows about accounts that a valid token may still name: blocked ones, ended sessions.
+//! The accounts whose tokens are refused although their signature is valid: blocked or erased ones, and ones whose
+//! sessions have ended.
+//!
+//! Every request asks for its account, so the answer comes from memory, which follows the service's copy of the stream
+//! `user`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -11,36 +15,40 @@ use crate::db::Reads;
 use crate::events::{Key, Memory, ProjectionRow};
 use crate::ids::UserId;
 
-/// The part of a user's state that decides whether a token is honoured.
+/// The part of a user's state that decides whether the user's tokens are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The user state's version.
+    /// The version of the user's state.
     pub version: i64,
-    /// Neither blocked nor erased.
+    /// True for an account that is neither blocked nor erased.
     pub active: bool,
-    /// Tokens with a lower session version are refused.
+    /// The lowest session version that is accepted. Tokens with a lower one are refused.
     pub session_version: i64,
 }
 
-/// A copy of a user's state that holds the columns `deleted`, `blocked` and `session_version`.
+/// A row of a copy of the stream `user`. Its table must have the columns `deleted`, `blocked` and `session_version`,
+/// because [`Accounts`] selects by them.
 pub trait AccountRow: ProjectionRow {
-    /// What decides about this user's tokens.
+    /// The part that decides about the user's tokens.
     fn account(&self) -> Account;
 }
 
-/// Accounts that differ from the default (active, session version 0). Who is missing counts as not blocked: the signed
-/// token proves that the account exists. Fed by applied states only, merged by version.
+/// The accounts that differ from the default, which is active with the session version 0. An account that is missing
+/// counts as not blocked, since the signed token proves that it exists (rule R10). States are merged by version (rule
+/// R5). Clones share the accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts(Arc<RwLock<HashMap<UserId, Account>>>);
 
 impl Accounts {
-    /// Merges one state.
+    /// Takes over the account's state if it is newer than the known one. An ordinary account that is not known stays
+    /// unknown.
     pub fn merge(&self, id: UserId, account: Account) {
         let mut accounts = self.write();
         match accounts.get_mut(&id) {
             Some(known) if known.version < account.version => *known = account,
             Some(_) => {}
-            // Whoever has been blocked once keeps a session version above 0, so a stale state cannot slip in here.
+            // An ordinary state leaves no version behind that a late, older state could be compared with. None is
+            // needed: a block raises the session version for ever, so every state after a special one is special too.
             None if !account.active || account.session_version > 0 => {
                 accounts.insert(id, account);
             }
@@ -48,12 +56,13 @@ impl Accounts {
         }
     }
 
-    /// What is known, if anything.
+    /// The account, if it differs from the default.
     pub fn get(&self, id: UserId) -> Option<Account> {
         self.all().get(&id).copied()
     }
 
-    /// All that is known, for whoever asks about many at once and does not wait meanwhile.
+    /// All accounts that differ from the default, under one read lock, for callers that ask for many at once. Drop the
+    /// guard before the next `.await`: updates wait for it.
     pub fn all(&self) -> RwLockReadGuard<'_, HashMap<UserId, Account>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,7 +84,7 @@ impl<R: AccountRow> Memory<R> for Accounts {
         self.write().remove(&UserId(key.first()));
     }
 
-    /// Reads only those who are not ordinary.
+    /// Reads only the accounts that differ from the default, which are few.
     async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         let special = Condition::any()
             .add(Expr::col("deleted").eq(true))
@@ -91,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_newer_states_count_and_ordinary_accounts_take_no_memory() {
+    fn only_newer_states_are_merged_and_ordinary_accounts_take_no_memory() {
         let accounts = Accounts::default();
         let account = |version, active, session_version| Account { version, active, session_version };
         accounts.merge(UserId(1), account(1, true, 0));

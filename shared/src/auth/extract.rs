@@ -1,41 +1,49 @@
-//! Extractors that authenticate.
+//! The axum extractors that authenticate a request: [`CurrentUser`] and [`AdminUser`].
+//!
+//! A handler names one of them as an argument, so it cannot run without a valid token.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::{header, request::Parts};
 
 use super::accounts::Accounts;
+use super::claims::Role;
 use super::keys::Keys;
-use super::token::{Role, verify};
+use super::token::verify;
 use crate::clock::Clock;
 use crate::error::ApiError;
-use crate::http::request_id;
 use crate::ids::UserId;
+use crate::request_id;
 
-/// What authentication needs; part of every service's state.
+/// The part of every service's state that authentication needs. Clones share it.
 #[derive(Clone)]
 pub struct Auth {
-    /// The public keys.
+    /// The public keys that tokens are verified with.
     pub keys: Keys,
-    /// Blocked accounts and ended sessions.
+    /// The accounts that are blocked or whose older tokens are refused.
     pub accounts: Accounts,
-    /// The time.
+    /// The clock that expiry is checked by.
     pub clock: Clock,
 }
 
-/// Somebody with a valid access token, who is not blocked as far as this service knows.
+/// The sender of a request with a valid access token, who is not blocked as far as this service knows. A block that was
+/// decided a moment ago may not have reached its copy yet; a check that must hold is made by the owner of the account
+/// (rule R13).
+///
+/// Rejections: 401 without a token, with an invalid one or after the end of the session; 403 for a blocked account; 503
+/// while the public keys were never loaded.
 #[derive(Clone, Debug)]
 pub struct CurrentUser {
-    /// The user's id.
+    /// The user's id, a positive number.
     pub id: UserId,
-    /// The username.
+    /// The username in the token.
     pub username: String,
-    /// The role.
+    /// The role in the token.
     pub role: Role,
-    /// The session version that the token was issued for.
+    /// The session version in the token. Auth, which owns the accounts, compares it with the stored one too.
     pub session_version: i64,
 }
 
-/// A [`CurrentUser`] who is an admin.
+/// A [`CurrentUser`] with the role of an administrator. Rejects as that does, and with 403 for any other role.
 #[derive(Clone, Debug)]
 pub struct AdminUser(pub CurrentUser);
 
@@ -46,15 +54,19 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        // Before any check, so that refusals are marked too: no cache may keep an answer that depends on the token.
         request_id::note_personal();
         let auth = Auth::from_ref(state);
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let token = match header.split_once(' ') {
+            // The name of a scheme is case-insensitive (RFC 9110, section 11.1).
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => return Err(ApiError::unauthorized("An access token is required")),
         };
         let claims = verify(&auth.keys, &auth.clock, token).await?;
+        // `verify` refuses a token without a usable id, so the default is never taken.
         let id = claims.user_id().unwrap_or(UserId(crate::ids::NOBODY));
+        // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
         if let Some(account) = auth.accounts.get(id) {
             if !account.active {
                 return Err(ApiError::forbidden("Account blocked"));

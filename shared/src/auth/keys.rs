@@ -1,4 +1,7 @@
-//! The public keys that tokens are verified with: given at the start, or fetched from auth and kept on disk.
+//! The public keys that access tokens are verified with, and the memory of tokens that were verified.
+//!
+//! The keys are a JSON Web Key Set (RFC 7517). In one process they are given at the start. A service of its own fetches
+//! them from auth's URL and keeps the last set in a file, so that it can start and verify tokens while auth is down.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,15 +16,16 @@ use quick_cache::sync::Cache;
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep};
 
-use super::token::Claims;
+use super::claims::Claims;
 use crate::error::ApiError;
-use crate::lifecycle::{Backoff, Cancel};
+use crate::tasks::{Backoff, Cancel};
 
-/// An unknown key id leads to one fetch, and then to none for this long.
+/// The shortest time between two fetches because of unknown key ids. A token with an invented key id must not let this
+/// service send a request to auth each time.
 const REFETCH: Duration = Duration::from_secs(10);
-/// How many tokens are remembered: some 15 MB at most.
-const VERIFIED: usize = 50_000;
-/// How often the keys are fetched anyway.
+/// The largest number of verified tokens whose claims are remembered. They take at most about 15 MB.
+const MAX_VERIFIED: usize = 50_000;
+/// The interval of the regular fetch, by which a key that auth no longer uses is forgotten.
 const REFRESH: Duration = Duration::from_secs(300);
 
 /// A set of public keys. Clones share it.
@@ -29,38 +33,48 @@ const REFRESH: Duration = Duration::from_secs(300);
 pub struct Keys(Arc<Inner>);
 
 struct Inner {
+    /// The keys by their ids, `kid`.
     known: RwLock<HashMap<String, DecodingKey>>,
-    /// How often the keys have changed.
-    changes: AtomicU64,
+    /// The number of changes of the set. It is a part of each token's digest, so a change invalidates all remembered
+    /// tokens.
+    generation: AtomicU64,
     verified: Verified,
+    /// Absent for keys that never change.
     remote: Option<Remote>,
 }
 
-/// Tokens whose signature is good, by their digests: whoever reads this memory has no token.
-type Verified = Cache<Seen, Arc<Claims>>;
+/// The claims of verified tokens by their digests. The tokens themselves are not kept, so that a dump of this memory
+/// holds no usable token.
+type Verified = Cache<TokenDigest, Arc<Claims>>;
 
-/// The digest of a token and of how often the keys have changed.
-pub(super) type Seen = [u8; 32];
+/// The SHA-256 of the generation of the keys, as 8 bytes in big-endian order, followed by the token.
+pub(super) type TokenDigest = [u8; 32];
 
+/// The source of keys that may change.
 struct Remote {
     url: String,
+    /// The file with the set that was fetched last.
     file: PathBuf,
     client: reqwest::Client,
+    /// The time of the last fetch because of an unknown key id. Its lock is held during the fetch, so that requests
+    /// with the same unknown id wait for one fetch instead of sending their own.
     fetched: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Keys {
-    /// Keys that never change: auth's own.
+    /// The keys of `set`, which never change. Auth and the one-process suite use them.
     pub fn fixed(set: &JwkSet) -> Self {
         Self::new(decoding_keys(set), None)
     }
 
-    /// Keys at a URL, with the last ones in `file` for a start while auth is down.
+    /// The keys at `url`, and until the first fetch those in `file`, where each fetched set is stored. Fetches nothing
+    /// yet: [`Keys::refresh`] does.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// When the HTTP client cannot be built.
     pub fn remote(url: String, file: PathBuf) -> Result<Self, reqwest::Error> {
         let client = crate::http::own_client()?;
+        // A missing or damaged file is no error: the keys are fetched soon.
         let cached = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<JwkSet>(&bytes).ok());
         let known = cached.map(|set| decoding_keys(&set)).unwrap_or_default();
         let remote = Remote { url, file, client, fetched: tokio::sync::Mutex::default() };
@@ -68,16 +82,20 @@ impl Keys {
     }
 
     fn new(known: HashMap<String, DecodingKey>, remote: Option<Remote>) -> Self {
-        let (known, changes, verified) = (RwLock::new(known), AtomicU64::new(0), Cache::new(VERIFIED));
-        Self(Arc::new(Inner { known, changes, verified, remote }))
+        let (known, generation, verified) = (RwLock::new(known), AtomicU64::new(0), Cache::new(MAX_VERIFIED));
+        Self(Arc::new(Inner { known, generation, verified, remote }))
     }
 
-    /// Whether any key was ever loaded.
-    pub async fn loaded(&self) -> bool {
+    /// Returns whether any key was ever loaded. Until then no token can be verified.
+    pub async fn is_loaded(&self) -> bool {
         !self.0.known.read().await.is_empty()
     }
 
-    /// The key of this id. An unknown id leads to a fetch, at most every ten seconds.
+    /// Finds the key with the id `kid`. An unknown id leads to a fetch, at most every ten seconds, because auth may
+    /// have a new key.
+    ///
+    /// # Errors
+    /// 503 `keys_unavailable` while no key was ever loaded.
     pub(super) async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, ApiError> {
         if let Some(key) = self.0.known.read().await.get(kid) {
             return Ok(Some(key.clone()));
@@ -90,17 +108,17 @@ impl Keys {
         Ok(known.get(kid).cloned())
     }
 
-    /// The digest under which a token is remembered, until the keys change.
-    pub(super) fn seen(&self, token: &str) -> Seen {
+    /// The digest under which a token is remembered until the keys change.
+    pub(super) fn digest(&self, token: &str) -> TokenDigest {
         let mut hasher = digest::Context::new(&SHA256);
-        hasher.update(&self.0.changes.load(Ordering::Acquire).to_be_bytes());
+        hasher.update(&self.0.generation.load(Ordering::Acquire).to_be_bytes());
         hasher.update(token.as_bytes());
-        let mut seen = Seen::default();
-        seen.iter_mut().zip(hasher.finish().as_ref()).for_each(|(byte, digest)| *byte = *digest);
-        seen
+        let mut digest = TokenDigest::default();
+        digest.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        digest
     }
 
-    /// Tokens whose signature is good.
+    /// The claims of tokens that were verified.
     pub(super) fn verified(&self) -> &Verified {
         &self.0.verified
     }
@@ -111,22 +129,26 @@ impl Keys {
         if fetched.is_some_and(|at| at.elapsed() < REFETCH) {
             return;
         }
+        // Also when the fetch fails, so that an auth that is down is not asked by every request.
         *fetched = Some(Instant::now());
         if let Err(error) = self.fetch(remote).await {
             tracing::warn!(%error, "The public keys could not be fetched.");
         }
     }
 
+    /// Fetches the set, and stores it in the file.
     async fn fetch(&self, remote: &Remote) -> Result<(), reqwest::Error> {
         let set: JwkSet = remote.client.get(&remote.url).send().await?.error_for_status()?.json().await?;
         let keys = decoding_keys(&set);
         let mut known = self.0.known.write().await;
+        // A key id is the thumbprint of its key (RFC 7638), so equal ids are equal keys.
         let same = known.len() == keys.len() && keys.keys().all(|kid| known.contains_key(kid));
         *known = keys;
         drop(known);
         if !same {
-            self.0.changes.fetch_add(1, Ordering::Release);
+            self.0.generation.fetch_add(1, Ordering::Release);
         }
+        // A file that cannot be written costs only the next start without auth.
         let written = serde_json::to_vec(&set).map_err(std::io::Error::other);
         if let Err(error) = written.and_then(|bytes| std::fs::write(&remote.file, bytes)) {
             tracing::warn!(%error, "The public keys could not be kept on disk.");
@@ -134,7 +156,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Keeps remote keys fresh until cancelled.
+    /// Fetches the keys every five minutes until `cancel`, with backoff after a failure. Does nothing for keys that
+    /// never change.
     pub async fn refresh(self, cancel: Cancel) {
         let Some(remote) = &self.0.remote else { return cancel.cancelled().await };
         let mut backoff = Backoff::default();
@@ -146,7 +169,7 @@ impl Keys {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "The public keys could not be fetched; trying again.");
-                    backoff.pause()
+                    backoff.next_pause()
                 }
             };
             tokio::select! { () = sleep(pause) => {}, () = cancel.cancelled() => {} }
@@ -154,6 +177,8 @@ impl Keys {
     }
 }
 
+/// The usable keys of a set by their ids. A key of an unknown kind or without an id is skipped, as RFC 7517, section 5,
+/// wants it.
 fn decoding_keys(set: &JwkSet) -> HashMap<String, DecodingKey> {
     let key = |jwk: &jsonwebtoken::jwk::Jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?));
     set.keys.iter().filter_map(key).collect()

@@ -1,8 +1,9 @@
-//! A bounded cache of what requests read most, merged by version.
+//! A bounded cache of the values that requests read most, which loads on demand and follows changes.
 //!
-//! Who misses waits for the next query, which reads all that is missing by then: one query however many ask for the same,
-//! and few for many that ask for different things. A value that changed while it was being read is answered, and not
-//! kept.
+//! Loads are single-flight and batched: a request that misses waits for the next query, and that query reads everything
+//! that is missing by then. So there is one query for any number of requests for the same value, and few for requests
+//! for many different values. A value that changes while it is being read is answered and not kept, because the read
+//! may be older than the change (docs/adr/0009).
 
 mod rendered;
 
@@ -19,42 +20,51 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::interval;
 
-use crate::db::{Db, Reads};
+use crate::db::Reads;
 use crate::error::ApiError;
-use crate::lifecycle::Cancel;
+use crate::tasks::Cancel;
+use crate::work::Db;
 
 pub use rendered::{Json, Rendered};
 
-/// Values that one query reads.
+/// The largest number of values that one query reads.
 const BATCH: usize = 256;
-/// Readers that wait; more are refused.
+/// The largest number of requests that wait for a query. Further requests are refused.
 const QUEUE: usize = 10_000;
-/// A value is kept for this many rounds: what was lost on the way from another replica does no harm for longer.
-const ROUNDS: u64 = 2;
+/// The number of rounds for which a value is used. The limit bounds the harm of a lost message from another replica:
+/// the old value is answered for a minute at most.
+const MAX_ROUNDS: u64 = 2;
+/// The length of a round, the unit in which the age of values is counted.
 const ROUND: Duration = Duration::from_secs(30);
-/// What a value takes as a rule, in bytes.
-const USUAL: u64 = 2_000;
-/// Ids share counters of changes; two that do are only read once more than needed.
+/// The estimated size of a value in bytes, from which the number of entries is estimated when a cache is made.
+const TYPICAL_BYTES: u64 = 2_000;
+/// The memory in bytes that the cache itself needs for an entry, about what was measured.
+const ENTRY_OVERHEAD: usize = 200;
+/// The number of change counters, which ids share. Two ids with the same counter cost an additional read now and then.
 const COUNTERS: usize = 1_024;
 
-/// Where values come from.
+/// The source from which a cache loads its values.
 #[async_trait]
 pub trait Load: Send + Sync + 'static {
-    /// What is kept.
+    /// The cached value.
     type Value: Send + Sync + 'static;
 
-    /// Reads the values of these ids, as far as there are any.
+    /// Reads the values of `ids`, in any order. An id without a value is left out.
+    ///
+    /// # Errors
+    /// When the database cannot answer. Every request that waits for one of these ids gets the error.
     async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, Self::Value)>, DbErr>;
 
-    /// How much memory a value takes, in bytes.
+    /// The memory that a value takes, in bytes. An estimate is enough; it must not change while the value is cached.
     fn bytes(value: &Self::Value) -> usize;
 }
 
-/// What somebody who asked is told.
+/// The answer to a request for one value. `None`: there is no such value.
 type Answer<V> = Result<Option<Arc<V>>, ApiError>;
-type Waiting<V> = (i64, oneshot::Sender<Answer<V>>);
+/// The id of a requested value, and the sender of the answer to the request.
+type PendingLoad<V> = (i64, oneshot::Sender<Answer<V>>);
 
-/// A cache. Clones share it.
+/// A cache of values by their ids. Clones share it: one of them calls [`Cache::run`], which loads.
 pub struct Cache<L: Load>(Arc<Inner<L>>);
 
 impl<L: Load> Clone for Cache<L> {
@@ -64,49 +74,51 @@ impl<L: Load> Clone for Cache<L> {
 }
 
 struct Inner<L: Load> {
-    values: quick_cache::sync::Cache<i64, Kept<L::Value>, ByBytes<L>>,
-    /// Goes on with the time: how old a value is.
+    values: quick_cache::sync::Cache<i64, Entry<L::Value>, ByteWeighter<L>>,
+    /// The current round, which rises with the time.
     round: AtomicU64,
-    /// How often values have changed, by their ids. Who puts a value there or changes it holds the lock.
+    /// The numbers of changes, each for all ids that share the counter. The lock is held while a value is inserted or
+    /// changed.
     changes: Vec<Mutex<u64>>,
-    sender: mpsc::Sender<Waiting<L::Value>>,
-    receiver: tokio::sync::Mutex<mpsc::Receiver<Waiting<L::Value>>>,
+    sender: mpsc::Sender<PendingLoad<L::Value>>,
+    receiver: tokio::sync::Mutex<mpsc::Receiver<PendingLoad<L::Value>>>,
 }
 
-/// A value, and the round in which it was read.
-struct Kept<V> {
+/// A cached value, and the round in which it was read.
+struct Entry<V> {
     value: Arc<V>,
     round: u64,
 }
 
-impl<V> Clone for Kept<V> {
+// Written by hand, because a derived `Clone` would require `V: Clone`.
+impl<V> Clone for Entry<V> {
     fn clone(&self) -> Self {
         Self { value: Arc::clone(&self.value), round: self.round }
     }
 }
 
-/// Weighs values by the memory that they take.
-struct ByBytes<L>(PhantomData<fn() -> L>);
+/// Weighs entries by the memory that they take, so that the bound of a cache is a number of bytes.
+struct ByteWeighter<L>(PhantomData<fn() -> L>);
 
-impl<L> Clone for ByBytes<L> {
+impl<L> Clone for ByteWeighter<L> {
     fn clone(&self) -> Self {
         Self(PhantomData)
     }
 }
 
-impl<L: Load> Weighter<i64, Kept<L::Value>> for ByBytes<L> {
-    fn weight(&self, _id: &i64, kept: &Kept<L::Value>) -> u64 {
-        (L::bytes(&kept.value) + ENTRY) as u64
+impl<L: Load> Weighter<i64, Entry<L::Value>> for ByteWeighter<L> {
+    fn weight(&self, _id: &i64, entry: &Entry<L::Value>) -> u64 {
+        (L::bytes(&entry.value) + ENTRY_OVERHEAD) as u64
     }
 }
 
 impl<L: Load> Cache<L> {
-    /// A cache that takes at most so many bytes.
+    /// A cache that takes at most `bytes` of memory. With 0 it keeps nothing, and each request reads from the database.
     pub fn new(bytes: u64) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let items = usize::try_from(bytes / USUAL).unwrap_or(usize::MAX);
+        let items = usize::try_from(bytes / TYPICAL_BYTES).unwrap_or(usize::MAX);
         Self(Arc::new(Inner {
-            values: quick_cache::sync::Cache::with_weighter(items, bytes, ByBytes(PhantomData)),
+            values: quick_cache::sync::Cache::with_weighter(items, bytes, ByteWeighter(PhantomData)),
             round: AtomicU64::new(0),
             changes: (0..COUNTERS).map(|_| Mutex::new(0)).collect(),
             sender,
@@ -114,28 +126,31 @@ impl<L: Load> Cache<L> {
         }))
     }
 
-    /// A value, from memory or the database; `None`: there is none.
+    /// Finds a value in memory or in the database; `None` when there is none. That a value does not exist is not
+    /// remembered, so an id that is created later is found at once.
     ///
     /// # Errors
-    /// 503 when the database is not there, or too many wait for it.
+    /// 503 `busy` when too many requests wait for the database, 503 `stopping` when the service stops, and the error of
+    /// [`Load::load`].
     pub async fn find(&self, id: i64) -> Result<Option<Arc<L::Value>>, ApiError> {
-        match self.known(id) {
+        match self.find_fresh(id) {
             Some(value) => Ok(Some(value)),
-            None => self.ask(id)?.await.unwrap_or_else(|_stopped| Err(stopping())),
+            None => self.request_load(id)?.await.unwrap_or_else(|_stopped| Err(stopping())),
         }
     }
 
-    /// Values in the order of their ids, as far as there are any.
+    /// Finds values, in the order of `ids`. An id without a value is left out.
     ///
     /// # Errors
-    /// As [`Cache::find`].
+    /// As [`Cache::find`]; then no value is answered.
     pub async fn find_all(&self, ids: &[i64]) -> Result<Vec<Arc<L::Value>>, ApiError> {
         let mut values: Vec<Option<Arc<L::Value>>> = Vec::with_capacity(ids.len());
         let mut missing = Vec::new();
+        // All missing values are requested before the first one is awaited, so that one query can read them.
         for (place, id) in ids.iter().enumerate() {
-            let value = self.known(*id);
+            let value = self.find_fresh(*id);
             if value.is_none() {
-                missing.push((place, self.ask(*id)?));
+                missing.push((place, self.request_load(*id)?));
             }
             values.push(value);
         }
@@ -148,54 +163,60 @@ impl<L: Load> Cache<L> {
         Ok(values.into_iter().flatten().collect())
     }
 
-    /// What is in memory and not too old.
-    fn known(&self, id: i64) -> Option<Arc<L::Value>> {
-        let kept = self.0.values.get(&id)?;
-        (kept.round + ROUNDS > self.0.round.load(Ordering::Relaxed)).then_some(kept.value)
+    /// The value in memory, unless it is too old.
+    fn find_fresh(&self, id: i64) -> Option<Arc<L::Value>> {
+        let entry = self.0.values.get(&id)?;
+        (entry.round + MAX_ROUNDS > self.0.round.load(Ordering::Relaxed)).then_some(entry.value)
     }
 
-    fn ask(&self, id: i64) -> Result<oneshot::Receiver<Answer<L::Value>>, ApiError> {
+    /// Puts an id into the queue of the next query.
+    fn request_load(&self, id: i64) -> Result<oneshot::Receiver<Answer<L::Value>>, ApiError> {
         let (answer, answered) = oneshot::channel();
         let busy = |_full| ApiError::unavailable("busy", "Too many requests wait for the database already");
         self.0.sender.try_send((id, answer)).map_err(busy)?;
         Ok(answered)
     }
 
-    /// Lets a value that is in memory change itself. What is being read now is not kept.
+    /// Calls `update` with the value if it is in memory; the value changes itself by interior mutability. A value that
+    /// is being read now is not kept.
     pub fn update(&self, id: i64, update: impl FnOnce(&L::Value)) {
-        let _changed = self.changed(id);
-        if let Some(kept) = self.0.values.peek(&id) {
-            update(&kept.value);
+        let _changed = self.count_change(id);
+        // `peek` does not count as a use, so writes alone do not keep a value in memory.
+        if let Some(entry) = self.0.values.peek(&id) {
+            update(&entry.value);
         }
     }
 
-    /// Forgets a value; it is read again when somebody asks. What is being read now is not kept.
+    /// Removes a value from memory, so that the next request reads it again. A value that is being read now is not
+    /// kept.
     pub fn forget(&self, id: i64) {
-        let _changed = self.changed(id);
+        let _changed = self.count_change(id);
         self.0.values.remove(&id);
     }
 
-    /// Forgets everything. What is being read now is not kept.
+    /// Removes all values from memory. Values that are being read now are not kept.
     pub fn clear(&self) {
-        self.0.changes.iter().for_each(|changes| *locked(changes) += 1);
+        self.0.changes.iter().for_each(|changes| *lock(changes) += 1);
         self.0.values.clear();
     }
 
-    /// Counts a change, and keeps others from putting the value there meanwhile.
-    fn changed(&self, id: i64) -> MutexGuard<'_, u64> {
-        let mut changes = self.changes(id);
+    /// Counts a change of a value. Until the guard is dropped, no value that was read before the change can be
+    /// inserted.
+    fn count_change(&self, id: i64) -> MutexGuard<'_, u64> {
+        let mut changes = self.lock_changes(id);
         *changes += 1;
         changes
     }
 
-    fn changes(&self, id: i64) -> MutexGuard<'_, u64> {
-        // The counters are never empty.
+    /// Locks the counter of changes that belongs to an id.
+    fn lock_changes(&self, id: i64) -> MutexGuard<'_, u64> {
         let index = usize::try_from(id.unsigned_abs()).unwrap_or_default() % COUNTERS;
         #[expect(clippy::indexing_slicing, reason = "there are as many counters as the remainder has values")]
-        locked(&self.0.changes[index])
+        lock(&self.0.changes[index])
     }
 
-    /// Reads what is missing, until `cancel`.
+    /// Loads the missing values until `cancel`. One query runs at a time; requests that arrive meanwhile wait for the
+    /// next one.
     pub async fn run(self, db: Db, source: L, cancel: Cancel) {
         let mut receiver = self.0.receiver.lock().await;
         let mut asked = Vec::new();
@@ -209,65 +230,67 @@ impl<L: Load> Cache<L> {
                 }
                 () = cancel.cancelled() => return,
             }
-            // Whoever is about to ask comes along.
+            // Yield once so that ready tasks can join this query.
             yield_now().await;
             while asked.len() < BATCH
                 && let Ok(next) = receiver.try_recv()
             {
                 asked.push(next);
             }
-            self.answer(&db, &source, std::mem::take(&mut asked)).await;
+            self.load(&db, &source, std::mem::take(&mut asked)).await;
         }
     }
 
-    async fn answer(&self, db: &Db, source: &L, asked: Vec<Waiting<L::Value>>) {
+    /// Reads the values that are asked for with one query, keeps them and answers the requests.
+    async fn load(&self, db: &Db, source: &L, asked: Vec<PendingLoad<L::Value>>) {
         let waiting = asked.into_iter().filter(|(_, answer)| !answer.is_closed());
+        // The query before this one may have read some of the values while their requests waited.
         let (known, asked): (Vec<_>, Vec<_>) =
-            waiting.map(|(id, answer)| (self.known(id), id, answer)).partition(|(known, ..)| known.is_some());
-        // It was read while these waited.
-        known.into_iter().for_each(|(known, _, answer)| tell(answer, Ok(known)));
-        let asked: Vec<Waiting<L::Value>> = asked.into_iter().map(|(_, id, answer)| (id, answer)).collect();
+            waiting.map(|(id, answer)| (self.find_fresh(id), id, answer)).partition(|(known, ..)| known.is_some());
+        known.into_iter().for_each(|(known, _, answer)| send_answer(answer, Ok(known)));
+        let asked: Vec<PendingLoad<L::Value>> = asked.into_iter().map(|(_, id, answer)| (id, answer)).collect();
         if asked.is_empty() {
             return;
         }
         let ids: BTreeSet<i64> = asked.iter().map(|(id, _)| *id).collect();
         let round = self.0.round.load(Ordering::Relaxed);
-        let ids: Vec<(i64, u64)> = ids.into_iter().map(|id| (id, *self.changes(id))).collect();
+        // The counters are noted before the query, and compared after it: a change in between may be missing in what
+        // was read.
+        let ids: Vec<(i64, u64)> = ids.into_iter().map(|id| (id, *self.lock_changes(id))).collect();
         let keys: Vec<i64> = ids.iter().map(|(id, _)| *id).collect();
         let found = match source.load(db.read(), &keys).await {
             Ok(found) => found,
             Err(error) => {
                 let error = ApiError::from(error);
-                return asked.into_iter().for_each(|(_, answer)| tell(answer, Err(error.clone())));
+                return asked.into_iter().for_each(|(_, answer)| send_answer(answer, Err(error.clone())));
             }
         };
         let found: HashMap<i64, Arc<L::Value>> = found.into_iter().map(|(id, value)| (id, Arc::new(value))).collect();
         for (id, before) in ids {
             let Some(value) = found.get(&id) else { continue };
-            let changes = self.changes(id);
+            let changes = self.lock_changes(id);
             if *changes == before {
-                self.0.values.insert(id, Kept { value: Arc::clone(value), round });
+                self.0.values.insert(id, Entry { value: Arc::clone(value), round });
             }
         }
         for (id, answer) in asked {
-            tell(answer, Ok(found.get(&id).cloned()));
+            send_answer(answer, Ok(found.get(&id).cloned()));
         }
     }
 }
 
-/// What the cache itself needs for a value, in bytes; about as much as was seen.
-const ENTRY: usize = 200;
-
-fn locked(changes: &Mutex<u64>) -> MutexGuard<'_, u64> {
+/// Locks a counter. A panic of another holder is no reason to fail here: a number is valid at any moment.
+fn lock(changes: &Mutex<u64>) -> MutexGuard<'_, u64> {
     changes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The answer to requests that wait when the task that loads has ended.
 fn stopping() -> ApiError {
     ApiError::unavailable("stopping", "The service is stopping")
 }
 
-/// Whoever does not wait any more is told nothing.
-fn tell<T>(waiting: oneshot::Sender<T>, answer: T) {
+/// Sends an answer. A request that has ended in the meantime is ignored.
+fn send_answer<T>(waiting: oneshot::Sender<T>, answer: T) {
     let _gone = waiting.send(answer);
 }
 
@@ -282,11 +305,12 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::{Env, Settings};
 
-    /// Even ids have a value: how often anything was read. Each query waits until it is let through.
+    /// A source in which even ids have a value, the number of queries so far. It records each query, which then waits
+    /// for a permit. The id -2 is an error.
     #[derive(Clone)]
     struct Even {
         queries: Arc<Cell<Vec<Vec<i64>>>>,
-        let_through: Arc<Semaphore>,
+        permits: Arc<Semaphore>,
     }
 
     #[async_trait]
@@ -299,7 +323,7 @@ mod tests {
                 queries.push(ids.to_vec());
                 queries.len()
             };
-            self.let_through.acquire().await.unwrap().forget();
+            self.permits.acquire().await.unwrap().forget();
             if ids.contains(&-2) {
                 return Err(DbErr::Custom("bad".to_owned()));
             }
@@ -328,7 +352,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
             let db = Db::open(&Settings::from_env(&env, 1).unwrap(), "test", Clock::system()).await.unwrap();
-            let source = Even { queries: Arc::default(), let_through: Arc::new(Semaphore::new(queries)) };
+            let source = Even { queries: Arc::default(), permits: Arc::new(Semaphore::new(queries)) };
             let (cache, cancel) = (Cache::new(bytes), Cancel::new());
             tokio::spawn(Cache::clone(&cache).run(db, source.clone(), cancel.clone()));
             Self { cache, source, cancel, _folder: folder }
@@ -346,7 +370,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_query_reads_for_all_who_wait() {
+    async fn one_query_reads_for_all_requests_that_wait() {
         let world = World::new(2).await;
         let first = Box::pin(world.cache.find(2));
         let mut all: Vec<_> = (0..50).map(|n| Box::pin(world.cache.find(4 + n % 3))).collect();
@@ -355,17 +379,17 @@ mod tests {
         assert!(found.iter().all(Result::is_ok));
         let queries = world.queries();
         assert!(queries.len() <= 2, "{queries:?}");
-        // Now it is in memory, but for the one that does not exist.
+        // The value is in memory now, so no further query is made.
         assert!(world.cache.find(4).await.unwrap().is_some());
         assert_eq!(world.queries(), queries);
-        world.source.let_through.add_permits(2);
+        world.source.permits.add_permits(2);
         assert!(world.cache.find(5).await.unwrap().is_none());
         let values = world.cache.find_all(&[6, 5, 2]).await.unwrap();
         assert_eq!(values.len(), 2);
     }
 
     #[tokio::test]
-    async fn who_comes_while_it_is_read_causes_no_second_query() {
+    async fn a_request_during_the_query_causes_no_second_query() {
         let world = World::new(0).await;
         let late = async {
             while world.queries().is_empty() {
@@ -373,7 +397,7 @@ mod tests {
             }
             let mut asked = Box::pin(world.cache.find(2));
             assert!(futures_util::poll!(&mut asked).is_pending());
-            world.source.let_through.add_permits(2);
+            world.source.permits.add_permits(2);
             asked.await
         };
         let (first, late) = tokio::join!(world.cache.find(2), late);
@@ -383,12 +407,12 @@ mod tests {
 
     #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "the test itself waits for the task")]
-    async fn who_asks_right_after_is_read_along() {
+    async fn a_request_of_a_ready_task_joins_the_query() {
         let world = World::new(2).await;
         yield_now().await;
         let (mut first, cache) = (Box::pin(world.cache.find(2)), world.cache.clone());
         assert!(futures_util::poll!(&mut first).is_pending());
-        // Runs after the reader has been woken.
+        // This task runs after the reader has been woken, so only the reader's yield lets it join the query.
         let second = tokio::spawn(async move { cache.find(4).await });
         assert!(first.await.unwrap().is_some() && second.await.unwrap().unwrap().is_some());
         assert_eq!(world.queries(), [[2, 4]]);
@@ -402,14 +426,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_changes_while_it_is_read_is_not_kept() {
+    async fn a_value_that_changes_while_it_is_read_is_not_kept() {
         let world = World::new(0).await;
         let (found, ()) = tokio::join!(world.cache.find(2), async {
             while world.queries().is_empty() {
                 tokio::task::yield_now().await;
             }
             world.cache.update(2, |_| ());
-            world.source.let_through.add_permits(2);
+            world.source.permits.add_permits(2);
         });
         assert_eq!(found.unwrap().as_deref(), Some(&1));
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&2), "it was read again");
@@ -418,7 +442,7 @@ mod tests {
         world.cache.update(2, |known| seen = *known);
         world.cache.update(4, |_| panic!("it is not in memory"));
         assert_eq!(seen, 2);
-        world.source.let_through.add_permits(2);
+        world.source.permits.add_permits(2);
         world.cache.forget(2);
         assert_eq!(world.cache.find(2).await.unwrap().as_deref(), Some(&3));
         world.cache.clear();

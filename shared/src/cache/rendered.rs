@@ -1,4 +1,4 @@
-//! A finished answer beside the part of it that changes most often.
+//! Cached values that are answered as finished JSON: a body that is rendered once, until its counters change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,12 +7,12 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::events::State;
 
-/// Finished JSON, as a part of larger answers. Clones share it.
+/// Finished JSON that can be a part of larger answers without being parsed or copied. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Json(Arc<RawValue>);
 
 impl Json {
-    /// A value as JSON; what cannot be written is null.
+    /// Renders a value. A value that cannot be written as JSON becomes `null`.
     pub fn of(value: &impl Serialize) -> Self {
         Self(to_raw_value(value).unwrap_or_default().into())
     }
@@ -24,16 +24,17 @@ impl Serialize for Json {
     }
 }
 
-/// A body, rendered when somebody asks, and the state that changes more often than anybody asks: a post's counters.
+/// A body, and the part of its content that changes most often, such as counters. A new state only discards the
+/// body; the next request renders it, since states may come more often than requests.
 pub struct Rendered<S, B>(Mutex<(S, Option<B>)>);
 
 impl<S: State, B: Clone> Rendered<S, B> {
-    /// Nothing is rendered yet.
+    /// A value with its first state. The body is rendered when it is asked for.
     pub fn new(state: S) -> Self {
         Self(Mutex::new((state, None)))
     }
 
-    /// Takes the state if it is newer.
+    /// Takes over the state and discards the body if the state's version is higher than the known one (rule R5).
     pub fn merge(&self, state: &S) {
         let mut known = self.locked();
         if state.version() > known.0.version() {
@@ -41,7 +42,8 @@ impl<S: State, B: Clone> Rendered<S, B> {
         }
     }
 
-    /// The body.
+    /// The body; `render` makes it if the state has changed since the last call. The lock is held meanwhile, so
+    /// concurrent requests render once.
     pub fn get(&self, render: impl FnOnce(&S) -> B) -> B {
         let mut known = self.locked();
         let (state, body) = &mut *known;

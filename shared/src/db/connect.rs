@@ -1,215 +1,80 @@
-//! Pools for SQLite and Postgres, and migrations under a lock.
+//! Opening the database that the settings name: a SQLite file, one Postgres host, or the primary among several hosts.
+//!
+//! This file decides which of the three it is, so that nothing above it has to know.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sqlx::ConnectOptions as _;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, TransactionTrait};
-use sea_orm_migration::MigratorTrait;
+use sea_orm::DbErr;
 use secrecy::ExposeSecret;
+use tokio::task::JoinSet;
 
-use super::failover::{self, Follower};
-use super::trust::Trust;
-use super::watched::{Watch, Watched};
-use super::writes::Writes;
-use super::{Db, Inner, Pools, dialect};
-use crate::clock::Clock;
-use crate::config::Settings;
-use crate::events::outbox::Outbox;
-use crate::lifecycle::Tracker;
+use super::failover::Follower;
+use super::pools::{ACQUIRE_BACKGROUND, ACQUIRE_REQUEST, Pools};
+use super::write_health::WriteHealth;
+use crate::config::{Settings, host_urls};
 
-/// How long a request waits for a connection before it is refused with 503.
-const ACQUIRE: Duration = Duration::from_secs(2);
-/// How long background work waits; it retries anyway.
-const ACQUIRE_BACKGROUND: Duration = Duration::from_secs(30);
-/// The name by which Postgres knows the operator's commands; services are `chatty-NAME`. A command may have several connections,
-/// and must not take them for a service.
-const OPERATOR: &str = "chatty";
-/// How SQLite opens files: they belong to one process, and the index of the write-ahead log lies in its own memory. Usually
-/// it lies in a file that is mapped, and the kernel ends a process with SIGBUS that touches it on a disk that does not take
-/// writes (ADR 21).
-const SQLITE_VFS: &str = "unix-excl";
+/// The `application_name` of the operator's commands. Services are called `chatty-NAME`, so that a command that looks
+/// for running services does not take its own connections for one.
+const OPERATOR_NAME: &str = "chatty";
 
-impl Db {
-    /// Prepares the pools of `service`. Nothing must be connected before the first use, so this works while Postgres is
-    /// down. Where the URL names several hosts, they follow the primary until the last clone of this is dropped.
-    ///
-    /// # Errors
-    /// When the URL or the data folder is not usable.
-    pub async fn open(settings: &Settings, service: &'static str, clock: Clock) -> Result<Self, DbErr> {
-        Self::open_with(settings, service, format!("chatty-{service}"), clock, ACQUIRE).await
+/// The program that connects, as far as its connections differ from those of others.
+pub(crate) struct Program {
+    /// The `application_name` of its connections, which Postgres shows in `pg_stat_activity`.
+    name: String,
+    /// The longest time that a request of the program waits for a connection, except for SQLite's writer.
+    pub(crate) acquire_timeout: Duration,
+}
+
+impl Program {
+    /// Describes a running service.
+    pub(crate) fn service(name: &str) -> Self {
+        Self { name: format!("chatty-{name}"), acquire_timeout: ACQUIRE_REQUEST }
     }
 
-    /// The same for an operator's command, which rather waits than fails.
-    ///
-    /// # Errors
-    /// As [`Db::open`].
-    pub async fn open_for_operator(settings: &Settings, service: &'static str) -> Result<Self, DbErr> {
-        Self::open_with(settings, service, OPERATOR.to_owned(), Clock::system(), ACQUIRE_BACKGROUND).await
-    }
-
-    async fn open_with(
-        settings: &Settings,
-        service: &'static str,
-        program: String,
-        clock: Clock,
-        patience: Duration,
-    ) -> Result<Self, DbErr> {
-        let outbox = Outbox::new(service, settings.outbox_max_rows);
-        let (pools, writes, follower) = match &settings.database_url {
-            Some(url) => {
-                let urls = failover::host_urls(url.expose_secret()).map_err(|error| DbErr::Custom(error.to_owned()))?;
-                let (connections, writes) = (settings.database_max_connections, Writes::new(service, None));
-                if let [url] = urls.as_slice() {
-                    let pools = Pools::postgres(url, &writes, &program, connections, patience, None).await?;
-                    (Arc::new(pools), writes, None)
-                } else {
-                    let follower = Follower { urls, service, program, connections, patience, writes: writes.clone() };
-                    let (pools, follower) = follower.start().await?;
-                    (pools, writes, Some(follower))
-                }
-            }
-            None => {
-                settings.create_data_dir().map_err(|error| DbErr::Custom(error.to_string()))?;
-                let file = sqlite_file(&settings.data_dir, service);
-                let writes = Writes::new(service, Some(file.clone()));
-                (Arc::new(Pools::sqlite(&file, &writes, patience)), writes, None)
-            }
-        };
-        let under_way = Tracker::new();
-        Ok(Self(Arc::new(Inner { pools, outbox, clock, writes, patience, under_way, _follower: follower })))
-    }
-
-    /// Brings the schema up to date. Replicas that start together take turns.
-    ///
-    /// # Errors
-    /// When the database is not there, or a migration fails.
-    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), DbErr> {
-        let pools = self.0.pools.current();
-        if dialect::is_postgres(&pools.relay) {
-            let lock = pools.relay.inner.begin().await?;
-            dialect::lock_migrations(&lock).await?;
-            M::up(&pools.write.inner, None).await?;
-            lock.commit().await
-        } else {
-            M::up(&pools.write.inner, None).await
-        }
+    /// Describes a command of the operator. It waits longer than a request, because no client repeats it.
+    pub(crate) fn operator() -> Self {
+        Self { name: OPERATOR_NAME.to_owned(), acquire_timeout: ACQUIRE_BACKGROUND }
     }
 }
 
-/// The SQLite file of a service.
+/// The result of [`connect`]: open connection pools and the parts that watch over them.
+pub(crate) struct Connected {
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) health: WriteHealth,
+    /// The task that keeps the pools on the primary; absent where there is one host or a file. Dropping it ends the
+    /// task.
+    pub(crate) follower: Option<JoinSet<()>>,
+}
+
+/// Prepares the connection pools of `service`. Connections are opened at first use, so this succeeds while Postgres is
+/// down.
+///
+/// # Errors
+/// When the URL or the data folder cannot be used.
+pub(crate) async fn connect(settings: &Settings, service: &'static str, program: &Program) -> Result<Connected, DbErr> {
+    let Some(url) = &settings.database_url else {
+        settings.create_data_dir().map_err(|error| DbErr::Custom(error.to_string()))?;
+        let file = sqlite_file(&settings.data_dir, service);
+        let health = WriteHealth::new(service, Some(file.clone()));
+        let pools = Arc::new(Pools::sqlite(&file, &health, program.acquire_timeout));
+        return Ok(Connected { pools, health, follower: None });
+    };
+    let urls = host_urls(url.expose_secret()).map_err(|error| DbErr::Custom(error.to_owned()))?;
+    let (health, connections) = (WriteHealth::new(service, None), settings.database_max_connections);
+    // A single host has no timeline to compare and nothing to follow.
+    if let [url] = urls.as_slice() {
+        let pools = Pools::postgres(url, &health, &program.name, connections, program.acquire_timeout, None).await?;
+        return Ok(Connected { pools: Arc::new(pools), health, follower: None });
+    }
+    let (program, acquire_timeout) = (program.name.clone(), program.acquire_timeout);
+    let follower = Follower { urls, service, program, connections, acquire_timeout, health: health.clone() };
+    let (pools, follower) = follower.start().await?;
+    Ok(Connected { pools, health, follower: Some(follower) })
+}
+
+/// Returns the path of a service's SQLite file. Backups and restores rely on this name.
 fn sqlite_file(data_dir: &Path, service: &str) -> std::path::PathBuf {
     data_dir.join(format!("{service}.db"))
-}
-
-impl Pools {
-    /// Pools to one host; with a timeline, only as long as it is primary and not on an older one.
-    pub(super) async fn postgres(
-        url: &str,
-        writes: &Writes,
-        program: &str,
-        connections: u32,
-        patience: Duration,
-        timeline: Option<String>,
-    ) -> Result<Self, DbErr> {
-        let pool = async |size, acquire| {
-            let watch = Watch { trust: Trust::default(), writes: writes.clone() };
-            let inner = postgres(url, program, size, acquire, timeline.clone(), watch.trust.clone()).await?;
-            Ok::<_, DbErr>(Watched { inner, watch })
-        };
-        Ok(Self {
-            read: pool(connections.saturating_sub(4).max(1), patience).await?,
-            write: pool(2, patience).await?,
-            consume: pool(1, ACQUIRE_BACKGROUND).await?,
-            relay: pool(1, ACQUIRE_BACKGROUND).await?,
-            next: OnceLock::new(),
-        })
-    }
-
-    /// Pools to a file. Its writers are one and the same connection.
-    pub(super) fn sqlite(file: &Path, writes: &Writes, patience: Duration) -> Self {
-        let watch = || Watch { trust: Trust::default(), writes: writes.clone() };
-        let (reading, watch) = (watch(), watch());
-        let inner = sqlite_writer(file, &watch.trust);
-        let writer = || Watched { inner: inner.clone(), watch: watch.clone() };
-        Self {
-            read: Watched { inner: sqlite_readers(file, patience, &reading.trust), watch: reading },
-            write: writer(),
-            consume: writer(),
-            relay: writer(),
-            next: OnceLock::new(),
-        }
-    }
-}
-
-async fn postgres(
-    url: &str,
-    program: &str,
-    size: u32,
-    acquire: Duration,
-    timeline: Option<String>,
-    trust: Trust,
-) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(size)
-        .min_connections(0)
-        .acquire_timeout(acquire)
-        .connect_timeout(acquire)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .statement_timeout(Duration::from_secs(5))
-        .set_application_name(program)
-        .connect_lazy(true)
-        // By Postgres' default, which is that of a spinning disk, some hundred rows are found by reading a whole table.
-        .map_sqlx_postgres_opts(|options| options.options([("random_page_cost", "1.1")]));
-    options.map_sqlx_postgres_pool_opts(move |options| {
-        let options = trust.watch_postgres(options);
-        match &timeline {
-            Some(timeline) => failover::guard(options, timeline.clone()),
-            None => options,
-        }
-    });
-    Database::connect(options).await
-}
-
-/// The one connection that writes to a file.
-fn sqlite_writer(file: &Path, trust: &Trust) -> DatabaseConnection {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .vfs(SQLITE_VFS)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(5))
-        // 4 MiB of log for each file, which matters on a small disk.
-        .pragma("wal_autocheckpoint", "1000")
-        .disable_statement_logging();
-    trust.watch_sqlite(sqlite_pool(1, Duration::from_secs(5))).connect_lazy_with(options).into()
-}
-
-/// Connections that only read. They open the file as the writer does, since a file that is opened only for reading is locked
-/// in another way.
-fn sqlite_readers(file: &Path, acquire: Duration, trust: &Trust) -> DatabaseConnection {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .vfs(SQLITE_VFS)
-        .busy_timeout(Duration::from_secs(5))
-        .pragma("query_only", "on")
-        .disable_statement_logging();
-    trust.watch_sqlite(sqlite_pool(4, acquire)).connect_lazy_with(options).into()
-}
-
-/// A pool whose connections live until something about them is in doubt.
-fn sqlite_pool(connections: u32, acquire: Duration) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(acquire)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .test_before_acquire(false)
 }

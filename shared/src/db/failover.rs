@@ -1,214 +1,140 @@
-//! One database on several hosts, of which one is primary: which one that is, and how the pools follow it.
+//! Failover: keeps the connection pools on the primary of a database that is replicated over several hosts.
 //!
-//! The hosts stand in the URL as libpq has it: `postgres://user:password@one:5432,two:5433/database`. When another host is
-//! promoted, new pools take the place of the old ones, whose connections may hang: a machine that lost its power says
-//! nothing.
+//! The URL lists the hosts in libpq's form: `postgres://user:password@one:5432,two:5433/database`. A task asks them
+//! which one takes writes. When another host has been promoted, new pools replace the old ones, which are not waited
+//! for: connections to a machine that lost its power hang until a timeout.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use sea_orm::DbErr;
-use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::Connection;
 use sea_orm::sqlx::postgres::{PgConnection, PgPool};
-use sea_orm::sqlx::{self, Connection, Postgres};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use url::Url;
 
-use super::Pools;
-use super::writes::Writes;
+use super::pools::Pools;
+use super::timeline::read_timeline;
+use super::write_health::WriteHealth;
 
-/// How often the primary is asked whether it still is one.
-const CHECK: Duration = Duration::from_secs(1);
-/// How often all hosts are asked: an old primary that nobody stopped goes on believing in itself.
-const LOOK: Duration = Duration::from_secs(15);
-/// How long a host may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The pause between two checks that the primary in use still takes writes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest time between two surveys of all hosts. The primary in use cannot tell that it was replaced: a former
+/// primary that nobody stopped still takes writes.
+const SURVEY_INTERVAL: Duration = Duration::from_secs(15);
+/// The longest time that a host may take to answer.
+const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The timeline of a host that takes writes; null on a standby and on a host that is fenced by
-/// `default_transaction_read_only`. Every promotion begins a timeline with a higher number.
-const TIMELINE: &str = "SELECT CASE current_setting('transaction_read_only') \
-                        WHEN 'off' THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
+/// A host that takes writes: its timeline, as [`read_timeline`] returns it, and its URL.
+type Primary = (String, String);
 
-/// The URL of each host that a database's URL names. One with a single host stays as it is.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn host_urls(url: &str) -> Result<Vec<String>, &'static str> {
-    let Some((before, hosts, after)) = split_hosts(url).filter(|(_, hosts, _)| hosts.contains(',')) else {
-        Url::parse(url).map_err(|_error| "must be a URL")?;
-        return Ok(vec![url.to_owned()]);
-    };
-    let one = |host: &str| {
-        let mut url = Url::parse(&format!("{before}{host}{after}")).map_err(|_error| "a host is not valid")?;
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err("a host has no name");
-        }
-        // psql needs it to choose a host; here it goes without saying.
-        let kept: Vec<_> = url.query_pairs().filter(|(name, _)| name != "target_session_attrs").collect();
-        let kept: Vec<(String, String)> = kept.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-        url.set_query(None);
-        if !kept.is_empty() {
-            url.query_pairs_mut().extend_pairs(kept);
-        }
-        Ok(url.into())
-    };
-    hosts.split(',').map(one).collect()
-}
-
-/// What stands before the hosts, the hosts with their ports, and what stands after them.
-fn split_hosts(url: &str) -> Option<(&str, &str, &str)> {
-    let authority = url.find("://")? + 3;
-    let end = url.get(authority..)?.find(['/', '?', '#']).map_or(url.len(), |length| authority + length);
-    let start = url.get(authority..end)?.rfind('@').map_or(authority, |at| authority + at + 1);
-    Some((url.get(..start)?, url.get(start..end)?, url.get(end..)?))
-}
-
-/// Where the primary is: its timeline and its URL.
-type Place = (String, String);
-
-/// Keeps the pools of a service on the primary of its database.
+/// The follower of the primary of one service's database.
 pub(super) struct Follower {
+    /// One URL for each host.
     pub(super) urls: Vec<String>,
     pub(super) service: &'static str,
-    /// The name by which Postgres knows this program.
+    /// The `application_name` of the connections.
     pub(super) program: String,
+    /// The most connections of all pools together.
     pub(super) connections: u32,
-    /// How long a request waits for a connection.
-    pub(super) patience: Duration,
-    pub(super) writes: Writes,
+    /// The longest time that a request waits for a connection.
+    pub(super) acquire_timeout: Duration,
+    pub(super) health: WriteHealth,
 }
 
 impl Follower {
-    /// Opens pools to the primary, or to the first host when there is none now, and follows it from then on: until the
-    /// pools are closed or the task is dropped.
+    /// Opens pools to the primary and starts the task that follows it, which ends when the pools are closed or the task
+    /// is dropped.
+    ///
+    /// If no host takes writes now, the pools are to the first one, so that a service can start while its database is
+    /// down.
+    ///
+    /// # Errors
+    /// When a URL cannot be used.
     pub(super) async fn start(self) -> Result<(Arc<Pools>, JoinSet<()>), DbErr> {
-        let first = || (String::new(), self.urls.first().cloned().unwrap_or_default());
-        let place = latest(self.look().await, None).unwrap_or_else(first);
-        let pools = Arc::new(self.open(&place).await?);
+        // The empty timeline is lower than any other, so each primary that is found later replaces this host.
+        let first_host = || (String::new(), self.urls.first().cloned().unwrap_or_default());
+        let primary = choose_primary(self.find_writable_hosts().await, None).unwrap_or_else(first_host);
+        let pools = Arc::new(self.open(&primary).await?);
         let mut task = JoinSet::new();
-        task.spawn(self.follow(Arc::clone(&pools), place));
+        task.spawn(self.follow(Arc::clone(&pools), primary));
         Ok((pools, task))
     }
 
-    async fn open(&self, (timeline, url): &Place) -> Result<Pools, DbErr> {
+    async fn open(&self, (timeline, url): &Primary) -> Result<Pools, DbErr> {
         let timeline = Some(timeline.clone());
-        Pools::postgres(url, &self.writes, &self.program, self.connections, self.patience, timeline).await
+        Pools::postgres(url, &self.health, &self.program, self.connections, self.acquire_timeout, timeline).await
     }
 
-    async fn follow(self, first: Arc<Pools>, mut place: Place) {
-        let mut looked = Instant::now();
+    /// Replaces the pools whenever another host has become the primary.
+    async fn follow(self, first: Arc<Pools>, mut primary: Primary) {
+        let mut surveyed = Instant::now();
         loop {
-            sleep(CHECK).await;
+            sleep(CHECK_INTERVAL).await;
             let pools = first.current();
             let pool = pools.read.inner.get_postgres_connection_pool();
             if pool.is_closed() {
                 return;
             }
-            if looked.elapsed() < LOOK && still_serves(pool, &place).await {
+            if surveyed.elapsed() < SURVEY_INTERVAL && is_still_primary(pool, &primary).await {
                 continue;
             }
-            let found = latest(self.look().await, Some(&place));
-            looked = Instant::now();
-            // Nothing leads back to a timeline that was left.
-            let Some(found) = found.filter(|found| found.0 >= place.0 && *found != place) else { continue };
+            let found = choose_primary(self.find_writable_hosts().await, Some(&primary));
+            surveyed = Instant::now();
+            // A lower timeline than the one in use belongs to a former primary: going back would lose what was stored
+            // since.
+            let Some(found) = found.filter(|found| found.0 >= primary.0 && *found != primary) else { continue };
             match self.open(&found).await {
                 Ok(new) => {
                     tracing::info!(service = self.service, timeline = found.0, "The database has another primary.");
                     pools.replace(new).await;
-                    place = found;
+                    primary = found;
                 }
                 Err(error) => tracing::error!(%error, "The new primary cannot be used."),
             }
         }
     }
 
-    /// Asks all hosts which of them take writes.
-    async fn look(&self) -> Vec<Place> {
-        let asked = self.urls.iter().map(async |url| {
-            let asked = timeout(PATIENCE, async {
+    /// Asks all hosts at the same time, and returns those that take writes. A host that does not answer is left out.
+    async fn find_writable_hosts(&self) -> Vec<Primary> {
+        let queries = self.urls.iter().map(async |url| {
+            // A connection of its own, because the pools lead to one host only and may be exhausted.
+            let answer = timeout(HOST_TIMEOUT, async {
                 let mut connection = PgConnection::connect(url).await?;
-                let timeline = timeline(&mut connection).await?;
+                let timeline = read_timeline(&mut connection).await?;
                 connection.close().await.map(|()| timeline)
             });
-            Some((asked.await.ok()?.ok()??, url.clone()))
+            Some((answer.await.ok()?.ok()??, url.clone()))
         });
-        join_all(asked).await.into_iter().flatten().collect()
+        join_all(queries).await.into_iter().flatten().collect()
     }
 }
 
-/// Of several hosts that take writes, the one that was promoted last is right; of those that were promoted at once, the one
-/// that is in use.
-fn latest(found: Vec<Place>, used: Option<&Place>) -> Option<Place> {
-    found.into_iter().max_by_key(|place| (place.0.clone(), Some(place) == used))
+/// Chooses the primary among hosts that take writes: the one with the highest timeline, because it was promoted last.
+/// Between equal timelines the host in use stays.
+fn choose_primary(writable: Vec<Primary>, used: Option<&Primary>) -> Option<Primary> {
+    writable.into_iter().max_by_key(|host| (host.0.clone(), Some(host) == used))
 }
 
-async fn still_serves(pool: &PgPool, place: &Place) -> bool {
-    let asked = timeout(PATIENCE, async { timeline(&mut *pool.acquire().await?).await });
-    asked.await.is_ok_and(|answer| answer.is_ok_and(|timeline| timeline.as_ref() == Some(&place.0)))
-}
-
-/// Lets a pool keep no connection to a host that takes no writes, or that was left behind on an older timeline.
-pub(super) fn guard(options: PoolOptions<Postgres>, oldest: String) -> PoolOptions<Postgres> {
-    options.after_connect(move |connection, _| {
-        let oldest = oldest.clone();
-        Box::pin(async move {
-            if timeline(connection).await?.is_some_and(|timeline| timeline >= oldest) {
-                return Ok(());
-            }
-            Err(sqlx::Error::Io(std::io::Error::other("the host is not primary")))
-        })
-    })
-}
-
-async fn timeline(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(TIMELINE).fetch_one(connection).await
+/// Returns true if the host behind the pool answers, takes writes, and has not changed its timeline.
+async fn is_still_primary(pool: &PgPool, primary: &Primary) -> bool {
+    let answer = timeout(HOST_TIMEOUT, async { read_timeline(&mut *pool.acquire().await?).await });
+    answer.await.is_ok_and(|answer| answer.is_ok_and(|timeline| timeline.as_ref() == Some(&primary.0)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{host_urls, latest};
-
-    #[test]
-    fn a_url_with_one_host_stays_as_it_is() {
-        for url in ["postgres://ann:a,b@db/chatty?sslmode=require&target_session_attrs=any", "postgres:///chatty"] {
-            assert_eq!(host_urls(url).unwrap(), [url]);
-        }
-    }
-
-    #[test]
-    fn several_hosts_are_several_urls() {
-        assert_eq!(
-            host_urls("postgres://ann:a%2Cb@one:5432,two,[::1]:5433/chatty?sslmode=require&target_session_attrs=rw")
-                .unwrap(),
-            [
-                "postgres://ann:a%2Cb@one:5432/chatty?sslmode=require",
-                "postgres://ann:a%2Cb@two/chatty?sslmode=require",
-                "postgres://ann:a%2Cb@[::1]:5433/chatty?sslmode=require",
-            ]
-        );
-        assert_eq!(
-            host_urls("postgres://one,two?target_session_attrs=read-write").unwrap(),
-            ["postgres://one", "postgres://two"]
-        );
-    }
+    use super::choose_primary;
 
     #[test]
     fn the_last_promotion_counts_and_then_what_is_in_use() {
         let place = |timeline: &str, url: &str| (timeline.to_owned(), url.to_owned());
         let (one, two, old) = (place("2", "one"), place("2", "two"), place("1", "two"));
         for used in [&one, &two] {
-            assert_eq!(latest(vec![one.clone(), two.clone()], Some(used)).as_ref(), Some(used));
+            assert_eq!(choose_primary(vec![one.clone(), two.clone()], Some(used)).as_ref(), Some(used));
         }
-        assert_eq!(latest(vec![one.clone(), old.clone()], Some(&old)), Some(one));
-        assert_eq!(latest(Vec::new(), Some(&old)), None);
-    }
-
-    #[test]
-    fn a_bad_host_is_refused() {
-        for url in ["not a url", "postgres://ann@one,,two/chatty", "postgres://ann@one:x,two/chatty", "postgres://,/"] {
-            assert!(host_urls(url).is_err(), "{url}");
-        }
+        assert_eq!(choose_primary(vec![one.clone(), old.clone()], Some(&old)), Some(one));
+        assert_eq!(choose_primary(Vec::new(), Some(&old)), None);
     }
 }

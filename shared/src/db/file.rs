@@ -1,7 +1,8 @@
-//! The file of a service on SQLite: whether what is open is still what lies in the folder.
+//! The SQLite file of a service, and the check that the open file is still the one in the folder.
 //!
-//! A file that is deleted or replaced stays there for whoever has it open, and all that is written to it is gone with the
-//! last one who closes it (<https://www.sqlite.org/howtocorrupt.html>, section 2.4). So it is asked while the service runs.
+//! A file that is deleted or replaced continues to exist for the processes that have it open. Their writes succeed, and
+//! are lost when the last of them closes the file (<https://www.sqlite.org/howtocorrupt.html>, section 2.4). So a
+//! service compares the files every two seconds, and at each commit (ADR 14).
 
 use std::ffi::OsString;
 use std::io;
@@ -9,73 +10,80 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// A file, whatever its name: device and inode.
+/// The identity of a file, whatever its name: device and inode.
 type Identity = (u64, u64);
 
-/// What became of the files under the connections that have them open.
+/// A change of files that connections have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    /// The database was deleted, moved or replaced: what was in it is not there any more.
+pub(crate) enum Change {
+    /// The database was deleted, moved or replaced, so its content is lost to the service.
     Database,
-    /// Only its write-ahead log was: the connections still have it, and take it along when they close.
+    /// Only the write-ahead log was deleted, moved or replaced. The connections still have it open, and write its
+    /// content back into the database when they close.
     Log,
 }
 
-/// The database of a service and its write-ahead log.
-pub(super) struct SqliteFile {
+/// The database file of a service and its write-ahead log.
+pub(crate) struct SqliteFile {
     database: PathBuf,
     log: PathBuf,
-    seen: Mutex<Seen>,
+    first_seen: Mutex<FirstSeen>,
 }
 
-/// The files as they were when they were looked at first.
+/// The identities of the files when they were first looked at; absent for a file that did not exist yet.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct FirstSeen {
     database: Option<Identity>,
     log: Option<Identity>,
 }
 
 impl SqliteFile {
+    /// Names a database file. The write-ahead log has SQLite's name for it: the database's and `-wal`.
     pub(super) fn new(database: PathBuf) -> Self {
         let mut log = OsString::from(&database);
         log.push("-wal");
-        Self { database, log: log.into(), seen: Mutex::default() }
+        Self { database, log: log.into(), first_seen: Mutex::default() }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// The path of the database file.
+    pub(crate) fn path(&self) -> &Path {
         &self.database
     }
 
-    /// What became of the files since they were looked at first. Files that cannot be looked at count as unchanged.
-    pub(super) fn change(&self) -> Option<Change> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Returns the change of the files since they were first looked at, if there was one. Files that cannot be looked
+    /// at count as unchanged.
+    pub(crate) fn change(&self) -> Option<Change> {
+        let mut seen = self.first_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // The database first: if it was lost, its log does not matter.
         if has_changed(&self.database, &mut seen.database) {
             return Some(Change::Database);
         }
         has_changed(&self.log, &mut seen.log).then_some(Change::Log)
     }
 
-    /// Whether the database that is open lies in the folder no more.
-    pub(super) fn is_gone(&self) -> bool {
+    /// Returns true if the database file in the folder is not the open one.
+    pub(super) fn is_lost(&self) -> bool {
         self.change() == Some(Change::Database)
     }
 
-    /// Forgets the files: other ones are going to be opened.
+    /// Forgets the identities, because other files are about to be opened.
     pub(super) fn forget(&self) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
+        *self.first_seen.lock().unwrap_or_else(PoisonError::into_inner) = FirstSeen::default();
     }
 }
 
-/// Compares a file with the one that was seen there; the first one is only noted.
-fn has_changed(path: &Path, seen: &mut Option<Identity>) -> bool {
-    let Ok(found) = identity(path) else { return false };
-    if seen.is_none() {
-        *seen = found;
+/// Compares the file at a path with the one that was first seen there. A file that appears for the first time is
+/// recorded and is no change, because SQLite creates database and log at its own time.
+fn has_changed(path: &Path, first_seen: &mut Option<Identity>) -> bool {
+    let Ok(found) = read_identity(path) else { return false };
+    if first_seen.is_none() {
+        *first_seen = found;
     }
-    *seen != found
+    *first_seen != found
 }
 
-fn identity(path: &Path) -> io::Result<Option<Identity>> {
+/// Reads the identity of the file at a path; `None` if there is no file.
+fn read_identity(path: &Path) -> io::Result<Option<Identity>> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
@@ -104,14 +112,14 @@ mod tests {
 
         fs::remove_file(&log).unwrap();
         assert_eq!(file.change(), Some(Change::Log));
-        assert!(!file.is_gone());
+        assert!(!file.is_lost());
         fs::rename(&path, &other).unwrap();
         assert_eq!(file.change(), Some(Change::Database));
         fs::copy(&other, &path).unwrap();
-        assert!(file.is_gone(), "another one of the same content");
+        assert!(file.is_lost(), "another one of the same content");
         file.forget();
         assert_eq!(file.change(), None);
         fs::rename(&other, &path).unwrap();
-        assert!(file.is_gone());
+        assert!(file.is_lost());
     }
 }

@@ -1,4 +1,9 @@
-//! Many rows at once: one statement and one round trip however many there are, and few distinct texts to prepare.
+//! Bulk statements: many rows in one statement and one round trip, with few distinct statement texts.
+//!
+//! Databases cache prepared statements by their text, and a list of values has another text for each number of values.
+//! So on Postgres more than two rows travel as one JSON array (`json_populate_recordset`), whose statement is the same
+//! for any number of rows. SQLite has no round trip, and takes rows value by value in numbers that are powers of two
+//! (ADR 10).
 
 use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, Func, InsertStatement, IntoIden, OnConflict, Query, SelectStatement, Value, ValueTuple,
@@ -9,37 +14,40 @@ use sea_orm::{
 use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 
-use super::{Statements, is_postgres};
+use super::dialect::is_postgres;
+use super::watched::Statements;
 
-/// Up to so many rows are bound value by value; more travel to Postgres as one JSON array. At most two, since three would be two
-/// statements there.
-const FEW: usize = 2;
-/// Rows per statement on SQLite at most, which keeps it below 32 766 parameters.
-const ROWS: usize = 256;
+/// The most rows that are bound value by value on Postgres; more travel as one JSON array. It cannot be three, which is
+/// no power of two and would become two statements.
+const MAX_BOUND_ROWS: usize = 2;
+/// The most rows of one statement that binds values. It keeps a table of up to 127 columns below the limit of 32 766
+/// parameters (<https://www.sqlite.org/limits.html>).
+const MAX_ROWS: usize = 256;
 
 type Entity<A> = <A as ActiveModelTrait>::Entity;
 type Column<A> = <Entity<A> as EntityTrait>::Column;
 type Model<A> = <Entity<A> as EntityTrait>::Model;
 
-/// Inserts rows, all of which have the same columns set. On Postgres it is one statement, on SQLite it may be several, which
-/// need a transaction around them.
+/// Inserts rows, all of which must have the same columns set. `conflict` says what happens to a row whose key exists.
+///
+/// On Postgres this is one statement. On SQLite it may be several, so it has to run in a transaction.
 ///
 /// # Errors
-/// What the database says.
+/// When the database refuses a row or cannot be reached.
 pub async fn insert_rows<A>(db: &impl ConnectionTrait, rows: Vec<A>, conflict: Option<OnConflict>) -> Result<(), DbErr>
 where
     A: ActiveModelTrait,
 {
-    for statement in statements(db, &rows, conflict)? {
+    for statement in insert_statements(db, &rows, conflict)? {
         db.execute(&statement).await?;
     }
     Ok(())
 }
 
-/// Inserts rows as [`insert_rows`] does, and answers those that were stored, in any order.
+/// Inserts rows as [`insert_rows`] does, and returns the rows that were stored, in any order.
 ///
 /// # Errors
-/// What the database says.
+/// As [`insert_rows`].
 pub async fn insert_rows_returning<A>(
     tx: &Statements,
     rows: Vec<A>,
@@ -49,7 +57,7 @@ where
     A: ActiveModelTrait,
 {
     let mut stored = Vec::with_capacity(rows.len());
-    for mut statement in statements(tx, &rows, conflict)? {
+    for mut statement in insert_statements(tx, &rows, conflict)? {
         statement.returning(Query::returning().columns(Column::<A>::iter()));
         for row in tx.query_all(&statement).await? {
             stored.push(Model::<A>::from_query_result(&row, "")?);
@@ -58,30 +66,35 @@ where
     Ok(stored)
 }
 
-/// Rows to join with, all of which have the same columns set: a query that yields these columns. Postgres plans it once for
-/// any number of rows, where a list of values would be planned anew each time.
+/// Builds a query that yields the given rows, for a statement that joins with them. All rows must have the same columns
+/// set.
+///
+/// On Postgres the rows are one parameter, so the statement is planned once for any number of rows. A list of values
+/// would be planned again for each number.
 ///
 /// # Errors
-/// When a value has a type that is not known here.
-pub fn given_rows<A: ActiveModelTrait>(
+/// When a value has a type that cannot be written as JSON here.
+pub fn select_given_rows<A: ActiveModelTrait>(
     db: &impl ConnectionTrait,
     rows: impl IntoIterator<Item = A>,
 ) -> Result<SelectStatement, DbErr> {
     if is_postgres(db) {
-        let (columns, rows) = values(&rows.into_iter().collect::<Vec<A>>());
-        return from_json::<A>(&columns, &rows);
+        let (columns, rows) = columns_and_values(&rows.into_iter().collect::<Vec<A>>());
+        return select_from_json::<A>(&columns, &rows);
     }
-    let (columns, rows) = values(&padded(rows));
+    let (columns, rows) = columns_and_values(&pad_to_power_of_two(rows));
     let mut select = Query::select();
     select.from_values(rows.into_iter().map(ValueTuple::Many), "rows");
+    // SQLite names the columns of VALUES itself: column1, column2 and so on.
     for (number, column) in (1..).zip(&columns) {
         select.expr_as(Expr::col(format!("column{number}")), *column);
     }
     Ok(select)
 }
 
-/// Repeats the last of the values up to a power of two, for lists in conditions, so that few texts are prepared.
-pub fn padded<T: Clone>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+/// Pads a list with copies of its last value to a length that is a power of two. A repeated value does not change a
+/// condition such as `id IN (...)`, and lists of few distinct lengths make few statement texts to prepare.
+pub fn pad_to_power_of_two<T: Clone>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut values: Vec<T> = values.into_iter().collect();
     if let Some(last) = values.last().cloned() {
         values.resize(values.len().next_power_of_two(), last);
@@ -89,37 +102,40 @@ pub fn padded<T: Clone>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     values
 }
 
-fn statements<A: ActiveModelTrait>(
+/// Builds the statements that insert the rows.
+fn insert_statements<A: ActiveModelTrait>(
     db: &impl ConnectionTrait,
     rows: &[A],
     conflict: Option<OnConflict>,
 ) -> Result<Vec<InsertStatement>, DbErr> {
+    // An INSERT without rows is a mistake in SQL.
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let (columns, rows) = values(rows);
+    let (columns, rows) = columns_and_values(rows);
     let mut insert = Query::insert();
     insert.into_table(Entity::<A>::default()).columns(columns.iter().copied());
     if let Some(conflict) = conflict {
         insert.on_conflict(conflict);
     }
-    let cannot = |error: sea_orm::sea_query::error::Error| DbErr::Custom(error.to_string());
-    if is_postgres(db) && rows.len() > FEW {
-        insert.select_from(from_json::<A>(&columns, &rows)?).map_err(cannot)?;
+    let to_db_error = |error: sea_orm::sea_query::error::Error| DbErr::Custom(error.to_string());
+    if is_postgres(db) && rows.len() > MAX_BOUND_ROWS {
+        insert.select_from(select_from_json::<A>(&columns, &rows)?).map_err(to_db_error)?;
         return Ok(vec![insert]);
     }
     let insert_all = |rows: Vec<Vec<Value>>| {
         let mut insert = insert.clone();
         for row in rows {
-            insert.values(row.into_iter().map(Expr::val)).map_err(cannot)?;
+            insert.values(row.into_iter().map(Expr::val)).map_err(to_db_error)?;
         }
         Ok(insert)
     };
     in_powers_of_two(rows).map(insert_all).collect()
 }
 
-/// The columns that are set in the first row, and the values of all rows in these.
-fn values<A: ActiveModelTrait>(rows: &[A]) -> (Vec<Column<A>>, Vec<Vec<Value>>) {
+/// Returns the columns that are set in the first row, and for each row its values in these columns.
+fn columns_and_values<A: ActiveModelTrait>(rows: &[A]) -> (Vec<Column<A>>, Vec<Vec<Value>>) {
+    // A statement has one list of columns, so the first row speaks for all.
     let is_set = |column: &Column<A>| rows.first().is_some_and(|row| !row.get(*column).is_not_set());
     let columns: Vec<Column<A>> = Column::<A>::iter().filter(is_set).collect();
     let rows = rows.iter().map(|row| columns.iter().filter_map(|column| row.get(*column).into_value()).collect());
@@ -127,8 +143,9 @@ fn values<A: ActiveModelTrait>(rows: &[A]) -> (Vec<Column<A>>, Vec<Vec<Value>>) 
     (columns, rows)
 }
 
-/// The rows of a JSON array, read by Postgres as rows of the table.
-fn from_json<A: ActiveModelTrait>(columns: &[Column<A>], rows: &[Vec<Value>]) -> Result<SelectStatement, DbErr> {
+/// Builds a query in which Postgres reads a JSON array as rows of the entity's table
+/// (<https://www.postgresql.org/docs/current/functions-json.html>, `json_populate_recordset`).
+fn select_from_json<A: ActiveModelTrait>(columns: &[Column<A>], rows: &[Vec<Value>]) -> Result<SelectStatement, DbErr> {
     let names: Vec<&str> = columns.iter().map(IdenStatic::as_str).collect();
     let rows: Vec<JsonRow<'_>> = rows.iter().map(|values| JsonRow { names: &names, values }).collect();
     let json = serde_json::to_string(&rows).map_err(|error| DbErr::Json(error.to_string()))?;
@@ -141,15 +158,16 @@ fn from_json<A: ActiveModelTrait>(columns: &[Column<A>], rows: &[Vec<Value>]) ->
     Ok(select)
 }
 
-/// Splits rows into parts of a power of two each.
+/// Splits rows into parts, the length of each a power of two. The largest possible part comes first.
 fn in_powers_of_two<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     let mut rows = rows.into_iter();
     std::iter::from_fn(move || {
-        let size = ROWS.min(1 << rows.len().checked_ilog2()?);
+        let size = MAX_ROWS.min(1 << rows.len().checked_ilog2()?);
         Some(rows.by_ref().take(size).collect())
     })
 }
 
+/// One row as a JSON object, from column name to value.
 struct JsonRow<'a> {
     names: &'a [&'a str],
     values: &'a [Value],
@@ -159,6 +177,7 @@ impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut row = serializer.serialize_map(Some(self.names.len()))?;
         for (name, value) in self.names.iter().zip(self.values) {
+            // The types of columns that the suite has. A `None` in any of them becomes null.
             match value {
                 Value::Bool(value) => row.serialize_entry(name, value)?,
                 Value::SmallInt(value) => row.serialize_entry(name, value)?,
@@ -174,9 +193,10 @@ impl Serialize for JsonRow<'_> {
     }
 }
 
-/// Bytes as Postgres reads them from text.
+/// Writes bytes in the hex format of `bytea` (<https://www.postgresql.org/docs/current/datatype-binary.html>), because
+/// JSON has no bytes.
 fn bytea(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
-    "\\x".chars().chain(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])).collect()
+    let hex_digit = |half: u8| DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
+    "\\x".chars().chain(bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)])).collect()
 }

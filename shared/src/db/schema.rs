@@ -1,43 +1,66 @@
-//! The schema of a service, for whoever does not know its migrations.
+//! The schema of a service as a value.
+//!
+//! sea-orm identifies migrations by a type. A list of services, such as that of the operator's commands, cannot hold
+//! values of different types, so a [`Schema`] hides the type behind two functions.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 
-use super::Db;
+use super::dialect;
+use super::pools::Pools;
 
-type Answer<T> = Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send>>;
+/// A database task whose type is erased.
+type DbFuture<T> = Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send>>;
 
 /// The migrations of one service.
 #[derive(Clone, Copy)]
 pub struct Schema {
-    migrate: fn(Db) -> Answer<()>,
-    pending: fn(Db) -> Answer<usize>,
+    migrate: fn(Arc<Pools>) -> DbFuture<()>,
+    pending: fn(Arc<Pools>) -> DbFuture<usize>,
 }
 
 impl Schema {
-    /// The migrations of this type.
+    /// Wraps the migrations of the type `M`.
     pub fn of<M: MigratorTrait>() -> Self {
         Self {
-            migrate: |db| Box::pin(async move { db.migrate::<M>().await }),
-            pending: |db| Box::pin(async move { Ok(M::get_pending_migrations_read_only(db.read()).await?.len()) }),
+            migrate: |pools| Box::pin(async move { migrate::<M>(pools.current()).await }),
+            // Read-only, because the usual question creates the table of migrations if it is missing.
+            pending: |pools| {
+                Box::pin(async move { Ok(M::get_pending_migrations_read_only(&pools.current().read).await?.len()) })
+            },
         }
     }
 
-    /// Brings the schema up to date. Replicas that start together take turns.
+    /// Runs the migrations that are missing.
     ///
     /// # Errors
-    /// When the database is not there, or a migration fails.
-    pub async fn migrate(&self, db: &Db) -> Result<(), DbErr> {
-        (self.migrate)(db.clone()).await
+    /// When the database cannot be reached, or a migration fails.
+    pub(crate) async fn migrate(&self, pools: &Arc<Pools>) -> Result<(), DbErr> {
+        (self.migrate)(Arc::clone(pools)).await
     }
 
-    /// How many migrations are missing.
+    /// Counts the migrations that are missing.
     ///
     /// # Errors
-    /// When the database is not there, or it knows migrations that this version does not.
-    pub async fn pending(&self, db: &Db) -> Result<usize, DbErr> {
-        (self.pending)(db.clone()).await
+    /// When the database cannot be reached, or has migrations that this version does not know.
+    pub(crate) async fn pending(&self, pools: &Arc<Pools>) -> Result<usize, DbErr> {
+        (self.pending)(Arc::clone(pools)).await
+    }
+}
+
+/// Runs the migrations that are missing. On Postgres they run under an advisory lock, so that replicas that start
+/// together take turns.
+async fn migrate<M: MigratorTrait>(pools: &Pools) -> Result<(), DbErr> {
+    if dialect::is_postgres(&pools.relay) {
+        // The lock is on the relay's connection, because migrations open transactions of their own on the writing pool.
+        let lock = pools.relay.inner.begin().await?;
+        dialect::lock_migrations(&lock).await?;
+        M::up(&pools.write.inner, None).await?;
+        lock.commit().await
+    } else {
+        M::up(&pools.write.inner, None).await
     }
 }

@@ -1,37 +1,42 @@
-//! What a Postgres server says of itself and of one database, for the operator.
+//! Facts about a Postgres server and one of its databases, for the operator.
+//!
+//! `chatty doctor` compares them with the settings: for example, whether the server takes as many connections as all
+//! replicas may open.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseBackend, DbErr, FromQueryResult, Statement};
 
-use super::{Reads, is_postgres};
+use super::dialect::is_postgres;
+use super::watched::Reads;
 
-/// A database and its server.
+/// The facts about a database and its server at one moment.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Server {
-    /// What tells servers apart.
+    /// The identity of the server: its address and port. Databases with equal identities are on one server.
     pub identity: String,
-    /// Connections that the server takes from everybody but superusers.
+    /// The most connections that the server accepts, without those reserved for superusers and privileged roles.
     pub max_connections: i64,
-    /// Client connections that are open on the server.
+    /// The number of open client connections to all databases of the server.
     pub open: i64,
-    /// Connections that this database and this role take; absent: as many as the server.
+    /// The most connections to this database and of this role, whichever limit is lower; absent if neither has a limit.
     pub limit: Option<i64>,
-    /// Connections to the database that are open, those of this program not counted.
+    /// The number of open connections to this database, without those of the asking program.
     pub open_here: i64,
-    /// Addresses that the service is connected from.
+    /// The number of distinct addresses from which the service is connected, which is an estimate of its replicas.
     pub replicas: i64,
-    /// The server's clock.
+    /// The time by the server's clock.
     pub clock: DateTime<Utc>,
 }
 
-/// Asks the server. `None`: this is SQLite.
+/// Reads the facts from the server with one query. `None` on SQLite, which has no server.
 ///
 /// # Errors
-/// When the database is not there.
-pub async fn server(connection: &Reads) -> Result<Option<Server>, DbErr> {
+/// When the database cannot be reached.
+pub async fn read_server(connection: &Reads) -> Result<Option<Server>, DbErr> {
     if !is_postgres(connection) {
         return Ok(None);
     }
+    // `reserved_connections` exists since Postgres 16, so it may be missing.
     let sql = "SELECT coalesce(inet_server_addr()::text, '') || ':' || current_setting('port') AS identity, \
         current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
             - coalesce(current_setting('reserved_connections', true), '0')::bigint AS max_connections, \

@@ -1,48 +1,57 @@
-//! Copies of SQLite files.
+//! Operations on whole SQLite files: consistent copies and integrity checks.
+//!
+//! Backups, restores and the watch over the disk use them. Each opens a connection of its own, apart from the pools,
+//! because it may concern a file that no service has open, or must not trust what the pools have in memory.
 
 use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr, Statement};
 
-/// Copies a database while it may be in use: the copy is the state of one moment.
+/// Copies a database that may be in use. The copy is the state of one moment, without a write-ahead log
+/// (<https://www.sqlite.org/lang_vacuum.html>, VACUUM INTO).
 ///
 /// # Errors
-/// When the file cannot be read, or the copy exists or cannot be written.
-pub async fn copy(file: &Path, copy: &Path) -> Result<(), DbErr> {
+/// When the file cannot be read, or the target exists already or cannot be written.
+pub async fn copy(file: &Path, target: &Path) -> Result<(), DbErr> {
     let connection = open(file).await?;
-    let copy = copy.to_str().ok_or_else(|| DbErr::Custom(format!("{} is not a path in UTF-8", copy.display())))?;
-    let sql = Statement::from_sql_and_values(DatabaseBackend::Sqlite, "VACUUM INTO $1", [copy.into()]);
-    let copied = connection.execute_raw(sql).await.map(|_| ());
+    let target =
+        target.to_str().ok_or_else(|| DbErr::Custom(format!("{} is not a path in UTF-8", target.display())))?;
+    let sql = Statement::from_sql_and_values(DatabaseBackend::Sqlite, "VACUUM INTO $1", [target.into()]);
+    let result = connection.execute_raw(sql).await.map(|_| ());
     connection.close().await?;
-    copied
+    result
 }
 
-/// What SQLite finds wrong in a file; empty when all is well.
+/// Checks a file with `PRAGMA integrity_check`, and returns the errors that SQLite found; empty if the file is sound.
 ///
 /// # Errors
-/// When the file is no database.
-pub async fn complaints(file: &Path) -> Result<Vec<String>, DbErr> {
+/// When the file is no database or cannot be read.
+pub async fn integrity_errors(file: &Path) -> Result<Vec<String>, DbErr> {
     check(file, "integrity_check").await
 }
 
-/// The same without comparing indexes with their tables, which takes a fraction of the time.
+/// Checks a file with `PRAGMA quick_check`, which does not compare indexes with their tables and takes a fraction of
+/// the time. Returns the errors that SQLite found; empty if the file is sound.
 ///
 /// # Errors
-/// When the file is no database.
-pub async fn quick_complaints(file: &Path) -> Result<Vec<String>, DbErr> {
+/// When the file is no database or cannot be read.
+pub async fn quick_integrity_errors(file: &Path) -> Result<Vec<String>, DbErr> {
     check(file, "quick_check").await
 }
 
+/// Runs one of the pragmas that check a file. They report a sound file by the single row `ok`.
 async fn check(file: &Path, pragma: &str) -> Result<Vec<String>, DbErr> {
     let connection = open(file).await?;
     let sql = Statement::from_string(DatabaseBackend::Sqlite, format!("PRAGMA {pragma}"));
+    // The connection is closed before the result is looked at, so that an error does not leave the file open.
     let rows = connection.query_all_raw(sql).await;
     connection.close().await?;
     let lines: Result<Vec<String>, DbErr> = rows?.iter().map(|row| row.try_get("", pragma)).collect();
     Ok(lines?.into_iter().filter(|line| line != "ok").collect())
 }
 
+/// Opens a file read-only, so that a missing file is an error instead of a new, empty database.
 async fn open(file: &Path) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", file.display()));
     options

@@ -1,4 +1,8 @@
-//! Connections whose failures are noted: what a failed statement says of its connection, of the disk, and of the database.
+//! Connections that report their failures.
+//!
+//! A failed statement says something about its connection ([`Trust`]), and possibly about the disk or the database file
+//! ([`WriteHealth`]). A wrapper around pools and transactions reports every failure to both, so that no query of a
+//! service has to think of it (ADR 13).
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -9,55 +13,71 @@ use sea_orm::{
 use super::dialect::lift_time_limit;
 use super::failure::{self, Failure};
 use super::trust::Trust;
-use super::writes::Writes;
+use super::write_health::WriteHealth;
 
-/// A pool or a transaction. Statements run on it as on what is inside; the ones that fail are noted.
+/// A pool or a transaction that reports failed statements, and otherwise runs them exactly as the wrapped one does.
 pub struct Watched<C> {
     pub(super) inner: C,
     pub(super) watch: Watch,
 }
 
+impl Pool {
+    /// Pings the database and waits for its answer.
+    ///
+    /// # Errors
+    /// The reason why it does not answer.
+    pub(crate) async fn ping(&self) -> Result<(), DbErr> {
+        self.inner.ping().await
+    }
+}
+
 /// The statements of one transaction.
 pub type Statements = Watched<DatabaseTransaction>;
+
+/// A pool of connections.
+pub(crate) type Pool = Watched<DatabaseConnection>;
 
 /// The pool for queries outside of a transaction.
 pub type Reads = Watched<DatabaseConnection>;
 
 impl Reads {
-    /// Begins a transaction to read whole tables in: no statement of a request may take as long.
+    /// Begins a transaction whose statements have no time limit, for reading whole tables.
     ///
     /// # Errors
-    /// When the database is not there.
+    /// When the database cannot be reached.
     pub async fn begin_unlimited(&self) -> Result<DatabaseTransaction, DbErr> {
-        let tx = self.watch.note(self.inner.begin().await)?;
-        self.watch.note(lift_time_limit(&tx).await)?;
+        let tx = self.watch.report(self.inner.begin().await)?;
+        self.watch.report(lift_time_limit(&tx).await)?;
         Ok(tx)
     }
 }
 
-/// The place where failures are noted. Clones share it.
+/// The receivers of failure reports. Clones share them.
 #[derive(Clone)]
 pub(super) struct Watch {
     pub(super) trust: Trust,
-    pub(super) writes: Writes,
+    pub(super) health: WriteHealth,
 }
 
 impl Watch {
-    /// Notes a failed statement.
-    pub(super) fn note<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+    /// Reports the failure of a statement, if it has failed, and returns its result unchanged.
+    pub(super) fn report<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         result.inspect_err(|error| {
             if !failure::leaves_connection_sound(error) {
                 self.trust.distrust();
             }
+            // Only these classes tell of the disk or the file. A lock or a lost connection says nothing about later
+            // writes.
             if matches!(Failure::of(error), Failure::DiskFull | Failure::ReadOnly | Failure::Damaged) {
-                self.writes.failed(error);
+                self.health.record_failure(error);
             }
         })
     }
 
-    /// Notes a failed commit, which leaves no connection as it was.
-    pub(super) fn note_commit<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
-        self.note(result).inspect_err(|_| self.trust.distrust())
+    /// Reports the failure of a commit or rollback, which always leaves the connection in doubt, and returns the result
+    /// unchanged.
+    pub(super) fn report_end<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        self.report(result).inspect_err(|_| self.trust.distrust())
     }
 }
 
@@ -68,18 +88,18 @@ impl<C: ConnectionTrait + Send> ConnectionTrait for Watched<C> {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.watch.note(self.inner.execute_raw(statement).await)
+        self.watch.report(self.inner.execute_raw(statement).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.watch.note(self.inner.execute_unprepared(sql).await)
+        self.watch.report(self.inner.execute_unprepared(sql).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.watch.note(self.inner.query_one_raw(statement).await)
+        self.watch.report(self.inner.query_one_raw(statement).await)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.watch.note(self.inner.query_all_raw(statement).await)
+        self.watch.report(self.inner.query_all_raw(statement).await)
     }
 }

@@ -1,58 +1,62 @@
-//! Dead letters of the in-process broker: rows in the consumer's own database. RabbitMQ has queues for them.
+//! The dead letters of the in-process broker: rows in the consumer's own database, table `dead_letters`. RabbitMQ keeps
+//! dead letters in queues instead.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
-use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationTrait, SchemaManager, Table};
+use sea_orm_migration::prelude::{ColumnDef, MigrationName, MigrationTrait, SchemaManager, Table};
 use uuid::Uuid;
 
-use super::broker::{DeadLetter, Verdict};
-use super::outbox::{self, PublishError};
+use super::broker::{DeadLetter, DeadLetterAction};
 use crate::clock::Timestamp;
-use crate::db::{CommitError, Db};
+use crate::db::CommitError;
+use crate::outbox::PublishError;
+use crate::work::{Db, send_message};
 
-/// A message that could not be applied.
+/// A parked message: one that could not be applied.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "dead_letters")]
 pub struct Model {
-    /// How the operator names it.
+    /// The id by which the operator's commands name the dead letter.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The queue it came from.
+    /// The name of the queue that the message was consumed from.
     pub queue: String,
-    /// Why it could not be applied.
+    /// The reason why the message could not be applied.
     pub reason: String,
-    /// The message as it came.
+    /// The message, byte for byte.
     pub payload: Vec<u8>,
-    /// When it was parked.
+    /// The time at which the message was parked.
     pub created_at: Timestamp,
 }
 
-/// None.
+/// The table has no relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Why a dead letter could not be handled.
+/// The reasons why dead letters could not be parked, redriven or dropped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database refused.
+    /// A statement failed, or the database is not there.
     #[error(transparent)]
     Db(#[from] DbErr),
-    /// The database refused while committing.
+    /// The commit failed, or its outcome is unknown.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The message could not be sent again.
+    /// The outbox did not accept the message.
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
 
-/// Parks a message.
+/// Parks a message of `queue`.
 ///
 /// # Errors
-/// When it is not certainly stored.
+/// When the dead letter is not certainly stored.
 pub async fn park(db: &Db, queue: &str, payload: &[u8], reason: &str) -> Result<(), Error> {
+    // A consumer's transaction, which may use the disk's reserve (ADR 13): the queue stands still until this one
+    // succeeds.
     let tx = db.begin_consuming().await?;
     let row = ActiveModel {
         id: NotSet,
@@ -65,10 +69,10 @@ pub async fn park(db: &Db, queue: &str, payload: &[u8], reason: &str) -> Result<
     Ok(tx.commit().await?)
 }
 
-/// The parked messages of a queue, oldest first, at most 1 000.
+/// Lists the dead letters of a queue, oldest first, at most 1 000.
 ///
 /// # Errors
-/// What the database says.
+/// When the database cannot be read.
 pub async fn list(db: &Db, queue: &str) -> Result<Vec<DeadLetter>, DbErr> {
     let rows = Entity::find().filter(Column::Queue.eq(queue)).order_by_asc(Column::Id).paginate(db.read(), 1_000);
     Ok(rows.fetch_page(0).await?.into_iter().map(DeadLetter::from).collect())
@@ -85,30 +89,34 @@ impl From<Model> for DeadLetter {
     }
 }
 
-/// How many messages of a queue are parked.
+/// Counts the dead letters of a queue.
 ///
 /// # Errors
-/// What the database says.
+/// When the database cannot be read.
 pub async fn count(db: &Db, queue: &str) -> Result<u64, DbErr> {
     Entity::find().filter(Column::Queue.eq(queue)).count(db.read()).await
 }
 
-/// Sends parked messages again, through the outbox and so at least once, or drops them.
+/// Redrives the dead letters of a queue that `ids` names, or drops them; `None` stands for all. Returns their number.
+/// Redriving goes through the outbox, so the message is delivered at least once; that is safe, because applying is
+/// idempotent.
 ///
 /// # Errors
-/// When nothing was changed.
-pub async fn settle(db: &Db, queue: &str, ids: Option<&[String]>, verdict: Verdict) -> Result<u64, Error> {
+/// [`Error`]; nothing was changed, unless the outcome of the commit is unknown.
+pub async fn settle(db: &Db, queue: &str, ids: Option<&[String]>, action: DeadLetterAction) -> Result<u64, Error> {
     let mut tx = db.begin().await?;
     let mut query = Entity::find().filter(Column::Queue.eq(queue));
     if let Some(ids) = ids {
+        // An id that is not a number cannot exist in this table, so it selects nothing.
         query = query.filter(Column::Id.is_in(ids.iter().filter_map(|id| id.parse::<i64>().ok())));
     }
     let rows = query.all(&*tx).await?;
     let settled = rows.len() as u64;
     for row in rows {
-        if verdict == Verdict::Redrive {
+        if action == DeadLetterAction::Redrive {
+            // A message id of its own: this is a new message, not a redelivery of the parked one.
             let id = Uuid::now_v7().to_string();
-            outbox::write(&mut tx, id, "redrive", Some(queue), row.payload.clone());
+            send_message(&mut tx, id, "redrive", Some(queue), row.payload.clone());
         }
         row.delete(&*tx).await?;
     }
@@ -116,20 +124,26 @@ pub async fn settle(db: &Db, queue: &str, ids: Option<&[String]>, verdict: Verdi
     Ok(settled)
 }
 
-/// Creates the table.
-#[derive(DeriveMigrationName)]
+/// Creates the table `dead_letters`.
 pub struct Migration;
+
+impl MigrationName for Migration {
+    /// The name in the table of applied migrations. It is written out, because a derived name follows the name of the file.
+    fn name(&self) -> &'static str {
+        "dead_letters"
+    }
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let table = Table::create()
-            .table(Entity)
-            .col(ColumnDef::new(Column::Id).big_integer().not_null().auto_increment().primary_key())
-            .col(ColumnDef::new(Column::Queue).text().not_null())
-            .col(ColumnDef::new(Column::Reason).text().not_null())
-            .col(ColumnDef::new(Column::Payload).blob().not_null())
-            .col(ColumnDef::new(Column::CreatedAt).timestamp_with_time_zone().not_null())
+            .table("dead_letters")
+            .col(ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key())
+            .col(ColumnDef::new("queue").text().not_null())
+            .col(ColumnDef::new("reason").text().not_null())
+            .col(ColumnDef::new("payload").blob().not_null())
+            .col(ColumnDef::new("created_at").timestamp_with_time_zone().not_null())
             .to_owned();
         manager.create_table(table).await
     }

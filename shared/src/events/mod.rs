@@ -1,63 +1,54 @@
-//! Events: envelopes, the outbox, the relay, the brokers, the consumers, resync and reconcile.
+//! Events: how a committed change reaches the copies that other services keep, and how these copies are checked and
+//! repaired.
 //!
-//! The rules that make copies converge whatever the order, duplication or crash: the owner versions each state under the
-//! row lock, writes state and event in one transaction, and every copy keeps the newest version it has seen.
+//! docs/convergence.md states the rules R1 to R16 by which copies converge although messages are reordered, duplicated
+//! or cut off by a crash; docs/events.md follows one message on its way. In short: the owner of an aggregate assigns
+//! its version under the row lock (R2), the state and its event are stored by one transaction (R4), and every copy
+//! keeps the highest version that it has seen (R5). The outbox, in which events wait for the broker, is the floor
+//! below: [`crate::outbox`].
 
-pub mod envelope;
-pub mod outbox;
+// Names: streams, their owners and consumers, queues and exchanges.
 pub mod topology;
 
+// Transport: from the outbox to the broker, and from the broker to consumers.
 pub mod broker;
-pub mod comparison;
-pub mod consumer;
 pub mod dead_letters;
-pub mod fills;
-pub mod measured;
-pub mod owned;
 mod pace;
-pub mod projection;
-pub mod reconcile;
 pub mod relay;
+
+// Consuming: states are applied to a copy, and the lag of the copy is measured.
+pub mod apply_error;
+pub mod consumer;
+pub mod context;
+pub mod gauges;
+pub mod progress;
+mod projection;
+mod runner;
+
+// The streams of a service, in lists that do not depend on the type of a state.
+pub mod any_consumer;
+mod id_columns;
+pub mod source;
+mod streams;
+
+// Replicas of one service: each merges the states that the others have applied.
+pub mod follow;
 pub mod replicas;
-pub mod restore;
+
+// Requests from a copy to its owner: for everything, or for single states.
+pub mod fills;
+pub mod request;
 pub mod resync;
-pub mod writes;
 
-pub use consumer::{ApplyError, Consumer};
-pub use envelope::{Key, State};
-pub use outbox::{publish, remember};
-pub use owned::OwnMemory;
-pub use projection::{Memory, Projection, ProjectionRow, load_pages};
-pub use resync::Source;
+// Comparison of copies with their owners: all the time, by an operator's command, and after a backup was put back.
+pub mod comparison;
+pub mod reconcile;
+pub mod restore;
 
-use std::sync::Arc;
-
-use consumer::AnyConsumer;
-use resync::AnySource;
-
-/// The streams of one service: what the service runs, and what the operator's tools compare.
-#[derive(Clone, Default)]
-pub struct Streams {
-    /// The streams it owns.
-    pub sources: Vec<Arc<dyn AnySource>>,
-    /// The streams it keeps copies of.
-    pub consumers: Vec<Arc<dyn AnyConsumer>>,
-    /// Where it keeps versions and ids, for [`restore`].
-    pub issued: restore::Issued,
-}
-
-impl Streams {
-    /// Adds a stream that the service owns.
-    #[must_use]
-    pub fn source(mut self, source: impl AnySource) -> Self {
-        self.sources.push(Arc::new(source));
-        self
-    }
-
-    /// Adds a stream that the service keeps copies of.
-    #[must_use]
-    pub fn consumer(mut self, consumer: impl AnyConsumer) -> Self {
-        self.consumers.push(Arc::new(consumer));
-        self
-    }
-}
+pub use crate::outbox::{Key, OwnMemory, PublishError, State};
+pub use crate::work::{publish, remember};
+pub use apply_error::ApplyError;
+pub use consumer::{Consumer, Memory, StoredCopy};
+pub use projection::{Projection, ProjectionRow, load_pages};
+pub use source::Source;
+pub use streams::Streams;

@@ -1,38 +1,41 @@
-//! How senders pace themselves: what happens now and then leaves at once or within 5 ms, and a flood travels in few and
-//! large messages.
+//! The pace of publishing: a pause between two batches that grows with their size.
+//!
+//! A single change leaves at once or within 5 ms, and a flood travels in few large messages, which cost the broker and
+//! the consumers a fraction of many small ones (ADR 10). The relay and the messages between replicas keep this pace.
 
 use std::time::Duration;
 
-/// The rest after a single state, and the shortest: sending costs more than less is worth, in the broker and in whoever
-/// listens.
-const SHORTEST: Duration = Duration::from_millis(5);
-/// The longest rest.
-const LONGEST: Duration = Duration::from_millis(100);
+/// The shortest pause, and the pause after a single state. Pausing less makes messages smaller and more numerous, which
+/// costs the broker and the consumers more than the gain in latency is worth.
+const MIN_PAUSE: Duration = Duration::from_millis(5);
+/// The longest pause, which bounds the delay that batching adds.
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long after the sending of so many states the next may begin.
+/// The pause between the publication of `states` states and the next batch: 5 ms times the square root of `states`,
+/// within 5 to 100 ms.
 ///
-/// By the square root of their number, rests settle in proportion to the rate: 5 ms at 200 states a second, 100 ms at
-/// 4 000 and above.
-pub(super) fn rest_after(states: usize) -> Duration {
-    SHORTEST.mul_f64((states as f64).sqrt()).clamp(SHORTEST, LONGEST)
+/// With the square root, the pauses settle in proportion to the rate: 5 ms at 200 states per second, 100 ms at 4 000
+/// and more.
+pub(super) fn pause_after(states: usize) -> Duration {
+    MIN_PAUSE.mul_f64((states as f64).sqrt()).clamp(MIN_PAUSE, MAX_PAUSE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The rest that a sender comes to while so many states a second are written, in milliseconds.
-    fn settled(per_second: f64) -> f64 {
-        let next = |rest: Duration, _| rest_after((rest.as_secs_f64() * per_second).round() as usize);
-        (0..1_000).fold(LONGEST, next).as_secs_f64() * 1_000.0
+    /// The pause in milliseconds at which a publisher settles while so many states per second are written.
+    fn settled_pause(per_second: f64) -> f64 {
+        let next = |pause: Duration, _| pause_after((pause.as_secs_f64() * per_second).round() as usize);
+        (0..1_000).fold(MAX_PAUSE, next).as_secs_f64() * 1_000.0
     }
 
     #[test]
-    fn rests_grow_with_the_rate() {
-        assert_eq!(rest_after(0), SHORTEST);
-        assert_eq!(settled(100.0), 5.0);
-        assert!((20.0..30.0).contains(&settled(1_000.0)), "{} ms", settled(1_000.0));
-        assert_eq!(settled(4_000.0), 100.0);
-        assert_eq!(rest_after(1_000_000), LONGEST);
+    fn pauses_grow_with_the_rate() {
+        assert_eq!(pause_after(0), MIN_PAUSE);
+        assert_eq!(settled_pause(100.0), 5.0);
+        assert!((20.0..30.0).contains(&settled_pause(1_000.0)), "{} ms", settled_pause(1_000.0));
+        assert_eq!(settled_pause(4_000.0), 100.0);
+        assert_eq!(pause_after(1_000_000), MAX_PAUSE);
     }
 }

@@ -1,94 +1,72 @@
-//! Projections: copies that are one table each, whose rows are the states as their owner sends them.
-
-use std::marker::PhantomData;
+//! Projections: copies of one table each, whose columns are the fields that this service reads of the owner's states.
+//!
+//! [`Projection`] is the complete consumer of such a copy: it applies states by a versioned upsert (rule R5 in
+//! docs/convergence.md), and reads and deletes rows for comparison and repair. A service only names the columns.
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ActiveModelBehavior, ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelBehavior, ColumnTrait, Condition, DbErr, EntityName, EntityTrait, FromQueryResult, IntoActiveModel,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::consumer::{ApplyError, Consumer, in_transaction};
-use super::envelope::{Key, State};
-use crate::db::{Db, Reads, Tx, is_postgres, key_columns, padded, upsert_newer};
+use super::apply_error::ApplyError;
+use super::consumer::{Consumer, Memory, StoredCopy, apply_in_transaction};
+use crate::db::{Reads, is_postgres, key_columns, pad_to_power_of_two, upsert_newer};
+use crate::outbox::{Key, State};
+use crate::work::{Db, Tx};
 
-/// States per query when memory is filled.
+/// The number of states per query when a memory is loaded.
 const PAGE: u64 = 1_000;
 
-/// A row of a copy. It is the owner's state at the same time: its fields are what this service reads of it.
+/// A row of a copy that is at the same time the state as this service reads it from a message: its columns are the
+/// fields.
 pub trait ProjectionRow:
     State
     + FromQueryResult
     + ModelTrait<Entity: EntityTrait<Model = Self>>
     + IntoActiveModel<<Self::Entity as EntityTrait>::ActiveModel>
 {
-    /// The column that holds the version.
+    /// The column of the version.
     const VERSION: <Self::Entity as EntityTrait>::Column;
 
-    /// The state as it is kept: a tombstone has key and version only (rule R6).
+    /// Empties the fields that a tombstone loses: it keeps its key and its version only (rule R6 in
+    /// docs/convergence.md). A state that is no tombstone is unchanged.
     #[must_use]
-    fn kept(self) -> Self {
+    fn without_tombstone_fields(self) -> Self {
         self
     }
 }
 
-/// What a process remembers of a copy, so that requests need not ask the database. Fed by applied states only.
-#[async_trait]
-pub trait Memory<R: ProjectionRow>: Send + Sync + 'static {
-    /// Whether anything is remembered at all.
-    const REMEMBERS: bool = true;
-
-    /// Merges rows by version.
-    fn remember(&self, rows: &[R]);
-
-    /// Forgets a row, whatever its version was: the owner sends it again.
-    fn forget(&self, key: &Key);
-
-    /// Merges the whole copy.
-    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
-        load_pages(self, db).await
-    }
-}
-
-/// Merges the whole copy page by page: how memory is filled that has nothing else to do.
+/// Merges all rows of a copy into a memory, page by page. This is the usual implementation of [`Memory::load`].
 ///
 /// # Errors
-/// When the copy cannot be read.
+/// When the copy cannot be read. The pages that were read before stay merged.
 pub async fn load_pages<R: ProjectionRow>(memory: &(impl Memory<R> + ?Sized), db: &Reads) -> Result<(), DbErr> {
     let mut after: Option<Key> = None;
     loop {
         let rows = page::<R>(db, after.as_ref(), PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = Some(last.key());
+        // Merging by version keeps newer states that a consumer applies while this runs.
         memory.remember(&rows);
     }
 }
 
-/// Nothing is remembered.
-#[async_trait]
-impl<R: ProjectionRow> Memory<R> for () {
-    const REMEMBERS: bool = false;
-
-    fn remember(&self, _rows: &[R]) {}
-
-    fn forget(&self, _key: &Key) {}
-
-    async fn load(&self, _db: &Reads) -> Result<(), DbErr> {
-        Ok(())
-    }
-}
-
 /// The consumer of a stream whose copy is the table of `R`.
-pub struct Projection<R, M = ()> {
-    memory: M,
-    rows: PhantomData<fn() -> R>,
+pub struct Projection<R> {
+    memory: Option<Box<dyn Memory<R>>>,
 }
 
 impl<R: ProjectionRow> Projection<R> {
-    /// A copy in the database alone.
+    /// Creates a consumer whose copy is in the database only.
     pub fn new() -> Self {
-        Self::with_memory(())
+        Self { memory: None }
+    }
+
+    /// Creates a consumer whose applied states are also merged into `memory`.
+    pub fn with_memory(memory: impl Memory<R>) -> Self {
+        Self { memory: Some(Box::new(memory)) }
     }
 }
 
@@ -98,32 +76,40 @@ impl<R: ProjectionRow> Default for Projection<R> {
     }
 }
 
-impl<R: ProjectionRow, M: Memory<R>> Projection<R, M> {
-    /// A copy that memory follows.
-    pub fn with_memory(memory: M) -> Self {
-        Self { memory, rows: PhantomData }
-    }
-}
-
 #[async_trait]
-impl<R, M> Consumer for Projection<R, M>
+impl<R> Consumer for Projection<R>
 where
     R: ProjectionRow,
-    M: Memory<R>,
     <R::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
 {
     type State = R;
 
     async fn apply(&self, tx: &mut Tx, states: Vec<R>) -> Result<(), ApplyError> {
-        Ok(upsert_newer(&**tx, rows(states), R::VERSION).await?)
+        Ok(upsert_newer(&**tx, as_active_models(states), R::VERSION).await?)
     }
 
-    /// On Postgres the one statement is a transaction by itself: one answer to wait for instead of three.
+    /// On Postgres the upsert is one statement, which is a transaction by itself: one round trip instead of three. On
+    /// SQLite it may be several statements.
     async fn store(&self, db: &Db, states: Vec<R>) -> Result<(), ApplyError> {
         if is_postgres(db.consume()) {
-            return Ok(upsert_newer(db.consume(), rows(states), R::VERSION).await?);
+            return Ok(upsert_newer(db.consume(), as_active_models(states), R::VERSION).await?);
         }
-        in_transaction(self, db, states).await
+        apply_in_transaction(self, db, states).await
+    }
+
+    fn memory(&self) -> Option<&dyn Memory<R>> {
+        self.memory.as_deref()
+    }
+}
+
+#[async_trait]
+impl<R> StoredCopy for Projection<R>
+where
+    R: ProjectionRow,
+    <R::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
+{
+    fn table(&self) -> Option<&'static str> {
+        Some(R::Entity::default().table_name())
     }
 
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
@@ -131,12 +117,13 @@ where
     }
 
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<R>, DbErr> {
-        let keys = padded(keys.iter().cloned());
-        let is_one = match key_columns::<R::Entity>().as_slice() {
+        // Padding to a power of two keeps the number of different statements, and so of prepared ones, small.
+        let keys = pad_to_power_of_two(keys.iter().cloned());
+        let matches_any = match key_columns::<R::Entity>().as_slice() {
             [id] => Condition::all().add(Expr::col(*id).is_in(keys.iter().map(Key::first))),
-            columns => keys.iter().fold(Condition::any(), |any, key| any.add(is_key(columns, key))),
+            columns => keys.iter().fold(Condition::any(), |any, key| any.add(has_key(columns, key))),
         };
-        R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).filter(is_one).all(db).await
+        R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).filter(matches_any).all(db).await
     }
 
     async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<R>, DbErr> {
@@ -148,43 +135,31 @@ where
     }
 
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
-        let row = is_key(&key_columns::<R::Entity>(), key).add(Expr::col(R::VERSION).eq(version));
+        // The version is a condition, so that a state that has arrived meanwhile is not deleted.
+        let row = has_key(&key_columns::<R::Entity>(), key).add(Expr::col(R::VERSION).eq(version));
         R::Entity::delete_many().filter(row).exec(&**tx).await.map(|_| ())
     }
 
-    fn remembers(&self) -> bool {
-        M::REMEMBERS
-    }
-
-    fn remember(&self, states: &[R]) {
-        self.memory.remember(states);
-    }
-
-    fn forget(&self, key: &Key) {
-        self.memory.forget(key);
-    }
-
-    async fn load(&self, db: &Reads) -> Result<(), DbErr> {
-        self.memory.load(db).await
-    }
-
-    fn view(&self, state: R) -> R {
-        state.kept()
+    fn as_copied(&self, state: R) -> R {
+        state.without_tombstone_fields()
     }
 }
 
-/// The row with this key.
-fn is_key<C: ColumnTrait>(columns: &[C], key: &Key) -> Condition {
+/// The condition that a row has this key.
+fn has_key<C: ColumnTrait>(columns: &[C], key: &Key) -> Condition {
     let columns = columns.iter().zip(&key.0);
     columns.fold(Condition::all(), |row, (column, id)| row.add(Expr::col(*column).eq(*id)))
 }
 
-/// States as rows of their copy.
-fn rows<R: ProjectionRow>(states: Vec<R>) -> Vec<<R::Entity as EntityTrait>::ActiveModel> {
-    states.into_iter().map(|state| state.kept().into_active_model()).collect()
+/// Turns states into the rows that the copy stores.
+fn as_active_models<R: ProjectionRow>(states: Vec<R>) -> Vec<<R::Entity as EntityTrait>::ActiveModel> {
+    states.into_iter().map(|state| state.without_tombstone_fields().into_active_model()).collect()
 }
 
-/// Rows in the order of their keys. Version 0 is no state of the owner: somebody's name from a token, until it arrives.
+/// Reads up to `limit` rows with keys above `after`, in the order of their keys.
+///
+/// Version 0 marks a name that was taken from a writer's token before the owner's state arrived (rule R10). It is no
+/// state of the owner, so such rows are left out here and in the other queries.
 async fn page<R: ProjectionRow>(db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<R>, DbErr> {
     let columns = key_columns::<R::Entity>();
     let mut rows = R::Entity::find().filter(Expr::col(R::VERSION).gt(0));
@@ -192,6 +167,7 @@ async fn page<R: ProjectionRow>(db: &Reads, after: Option<&Key>, limit: u64) -> 
         let ids = after.0.iter().map(|id| Expr::val(*id));
         rows = rows.filter(match columns.as_slice() {
             [id] => Expr::col(*id).gt(after.first()),
+            // A comparison of row values is one range of the key's index; a chain of AND and OR would not be.
             pair => Expr::tuple(pair.iter().map(|column| SimpleExpr::from(Expr::col(*column)))).gt(Expr::tuple(ids)),
         });
     }

@@ -1,4 +1,7 @@
-//! Reconcile: compares every copy with its owner, on a live system, and names the rows that drifted.
+//! Reconcile: compares every copy with its owner on a running system, and names the rows that have drifted.
+//!
+//! `chatty reconcile` reads both databases, which a service never does. Services compare by messages instead, see
+//! [`comparison`](super::comparison).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,47 +11,49 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::consumer::{AnyConsumer, Row};
-use super::envelope::Key;
-use super::resync::AnySource;
-use crate::db::Db;
+use super::any_consumer::{AnyConsumer, Row};
+use super::source::AnySource;
+use crate::outbox::Key;
+use crate::work::Db;
 
-/// Rows per page.
+/// The number of rows per page.
 const PAGE: u64 = 1_000;
-/// How long a copy may lag before it counts as drifted.
+/// The time that a copy may lag before a missing state counts as drift.
 pub const GRACE: Duration = Duration::from_secs(30);
 
-/// What is wrong with a copy.
+/// The kinds of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Drift {
-    /// The copy is below the version that the owner had before the grace time, or it is missing.
+    /// The copy's row is missing, or below the version that the owner had before the grace time.
     Behind,
-    /// The same version with another content.
+    /// The copy has the owner's version with other content.
     Different,
-    /// A version that the owner has not reached, or an aggregate that the owner does not know.
+    /// The copy has a version that the owner has not reached, or an aggregate that the owner does not know.
     Unknown,
-    /// At the owner itself: a number that is not what it counts.
+    /// The owner's own counter differs from the rows that it counts; no copy is involved.
     Counts,
 }
 
-/// A row that drifted.
+/// A row that has drifted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drifted {
-    /// The aggregate.
+    /// The key of the aggregate.
     pub key: Key,
-    /// What is wrong.
+    /// The kind of drift.
     pub drift: Drift,
-    /// The copy's version; absent when there is no copy.
+    /// The version of the copy; `None` when the copy has no row.
     pub copy_version: Option<i64>,
-    /// The owner's version; absent when the owner does not know it.
+    /// The version of the owner; `None` when the owner does not know the aggregate.
     pub owner_version: Option<i64>,
 }
 
-/// Compares one copy with its owner, page by page. With `grace` zero the system must be quiet.
+/// Compares one copy with its owner, page by page, and answers the rows that have drifted. It reads the owner's
+/// versions and waits for `grace` before it compares, so that changes under way are not taken for drift; with a `grace`
+/// of zero the system must be quiet.
 ///
 /// # Errors
-/// When a database is not there, or a state of the owner is not one for this copy.
+/// When a database cannot be read, or a state of the owner cannot be parsed by this copy.
 pub async fn compare(
     source: &dyn AnySource,
     owner: &Db,
@@ -56,39 +61,43 @@ pub async fn compare(
     copy: &Db,
     grace: Duration,
 ) -> Result<Vec<Drifted>, DbErr> {
-    let before = if grace.is_zero() { None } else { Some(versions(source, owner).await?) };
+    let before = if grace.is_zero() { None } else { Some(read_versions(source, owner).await?) };
     sleep(grace).await;
     let mut drifted = Vec::new();
     let mut after: Option<Key> = None;
     loop {
         let page = consumer.page(copy.read(), after.as_ref(), PAGE).await?;
+        // A page that is not full is the last one, and its range has no end: the owner may know keys above it.
         let until = page.get(PAGE as usize - 1).map(|last| last.key.clone());
         let mut copies: BTreeMap<Key, Row> = page.into_iter().map(|row| (row.key.clone(), row)).collect();
-        // The owner's part of the same range is read after the copy's, so that a copy cannot be ahead by mere timing.
+        // The owner's states of this range are read after the copy's rows, so that a copy cannot be ahead by mere
+        // timing.
         let mut from = after;
         loop {
             let states = source.page(owner.read(), from.as_ref(), PAGE).await?;
-            let mut ended = states.len() < PAGE as usize;
+            let mut is_last_page = states.len() < PAGE as usize;
             for (key, version, state) in states {
                 if until.as_ref().is_some_and(|until| key > *until) {
-                    ended = true;
+                    is_last_page = true;
                     break;
                 }
                 from = Some(key.clone());
+                // An aggregate that is younger than the grace time is not due at all, which version 0 expresses.
                 let due = before.as_ref().map_or(version, |before| before.get(&key).copied().unwrap_or(0));
                 let found = copies.remove(&key);
                 let copy_version = found.as_ref().map(|row| row.version);
-                if let Some(drift) = judge(found, due, version, consumer, &state)? {
+                if let Some(drift) = find_drift(found, due, version, consumer, &state)? {
                     if copy_version.is_none() && !consumer.can_apply(copy.read(), &key).await? {
                         continue;
                     }
                     drifted.push(Drifted { key, drift, copy_version, owner_version: Some(version) });
                 }
             }
-            if ended {
+            if is_last_page {
                 break;
             }
         }
+        // Rows that are left have no state at the owner.
         drifted.extend(copies.into_values().map(|row| Drifted {
             key: row.key,
             drift: Drift::Unknown,
@@ -102,17 +111,18 @@ pub async fn compare(
     }
 }
 
-/// Compares an owner's numbers with what they count. With `grace` zero the system must be quiet.
+/// Compares an owner's counters with the rows that they count, and answers the counters that are wrong. With a `grace`
+/// of zero the system must be quiet.
 ///
 /// # Errors
-/// When the database is not there.
-pub async fn recount(source: &dyn AnySource, owner: &Db, grace: Duration) -> Result<Vec<Drifted>, DbErr> {
-    let mut wrong = source.miscounted(owner.read()).await?;
+/// When the database cannot be read.
+pub async fn find_miscounted(source: &dyn AnySource, owner: &Db, grace: Duration) -> Result<Vec<Drifted>, DbErr> {
+    let mut wrong = source.find_miscounted(owner.read()).await?;
     if !wrong.is_empty() && !grace.is_zero() {
-        // The owner may be about to count again.
+        // The owner recounts by a job of its own (ADR 19), so only counters that stay wrong have drifted.
         sleep(grace).await;
         let before: BTreeSet<Key> = wrong.into_iter().map(|(key, _)| key).collect();
-        wrong = source.miscounted(owner.read()).await?;
+        wrong = source.find_miscounted(owner.read()).await?;
         wrong.retain(|(key, _)| before.contains(key));
     }
     let drifted =
@@ -120,8 +130,9 @@ pub async fn recount(source: &dyn AnySource, owner: &Db, grace: Duration) -> Res
     Ok(wrong.into_iter().map(drifted).collect())
 }
 
-/// Compares a row with the owner's state: `due` is the version that the copy must have reached.
-pub(super) fn judge(
+/// Compares a copy's row with the owner's state of `version`. `due` is the version that the copy must have reached;
+/// zero demands nothing. `None` means that the row has not drifted.
+pub(super) fn find_drift(
     found: Option<Row>,
     due: i64,
     version: i64,
@@ -133,15 +144,16 @@ pub(super) fn judge(
         Some(row) if row.version < due => Some(Drift::Behind),
         Some(row) if row.version > version => Some(Drift::Unknown),
         Some(row) if row.version == version => {
-            let wanted = consumer.view(state).map_err(|error| DbErr::Json(error.to_string()))?;
-            (wanted != row).then_some(Drift::Different)
+            let expected = consumer.as_copied(state).map_err(|error| DbErr::Json(error.to_string()))?;
+            (expected != row).then_some(Drift::Different)
         }
+        // Between `due` and `version` the copy is on its way, and the content of that version is no longer known.
         Some(_) => None,
     })
 }
 
-/// The owner's versions now.
-async fn versions(source: &dyn AnySource, owner: &Db) -> Result<BTreeMap<Key, i64>, DbErr> {
+/// Reads the current versions of all aggregates of the owner.
+async fn read_versions(source: &dyn AnySource, owner: &Db) -> Result<BTreeMap<Key, i64>, DbErr> {
     let mut all = BTreeMap::new();
     let mut after: Option<Key> = None;
     loop {

@@ -1,8 +1,10 @@
-//! The relay: takes messages from the outbox to the broker and deletes what is confirmed.
+//! The relay: publishes the messages of the outbox to the broker, and deletes the rows that the broker has confirmed.
 //!
-//! The fast path takes what this process has just committed from memory. The sweep takes what is left over in the table:
-//! everything at the start and after a failure, and rows older than 15 s at any time, such as those of a dead replica.
-//! A message may be sent twice; that is harmless, because states carry versions.
+//! Messages come by two paths. On the fast path, a message that this process has just committed arrives from memory.
+//! The sweep reads the table: all rows at the start and after a failure, and every 15 s the rows of that age or above,
+//! such as those that a dead replica left. A message may be published twice; that is harmless, because states carry
+//! versions (rule R5 in docs/convergence.md). A row is deleted only after the publisher confirm of its message, so
+//! every committed version is published at least once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,272 +13,301 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::broker::Broker;
-use super::envelope;
-use super::outbox::{self, Carried, Column, Entity, OutboxMessage};
-use super::pace::rest_after;
-use crate::db::{self, Db};
+use super::pace::pause_after;
+use crate::db;
 use crate::fail_points::{self, AFTER_CONFIRM};
-use crate::lifecycle::{Backoff, Cancel};
+use crate::outbox::table::{self, Column, Entity};
+use crate::outbox::{OutboxMessage, StateCounts, envelope};
+use crate::tasks::{Backoff, Cancel};
+use crate::work::Db;
 
-/// How often the table is counted.
-const MEASURE: Duration = Duration::from_secs(5);
-/// Messages of one batch.
+/// The time between two counts of the table.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
+/// The most messages in one batch.
 const BATCH: u64 = 1_000;
-/// Bytes of one batch in flight: what a broker confirms well within its time, also of large resyncs.
-const BYTES: usize = 8 * 1024 * 1024;
-/// Rows that a sweep holds in memory; each may have 256 KiB.
+/// The most bytes of one batch in flight: as much as a broker confirms well within the time limit, also of a large
+/// resync.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// The number of rows that a sweep holds in memory; each may have 256 KiB.
 const PAGE: u64 = 250;
-/// Rows younger than this belong to the fast path of whoever wrote them.
+/// The age from which a row is swept. Younger rows belong to the fast path of the process that wrote them.
 const SWEEP_AGE: Duration = Duration::from_secs(15);
-/// How often queues and bindings are declared, in case somebody removed them.
-const DECLARE: Duration = Duration::from_secs(60);
-/// How long confirmed rows may wait for their deletion, so that several share one commit.
+/// The time between two declarations of the topology, in case somebody removed a queue or a binding.
+const DECLARE_INTERVAL: Duration = Duration::from_secs(60);
+/// The time that confirmed rows may wait for their deletion, so that several deletions share one commit (ADR 1).
 const DELETE_DELAY: Duration = Duration::from_millis(250);
-/// The pause before a deletion that failed is tried again.
+/// The pause before a failed deletion is retried.
 const DELETE_RETRY: Duration = Duration::from_secs(1);
 
-/// Runs the relay until `cancel`; what is confirmed by then is deleted.
+/// Runs the relay until cancelled. Rows that are confirmed by then are deleted before it returns.
 pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     let lanes = Lanes::default();
-    let mut relay = Relay { db, broker, lanes, confirmed: Vec::new(), measured: Instant::now() };
+    let mut relay = Relay { db, broker, lanes, confirmed: Vec::new(), counted_at: Instant::now() };
     let mut backoff = Backoff::default();
-    let mut everything = true;
-    let mut sweeps = interval(SWEEP_AGE);
-    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut declarations = interval(DECLARE);
-    declarations.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut gauges = interval(MEASURE);
-    gauges.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut flush_at: Option<Instant> = None;
+    let mut sweep_everything = true;
+    let mut sweeps = delaying_interval(SWEEP_AGE);
+    let mut declarations = delaying_interval(DECLARE_INTERVAL);
+    let mut counts = delaying_interval(COUNT_INTERVAL);
+    let mut delete_at: Option<Instant> = None;
     let mut batches = FuturesUnordered::new();
     while !cancel.is_cancelled() {
-        if everything {
-            // They would be sent once more.
-            while let Some(sent) = batches.next().await {
-                relay.note(sent);
+        if sweep_everything {
+            // The rows of batches in flight are still in the table, so the sweep would publish them once more.
+            while let Some(outcome) = batches.next().await {
+                relay.record_outcome(outcome);
             }
             match relay.sweep(None).await {
                 Ok(true) => {
-                    everything = false;
+                    sweep_everything = false;
                     backoff.reset();
                 }
                 Ok(false) => {
-                    tokio::select! { () = sleep(backoff.pause()) => {}, () = cancel.cancelled() => {} }
-                    relay.measure().await;
+                    tokio::select! { () = sleep(backoff.next_pause()) => {}, () = cancel.cancelled() => {} }
+                    // The counts below are not reached while the broker is away, which is when the backlog grows.
+                    relay.report_backlog().await;
                     continue;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "The outbox could not be read; trying again.");
-                    tokio::select! { () = sleep(backoff.pause()) => {}, () = cancel.cancelled() => {} }
+                    tokio::select! { () = sleep(backoff.next_pause()) => {}, () = cancel.cancelled() => {} }
                     continue;
                 }
             }
         }
-        let (outbox, room, due) = (relay.db.outbox().clone(), relay.lanes.room(), relay.lanes.due(Instant::now()));
+        let (outbox, free_slots) = (relay.db.outbox().clone(), relay.lanes.free_slots());
+        let due = relay.lanes.next_due(Instant::now());
         tokio::select! {
-            (messages, carried) = outbox.take(room), if room > 0 => relay.lanes.add(messages, &carried, Instant::now()),
-            () = until(due) => {
-                let (streams, messages) = relay.lanes.take(Instant::now());
-                batches.push(send(outbox.service(), Arc::clone(&relay.broker), streams, messages));
+            // Without free slots the fast path is not read: its channel fills up, and further messages stay for the
+            // sweep.
+            (messages, state_counts) = outbox.take_messages(free_slots), if free_slots > 0 => {
+                relay.lanes.add(messages, &state_counts, Instant::now());
             }
-            Some(sent) = batches.next() => {
-                everything |= relay.note(sent);
+            () = sleep_until_due(due) => {
+                let (streams, messages) = relay.lanes.take_due(Instant::now());
+                batches.push(publish_batch(outbox.service(), Arc::clone(&relay.broker), streams, messages));
+            }
+            Some(outcome) = batches.next() => {
+                sweep_everything |= relay.record_outcome(outcome);
+                // A full batch is worth a commit of its own; fewer rows wait for others.
                 if relay.confirmed.len() >= BATCH as usize {
                     relay.delete_confirmed().await;
-                } else if !relay.confirmed.is_empty() && flush_at.is_none() {
-                    flush_at = Some(Instant::now() + DELETE_DELAY);
+                } else if !relay.confirmed.is_empty() && delete_at.is_none() {
+                    delete_at = Some(Instant::now() + DELETE_DELAY);
                 }
             }
-            () = until(flush_at) => {
+            () = sleep_until_due(delete_at) => {
                 relay.delete_confirmed().await;
-                flush_at = (!relay.confirmed.is_empty()).then(|| Instant::now() + DELETE_RETRY);
+                delete_at = (!relay.confirmed.is_empty()).then(|| Instant::now() + DELETE_RETRY);
             }
             _ = sweeps.tick() => {
                 match relay.sweep(Some(SWEEP_AGE)).await {
-                    Ok(complete) => everything |= !complete,
+                    Ok(complete) => sweep_everything |= !complete,
                     Err(error) => tracing::warn!(%error, "The outbox could not be swept; trying again."),
                 }
             }
             _ = declarations.tick() => {
-                if let Err(error) = relay.broker.declare().await {
+                if let Err(error) = relay.broker.declare_topology().await {
                     tracing::warn!(%error, "Queues and bindings could not be declared; trying again in a minute.");
                 }
             }
-            _ = gauges.tick() => relay.measure().await,
+            _ = counts.tick() => relay.report_backlog().await,
             () = cancel.cancelled() => {}
         }
     }
-    while let Some(sent) = batches.next().await {
-        relay.note(sent);
+    // Each confirm that still arrives saves a repetition after the next start.
+    while let Some(outcome) = batches.next().await {
+        relay.record_outcome(outcome);
     }
     relay.delete_confirmed().await;
 }
 
-/// Waits until then; without a time for ever.
-async fn until(at: Option<Instant>) {
+/// An interval that does not catch up on ticks that passed while the relay was busy.
+fn delaying_interval(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Sleeps until `at`, or for ever when it is `None`.
+async fn sleep_until_due(at: Option<Instant>) {
     match at {
-        // The runtime's clock would round it up to the next millisecond.
+        // Tokio's timer would round a time in the past up to the next millisecond.
         Some(at) if at <= Instant::now() => {}
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
 
-/// What waits for the next batch: each stream paces itself, so that a flood of one keeps no other waiting. A stream that is
-/// written together with a flood, as the counters of a post with its likes, keeps the flood's pace.
+/// The messages that wait for their next batch, in one lane per stream.
+///
+/// Each stream has a pace of its own, so that a flood of one stream does not delay another. A stream that is written
+/// together with a flood, such as the counters of a post with its likes, keeps the pace of the flood.
 #[derive(Default)]
 struct Lanes(BTreeMap<String, Lane>);
 
 struct Lane {
     messages: Vec<OutboxMessage>,
-    /// States of the transactions that wrote these.
-    carried: usize,
-    rested_at: Instant,
-    /// Whether its last batch is under way.
-    sending: bool,
+    /// The number of states in the transactions that wrote these messages, which sets the pause after their batch.
+    state_count: usize,
+    /// The time at which the pause after the last batch ends.
+    next_at: Instant,
+    /// True while the last batch has not been confirmed.
+    is_sending: bool,
 }
 
 impl Lane {
     fn new(now: Instant) -> Self {
-        Self { messages: Vec::new(), carried: 0, rested_at: now, sending: false }
+        Self { messages: Vec::new(), state_count: 0, next_at: now, is_sending: false }
     }
 
-    fn waits(&self) -> bool {
-        !self.sending && !self.messages.is_empty()
+    /// Returns whether a batch of this stream can leave once its pause is over. One batch of a stream is in flight at a
+    /// time.
+    fn is_waiting(&self) -> bool {
+        !self.is_sending && !self.messages.is_empty()
     }
 }
 
 impl Lanes {
-    /// How many messages may be added.
-    fn room(&self) -> usize {
+    /// The number of messages that can be added before the lanes hold a full batch.
+    fn free_slots(&self) -> usize {
         let waiting: usize = self.0.values().map(|lane| lane.messages.len()).sum();
         (BATCH as usize).saturating_sub(waiting)
     }
 
-    fn add(&mut self, messages: Vec<OutboxMessage>, carried: &Carried, now: Instant) {
+    fn add(&mut self, messages: Vec<OutboxMessage>, state_counts: &StateCounts, now: Instant) {
         for message in messages {
             self.0.entry(message.stream.clone()).or_insert_with(|| Lane::new(now)).messages.push(message);
         }
-        for (stream, states) in carried {
-            self.0.entry(stream.clone()).or_insert_with(|| Lane::new(now)).carried += states;
+        for (stream, states) in state_counts {
+            self.0.entry(stream.clone()).or_insert_with(|| Lane::new(now)).state_count += states;
         }
     }
 
-    /// When the next batch may leave, if anything waits. A full one leaves at once.
-    fn due(&self, now: Instant) -> Option<Instant> {
-        let due = self.0.values().filter(|lane| lane.waits()).map(|lane| lane.rested_at).min();
-        due.map(|at| if self.room() == 0 { now } else { at })
+    /// The time at which the next batch may leave; `None` when nothing waits. Full lanes leave at once, without their
+    /// pause.
+    fn next_due(&self, now: Instant) -> Option<Instant> {
+        let due = self.0.values().filter(|lane| lane.is_waiting()).map(|lane| lane.next_at).min();
+        due.map(|at| if self.free_slots() == 0 { now } else { at })
     }
 
-    /// What is due, or everything if there is room for no more, with the streams that it is of.
-    fn take(&mut self, now: Instant) -> (Vec<String>, Vec<OutboxMessage>) {
-        let full = self.room() == 0;
+    /// Takes the messages whose pause is over, or all waiting ones when the lanes are full. Returns their streams too.
+    fn take_due(&mut self, now: Instant) -> (Vec<String>, Vec<OutboxMessage>) {
+        let is_full = self.free_slots() == 0;
         let (mut streams, mut messages) = (Vec::new(), Vec::new());
-        for (stream, lane) in self.0.iter_mut().filter(|(_, lane)| lane.waits() && (full || lane.rested_at <= now)) {
+        for (stream, lane) in
+            self.0.iter_mut().filter(|(_, lane)| lane.is_waiting() && (is_full || lane.next_at <= now))
+        {
             streams.push(stream.clone());
             messages.append(&mut lane.messages);
-            lane.rested_at = now + rest_after(std::mem::take(&mut lane.carried));
-            lane.sending = true;
+            lane.next_at = now + pause_after(std::mem::take(&mut lane.state_count));
+            lane.is_sending = true;
         }
         (streams, messages)
     }
 
-    /// Notes that the batch of these streams is no longer under way.
-    fn sent(&mut self, streams: &[String]) {
+    /// Records that the batch of these streams is no longer in flight.
+    fn finish_batch(&mut self, streams: &[String]) {
         for stream in streams {
             if let Some(lane) = self.0.get_mut(stream) {
-                lane.sending = false;
+                lane.is_sending = false;
             }
         }
     }
 }
 
-/// What became of a batch.
-struct Sent {
-    /// The streams that it was of.
+/// The outcome of publishing a batch.
+struct BatchOutcome {
+    /// The streams of the batch.
     streams: Vec<String>,
-    /// Rows of the outbox that are no longer needed.
+    /// The ids of outbox rows whose messages were confirmed.
     confirmed: Vec<i64>,
-    /// Whether something was not confirmed that the broker may take later. What no queue takes does not count: it stays
-    /// in the table, for the next sweep and for the operator to see.
+    /// True when a message was not confirmed that the broker may accept later. An unroutable message does not count: it
+    /// stays in the table, for the next sweep and for the operator to see.
     failed: bool,
 }
 
-/// Publishes messages, until one is not confirmed. Such a one stays in the table.
-async fn send(
+/// Publishes messages in parts of at most [`BATCH_BYTES`] until one part is not confirmed as a whole. The rows of
+/// messages that are not confirmed stay in the table.
+async fn publish_batch(
     service: &'static str,
     broker: Arc<dyn Broker>,
     streams: Vec<String>,
     messages: Vec<OutboxMessage>,
-) -> Sent {
-    let (parcels, rows): (Vec<OutboxMessage>, Vec<Vec<i64>>) = join(service, messages).into_iter().unzip();
-    let (mut rest, mut rows) = (parcels.as_slice(), rows.into_iter());
-    let mut sent = Sent { streams, confirmed: Vec::new(), failed: false };
-    while !rest.is_empty() && !sent.failed {
-        let (batch, later) = rest.split_at(within(rest, BYTES));
+) -> BatchOutcome {
+    let (joined, rows): (Vec<OutboxMessage>, Vec<Vec<i64>>) = join_messages(service, messages).into_iter().unzip();
+    let (mut rest, mut rows) = (joined.as_slice(), rows.into_iter());
+    let mut outcome = BatchOutcome { streams, confirmed: Vec::new(), failed: false };
+    while !rest.is_empty() && !outcome.failed {
+        let (part, later) = rest.split_at(count_within(rest, BATCH_BYTES));
         rest = later;
-        for ((message, result), rows) in batch.iter().zip(broker.publish(batch).await).zip(&mut rows) {
+        for ((message, result), rows) in part.iter().zip(broker.publish(part).await).zip(&mut rows) {
             match result {
-                Ok(()) => sent.confirmed.extend(rows),
+                Ok(()) => outcome.confirmed.extend(rows),
                 Err(error) => {
-                    sent.failed |= !error.is_unroutable();
+                    outcome.failed |= !error.is_unroutable();
                     tracing::warn!(%error, message.id = message.message_id, "A message stays in the outbox.");
                 }
             }
         }
-        if !sent.confirmed.is_empty() {
-            fail_points::pass(AFTER_CONFIRM);
+        if !outcome.confirmed.is_empty() {
+            fail_points::hit(AFTER_CONFIRM);
         }
     }
-    sent
+    outcome
 }
 
 struct Relay {
     db: Db,
     broker: Arc<dyn Broker>,
     lanes: Lanes,
+    /// The ids of rows that are confirmed and not deleted yet.
     confirmed: Vec<i64>,
-    measured: Instant,
+    /// The time of the last count of the table.
+    counted_at: Instant,
 }
 
 impl Relay {
-    /// Notes what became of a batch; whether it failed.
-    fn note(&mut self, sent: Sent) -> bool {
-        self.lanes.sent(&sent.streams);
-        self.confirmed.extend(sent.confirmed);
-        sent.failed
+    /// Records the outcome of a batch. Returns whether the batch failed.
+    fn record_outcome(&mut self, outcome: BatchOutcome) -> bool {
+        self.lanes.finish_batch(&outcome.streams);
+        self.confirmed.extend(outcome.confirmed);
+        outcome.failed
     }
 
-    /// Sends what lies in the table; false when something was not confirmed.
+    /// Publishes the rows of the table that are older than `age`, or all rows. Returns false when a message was not
+    /// confirmed. Of the replicas of a service one sweeps; for the others this does nothing and returns true.
     async fn sweep(&mut self, age: Option<Duration>) -> Result<bool, DbErr> {
         if !db::try_sweeper_lock(self.db.relay()).await? {
             return Ok(true);
         }
+        // Confirmed rows would otherwise be read and published once more.
         self.delete_confirmed().await;
         if age.is_none() {
-            // What is committed from here on comes by both ways, which is harmless.
-            self.db.outbox().leave_to_sweep().await;
+            // The table holds the same messages as the fast path and the lanes. A message that is committed from here
+            // on comes by both paths, which is harmless.
+            self.db.outbox().clear_for_sweep().await;
             self.lanes = Lanes::default();
         }
         let mut after = 0;
         loop {
             let mut query = Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(PAGE);
             if let Some(age) = age {
-                query = query.filter(db::outbox_older_than(self.db.relay(), self.db.clock().now(), age));
+                query = query.filter(table::older_than(self.db.relay(), self.db.clock().now(), age));
             }
-            // The id is a cursor within this one pass only; what becomes visible behind it waits for the next pass.
+            // The id is a cursor within this one sweep only: transactions commit in another order than they took their
+            // ids, so a row may become visible behind the cursor. The next sweep finds it.
             let rows: Vec<OutboxMessage> = query.all(self.db.relay()).await?.into_iter().map(Into::into).collect();
             let Some(last) = rows.last() else { return Ok(true) };
             after = last.id;
-            let sent = send(self.db.outbox().service(), Arc::clone(&self.broker), Vec::new(), rows).await;
-            let failed = self.note(sent);
+            let outcome = publish_batch(self.db.outbox().service(), Arc::clone(&self.broker), Vec::new(), rows).await;
+            let failed = self.record_outcome(outcome);
             self.delete_confirmed().await;
-            // A long pass may be what lets writes in again.
-            if self.measured.elapsed() > MEASURE {
-                self.measure().await;
+            // A full outbox refuses writes, and a long sweep empties it: the count lets writes in again meanwhile.
+            if self.counted_at.elapsed() > COUNT_INTERVAL {
+                self.report_backlog().await;
             }
             if failed {
                 return Ok(false);
@@ -284,7 +315,7 @@ impl Relay {
         }
     }
 
-    /// Deletes what is confirmed. What cannot be deleted now is tried again later.
+    /// Deletes the confirmed rows. Rows that cannot be deleted now stay in the list for a later call.
     async fn delete_confirmed(&mut self) {
         let confirmed = std::mem::take(&mut self.confirmed);
         for ids in confirmed.chunks(BATCH as usize) {
@@ -296,12 +327,13 @@ impl Relay {
         }
     }
 
-    async fn measure(&mut self) {
-        self.measured = Instant::now();
+    /// Counts the rows of the table, for the gauges and for the limit above which writes are refused.
+    async fn report_backlog(&mut self) {
+        self.counted_at = Instant::now();
         let service = self.db.outbox().service();
-        match outbox::backlog(self.db.relay()).await {
+        match table::backlog(self.db.relay()).await {
             Ok((rows, oldest)) => {
-                self.db.outbox().note_backlog(rows, oldest);
+                self.db.outbox().record_backlog(rows, oldest);
                 let age = oldest.map_or(0.0, |at| self.db.clock().now().since(at).as_secs_f64());
                 metrics::gauge!("outbox_rows", "service" => service).set(rows as f64);
                 metrics::gauge!("outbox_oldest_seconds", "service" => service).set(age);
@@ -311,27 +343,31 @@ impl Relay {
     }
 }
 
-/// Joins the messages of each stream, so that many small transactions cost the broker and the consumers no more than a
-/// large one: what is sent, and the rows of the outbox that it carries. What one queue asked for is sent as it is.
-fn join(service: &str, mut messages: Vec<OutboxMessage>) -> Vec<(OutboxMessage, Vec<i64>)> {
-    let way = |message: &OutboxMessage| (message.target.clone(), message.stream.clone());
-    messages.sort_by_cached_key(way);
-    let can_join = |a: &OutboxMessage, b: &OutboxMessage| a.target.is_none() && way(a) == way(b);
-    let mut parcels = Vec::with_capacity(messages.len());
-    for same in messages.chunk_by(can_join) {
-        let as_they_are = || same.iter().map(|message| (message.clone(), vec![message.id])).collect();
-        parcels.extend(match same {
-            [_] => as_they_are(),
-            _ => join_stream(service, same).unwrap_or_else(|error| {
-                // Nobody but this service writes its outbox. The consumers park what is no message.
+/// Joins the messages of each stream into as few as the size limits allow, each with the ids of the outbox rows that it
+/// carries. Many small transactions then cost the broker and the consumers no more than one large transaction (ADR 10).
+/// Messages for a single queue stay as they are.
+fn join_messages(service: &str, mut messages: Vec<OutboxMessage>) -> Vec<(OutboxMessage, Vec<i64>)> {
+    let destination = |message: &OutboxMessage| (message.target.clone(), message.stream.clone());
+    // The sort is stable, so messages of one destination become neighbours in the order of their rows.
+    messages.sort_by_cached_key(destination);
+    let can_join = |a: &OutboxMessage, b: &OutboxMessage| a.target.is_none() && destination(a) == destination(b);
+    let mut joined = Vec::with_capacity(messages.len());
+    for same_stream in messages.chunk_by(can_join) {
+        let unjoined = || same_stream.iter().map(|message| (message.clone(), vec![message.id])).collect();
+        joined.extend(match same_stream {
+            [_] => unjoined(),
+            _ => join_stream(service, same_stream).unwrap_or_else(|error| {
+                // Nobody but this service writes its outbox, so this is a defect. The consumers park what they cannot
+                // read.
                 tracing::error!(%error, "A message of the outbox cannot be read and is sent as it is.");
-                as_they_are()
+                unjoined()
             }),
         });
     }
-    parcels
+    joined
 }
 
+/// Joins messages of one stream. The row id of a joined message is that of the first message it was given.
 fn join_stream(service: &str, messages: &[OutboxMessage]) -> Result<Vec<(OutboxMessage, Vec<i64>)>, serde_json::Error> {
     let Some(first) = messages.first() else { return Ok(Vec::new()) };
     let payloads: Vec<&[u8]> = messages.iter().map(|message| message.payload.as_slice()).collect();
@@ -344,8 +380,9 @@ fn join_stream(service: &str, messages: &[OutboxMessage]) -> Result<Vec<(OutboxM
     Ok(joined.collect())
 }
 
-/// How many of the first messages have this many bytes together, at least one.
-fn within(messages: &[OutboxMessage], bytes: usize) -> usize {
+/// Counts how many of the first messages have at most `bytes` bytes together; at least one, so that a larger one leaves
+/// too.
+fn count_within(messages: &[OutboxMessage], bytes: usize) -> usize {
     let mut sum = 0;
     let fit = messages.iter().take_while(|message| {
         sum += message.payload.len();
@@ -369,41 +406,41 @@ mod tests {
         (1..).map(message).take(count).collect()
     }
 
-    fn carried(stream: &str, states: usize) -> Carried {
-        Carried::from([(stream.to_owned(), states)])
+    fn state_counts(stream: &str, states: usize) -> StateCounts {
+        StateCounts::from([(stream.to_owned(), states)])
     }
 
     #[test]
     fn a_flood_of_one_stream_keeps_no_other_waiting() {
         let (mut lanes, begun) = (Lanes::default(), Instant::now());
-        assert_eq!(lanes.due(begun), None);
-        lanes.add(messages("like", 1), &carried("like", 100), begun);
-        assert_eq!(lanes.due(begun), Some(begun));
-        assert_eq!(lanes.take(begun), (vec!["like".to_owned()], messages("like", 1)));
-        assert_eq!(lanes.due(begun), None);
+        assert_eq!(lanes.next_due(begun), None);
+        lanes.add(messages("like", 1), &state_counts("like", 100), begun);
+        assert_eq!(lanes.next_due(begun), Some(begun));
+        assert_eq!(lanes.take_due(begun), (vec!["like".to_owned()], messages("like", 1)));
+        assert_eq!(lanes.next_due(begun), None);
 
-        lanes.add(messages("like", 2), &carried("like", 2), begun);
-        assert_eq!(lanes.due(begun), None, "one batch of a stream is under way at a time");
-        lanes.add(messages("post", 3), &carried("post", 3), begun);
-        assert_eq!(lanes.due(begun), Some(begun));
-        let rested = begun + rest_after(100);
-        assert_eq!(lanes.take(rested), (vec!["post".to_owned()], messages("post", 3)));
-        lanes.sent(&["like".to_owned()]);
-        assert_eq!(lanes.due(begun), Some(rested));
-        assert_eq!(lanes.take(rested), (vec!["like".to_owned()], messages("like", 2)));
-        assert_eq!(lanes.room(), 1_000);
+        lanes.add(messages("like", 2), &state_counts("like", 2), begun);
+        assert_eq!(lanes.next_due(begun), None, "one batch of a stream is under way at a time");
+        lanes.add(messages("post", 3), &state_counts("post", 3), begun);
+        assert_eq!(lanes.next_due(begun), Some(begun));
+        let next_at = begun + pause_after(100);
+        assert_eq!(lanes.take_due(next_at), (vec!["post".to_owned()], messages("post", 3)));
+        lanes.finish_batch(&["like".to_owned()]);
+        assert_eq!(lanes.next_due(begun), Some(next_at));
+        assert_eq!(lanes.take_due(next_at), (vec!["like".to_owned()], messages("like", 2)));
+        assert_eq!(lanes.free_slots(), 1_000);
     }
 
     #[test]
     fn what_fills_a_batch_leaves_at_once() {
         let (mut lanes, begun) = (Lanes::default(), Instant::now());
-        lanes.add(messages("like", 1), &carried("like", 1), begun);
-        let (streams, _) = lanes.take(begun);
-        lanes.sent(&streams);
-        lanes.add(messages("like", 999), &Carried::default(), begun);
-        assert_eq!((lanes.room(), lanes.due(begun)), (1, Some(begun + rest_after(1))));
-        lanes.add(messages("like", 1), &Carried::default(), begun);
-        assert_eq!((lanes.room(), lanes.due(begun)), (0, Some(begun)));
-        assert_eq!(lanes.take(begun).1.len(), 1_000);
+        lanes.add(messages("like", 1), &state_counts("like", 1), begun);
+        let (streams, _) = lanes.take_due(begun);
+        lanes.finish_batch(&streams);
+        lanes.add(messages("like", 999), &StateCounts::default(), begun);
+        assert_eq!((lanes.free_slots(), lanes.next_due(begun)), (1, Some(begun + pause_after(1))));
+        lanes.add(messages("like", 1), &StateCounts::default(), begun);
+        assert_eq!((lanes.free_slots(), lanes.next_due(begun)), (0, Some(begun)));
+        assert_eq!(lanes.take_due(begun).1.len(), 1_000);
     }
 }

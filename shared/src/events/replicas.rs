@@ -1,94 +1,106 @@
-//! The replicas of one service: what one has applied, the others merge into their memory.
+//! Publishing to the other replicas of a service: the states that one replica has applied or committed, for the memory
+//! of the others.
+//!
+//! Delivery is best effort: a replica that is not subscribed receives nothing and nothing is stored for it. It loads
+//! everything from the database when it subscribes again, and so does a replica that is told that a message was lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::broker::{Broker, BrokerError};
-use super::consumer::{AnyConsumer, Context};
-use super::envelope::{self, Key};
-use crate::lifecycle::Backoff;
+use super::pace::pause_after;
+use crate::outbox::own_memory::OwnMemories;
+use crate::outbox::{Key, envelope};
+use crate::tasks::Cancel;
 
-/// What was committed, on its way to the other replicas.
+/// The longest time that a requested reload waits for another message to carry it.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A message from one replica to the others: applied states, keys of deleted rows, or a request to load everything
+/// again.
 #[derive(Serialize, Deserialize)]
-struct Applied<S> {
-    /// Which process says so; it hears itself, too.
+pub(super) struct Applied<S> {
+    /// The random id of the sending process, by which a process recognizes and skips its own messages.
     #[serde(default)]
-    from: u64,
-    stream: String,
+    pub(super) from: u64,
+    /// The stream of the states.
+    pub(super) stream: String,
     /// An array of states.
-    states: S,
+    pub(super) states: S,
+    /// Keys of rows that were deleted because the owner sends them again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    deleted: Vec<Key>,
-    /// Something before this was not heard, so everything has to be loaded again.
+    pub(super) deleted: Vec<Key>,
+    /// True when an earlier message was lost, so that the receiver has to load everything again.
     #[serde(default)]
-    reload: bool,
+    pub(super) reload: bool,
 }
 
-/// The way to the other replicas of a service.
+/// Publishes to the other replicas of a service. Clones share the pending request for a reload.
 #[derive(Clone)]
-pub(crate) struct Replicas {
-    id: u64,
+pub(crate) struct ReplicaPublisher {
+    pub(super) id: u64,
     service: &'static str,
     broker: Arc<dyn Broker>,
-    /// Something could not be told; the next message says so.
-    owed: Arc<AtomicBool>,
+    /// True when a message was lost; the next message asks the others to load everything again.
+    reload_requested: Arc<AtomicBool>,
 }
 
-impl Replicas {
+impl ReplicaPublisher {
     pub(super) fn new(service: &'static str, broker: Arc<dyn Broker>) -> Self {
-        Self { id: rand::random(), service, broker, owed: Arc::default() }
+        // Replicas of a service have no names; 64 random bits tell them apart.
+        Self { id: rand::random(), service, broker, reload_requested: Arc::default() }
     }
 
-    /// Tells committed states.
-    pub(super) async fn tell<T: Serialize>(&self, stream: &str, states: &[T]) {
-        match envelope::written(states) {
+    /// Publishes committed states, in as many messages as the size limits of the envelope ask for. A failure is not
+    /// returned: it lets the other replicas load everything again.
+    pub(super) async fn publish_states<T: Serialize>(&self, stream: &str, states: &[T]) {
+        match envelope::to_raw_json(states) {
             Ok(states) => {
-                for part in envelope::in_parts(&states) {
-                    self.send(stream, part, Vec::new()).await;
+                for part in envelope::split_within_limits(&states) {
+                    self.publish(stream, part, Vec::new()).await;
                 }
             }
-            Err(error) => self.failed(&error),
+            Err(error) => self.record_failure(&error),
         }
     }
 
-    /// Something is missing from what was told: the next message says so.
-    pub(super) fn owe_reload(&self) {
-        self.owed.store(true, Ordering::Relaxed);
+    /// Lets the next message ask the other replicas to load everything again, because states could not be sent to them.
+    pub(super) fn request_reload(&self) {
+        self.reload_requested.store(true, Ordering::Relaxed);
     }
 
-    /// Tells which copies were deleted.
-    pub(super) async fn tell_deleted(&self, stream: &str, deleted: Vec<Key>) {
-        self.send(stream, &[], deleted).await;
+    /// Publishes the keys of deleted rows.
+    pub(super) async fn publish_deleted(&self, stream: &str, deleted: Vec<Key>) {
+        self.publish(stream, &[], deleted).await;
     }
 
-    /// Says that something could not be told, when that is so and nothing else was told since.
-    pub(super) async fn settle(&self) {
-        if self.owed.load(Ordering::Relaxed) {
-            self.send("", &[], Vec::new()).await;
+    /// Publishes a requested reload by itself, if no other message has carried it.
+    pub(super) async fn publish_requested_reload(&self) {
+        if self.reload_requested.load(Ordering::Relaxed) {
+            self.publish("", &[], Vec::new()).await;
         }
     }
 
-    async fn send(&self, stream: &str, states: &[Box<RawValue>], deleted: Vec<Key>) {
-        let reload = self.owed.swap(false, Ordering::Relaxed);
+    async fn publish(&self, stream: &str, states: &[Box<RawValue>], deleted: Vec<Key>) {
+        // The request is taken before sending; a failure below sets it again.
+        let reload = self.reload_requested.swap(false, Ordering::Relaxed);
         let applied = Applied { from: self.id, stream: stream.to_owned(), states, deleted, reload };
-        let sent = match serde_json::to_vec(&applied) {
-            Ok(payload) => self.broker.broadcast(self.service, &payload).await,
+        let published = match serde_json::to_vec(&applied) {
+            Ok(payload) => self.broker.publish_to_replicas(self.service, &payload).await,
             Err(error) => Err(BrokerError::new(error.to_string())),
         };
-        if let Err(error) = sent {
-            self.failed(&error);
+        if let Err(error) = published {
+            self.record_failure(&error);
         }
     }
 
-    fn failed(&self, error: &(dyn std::error::Error + 'static)) {
-        self.owe_reload();
+    fn record_failure(&self, error: &(dyn std::error::Error + 'static)) {
+        self.request_reload();
         tracing::debug!(
             error,
             "The other replicas could not be told; the next message lets them load again, within seconds."
@@ -96,60 +108,34 @@ impl Replicas {
     }
 }
 
-/// Follows the other replicas of a service: binds, fills memory, then merges what they applied. Binds and fills again
-/// when the connection was lost. `loaded` is called after each filling.
-pub async fn follow(context: Context, consumers: Vec<Arc<dyn AnyConsumer>>, loaded: impl Fn() + Send + Sync) {
-    let mut backoff = Backoff::default();
-    let mut first = true;
-    while !context.cancel.is_cancelled() {
-        let stream = context.broker.listen(context.service).await;
-        // Without the broker the first filling still makes the service useful; it is repeated once bound.
-        if first || stream.is_ok() {
-            match load_all(&context, &consumers).await {
-                Ok(()) => {
-                    first = false;
-                    loaded();
-                    if let Ok(stream) = stream {
-                        backoff.reset();
-                        merge(&context, &consumers, stream).await;
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "Memory could not be filled; trying again."),
-            }
-        }
-        tokio::select! { () = sleep(backoff.pause()) => {}, () = context.cancel.cancelled() => {} }
-    }
-}
-
-/// Merges what is heard, until the connection is lost or everything has to be loaded again.
-async fn merge(context: &Context, consumers: &[Arc<dyn AnyConsumer>], mut heard: BoxStream<'static, Vec<u8>>) {
+/// Publishes the states that this service's own transactions have committed to the other replicas, until cancelled. The
+/// states are those of streams that a memory follows ([`OwnMemories`]).
+pub(crate) async fn publish_own_states(own: OwnMemories, replicas: ReplicaPublisher, cancel: Cancel) {
+    let mut next_at = Instant::now();
     loop {
-        let payload = tokio::select! {
-            payload = heard.next() => payload,
-            () = context.cancel.cancelled() => None,
+        // States that are committed during the pause are published together.
+        let next = async {
+            sleep_until(next_at).await;
+            own.committed_states().await
         };
-        let Some(payload) = payload else { return };
-        let Ok(applied) = serde_json::from_slice::<Applied<Box<RawValue>>>(&payload) else { continue };
-        if applied.from == context.replicas.id {
-            continue;
+        let streams = tokio::select! {
+            streams = next => streams,
+            () = sleep(RELOAD_INTERVAL) => {
+                replicas.publish_requested_reload().await;
+                Vec::new()
+            }
+            () = cancel.cancelled() => return,
+        };
+        let begun = Instant::now();
+        let mut published = 0;
+        for (stream, newest) in streams {
+            published += newest.len();
+            replicas.publish_states(stream, &newest).await;
         }
-        if applied.reload {
-            return;
+        next_at = begun + pause_after(published);
+        // States that did not fit into the queue to this task are gone; the other replicas have to load them.
+        if own.take_dropped() {
+            replicas.request_reload();
         }
-        let Ok(states) = serde_json::from_str::<Vec<Box<RawValue>>>(applied.states.get()) else { continue };
-        for consumer in consumers.iter().filter(|consumer| consumer.stream() == applied.stream) {
-            consumer.merge(&states);
-            applied.deleted.iter().for_each(|key| consumer.forget(key));
-        }
-        context.db.outbox().owned().merge(&applied.stream, &states);
     }
-}
-
-/// Fills memory from the copies, and forgets what is remembered of the service's own streams.
-pub(crate) async fn load_all(context: &Context, consumers: &[Arc<dyn AnyConsumer>]) -> Result<(), DbErr> {
-    context.db.outbox().owned().forget_all();
-    for consumer in consumers {
-        consumer.load(context.db.read()).await?;
-    }
-    Ok(())
 }

@@ -1,27 +1,27 @@
-//! Conditional requests (RFC 9110, section 13), for every resource that has an entity tag.
+//! Conditional requests (RFC 9110, section 13) for resources that have an entity tag.
 //!
-//! There are no dates of last change here, so `If-Modified-Since` and `If-Unmodified-Since` are ignored, as section 13.1 asks
-//! of such a server. What would have been answered without the condition goes first (section 13.2.1): a condition is only
-//! looked at when the answer would be a 2xx.
+//! Resources have no date of last change here, so `If-Modified-Since` and `If-Unmodified-Since` are ignored, as section
+//! 13.1 asks of such a server. A condition is evaluated only when the request would be answered with a 2xx without it:
+//! other answers take precedence (section 13.2.1).
 
 use axum::http::{HeaderMap, HeaderName, Method, header};
 
-/// What a proxy adds to a tag when it encodes the body.
+/// The suffixes that proxies add to a tag when they encode the body.
 const CODINGS: [&str; 4] = ["gzip", "br", "zstd", "deflate"];
 
-/// What a condition makes of a request.
+/// The outcome of the conditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The request is carried out.
+    /// The request is executed.
     Go,
-    /// The client has it already: 304.
+    /// The client has the current state already: 304.
     NotModified,
-    /// The client expected something else: 412.
+    /// The client expects another state: 412.
     Failed,
 }
 
-/// Evaluates the conditions of a request in the order of section 13.2.2. `is_current` tells whether the opaque part of a tag,
-/// without its quotes and without what proxies add to it, stands for the current state.
+/// Evaluates the conditions of a request in the order of section 13.2.2. `is_current` returns whether a tag stands for
+/// the current state; it gets the opaque part, without quotes, once as sent and once without the suffix of a proxy.
 pub fn evaluate(method: &Method, headers: &HeaderMap, is_current: impl Fn(&str) -> bool) -> Verdict {
     if headers.contains_key(header::IF_MATCH)
         && !tags(headers, header::IF_MATCH).any(|tag| tag.matches(Comparison::Strong, &is_current))
@@ -36,7 +36,7 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, is_current: impl Fn(&str) 
     Verdict::Go
 }
 
-/// Whether a request has conditions at all.
+/// Returns whether a request has conditions at all.
 pub fn has_conditions(headers: &HeaderMap) -> bool {
     headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH)
 }
@@ -47,13 +47,13 @@ fn is_read(method: &Method) -> bool {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
-    /// A weak tag equals nothing.
+    /// Weak tags never match.
     Strong,
-    /// It does not matter whether a tag is weak.
+    /// Weak tags match as well.
     Weak,
 }
 
-/// A member of a list of tags. What is no tag at all is a tag that nobody gave.
+/// A member of a list of tags. A member that is not a tag matches nothing, instead of making the request invalid.
 #[derive(Debug, PartialEq, Eq)]
 enum Tag<'a> {
     Any,
@@ -86,7 +86,7 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Tag<'_>> 
     headers.get_all(name).into_iter().flat_map(|line| Tags(str::from_utf8(line.as_bytes()).unwrap_or("?")))
 }
 
-/// The tags of one line. There may be commas inside the quotes.
+/// An iterator over the tags of one line. It cannot just split at commas, because a tag may contain some.
 struct Tags<'a>(&'a str);
 
 impl<'a> Iterator for Tags<'a> {
@@ -102,7 +102,7 @@ impl<'a> Iterator for Tags<'a> {
             Some((opaque, rest)) => (Tag::One { weak, opaque }, rest),
             None => (Tag::Nonsense, text),
         };
-        // What stands beside a tag before the next comma belongs to no tag.
+        // Text between the end of a tag and the next comma makes the member invalid.
         let (beside, rest) = rest.split_once(',').unwrap_or((rest, ""));
         self.0 = rest;
         Some(match (tag, beside.trim()) {

@@ -1,4 +1,5 @@
-//! How many connections there may be, in all and from one address, and which one goes when there is no room for another.
+//! Bounds the connections of a process, in all and by address. At the bound, a new connection replaces the one that has
+//! been idle for longest, so that idle clients cannot keep others out.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,45 +10,48 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::AbortHandle;
 
-/// Connections of a process at a time, where the system allows that many open files.
-const ALL: usize = 10_000;
-/// One address may have a tenth of all connections, but never fewer than this allows a small system.
-const FEW: usize = 256;
-/// Open files that are for databases, brokers, pictures and logs.
+/// The most connections of a process at a time. Fewer where the system allows fewer open files.
+const MAX_CONNECTIONS: usize = 10_000;
+/// The least number of connections, in all and for one address, on a system that allows few open files. Elsewhere one
+/// address may have a tenth of all connections.
+const MIN_CONNECTIONS: usize = 256;
+/// The open files that are reserved for databases, brokers, pictures and logs.
 const OTHER_FILES: u64 = 256;
-/// How long an answer may be waited for that the client does not take.
+/// The time for which a client may take nothing of its answer.
 const STALLED: Duration = Duration::from_secs(15);
 
 /// The bounds of all listeners of a process together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Connections in all.
+    /// The most connections in all.
     pub(super) all: usize,
-    /// Connections from one address.
+    /// The most connections from one address.
     pub(super) per_address: usize,
-    /// How long a write may make no progress.
+    /// The time for which a write may make no progress.
     pub(super) stalled: Duration,
 }
 
 impl Limits {
-    /// The bounds that the system allows. Raises the limit of open files as far as the process may.
+    /// The bounds that the system allows. Raises the process's limit of open files as far as the system lets it.
     pub(super) fn of_process() -> Self {
         let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1_024, |(soft, hard)| {
             let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
             if raised { hard } else { soft }
         });
-        let all = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(ALL).clamp(FEW, ALL);
-        Self { all, per_address: (all / 10).max(FEW), stalled: STALLED }
+        let all = usize::try_from(files.saturating_sub(OTHER_FILES))
+            .unwrap_or(MAX_CONNECTIONS)
+            .clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
+        Self { all, per_address: (all / 10).max(MIN_CONNECTIONS), stalled: STALLED }
     }
 }
 
-/// What one connection does, as the accept loop sees it.
+/// The activity of one connection: written by the connection, read when one has to make room.
 #[derive(Debug)]
 pub(super) struct Activity {
-    /// Goes up by one when a request's head has been read, and again when it has been answered: while it is even, the client
-    /// is waited for.
+    /// Goes up by one when the head of a request has been read, and again when the request has been answered. So the
+    /// connection waits for its client while the value is even.
     progress: AtomicU64,
-    /// When the last request began, or the connection, in milliseconds since `base`.
+    /// The time when the last request, or else the connection, began, in milliseconds since `base`.
     since: AtomicU64,
     base: Instant,
 }
@@ -57,18 +61,18 @@ impl Activity {
         Self { progress: AtomicU64::new(0), since: AtomicU64::new(millis(base, Instant::now())), base }
     }
 
-    /// A request has begun.
+    /// Records that a request has begun.
     pub(super) fn begin(&self, now: Instant) {
         self.since.store(millis(self.base, now), Ordering::Relaxed);
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The request has been answered.
+    /// Records that the request has been answered.
     pub(super) fn end(&self) {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often something has begun or ended.
+    /// The number of requests that have begun, plus those that have been answered.
     pub(super) fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
     }
@@ -89,7 +93,8 @@ pub(super) struct Connections {
     table: Mutex<Table>,
 }
 
-/// Connections by the address that they count for, and by number. Those of a gateway count for none.
+/// The connections by the address that they count for, and by number. Connections through a gateway count for no
+/// address.
 #[derive(Default)]
 struct Table {
     next: u64,
@@ -120,20 +125,22 @@ impl Connections {
         Arc::new(Self { limits, base: Instant::now(), table: Mutex::default() })
     }
 
-    /// How long a write may make no progress.
+    /// The time for which a write may make no progress.
     pub(super) fn stalled(&self) -> Duration {
         self.limits.stalled
     }
 
-    /// Starts the task of a new connection. When there is no room, the connection that has been idle for longest goes: one of
-    /// the same address if the address has too many. Without an idle one nothing is started, and the answer is `false`.
+    /// Starts the task of a new connection by `start`. At a bound it first closes the connection that has been idle for
+    /// longest, one of the same address if the address has too many. Returns `false` and starts nothing when none is
+    /// idle.
     pub(super) fn admit(
         self: &Arc<Self>,
         address: Option<IpAddr>,
         start: impl FnOnce(Arc<Activity>, Place) -> AbortHandle,
     ) -> bool {
         let address = address.map(counted_as);
-        // A task that ends at once waits for the lock before it leaves the table.
+        // The lock is held until the connection stands in the table: a task that ends at once removes itself only after
+        // that.
         let mut table = self.locked();
         let of_address = table.by_address.get(&address).map_or(0, HashMap::len);
         if address.is_some() && of_address >= self.limits.per_address {
@@ -169,7 +176,7 @@ impl Table {
         Some(known)
     }
 
-    /// Closes the connection that has been idle for longest among some addresses, if one is idle.
+    /// Closes the connection that has been idle for longest among some addresses. Returns `false` when none is idle.
     fn close_idlest(&mut self, among: impl Fn(Option<IpAddr>) -> bool) -> bool {
         let connections = self.by_address.iter().filter(|(address, _)| among(**address));
         let idle = connections.flat_map(|(address, known)| {
@@ -184,7 +191,8 @@ impl Table {
     }
 }
 
-/// The address that a connection counts for: with IPv6 one client has a whole network of 64 bits.
+/// The address that a connection counts for. With IPv6 it is the network of 64 bits, because one client has all its
+/// addresses.
 fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),

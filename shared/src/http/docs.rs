@@ -1,4 +1,6 @@
-//! The API reference at `/docs` and its description at `/openapi.json`: made once, compressed once, with ETags.
+//! The API reference at `/docs` and the description of the API at `/openapi.json`.
+//!
+//! Each file is built and compressed when it is first requested, and then answered from memory with an ETag.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,40 +17,43 @@ use sha2::{Digest, Sha256};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, serve};
 
-use super::compressed::{SMALL, gzip, takes_gzip};
+use super::compress::{MIN_SIZE, accepts_gzip, gzip};
 use super::conditional::{Verdict, evaluate};
 use crate::error::ApiError;
 
-/// Everything comes from here, and nothing is framed. The reference sets styles of its own while it draws.
+/// The content security policy of the reference: all parts come from this origin, and no other page may frame it. The
+/// reference sets inline styles while it draws.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The path of the description, which is also its name among the files.
 const DESCRIPTION: &str = "/openapi.json";
 
-/// A file of the reference as it is sent.
+/// A file of the reference, ready to be sent.
 struct File {
-    kind: String,
+    content_type: String,
+    /// The opaque part of the tag of the plain form.
     etag: String,
     bytes: Bytes,
-    /// Absent where it is not worth it.
+    /// The compressed form. Absent for small files and for pictures, which compression does not make smaller.
     gzip: Option<Bytes>,
 }
 
 impl File {
-    fn new(kind: String, bytes: Bytes) -> Result<Self, ApiError> {
+    fn new(content_type: String, bytes: Bytes) -> Result<Self, ApiError> {
         let digest = Sha256::digest(&bytes);
         let etag = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let worth = bytes.len() as u64 >= SMALL && !kind.starts_with("image/");
-        let gzip = worth.then(|| gzip(&bytes, Compression::default())).transpose()?;
-        Ok(Self { kind, etag, bytes, gzip })
+        let is_compressed = bytes.len() as u64 >= MIN_SIZE && !content_type.starts_with("image/");
+        let gzip = is_compressed.then(|| gzip(&bytes, Compression::default())).transpose()?;
+        Ok(Self { content_type, etag, bytes, gzip })
     }
 
     fn answer(&self, method: &Method, headers: &HeaderMap) -> Response {
-        let accepts = headers.get_all(header::ACCEPT_ENCODING).iter().any(takes_gzip);
+        let accepts = headers.get_all(header::ACCEPT_ENCODING).iter().any(accepts_gzip);
         let gzip = self.gzip.as_ref().filter(|_| accepts);
         let etag = if gzip.is_some() { format!("\"{}-gzip\"", self.etag) } else { format!("\"{}\"", self.etag) };
         let verdict = evaluate(method, headers, |opaque| opaque == self.etag);
         let mut response = match verdict {
-            Verdict::Failed => return changed(),
+            Verdict::Failed => return version_mismatch(),
             Verdict::NotModified => StatusCode::NOT_MODIFIED.into_response(),
             Verdict::Go => Body::from(gzip.unwrap_or(&self.bytes).clone()).into_response(),
         };
@@ -59,7 +64,7 @@ impl File {
             }
         };
         if verdict == Verdict::Go {
-            set(header::CONTENT_TYPE, &self.kind);
+            set(header::CONTENT_TYPE, &self.content_type);
             if gzip.is_some() {
                 set(header::CONTENT_ENCODING, "gzip");
             }
@@ -68,7 +73,7 @@ impl File {
             set(header::VARY, "Accept-Encoding");
         }
         set(header::ETAG, &etag);
-        // Asked again each time, for a new version of the program has new files under the same names.
+        // Browsers ask again each time, because a new version of the program has new files under the same names.
         set(header::CACHE_CONTROL, "no-cache");
         set(header::CONTENT_SECURITY_POLICY, POLICY);
         set(header::REFERRER_POLICY, "no-referrer");
@@ -76,11 +81,11 @@ impl File {
     }
 }
 
-fn changed() -> Response {
+fn version_mismatch() -> Response {
     ApiError::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", "The file has changed since").into_response()
 }
 
-/// The files that somebody has asked for.
+/// The reference, with the files that were requested so far.
 struct Docs {
     config: Arc<Config<'static>>,
     openapi: OpenApi,
@@ -88,22 +93,22 @@ struct Docs {
 }
 
 impl Docs {
-    /// A file by its name below `/docs/`, or the description by its path.
-    async fn find(self: Arc<Self>, name: String) -> Result<Arc<File>, ApiError> {
+    /// A file by its name below `/docs/`, or the description by its path. Builds it on the first request.
+    async fn get_or_build(self: Arc<Self>, name: String) -> Result<Arc<File>, ApiError> {
         let known = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some(file) = known {
             return Ok(file);
         }
-        // Compressing the largest takes a tenth of a second.
+        // Compressing the largest file takes a tenth of a second, during which other requests must go on.
         let work = tokio::task::spawn_blocking(move || {
-            let file = Arc::new(self.make(&name)?);
+            let file = Arc::new(self.build(&name)?);
             self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&file));
             Ok(file)
         });
         work.await.map_err(ApiError::internal)?
     }
 
-    fn make(&self, name: &str) -> Result<File, ApiError> {
+    fn build(&self, name: &str) -> Result<File, ApiError> {
         if name == DESCRIPTION {
             let text = self.openapi.to_json().map_err(ApiError::internal)?;
             return File::new("application/json".to_owned(), text.into());
@@ -114,7 +119,7 @@ impl Docs {
     }
 }
 
-/// The routes of the reference.
+/// The routes of the reference and of the description.
 pub(super) fn router(openapi: OpenApi) -> Router {
     let config = Arc::new(Config::from(DESCRIPTION));
     let docs = Arc::new(Docs { config, openapi, files: Mutex::default() });
@@ -127,7 +132,7 @@ pub(super) fn router(openapi: OpenApi) -> Router {
 }
 
 async fn read_index(State(docs): State<Arc<Docs>>, method: Method, headers: HeaderMap) -> Result<Response, ApiError> {
-    Ok(docs.find("index.html".to_owned()).await?.answer(&method, &headers))
+    Ok(docs.get_or_build("index.html".to_owned()).await?.answer(&method, &headers))
 }
 
 async fn read_file(
@@ -136,8 +141,8 @@ async fn read_file(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    // A name with a slash at its front would be the description's path.
-    Ok(docs.find(file.trim_start_matches('/').to_owned()).await?.answer(&method, &headers))
+    // With a slash in front, the name would be the path of the description.
+    Ok(docs.get_or_build(file.trim_start_matches('/').to_owned()).await?.answer(&method, &headers))
 }
 
 async fn read_description(
@@ -145,7 +150,7 @@ async fn read_description(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    Ok(docs.find(DESCRIPTION.to_owned()).await?.answer(&method, &headers))
+    Ok(docs.get_or_build(DESCRIPTION.to_owned()).await?.answer(&method, &headers))
 }
 
 #[cfg(test)]
@@ -153,10 +158,15 @@ mod tests {
     use axum::http::Request;
 
     use super::*;
-    use crate::http::{App, Inside};
+    use crate::health;
+    use crate::http::{App, Disclosure};
 
     async fn ask(path: &str, headers: &[(&str, &str)]) -> (u16, HeaderMap, usize) {
-        let app = App::new(Router::new(), crate::openapi::frame(), Vec::new(), Inside::Kept);
+        let app = App::new(
+            Router::new(),
+            crate::openapi::base_document(),
+            health::probes(Vec::new(), Disclosure::Restricted),
+        );
         let request =
             headers.iter().fold(Request::builder().uri(path), |request, (name, value)| request.header(*name, *value));
         let (parts, body) = app.answer(request.body(Body::empty()).unwrap()).await.into_parts();

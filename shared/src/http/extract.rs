@@ -1,4 +1,5 @@
-//! Extractors that answer with problems: path, query and JSON bodies.
+//! Extractors for path, query and JSON bodies. The extractors of axum answer plain texts about Rust types; these answer
+//! problems that name the field and the broken rule.
 
 use std::time::Duration;
 
@@ -12,18 +13,19 @@ use serde::de::{DeserializeOwned, Visitor};
 use tokio::time::timeout;
 use url::form_urlencoded;
 
-use super::words;
+use super::serde_messages;
 use crate::error::{ApiError, FieldError, FieldErrors};
 use crate::ids::IdVisitor;
 
-/// How long a body may take to arrive: less than the request as a whole.
-const BODY: Duration = Duration::from_secs(12);
+/// The time limit for a body to arrive. It is shorter than that of the request, so that a slow body is answered 408,
+/// which is safe to repeat, and not 504.
+const BODY_TIMEOUT: Duration = Duration::from_secs(12);
 /// The largest JSON body, in bytes.
 const MAX_JSON: usize = 64 * 1024;
-/// U+FEFF in UTF-8.
+/// U+FEFF in UTF-8, which some editors and shells write at the start of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Path parameters. A part that does not parse is a 400; an integer out of range reads as an id that nobody has.
+/// Path parameters. 400 for a part that does not parse. An integer out of range is read as an id that does not exist.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
@@ -36,7 +38,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             let rule = match rejection {
                 PathRejection::FailedToDeserializePathParams(error) => match error.into_kind() {
                     ErrorKind::DeserializeError { message, .. } | ErrorKind::Message(message) => {
-                        words::translate(&message).0
+                        serde_messages::translate(&message).0
                     }
                     ErrorKind::InvalidUtf8InPathParam { .. } => "must be UTF-8".into(),
                     _ => "must be an integer".into(),
@@ -48,7 +50,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// Query parameters; what is not asked for is ignored, what does not parse is a 400.
+/// Query parameters. Unknown ones are ignored. 400 for one that does not parse.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 
@@ -62,17 +64,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         }
         let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
-            let FieldError { pointer, detail } = words::field_error(error.path(), &error.inner().to_string());
+            let FieldError { pointer, detail } = serde_messages::field_error(error.path(), &error.inner().to_string());
             let name = pointer.trim_start_matches('/');
             ApiError::bad_request("bad_query", format!("The query is not valid: {name} {detail}"))
         })
     }
 }
 
-/// Reads `1,2,3`: 1 to 100 ids in a query parameter.
+/// Reads 1 to 100 ids from the query parameter `field`, written as `1,2,3`.
 ///
 /// # Errors
-/// 400 for what is no id, 422 for none or too many.
+/// 400 when a part is not an id, 422 when there are none or more than 100.
 pub fn read_ids<T>(field: &str, text: &str, id: impl Fn(i64) -> T) -> Result<Vec<T>, ApiError> {
     let parts = text.split(',').filter(|part| !part.is_empty());
     let ids: Result<Vec<i64>, serde::de::value::Error> = parts.map(|part| IdVisitor.visit_str(part)).collect();
@@ -85,13 +87,14 @@ pub fn read_ids<T>(field: &str, text: &str, id: impl Fn(i64) -> T) -> Result<Vec
     Ok(ids.into_iter().map(id).collect())
 }
 
-/// A body that knows its rules.
+/// A body with rules beyond the types of its fields.
 pub trait Validate {
-    /// Notes every field that breaks a rule.
+    /// Adds every field that breaks a rule to `errors`.
     fn validate(&self, errors: &mut FieldErrors);
 }
 
-/// A JSON body of at most 64 KiB that keeps its rules: 400 for what is not JSON, 413, 415, and 422 that names the fields.
+/// A valid JSON body of at most 64 KiB. 400 for a body that is not JSON, 413 for a larger one, 415 for another content
+/// type, and 422, which names the fields, for one that breaks a rule.
 #[derive(Clone, Debug)]
 pub struct ValidJson<T>(pub T);
 
@@ -104,7 +107,8 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJso
     }
 }
 
-/// A JSON body that may be missing: nothing in it is as no body, whatever its type says. Else as [`ValidJson`].
+/// A JSON body that may be missing. An empty body counts as missing, whatever its content type. Otherwise as
+/// [`ValidJson`].
 #[derive(Clone, Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 
@@ -122,20 +126,20 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Optional
     }
 }
 
-/// Waits for a body, but not for ever: nothing was done yet, so the answer is a plain 408.
+/// Waits for a body to arrive, for 12 s at most.
 ///
 /// # Errors
-/// 408.
-pub async fn arrive<T>(body: impl Future<Output = T>) -> Result<T, ApiError> {
-    timeout(BODY, body).await.map_err(|_elapsed| {
+/// 408: nothing has been done yet, so the client can repeat the request.
+pub async fn within_body_timeout<T>(body: impl Future<Output = T>) -> Result<T, ApiError> {
+    timeout(BODY_TIMEOUT, body).await.map_err(|_elapsed| {
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request did not arrive in time")
     })
 }
 
-/// Reads and checks a JSON body, as [`ValidJson`] does.
+/// Reads and validates a JSON body as [`ValidJson`] does, for handlers that choose by the content type.
 ///
 /// # Errors
-/// As [`ValidJson`].
+/// The same as those of [`ValidJson`].
 pub async fn read_json<T: DeserializeOwned + Validate>(headers: &HeaderMap, body: Body) -> Result<T, ApiError> {
     check_type(headers)?;
     parse_valid(&read_bytes(body).await?)
@@ -148,7 +152,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::unsupported("The body must be application/json", header::ACCEPT, "application/json"))
 }
 
-/// Whether a body is said to be JSON, of whatever kind.
+/// Returns whether the content type is JSON, plain or of a kind such as `application/merge-patch+json`.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -161,7 +165,7 @@ async fn read_bytes(body: Body) -> Result<Bytes, ApiError> {
     if axum::body::HttpBody::size_hint(&body).lower() > MAX_JSON as u64 {
         return Err(too_large());
     }
-    arrive(to_bytes(body, MAX_JSON)).await?.map_err(|error| {
+    within_body_timeout(to_bytes(body, MAX_JSON)).await?.map_err(|error| {
         if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
             too_large()
         } else {
@@ -179,19 +183,20 @@ fn parse_valid<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, ApiErr
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    // A byte order mark is no part of JSON, but some editors and shells write one (RFC 8259, section 8.1).
+    // A byte order mark is not part of JSON, but a parser may ignore it (RFC 8259, section 8.1).
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let not_json = |error: &serde_json::Error| {
         let text = match std::str::from_utf8(bytes) {
             Err(_invalid) => "The body is not valid UTF-8".to_owned(),
             Ok(text) if text.trim_ascii().is_empty() => "The body is empty, and must be a JSON object".to_owned(),
             Ok(_) if error.is_eof() => "The body ends before its JSON is complete".to_owned(),
-            // What serde expected instead is said in its own words, which nobody else knows.
+            // The message of serde_json is left out: it describes the state of its parser, which does not help a
+            // client.
             Ok(_) => format!("The body is not valid JSON at line {}, column {}", error.line(), error.column()),
         };
         ApiError::bad_request("bad_json", text)
     };
-    // Serde also reads a struct from an array of its fields; the contract knows objects only.
+    // serde also reads a struct from an array of its fields, but the API promises objects only.
     let is_array = bytes.trim_ascii_start().first() == Some(&b'[');
     let no_object = || {
         let detail = "must be an object, not an array".into();
@@ -206,7 +211,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         if is_array {
             return no_object();
         }
-        ApiError::invalid(vec![words::field_error(error.path(), &cause.to_string())])
+        ApiError::invalid(vec![serde_messages::field_error(error.path(), &cause.to_string())])
     })?;
     reader.end().map_err(|error| not_json(&error))?;
     if is_array { Err(no_object()) } else { Ok(value) }

@@ -1,7 +1,8 @@
-//! `Idempotency-Key`: who repeats a request that creates something, because no answer came, gets the first answer.
+//! `Idempotency-Key`: a client that repeats a creating request, because no answer came, gets the answer to the first
+//! one.
 //!
-//! The answer is stored in the transaction of the write, so that it is there exactly when the write is. It follows the
-//! IETF draft "The Idempotency-Key HTTP Header Field".
+//! The answer is stored in the transaction of the write, so it exists exactly when the write does. The header follows
+//! the IETF draft "The Idempotency-Key HTTP Header Field".
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, Index, OnConflict};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait};
-use sea_orm_migration::prelude::{ColumnDef, DeriveMigrationName, MigrationName, MigrationTrait, SchemaManager, Table};
+use sea_orm_migration::prelude::{ColumnDef, MigrationName, MigrationTrait, SchemaManager, Table};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,27 +23,30 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::clock::Timestamp;
-use crate::db::{Db, Tx, insert_rows, not_locked_until_commit, padded};
+use crate::db::{insert_rows, pad_to_power_of_two, try_lock_until_commit};
 use crate::error::ApiError;
 use crate::ids::UserId;
-use crate::lifecycle::Cancel;
+use crate::tasks::Cancel;
+use crate::work::{Db, Tx};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
-/// Says that an answer was given before.
+/// The header of an answer that is a replay.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key, in bytes.
-const KEY: usize = 255;
-/// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
-/// How often old answers are removed, and how many in one statement.
-const TIDY: Duration = Duration::from_secs(3_600);
+const MAX_KEY: usize = 255;
+/// The time for which an answer is stored.
+const RETENTION: Duration = Duration::from_secs(24 * 3_600);
+/// The pause between two removals of expired answers.
+const EXPIRED_INTERVAL: Duration = Duration::from_secs(3_600);
+/// The number of answers that one statement removes, so that it locks no more rows than that.
 const PAGE: u64 = 1_000;
-/// How many answers to nobody in particular are kept, whatever their age, and how often they are looked at: somebody without an
-/// account could fill the disk with them otherwise.
-const ANONYMOUS: u64 = 50_000;
-const LOOK: Duration = Duration::from_secs(5);
+/// The most answers to anonymous requests that are stored, whatever their age. Without a bound, a client without an
+/// account could fill the disk.
+const MAX_ANONYMOUS: u64 = 50_000;
+/// The pause between two checks of that bound.
+const SURPLUS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The key that came with a request, if any.
+/// The key of a request, if the client has sent one.
 #[derive(Debug)]
 pub struct IdempotencyKey {
     key: Option<String>,
@@ -50,18 +54,18 @@ pub struct IdempotencyKey {
     request: Option<KeyedRequest>,
 }
 
-/// A request with a key, as the database knows it.
+/// A request with a key, in the form that is stored.
 #[derive(Clone, Debug)]
 pub struct KeyedRequest {
-    /// What the stored answer is found by.
+    /// The primary key of the stored answer: SHA-256 of person, method, path and key.
     pub id: Vec<u8>,
-    /// What must then be the same.
+    /// SHA-256 of the parts that a repeated request must have in common with the first.
     body: Vec<u8>,
-    /// Nobody has logged in for it.
+    /// The request came without a login.
     anonymous: bool,
 }
 
-/// An answer that can be stored and given again.
+/// An answer that can be stored and replayed.
 #[derive(Clone, Debug)]
 pub struct Answer {
     status: StatusCode,
@@ -72,33 +76,33 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A first answer.
+    /// The answer to a first request.
     ///
     /// # Errors
-    /// When the body does not become JSON.
+    /// 500 when the body cannot be serialized.
     pub fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
         Ok(Self { status, body, replayed: false, location: None, etag: None })
     }
 
-    /// Adds the path of the thing that was created: that of its list, and the id at this JSON pointer of the body. An answer
-    /// that is given again has it too.
+    /// Adds the header `Location` with the path of the created thing: the path of its list, and the id at the JSON
+    /// pointer `id` of the body. Also applies to a replay.
     #[must_use]
-    pub fn located(mut self, list: &str, id: &str) -> Self {
+    pub fn with_location(mut self, list: &str, id: &str) -> Self {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
         self.location = body.pointer(id).map(|id| format!("{list}/{id}"));
         self
     }
 
-    /// Adds the ETag of what was created. An answer that is given again has none: the thing may have changed.
+    /// Adds the ETag of the created thing. Not for a replay: the thing may have changed since.
     #[must_use]
-    pub fn tagged(mut self, etag: String) -> Self {
+    pub fn with_etag(mut self, etag: String) -> Self {
         self.etag = Some(etag);
         self
     }
 
-    /// Whether it was given before.
-    pub fn is_again(&self) -> bool {
+    /// Returns whether this is a replay of a stored answer.
+    pub fn is_replayed(&self) -> bool {
         self.replayed
     }
 }
@@ -128,7 +132,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let mut values = parts.headers.get_all(HEADER).iter();
         let key = values.next().map(|value| {
             let text = value.to_str().unwrap_or_default();
-            let plain = !text.is_empty() && text.len() <= KEY && text.bytes().all(|byte| byte.is_ascii_graphic());
+            let plain = !text.is_empty() && text.len() <= MAX_KEY && text.bytes().all(|byte| byte.is_ascii_graphic());
             if plain && values.next().is_none() {
                 return Ok(text.to_owned());
             }
@@ -141,8 +145,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The request as the database knows it; `None`: it came without a key. `body` are the parts that a repeated request
-    /// must have in common with the first.
+    /// The request in the form that is stored. `None`: it came without a key. `body` are the parts that a repeated
+    /// request must have in common with the first.
     pub fn request(&self, who: Option<UserId>, body: &[&[u8]]) -> Option<KeyedRequest> {
         let key = self.key.as_ref()?;
         let anonymous = who.is_none();
@@ -150,11 +154,11 @@ impl IdempotencyKey {
         Some(KeyedRequest { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body), anonymous })
     }
 
-    /// Asks for the answer to an earlier request with this key, by this person, to this path; `None`: it is the first.
-    /// `body` is as in [`IdempotencyKey::request`].
+    /// Finds the answer to an earlier request with this key by the same person to the same path. `None`: this request
+    /// is the first. `body` is as in [`IdempotencyKey::request`].
     ///
     /// # Errors
-    /// 422 when the first one had another body; 409 while the first one is still being worked on.
+    /// 422 when the earlier request had another body; 409 while it is still being processed; database errors.
     pub async fn find(&mut self, tx: &Tx, who: Option<UserId>, body: &[&[u8]]) -> Result<Option<Answer>, ApiError> {
         let Some(request) = self.request(who, body) else { return Ok(None) };
         let known = find(tx, std::slice::from_ref(&request)).await?.remove(&request.id);
@@ -162,48 +166,51 @@ impl IdempotencyKey {
         known.transpose()
     }
 
-    /// Makes the answer, and stores it for 24 h if a key came with the request.
+    /// Builds the answer, and stores it for 24 h if the request has a key. [`IdempotencyKey::find`] must have been
+    /// called before.
     ///
     /// # Errors
-    /// What the database says.
+    /// 500 when the body cannot be serialized; database errors.
     pub async fn answer(&self, tx: &Tx, status: StatusCode, body: &impl Serialize) -> Result<Answer, ApiError> {
         let answer = Answer::new(status, body)?;
         let request = self.request.iter().map(|request| (request.clone(), answer.clone()));
-        keep(tx, request.collect()).await?;
+        store(tx, request.collect()).await?;
         Ok(answer)
     }
 }
 
-/// What is known of these requests, by their ids: the answer to an earlier one; 422 when that had another body; 409 while
-/// that is still being worked on. Those that are missing are the first, and stay locked until the transaction ends.
+/// Finds earlier requests with the keys of these, by id: the answer; or 422 when the earlier request had another body;
+/// or 409 while it is still being processed. A request that is missing in the result is the first one, and its key
+/// stays locked until the transaction ends.
 ///
 /// # Errors
-/// What the database says.
+/// Database errors.
 pub async fn find(tx: &Tx, requests: &[KeyedRequest]) -> Result<HashMap<Vec<u8>, Result<Answer, ApiError>>, DbErr> {
     let mut known = HashMap::new();
     if requests.is_empty() {
         return Ok(known);
     }
-    // Held to the end of the transaction: who gets it finds what its twin has stored.
+    // The lock is held to the end of the transaction. So a repeated request that gets it finds the stored answer.
     let ids: Vec<&[u8]> = requests.iter().map(|request| request.id.as_slice()).collect();
-    for busy in not_locked_until_commit(tx, &ids).await? {
+    for busy in try_lock_until_commit(&**tx, &ids).await? {
         let text = "A request with this Idempotency-Key is being worked on; try again in a moment";
         known.insert(busy.to_vec(), Err(ApiError::conflict("request_in_progress", text)));
     }
-    let rows = Entity::find().filter(Column::Id.is_in(padded(requests.iter().map(|request| request.id.clone()))));
+    let rows =
+        Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(requests.iter().map(|request| request.id.clone()))));
     let rows = rows.all(&**tx).await?.into_iter();
     let rows: HashMap<Vec<u8>, Model> = rows.map(|row| (row.id.clone(), row)).collect();
     for request in requests {
-        let row = rows.get(&request.id).filter(|row| tx.clock().now().since(row.created_at) < KEPT);
+        let row = rows.get(&request.id).filter(|row| tx.clock().now().since(row.created_at) < RETENTION);
         if let (Some(row), false) = (row, known.contains_key(&request.id)) {
-            known.insert(request.id.clone(), again(row, request));
+            known.insert(request.id.clone(), replay(row, request));
         }
     }
     Ok(known)
 }
 
-/// The stored answer, if it belongs to the same request.
-fn again(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
+/// The stored answer, or 422 when it belongs to a request with another body.
+fn replay(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
     if row.body != request.body {
         let other = "This Idempotency-Key belongs to a request with another body";
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", other));
@@ -218,11 +225,11 @@ fn again(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
     })
 }
 
-/// Stores answers for 24 h; those to nobody in particular for less when there are too many.
+/// Stores answers for 24 h. Answers to anonymous requests are removed earlier when there are too many.
 ///
 /// # Errors
-/// What the database says.
-pub async fn keep(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), DbErr> {
+/// Database errors.
+pub async fn store(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), DbErr> {
     let now = tx.clock().now();
     let rows = answers.into_iter().map(|(request, answer)| ActiveModel {
         id: Set(request.id),
@@ -232,7 +239,7 @@ pub async fn keep(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), D
         created_at: Set(now),
         anonymous_at: Set(request.anonymous.then_some(now)),
     });
-    // One that is older than 24 h may still be there.
+    // An expired answer with the same id may not have been removed yet.
     let replace = OnConflict::column(Column::Id)
         .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt, Column::AnonymousAt])
         .to_owned();
@@ -241,7 +248,7 @@ pub async fn keep(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), D
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(KEY)).build();
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_KEY)).build();
         let header = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)
@@ -251,7 +258,7 @@ impl IntoParams for IdempotencyKey {
     }
 }
 
-/// SHA-256 of parts that cannot flow into each other.
+/// SHA-256 of several parts. Their lengths are hashed too, so that `a, bc` and `ab, c` differ.
 fn hash(parts: &[&[u8]]) -> Vec<u8> {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -261,15 +268,15 @@ fn hash(parts: &[&[u8]]) -> Vec<u8> {
     hasher.finalize().to_vec()
 }
 
-/// Removes answers that are out of date, now and then, until cancelled.
-pub async fn tidy(db: Db, cancel: Cancel) {
-    let (mut rounds, mut looks) = (interval(TIDY), interval(LOOK));
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Removes expired and surplus answers periodically, until cancelled.
+pub async fn run_upkeep(db: Db, cancel: Cancel) {
+    let (mut expired_ticks, mut surplus_ticks) = (interval(EXPIRED_INTERVAL), interval(SURPLUS_INTERVAL));
+    expired_ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    surplus_ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let removed = tokio::select! {
-            _ = rounds.tick() => remove_old(&db).await,
-            _ = looks.tick() => remove_surplus(&db, ANONYMOUS).await,
+            _ = expired_ticks.tick() => remove_expired(&db).await,
+            _ = surplus_ticks.tick() => remove_surplus(&db, MAX_ANONYMOUS).await,
             () = cancel.cancelled() => return,
         };
         if let Err(error) = removed {
@@ -278,29 +285,30 @@ pub async fn tidy(db: Db, cancel: Cancel) {
     }
 }
 
-/// An hour later than they are out of date, in case the clocks of two replicas differ.
-async fn remove_old(db: &Db) -> Result<(), DbErr> {
-    remove(db, &Column::CreatedAt.lt(db.clock().now() - KEPT - TIDY)).await
+/// Removes expired answers. It waits an hour longer than they are valid, because the clocks of two replicas may differ.
+async fn remove_expired(db: &Db) -> Result<(), DbErr> {
+    remove(db, &Column::CreatedAt.lt(db.clock().now() - RETENTION - EXPIRED_INTERVAL)).await
 }
 
-/// Removes the oldest answers to nobody in particular, until no more than `most` are left.
+/// Removes the oldest answers to anonymous requests, until at most `most` are left.
 ///
 /// # Errors
-/// What the database says.
+/// Database errors.
 pub async fn remove_surplus(db: &Db, most: u64) -> Result<(), DbErr> {
     let anonymous = Entity::find().select_only().column(Column::AnonymousAt).filter(Column::AnonymousAt.is_not_null());
     let surplus = anonymous.order_by_desc(Column::AnonymousAt).offset(most);
-    let newest: Option<Timestamp> = surplus.into_tuple().one(db.read()).await?;
-    match newest {
+    let newest_surplus: Option<Timestamp> = surplus.into_tuple().one(db.read()).await?;
+    match newest_surplus {
         Some(newest) => remove(db, &Column::AnonymousAt.lte(newest)).await,
         None => Ok(()),
     }
 }
 
+/// Removes the answers that a condition selects, page by page.
 async fn remove(db: &Db, which: &Expr) -> Result<(), DbErr> {
     loop {
         let page = Entity::find().select_only().column(Column::Id).filter(which.clone()).limit(PAGE).into_query();
-        // The second condition is for an answer that has taken the place of an old one in the meantime.
+        // The condition is repeated: a new answer may have taken the place of an old one since the page was read.
         let removed =
             Entity::delete_many().filter(Column::Id.in_subquery(page)).filter(which.clone()).exec(db.relay()).await?;
         if removed.rows_affected == 0 {
@@ -309,49 +317,58 @@ async fn remove(db: &Db, which: &Expr) -> Result<(), DbErr> {
     }
 }
 
-/// A stored answer.
+/// A row of `idempotency_keys`: a stored answer.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
     /// SHA-256 of person, method, path and key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Vec<u8>,
-    /// SHA-256 of what a repeated request must have in common with the first.
+    /// SHA-256 of the parts that a repeated request must have in common with the first.
     pub body: Vec<u8>,
-    /// The status of the answer.
+    /// The HTTP status of the answer.
     pub status: i32,
-    /// Its body, as JSON.
+    /// The body of the answer, as JSON.
     pub answer: Vec<u8>,
-    /// When it was given.
+    /// The time of the answer.
     pub created_at: Timestamp,
-    /// The same, if nobody had logged in for it.
+    /// The time of the answer if the request was anonymous. Its index finds the surplus of such answers.
     pub anonymous_at: Option<Timestamp>,
 }
 
-/// The table stands alone.
+/// The table has no relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Creates the table.
-#[derive(DeriveMigrationName)]
+/// The migration that creates the table.
 pub struct Migration;
+
+impl MigrationName for Migration {
+    /// The name in the table of applied migrations. It is written out, because a derived name follows the name of the file.
+    fn name(&self) -> &'static str {
+        "idempotency"
+    }
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let table = Table::create()
-            .table(Entity)
-            .col(ColumnDef::new(Column::Id).blob().not_null().primary_key())
-            .col(ColumnDef::new(Column::Body).blob().not_null())
-            .col(ColumnDef::new(Column::Status).integer().not_null())
-            .col(ColumnDef::new(Column::Answer).blob().not_null())
-            .col(ColumnDef::new(Column::CreatedAt).timestamp_with_time_zone().not_null())
+            .table("idempotency_keys")
+            .col(ColumnDef::new("id").blob().not_null().primary_key())
+            .col(ColumnDef::new("body").blob().not_null())
+            .col(ColumnDef::new("status").integer().not_null())
+            .col(ColumnDef::new("answer").blob().not_null())
+            .col(ColumnDef::new("created_at").timestamp_with_time_zone().not_null())
             .to_owned();
         manager.create_table(table).await?;
-        let index =
-            Index::create().name("ix_idempotency_keys_created_at").table(Entity).col(Column::CreatedAt).to_owned();
+        let index = Index::create()
+            .name("ix_idempotency_keys_created_at")
+            .table("idempotency_keys")
+            .col("created_at")
+            .to_owned();
         manager.create_index(index).await
     }
 
@@ -360,7 +377,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Tells answers to nobody in particular from the others.
+/// The migration that marks answers to anonymous requests.
 pub struct AnonymousMigration;
 
 impl MigrationName for AnonymousMigration {
@@ -372,10 +389,13 @@ impl MigrationName for AnonymousMigration {
 #[async_trait::async_trait]
 impl MigrationTrait for AnonymousMigration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = ColumnDef::new(Column::AnonymousAt).timestamp_with_time_zone().null().to_owned();
-        manager.alter_table(Table::alter().table(Entity).add_column(column).to_owned()).await?;
-        let index =
-            Index::create().name("ix_idempotency_keys_anonymous_at").table(Entity).col(Column::AnonymousAt).to_owned();
+        let column = ColumnDef::new("anonymous_at").timestamp_with_time_zone().null().to_owned();
+        manager.alter_table(Table::alter().table("idempotency_keys").add_column(column).to_owned()).await?;
+        let index = Index::create()
+            .name("ix_idempotency_keys_anonymous_at")
+            .table("idempotency_keys")
+            .col("anonymous_at")
+            .to_owned();
         manager.create_index(index).await
     }
 

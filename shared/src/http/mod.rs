@@ -1,30 +1,39 @@
-//! HTTP: the server, the layers around every router, extractors, pages, health and the API reference.
+//! HTTP, from the socket to the handler: the server, the steps around every request, and the extractors of the
+//! handlers.
 
+// The server, and the steps around every request.
 mod app;
-mod compressed;
-pub mod conditional;
+mod compress;
 mod connections;
-mod docs;
-mod extract;
-mod guarded;
-pub mod idempotency;
-mod page;
-pub mod request_id;
+mod guard;
+mod measure;
+mod render;
 mod rules;
 mod server;
+mod timed_stream;
 mod unread;
-mod words;
 
-pub use app::{App, Health, Inside};
-pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, arrive, is_json, read_ids, read_json};
+// The routes of every port, beside those of the services.
+mod docs;
+mod probes;
+
+// Extractors and answers, for the handlers of services.
+pub mod conditional;
+mod extract;
+pub mod idempotency;
+mod page;
+mod serde_messages;
+
+// Requests to other services of Chatty.
+mod client;
+
+#[cfg(test)]
+mod tests;
+
+pub use app::App;
+pub use client::own_client;
+pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, is_json, read_ids, read_json, within_body_timeout};
 pub use idempotency::IdempotencyKey;
 pub use page::{Listed, Page};
+pub use probes::{CanServe, Disclosure, Probes};
 pub use server::{Listeners, serve};
-
-/// A client for the suite's own services: what the environment says of proxies is about the world outside.
-///
-/// # Errors
-/// When none can be made.
-pub fn own_client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()
-}

@@ -1,4 +1,7 @@
-//! Pages: `?limit=` and `?cursor=` in, an array with `next` and a `Link` header out.
+//! Pages of lists: reads `?limit=` and `?cursor=`, and answers with `next` in the body and a `Link` header (RFC 8288).
+//!
+//! A cursor is the key of the last item of the page before, in an opaque form. So a page costs the same wherever it is
+//! in the list, and items that are added meanwhile do not shift it.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, OriginalUri};
@@ -13,15 +16,15 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error::ApiError;
 
-/// What a page takes as a rule.
+/// The first capacity of the buffer for a page, in bytes. Most pages fit, so the buffer rarely grows.
 const USUAL_BYTES: usize = 16 * 1024;
 
-/// The part of a list that a client asks for.
+/// The page of a list that a client asks for.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// How many items: 1..=100, default 20.
+    /// The most items of the page: 1..=100, by default 20.
     pub limit: u64,
-    /// The key of the last item of the page before.
+    /// The key of the last item of the page before. `None`: this is the first page.
     pub after: Option<i64>,
     uri: Uri,
 }
@@ -73,24 +76,25 @@ impl IntoParams for Page {
     }
 }
 
+/// Reads the key from a cursor.
 fn decode(cursor: &str) -> Result<i64, ApiError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
     let key = bytes.map(i64::from_be_bytes).filter(|key| *key >= 0);
     key.ok_or_else(|| ApiError::bad_request("bad_cursor", "cursor must be one that an earlier page answered as next"))
 }
 
-/// The opaque form of a key.
+/// The cursor for a key.
 fn encode(key: i64) -> String {
     URL_SAFE_NO_PAD.encode(key.to_be_bytes())
 }
 
 impl Page {
-    /// How many rows to read: one more than the page has, to know whether there is a next one.
+    /// The number of rows to read: one more than the page has, which shows whether there is a next page.
     pub fn fetch(&self) -> u64 {
         self.limit + 1
     }
 
-    /// Cuts the extra row off and answers the cursor of the next page, if there is one.
+    /// Removes the extra row. Returns the cursor of the next page if there is one.
     pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> i64) -> Option<String> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         if rows.len() <= limit {
@@ -100,7 +104,8 @@ impl Page {
         rows.last().map(|row| encode(key(row)))
     }
 
-    /// The answer: the body, and the link to the next page.
+    /// The answer with this body, and with a link to the next page if there is one. The link keeps the other
+    /// parameters.
     pub fn answer<T: Serialize>(&self, body: T, next: Option<&str>) -> Listed<T> {
         let link = next.map(|cursor| {
             let others = self.uri.query().unwrap_or_default().split('&');
@@ -113,7 +118,7 @@ impl Page {
     }
 }
 
-/// A list as it is answered.
+/// The answer to a request for a list.
 #[derive(Debug)]
 pub struct Listed<T> {
     body: T,
@@ -121,8 +126,8 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    /// A list that has no pages.
-    pub fn all(body: T) -> Self {
+    /// The answer with a whole list, which has no pages.
+    pub fn unpaged(body: T) -> Self {
         Self { body, link: None }
     }
 }

@@ -1,35 +1,39 @@
-//! What holds for every request, before a route is looked for (RFC 9110 and 9112).
+//! The rules of HTTP that hold for every request, checked before the router looks for a route (RFC 9110 and 9112).
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 
-use super::compressed;
+use super::compress;
 use crate::error::ApiError;
 
 /// The longest path with its query, in bytes.
-const PATH: usize = 2_048;
+const MAX_PATH: usize = 2_048;
 
-/// What a request says about itself that concerns every answer.
+/// The forms of an answer that the client accepts.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wishes {
+pub(super) struct Accepted {
     /// The answer may be compressed.
     pub(super) gzip: bool,
 }
 
-/// Refuses what no route can answer. One pass over the headers, since every request pays for it. The host is only looked at
-/// when the request came over the network.
-pub(super) fn check(request: &Request, over_network: bool) -> Result<Wishes, ApiError> {
-    if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > PATH) {
+/// Refuses a request that no route can answer. All rules are checked in one pass over the headers, because every
+/// request pays for it. The host is required only of requests that came over the network.
+///
+/// # Errors
+/// 400, 414, 415, 417 or 501.
+pub(super) fn check(request: &Request, over_network: bool) -> Result<Accepted, ApiError> {
+    if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > MAX_PATH) {
         let text = "Path and query are longer than 2 KiB";
         return Err(ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", text));
     }
-    let (mut wishes, mut hosts) = (Wishes::default(), 0);
+    let (mut accepted, mut hosts) = (Accepted::default(), 0);
     for (name, value) in request.headers() {
         if name == header::HOST {
+            // An invalid host counts twice, so that it is refused as a repeated one is.
             hosts += if is_host(value) { 1 } else { 2 };
         } else if name == header::ACCEPT_ENCODING {
-            wishes.gzip |= compressed::takes_gzip(value);
+            accepted.gzip |= compress::accepts_gzip(value);
         } else if name == header::EXPECT && !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
             let text = "The only expectation that is met is 100-continue";
             return Err(ApiError::new(StatusCode::EXPECTATION_FAILED, "expectation_failed", text));
@@ -45,10 +49,11 @@ pub(super) fn check(request: &Request, over_network: bool) -> Result<Wishes, Api
         let text = "The header Host must be there once, and name a host";
         return Err(ApiError::bad_request("bad_host", text));
     }
-    Ok(wishes)
+    Ok(accepted)
 }
 
-/// A host with a port, perhaps (RFC 9112, section 3.2); an empty one is allowed. What most send is told without parsing.
+/// Returns whether a value is a host, with or without a port (RFC 9112, section 3.2). An empty one is allowed. Usual
+/// names are recognised without parsing.
 fn is_host(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
     let name = bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte)).count();
@@ -59,7 +64,7 @@ fn is_host(value: &HeaderValue) -> bool {
         })
 }
 
-/// Nothing, or a colon and digits, if any.
+/// Returns whether a text is empty, or a colon with digits or nothing after it.
 fn is_port(text: &[u8]) -> bool {
     text.is_empty() || text.strip_prefix(b":").is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
 }

@@ -1,7 +1,7 @@
-//! The accept loop: timers against slow clients, bounded connections, graceful stop.
+//! The server: it accepts connections within bounds, ends slow ones, and stops gracefully.
 //!
-//! `axum::serve` sets no timer in hyper, so slow headers would be waited for without end; and neither of them gives up on a
-//! client that does not take its answer.
+//! It takes the place of `axum::serve`, which sets no timer in hyper, so that a client could send its headers for ever.
+//! Neither of them limits the time in which a client takes its answer; see `timed_stream.rs`.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -10,47 +10,48 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::serve::{Listener, ListenerExt};
+use axum_prometheus::metrics_exporter_prometheus::PrometheusHandle;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::time::timeout;
 
+use super::app::App;
 use super::connections::{Activity, Connections, Limits};
-use super::guarded::{Guarded, Stream};
-use super::{App, Inside, unread};
+use super::probes::Disclosure;
+use super::timed_stream::{Stream, TimedStream};
+use super::unread;
 use crate::config::{ConfigError, Environment, Settings};
-use crate::lifecycle::{Cancel, Tracker};
+use crate::tasks::{Cancel, Tracker};
 
-/// How long an idle connection is kept; nginx gives up its side after 30 s.
+/// An idle connection is closed after this time. nginx closes its side after 30 s, so it never meets a closed one.
 const IDLE: Duration = Duration::from_secs(75);
-/// How long requests under way may take after the stop was asked for.
+/// The time that requests under way have to finish after a stop was requested.
 const DRAIN: Duration = Duration::from_secs(6);
-
-/// How many connections wait for the accept loop: more, and their clients try again a second later.
+/// The number of connections that may wait for the accept loop. The clients of further ones try again a second later.
 const BACKLOG: u32 = 1_024;
 
-/// Where requests come from.
+/// The bound addresses of a process.
 pub struct Listeners {
     tcp: TcpListener,
-    /// For a gateway on the same machine.
+    /// A Unix socket for a gateway on the same machine.
     unix: Option<UnixListener>,
-    /// For who watches the process.
+    /// A port of its own for health and metrics.
     metrics: Option<TcpListener>,
     behind_gateway: bool,
     production: bool,
 }
 
 impl Listeners {
-    /// Binds them.
+    /// Binds the addresses of the settings.
     ///
     /// # Errors
-    /// When an address is taken, or the socket's folder is not there.
+    /// When an address is taken, or when the folder of the socket does not exist.
     pub fn bind(settings: &Settings) -> Result<Self, ConfigError> {
         let tcp = bind_tcp("CHATTY_LISTEN", settings.listen)?;
         let metrics = settings.metrics_listen.map(|address| bind_tcp("METRICS_LISTEN", address)).transpose()?;
@@ -61,11 +62,11 @@ impl Listeners {
         Ok(Self { tcp, unix: unix.transpose()?, metrics, behind_gateway: settings.behind_gateway, production })
     }
 
-    /// What the port for everybody tells about the inside. It keeps it to itself where another one tells it, and in production
-    /// where no gateway stands before it: the one process is its own gateway.
-    pub(crate) fn inside(&self, one_process: bool, metrics: PrometheusHandle) -> Inside {
-        let kept = self.metrics.is_some() || (self.production && one_process);
-        if kept { Inside::Kept } else { Inside::Told(Some(metrics)) }
+    /// Decides how much the main port discloses. It is restricted when another port exists for that purpose, and in
+    /// production when no gateway stands in front of it: one process with all services is its own gateway.
+    pub(crate) fn disclosure(&self, one_process: bool, metrics: PrometheusHandle) -> Disclosure {
+        let is_restricted = self.metrics.is_some() || (self.production && one_process);
+        if is_restricted { Disclosure::Restricted } else { Disclosure::Full(Some(metrics)) }
     }
 }
 
@@ -79,8 +80,8 @@ fn bind_tcp(variable: &'static str, address: SocketAddr) -> Result<TcpListener, 
     bound().map_err(|error: io::Error| ConfigError::new(variable, format!("{address}: {error}")))
 }
 
-/// Binds a socket in place of one that a killed process left behind. Whoever can enter its folder can connect, as anybody
-/// on the machine can to a port.
+/// Binds a socket, also in the place of one that a killed process left behind. Every user of the machine who can enter
+/// the folder can connect, as with a port.
 fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     if path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket()) {
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
@@ -93,7 +94,8 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves until `cancel`, then lets the requests under way finish.
+/// Serves `app`, and `probes` on the port of their own if there is one, until `cancel`; then lets the requests under
+/// way finish.
 pub async fn serve(listeners: Listeners, app: App, probes: Option<App>, tracker: &Tracker, cancel: &Cancel) {
     serve_within(Limits::of_process(), listeners, app, probes, tracker, cancel).await;
 }
@@ -123,7 +125,7 @@ async fn serve_within(
     };
     let of_metrics = async {
         if let (Some(metrics), Some(app)) = (metrics, probes) {
-            // Bounded by itself: who watches must get in when nobody else does.
+            // With bounds of its own: monitoring must get in when clients have taken all connections of the main port.
             Server { app, connections: Connections::new(limits), ..server.clone() }.accept(tap(metrics)).await;
         }
     };
@@ -132,7 +134,7 @@ async fn serve_within(
 
 /// The peer of a connection.
 trait Peer {
-    /// The address that connections are counted by, if it tells clients apart.
+    /// The IP address that connections are counted by. `None`: the address does not tell clients apart.
     fn ip(&self) -> Option<IpAddr>;
 }
 
@@ -148,19 +150,20 @@ impl Peer for tokio::net::unix::SocketAddr {
     }
 }
 
-/// What all connections have in common.
+/// The parts that all connections share.
 #[derive(Clone)]
 struct Server<'a> {
     app: App,
     connections: Arc<Connections>,
-    /// All clients come from the gateway's address.
+    /// All clients come from the address of a gateway, so connections are not counted by address.
     behind_gateway: bool,
     tracker: &'a Tracker,
     cancel: &'a Cancel,
 }
 
 impl Server<'_> {
-    /// A listener logs by itself what it cannot accept, and goes on after a second.
+    /// Accepts connections until the stop, then waits for the requests under way. axum's listener logs a failed accept
+    /// and goes on after a second.
     async fn accept<L: Listener<Io: Stream, Addr: Peer>>(&self, mut listener: L) {
         let graceful = GracefulShutdown::new();
         loop {
@@ -169,7 +172,7 @@ impl Server<'_> {
                 () = self.cancel.cancelled() => break,
             };
             let address = peer.ip().filter(|_| !self.behind_gateway);
-            let admitted = self.connections.admit(address, |activity, place| {
+            let is_admitted = self.connections.admit(address, |activity, place| {
                 let connection = graceful.watch(self.connection(stream, activity));
                 let task = self.tracker.spawn(async move {
                     if let Err(error) = connection.await {
@@ -179,7 +182,7 @@ impl Server<'_> {
                 });
                 task.abort_handle()
             });
-            if !admitted {
+            if !is_admitted {
                 tracing::debug!("A connection was refused: all of them are busy.");
             }
         }
@@ -189,6 +192,7 @@ impl Server<'_> {
         }
     }
 
+    /// Serves one connection.
     fn connection<S: Stream>(
         &self,
         stream: S,
@@ -196,13 +200,12 @@ impl Server<'_> {
     ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<S> {
         let (app, state) = (self.app.clone(), Arc::clone(&activity));
         let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let begun = std::time::Instant::now();
-            state.begin(begun);
+            state.begin(Instant::now());
             let (app, state) = (app.clone(), Arc::clone(&state));
             async move {
-                let (request, rest) = unread::lend(request);
-                let mut response = app.answer_network(request.map(Body::new), begun).await;
-                rest.settle(&mut response).await;
+                let (request, unread) = unread::track(request);
+                let mut response = app.answer_network(request.map(Body::new)).await;
+                unread.settle(response.headers_mut()).await;
                 state.end();
                 Ok::<_, Infallible>(response)
             }
@@ -212,7 +215,7 @@ impl Server<'_> {
             .header_read_timeout(IDLE)
             .max_buf_size(16 * 1024)
             .serve_connection(
-                TokioIo::new(Guarded::new(stream, activity, self.connections.stalled())),
+                TokioIo::new(TimedStream::new(stream, activity, self.connections.stalled())),
                 TowerToHyperService::new(service),
             )
     }
@@ -223,12 +226,14 @@ mod tests {
     use axum::Router;
     use axum::http::StatusCode;
     use axum::routing::{get, post};
+    use axum_prometheus::metrics_exporter_prometheus::PrometheusBuilder;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpStream, UnixStream};
     use tokio::time::sleep;
 
     use super::*;
     use crate::config::Env;
+    use crate::health;
 
     const LIMITS: Limits = Limits { all: 100, per_address: 100, stalled: Duration::from_secs(1) };
 
@@ -237,10 +242,10 @@ mod tests {
         let routes = Router::new()
             .route("/refuse", post(async || StatusCode::UNAUTHORIZED))
             .route("/large", get(async move || large.clone()));
-        App::new(routes, crate::openapi::frame(), Vec::new(), Inside::Told(None))
+        App::new(routes, crate::openapi::base_document(), health::probes(Vec::new(), Disclosure::Full(None)))
     }
 
-    /// A server on a port of its own, until it is stopped.
+    /// A server that runs on a port of its own until it is stopped.
     struct Running {
         address: SocketAddr,
         cancel: Cancel,
@@ -265,8 +270,8 @@ mod tests {
             TcpStream::connect(self.address).await.unwrap()
         }
 
-        /// Sends pieces with pauses between them, so that each is read by itself, and answers what comes back until the
-        /// server closes or has answered `answers` times.
+        /// Sends pieces with pauses between them, so that the server reads each by itself. Returns all that the server
+        /// sends until it closes the connection or has answered `answers` times.
         async fn talk(&self, pieces: &[&str], answers: usize) -> String {
             let mut client = self.connect().await;
             for piece in pieces {
@@ -298,7 +303,7 @@ mod tests {
         text
     }
 
-    /// Whether the server still answers on this connection.
+    /// Returns whether the server still answers on this connection.
     async fn lives(client: &mut TcpStream) -> bool {
         let sent = client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         let mut buffer = [0; 4096];
@@ -364,9 +369,9 @@ mod tests {
         }
     }
 
-    /// Reads of 1 MiB a second, so that the server's timer begins anew.
+    /// The slow client reads in bursts, so that the timer of the server begins anew.
     #[tokio::test]
-    async fn who_does_not_take_the_answer_is_dropped_and_who_takes_it_slowly_is_not() {
+    async fn a_client_that_takes_nothing_of_its_answer_is_dropped_and_a_slow_one_is_not() {
         let server = Running::start(LIMITS, false).await;
         let request = b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         let (mut stuck, mut slow) = (server.connect().await, server.connect().await);
@@ -436,8 +441,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_inside_is_told_where_strangers_do_not_ask() {
-        for (env, one_process, told) in [
+    async fn the_process_is_disclosed_only_where_strangers_cannot_ask() {
+        for (env, one_process, is_disclosed) in [
             (vec![], true, true),
             (vec![("METRICS_LISTEN", "127.0.0.1:0")], true, false),
             (vec![("METRICS_LISTEN", "127.0.0.1:0")], false, false),
@@ -446,16 +451,16 @@ mod tests {
         ] {
             let settings = Settings::from_env(&Env::of(env.clone()).with("CHATTY_LISTEN", "127.0.0.1:0"), 0).unwrap();
             let listeners = Listeners::bind(&settings).unwrap();
-            let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
-            let inside = listeners.inside(one_process, metrics.clone());
-            let app = App::new(Router::new(), crate::openapi::frame(), Vec::new(), inside);
+            let metrics = PrometheusBuilder::new().build_recorder().handle();
+            let probes = health::probes(Vec::new(), listeners.disclosure(one_process, metrics.clone()));
+            let app = App::new(Router::new(), crate::openapi::base_document(), probes);
             let status = async |app: &App, path: &str| {
                 let request = hyper::Request::builder().uri(path).body(Body::empty()).unwrap();
                 app.answer(request).await.status().as_u16()
             };
-            assert_eq!(status(&app, "/metrics").await == 200, told, "{env:?} {one_process}");
+            assert_eq!(status(&app, "/metrics").await == 200, is_disclosed, "{env:?} {one_process}");
             assert_eq!((status(&app, "/readyz").await, status(&app, "/livez").await), (200, 200), "{env:?}");
-            let probes = App::of_probes(Vec::new(), metrics);
+            let probes = App::of_probes(health::probes(Vec::new(), Disclosure::Full(Some(metrics))));
             assert_eq!((status(&probes, "/metrics").await, status(&probes, "/docs/").await), (200, 404));
         }
     }

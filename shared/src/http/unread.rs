@@ -1,70 +1,68 @@
-//! Request bodies that nobody has read when the answer is ready, such as those of a request without a token.
+//! Request bodies that no handler has read when the answer is ready, such as those of a request without a token.
 //!
-//! hyper closes a connection whose body is not read to its end, without a word to the client, whose next request on that
-//! connection then fails. So what is left is read first when it is little, and else the answer says `Connection: close`.
+//! hyper closes a connection whose request body was not read to its end. The client is not told, so its next request on
+//! that connection fails. Therefore this file keeps track of each body: a small rest is read before the answer is sent,
+//! and for a large one the answer says `Connection: close`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Request, header};
-use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// The largest rest that is still read, in bytes.
-const SMALL: u64 = 64 * 1024;
-/// How long it may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The largest rest that is read, in bytes.
+const MAX_REST: u64 = 64 * 1024;
+/// The time in which the rest must arrive.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A request body that comes back when it is dropped.
-pub(super) struct Lent {
+/// A request body that is handed back to the server when it is dropped.
+pub(super) struct TrackedBody {
     body: Option<Incoming>,
     back: Option<oneshot::Sender<Incoming>>,
 }
 
-/// Lends the body of a request: it comes back when the request has been dealt with.
-pub(super) fn lend(request: Request<Incoming>) -> (Request<Lent>, Rest) {
-    let (back, rest) = oneshot::channel();
-    // The client waits for a word before it sends the body: reading would invite it.
-    let invited = request.headers().contains_key(header::EXPECT);
-    (request.map(|body| Lent { body: Some(body), back: Some(back) }), Rest { rest, invited })
+/// Tracks the body of a request. The second value receives the body when the request has been answered.
+pub(super) fn track(request: Request<Incoming>) -> (Request<TrackedBody>, UnreadBody) {
+    let (back, body) = oneshot::channel();
+    let expects_continue = request.headers().contains_key(header::EXPECT);
+    let request = request.map(|body| TrackedBody { body: Some(body), back: Some(back) });
+    (request, UnreadBody { body, expects_continue })
 }
 
-/// What is left of a lent body.
-pub(super) struct Rest {
-    rest: oneshot::Receiver<Incoming>,
-    invited: bool,
+/// The unread rest of a tracked body.
+pub(super) struct UnreadBody {
+    body: oneshot::Receiver<Incoming>,
+    /// The client sends the body only after `100 Continue`, which hyper sends as soon as the body is read.
+    expects_continue: bool,
 }
 
-impl Rest {
-    /// Reads what is left, or makes the answer say that the connection ends.
-    pub(super) async fn settle(mut self, response: &mut Response) {
-        let Ok(mut body) = self.rest.try_recv() else { return };
+impl UnreadBody {
+    /// Reads the rest, or makes the answer with these headers close the connection.
+    pub(super) async fn settle(mut self, answer: &mut HeaderMap) {
+        let Ok(mut body) = self.body.try_recv() else { return };
         if body.is_end_stream() {
             return;
         }
-        let little = !self.invited && body.size_hint().upper().is_some_and(|rest| rest <= SMALL);
+        let is_small = body.size_hint().upper().is_some_and(|rest| rest <= MAX_REST);
         let read = async {
             while let Some(frame) = body.frame().await {
                 frame?;
             }
             Ok::<(), hyper::Error>(())
         };
-        if !little || !matches!(timeout(PATIENCE, read).await, Ok(Ok(()))) {
-            say_close(response.headers_mut());
+        // Reading would invite a client that waits for `100 Continue` to send a body that nobody wants.
+        if self.expects_continue || !is_small || !matches!(timeout(REST_TIMEOUT, read).await, Ok(Ok(()))) {
+            answer.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
     }
 }
 
-fn say_close(headers: &mut HeaderMap) {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-}
-
-impl Body for Lent {
+impl Body for TrackedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -84,10 +82,10 @@ impl Body for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
         if let (Some(body), Some(back)) = (self.body.take(), self.back.take()) {
-            // Nobody waits when the connection has ended meanwhile.
+            // Nobody receives it when the connection has ended in the meantime.
             let _ended = back.send(body);
         }
     }

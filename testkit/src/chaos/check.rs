@@ -1,4 +1,7 @@
-//! After the faults: what the owners have, compared with what was acknowledged; and every copy with its owner.
+//! The comparison after the faults: of the owners' data with the ledger of acknowledged operations, and of every copy
+//! with its owner.
+//!
+//! The data is read through the API, as a client sees it, and copies through `chatty reconcile`, as an operator does.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::services::SERVICE_NAMES;
 use tokio::process::Command;
 use tokio::time::sleep;
 
@@ -13,70 +17,78 @@ use super::client::{Api, PASSWORD};
 use super::faults::{output, psql};
 use super::ledger::{Entry, Outcome, expectations};
 use super::workload::World;
-use crate::stack::{SERVICES, Stack};
+use crate::stack::Stack;
 
-/// How long the suite may take to be quiet.
+/// The limit for the suite to come to rest, and for the mails of registrations to come.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What stands in the table for rows of copies, which no fault can be blamed for.
-pub(super) const COPIES: &str = "copy";
+/// The name under which the report counts rows of copies, since no single fault can be blamed for them.
+pub(super) const COPY_ROW: &str = "copy";
 
-/// What went wrong with one object.
+/// A difference between what was acknowledged and what is there.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) kind: Wrong,
+pub(super) struct Anomaly {
+    pub(super) kind: AnomalyKind,
+    /// The fault to blame: the one during which the object was last written. Empty if none is known.
     pub(super) fault: String,
+    /// The object and the difference, for the report.
     pub(super) text: String,
 }
 
-/// Jepsen's names for it.
+/// The kinds of anomalies, under the names that Jepsen gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrong {
-    /// Acknowledged, and not there.
+pub(super) enum AnomalyKind {
+    /// A write was acknowledged, and its effect is not there.
     Lost,
-    /// There, and never asked for, or refused.
+    /// An effect is there that nobody asked for, or that was refused.
     Unexpected,
-    /// There more often than it was asked for.
+    /// An effect is there more often than it was asked for.
     Duplicated,
 }
 
-/// Waits until every copy equals its owner, as the operator's program sees it, and nothing waits.
-pub(super) async fn quiet(mut chatty: Command, waiting: impl AsyncFn() -> Result<String>) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
+/// Waits until every copy equals its owner, as `chatty reconcile --now` sees it, and nothing is on its way.
+/// `find_waiting` names what still waits, or returns an empty text.
+///
+/// # Errors
+/// If the suite is not at rest after 120 s; the error names what still differs or waits.
+pub(super) async fn await_quiet(mut chatty: Command, find_waiting: impl AsyncFn() -> Result<String>) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
     let reconcile = chatty.args(["reconcile", "--now"]);
     loop {
         let found = match output(reconcile).await {
-            Ok(_) => waiting().await?,
+            Ok(_) => find_waiting().await?,
             Err(error) => error.to_string(),
         };
         if found.is_empty() {
             return Ok(());
         }
-        if Instant::now() > end {
+        if Instant::now() > deadline {
             bail!("the suite does not come to rest: {found}");
         }
         sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// The rows of copies that differ from their owners'.
-pub(super) async fn drift(mut chatty: Command) -> Result<Vec<Fault>> {
+/// Returns the rows of copies that differ from their owners'.
+pub(super) async fn list_drifted_rows(mut chatty: Command) -> Result<Vec<Anomaly>> {
     let reconcile = chatty.args(["reconcile", "--now", "--json"]).kill_on_drop(true).output().await?;
     let reports: Vec<Value> = serde_json::from_slice(&reconcile.stdout)
         .with_context(|| format!("reconcile: {}", String::from_utf8_lossy(&reconcile.stderr)))?;
     let rows = reports.iter().flat_map(|report| {
         report["rows"].as_array().into_iter().flatten().map(move |row| {
-            let kind = if row["drift"] == "unknown" { Wrong::Unexpected } else { Wrong::Lost };
+            // `unknown` is a row that its owner does not have, or not in that version. Any other drift is a loss.
+            let kind = if row["drift"] == "unknown" { AnomalyKind::Unexpected } else { AnomalyKind::Lost };
             let (service, stream) = (&report["service"], &report["stream"]);
-            Fault { kind, fault: COPIES.to_owned(), text: format!("{service} {stream}: {row}") }
+            Anomaly { kind, fault: COPY_ROW.to_owned(), text: format!("{service} {stream}: {row}") }
         })
     });
     Ok(rows.collect())
 }
 
-/// What is still on its way, or was put aside.
-pub(super) async fn waiting(stack: &Stack) -> Result<String> {
-    for service in SERVICES {
+/// Names the first outbox that has rows, or the queues that have messages, in the distributed form. Dead letters lie in
+/// queues, too, so they count. An empty text means that nothing waits.
+pub(super) async fn find_waiting(stack: &Stack) -> Result<String> {
+    for service in SERVICE_NAMES {
         let rows = psql(stack, service, "SELECT count(*) FROM outbox").await?;
         if rows.trim() != "0" {
             return Ok(format!("the outbox of {service} has {} rows", rows.trim()));
@@ -84,58 +96,65 @@ pub(super) async fn waiting(stack: &Stack) -> Result<String> {
     }
     let mut list = Command::new(stack.folder().join("rabbitmqctl"));
     let queues = output(list.args(["-q", "list_queues", "name", "messages"])).await?;
-    let full = queues.lines().skip(1).filter(|line| !line.ends_with("\t0") && !is_alien(line));
+    let full = queues.lines().skip(1).filter(|line| !line.ends_with("\t0") && !is_unrelated(line));
     Ok(full.collect::<Vec<_>>().join("; "))
 }
 
-/// A queue of one connection alone, which has nothing to do with events.
-fn is_alien(line: &str) -> bool {
+/// Returns whether a line of the list of queues is about an exclusive queue, whose name the broker has chosen. Replicas
+/// follow each other through such queues, and no copy depends on them.
+fn is_unrelated(line: &str) -> bool {
     line.starts_with("amq.gen")
 }
 
-/// What the owners have now.
+/// Reads the owners' data through the API, as values by the ledger's names of objects. An object that is shown twice
+/// has two values.
 pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Result<BTreeMap<String, Vec<Value>>> {
     let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    let mut see = |object: String, value: Value| seen.entry(object).or_default().push(value);
+    let mut record = |object: String, value: Value| seen.entry(object).or_default().push(value);
     let homes: Vec<String> = world.homes.iter().map(ToString::to_string).collect();
     for person in &world.people {
+        // Posts are found by their title, which is the marker of their client and unique in a run.
         for post in api.list(&format!("/posts?author={}", person.id), "posts", None).await? {
+            // The posts of `populate` stand in no entry of the ledger.
             if !world.homes.contains(&post["id"].as_i64().unwrap_or_default()) {
-                see(format!("post/{}", post["title"].as_str().unwrap_or_default()), post["content"].clone());
+                record(format!("post/{}", post["title"].as_str().unwrap_or_default()), post["content"].clone());
             }
         }
         let liked = api.get(&format!("/likes?post_id={}", homes.join(",")), Some(person)).await?;
         for id in liked["post_ids"].as_array().context("post_ids")? {
-            see(format!("like/{}/{id}", person.id), json!(true));
+            record(format!("like/{}/{id}", person.id), json!(true));
         }
         for followed in api.list(&format!("/users/{}/following", person.id), "users", None).await? {
-            see(format!("follow/{}/{}", person.id, followed["id"]), json!(true));
+            record(format!("follow/{}/{}", person.id, followed["id"]), json!(true));
         }
     }
     for home in &world.homes {
         for comment in api.list(&format!("/posts/{home}/comments"), "comments", None).await? {
-            see(format!("comment/{}", comment["content"].as_str().unwrap_or_default()), json!(true));
+            record(format!("comment/{}", comment["content"].as_str().unwrap_or_default()), json!(true));
         }
         let views = api.get(&format!("/posts/{home}"), None).await?["view_count"].clone();
-        see(format!("views/{home}"), views);
+        record(format!("views/{home}"), views);
     }
     for account in api.list("/admin/users", "users", Some(&world.admin)).await? {
         if account["status"] == "blocked" {
-            see(format!("block/{}", account["id"]), json!(true));
+            record(format!("block/{}", account["id"]), json!(true));
         }
     }
+    // Registrations of the workload are never verified. The answer to a login tells whether there is such an account.
     let registered = entries.iter().filter_map(|entry| entry.object.strip_prefix("user/"));
     for name in registered {
         let body = json!({ "username": name, "password": PASSWORD });
-        let end = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let login = api.call(Method::POST, "/auth/login", None, Some(body.clone())).await;
             match login.status {
-                // The account is there, and waits for its verification.
-                403 => see(format!("user/{name}"), json!(true)),
+                // The account exists, and waits for its verification.
+                403 => record(format!("user/{name}"), json!(true)),
+                // There is no such account.
                 401 => {}
+                // Hashing a password may be refused for now (503) on a busy machine.
                 status => {
-                    ensure!(Instant::now() < end, "logging in as {name} gets {status}");
+                    ensure!(Instant::now() < deadline, "logging in as {name} gets {status}");
                     sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -146,8 +165,8 @@ pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Resu
     Ok(seen)
 }
 
-/// Compares the counters of posts with what they count.
-pub(super) async fn counters(world: &World) -> Result<Vec<Fault>> {
+/// Compares the counters of the lasting posts with the lists that they count (rule R11).
+pub(super) async fn compare_counters(world: &World) -> Result<Vec<Anomaly>> {
     let api = &world.api;
     let mut found = Vec::new();
     for home in &world.homes {
@@ -156,18 +175,18 @@ pub(super) async fn counters(world: &World) -> Result<Vec<Fault>> {
             let listed = api.list(&format!("/posts/{home}/{list}"), list, None).await?.len() as u64;
             let counted = post[field].as_u64().unwrap_or_default();
             if counted != listed {
-                let kind = if counted < listed { Wrong::Lost } else { Wrong::Duplicated };
+                let kind = if counted < listed { AnomalyKind::Lost } else { AnomalyKind::Duplicated };
                 let text = format!("post {home}: {field} is {counted}, but there are {listed}");
-                found.push(Fault { kind, fault: String::new(), text });
+                found.push(Anomaly { kind, fault: String::new(), text });
             }
         }
     }
     Ok(found)
 }
 
-/// Waits for the mails to everybody whose registration was acknowledged, and answers who got none.
-pub(super) async fn without_mail(world: &World, entries: &[Entry]) -> Result<Vec<String>> {
-    let end = Instant::now() + PATIENCE;
+/// Waits for the mails of all acknowledged registrations, and returns a complaint for each that does not come in 120 s.
+pub(super) async fn await_mails(world: &World, entries: &[Entry]) -> Result<Vec<String>> {
+    let deadline = Instant::now() + PATIENCE;
     let mut missing: Vec<&str> = entries
         .iter()
         .filter(|entry| entry.outcome == Outcome::Ok)
@@ -180,7 +199,7 @@ pub(super) async fn without_mail(world: &World, entries: &[Entry]) -> Result<Vec
                 left.push(name);
             }
         }
-        if left.is_empty() || Instant::now() > end {
+        if left.is_empty() || Instant::now() > deadline {
             return Ok(left.into_iter().map(|name| format!("no mail came for {name}")).collect());
         }
         missing = left;
@@ -188,50 +207,58 @@ pub(super) async fn without_mail(world: &World, entries: &[Entry]) -> Result<Vec
     }
 }
 
-/// The ids that were given to two posts, or to two comments.
-pub(super) fn ids_given_twice(entries: &[Entry]) -> Vec<Fault> {
+/// Finds ids that were acknowledged for two posts, or for two comments (rule R6).
+pub(super) fn find_reused_ids(entries: &[Entry]) -> Vec<Anomaly> {
     let mut first: BTreeMap<(&str, i64), &str> = BTreeMap::new();
     let mut found = Vec::new();
     for entry in entries.iter().filter(|entry| entry.outcome == Outcome::Ok) {
         let (Some(id), Some((kind, _))) = (entry.id, entry.object.split_once('/')) else { continue };
+        // Only another object with the same id is a duplicate.
         let holder = *first.entry((kind, id)).or_insert(&entry.object);
         if holder != entry.object {
             let text = format!("{}: has the id {id}, which {holder} was acknowledged with before", entry.object);
-            found.push(Fault { kind: Wrong::Duplicated, fault: entry.fault.clone(), text });
+            found.push(Anomaly { kind: AnomalyKind::Duplicated, fault: entry.fault.clone(), text });
         }
     }
     found
 }
 
-/// Compares the two.
-pub(super) fn compare(entries: &[Entry], mut seen: BTreeMap<String, Vec<Value>>) -> Vec<Fault> {
+/// Compares the ledger with the observed values, and returns each object that is not as it may be.
+pub(super) fn compare(entries: &[Entry], mut seen: BTreeMap<String, Vec<Value>>) -> Vec<Anomaly> {
     let mut found = Vec::new();
     for (object, expected) in expectations(entries) {
         let values = seen.remove(&object).unwrap_or_default();
         let mut add = |kind, text: String| {
-            found.push(Fault { kind, fault: expected.fault.clone(), text: format!("{object}: {text}") });
+            found.push(Anomaly { kind, fault: expected.fault.clone(), text: format!("{object}: {text}") });
         };
         if object.starts_with("views/") {
             let count = values.first().and_then(Value::as_u64).unwrap_or_default();
-            let (sure, unsure) = expected.hits;
-            if count < sure {
-                add(Wrong::Lost, format!("{count} of {sure} hits"));
-            } else if count > sure + unsure {
-                add(Wrong::Duplicated, format!("{count} hits, but {sure} and perhaps {unsure} more were made"));
+            // An unknown hit may have been counted or not, so the counter has a range.
+            let (certain, uncertain) = expected.hits;
+            if count < certain {
+                add(AnomalyKind::Lost, format!("{count} of {certain} hits"));
+            } else if count > certain + uncertain {
+                let text = format!("{count} hits, but {certain} and perhaps {uncertain} more were made");
+                add(AnomalyKind::Duplicated, text);
             }
             continue;
         }
         if values.len() > 1 {
-            add(Wrong::Duplicated, format!("{values:?}"));
+            add(AnomalyKind::Duplicated, format!("{values:?}"));
         }
         let value = values.into_iter().next().unwrap_or(Value::Null);
         if !expected.allowed.contains(&value) {
-            let kind = if expected.acknowledged { Wrong::Lost } else { Wrong::Unexpected };
+            let kind = if expected.acknowledged { AnomalyKind::Lost } else { AnomalyKind::Unexpected };
             add(kind, format!("is {value}, allowed {:?}", expected.allowed));
         }
     }
+    // The rest was in no entry of the ledger: nobody asked for it.
     for (object, values) in seen.into_iter().filter(|(object, _)| !object.starts_with("views/")) {
-        found.push(Fault { kind: Wrong::Unexpected, fault: String::new(), text: format!("{object}: {values:?}") });
+        found.push(Anomaly {
+            kind: AnomalyKind::Unexpected,
+            fault: String::new(),
+            text: format!("{object}: {values:?}"),
+        });
     }
     found
 }

@@ -1,4 +1,7 @@
-//! One person, or the admin, who calls the API and knows what each answer means.
+//! A client of the API that knows what each answer says about the effect of its request.
+//!
+//! It classifies answers as a careful client of the public API has to: acknowledged, refused without effect, or
+//! unknown. Answers that the API must never give, whatever is broken, are marked.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -10,12 +13,13 @@ use serde_json::{Value, json};
 
 use super::ledger::Outcome;
 
-/// Longer than any deadline of services and gateway: who waits longer, hangs.
-const PATIENCE: Duration = Duration::from_secs(25);
-/// How long a request is repeated whose outcome is not known.
-const PERSISTENCE: Duration = Duration::from_secs(180);
+/// The limit for one answer. Every deadline of services and gateway is shorter, so a request that takes longer hangs.
+const ANSWER_LIMIT: Duration = Duration::from_secs(25);
+/// The limit for repeating a request until its outcome is known.
+const REPEAT_LIMIT: Duration = Duration::from_secs(180);
+/// The password of every person of the workload.
 pub(super) const PASSWORD: &str = "correct horse battery";
-/// A white pixel.
+/// A PNG of one white pixel.
 pub(super) const PICTURE: &[u8] = &[
     0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00,
     0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x00, 0x00, 0x00, 0x00, 0x3a, 0x7e, 0x9b, 0x55, 0x00, 0x00, 0x00, 0x0a, 0x49,
@@ -23,18 +27,19 @@ pub(super) const PICTURE: &[u8] = &[
     0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
 ];
 
-/// Somebody who is logged in.
+/// A user who is logged in.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
     pub(super) id: i64,
     name: String,
     password: &'static str,
-    /// Replaced before it expires.
+    /// The current session, which all clones share. It is replaced before its access token expires.
     session: Arc<RwLock<Session>>,
 }
 
 #[derive(Debug)]
 struct Session {
+    /// The access token.
     token: String,
     refresh_token: String,
 }
@@ -49,17 +54,19 @@ impl Person {
     }
 }
 
-/// An answer, and what it says of the effect.
+/// An answer, with the client's conclusion about the effect of the request.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) outcome: Outcome,
+    /// The HTTP status; 0 if there was no answer.
     pub(super) status: u16,
+    /// The body as JSON; null if it is not JSON.
     pub(super) body: Value,
-    /// Whether the API never answers so, whatever is broken.
-    pub(super) wrong: bool,
+    /// True if the API must never answer so, whatever is broken: a 500, for example, or a 503 without `Retry-After`.
+    pub(super) breaks_contract: bool,
 }
 
-/// The API behind the gateway.
+/// The API behind the gateway, and the mailbox of everybody.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     client: Client,
@@ -68,48 +75,68 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// The gateway, and the page that shows mails as JSON.
+    /// Creates a client of the gateway at this URL. `mailbox` is the URL of the page that shows all mails as JSON.
     pub(super) fn new(gateway: &str, mailbox: &str) -> Result<Self> {
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let client = Client::builder().no_proxy().timeout(ANSWER_LIMIT).build()?;
         Ok(Self { client, gateway: gateway.to_owned(), mailbox: mailbox.to_owned() })
     }
 
-    /// Sends one request, once.
-    pub(super) async fn call(&self, method: Method, path: &str, who: Option<&Person>, body: Option<Value>) -> Answer {
-        self.send(method, path, who, body, None).await
+    /// Sends a request once, and returns the answer.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        person: Option<&Person>,
+        body: Option<Value>,
+    ) -> Answer {
+        self.send(method, path, person, body, None).await
     }
 
-    /// Sends a request with an `Idempotency-Key` until it is known what came of it.
-    pub(super) async fn insist(&self, path: &str, who: Option<&Person>, body: Option<Value>, key: &str) -> Answer {
-        let end = Instant::now() + PERSISTENCE;
-        let mut unsure = false;
+    /// Repeats a POST with an `Idempotency-Key` until its outcome is known (rule R14).
+    ///
+    /// The outcome stays unknown, and breaks the contract, if it is not known after 180 s.
+    pub(super) async fn repeat_until_known(
+        &self,
+        path: &str,
+        person: Option<&Person>,
+        body: Option<Value>,
+        key: &str,
+    ) -> Answer {
+        let end = Instant::now() + REPEAT_LIMIT;
+        let mut may_have_effect = false;
         loop {
-            let answer = self.send(Method::POST, path, who, body.clone(), Some(key)).await;
-            unsure |= answer.outcome == Outcome::Unknown;
-            // Once a try may have had an effect, a refusal that is only for now says nothing about it.
-            let for_now = matches!(answer.status, 401 | 429 | 503) || answer.body["code"] == "request_in_progress";
-            let done = answer.outcome == Outcome::Ok || (answer.outcome == Outcome::Refused && !(unsure && for_now));
-            if done || answer.wrong {
+            let answer = self.send(Method::POST, path, person, body.clone(), Some(key)).await;
+            may_have_effect |= answer.outcome == Outcome::Unknown;
+            // Once a try may have had its effect, a temporary refusal of a later try says nothing about that effect.
+            let is_temporary = matches!(answer.status, 401 | 429 | 503) || answer.body["code"] == "request_in_progress";
+            let is_decided = match answer.outcome {
+                Outcome::Ok => true,
+                Outcome::Refused => !(may_have_effect && is_temporary),
+                Outcome::Unknown => false,
+            };
+            if is_decided || answer.breaks_contract {
                 return answer;
             }
             if Instant::now() > end {
-                return Answer { outcome: Outcome::Unknown, wrong: true, ..answer };
+                return Answer { outcome: Outcome::Unknown, breaks_contract: true, ..answer };
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 
+    /// Sends a request, and sends it again only as long as no connection can be opened. Concludes from the answer if
+    /// the request had its effect.
     async fn send(
         &self,
         method: Method,
         path: &str,
-        who: Option<&Person>,
+        person: Option<&Person>,
         body: Option<Value>,
         key: Option<&str>,
     ) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.gateway));
-        if let Some(who) = who {
-            request = request.bearer_auth(who.token());
+        if let Some(person) = person {
+            request = request.bearer_auth(person.token());
         }
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
@@ -117,8 +144,8 @@ impl Api {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let end = Instant::now() + PERSISTENCE;
-        let (started, status, says_when, body) = loop {
+        let end = Instant::now() + REPEAT_LIMIT;
+        let (started, status, has_retry_after, body) = loop {
             let started = Instant::now();
             let again = request.try_clone();
             match request.send().await {
@@ -127,29 +154,31 @@ impl Api {
                     break (started, status, later, answer.json().await.unwrap_or(Value::Null));
                 }
                 Err(error) => match again {
-                    // Nobody is there, so nothing was sent.
+                    // Without a connection nothing was sent, so there is no effect and the request may be repeated.
                     Some(again) if error.is_connect() && Instant::now() < end => request = again,
                     _ => break (started, 0, false, Value::Null),
                 },
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        let (outcome, wrong) = match status {
+        let (outcome, breaks_contract) = match status {
             200..300 => (Outcome::Ok, false),
-            // Not stored for certain; 404 and others are right or wrong by what the caller expected.
-            503 => (Outcome::Refused, body["status"] != 503 || !says_when),
+            // Certainly not stored. It has to be a problem document, and to say when to come again.
+            503 => (Outcome::Refused, body["status"] != 503 || !has_retry_after),
+            // Only the caller knows which refusals are right, such as a 404 for a thing that was deleted.
             400..500 => (Outcome::Refused, false),
-            // Nothing came back, or the gateway lost the service, or the service its database.
-            0 => (Outcome::Unknown, started.elapsed() >= PATIENCE),
+            // Nothing came back: the connection broke, which a fault may do, or the limit for an answer has passed.
+            0 => (Outcome::Unknown, started.elapsed() >= ANSWER_LIMIT),
+            // The gateway lost the service, or the service lost its database in the middle of a commit.
             502 | 504 => (Outcome::Unknown, false),
             _ => (Outcome::Unknown, true),
         };
-        Answer { outcome, status, body, wrong }
+        Answer { outcome, status, body, breaks_contract }
     }
 
-    /// Posts until it is not refused for now, as the hashing of a password is on a machine that is busy.
+    /// Repeats a POST while it gets 503, for 50 s at most. The hashing of passwords is refused so on a busy machine.
     async fn call_patiently(&self, path: &str, body: Value) -> Answer {
-        let end = Instant::now() + PATIENCE * 2;
+        let end = Instant::now() + ANSWER_LIMIT * 2;
         loop {
             let answer = self.call(Method::POST, path, None, Some(body.clone())).await;
             if answer.status != 503 || Instant::now() > end {
@@ -159,10 +188,14 @@ impl Api {
         }
     }
 
-    /// Reads until it succeeds; null is there where nothing is. For the time before and after the faults.
-    pub(super) async fn get(&self, path: &str, who: Option<&Person>) -> Result<Value> {
+    /// Repeats a GET until it succeeds, and returns the body, or null for a 404. It is meant for the time before and
+    /// after the faults, when every read has to succeed soon.
+    ///
+    /// # Errors
+    /// If a hundred tries fail.
+    pub(super) async fn get(&self, path: &str, person: Option<&Person>) -> Result<Value> {
         for _ in 0..100 {
-            let answer = self.call(Method::GET, path, who, None).await;
+            let answer = self.call(Method::GET, path, person, None).await;
             if answer.status == 404 {
                 return Ok(Value::Null);
             }
@@ -174,28 +207,28 @@ impl Api {
         bail!("GET {path} does not succeed")
     }
 
-    /// Posts a picture, once.
-    pub(super) async fn upload(&self, who: &Person, picture: &'static [u8]) -> Result<(u16, Value)> {
+    /// Creates a post with a picture, once. Returns the status and the body.
+    pub(super) async fn upload(&self, person: &Person, picture: &'static [u8]) -> Result<(u16, Value)> {
         let form = Form::new().text("title", "picture").text("content", "of nothing");
         let form = form.part("image", Part::bytes(picture).file_name("pixel.png"));
-        let request = self.client.post(format!("{}/posts", self.gateway)).bearer_auth(who.token()).multipart(form);
+        let request = self.client.post(format!("{}/posts", self.gateway)).bearer_auth(person.token()).multipart(form);
         let answer = request.send().await?;
         Ok((answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)))
     }
 
-    /// The bytes of a picture.
+    /// Returns the bytes of a picture.
     pub(super) async fn download(&self, path: &str) -> Result<Vec<u8>> {
         let answer = self.client.get(format!("{}{path}", self.gateway)).send().await?;
         Ok(answer.error_for_status()?.bytes().await?.to_vec())
     }
 
-    /// Everything of a list, page by page.
-    pub(super) async fn list(&self, path: &str, field: &str, who: Option<&Person>) -> Result<Vec<Value>> {
+    /// Reads a whole list page by page. `field` is the array's name in a page. A list that gets 404 is empty.
+    pub(super) async fn list(&self, path: &str, field: &str, person: Option<&Person>) -> Result<Vec<Value>> {
         let mut all = Vec::new();
         let mut cursor = String::new();
         let separator = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page = self.get(&format!("{path}{separator}limit=100{cursor}"), who).await?;
+            let page = self.get(&format!("{path}{separator}limit=100{cursor}"), person).await?;
             if page.is_null() {
                 return Ok(all);
             }
@@ -207,8 +240,11 @@ impl Api {
         }
     }
 
-    /// Registers somebody, follows the link in the mail, and logs in.
-    pub(super) async fn join(&self, name: &str) -> Result<Person> {
+    /// Registers a user, follows the link in the mail, and logs in.
+    ///
+    /// # Errors
+    /// If a step is refused, or if no mail comes in 200 tries.
+    pub(super) async fn register_and_log_in(&self, name: &str) -> Result<Person> {
         let email = format!("{name}@example.org");
         let body = json!({ "username": name, "email": email, "password": PASSWORD });
         let registered = self.call_patiently("/auth/register", body).await;
@@ -225,22 +261,23 @@ impl Api {
         bail!("no mail came for {name}")
     }
 
-    /// The text of the newest mail to somebody.
+    /// Returns the text of the newest mail to a user; `None` if there is none.
     pub(super) async fn mail_to(&self, name: &str) -> Result<Option<String>> {
         let mails = format!("{}?to={name}@example.org", self.mailbox);
         let found: Value = self.client.get(&mails).send().await?.json().await?;
         Ok(found["messages"][0]["text"].as_str().map(str::to_owned))
     }
 
+    /// Logs a user in.
     pub(super) async fn log_in(&self, name: &str, password: &'static str) -> Result<Person> {
         let (id, session) = self.begin_session(name, password).await?;
         Ok(Person { id, name: name.to_owned(), password, session: Arc::new(RwLock::new(session)) })
     }
 
-    /// Replaces somebody's tokens by new ones.
-    pub(super) async fn log_in_again(&self, who: &Person) -> Result<()> {
-        let (_, session) = self.begin_session(&who.name, who.password).await?;
-        *who.session.write().unwrap_or_else(PoisonError::into_inner) = session;
+    /// Replaces a user's tokens by those of a new session.
+    pub(super) async fn log_in_again(&self, person: &Person) -> Result<()> {
+        let (_, session) = self.begin_session(&person.name, person.password).await?;
+        *person.session.write().unwrap_or_else(PoisonError::into_inner) = session;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The faults of a broker with three nodes, and which faults a stack can have.
+//! The faults of a broker with three nodes, and the rule that tells which faults a stack can have.
 
 use std::time::Duration;
 
@@ -10,11 +10,13 @@ use tokio::time::sleep;
 
 use crate::stack::{BROKERS, Stack};
 
-/// The fault that can happen only once: there is no second standby.
+/// The fault that is injected only once in a run, because there is no second standby to promote.
 pub(super) const ONCE: &str = "P1";
 
-/// Whether a stack with so many brokers, and with a standby or not, can have a fault. Proxies and a small disk are only in a
-/// stack with one of each, and a killed primary that came back beside the promoted standby would be a second primary.
+/// Returns whether a stack with this number of broker nodes, with or without a standby, can have a fault.
+///
+/// Only a stack with one server of each kind has proxies and a small disk. Where there is a standby, nothing may
+/// restart the primary: one that came back beside the promoted standby would be a second primary.
 pub(super) fn fits(fault: &str, brokers: usize, standby: bool) -> bool {
     match fault {
         "C1" | "C2" => brokers > 1,
@@ -24,23 +26,23 @@ pub(super) fn fits(fault: &str, brokers: usize, standby: bool) -> bool {
     }
 }
 
-/// Kills the node that leads a queue, and lets it come back.
+/// Kills the broker node that leads a queue, and starts it again after 1 to 6 s (C1).
 pub(super) async fn kill_leader(stack: &mut Stack, rng: &mut StdRng) -> Result<()> {
     let queues = ["posts.user.v1", "subscriptions.post.v1", "recommendations.like.v1", "auth.moderation.user.v1"];
     let node = stack.leader(queues.choose(rng).context("a queue")?).await?;
     stack.kill(node)?;
-    sleep(moment(rng)).await;
+    sleep(random_outage(rng)).await;
     stack.restart(node).await
 }
 
-/// Stops a node as an operator does, and starts it again.
+/// Stops the broker's application on a node as an operator does, and starts it again after 1 to 6 s (C2).
 pub(super) async fn stop_node(stack: &mut Stack, rng: &mut StdRng) -> Result<()> {
     let node = BROKERS.choose(rng).context("a node")?;
     stack.rabbitmqctl(node, &["stop_app"]).await?;
-    sleep(moment(rng)).await;
+    sleep(random_outage(rng)).await;
     stack.rabbitmqctl(node, &["start_app"]).await.map(drop)
 }
 
-fn moment(rng: &mut StdRng) -> Duration {
+fn random_outage(rng: &mut StdRng) -> Duration {
     Duration::from_millis(rng.random_range(1_000..6_000))
 }

@@ -1,5 +1,5 @@
-//! The suite in one process, and its faults: it is killed, it is asked to stop, the power fails. Those of its disk are in
-//! [`super::disk`].
+//! The suite in one process, and the faults of that process: it is killed (E1), it is asked to stop (E2), the power
+//! fails (E3). The faults of its disk are in [`super::disk`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::Value;
+use shared::services::SERVICE_NAMES;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::sleep;
@@ -22,51 +23,53 @@ use super::client::{Api, PICTURE};
 use super::faults::{Fault, Kind, output};
 use super::ledger::{self, Entry, Outcome};
 use super::power::Trace;
-use super::system::COMPARISON;
+use super::system::COMPARE_SECONDS;
 use super::workload::World;
 use crate::servers::disk::SmallDisk;
 use crate::servers::machine::{find_program, free_ports, fresh_folder};
 use crate::servers::process::{Ending, Identity, Probe, Process, Spec};
-use crate::stack::SERVICES;
 
-/// How long it may take to end when asked to.
-const ENDING: Duration = Duration::from_secs(10);
-/// How large its disk is, in MiB, for what there is in any case; a second of writing adds less than one.
+/// The limit for the process to end after SIGTERM, and to be gone after SIGKILL.
+const END_LIMIT: Duration = Duration::from_secs(10);
+/// The size of the disk in MiB at the start of a run. A second of writing adds less than one MiB.
 const DISK: u64 = 64;
-/// What ext4 needs for itself, in MiB.
+/// The room that ext4 needs for its journal and metadata, in MiB.
 const JOURNAL: u64 = 32;
-/// Moments of one trace at which the power fails, beside its end.
-const MOMENTS: usize = 3;
+/// The number of power cuts that are tried within one trace, beside the one at its end.
+const CUTS_PER_TRACE: usize = 3;
 
 /// `chatty serve` on a data folder of its own.
 pub(super) struct Suite {
+    /// The program.
     chatty: PathBuf,
     ledger: PathBuf,
     spec: Spec,
-    // Dropped before the folder.
+    // Dropped before the folder that it works in.
     process: Option<Process>,
+    /// The trace of the running process; only while the power is going to fail.
     trace: Option<Trace>,
-    /// What was wrong after a power cut.
-    pub(super) found: Vec<check::Fault>,
-    /// Where the data lies when its disk is going to be bad, or the reason why there is none.
+    /// The anomalies that faults have found while they were injected.
+    pub(super) anomalies: Vec<check::Anomaly>,
+    /// The disk under the data, if a fault of the disk is going to be injected; else the reason for its absence.
     disk: Result<SmallDisk, String>,
     folder: TempDir,
 }
 
 impl Suite {
-    /// Starts it on an empty folder; under strace from the first call on, if its power is going to fail.
+    /// Starts the suite on an empty folder. If the power is going to fail, it runs under strace from its first call on,
+    /// because the creation of the databases is a moment at which the power may fail.
     pub(super) async fn start(plan: &Plan) -> Result<Self> {
         let folder = fresh_folder("suite")?;
         fs::create_dir(folder.path().join("logs"))?;
-        let disk = own_disk(plan, &folder.path().join("disk"));
+        let disk = mount_disk(plan, &folder.path().join("disk"));
         let data = disk.as_ref().map_or(folder.path(), SmallDisk::path).join("data");
         fs::create_dir(&data)?;
         let chatty = plan.stack.bin_dir.join("chatty");
         ensure!(chatty.is_file(), "{} is not there; build it first", chatty.display());
         let spec = spec(&chatty, folder.path(), &data)?;
-        let (ledger, found) = (plan.ledger.clone(), Vec::new());
+        let (ledger, anomalies) = (plan.ledger.clone(), Vec::new());
         let disk = disk.map_err(|error| format!("{error:#}"));
-        let mut suite = Self { chatty, ledger, spec, process: None, trace: None, found, disk, folder };
+        let mut suite = Self { chatty, ledger, spec, process: None, trace: None, anomalies, disk, folder };
         if plan.faults.iter().any(|fault| fault.kind == Kind::CutPower) {
             suite.begin_trace()?;
         }
@@ -90,15 +93,16 @@ impl Suite {
         operator(&self.chatty, &self.data())
     }
 
-    pub(super) async fn quiet(&self) -> Result<()> {
-        quiet(&self.chatty, &self.data()).await
+    pub(super) async fn await_quiet(&self) -> Result<()> {
+        await_quiet(&self.chatty, &self.data()).await
     }
 
-    /// Finds its files sound while it does not run.
-    pub(super) async fn sound(&self) -> Result<()> {
-        sound(&self.data()).await
+    /// Checks the integrity of all database files. The process must not be running.
+    pub(super) async fn check_integrity(&self) -> Result<()> {
+        check_integrity(&self.data()).await
     }
 
+    /// Returns the data folder.
     pub(super) fn data(&self) -> PathBuf {
         self.disk.as_ref().map_or(self.folder.path(), SmallDisk::path).join("data")
     }
@@ -115,8 +119,8 @@ impl Suite {
         self.process.as_ref().is_some_and(Process::is_alive)
     }
 
-    /// It has ended.
-    pub(super) fn forget(&mut self) {
+    /// Forgets a process that has ended by itself.
+    pub(super) fn forget_process(&mut self) {
         self.process = None;
     }
 
@@ -125,6 +129,7 @@ impl Suite {
         Ok(())
     }
 
+    /// Starts the process, under strace while there is a trace, and waits until it is ready.
     pub(super) async fn run(&mut self) -> Result<()> {
         let mut spec = self.spec.clone();
         if let Some(trace) = &mut self.trace {
@@ -135,15 +140,16 @@ impl Suite {
         Ok(())
     }
 
-    /// SIGKILL: whatever it was doing, it does not go on.
+    /// Kills the process (SIGKILL), and waits until it is gone and its trace is complete.
     pub(super) async fn kill(&mut self) -> Result<()> {
         let process = self.process.take().context("it does not run")?;
         let status = fs::read_to_string(format!("/proc/{}/status", process.identity().pid))?;
         let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).context("TracerPid")?;
         let strace = Process::adopt(self.spec.clone(), Identity::of(tracer.trim().parse()?));
         process.signal(Signal::SIGKILL)?;
-        let end = Instant::now() + ENDING;
-        // Strace has the end to write down. It is of the same group, and would die with it.
+        let end = Instant::now() + END_LIMIT;
+        // Strace still has to write down how the process ended. It belongs to the process's group, which is killed when
+        // `process` is dropped, so both ends are awaited first.
         while process.is_alive() || (self.trace.is_some() && strace.is_alive()) {
             ensure!(Instant::now() < end, "the process does not die");
             sleep(Duration::from_millis(5)).await;
@@ -151,14 +157,15 @@ impl Suite {
         Ok(())
     }
 
-    /// Makes a fault happen. It runs again afterwards, even if something went wrong.
-    pub(super) async fn strike(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
-        let struck = self.make(fault, world, rng).await;
-        if struck.is_err() && self.process.is_none() {
+    /// Injects a fault, and ends it. The process runs again afterwards, even after an error.
+    pub(super) async fn inject(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
+        let injected = self.make(fault, world, rng).await;
+        if injected.is_err() && self.process.is_none() {
+            // Clients are still running, and would wait for answers in vain. A trace that was broken off is of no use.
             self.trace = None;
             self.run().await?;
         }
-        struck
+        injected
     }
 
     async fn make(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
@@ -166,13 +173,13 @@ impl Suite {
             Kind::KillSuite => {
                 sleep(Duration::from_millis(rng.random_range(100..3_000))).await;
                 self.kill().await?;
-                self.sound().await?;
+                self.check_integrity().await?;
                 self.run().await
             }
             Kind::StopSuite => {
                 sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
                 self.terminate().await?;
-                self.sound().await?;
+                self.check_integrity().await?;
                 self.run().await
             }
             Kind::CutPower => self.cut_power(fault, world, rng).await,
@@ -182,13 +189,13 @@ impl Suite {
         }
     }
 
-    /// SIGTERM; it has to end in time, and well.
+    /// Asks the process to end (SIGTERM). It has to end within 10 s and with status 0.
     pub(super) async fn terminate(&mut self) -> Result<()> {
         let process = self.process.take().context("it does not run")?;
         let started = Instant::now();
         process.signal(Signal::SIGTERM)?;
         while process.is_alive() {
-            ensure!(started.elapsed() < ENDING, "chatty does not end on SIGTERM");
+            ensure!(started.elapsed() < END_LIMIT, "chatty does not end on SIGTERM");
             sleep(Duration::from_millis(20)).await;
         }
         let status = process.exit_status().context("an exit status")?;
@@ -196,9 +203,11 @@ impl Suite {
         Ok(())
     }
 
-    /// People write; then the power fails, and what the disk has is what there is. Moments before are tried beside.
+    /// Lets clients write for some seconds, and then the power fails: the suite goes on with the data that a disk would
+    /// have kept. Some earlier moments are tried on the side, each with a process of its own.
     async fn cut_power(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
         if self.trace.is_none() {
+            // A trace has to begin with the first call of a process, since it tells which descriptor is which file.
             self.kill().await?;
             self.begin_trace()?;
             self.run().await?;
@@ -207,7 +216,7 @@ impl Suite {
         let load = async {
             sleep(Duration::from_millis(rng.random_range(2_000..5_000))).await;
             if rng.random_bool(0.5) {
-                // What a process left unsynced when it was killed is read by the next one.
+                // The next process reads what the killed one has written and not synced, which the kernel still holds.
                 self.kill().await?;
                 self.run().await?;
                 sleep(Duration::from_millis(rng.random_range(100..2_000))).await;
@@ -222,62 +231,68 @@ impl Suite {
         let cut = self.trace.take().context("a trace")?.end()?;
         let entries = ledger::read(&self.ledger)?;
         let (first, last) = cut.span()?;
+        // Before its first entry the ledger knows of nothing that could be lost.
         let first = first.max(entries.first().context("an entry")?.sent);
-        for _ in 0..MOMENTS {
+        for _ in 0..CUTS_PER_TRACE {
             let moment = rng.random_range(first..last);
             let folder = self.folder.path().join("moment");
-            cut.at(moment, rng, &folder)?;
+            cut.write_disk_at(moment, rng, &folder)?;
             let seconds = Duration::from_nanos(moment - first).as_secs_f64();
-            let known = at(&entries, moment);
-            let shown = pictures.iter().filter(|picture| picture.answered <= moment);
-            match self.look_into(&folder, world, &known, shown).await {
-                Ok(found) => self.found.extend(found.into_iter().map(|wrong| check::Fault {
+            let known = known_at(&entries, moment);
+            let stored = pictures.iter().filter(|picture| picture.answered <= moment);
+            match self.compare_folder(&folder, world, &known, stored).await {
+                Ok(found) => self.anomalies.extend(found.into_iter().map(|anomaly| check::Anomaly {
                     fault: fault.name.to_owned(),
-                    text: format!("{} (the power failed after {seconds:.3} s)", wrong.text),
-                    ..wrong
+                    text: format!("{} (the power failed after {seconds:.3} s)", anomaly.text),
+                    ..anomaly
                 })),
                 Err(error) => world.complain(format!("{}: after {seconds:.3} s: {error:#}", fault.name)),
             }
             fs::remove_dir_all(&folder)?;
         }
         fs::remove_dir_all(self.data())?;
-        cut.at(u64::MAX - 1, rng, &self.data())?;
+        // A moment after every call of the trace, so only the changes that were never synced are uncertain.
+        cut.write_disk_at(u64::MAX - 1, rng, &self.data())?;
         self.run().await?;
         for picture in &pictures {
             if !picture.is_whole(&world.api).await {
-                self.found.push(picture.lost());
+                self.anomalies.push(picture.as_lost());
             }
         }
         Ok(())
     }
 
-    /// Starts chatty on a folder and compares what it has with what was known.
-    async fn look_into(
+    /// Starts chatty on a folder, and compares its data with the entries of the ledger and with the pictures that were
+    /// acknowledged.
+    async fn compare_folder(
         &self,
         data: &Path,
         world: &World,
         known: &[Entry],
         pictures: impl Iterator<Item = &Picture>,
-    ) -> Result<Vec<check::Fault>> {
+    ) -> Result<Vec<check::Anomaly>> {
         let spec = spec(&self.chatty, self.folder.path(), data)?;
         let api = api(&spec)?;
         let process = Process::start(spec, Some(self.folder.path())).await?;
-        quiet(&self.chatty, data).await?;
+        await_quiet(&self.chatty, data).await?;
         let mut found = check::compare(known, check::observe(&api, world, known).await?);
         for picture in pictures {
             if !picture.is_whole(&api).await {
-                found.push(picture.lost());
+                found.push(picture.as_lost());
             }
         }
         process.stop();
-        sound(data).await?;
+        check_integrity(data).await?;
         Ok(found)
     }
 }
 
-/// A disk that holds what people write in a run of this length, and is filled in a moment. It is in memory, or an ext4
-/// where that is possible; the seed decides.
-fn own_disk(plan: &Plan, path: &Path) -> Result<SmallDisk> {
+/// Mounts a disk that is large enough for a run of this length, and small enough to be filled in a moment. With even
+/// seeds it is an ext4 on a loop device if this machine has one; else it is in memory.
+///
+/// # Errors
+/// If no fault of the plan needs it, or if nothing can be mounted.
+fn mount_disk(plan: &Plan, path: &Path) -> Result<SmallDisk> {
     let wanted = |fault: &Fault| matches!(fault.kind, Kind::FillDisk | Kind::FailingDisk | Kind::FixedFiles);
     ensure!(plan.faults.iter().any(wanted), "none of the faults needs one");
     let mebibytes = DISK + plan.duration.as_secs();
@@ -290,8 +305,8 @@ fn own_disk(plan: &Plan, path: &Path) -> Result<SmallDisk> {
     SmallDisk::mount(path, mebibytes)
 }
 
-/// What was known at a moment: an operation that was under way then may have had its effect.
-fn at(entries: &[Entry], moment: u64) -> Vec<Entry> {
+/// Returns the ledger as it was at a moment. Operations that were under way then have an unknown outcome.
+fn known_at(entries: &[Entry], moment: u64) -> Vec<Entry> {
     let begun = entries.iter().filter(|entry| entry.sent < moment).cloned();
     let known = begun.map(|entry| match entry.answered <= moment {
         true => entry,
@@ -300,24 +315,26 @@ fn at(entries: &[Entry], moment: u64) -> Vec<Entry> {
     known.collect()
 }
 
-/// A picture that was stored.
+/// A picture whose upload was acknowledged.
 struct Picture {
     path: String,
+    /// The time of the acknowledgement, in nanoseconds since 1970.
     answered: u64,
 }
 
 impl Picture {
+    /// Returns whether the picture can be downloaded with its first and its last bytes.
     async fn is_whole(&self, api: &Api) -> bool {
         let content = api.download(&self.path).await.unwrap_or_default();
         content.starts_with(b"\x89PNG") && content.ends_with(b"IEND\xaeB`\x82")
     }
 
-    fn lost(&self) -> check::Fault {
-        check::Fault { kind: check::Wrong::Lost, fault: "E3".to_owned(), text: self.path.clone() }
+    fn as_lost(&self) -> check::Anomaly {
+        check::Anomaly { kind: check::AnomalyKind::Lost, fault: "E3".to_owned(), text: self.path.clone() }
     }
 }
 
-/// Posts pictures, one after the other, for ever.
+/// Posts pictures, one after the other, until it is dropped.
 async fn upload(world: &World, pictures: &Mutex<Vec<Picture>>) {
     loop {
         match world.api.upload(&world.extra, PICTURE).await {
@@ -334,6 +351,7 @@ async fn upload(world: &World, pictures: &Mutex<Vec<Picture>>) {
     }
 }
 
+/// Describes a process on a data folder, with a free port.
 fn spec(chatty: &Path, folder: &Path, data: &Path) -> Result<Spec> {
     let [port] = free_ports()?;
     let name = if data.ends_with("data") { "chatty" } else { "moment" };
@@ -342,7 +360,7 @@ fn spec(chatty: &Path, folder: &Path, data: &Path) -> Result<Spec> {
         ("CHATTY_DATA_DIR", data.display().to_string()),
         ("CHATTY_ENV", "development".to_owned()),
         ("PUBLIC_URL", format!("http://127.0.0.1:{port}")),
-        (COMPARISON.0, COMPARISON.1.to_owned()),
+        (COMPARE_SECONDS.0, COMPARE_SECONDS.1.to_owned()),
         ("RUST_LOG", "info".to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value))
@@ -376,17 +394,17 @@ fn operator(chatty: &Path, data: &Path) -> Command {
     command
 }
 
-/// Waits until the copies of a running suite equal their owners, and no event or dead letter waits.
-async fn quiet(chatty: &Path, data: &Path) -> Result<()> {
-    check::quiet(operator(chatty, data), async || {
+/// Waits until the copies of a running suite equal their owners, every outbox is empty, and there is no dead letter.
+async fn await_quiet(chatty: &Path, data: &Path) -> Result<()> {
+    check::await_quiet(operator(chatty, data), async || {
         let dead = output(operator(chatty, data).args(["dead-letters", "list"])).await?;
         if dead.trim() != "0 dead letters" {
             return Ok(dead);
         }
-        // Its exit code is about other things, too.
+        // Only the outboxes are read from the diagnosis. Its exit status is about other things, too.
         let found = operator(chatty, data).args(["doctor", "--json"]).kill_on_drop(true).output().await?.stdout;
         let found: Vec<Value> = serde_json::from_slice(&found)?;
-        for service in SERVICES {
+        for service in SERVICE_NAMES {
             let outbox = found.iter().find(|finding| finding["check"] == format!("outbox of {service}"));
             let waits = outbox.and_then(|finding| finding["found"].as_str()).context("an outbox")?;
             if !waits.starts_with("0 events wait") {
@@ -398,11 +416,11 @@ async fn quiet(chatty: &Path, data: &Path) -> Result<()> {
     .await
 }
 
-/// Finds every file of a suite sound that does not run.
-async fn sound(data: &Path) -> Result<()> {
-    for service in SERVICES {
-        let sound = sqlite(data, service, "PRAGMA integrity_check").await?;
-        ensure!(sound.trim() == "ok", "the database of {service}: {sound}");
+/// Runs SQLite's integrity check on every file of a suite that does not run.
+async fn check_integrity(data: &Path) -> Result<()> {
+    for service in SERVICE_NAMES {
+        let answer = sqlite(data, service, "PRAGMA integrity_check").await?;
+        ensure!(answer.trim() == "ok", "the database of {service}: {answer}");
     }
     Ok(())
 }

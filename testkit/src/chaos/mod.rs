@@ -1,8 +1,10 @@
-//! Chaos: people write, parts die, and in the end everything that was acknowledged has to be there, once, everywhere.
+//! Fault injection: clients write, parts of the system fail, and in the end everything that was acknowledged has to be
+//! there, once, and in every copy.
 //!
-//! The stack runs for real, with proxies in front of Postgres and the broker. Each operation and its outcome go into a
-//! ledger before the next one starts; afterwards the owners' data is compared with the ledger, and each copy with its
-//! owner.
+//! The suite runs for real, in one of its two forms. Each operation and its outcome go into a ledger before the next
+//! one starts; afterwards the owners' data is compared with the ledger, and each copy with its owner. The seed decides
+//! the order of faults and what clients do, but not how operations and faults interleave, so two runs with one seed are
+//! similar, not equal. `docs/reliability.md` lists the faults and says what a run checks.
 #![expect(clippy::indexing_slicing, reason = "a field that JSON does not have reads as null")]
 
 mod check;
@@ -35,7 +37,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use check::Wrong;
+use check::AnomalyKind;
 pub use faults::{EMBEDDED_FAULTS, FAULTS, Fault, select};
 use ledger::{Ledger, Outcome};
 pub use report::Report;
@@ -45,30 +47,33 @@ use workload::World;
 
 use crate::stack::StackOptions;
 
+/// The number of people who write concurrently.
 const PEOPLE: usize = 6;
+/// The number of people whom the admin blocks and unblocks. They do nothing themselves.
 const VICTIMS: usize = 2;
-/// How many services people write to.
-const WRITERS: usize = 4;
-/// How long the suite may take to be ready again.
-const GREEN: Duration = Duration::from_secs(90);
-/// How long people use an access token, which is valid for 10 min.
+/// The number of services that the workload writes to: all but recommendations, which owns nothing.
+const WRITTEN_SERVICES: usize = 4;
+/// The limit for a recovery: until all services are ready again, and until each of them acknowledges writes again.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(90);
+/// The age at which access tokens are replaced. They are valid for 10 min, and are replaced only between two faults, so
+/// this leaves room for a long fault.
 const SESSION: Duration = Duration::from_secs(240);
 
-/// Which form of the suite is tried.
+/// The form of the suite under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Five services, Postgres and RabbitMQ.
+    /// Five services with Postgres and RabbitMQ.
     Distributed,
     /// One process on SQLite files.
     Embedded,
 }
 
-/// How long faults are made.
+/// The length of the time in which faults are injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// So many seconds.
+    /// A number of seconds. The fault that is under way then is still completed.
     Seconds(u64),
-    /// Until each fault has had its turn.
+    /// Until each chosen fault has been injected once.
     All,
 }
 
@@ -83,26 +88,31 @@ impl FromStr for Length {
     }
 }
 
-/// A run.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is tried.
+    /// The form of the suite under test.
     pub form: Form,
-    /// Decides what people do, and which fault comes when.
+    /// The seed of all random choices of the workload and of the faults.
     pub seed: u64,
-    /// How long faults are made.
+    /// The time in which faults are injected.
     pub duration: Duration,
-    /// Which faults.
+    /// The faults to choose from.
     pub faults: Vec<Fault>,
-    /// Whether each of them happens at least once, however long that takes.
+    /// If true, each of them is injected at least once, even if that takes longer than `duration`.
     pub complete: bool,
-    /// Where the programs are.
+    /// The stack's options. The embedded form takes only the folder of the programs from them.
     pub stack: StackOptions,
-    /// Where the ledger is written.
+    /// The file that the ledger is written to. It is overwritten.
     pub ledger: PathBuf,
 }
 
-/// Runs it, and tells each step.
+/// Runs a plan: starts the suite, injects faults under load, waits until the suite is at rest, and compares it with the
+/// ledger. `tell` gets a line for each step.
+///
+/// # Errors
+/// If the run itself could not be made, for example because a server does not start. A fault that is not survived is no
+/// error, but a complaint in the report.
 pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     tell("starting the suite");
     let mut system = System::start(plan).await?;
@@ -114,19 +124,20 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let world = Arc::new(populate(&system, plan).await?);
     let mut clients = JoinSet::new();
     for index in 0..PEOPLE {
-        clients.spawn(workload::write(Arc::clone(&world), index, plan.seed));
+        clients.spawn(workload::run_writer(Arc::clone(&world), index, plan.seed));
     }
-    clients.spawn(workload::moderate(Arc::clone(&world), plan.seed));
+    clients.spawn(workload::run_moderator(Arc::clone(&world), plan.seed));
     let mut faults = plan.faults.clone();
     faults.retain(|fault| impossible.iter().all(|(name, _)| fault.name != *name));
     let mut report = Report {
         seed: plan.seed,
         faults: plan.faults.clone(),
         impossible,
-        rows: make_faults(plan, faults, &mut system, &world, &mut tell).await?,
+        rows: inject_faults(plan, faults, &mut system, &world, &mut tell).await?,
         unknown: 0,
         complaints: Vec::new(),
     };
+    // Clients finish the operation that they are at, so that no outcome is missing in the ledger.
     world.stop.store(true, Ordering::Relaxed);
     while let Some(client) = clients.join_next().await {
         client.context("a client panicked")??;
@@ -134,16 +145,18 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     tell("waiting until everything is quiet");
     examine(plan, &mut system, &world, &mut report).await?;
     if !report.complaints.is_empty() {
-        let kept = plan.ledger.with_extension("logs");
-        system.keep_logs(&kept)?;
-        report.complaints.insert(0, format!("the logs are in {}", kept.display()));
+        let folder = plan.ledger.with_extension("logs");
+        system.keep_logs(&folder)?;
+        // First, because the report prints only the first few complaints.
+        report.complaints.insert(0, format!("the logs are in {}", folder.display()));
     }
     system.stop()?;
     Ok(report)
 }
 
-/// Makes faults, one after the other, while people write.
-async fn make_faults(
+/// Injects faults in random order, one after the other, while clients write. Returns a row for each fault. A fault that
+/// the suite does not survive ends the injection and leaves a complaint.
+async fn inject_faults(
     plan: &Plan,
     mut faults: Vec<Fault>,
     system: &mut System,
@@ -157,12 +170,15 @@ async fn make_faults(
     let mut logged_in = Instant::now();
     while (first && plan.complete) || started.elapsed() < plan.duration {
         faults.retain(|fault| first || fault.name != cluster::ONCE);
+        // A round has each fault once; the next round has them in another order.
         faults.shuffle(&mut rng);
         if faults.is_empty() {
+            // Without a fault that this machine allows, the run is a plain load of the same length.
             sleep(Duration::from_secs(1)).await;
         }
         if first && let Some(place) = faults.iter().position(|fault| fault.name == "E3") {
-            // The first start is traced: what a power cut leaves of a fresh folder is seen only now.
+            // The suite's first start is traced, and only now the trace begins with an empty folder. A power cut during
+            // the creation of the databases can be built from no later trace.
             faults.swap(0, place);
         }
         for &fault in &faults {
@@ -171,13 +187,14 @@ async fn make_faults(
             }
             let row = rows.entry(fault.name.to_owned()).or_default();
             row.times += 1;
-            let green = match strike(fault, system, world, &mut rng, &plan.stack.bin_dir).await {
-                Ok(green) => green,
+            let recovery = match inject_and_recover(fault, system, world, &mut rng, &plan.stack.bin_dir).await {
+                Ok(recovery) => recovery,
                 Err(error) => {
                     let complaint = format!("{}: {error:#}", fault.name);
                     tell(&complaint);
                     world.complain(complaint);
-                    row.green = None;
+                    row.recovery = None;
+                    // Whatever came next would be blamed on the wrong fault.
                     return Ok(rows);
                 }
             };
@@ -190,69 +207,73 @@ async fn make_faults(
                 started.elapsed().as_secs(),
                 fault.name,
                 fault.title,
-                green.as_secs_f64()
+                recovery.as_secs_f64()
             ));
-            row.green = row.green.max(Some(green));
+            row.recovery = row.recovery.max(Some(recovery));
         }
         first = false;
     }
     Ok(rows)
 }
 
-/// Waits until the suite is at rest, and compares what is there with what was acknowledged.
+/// Waits until the suite is at rest, compares its data with the ledger, and adds every difference to the report.
 async fn examine(plan: &Plan, system: &mut System, world: &World, report: &mut Report) -> Result<()> {
-    let quiet = system.quiet(&plan.stack.bin_dir).await;
+    // A suite that does not come to rest is a complaint; its data is compared all the same, which tells why.
+    let quiet = system.await_quiet(&plan.stack.bin_dir).await;
     let mut entries = ledger::read(&plan.ledger)?;
-    let mut wrongs = check::ids_given_twice(&entries);
-    ledger::make_uncertain(&mut entries, &world.rolled_back(), |object| workload::writer_of(object) == "posts");
+    // Before anything becomes uncertain: an id is never given out twice, not even after a restore.
+    let mut anomalies = check::find_reused_ids(&entries);
+    ledger::make_uncertain(&mut entries, &world.rolled_back(), |object| workload::owner_of(object) == "posts");
     let seen = check::observe(&world.api, world, &entries).await?;
-    let mut complaints = std::mem::take(&mut *world.wrong.lock().unwrap_or_else(PoisonError::into_inner));
-    complaints.extend(system.complaints()?);
-    complaints.extend(check::without_mail(world, &entries).await?);
-    wrongs.extend(check::compare(&entries, seen));
-    wrongs.extend(check::counters(world).await?);
-    wrongs.extend(system.found());
+    let mut complaints = std::mem::take(&mut *world.complaints.lock().unwrap_or_else(PoisonError::into_inner));
+    complaints.extend(system.check_logs()?);
+    complaints.extend(check::await_mails(world, &entries).await?);
+    anomalies.extend(check::compare(&entries, seen));
+    anomalies.extend(check::compare_counters(world).await?);
+    anomalies.extend(system.take_anomalies());
     if let Err(error) = quiet {
         complaints.push(error.to_string());
-        match check::drift(system.operator(&plan.stack.bin_dir)).await {
-            Ok(rows) => wrongs.extend(rows),
+        // Rest includes that no copy differs; so the rows that do differ are worth naming only now.
+        match check::list_drifted_rows(system.operator(&plan.stack.bin_dir)).await {
+            Ok(rows) => anomalies.extend(rows),
             Err(error) => complaints.push(format!("{error:#}")),
         }
     }
     for entry in &entries {
         report.rows.entry(entry.fault.clone()).or_default().operations += 1;
     }
-    for wrong in wrongs {
-        let row = report.rows.entry(wrong.fault).or_default();
-        match wrong.kind {
-            Wrong::Lost => row.lost += 1,
-            Wrong::Unexpected => row.unexpected += 1,
-            Wrong::Duplicated => row.duplicated += 1,
+    for anomaly in anomalies {
+        let row = report.rows.entry(anomaly.fault).or_default();
+        match anomaly.kind {
+            AnomalyKind::Lost => row.lost += 1,
+            AnomalyKind::Unexpected => row.unexpected += 1,
+            AnomalyKind::Duplicated => row.duplicated += 1,
         }
-        report.complaints.push(format!("{:?}: {}", wrong.kind, wrong.text));
+        report.complaints.push(format!("{:?}: {}", anomaly.kind, anomaly.text));
     }
     report.complaints.append(&mut complaints);
     report.unknown = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown).count();
     Ok(())
 }
 
-/// Lets people, an admin and a post of each of them be there before the first fault, and waits until all know them.
+/// Registers the people, and writes a post of each, before the first fault. Waits until every copy has them, so that no
+/// service refuses an operation because it has not heard of its target yet.
 async fn populate(system: &System, plan: &Plan) -> Result<World> {
     let api = system.api()?;
     let admin = api.log_in("admin", "secret").await?;
     let (mut people, mut victims, mut homes) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..PEOPLE {
-        let person = api.join(&format!("person{number}")).await?;
+        let person = api.register_and_log_in(&format!("person{number}")).await?;
         let body = json!({ "title": "home", "content": "home" });
         let post = api.call(Method::POST, "/posts", Some(&person), Some(body)).await;
         homes.push(post.body["post"]["id"].as_i64().context("a post")?);
         people.push(person);
     }
     for number in 0..VICTIMS {
-        victims.push(api.join(&format!("victim{number}")).await?);
+        victims.push(api.register_and_log_in(&format!("victim{number}")).await?);
     }
-    let extra = api.join("extra").await?;
-    system.quiet(&plan.stack.bin_dir).await?;
+    let extra = api.register_and_log_in("extra").await?;
+    system.await_quiet(&plan.stack.bin_dir).await?;
     Ok(World {
         api,
         ledger: Ledger::create(&plan.ledger)?,
@@ -268,53 +289,60 @@ async fn populate(system: &System, plan: &Plan) -> Result<World> {
         rolled_back: Mutex::default(),
         stop: AtomicBool::new(false),
         acknowledged: Mutex::default(),
-        wrong: Mutex::default(),
+        complaints: Mutex::default(),
     })
 }
 
-/// One fault while people write, and a moment of peace after it. Answers how long it took until all was green again.
-async fn strike(
+/// Injects one fault, ends it, and waits for the recovery. Returns the time from the fault's end until all services
+/// were ready.
+async fn inject_and_recover(
     fault: Fault,
     system: &mut System,
     world: &Arc<World>,
     rng: &mut StdRng,
     bin_dir: &Path,
 ) -> Result<Duration> {
-    let set = |name: &str| fault_of(world).replace_range(.., name);
-    set(fault.name);
-    system.strike(fault, world, rng, bin_dir).await?;
-    let green = settle(async || system.is_green().await, world, GREEN).await?;
-    set("");
-    Ok(green)
+    let set_current = |name: &str| current_fault(world).replace_range(.., name);
+    // The recovery belongs to the fault: entries that are written until its end are counted under its name.
+    set_current(fault.name);
+    system.inject(fault, world, rng, bin_dir).await?;
+    let recovery = await_recovery(async || system.is_ready().await, world, RECOVERY_LIMIT).await?;
+    set_current("");
+    Ok(recovery)
 }
 
-/// Waits until all is green, and then until every service has acknowledged a write since anybody was refused for now: ready
-/// is what takes writes again, and goes on taking them. Neither may take longer than the limit, but for a service to which
-/// nobody writes meanwhile. Answers how long it took until all was green.
-async fn settle(is_green: impl AsyncFn() -> bool, world: &World, limit: Duration) -> Result<Duration> {
-    let healed = Instant::now();
-    while !is_green().await {
-        ensure!(healed.elapsed() < limit, "not green after {} s", limit.as_secs());
+/// Waits until all services are ready, and then until each of them has acknowledged a write since the last time that a
+/// write was refused for now. The second part is needed because a service that says `ready` has to take writes, and to
+/// go on taking them. Returns the time until all services were ready.
+///
+/// # Errors
+/// If services are not ready, or writes are still refused, after `limit`. A service that no client happened to write to
+/// has until [`RECOVERY_LIMIT`].
+async fn await_recovery(is_ready: impl AsyncFn() -> bool, world: &World, limit: Duration) -> Result<Duration> {
+    let fault_ended = Instant::now();
+    while !is_ready().await {
+        ensure!(fault_ended.elapsed() < limit, "not green after {} s", limit.as_secs());
         sleep(Duration::from_millis(100)).await;
     }
-    let green = healed.elapsed();
+    let recovery = fault_ended.elapsed();
     let acknowledged = || world.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
     let mut refused = world.refused.load(Ordering::Relaxed);
     acknowledged().clear();
-    while acknowledged().len() < WRITERS {
-        ensure!(healed.elapsed() < GREEN, "writes are acknowledged by {:?} only", acknowledged());
+    while acknowledged().len() < WRITTEN_SERVICES {
+        ensure!(fault_ended.elapsed() < RECOVERY_LIMIT, "writes are acknowledged by {:?} only", acknowledged());
         sleep(Duration::from_millis(100)).await;
         let last = world.refused.load(Ordering::Relaxed);
         if last != refused {
-            ensure!(healed.elapsed() < limit, "writes are still refused after {} s", limit.as_secs());
+            ensure!(fault_ended.elapsed() < limit, "writes are still refused after {} s", limit.as_secs());
             refused = last;
+            // One success between two refusals is no recovery, so counting begins anew.
             acknowledged().clear();
         }
     }
-    Ok(green)
+    Ok(recovery)
 }
 
-fn fault_of(world: &World) -> std::sync::MutexGuard<'_, String> {
+fn current_fault(world: &World) -> std::sync::MutexGuard<'_, String> {
     world.fault.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -346,9 +374,10 @@ mod tests {
             acknowledged("post/p-1-1", 7, 40),
             acknowledged("post/p-2-1", 7, 60),
         ];
-        let found = check::ids_given_twice(&entries);
+        let found = check::find_reused_ids(&entries);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found.iter().all(|wrong| wrong.kind == Wrong::Duplicated && wrong.text.contains("post/p-2-1")));
+        let expected = |anomaly: &check::Anomaly| anomaly.kind == AnomalyKind::Duplicated;
+        assert!(found.iter().all(|anomaly| expected(anomaly) && anomaly.text.contains("post/p-2-1")), "{found:?}");
     }
 
     #[test]

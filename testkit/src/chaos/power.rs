@@ -1,7 +1,9 @@
-//! The power fails: from a trace of what a process told the kernel, its folder as a disk would have it afterwards.
+//! Simulated power failures: from a trace of a process's system calls, this builds its folder as a disk would have it
+//! if the power had failed at some moment.
 //!
-//! Certain is only what an fsync confirmed: of a file its content, of a folder the names in it. Of later writes each 4 KiB
-//! may be there or not; of later changes of names the first few are.
+//! Only what an fsync has confirmed is certain: the content of a file by an fsync of the file, its name by an fsync of
+//! the folder. Of later writes each 4 KiB may be there or not, as the seed decides. Later changes of names happen in
+//! their order, up to some point. `docs/reliability.md` (E3) says what this assumes of a disk.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -14,10 +16,10 @@ use rand::rngs::StdRng;
 
 use super::trace::{self, Call, Effect, is_volatile};
 
-/// What a disk writes as one.
+/// The unit that a disk writes as a whole or not at all, in bytes.
 const PAGE: u64 = 4096;
 
-/// A trace of the processes that wrote to a folder, one after the other.
+/// A trace that is being recorded of the processes that write to a folder, one after the other.
 pub(super) struct Trace {
     folder: PathBuf,
     data: PathBuf,
@@ -26,7 +28,8 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Begins one. What is in the data folder now counts as certain; nobody may be writing to it.
+    /// Begins a trace in a new folder. The present content of the data folder counts as certain; nothing may be writing
+    /// to it.
     pub(super) fn begin(folder: PathBuf, data: PathBuf) -> Result<Self> {
         fs::create_dir(&folder)?;
         let mut before = Disk::default();
@@ -34,14 +37,14 @@ impl Trace {
         Ok(Self { folder, data, before, runs: 0 })
     }
 
-    /// The program's arguments to strace, for a process that writes to the folder from now on.
+    /// Returns the arguments with which strace runs the next process.
     pub(super) fn arguments(&mut self, program: &Path) -> Vec<String> {
         self.runs += 1;
         let file = self.folder.join(self.runs.to_string());
         trace::arguments(&file, program)
     }
 
-    /// Reads it, once the last process has ended, and removes it.
+    /// Reads the trace and removes its files. The last process must have ended.
     pub(super) fn end(self) -> Result<PowerCut> {
         let calls = trace::read(&self.folder, &self.data)?;
         fs::remove_dir_all(&self.folder)?;
@@ -49,7 +52,7 @@ impl Trace {
     }
 }
 
-/// Power cuts during what was traced.
+/// A complete trace, from which the disk of any moment can be built.
 pub(super) struct PowerCut {
     data: PathBuf,
     before: Disk<'static>,
@@ -57,15 +60,16 @@ pub(super) struct PowerCut {
 }
 
 impl PowerCut {
-    /// When the first and the last call began, in nanoseconds since 1970.
+    /// Returns the times at which the first and the last call began, in nanoseconds since 1970.
     pub(super) fn span(&self) -> Result<(u64, u64)> {
         let starts = || self.calls.iter().map(|call| call.start);
         Ok((starts().min().context("an empty trace")?, starts().max().unwrap_or_default()))
     }
 
-    /// Makes a folder as the disk has it when the power fails at a moment.
-    pub(super) fn at(&self, moment: u64, rng: &mut StdRng, into: &Path) -> Result<()> {
+    /// Writes the folder `into` as a disk would have it if the power failed at this moment, in nanoseconds since 1970.
+    pub(super) fn write_disk_at(&self, moment: u64, rng: &mut StdRng, into: &Path) -> Result<()> {
         let mut disk = self.before.clone();
+        // Calls come in the order in which they returned. One that began later cannot have had its effect before that.
         for call in self.calls.iter().filter(|call| call.start <= moment) {
             disk.apply(call, call.end <= moment)?;
         }
@@ -73,28 +77,35 @@ impl PowerCut {
     }
 }
 
+/// A model of a disk: for names and for contents, what is certain and what is pending.
 #[derive(Clone, Default)]
 struct Disk<'a> {
+    /// All files and folders that ever existed. Names refer to them by index.
     nodes: Vec<Node<'a>>,
-    /// As programs see them.
+    /// The names as programs see them, since the kernel answers from its memory.
     names: BTreeMap<PathBuf, usize>,
+    /// The names that are certain to be on the disk.
     certain: BTreeMap<PathBuf, usize>,
-    /// Names that came and went since their folder was synced, and when that was done.
+    /// Changes of names since their folder was synced, each with the time at which its call returned.
     pending: Vec<(u64, Vec<Name>)>,
-    /// Where the next plain write goes, by process and descriptor.
+    /// The positions of plain writes, by process and descriptor.
     positions: BTreeMap<(u32, i64), u64>,
 }
 
+/// A name that now stands for a node, or for none.
 type Name = (PathBuf, Option<usize>);
 
 /// A file or a folder.
 #[derive(Clone, Default)]
 struct Node<'a> {
     is_folder: bool,
+    /// The content that is certain to be on the disk.
     certain: Vec<u8>,
+    /// Changes since the last sync, each with the time at which its call returned.
     pending: Vec<(u64, Change<'a>)>,
 }
 
+/// A change of a file's content: bytes at an offset, or a new length.
 #[derive(Clone, Copy)]
 enum Change<'a> {
     Write(u64, &'a [u8]),
@@ -102,6 +113,7 @@ enum Change<'a> {
 }
 
 impl<'a> Disk<'a> {
+    /// Adds everything in a folder, as certain.
     fn load(&mut self, folder: &Path) -> Result<()> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -122,10 +134,12 @@ impl<'a> Disk<'a> {
         self.nodes.push(node);
     }
 
-    /// A call that has not returned may have had its effect, but promises nothing.
+    /// Applies a call. A call that has not returned may have had its effect, so its change is pending; but a sync that
+    /// has not returned confirms nothing.
     fn apply(&mut self, call: &'a Call, returned: bool) -> Result<()> {
         match &call.effect {
             Effect::Open { path, descriptor, creates, truncates } => {
+                // A descriptor's number is used again after a close, so each open begins anew.
                 self.positions.insert((call.run, *descriptor), 0);
                 if *creates && !self.names.contains_key(path) {
                     self.create(call, path, false);
@@ -145,13 +159,14 @@ impl<'a> Disk<'a> {
             Effect::Truncate { path, length } => self.change(call, path, Change::Truncate(*length))?,
             Effect::Link { from, to } => {
                 let node = self.node(from)?;
-                self.rename(call, vec![(to.clone(), Some(node))]);
+                self.change_names(call, vec![(to.clone(), Some(node))]);
             }
             Effect::Rename { from, to } => {
                 let node = self.node(from)?;
-                self.rename(call, vec![(to.clone(), Some(node)), (from.clone(), None)]);
+                // One change of two names, since a rename is atomic on the disk.
+                self.change_names(call, vec![(to.clone(), Some(node)), (from.clone(), None)]);
             }
-            Effect::Unlink { path } => self.rename(call, vec![(path.clone(), None)]),
+            Effect::Unlink { path } => self.change_names(call, vec![(path.clone(), None)]),
             Effect::Sync { path } if returned => self.sync(path, call.start)?,
             Effect::Sync { .. } => {}
         }
@@ -167,11 +182,11 @@ impl<'a> Disk<'a> {
 
     fn create(&mut self, call: &Call, path: &Path, is_folder: bool) {
         self.nodes.push(Node { is_folder, ..Node::default() });
-        self.rename(call, vec![(path.to_path_buf(), Some(self.nodes.len() - 1))]);
+        self.change_names(call, vec![(path.to_path_buf(), Some(self.nodes.len() - 1))]);
     }
 
-    fn rename(&mut self, call: &Call, names: Vec<Name>) {
-        set(&mut self.names, &names);
+    fn change_names(&mut self, call: &Call, names: Vec<Name>) {
+        set_names(&mut self.names, &names);
         self.pending.push((call.end, names));
     }
 
@@ -181,13 +196,14 @@ impl<'a> Disk<'a> {
         Ok(())
     }
 
-    /// What was done before a sync began is certain when it has returned.
+    /// Makes all changes certain that were done before the sync of this file or folder began. Changes that ran beside
+    /// the sync may have missed it.
     fn sync(&mut self, path: &Path, began: u64) -> Result<()> {
         let in_folder = |names: &[Name]| names.iter().any(|(name, _)| name.parent() == Some(path));
         for (_, names) in self.pending.extract_if(.., |(done, names)| *done <= began && in_folder(names)) {
-            set(&mut self.certain, &names);
+            set_names(&mut self.certain, &names);
         }
-        // The data folder itself has no name in it.
+        // The data folder itself has no name in the model, and no content.
         if let Some(&node) = self.names.get(path) {
             let node = self.nodes.get_mut(node).context("a node")?;
             for (_, change) in node.pending.extract_if(.., |(done, _)| *done <= began) {
@@ -197,20 +213,21 @@ impl<'a> Disk<'a> {
         Ok(())
     }
 
-    /// Writes down what is certain, and of the rest what chance wants: nothing, all, or anything between.
+    /// Writes the disk into a folder: all that is certain, and of the pending changes none, half, nearly all or all of
+    /// them, as chance decides.
     fn write(mut self, data: &Path, into: &Path, rng: &mut StdRng) -> Result<()> {
         let share = [0.0, 0.5, 0.9, 1.0][rng.random_range(0..4)];
         // A disk keeps the order of names, but not how far it got.
         let kept = self.pending.iter().take_while(|_| rng.random_bool(share)).count();
         for (_, names) in self.pending.drain(..kept) {
-            set(&mut self.certain, &names);
+            set_names(&mut self.certain, &names);
         }
         fs::create_dir_all(into)?;
         for (path, node) in &self.certain {
             let node = self.nodes.get(*node).context("a node")?;
             let target = into.join(path.strip_prefix(data)?);
             if !target.parent().is_some_and(Path::is_dir) {
-                // The name of its folder did not last.
+                // The name of its folder was lost, and everything in the folder with it.
                 continue;
             }
             if node.is_folder {
@@ -222,13 +239,14 @@ impl<'a> Disk<'a> {
                 change.tear(&mut content, share, rng);
             }
             fs::write(&target, content)?;
+            // Auth's signing key is among the files, and auth warns about a key that others can read.
             fs::set_permissions(&target, Permissions::from_mode(0o600))?;
         }
         Ok(())
     }
 }
 
-fn set(all: &mut BTreeMap<PathBuf, usize>, names: &[Name]) {
+fn set_names(all: &mut BTreeMap<PathBuf, usize>, names: &[Name]) {
     for (path, node) in names {
         match node {
             Some(node) => all.insert(path.clone(), *node),
@@ -240,9 +258,9 @@ fn set(all: &mut BTreeMap<PathBuf, usize>, names: &[Name]) {
 impl Change<'_> {
     fn apply(self, content: &mut Vec<u8>) {
         match self {
-            Self::Truncate(length) => content.resize(index(length), 0),
+            Self::Truncate(length) => content.resize(to_index(length), 0),
             Self::Write(offset, data) => {
-                let start = index(offset);
+                let start = to_index(offset);
                 let end = start + data.len();
                 if content.len() < end {
                     content.resize(end, 0);
@@ -254,8 +272,9 @@ impl Change<'_> {
         }
     }
 
-    /// Page by page, where chance wants it.
+    /// Applies a part of the change: of a write, each page with the probability `share`.
     fn tear(self, content: &mut Vec<u8>, share: f64, rng: &mut StdRng) {
+        // A new length is written with the file's metadata, so it is there as a whole or not at all.
         let Self::Write(mut offset, mut data) = self else {
             if rng.random_bool(share) {
                 self.apply(content);
@@ -263,7 +282,7 @@ impl Change<'_> {
             return;
         };
         while !data.is_empty() {
-            let (now, later) = data.split_at(data.len().min(index(PAGE - offset % PAGE)));
+            let (now, later) = data.split_at(data.len().min(to_index(PAGE - offset % PAGE)));
             if rng.random_bool(share) {
                 Change::Write(offset, now).apply(content);
             }
@@ -273,7 +292,7 @@ impl Change<'_> {
     }
 }
 
-/// A position in a file that is held in memory.
-fn index(position: u64) -> usize {
+/// Converts a position in a file into an index of its content in memory.
+fn to_index(position: u64) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
 }

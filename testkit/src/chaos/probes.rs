@@ -1,4 +1,8 @@
-//! Somebody who posts and reads while something is broken, and looks later whether each acknowledged post is there.
+//! Probes of a broken system: posts and reads by one client beside the workload. Reads have to succeed, refusals have
+//! to be explained, and each acknowledged post has to be there later.
+//!
+//! The probes do not go through the ledger. They are looked up while the system still runs, which tells a write that is
+//! lost by a restart from one that was never there.
 
 use std::time::{Duration, Instant};
 
@@ -8,28 +12,29 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::check::{self, Wrong};
+use super::check::{self, AnomalyKind};
 use super::ledger::{self, Outcome};
 use super::workload::{BAD_DISK, World};
 
-/// How long the text of a post is, so that some of them need new pages in every file.
+/// The length of a post's text in bytes, so that some posts need new pages in every file. A full disk has none.
 const TEXT: usize = 9_000;
 
-/// What was written and refused so far.
+/// The results of all probes so far.
 #[derive(Default)]
 pub(super) struct Probes {
     /// Ids and titles of the acknowledged posts.
     written: Vec<(i64, String)>,
-    /// How many posts were refused for now.
+    /// The number of posts that were refused for now (503).
     pub(super) refused: u32,
-    /// After how many of these `/readyz` said that something is wrong.
+    /// The number of these refusals after which `/readyz` said `degraded`.
     degraded: u32,
-    /// Whether it said why.
+    /// True if `/readyz` gave a reason at least once.
     explained: bool,
 }
 
 impl Probes {
-    /// One post, and one read, which has to succeed whatever is broken. Answers whether the post was refused for now.
+    /// Writes one post, and reads a post and a list, which has to succeed whatever is broken. Returns whether the new
+    /// post was refused for now.
     pub(super) async fn write_and_read(&mut self, world: &World) -> bool {
         let fault = world.fault();
         let title = format!("probe-{}", ledger::now());
@@ -37,7 +42,7 @@ impl Probes {
         let body = json!({ "title": title, "content": text });
         let answer = world.api.call(Method::POST, "/posts", Some(&world.extra), Some(body)).await;
         let allowed = matches!(answer.outcome, Outcome::Ok | Outcome::Unknown) || matches!(answer.status, 429 | 503);
-        if answer.wrong || !allowed {
+        if answer.breaks_contract || !allowed {
             world.complain(format!("{fault}: POST /posts: {} {}", answer.status, answer.body));
         }
         if let (Outcome::Ok, Some(id)) = (answer.outcome, answer.body["post"]["id"].as_i64()) {
@@ -51,19 +56,21 @@ impl Probes {
                 world.complain(format!("{fault}: GET {path}: {} {}", read.status, read.body));
             }
         }
+        // 429 is a limit of the person and says nothing about the disk.
         self.refused += u32::from(answer.status == 503);
         answer.status == 503
     }
 
-    /// Takes down what `/readyz` says just after a write was refused.
-    pub(super) fn note_readiness(&mut self, readiness: &Value) {
+    /// Records the document of `/readyz`, read just after a write was refused.
+    pub(super) fn record_readiness(&mut self, readiness: &Value) {
         self.degraded += u32::from(readiness["status"] == "degraded");
         self.explained |= explains(readiness);
     }
 
-    /// Complains when enough was refused and `/readyz` had nothing to say about it.
-    pub(super) fn judge_readiness(&self, world: &World) {
+    /// Complains if `/readyz` never said `degraded` although writes were refused, or never said why.
+    pub(super) fn check_readiness(&self, world: &World) {
         let (fault, refused) = (world.fault(), self.refused);
+        // After a few refusals the service may have recovered before it was asked.
         if refused >= 10 && self.degraded == 0 {
             world.complain(format!("{fault}: /readyz did not say degraded while {refused} writes were refused"));
         } else if self.degraded > 0 && !self.explained {
@@ -71,27 +78,29 @@ impl Probes {
         }
     }
 
-    /// What is missing, or is not what was acknowledged, and the ids that were given twice.
-    pub(super) async fn look(&self, world: &World, when: &str) -> Vec<check::Fault> {
+    /// Looks each acknowledged post up. Returns the posts that are missing or different, and the ids that were given
+    /// out twice. `when` tells in the anomaly's text at which time it was looked for.
+    pub(super) async fn find_anomalies(&self, world: &World, when: &str) -> Vec<check::Anomaly> {
         let fault = world.fault();
         let mut found = Vec::new();
-        let mut add = |kind, text: String| found.push(check::Fault { kind, fault: fault.clone(), text });
+        let mut add = |kind, text: String| found.push(check::Anomaly { kind, fault: fault.clone(), text });
         for (place, (id, title)) in self.written.iter().enumerate() {
+            // The second of two posts with one id cannot be looked up: it is the first one, or it has replaced it.
             if self.written.iter().take(place).any(|(other, _)| other == id) {
-                add(Wrong::Duplicated, format!("the id {id} was acknowledged twice"));
+                add(AnomalyKind::Duplicated, format!("the id {id} was acknowledged twice"));
                 continue;
             }
             match world.api.get(&format!("/posts/{id}"), None).await {
                 Ok(post) if post["title"] == title.as_str() => {}
-                Ok(post) => add(Wrong::Lost, format!("post {id} is not {title}, but {} {when}", post["title"])),
+                Ok(post) => add(AnomalyKind::Lost, format!("post {id} is not {title}, but {} {when}", post["title"])),
                 Err(error) => world.complain(format!("{fault}: {error:#} {when}")),
             }
         }
         found
     }
 
-    /// Posts and reads for a while.
-    pub(super) async fn go_on(&mut self, world: &World, length: Duration) {
+    /// Probes ten times a second for this length of time.
+    pub(super) async fn write_and_read_for(&mut self, world: &World, length: Duration) {
         let end = Instant::now() + length;
         while Instant::now() < end {
             self.write_and_read(world).await;
@@ -100,7 +109,7 @@ impl Probes {
     }
 }
 
-/// Whether a part of a service gives one of the codes that its refusals have, or says what cannot be written.
+/// Returns whether a readiness document gives a reason: one of the codes of refused writes, or a sentence.
 fn explains(readiness: &Value) -> bool {
     match readiness {
         Value::String(text) => BAD_DISK.contains(&text.as_str()) || text.contains("disk") || text.contains("writ"),

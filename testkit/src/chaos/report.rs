@@ -1,4 +1,5 @@
-//! The outcome of a run, as a table and in words.
+//! The report of a run, which `make chaos` prints: a table with a row for each fault, then the complaints, then one
+//! line of totals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,42 +8,47 @@ use std::time::Duration;
 use super::check;
 use super::faults::{EMBEDDED_FAULTS, FAULTS, Fault};
 
-/// How many complaints are printed.
+/// The number of complaints that are printed. A broken build may have thousands.
 const SHOWN: usize = 30;
 
-/// What a fault did.
+/// The results of one fault.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Row {
+    /// The number of injections.
     pub(super) times: u32,
+    /// The number of the workload's operations during the fault and its recovery.
     pub(super) operations: u64,
     pub(super) lost: u32,
     pub(super) unexpected: u32,
     pub(super) duplicated: u32,
-    /// How long it took at most until all was green again; `None` when it never was.
-    pub(super) green: Option<Duration>,
+    /// The longest time from the end of the fault until all services were ready; `None` if they never were.
+    pub(super) recovery: Option<Duration>,
 }
 
-/// The outcome of a run.
+/// The results of a run. Its `Display` is the printed report.
 #[derive(Debug)]
 pub struct Report {
     pub(super) seed: u64,
     /// The faults that were asked for.
     pub(super) faults: Vec<Fault>,
-    /// Those of them that this machine does not allow, and why.
+    /// The faults among them that this machine does not allow, each with the reason.
     pub(super) impossible: Vec<(&'static str, String)>,
+    /// The results by the fault's name; under an empty name, the time between faults.
     pub(super) rows: BTreeMap<String, Row>,
+    /// The number of operations whose outcome is unknown.
     pub(super) unknown: usize,
+    /// Everything that must not happen. Anomalies are among them.
     pub(super) complaints: Vec<String>,
 }
 
 impl Report {
-    /// Whether nothing was wrong.
+    /// Returns whether the run had no complaint. The program's exit status depends on it.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.complaints.is_empty()
     }
 
-    /// The faults that could have been made and were not.
+    /// Returns the faults that this machine allows, and for which the run was too short.
     fn without_time(&self) -> Vec<&'static str> {
         let names = self.faults.iter().map(|fault| fault.name);
         names.filter(|name| self.was_not_made(name) && !self.is_impossible(name)).collect()
@@ -57,6 +63,7 @@ impl Report {
     }
 
     fn write_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The width of the longest title of all, so that tables of different runs have the same columns.
         let all = || FAULTS.iter().chain(&EMBEDDED_FAULTS);
         let width = all().map(|fault| fault.title.len()).max().unwrap_or_default();
         writeln!(
@@ -64,22 +71,23 @@ impl Report {
             "{:<5} {:<width$} {:>5} {:>10} {:>5} {:>10} {:>10} {:>12}",
             "fault", "", "times", "operations", "lost", "unexpected", "duplicated", "s to green"
         )?;
-        let others = [("", "none"), (check::COPIES, "rows that differ from the owner's")];
+        let others = [("", "none"), (check::COPY_ROW, "rows that differ from the owner's")];
         let titles = others.into_iter().chain(all().map(|fault| (fault.name, fault.title)));
         for (name, title) in titles {
+            // A fault that was chosen and not made has a row, too: its absence must not look like success.
             let asked_for = self.faults.iter().any(|fault| fault.name == name);
             let unmade = Row::default();
             let Some(row) = self.rows.get(name).or(asked_for.then_some(&unmade)) else { continue };
-            let Row { times, operations, lost, unexpected, duplicated, green } = row;
-            let green = match green {
-                Some(green) => format!("{:.1}", green.as_secs_f64()),
+            let Row { times, operations, lost, unexpected, duplicated, recovery } = row;
+            let recovery = match recovery {
+                Some(recovery) => format!("{:.1}", recovery.as_secs_f64()),
                 None if asked_for && *times == 0 => "not made".to_owned(),
                 None if asked_for => "never".to_owned(),
                 None => String::new(),
             };
             writeln!(
                 f,
-                "{name:<5} {title:<width$} {times:>5} {operations:>10} {lost:>5} {unexpected:>10} {duplicated:>10} {green:>12}",
+                "{name:<5} {title:<width$} {times:>5} {operations:>10} {lost:>5} {unexpected:>10} {duplicated:>10} {recovery:>12}",
             )?;
         }
         Ok(())

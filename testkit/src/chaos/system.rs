@@ -1,4 +1,5 @@
-//! What is under test: the suite in one of its two forms.
+//! The system under test: the suite in one of its two forms, behind one interface, so that a run need not know which
+//! form it tests.
 
 use std::fs;
 use std::path::Path;
@@ -8,20 +9,23 @@ use anyhow::Result;
 use rand::rngs::StdRng;
 use reqwest::Client;
 use serde_json::Value;
+use shared::services::SERVICE_NAMES;
 use tokio::process::Command;
 
-use super::check::{self, waiting};
+use super::check::{self, find_waiting};
 use super::client::Api;
 use super::embedded::Suite;
 use super::faults::{Fault, Scene};
 use super::workload::World;
 use super::{Form, Plan};
-use crate::stack::{SERVICES, Stack, StackOptions};
+use crate::stack::{Stack, StackOptions};
 
-/// How often copies are compared with their owners, so that a run need not wait long for what heals by that.
-pub(super) const COMPARISON: (&str, &str) = ("COMPARE_SECONDS", "2");
-/// What Postgres writes into its log when a transaction is begun in a connection that has one.
-const NESTED: &str = "there is already a transaction in progress";
+/// The setting for the period in which copies are compared with their owners: 2 s instead of 60, so that a run need not
+/// wait long for copies that heal by that comparison.
+pub(super) const COMPARE_SECONDS: (&str, &str) = ("COMPARE_SECONDS", "2");
+/// The warning in Postgres' log for a BEGIN on a connection that already has an open transaction. It means that a
+/// connection went back to its pool in the middle of a transaction.
+const NESTED_TRANSACTION: &str = "there is already a transaction in progress";
 
 /// The suite, running.
 pub(super) enum System {
@@ -32,19 +36,21 @@ pub(super) enum System {
 }
 
 impl System {
+    /// Starts the suite in the form that the plan asks for, and waits until it is ready.
     pub(super) async fn start(plan: &Plan) -> Result<Self> {
         Ok(match plan.form {
             Form::Distributed => {
+                // A proxy stands in front of one server, so a stack with several nodes or a standby has none.
                 let proxied = plan.stack.brokers == 1 && !plan.stack.standby;
                 let mut options = StackOptions { proxied, ..plan.stack.clone() };
-                options.service_env.push((COMPARISON.0.to_owned(), COMPARISON.1.to_owned()));
+                options.service_env.push((COMPARE_SECONDS.0.to_owned(), COMPARE_SECONDS.1.to_owned()));
                 Self::Distributed(Box::new(Stack::start(&options).await?))
             }
             Form::Embedded => Self::Embedded(Box::new(Suite::start(plan).await?)),
         })
     }
 
-    /// The API, as people see it.
+    /// Returns a client of the API, as users reach it.
     pub(super) fn api(&self) -> Result<Api> {
         match self {
             Self::Distributed(stack) => {
@@ -55,8 +61,8 @@ impl System {
         }
     }
 
-    /// Makes a fault happen, and ends it.
-    pub(super) async fn strike(
+    /// Injects a fault, and ends it.
+    pub(super) async fn inject(
         &mut self,
         fault: Fault,
         world: &Arc<World>,
@@ -64,32 +70,33 @@ impl System {
         bin_dir: &Path,
     ) -> Result<()> {
         match self {
-            Self::Distributed(stack) => fault.strike(&mut Scene { stack, world, rng, bin_dir }).await,
-            Self::Embedded(suite) => suite.strike(fault, world, rng).await,
+            Self::Distributed(stack) => fault.inject(&mut Scene { stack, world, rng, bin_dir }).await,
+            Self::Embedded(suite) => suite.inject(fault, world, rng).await,
         }
     }
 
-    /// What faults found wrong in the meantime.
-    pub(super) fn found(&mut self) -> Vec<check::Fault> {
+    /// Takes the anomalies that faults of the embedded form have found while they were injected.
+    pub(super) fn take_anomalies(&mut self) -> Vec<check::Anomaly> {
         match self {
             Self::Distributed(_) => Vec::new(),
-            Self::Embedded(suite) => std::mem::take(&mut suite.found),
+            Self::Embedded(suite) => std::mem::take(&mut suite.anomalies),
         }
     }
 
-    /// Whether every service says that it is ready, with nothing degraded.
-    pub(super) async fn is_green(&self) -> bool {
+    /// Returns whether every service says that it is ready, with nothing degraded.
+    pub(super) async fn is_ready(&self) -> bool {
         let urls: Vec<String> = match self {
             Self::Distributed(stack) => {
                 let services = &stack.addresses().services;
-                SERVICES.iter().filter_map(|name| services.get(*name)).map(|service| service.url.clone()).collect()
+                // Past the gateway, which does not serve `/readyz`.
+                SERVICE_NAMES.iter().filter_map(|name| services.get(*name)).map(|service| service.url.clone()).collect()
             }
             Self::Embedded(suite) => vec![suite.url()],
         };
         are_ready(&urls).await
     }
 
-    /// The faults of this form that this machine does not allow, and why.
+    /// Returns the faults of this form that this machine does not allow, each with the reason.
     pub(super) async fn impossible(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Distributed(stack) => {
@@ -99,16 +106,16 @@ impl System {
         }
     }
 
-    /// What the logs say that they should never say.
-    pub(super) fn complaints(&self) -> Result<Vec<String>> {
+    /// Searches the logs for what they should never say. The embedded form has no log of a database.
+    pub(super) fn check_logs(&self) -> Result<Vec<String>> {
         let Self::Distributed(stack) = self else { return Ok(Vec::new()) };
         let log = fs::read(stack.folder().join("logs/postgres.log"))?;
-        let nested = String::from_utf8_lossy(&log).lines().filter(|line| line.contains(NESTED)).count();
-        let complaint = format!("Postgres' log says {nested} times: {NESTED}");
+        let nested = String::from_utf8_lossy(&log).lines().filter(|line| line.contains(NESTED_TRANSACTION)).count();
+        let complaint = format!("Postgres' log says {nested} times: {NESTED_TRANSACTION}");
         Ok((nested > 0).then_some(complaint).into_iter().collect())
     }
 
-    /// The operator's program, which is told where the suite is.
+    /// Returns a command of the operator's program `chatty`, with the addresses of this suite in its environment.
     pub(super) fn operator(&self, bin_dir: &Path) -> Command {
         match self {
             Self::Distributed(stack) => {
@@ -120,15 +127,17 @@ impl System {
         }
     }
 
-    /// Waits until every copy equals its owner, every outbox is empty and no message waits.
-    pub(super) async fn quiet(&self, bin_dir: &Path) -> Result<()> {
+    /// Waits until every copy equals its owner, every outbox is empty, and no message waits.
+    pub(super) async fn await_quiet(&self, bin_dir: &Path) -> Result<()> {
         match self {
-            Self::Distributed(stack) => check::quiet(self.operator(bin_dir), async || waiting(stack).await).await,
-            Self::Embedded(suite) => suite.quiet().await,
+            Self::Distributed(stack) => {
+                check::await_quiet(self.operator(bin_dir), async || find_waiting(stack).await).await
+            }
+            Self::Embedded(suite) => suite.await_quiet().await,
         }
     }
 
-    /// Copies the logs of a run that went wrong: the folder goes with the system.
+    /// Copies the logs into `folder`. The system's own folder is removed when it stops.
     pub(super) fn keep_logs(&self, folder: &Path) -> Result<()> {
         let logs = match self {
             Self::Distributed(stack) => stack.folder().join("logs"),
@@ -142,26 +151,29 @@ impl System {
         Ok(())
     }
 
+    /// Stops all processes and removes the data.
     pub(super) fn stop(self) -> Result<()> {
         match self {
             Self::Distributed(stack) => stack.stop(),
+            // Dropping it stops the process and removes the folder.
             Self::Embedded(_) => Ok(()),
         }
     }
 }
 
-/// Whether all of these say that they are ready, with nothing degraded.
+/// Returns whether the services at all of these URLs say that they are ready, with nothing degraded.
 pub(super) async fn are_ready(urls: &[String]) -> bool {
     for url in urls {
-        if !readiness(url).await.is_ok_and(|readiness| readiness["status"] == "ready") {
+        if !read_readiness(url).await.is_ok_and(|readiness| readiness["status"] == "ready") {
             return false;
         }
     }
     true
 }
 
-/// What a service says of itself, whatever its status.
-pub(super) async fn readiness(url: &str) -> Result<Value> {
+/// Returns the document of `/readyz` at a URL, whatever the status of the answer.
+pub(super) async fn read_readiness(url: &str) -> Result<Value> {
+    // A new client each time: a connection that was opened before a fault would say nothing about new ones.
     let client = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
     Ok(client.get(format!("{url}/readyz")).send().await?.json().await?)
 }

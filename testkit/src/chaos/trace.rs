@@ -1,26 +1,30 @@
-//! What strace saw of the calls that change files.
+//! The reader of strace's output: every system call that can change a file or make a change last, as a typed effect.
+//!
+//! A call that the reader does not know is an error, and so is one whose data strace has cut off. A power cut that was
+//! built from an incomplete trace would accuse the suite of losses that are none.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Every call that can change a file or make it last. Those that the suite never makes are an error when it does.
+/// Every system call that can change a file or make a change last. Some are never made by the suite; if it begins to
+/// make one of them, reading the trace fails.
 const CALLS: &str = "open,openat,creat,write,pwrite64,writev,pwritev,pwritev2,ftruncate,truncate,fallocate,fsync,fdatasync,\
     sync_file_range,syncfs,msync,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,\
     rmdir,copy_file_range,sendfile,splice";
 
-/// A call, and when it ran, in nanoseconds since 1970.
+/// A system call that succeeded, or that was cut off. Its times are in nanoseconds since 1970.
 pub(super) struct Call {
     pub(super) start: u64,
-    /// The death of the process for one that it did not survive.
+    /// The time at which it returned, or at which its process died during the call.
     pub(super) end: u64,
-    /// Which of the processes made it.
+    /// The number of the process that made it, counted from 1 within a trace.
     pub(super) run: u32,
     pub(super) effect: Effect,
 }
 
-/// What a call does.
+/// The effect of a call on files below the data folder.
 pub(super) enum Effect {
     Open {
         path: PathBuf,
@@ -28,15 +32,17 @@ pub(super) enum Effect {
         creates: bool,
         truncates: bool,
     },
+    /// A new folder.
     Folder {
         path: PathBuf,
     },
-    /// A write to where the one before ended.
+    /// A write at the descriptor's position, which is where the write before it has ended.
     Append {
         path: PathBuf,
         descriptor: i64,
         data: Vec<u8>,
     },
+    /// A write at an offset in bytes.
     Write {
         path: PathBuf,
         offset: u64,
@@ -62,12 +68,15 @@ pub(super) enum Effect {
     },
 }
 
-/// Whether nobody needs a file after a power cut: SQLite's shared memory, and the lock of a process.
+/// Returns whether no process needs this file after a power cut: SQLite's shared memory, or the lock of a process.
 pub(super) fn is_volatile(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.ends_with("-shm") || path.ends_with(".lock"))
 }
 
-/// Strace's arguments. It stays in the background: the process has the number that was started, and its signals.
+/// Returns the arguments with which strace runs a program and writes its output to `file`.
+///
+/// With `-D` strace is a process in the background, so that the number and the signals of the started process belong to
+/// the program and not to strace.
 pub(super) fn arguments(file: &Path, program: &Path) -> Vec<String> {
     let calls = format!("trace={CALLS}");
     let options = ["-D", "-ff", "--seccomp-bpf", "-y", "-s", "16777216", "-e", calls.as_str()];
@@ -77,12 +86,13 @@ pub(super) fn arguments(file: &Path, program: &Path) -> Vec<String> {
     all
 }
 
-/// All calls about files below `data`, in the order in which they returned.
+/// Reads the system calls on files below `data` from the trace files in `folder`, in the order in which they returned.
 pub(super) fn read(folder: &Path, data: &Path) -> Result<Vec<Call>> {
     let below = data.to_str().context("a path that is no text")?;
     let mut calls = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        // With `-ff` each thread has a file of its own, named by the run and the thread.
         let run = path.file_stem().and_then(|run| run.to_str()).context("a run")?.parse()?;
         let text = fs::read_to_string(&path)?;
         let death = nanoseconds(text.lines().last().and_then(|line| line.split(' ').next()).context("no end")?)?;
@@ -91,9 +101,10 @@ pub(super) fn read(folder: &Path, data: &Path) -> Result<Vec<Call>> {
             let Some(mut call) = call.with_context(|| line.chars().take(200).collect::<String>())? else { continue };
             if call.end == u64::MAX {
                 if matches!(call.effect, Effect::Sync { .. }) {
+                    // A sync that never returned confirms nothing.
                     continue;
                 }
-                // It may have had its effect, but not after the process was dead.
+                // Any other call may have had its effect, but not after the process was dead.
                 call.end = death;
             }
             calls.push(call);
@@ -103,11 +114,12 @@ pub(super) fn read(folder: &Path, data: &Path) -> Result<Vec<Call>> {
     Ok(calls)
 }
 
-/// `1795264229.208050201 fsync(11</data/auth.db>) = 0 <0.001042609>`
+/// Parses a line such as `1795264229.208050201 fsync(11</data/auth.db>) = 0 <0.001042609>`. Returns nothing for a call
+/// that failed, or that is about other files. The end of a call that was cut off is `u64::MAX`.
 fn parse(line: &str, run: u32, data: &Path) -> Result<Option<Call>> {
     let (time, rest) = line.split_once(' ').context("no time")?;
     let (name, rest) = rest.split_once('(').context("no call")?;
-    // The process was killed in the middle of it.
+    // The mark of a call during which the process was killed.
     let cut_off = || Some((rest.strip_suffix("<unfinished ...>")?, "?"));
     let (arguments, result) = cut_off().or_else(|| rest.rsplit_once(" = ")).context("no result")?;
     if result.starts_with('-') {
@@ -121,7 +133,8 @@ fn parse(line: &str, run: u32, data: &Path) -> Result<Option<Call>> {
     };
     let mut text = Arguments(arguments.trim_end().strip_suffix(')').unwrap_or(arguments));
     let first = text.next()?;
-    // Sockets have paths that are none; names come second where a folder's descriptor comes first.
+    // Most calls begin with the descriptor of the file that they change. `open` and its kin begin with a name, and
+    // calls that end in `at` with the descriptor of a folder. Sockets have descriptors, too, but no path below `data`.
     let writes = !matches!(name, "open" | "openat" | "creat") && first.path.is_some() && !name.ends_with("at");
     let of_interest = |path: &Path| path.starts_with(data) && !is_volatile(path);
     if writes && (first.is_deleted || !first.path.as_deref().is_some_and(of_interest)) {
@@ -138,6 +151,7 @@ fn parse(line: &str, run: u32, data: &Path) -> Result<Option<Call>> {
     let path = || first.path.clone().context("a path");
     let written = || -> Result<Vec<u8>> {
         let mut data = rest.first().and_then(|argument| argument.data.clone()).context("data")?;
+        // The kernel may have written less than was asked for.
         if let Ok(count) = result.split(' ').next().unwrap_or_default().parse() {
             data.truncate(count);
         }
@@ -174,22 +188,23 @@ fn nanoseconds(seconds: &str) -> Result<u64> {
     Ok(whole.parse::<u64>()? * 1_000_000_000 + fraction.parse::<u64>()?)
 }
 
-/// What is left of a call's arguments.
+/// The rest of a call's arguments, as text.
 struct Arguments<'a>(&'a str);
 
 #[derive(Debug, Default)]
 struct Argument<'a> {
-    /// A number, a flag or a descriptor.
+    /// The argument outside of quotes: a number, flags or a descriptor.
     bare: &'a str,
-    /// Where a descriptor leads.
+    /// The path of a descriptor's file.
     path: Option<PathBuf>,
-    /// Whether the file has lost its name.
+    /// True if the descriptor's file has no name any more.
     is_deleted: bool,
-    /// What stood in quotes.
+    /// The bytes of a quoted argument.
     data: Option<Vec<u8>>,
 }
 
 impl<'a> Arguments<'a> {
+    /// Takes the next argument off the text.
     fn next(&mut self) -> Result<Argument<'a>> {
         let mut argument = Argument::default();
         if let Some(quoted) = self.0.strip_prefix('"') {
@@ -215,7 +230,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// The bytes of a string in C's notation, and what follows its closing quote.
+/// Decodes a string in C's notation. Returns its bytes, and the text after its closing quote.
 fn unescape(text: &str) -> Result<(Vec<u8>, &str)> {
     let mut out = Vec::with_capacity(text.len() / 3);
     let mut bytes = text.bytes().enumerate().peekable();

@@ -1,4 +1,8 @@
-//! People who write as fast as they are answered, each to objects of their own, one operation at a time.
+//! The workload: people in a closed loop, who write as fast as they are answered, each to objects of their own and one
+//! operation at a time.
+//!
+//! One writer per object makes the ledger's order the order of the object's changes, so that the value which must be
+//! there in the end is known. View counters are shared by all; they are checked by the number of hits.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,40 +18,42 @@ use serde_json::{Value, json};
 use super::client::{Api, PASSWORD, Person};
 use super::ledger::{self, Entry, Ledger, Outcome};
 
-/// The codes of a write that is refused because the disk is full or broken.
+/// The codes of a write that is refused because the disk is full or broken. No other refusal is right at such a time.
 pub(super) const BAD_DISK: [&str; 2] = ["disk_full", "database_unavailable"];
 
-/// What all clients share.
+/// The state that all clients and faults share.
 pub(super) struct World {
     pub(super) api: Api,
     pub(super) ledger: Ledger,
     pub(super) people: Vec<Person>,
     pub(super) admin: Person,
-    /// People who only get blocked and unblocked.
+    /// People who do nothing but get blocked and unblocked by the admin.
     pub(super) victims: Vec<Person>,
-    /// A post of each of the people that nobody deletes.
+    /// The ids of one lasting post of each of the people. Nobody deletes them, so likes, comments and views always have
+    /// a target.
     pub(super) homes: Vec<i64>,
-    /// Somebody for the faults themselves, who writes nothing into the ledger.
+    /// The person in whose name faults write. The workload does not touch this person's objects.
     pub(super) extra: Person,
-    /// The fault that is on.
+    /// The name of the current fault; empty between faults.
     pub(super) fault: Mutex<String>,
-    /// Clocks are wrong: a token may be refused.
+    /// True while a clock is wrong, when a token may be refused as expired or as not valid yet.
     pub(super) skewed: AtomicBool,
-    /// The disk is full or broken: what is refused is refused for that.
+    /// True while the disk is full or broken, when a write may be refused for that reason only.
     pub(super) bad_disk: AtomicBool,
-    /// When somebody was refused for now last, in nanoseconds since 1970.
+    /// The time of the last 503 to a client, in nanoseconds since 1970.
     pub(super) refused: AtomicU64,
-    /// The spans of time whose writes the service posts has lost, since it was restored as it had been before.
+    /// The spans of time whose writes the service posts has lost because its database was restored from a dump.
     pub(super) rolled_back: Mutex<Vec<(u64, u64)>>,
+    /// Set at the end of a run, to end all clients.
     pub(super) stop: AtomicBool,
-    /// The services that have acknowledged a write since this was emptied.
+    /// The services that have acknowledged a write since this set was emptied.
     pub(super) acknowledged: Mutex<BTreeSet<&'static str>>,
-    /// Answers that the API should never give.
-    pub(super) wrong: Mutex<Vec<String>>,
+    /// Observations that must never be made, such as answers that the API must never give. One makes the run fail.
+    pub(super) complaints: Mutex<Vec<String>>,
 }
 
 impl World {
-    /// Gives everybody new tokens.
+    /// Replaces everybody's tokens. A login may be refused for a while after a fault, so each is tried 20 times.
     pub(super) async fn log_in_again(&self) -> Result<()> {
         for who in self.people.iter().chain([&self.admin, &self.extra]) {
             let mut tries = 0;
@@ -70,45 +76,48 @@ impl World {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Something that the API, or a fault, should never do.
+    /// Reports an observation that must never be made.
     pub(super) fn complain(&self, text: String) {
-        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
-    /// Calls, and writes down what came of it.
+    /// Makes an operation, judges its answer, and writes it into the ledger.
     async fn operate(&self, operation: Operation<'_>) -> Result<(Outcome, Value)> {
-        let Operation { method, path, who, body, key, object, value, again } = operation;
+        let Operation { method, path, person, body, key, object, value, is_retry } = operation;
+        // Read before the request: a fault that ends meanwhile may still have caused the answer.
         let fault = self.fault();
         let skewed = self.skewed.load(Ordering::Relaxed);
         let bad_disk = self.bad_disk.load(Ordering::Relaxed);
         let creates = method == Method::POST && matches!(object.split_once('/'), Some(("post" | "comment", _)));
         let sent = ledger::now();
         let mut answer = match key {
-            Some(key) => self.api.insist(path, who, body, key).await,
-            None => self.api.call(method.clone(), path, who, body).await,
+            Some(key) => self.api.repeat_until_known(path, person, body, key).await,
+            None => self.api.call(method.clone(), path, person, body).await,
         };
-        // So it is after a restore that undid what was acknowledged, too: the object is as it is asked to be.
-        let undone = writer_of(object) == "posts" && !self.rolled_back().is_empty();
-        if (again || (undone && object.starts_with("like/"))) && matches!(answer.status, 404 | 409) {
+        // A switch that is already in the wanted position gets 404 or 409. A retry finds it so if its first try had the
+        // effect; and after a restore that undid an acknowledged like, the client is wrong about the position.
+        let may_be_undone = owner_of(object) == "posts" && !self.rolled_back().is_empty();
+        if (is_retry || (may_be_undone && object.starts_with("like/"))) && matches!(answer.status, 404 | 409) {
             answer.outcome = Outcome::Ok;
         }
         if answer.status == 503 {
             self.refused.store(ledger::now(), Ordering::Relaxed);
-            answer.wrong |= bad_disk && !BAD_DISK.contains(&answer.body["code"].as_str().unwrap_or_default());
+            let code = answer.body["code"].as_str().unwrap_or_default();
+            answer.breaks_contract |= bad_disk && !BAD_DISK.contains(&code);
         }
-        // People have a right to everything that they ask for here, but to what a restore has undone.
-        let fine = match answer.status {
+        // Clients only ask for what they may do, so any other refusal is an error of the system.
+        let may_be_refused = match answer.status {
             429 | 503 => true,
             401 => skewed,
-            404 => undone,
+            404 => may_be_undone,
             _ => false,
         };
-        if answer.wrong || (answer.outcome == Outcome::Refused && !fine) {
+        if answer.breaks_contract || (answer.outcome == Outcome::Refused && !may_be_refused) {
             self.complain(format!("{fault}: {method} {path}: {} {}", answer.status, answer.body));
         }
         let outcome = answer.outcome;
         if outcome == Outcome::Ok {
-            self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(writer_of(object));
+            self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(owner_of(object));
         }
         let answered = ledger::now();
         let id = answer.body["post"]["id"].as_i64().or_else(|| answer.body["comment"]["id"].as_i64());
@@ -118,8 +127,8 @@ impl World {
     }
 }
 
-/// The service that stores an object.
-pub(super) fn writer_of(object: &str) -> &'static str {
+/// Returns the service that owns an object, by the object's name in the ledger.
+pub(super) fn owner_of(object: &str) -> &'static str {
     match object.split('/').next().unwrap_or_default() {
         "user" => "auth",
         "follow" => "subscriptions",
@@ -128,46 +137,50 @@ pub(super) fn writer_of(object: &str) -> &'static str {
     }
 }
 
-/// What is asked for, and what it is about.
+/// A request, and the change that it asks for.
 struct Operation<'a> {
     method: Method,
     path: &'a str,
-    who: Option<&'a Person>,
+    person: Option<&'a Person>,
     body: Option<Value>,
-    /// With a key the call is repeated until its outcome is known.
+    /// The idempotency key. With one, the request is repeated until its outcome is known.
     key: Option<&'a str>,
+    /// The object's name in the ledger.
     object: &'a str,
-    /// What the object is afterwards.
+    /// The object's value afterwards.
     value: Value,
-    /// It is asked for again, because the outcome was unknown: a 404 or a 409 says that it was done.
-    again: bool,
+    /// True if the same was asked for before with an unknown outcome. A 404 or a 409 then says that it was done.
+    is_retry: bool,
 }
 
-/// A switch that one client owns: a like, a subscription, a block.
+/// An object that one client switches on and off: a like, a subscription, or a block (rule R8).
 struct Switch {
     object: String,
     on: (Method, String),
     off: (Method, String),
     is_on: bool,
-    /// The outcome of the last operation is unknown, so the next one is the same.
-    unsure: bool,
+    /// True if the outcome of the last operation is unknown. The next operation is then the same one again.
+    is_uncertain: bool,
 }
 
 impl Switch {
     fn new(object: String, on: (Method, String), off: (Method, String)) -> Self {
-        Self { object, on, off, is_on: false, unsure: false }
+        Self { object, on, off, is_on: false, is_uncertain: false }
     }
 
-    async fn turn(&mut self, world: &World, who: &Person) -> Result<()> {
+    /// Switches to the other position, or tries the last operation again if its outcome is unknown.
+    async fn toggle(&mut self, world: &World, person: &Person) -> Result<()> {
         let (method, path) = if self.is_on { self.off.clone() } else { self.on.clone() };
+        // In the ledger an object that is switched off is not there.
         let value = if self.is_on { Value::Null } else { json!(true) };
-        let again = self.unsure;
+        let is_retry = self.is_uncertain;
         let (path, object) = (path.as_str(), self.object.as_str());
-        let operation = Operation { method, path, who: Some(who), body: None, key: None, object, value, again };
+        let person = Some(person);
+        let operation = Operation { method, path, person, body: None, key: None, object, value, is_retry };
         let (outcome, _) = world.operate(operation).await?;
         self.is_on ^= outcome == Outcome::Ok;
-        // What was refused for now says nothing about the try before.
-        self.unsure = outcome == Outcome::Unknown || (self.unsure && outcome == Outcome::Refused);
+        // A temporary refusal of a retry says nothing about the effect of the try before.
+        self.is_uncertain = outcome == Outcome::Unknown || (self.is_uncertain && outcome == Outcome::Refused);
         Ok(())
     }
 }
@@ -175,51 +188,57 @@ impl Switch {
 /// A post that one client wrote.
 struct Post {
     id: i64,
+    /// The title, which is unique in a run and names the object in the ledger.
     marker: String,
 }
 
+/// One client, with the objects that it may change.
 struct Writer {
     world: Arc<World>,
-    me: Person,
+    person: Person,
     rng: StdRng,
     posts: Vec<Post>,
+    /// Paths and object names of the client's comments.
     comments: Vec<(String, String)>,
     switches: Vec<Switch>,
+    /// The number of markers and keys so far, which makes each of them unique.
     serial: u64,
 }
 
-/// One of the people, until the stop.
-pub(super) async fn write(world: Arc<World>, index: usize, seed: u64) -> Result<()> {
-    let me = world.people.get(index).context("a person")?.clone();
+/// Runs the client of one of the people until the stop.
+pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Result<()> {
+    let person = world.people.get(index).context("a person")?.clone();
     let mut switches = Vec::new();
+    // A switch for each like and each subscription that this person can have. Nobody subscribes to oneself.
     for (other, home) in world.people.iter().zip(&world.homes) {
         let path = format!("/posts/{home}/likes");
         switches.push(Switch::new(
-            format!("like/{}/{home}", me.id),
+            format!("like/{}/{home}", person.id),
             (Method::POST, path.clone()),
             (Method::DELETE, path),
         ));
-        if other.id != me.id {
+        if other.id != person.id {
             switches.push(Switch::new(
-                format!("follow/{}/{}", me.id, other.id),
+                format!("follow/{}/{}", person.id, other.id),
                 (Method::POST, format!("/subscribe/{}", other.id)),
                 (Method::DELETE, format!("/unsubscribe/{}", other.id)),
             ));
         }
     }
+    // Each client has its own sequence, so that the speed of the others does not change its choices.
     let rng = StdRng::seed_from_u64(seed.wrapping_add(index as u64));
     let (posts, comments) = (Vec::new(), Vec::new());
-    let mut writer = Writer { world: Arc::clone(&world), me, rng, posts, comments, switches, serial: 0 };
+    let mut writer = Writer { world: Arc::clone(&world), person, rng, posts, comments, switches, serial: 0 };
     while !world.stop.load(Ordering::Relaxed) {
-        writer.step().await?;
+        writer.do_one_operation().await?;
         let pause = writer.rng.random_range(1..20);
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
     Ok(())
 }
 
-/// The admin, until the stop.
-pub(super) async fn moderate(world: Arc<World>, seed: u64) -> Result<()> {
+/// Runs the admin's client until the stop. It blocks and unblocks the victims.
+pub(super) async fn run_moderator(world: Arc<World>, seed: u64) -> Result<()> {
     let mut rng = StdRng::seed_from_u64(seed);
     let path = |id: i64, what: &str| (Method::POST, format!("/admin/users/{id}/{what}"));
     let switch = |victim: &Person| {
@@ -229,7 +248,7 @@ pub(super) async fn moderate(world: Arc<World>, seed: u64) -> Result<()> {
     while !world.stop.load(Ordering::Relaxed) {
         let chosen = rng.random_range(0..switches.len());
         if let Some(switch) = switches.get_mut(chosen) {
-            switch.turn(&world, &world.admin).await?;
+            switch.toggle(&world, &world.admin).await?;
         }
         tokio::time::sleep(Duration::from_millis(rng.random_range(20..120))).await;
     }
@@ -237,33 +256,38 @@ pub(super) async fn moderate(world: Arc<World>, seed: u64) -> Result<()> {
 }
 
 impl Writer {
-    fn marker(&mut self, kind: &str) -> String {
+    /// Returns a text that occurs once in a run, by which an object is found again.
+    fn next_marker(&mut self, kind: &str) -> String {
         self.serial += 1;
-        format!("{kind}-{}-{}", self.me.id, self.serial)
+        format!("{kind}-{}-{}", self.person.id, self.serial)
     }
 
-    fn home(&mut self) -> i64 {
+    /// Chooses one of the lasting posts.
+    fn choose_home(&mut self) -> i64 {
         let chosen = self.rng.random_range(0..self.world.homes.len());
         self.world.homes.get(chosen).copied().unwrap_or_default()
     }
 
-    async fn step(&mut self) -> Result<()> {
+    /// Does one operation, chosen at random with these weights in percent.
+    async fn do_one_operation(&mut self) -> Result<()> {
         match self.rng.random_range(0..100) {
-            0..20 => self.post().await,
-            20..30 => self.edit().await,
+            0..20 => self.create_post().await,
+            20..30 => self.edit_post().await,
             30..38 => self.delete_post().await,
-            38..48 => self.comment().await,
+            38..48 => self.create_comment().await,
             48..53 => self.delete_comment().await,
-            53..73 => self.view().await,
+            53..73 => self.count_view().await,
+            // Rare, because hashing a password is expensive on purpose.
             73..74 => self.register().await,
             _ => {
                 let chosen = self.rng.random_range(0..self.switches.len());
                 let switch = self.switches.get_mut(chosen).context("a switch")?;
-                switch.turn(&self.world, &self.me).await
+                switch.toggle(&self.world, &self.person).await
             }
         }
     }
 
+    /// Makes an operation once, without a key.
     async fn operate(
         &self,
         call: (Method, &str),
@@ -271,11 +295,12 @@ impl Writer {
         object: &str,
         value: Value,
     ) -> Result<(Outcome, Value)> {
-        let ((method, path), who) = (call, Some(&self.me));
-        self.world.operate(Operation { method, path, who, body, key: None, object, value, again: false }).await
+        let ((method, path), person) = (call, Some(&self.person));
+        self.world.operate(Operation { method, path, person, body, key: None, object, value, is_retry: false }).await
     }
 
-    /// Creates something: mostly with a key and until the outcome is known, now and then without.
+    /// Creates an object: three times of four with an idempotency key and until the outcome is known, else once and
+    /// without a key, so that both ways of the server are used.
     async fn create(
         &mut self,
         path: &str,
@@ -285,37 +310,41 @@ impl Writer {
         value: Value,
     ) -> Result<(Outcome, Value)> {
         self.serial += 1;
-        let key = format!("{}-{}", self.me.id, self.serial);
+        // Keys belong to a person, but views and registrations come without one, so the key names the person as well.
+        let key = format!("{}-{}", self.person.id, self.serial);
         let key = self.rng.random_bool(0.75).then_some(key.as_str());
-        let who = (!anonymous).then_some(&self.me);
+        let person = (!anonymous).then_some(&self.person);
         let method = Method::POST;
-        self.world.operate(Operation { method, path, who, body, key, object, value, again: false }).await
+        self.world.operate(Operation { method, path, person, body, key, object, value, is_retry: false }).await
     }
 
-    async fn post(&mut self) -> Result<()> {
-        let marker = self.marker("p");
+    async fn create_post(&mut self) -> Result<()> {
+        let marker = self.next_marker("p");
         let body = json!({ "title": marker, "content": "0" });
         let object = format!("post/{marker}");
         let (outcome, body) = self.create("/posts", false, Some(body), &object, json!("0")).await?;
+        // Without an id the post cannot be changed; the ledger then allows that it is there or not.
         if let (Outcome::Ok, Some(id)) = (outcome, body["post"]["id"].as_i64()) {
             self.posts.push(Post { id, marker });
         }
         Ok(())
     }
 
-    /// Takes a post for an operation; it is given back only if the outcome is known.
+    /// Takes a post out of the list for one operation. It is put back only if the outcome is known, because a later
+    /// operation would overtake one that may still come.
     fn take_post(&mut self) -> Option<Post> {
         let chosen = self.rng.random_range(0..self.posts.len().max(1));
         (chosen < self.posts.len()).then(|| self.posts.swap_remove(chosen))
     }
 
-    async fn edit(&mut self) -> Result<()> {
+    async fn edit_post(&mut self) -> Result<()> {
         let Some(post) = self.take_post() else { return Ok(()) };
-        let content = self.marker("e");
+        let content = self.next_marker("e");
         let call = (Method::PATCH, &*format!("/posts/{}", post.id));
         let body = json!({ "content": content });
         let (outcome, answer) =
             self.operate(call, Some(body), &format!("post/{}", post.marker), json!(content)).await?;
+        // A 404 is possible only after a restore that has undone the post.
         if outcome != Outcome::Unknown && answer["status"] != 404 {
             self.posts.push(post);
         }
@@ -332,8 +361,8 @@ impl Writer {
         Ok(())
     }
 
-    async fn comment(&mut self) -> Result<()> {
-        let (home, marker) = (self.home(), self.marker("k"));
+    async fn create_comment(&mut self) -> Result<()> {
+        let (home, marker) = (self.choose_home(), self.next_marker("k"));
         let path = format!("/posts/{home}/comments");
         let object = format!("comment/{marker}");
         let body = json!({ "content": marker });
@@ -353,14 +382,14 @@ impl Writer {
         Ok(())
     }
 
-    async fn view(&mut self) -> Result<()> {
-        let home = self.home();
+    async fn count_view(&mut self) -> Result<()> {
+        let home = self.choose_home();
         let object = format!("views/{home}");
         self.create(&format!("/posts/{home}/views"), true, None, &object, json!(1)).await.map(drop)
     }
 
     async fn register(&mut self) -> Result<()> {
-        let name = self.marker("u");
+        let name = self.next_marker("u");
         let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
         let object = format!("user/{name}");
         self.create("/auth/register", true, Some(body), &object, json!(true)).await.map(drop)

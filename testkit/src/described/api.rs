@@ -6,12 +6,13 @@ use utoipa::openapi::OpenApi;
 use super::Schemas;
 use crate::app::Answer;
 
-/// Where people read their own address, and only there.
+/// The only path whose answer may contain a mail address: that of the user who asks.
 const OWN_PROFILE: &str = "/auth/me";
 
-/// The description of a service's API.
+/// The description of an API, ready for comparisons.
 pub struct Api {
     document: Value,
+    /// Matches a path to its template, such as `/posts/{id}`.
     templates: Router<String>,
     schemas: Schemas,
 }
@@ -19,38 +20,38 @@ pub struct Api {
 /// A described operation.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    /// Its method.
+    /// The HTTP method.
     pub method: Method,
-    /// Its path with the parameters in braces.
+    /// The path with its parameters in braces.
     pub template: String,
-    /// Whether it wants a bearer token.
+    /// True if it needs a bearer token.
     pub bearer: bool,
-    /// Its parameters but for those of the path.
+    /// The parameters, except those of the path.
     pub parameters: Vec<Parameter>,
-    /// The first type that its body may have, if there may be one, and whether there must be one.
+    /// The first media type that its body may have, and true if the body is required. None if there is no body.
     pub body: Option<(String, bool)>,
 }
 
 /// A described parameter.
 #[derive(Clone, Debug)]
 pub struct Parameter {
-    /// Its name.
+    /// The parameter's name.
     pub name: String,
-    /// `query` or `header`.
-    pub place: String,
-    /// Whether it must be there.
+    /// The part of the request that it stands in: `query` or `header`.
+    pub location: String,
+    /// True if it must be given.
     pub required: bool,
-    /// Values that its description rules out.
-    pub outside: Vec<String>,
+    /// Some values that its description rules out.
+    pub invalid_values: Vec<String>,
 }
 
 impl Operation {
-    /// Method and path, such as `GET /posts/{id}`.
+    /// Returns method and template, such as `GET /posts/{id}`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.template)
     }
 
-    /// Its path with 1 for every parameter.
+    /// Returns a path that fits the template, with 1 for every parameter.
     pub fn path(&self) -> String {
         let segment = |segment: &str| if segment.starts_with('{') { "1".to_owned() } else { segment.to_owned() };
         self.template.split('/').map(segment).collect::<Vec<_>>().join("/")
@@ -60,6 +61,7 @@ impl Operation {
 impl Api {
     /// Reads the description of one service or of all.
     pub fn new(description: OpenApi) -> Self {
+        // Merging completes the description as in `openapi.json`, for example by a problem as each default answer.
         let description = shared::openapi::merge([description]);
         let document = serde_json::to_value(description).expect("a description");
         let mut templates = Router::new();
@@ -70,7 +72,7 @@ impl Api {
         Self { document, templates, schemas }
     }
 
-    /// All operations.
+    /// Returns all described operations.
     pub fn operations(&self) -> Vec<Operation> {
         let mut found = Vec::new();
         for (template, operations) in self.document["paths"].as_object().expect("paths") {
@@ -81,22 +83,23 @@ impl Api {
                 let parameters = operation["parameters"].as_array().into_iter().flatten();
                 let parameters = parameters.filter(|one| one["in"] != "path").map(|one| Parameter {
                     name: text(&one["name"]),
-                    place: text(&one["in"]),
+                    location: text(&one["in"]),
                     required: one["required"] == true,
-                    outside: self.outside(&one["schema"]),
+                    invalid_values: self.invalid_values(&one["schema"]),
                 });
                 let parameters = parameters.collect();
-                let kinds = operation["requestBody"]["content"].as_object();
-                let kind = kinds.and_then(|kinds| kinds.keys().next());
-                let body = kind.map(|kind| (kind.clone(), operation["requestBody"]["required"] == true));
+                let media_types = operation["requestBody"]["content"].as_object();
+                let media_type = media_types.and_then(|media_types| media_types.keys().next());
+                let body =
+                    media_type.map(|media_type| (media_type.clone(), operation["requestBody"]["required"] == true));
                 found.push(Operation { method, template: template.clone(), bearer, parameters, body });
             }
         }
         found
     }
 
-    /// Fails unless the answer is one that the description of its operation promises. What is not described at all,
-    /// such as `/readyz` and unknown paths, is not compared.
+    /// Asserts that an answer is one that the description of its operation promises: its status, its media type, its
+    /// body. Paths that are not described at all, such as `/readyz`, are not compared.
     #[track_caller]
     pub fn check(&self, method: &Method, path: &str, answer: &Answer) {
         let Ok(found) = self.templates.at(path) else { return };
@@ -116,28 +119,35 @@ impl Api {
             assert!(answer.bytes.is_empty(), "{name} is described without a body: {}", answer.text);
             return;
         };
-        let kind = answer.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default();
-        let media = content.get(kind).unwrap_or_else(|| panic!("{name} is not described as `{kind}`"));
-        if kind.ends_with("json") {
+        let media_type = answer
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|media_type| media_type.to_str().ok())
+            .unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default();
+        let media = content.get(media_type).unwrap_or_else(|| panic!("{name} is not described as `{media_type}`"));
+        if media_type.ends_with("json") {
             self.schemas.check(name, &media["schema"], &answer.json);
+            // No schema says so, but no answer of this API shows the mail address of another user.
             assert!(template == OWN_PROFILE || !answer.text.contains("\"email\":"), "an address: {}", answer.text);
         }
     }
 
-    /// The nearest values beyond the limits of a schema, or beside the ones that it lists.
-    fn outside(&self, schema: &Value) -> Vec<String> {
-        let kinds = schema["oneOf"].as_array().into_iter().flatten();
-        let schema = self.resolve(kinds.into_iter().find(|kind| kind["type"] != "null").unwrap_or(schema));
+    /// Returns the nearest values beyond the limits of a schema, and a value beside those that it lists.
+    fn invalid_values(&self, schema: &Value) -> Vec<String> {
+        // An optional parameter is described as one of null and its real schema.
+        let mut variants = schema["oneOf"].as_array().into_iter().flatten();
+        let schema = self.resolve(variants.find(|variant| variant["type"] != "null").unwrap_or(schema));
         let below = schema["minimum"].as_i64().map(|least| (least - 1).to_string());
         let above = schema["maximum"].as_i64().map(|most| (most + 1).to_string());
         let other = schema["enum"].is_array().then(|| "another".to_owned());
         below.into_iter().chain(above).chain(other).collect()
     }
 
-    fn resolve<'a>(&'a self, response: &'a Value) -> &'a Value {
-        let pointer = response["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-        pointer.map_or(response, |pointer| {
+    /// Follows a reference into the document. Returns any other value as it is.
+    fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
+        let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+        pointer.map_or(value, |pointer| {
             self.document.pointer(pointer).unwrap_or_else(|| panic!("{pointer} is not described"))
         })
     }

@@ -1,4 +1,6 @@
-//! What the descriptions of API and events promise, compared with every answer and event that a test sees.
+//! Comparison of every answer and every event that a test sees with the descriptions of API and events.
+//!
+//! Descriptions that no test compares go out of date. Here each test of a service is also a test of its description.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -8,9 +10,9 @@
 
 /// The API of a service, from its OpenAPI description.
 pub mod api;
-/// The events, from `asyncapi.yaml`.
+/// The events of all services, from `asyncapi.yaml`.
 pub mod events;
-/// What every route must do besides.
+/// Rules of HTTP for every route, and of optional parts for every described operation.
 pub mod generic;
 
 use std::collections::HashMap;
@@ -20,9 +22,10 @@ use std::sync::{Mutex, PoisonError};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-/// The schemas of a description.
+/// The JSON schemas of a description.
 struct Schemas {
     components: Value,
+    /// Compiled schemas by name, because compiling one takes longer than most tests.
     compiled: Mutex<HashMap<String, Validator>>,
 }
 
@@ -31,14 +34,15 @@ impl Schemas {
         Self { components: document["components"].clone(), compiled: Mutex::default() }
     }
 
-    /// Fails unless the instance is as its schema says. Schemas are known by name once they are compiled.
+    /// Asserts that a value matches its schema. `name` is the key under which the compiled schema is cached, and names
+    /// it in the message.
     #[track_caller]
     fn check(&self, name: String, schema: &Value, instance: &Value) {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         let validator = match compiled.entry(name.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(vacant) => {
-                // References point into the components of the document.
+                // References in the schema point into the components of the document.
                 let whole = json!({ "allOf": [schema], "components": self.components });
                 vacant.insert(jsonschema::draft202012::new(&whole).expect("a schema"))
             }

@@ -1,4 +1,4 @@
-//! A disk so small that it can be filled, and files and calls that fail.
+//! Disks that fail: a small one that can be filled, files that cannot be changed, and system calls that return errors.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -13,10 +13,10 @@ use nix::unistd::Pid;
 
 use crate::servers::machine::{find_program, make_folder};
 
-/// How long strace may take to take hold of a process, and to let go of it.
-const TRACING: Duration = Duration::from_secs(10);
+/// The limit for strace to attach to a process, and to detach from it.
+const ATTACH_LIMIT: Duration = Duration::from_secs(10);
 
-/// A file system of its own that is unmounted when this is dropped.
+/// A small file system of its own, which is unmounted when this is dropped.
 #[derive(Debug)]
 pub struct SmallDisk {
     path: PathBuf,
@@ -24,7 +24,10 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one in memory, on a folder that does not exist yet. Only root may.
+    /// Mounts a file system in memory (tmpfs) of this size on a folder that does not exist yet.
+    ///
+    /// # Errors
+    /// If this process may not mount, which takes root.
     pub fn mount(path: &Path, mebibytes: u64) -> Result<Self> {
         make_folder(path, None)?;
         let options = format!("size={mebibytes}m,mode=755");
@@ -33,7 +36,11 @@ impl SmallDisk {
         Ok(Self { path: path.to_path_buf(), kind: "tmpfs" })
     }
 
-    /// Mounts an ext4 from an image beside a folder that does not exist yet. Only root may, where there are loop devices.
+    /// Mounts an ext4 of this size on a folder that does not exist yet, from an image beside the folder. Unlike a tmpfs
+    /// it has a journal, and its files obey `chattr +i` also while they are open.
+    ///
+    /// # Errors
+    /// If this process may not mount, or if the machine has no loop devices or no `mkfs.ext4`.
     pub fn mount_ext4(path: &Path, mebibytes: u64) -> Result<Self> {
         make_folder(path, None)?;
         let image = path.with_extension("img");
@@ -43,19 +50,19 @@ impl SmallDisk {
         Ok(Self { path: path.to_path_buf(), kind: "ext4" })
     }
 
-    /// Where it is mounted.
+    /// Returns the folder on which it is mounted.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Which file system it has.
+    /// Returns the name of the file system: `tmpfs` or `ext4`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// Takes all the room that is left, until the filler is dropped.
+    /// Takes all the room that is left, by a file that goes when the filler is dropped.
     pub fn fill(&self) -> Result<Filler> {
         let path = self.path.join("filler");
         let mut filler = Filler { file: File::create(&path)?, path };
@@ -66,12 +73,12 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // It may still be in use by something that is about to end.
+        // Detached, because a process that is about to end may still use it, and a plain unmount would fail.
         umount2(&self.path, MntFlags::MNT_DETACH).ok();
     }
 }
 
-/// A file that takes all the room of a disk, as long as this lives.
+/// A file that takes all the room of a disk. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct Filler {
     file: File,
@@ -79,8 +86,9 @@ pub struct Filler {
 }
 
 impl Filler {
-    /// Takes the room too that somebody has given back since.
+    /// Takes the room that has been freed since.
     pub fn top_up(&mut self) -> Result<()> {
+        // Large pieces first, since they are quick; then single blocks, so that nothing is left.
         for size in [1024 * 1024, 4096] {
             let zeros = vec![0; size];
             loop {
@@ -102,17 +110,21 @@ impl Drop for Filler {
     }
 }
 
-/// Files that nobody can change, root neither, until this is dropped (`chattr +i`).
+/// Files that nobody can change, not even root, until this is dropped (`chattr +i`).
 #[derive(Debug)]
 pub struct Immutable(Vec<PathBuf>);
 
 impl Immutable {
-    /// Makes files and folders so. Only root may, and not every file system can.
+    /// Makes files and folders immutable.
+    ///
+    /// # Errors
+    /// If this process is not root, or if the file system does not know the attribute.
     pub fn make(paths: Vec<PathBuf>) -> Result<Self> {
-        // Dropped, and so undone, if only some of them can be made so.
+        // On an error this is dropped, which undoes the files that were made immutable already.
         let made = Self(paths);
         run(Command::new(find_program("chattr")?).arg("+i").args(&made.0))?;
-        // From now on, who touches a page of them that is mapped gets SIGBUS: it is on the disk, and to be changed anew.
+        // Pages in memory that are already dirty could still be changed. Once they are written, a process that changes
+        // a mapped page of these files gets SIGBUS.
         nix::unistd::sync();
         Ok(made)
     }
@@ -126,7 +138,8 @@ impl Drop for Immutable {
     }
 }
 
-/// A process some of whose calls fail until this is dropped: strace holds it and answers in the kernel's place.
+/// A running process some of whose system calls fail until this is dropped. Strace is attached to it and answers in the
+/// kernel's place, so no module of the kernel is needed.
 #[derive(Debug)]
 pub struct FailingCalls {
     strace: std::process::Child,
@@ -134,8 +147,12 @@ pub struct FailingCalls {
 }
 
 impl FailingCalls {
-    /// Lets these calls (`fsync,fdatasync`) of all threads of a process fail with this error (`EIO`); `when` is strace's
-    /// choice among them, such as `1+3` for each third of a thread's calls. A failing call has no effect.
+    /// Makes system calls of all threads of a process fail. `calls` are their names (`fsync,fdatasync`), `error` is the
+    /// error's name (`EIO`), and `when` is strace's choice among them, such as `1+3` for each third call of a thread. A
+    /// failing call has no effect. The calls fail from the moment when this returns.
+    ///
+    /// # Errors
+    /// If strace may not trace the process, or does not attach within 10 s.
     pub async fn begin(pid: i32, calls: &str, error: &str, when: &str) -> Result<Self> {
         let strace = Command::new(find_program("strace")?)
             .args(["-f", "-q", "-o", "/dev/null", "-e", &format!("trace={calls}")])
@@ -145,7 +162,7 @@ impl FailingCalls {
             .stderr(Stdio::null())
             .spawn()?;
         let mut failing = Self { strace, pid };
-        let end = Instant::now() + TRACING;
+        let end = Instant::now() + ATTACH_LIMIT;
         while !is_traced(pid)? {
             ensure!(failing.strace.try_wait()?.is_none(), "strace may not trace a process");
             ensure!(Instant::now() < end, "strace does not take hold of a process");
@@ -154,10 +171,10 @@ impl FailingCalls {
         Ok(failing)
     }
 
-    /// Lets go of the process; its calls succeed again when this returns.
+    /// Detaches from the process. Its calls succeed again when this returns.
     pub async fn end(mut self) -> Result<()> {
         self.ask_to_end();
-        let end = Instant::now() + TRACING;
+        let end = Instant::now() + ATTACH_LIMIT;
         while self.strace.try_wait()?.is_none() || is_traced(self.pid).unwrap_or(false) {
             ensure!(Instant::now() < end, "strace does not let go of a process");
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -179,7 +196,7 @@ impl Drop for FailingCalls {
     }
 }
 
-/// Whether a debugger holds every thread of a process.
+/// Returns whether a tracer is attached to every thread of a process.
 fn is_traced(pid: i32) -> Result<bool> {
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may have ended meanwhile.

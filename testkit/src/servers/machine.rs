@@ -1,4 +1,4 @@
-//! What a private server needs from the machine: free ports, a fresh folder, an account, its program.
+//! The machine under the private servers: free ports, new folders, accounts, passwords, and installed programs.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,14 +11,14 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::{Gid, Uid, User};
 use serde::{Deserialize, Serialize};
 
-/// Lies below the range that the kernel hands to outgoing connections (from 32768 on Linux), so that no
-/// client takes the port of a part that is down for a moment.
+/// The range of ports. It lies below the range that the kernel gives to outgoing connections (from 32768 on Linux), so
+/// that no client takes the port of a part that is down for a moment.
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
 
-/// Where the programs of Debian's packages lie; an ordinary user's `PATH` lacks `sbin`.
+/// The folders of the programs of Debian's packages. An ordinary user's `PATH` lacks `sbin`.
 const PROGRAM_FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Several different ports of the loopback address that nobody listens on now.
+/// Finds `N` different ports of the loopback address on which nothing listens now. They are not reserved.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let mut seen = BTreeSet::new();
     let mut ports = [0; N];
@@ -30,7 +30,9 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
 
 fn free_port(seen: &mut BTreeSet<u16>) -> Result<u16> {
     for _ in 0..1_000 {
+        // Random, because tests that start at the same moment would all find the same first free port.
         let port = rand::random_range(PORTS);
+        // Binding is the one sure test. The listener is closed at once.
         if seen.insert(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return Ok(port);
         }
@@ -38,18 +40,21 @@ fn free_port(seen: &mut BTreeSet<u16>) -> Result<u16> {
     bail!("found no free port between {} and {}", PORTS.start, PORTS.end)
 }
 
-/// The account that a server gives its rights up to.
+/// An account with fewer rights, which a server runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The numeric user.
+    /// The numeric user id.
     pub user: u32,
-    /// The numeric group.
+    /// The numeric group id.
     pub group: u32,
 }
 
 impl Account {
-    /// For a server that refuses root: the first of these names that exists, or none when this process is
-    /// an ordinary user, which needs no other.
+    /// Chooses an account for a server that refuses to run as root: the first of these names that exists. Returns none
+    /// if this process is an ordinary user, as which the server can run.
+    ///
+    /// # Errors
+    /// If this process is root and none of the accounts exists.
     pub fn instead_of_root(names: &[&str]) -> Result<Option<Self>> {
         if !is_root() {
             return Ok(None);
@@ -63,14 +68,14 @@ impl Account {
     }
 }
 
-/// Makes a private folder, owned by the account when there is one.
+/// Creates a folder that only its owner may enter: the account if there is one, else this process's user.
 pub fn make_folder(path: &Path, owner: Option<Account>) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     give(path, owner)
 }
 
-/// Hands a file or folder to the account when there is one.
+/// Gives a file or folder to the account if there is one.
 pub fn give(path: &Path, owner: Option<Account>) -> Result<()> {
     if let Some(owner) = owner {
         let user = Uid::from_raw(owner.user).as_raw();
@@ -80,8 +85,9 @@ pub fn give(path: &Path, owner: Option<Account>) -> Result<()> {
     Ok(())
 }
 
-/// A fresh folder under the system's temporary one. Everybody may pass through it, nobody but the owner may
-/// list it: Postgres runs as another user when root starts it, and must reach its data inside.
+/// Creates a new folder under the system's temporary one; it goes when the returned value is dropped. Everybody may
+/// pass through it but only its owner may list it, because Postgres runs as another user if root starts it, and has to
+/// reach its data inside.
 pub fn fresh_folder(purpose: &str) -> Result<tempfile::TempDir> {
     let folder = tempfile::Builder::new()
         .prefix(&format!("chatty-{purpose}-"))
@@ -91,7 +97,8 @@ pub fn fresh_folder(purpose: &str) -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-/// `TMPDIR` may lie in root's home, where the account that Postgres runs as cannot go.
+/// Returns the system's temporary folder. If this process is root and the account of Postgres cannot reach that folder
+/// (`TMPDIR` may lie in root's home), returns `/tmp`.
 fn temporary_folder() -> PathBuf {
     let folder = std::env::temp_dir();
     if is_root() && !everybody_may_enter(&folder) {
@@ -100,6 +107,7 @@ fn temporary_folder() -> PathBuf {
     folder
 }
 
+/// Returns whether everybody may pass through a folder and all folders above it.
 fn everybody_may_enter(folder: &Path) -> bool {
     folder
         .ancestors()
@@ -107,9 +115,10 @@ fn everybody_may_enter(folder: &Path) -> bool {
         .all(|part| fs::metadata(part).is_ok_and(|data| data.permissions().mode() & 0o001 != 0))
 }
 
-/// Writes a file that only its owner may read: it holds a password.
+/// Writes a file that only its owner may read, such as one with a password.
 pub fn write_secret(path: &Path, text: &str) -> Result<()> {
     let write = || -> Result<()> {
+        // Replaced instead of overwritten: an existing file would keep its mode.
         if path.exists() {
             fs::remove_file(path)?;
         }
@@ -122,13 +131,13 @@ pub fn write_secret(path: &Path, text: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A password of 128 random bits.
+/// Generates a password of 128 random bits.
 #[must_use]
 pub fn new_password() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// The full path of a program.
+/// Finds the full path of a program, in `PATH` and in the folders of Debian's packages.
 pub fn find_program(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -138,9 +147,10 @@ pub fn find_program(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("{name} is not installed; testkit/install.sh installs it"))
 }
 
-/// The folder with the programs of the newest Postgres.
+/// Finds the folder with the programs of the newest installed Postgres. Debian's packages keep them outside of `PATH`.
 pub fn find_postgres() -> Result<PathBuf> {
     let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    // Versions are compared as numbers: 9 comes before 17.
     let newest = installed
         .filter_map(|entry| {
             let folder = entry.ok()?.path();
@@ -156,7 +166,7 @@ pub fn find_postgres() -> Result<PathBuf> {
     Ok(folder.to_path_buf())
 }
 
-/// RabbitMQ's own script. The wrapper of the same name in `sbin` changes users or refuses.
+/// Finds the folder of RabbitMQ's own scripts. The wrappers of the same names in `sbin` change users or refuse to run.
 pub fn find_rabbitmq() -> Result<PathBuf> {
     let folder = PathBuf::from("/usr/lib/rabbitmq/bin");
     ensure!(
@@ -166,20 +176,20 @@ pub fn find_rabbitmq() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The library that tells a program another time.
+/// Finds the library that gives a program another time (libfaketime), in its version for programs with threads.
 pub fn find_faketime() -> Result<PathBuf> {
     let folders = fs::read_dir("/usr/lib")?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).filter(|library| library.exists());
     found.next().context("libfaketime is not installed; testkit/install.sh installs it")
 }
 
-/// Whether this is a file that may be executed.
+/// Returns whether the path is a file that may be executed.
 #[must_use]
 pub fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether this process is root.
+/// Returns whether this process is root.
 #[must_use]
 pub fn is_root() -> bool {
     Uid::effective().is_root()

@@ -1,5 +1,7 @@
-//! The mail sink: a small SMTP server that keeps what it is given, and an HTTP page that answers it as JSON
-//! in the shape of the development mailbox.
+//! The mail sink: a small SMTP server that stores all mails instead of delivering them, and an HTTP page that shows
+//! them as JSON in the form of Chatty's development mailbox.
+//!
+//! It can also misbehave as mail servers do, see `Mood`, so that the mail worker's retries can be tested.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -18,109 +20,117 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+/// The number of mails that are remembered. The oldest ones make room.
 const MAX_MESSAGES: usize = 10_000;
+/// The limit for a mail, in bytes. It is announced by SIZE (RFC 1870).
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+/// The limit for the recipients of a mail. RFC 5321, 4.5.3.1.8, wants a server to take at least 100.
 const MAX_RECIPIENTS: usize = 100;
-/// RFC 5321, 4.5.3.1.6, allows 1 000 bytes in a line of text; some senders do not fold at all.
+/// The limit for a line, in bytes. RFC 5321, 4.5.3.1.6, allows 1 000 bytes of text, but some senders do not fold at
+/// all.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
+/// The time that the server waits for a line, and also the delay of each answer of a slow server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How the server takes mails.
+/// The way in which the server takes mails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Mood {
-    /// It takes them.
+    /// Accepts every mail.
     #[default]
     Kind,
-    /// It says that they should come again later (421).
+    /// Postpones every mail (421).
     Busy,
-    /// It says that it never takes them (550).
+    /// Refuses every mail for good (550).
     Strict,
-    /// It takes longer for each answer than anybody waits.
+    /// Delays each answer by 60 s, longer than a client waits.
     Slow,
-    /// It takes them and hangs up without saying so.
+    /// Stores every mail and hangs up without an answer, so that the client cannot know.
     Forgetful,
 }
 
-/// A mail as the mailbox shows it: one per recipient.
+/// A mail as the mailbox shows it. A mail to several recipients becomes several of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Counts up from 1.
+    /// The number of the mail, counted from 1.
     pub id: u64,
-    /// The address of the envelope.
+    /// The recipient's address in the envelope.
     pub to: String,
-    /// The subject, decoded.
+    /// The decoded subject.
     pub subject: String,
-    /// The plain text, decoded.
+    /// The decoded plain text.
     pub text: String,
-    /// The HTML text when the mail has one.
+    /// The HTML text, if the mail has one.
     pub html: Option<String>,
-    /// When it arrived.
+    /// The time of its arrival (RFC 3339, UTC).
     pub created_at: String,
 }
 
-/// The kept mails, the oldest first.
+/// The stored mails. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Mailbox(Arc<Mutex<Kept>>);
+pub struct Mailbox(Arc<Mutex<Stored>>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Stored {
+    /// The oldest first.
     messages: VecDeque<Message>,
     last_id: u64,
     file: Option<std::fs::File>,
 }
 
 impl Mailbox {
-    /// A mailbox that survives its process: accepted mails are appended to the file, and found there again.
+    /// Opens a mailbox that survives its process: accepted mails are appended to the file, and read from it again.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut kept = Kept::default();
+        let mut stored = Stored::default();
         if path.exists() {
             let text = std::fs::read_to_string(path)?;
-            // A kill in the middle of a write leaves half a line, of a mail that was never accepted.
+            // A kill in the middle of a write leaves half a line. Its mail was never acknowledged, so it is skipped.
             for message in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
-                kept.keep(message);
+                stored.push(message);
             }
         }
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.create(true).append(true).open(path)?;
+        // Ends a line that was cut off.
         file.write_all(b"\n")?;
-        kept.file = Some(file);
-        Ok(Self(Arc::new(Mutex::new(kept))))
+        stored.file = Some(file);
+        Ok(Self(Arc::new(Mutex::new(stored))))
     }
 
-    /// The mails to an address, or all of them, newest first.
+    /// Returns the mails to an address, or all of them, the newest first.
     #[must_use]
     pub fn messages(&self, to: Option<&str>) -> Vec<Message> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = |message: &&Message| to.is_none_or(|to| message.to.eq_ignore_ascii_case(to));
-        kept.messages.iter().rev().filter(wanted).cloned().collect()
+        stored.messages.iter().rev().filter(wanted).cloned().collect()
     }
 
+    /// Stores a mail once for each recipient.
     fn accept(&self, recipients: &[String], raw: &[u8]) -> Result<()> {
         let (subject, text, html) = parse(raw);
         let now = DateTime::<Utc>::from(SystemTime::now());
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for to in recipients {
             let message = Message {
-                id: kept.last_id + 1,
+                id: stored.last_id + 1,
                 to: to.clone(),
                 subject: subject.clone(),
                 text: text.clone(),
                 html: html.clone(),
                 created_at: now.to_rfc3339_opts(SecondsFormat::Micros, true),
             };
-            if let Some(file) = &mut kept.file {
+            if let Some(file) = &mut stored.file {
                 let mut line = serde_json::to_vec(&message)?;
                 line.push(b'\n');
                 file.write_all(&line)?;
             }
-            kept.keep(message);
+            stored.push(message);
         }
         Ok(())
     }
 }
 
-impl Kept {
-    fn keep(&mut self, message: Message) {
+impl Stored {
+    fn push(&mut self, message: Message) {
         self.last_id = message.id;
         self.messages.push_back(message);
         if self.messages.len() > MAX_MESSAGES {
@@ -129,6 +139,7 @@ impl Kept {
     }
 }
 
+/// Decodes a mail: subject, plain text, and HTML if there is any. Text that is no mail becomes the plain text.
 fn parse(raw: &[u8]) -> (String, String, Option<String>) {
     let Some(mail) = MessageParser::default().parse(raw) else {
         return (String::new(), String::from_utf8_lossy(raw).into_owned(), None);
@@ -143,7 +154,7 @@ fn parse(raw: &[u8]) -> (String, String, Option<String>) {
     (subject, text, html)
 }
 
-/// Serves both until one of them fails.
+/// Serves SMTP and the page until one of them fails.
 pub async fn serve(mailbox: Mailbox, mood: Mood, smtp: TcpListener, http: TcpListener) -> Result<()> {
     let pages = axum::serve(http, router(mailbox.clone()));
     tokio::select! {
@@ -178,7 +189,7 @@ async fn serve_smtp(mailbox: Mailbox, mood: Mood, listener: TcpListener) -> Resu
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
                 let mailbox = mailbox.clone();
-                // A client that breaks off is its own affair.
+                // An error ends this session only: it is the client's problem, which it has to notice itself.
                 sessions.spawn(async move { Session::new(mailbox, mood, stream).run().await.ok() });
             }
             Some(_) = sessions.join_next() => {}
@@ -186,18 +197,18 @@ async fn serve_smtp(mailbox: Mailbox, mood: Mood, listener: TcpListener) -> Resu
     }
 }
 
-/// One SMTP conversation.
+/// One SMTP session (RFC 5321), with the envelope of the mail that is under way.
 struct Session {
     mailbox: Mailbox,
     mood: Mood,
     stream: BufStream<TcpStream>,
-    sender_known: bool,
+    has_sender: bool,
     recipients: Vec<String>,
 }
 
 impl Session {
     fn new(mailbox: Mailbox, mood: Mood, stream: TcpStream) -> Self {
-        Self { mailbox, mood, stream: BufStream::new(stream), sender_known: false, recipients: Vec::new() }
+        Self { mailbox, mood, stream: BufStream::new(stream), has_sender: false, recipients: Vec::new() }
     }
 
     async fn run(mut self) -> Result<()> {
@@ -210,7 +221,7 @@ impl Session {
                 "HELO" => self.answer("250 localhost").await?,
                 "EHLO" => {
                     let size = format!("250 SIZE {MAX_MESSAGE_BYTES}");
-                    // No SMTPUTF8, which few servers know: mails have to get along without it.
+                    // SMTPUTF8 is not offered, because few servers know it and mails have to get along without it.
                     let lines = ["250-localhost", "250-PIPELINING", "250-8BITMIME", size.as_str()];
                     self.answer(&lines.join("\r\n")).await?;
                 }
@@ -239,13 +250,14 @@ impl Session {
         if declared.is_some_and(|size: usize| size > MAX_MESSAGE_BYTES) {
             return self.answer("552 Message too large").await;
         }
+        // The declared size is only a hint; the real one is checked while the data comes.
         self.reset();
-        self.sender_known = true;
+        self.has_sender = true;
         self.answer("250 OK").await
     }
 
     async fn rcpt(&mut self, rest: &str) -> Result<()> {
-        if !self.sender_known {
+        if !self.has_sender {
             return self.answer("503 MAIL first").await;
         }
         match path_after("TO:", rest) {
@@ -272,9 +284,10 @@ impl Session {
             if line == b".\r\n" || line == b".\n" {
                 break;
             }
-            // RFC 5321, 4.5.2: the sender doubles a leading dot.
+            // The sender doubles a leading dot (RFC 5321, 4.5.2).
             let line = line.strip_prefix(b".").unwrap_or(&line);
             size += line.len();
+            // Data that is too large is still read to its end, or the client could not get the answer.
             if size <= MAX_MESSAGE_BYTES {
                 raw.extend_from_slice(line);
             }
@@ -296,8 +309,9 @@ impl Session {
         }
     }
 
+    /// Forgets the envelope.
     fn reset(&mut self) {
-        self.sender_known = false;
+        self.has_sender = false;
         self.recipients.clear();
     }
 
@@ -311,6 +325,10 @@ impl Session {
         Ok(())
     }
 
+    /// Reads a line with its end; `None` at the end of the connection.
+    ///
+    /// # Errors
+    /// If no line comes in 60 s, or if it is too long or cut off.
     async fn read_line(&mut self) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         let mut limited = (&mut self.stream).take(MAX_LINE_BYTES);
@@ -323,7 +341,7 @@ impl Session {
     }
 }
 
-/// The address and the parameters of `FROM:<address> KEY=VALUE`.
+/// Splits a text such as `FROM:<address> KEY=VALUE` into the address and the parameters.
 fn path_after<'a>(keyword: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
     let head = rest.get(..keyword.len())?;
     if !head.eq_ignore_ascii_case(keyword) {

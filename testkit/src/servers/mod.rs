@@ -1,6 +1,7 @@
-//! Private instances of the real servers: free ports, own folders, loopback only.
+//! Private instances of the real servers, on free ports of the loopback address and in folders of their own, so that
+//! tests never touch the machine's servers and may run side by side.
 
-/// A disk so small that it can be filled.
+/// Small disks, files that cannot be changed, and system calls that fail.
 pub mod disk;
 /// Ports, folders, accounts and programs of this machine.
 pub mod machine;
@@ -8,11 +9,11 @@ pub mod machine;
 pub mod mail;
 /// A private nginx with the repository's configuration.
 pub mod nginx;
-/// A private Postgres.
+/// A private Postgres, and its standby.
 pub mod postgres;
-/// One process: start it, wait until it is ready, stop it and all that it started.
+/// One process: its start, its readiness, its end, and the end of all that it has started.
 pub mod process;
-/// A TCP proxy that misbehaves when told to.
+/// A TCP proxy that disturbs connections when told to.
 pub mod proxy;
-/// A private RabbitMQ with its own port mapper.
+/// A private RabbitMQ or a cluster, with a port mapper of its own.
 pub mod rabbitmq;

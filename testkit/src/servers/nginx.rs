@@ -1,4 +1,5 @@
-//! A private nginx with the repository's `nginx.conf`, whose three includes are written here.
+//! A private nginx with the repository's own `nginx.conf`. Only the three files that it includes are written here:
+//! addresses of the services, paths, and limits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,30 +13,30 @@ use anyhow::{Context, Result};
 use crate::servers::machine;
 use crate::servers::process::{Ending, Probe, Spec};
 
-/// What a gateway is made of.
+/// The parameters of a gateway.
 #[derive(Clone, Debug)]
 pub struct NginxOptions<'a> {
     /// The folder with `nginx.conf` and `openapi.json`.
     pub repository: &'a Path,
-    /// A folder that does not exist yet: configuration, temporary files, pid.
+    /// A folder that does not exist yet, for configuration, temporary files and the pid file.
     pub prefix: &'a Path,
-    /// Where its errors go.
+    /// The file for errors.
     pub log: &'a Path,
-    /// Where its access log goes.
+    /// The file for the access log.
     pub access_log: &'a Path,
-    /// Its port on the loopback address.
+    /// The port on the loopback address.
     pub port: u16,
-    /// The services' names, and where their replicas are, as nginx writes it.
+    /// The addresses of each service's replicas in nginx' notation, by the service's name.
     pub upstreams: &'a BTreeMap<String, Vec<String>>,
-    /// The folder of the pictures.
+    /// The folder of the pictures, which the gateway serves itself.
     pub media: &'a Path,
 }
 
-/// Writes the configuration and says how to start nginx on it.
+/// Writes the configuration, and returns the way to start nginx with it.
 pub fn prepare(options: &NginxOptions<'_>) -> Result<Spec> {
     let prefix = options.prefix;
     machine::make_folder(prefix, None)?;
-    // The workers run as another user when root starts nginx, and read the API's description.
+    // The workers run as another user if root starts nginx, and have to read the API's description in this folder.
     fs::set_permissions(prefix, fs::Permissions::from_mode(0o711))?;
     symlink(options.repository.join("nginx.conf"), prefix.join("nginx.conf"))?;
     fs::write(prefix.join("upstreams.conf"), upstreams(options.upstreams)?)?;
@@ -53,7 +54,7 @@ pub fn prepare(options: &NginxOptions<'_>) -> Result<Spec> {
             format!("{}/", prefix.display()),
             "-c".to_owned(),
             prefix.join("nginx.conf").display().to_string(),
-            // The compiled-in error log is not writable for an ordinary user.
+            // An ordinary user may not write to the error log that is compiled in.
             "-e".to_owned(),
             "stderr".to_owned(),
             "-g".to_owned(),
@@ -70,7 +71,7 @@ pub fn prepare(options: &NginxOptions<'_>) -> Result<Spec> {
     })
 }
 
-/// Copies `openapi.json` to where the workers can read it, when the repository has one.
+/// Copies the repository's `openapi.json`, if there is one, to a place that the workers can read.
 pub fn copy_description(repository: &Path, prefix: &Path) -> Result<()> {
     let source = repository.join("openapi.json");
     if !source.exists() {
@@ -83,6 +84,7 @@ pub fn copy_description(repository: &Path, prefix: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns the text of `upstreams.conf`: one group of servers for each service.
 fn upstreams(services: &BTreeMap<String, Vec<String>>) -> Result<String> {
     let mut text = String::new();
     for (name, replicas) in services {
@@ -100,6 +102,7 @@ fn upstreams(services: &BTreeMap<String, Vec<String>>) -> Result<String> {
     Ok(text)
 }
 
+/// Returns the text of `paths.conf`: the port, and every path that depends on this machine.
 fn paths(options: &NginxOptions<'_>) -> Result<String> {
     let prefix = options.prefix.display();
     let mut text = String::new();
@@ -108,11 +111,13 @@ fn paths(options: &NginxOptions<'_>) -> Result<String> {
     writeln!(text, "set $media_folder \"{}/\";", options.media.display())?;
     let access_log: PathBuf = options.access_log.to_path_buf();
     writeln!(text, "access_log \"{}\" requests buffer=64k flush=1s;", access_log.display())?;
+    // All temporary paths are set, because nginx checks also those that it does not use.
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "{kind}_temp_path \"{prefix}/{kind}\";")?;
     }
     Ok(text)
 }
 
-/// A load test and the replay come from one address, so a limit per address would measure itself.
+/// The text of `limits.conf`. All requests to a stack come from one address, so a load test under a limit per address
+/// would measure the limit.
 const LIMITS: &str = "# No limits: all the load of a stack comes from one address.\n";

@@ -1,5 +1,6 @@
-//! A private Postgres. It refuses to run as root, so root starts it as another user, whose data lies in a
-//! fresh folder under the system's temporary one.
+//! A private Postgres, and its synchronous standby.
+//!
+//! Postgres refuses to run as root, so root starts it as another user, who owns its data.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,10 +19,10 @@ use crate::servers::machine::{self, Account};
 use crate::servers::process::{Ending, Probe, Process, Spec};
 
 const SUPERUSER: &str = "postgres";
-/// The standby's name as a part, and to its primary.
+/// The standby's name: as a part of a stack, and as the application name under which its primary knows it.
 pub const STANDBY: &str = "standby";
 
-/// Where a server lies and who may do everything there.
+/// The address of a server on this machine, with its superuser's password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PostgresAddress {
     /// The port on the loopback address.
@@ -31,7 +32,7 @@ pub struct PostgresAddress {
     programs: PathBuf,
 }
 
-/// A server of its owner alone, in a folder that goes when it is dropped.
+/// A running private server, in a folder of its own. Both go when it is dropped.
 #[derive(Debug)]
 pub struct Postgres {
     address: PostgresAddress,
@@ -41,7 +42,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one. Without `durable` it never waits for the disk: for tests that start with empty databases.
+    /// Starts a server. Without `durable` it never waits for the disk (`fsync=off`), and is killed in the end; that is
+    /// for tests, which begin with empty databases.
     pub async fn start(durable: bool) -> Result<Self> {
         let folder = machine::fresh_folder("postgres")?;
         let [port] = machine::free_ports()?;
@@ -51,7 +53,8 @@ impl Postgres {
         Ok(Self { address, process, _folder: folder })
     }
 
-    /// Starts a standby of this server. From then on each commit here waits until it is on the standby's disk too.
+    /// Starts a synchronous standby of this server, which must be durable. From then on each commit here waits until it
+    /// is on the standby's disk, too.
     pub async fn start_standby(&self) -> Result<Self> {
         let folder = machine::fresh_folder("standby")?;
         let [port] = machine::free_ports()?;
@@ -62,13 +65,13 @@ impl Postgres {
         Ok(Self { address: PostgresAddress { port, ..self.address.clone() }, process, _folder: folder })
     }
 
-    /// Where it is.
+    /// Returns the server's address.
     #[must_use]
     pub fn address(&self) -> &PostgresAddress {
         &self.address
     }
 
-    /// The process, for tests that stop it.
+    /// Returns the server's process, for tests that stop it.
     #[must_use]
     pub fn process(&self) -> &Process {
         &self.process
@@ -76,7 +79,7 @@ impl Postgres {
 }
 
 impl PostgresAddress {
-    /// Makes the data in a folder that does not exist yet, and says how to start the server on it.
+    /// Creates a server's data in a folder that does not exist yet, and returns its address and the way to start it.
     pub fn prepare(data: &Path, port: u16, log: PathBuf, durable: bool) -> Result<(Self, Spec)> {
         let programs = machine::find_postgres()?;
         let password = machine::new_password();
@@ -95,8 +98,10 @@ impl PostgresAddress {
             ("log_timezone", "UTC".to_owned()),
         ];
         if durable {
+            // Five services with a limit of 20 each, and some for psql and benchmarks.
             settings.push(("max_connections", "120".to_owned()));
         } else {
+            // Tests run side by side, each with pools of its own.
             settings.push(("max_connections", "300".to_owned()));
             for name in ["fsync", "synchronous_commit", "full_page_writes"] {
                 settings.push((name, "off".to_owned()));
@@ -124,21 +129,24 @@ impl PostgresAddress {
         })
     }
 
-    /// Copies this durable server, which runs, into a folder that does not exist yet, and says how to start a standby on it.
+    /// Copies this running durable server into a folder that does not exist yet, and returns the way to start a standby
+    /// on the copy.
     pub async fn prepare_standby(&self, data: &Path, port: u16, log: PathBuf) -> Result<Spec> {
         ensure!(!data.exists(), "{} exists already", data.display());
         let standby = Self { port, ..self.clone() }.spec(STANDBY, data, log, true)?;
         machine::make_folder(data, standby.account)?;
         let source = format!("host=127.0.0.1 port={} user={SUPERUSER} application_name={STANDBY}", self.port);
-        // It writes down where to follow, with the password.
+        // The copy contains the address of its primary (`--write-recovery-conf`), with the password.
         let mut copy = as_account(self.programs.join("pg_basebackup"), &standby);
         copy.args(["--write-recovery-conf", "--checkpoint=fast", "--dbname", &source, "--pgdata"]).arg(data);
         run(copy.env("PGPASSWORD", &self.password)).await.context("cannot copy the primary")?;
         Ok(standby)
     }
 
-    /// Lets every commit wait for the standby, which runs. The setting is this server's alone: it came after the copy, so
-    /// that a promoted standby does not wait for one of its own.
+    /// Makes every commit wait for the running standby, and waits until the standby follows.
+    ///
+    /// The setting is made after the copy, so only this server has it. A promoted standby that had it, too, would wait
+    /// for a standby of its own.
     pub async fn wait_for_standby(&self) -> Result<()> {
         let on = format!("ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}';\nSELECT pg_reload_conf();\n");
         self.run_script(&on).await?;
@@ -151,7 +159,7 @@ impl PostgresAddress {
         Ok(())
     }
 
-    /// A URL with this server and the one on another port, which leads to whichever takes writes.
+    /// Adds the standby's port to a URL of this server. Connections then go to the one of the two that takes writes.
     #[must_use]
     pub fn with_standby(&self, url: &str, standby: u16) -> String {
         let port = self.port;
@@ -159,15 +167,16 @@ impl PostgresAddress {
         format!("{}?target_session_attrs=read-write", url.replace(&format!("@127.0.0.1:{port}/"), &hosts))
     }
 
-    /// The superuser's URL.
+    /// Returns the superuser's URL.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of(SUPERUSER, &self.password, SUPERUSER)
     }
 
-    /// Makes a database and a role of the same name that owns it and may enter no other, and limits its
-    /// connections. Answers the role's URL.
+    /// Creates a database with this limit of connections, and a role of the same name that owns it and may enter no
+    /// other database. Returns the role's URL.
     pub async fn create_database(&self, name: &str, connection_limit: u32, tablespace: Option<&str>) -> Result<String> {
+        // The name is put into SQL text, so it has to be a plain identifier.
         ensure!(
             !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
             "not a plain database name: {name}"
@@ -183,7 +192,7 @@ impl PostgresAddress {
         Ok(self.url_of(name, &password, name))
     }
 
-    /// Makes a place for databases in a folder on another disk.
+    /// Creates a tablespace in a folder on another disk, for databases that are created with its name.
     pub async fn create_tablespace(&self, name: &str, folder: &Path) -> Result<()> {
         machine::make_folder(folder, server_account()?)?;
         let script = format!("CREATE TABLESPACE {name} LOCATION '{}';", folder.display());
@@ -200,8 +209,11 @@ impl PostgresAddress {
     }
 }
 
-/// Runs statements in the database of this URL; answers what they answer, a row a line. The password and the statements go
-/// where the process list does not show them.
+/// Runs statements in the database of this URL, and returns their rows as lines. Password and statements reach `psql`
+/// by its environment and its input, where the process list does not show them.
+///
+/// # Errors
+/// If a statement fails, which also ends the script; the error is what `psql` said.
 pub async fn psql(database: &str, script: &str) -> Result<String> {
     let mut url = Url::parse(database)?;
     let password = url.password().unwrap_or_default().to_owned();
@@ -224,17 +236,18 @@ pub async fn psql(database: &str, script: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Makes a running standby the primary, and waits until it is.
+/// Promotes a running standby to primary, and waits until it is one.
 pub async fn promote(standby: &Spec) -> Result<()> {
     let mut promote = as_account(standby.program.with_file_name("pg_ctl"), standby);
     run(promote.args(["promote", "--wait", "--pgdata"]).arg(&standby.folder)).await.context("cannot promote")
 }
 
+/// Chooses the account that a server runs as if this process is root.
 fn server_account() -> Result<Option<Account>> {
     Account::instead_of_root(&["postgres", "nobody"])
 }
 
-/// A command with the rights and in the folder of a server.
+/// Returns a command with the rights and in the folder of a server.
 fn as_account(program: PathBuf, server: &Spec) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(program);
     command.current_dir(&server.folder).kill_on_drop(true);
@@ -250,10 +263,11 @@ async fn run(command: &mut tokio::process::Command) -> Result<()> {
     Ok(())
 }
 
+/// Creates a server's data folder (`initdb`), with a password for the superuser.
 fn initialise(programs: &Path, data: &Path, account: Option<Account>, password: &str, durable: bool) -> Result<()> {
     ensure!(!data.exists(), "{} exists already", data.display());
     machine::make_folder(data, account)?;
-    // Beside the data, since initdb wants an empty folder.
+    // Beside the data folder, since initdb wants that to be empty.
     let password_file = data.with_extension("password");
     machine::write_secret(&password_file, password)?;
     machine::give(&password_file, account)?;

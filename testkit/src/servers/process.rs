@@ -1,5 +1,9 @@
-//! One process in a session of its own: started with a clean environment, awaited, and stopped with all
-//! that it started. Its description can be written down and taken up again by a later command.
+//! One process in a session of its own: started with a clean environment, awaited until it is ready, and stopped with
+//! all that it has started.
+//!
+//! A `Spec` describes it and can be stored, so that a later command can adopt the process. A watchdog beside each
+//! process stops it if the starting process dies, even by SIGKILL; otherwise servers of an aborted test would run for
+//! ever.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -18,12 +22,15 @@ use tokio::net::TcpStream;
 
 use crate::servers::machine::{Account, find_program};
 
+/// The interval in which readiness is probed.
 const POLL: Duration = Duration::from_millis(40);
+/// The number of lines of the log that an error quotes.
 const LAST_LINES: usize = 15;
 
-/// Waits for the end of its standard input. A line means that nobody need watch any longer; the
-/// bare end means that its owner died, however hard, and so the process and its data go too.
-const KEEPER: &str = r#"
+/// The watchdog's script. It waits for the end of its standard input, whose other end the owner holds. A line before
+/// the end means that the watch is over. The bare end means that the owner has died, so the process group `$1` and the
+/// folder `$2` go, too.
+const WATCHDOG: &str = r#"
 trap '' INT TERM HUP
 read -r _ && exit 0
 kill -s TERM -- "-$1"
@@ -32,35 +39,35 @@ kill -s KILL -- "-$1"
 [ -z "$2" ] || rm -rf -- "$2"
 "#;
 
-/// How to start, await and stop a process.
+/// The description of a process: the way to start it, to await it, and to stop it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// Its name in messages, logs and pid files.
+    /// The name in messages, logs and pid files.
     pub name: String,
     /// The program's full path.
     pub program: PathBuf,
     /// The program's arguments.
     pub args: Vec<String>,
-    /// Its whole environment, but for `PATH`, which is this process's.
+    /// The whole environment, except for `PATH`, which is inherited.
     pub env: BTreeMap<String, String>,
-    /// Its working folder.
+    /// The working folder.
     pub folder: PathBuf,
-    /// Where its output is appended.
+    /// The file to which standard output and standard error are appended.
     pub log: PathBuf,
-    /// The account that it runs as, when not the starter's.
+    /// The account that it runs as, if that is not this process's.
     pub account: Option<Account>,
-    /// How to find out that it is ready.
+    /// The test for its readiness.
     pub probe: Probe,
-    /// How it is asked to end.
+    /// The way to ask it to end.
     pub ending: Ending,
-    /// A start that fails at once is tried again until the deadline: after a hard kill Postgres refuses
-    /// for as long as an orphaned backend is alive.
+    /// If true, a start that fails at once is tried again until the deadline. After a SIGKILL Postgres refuses to start
+    /// as long as an orphaned backend is alive.
     pub persistent: bool,
-    /// How long it may take to be ready.
+    /// The time that it may take to become ready.
     pub deadline: Duration,
 }
 
-/// How to find out that a process is ready.
+/// The test for a process's readiness.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Probe {
     /// A command that succeeds.
@@ -73,46 +80,53 @@ pub enum Probe {
     Readyz(u16),
 }
 
-/// How a process is asked to end; what is left after `patience` is killed.
+/// The way in which a process is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
-    /// SIGTERM: the process finishes what it has begun.
+    /// SIGTERM: the process finishes its work. It is killed after 20 s.
     Term,
-    /// SIGINT: Postgres's fast shutdown, which ends its sessions.
+    /// SIGINT: Postgres's fast shutdown, which ends its sessions. It is killed after 20 s.
     Int,
-    /// SIGKILL: nobody will read the data again.
+    /// SIGKILL, for a server whose data nobody will read again.
     Kill,
 }
 
-/// A process as written down: the start time tells it from a later one with the same number.
+/// The identity of a process. The start time tells it from a later process with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The process number, which is its session's and its group's number too.
+    /// The process id, which is also the id of its session and of its group.
     pub pid: i32,
-    /// The kernel's start time, in ticks since the machine started.
+    /// The start time in the kernel's ticks since the machine started; 0 for a process that has ended.
     pub started: u64,
 }
 
 impl Identity {
-    /// The process that has this number now.
+    /// Returns the identity of the process that has this id now.
     #[must_use]
     pub fn of(pid: i32) -> Self {
         Self { pid, started: ProcessState::read(pid).map_or(0, |state| state.started) }
     }
 }
 
-/// A started process.
+/// A process that was started or adopted.
 #[derive(Debug)]
 pub struct Process {
     spec: Spec,
     identity: Identity,
+    /// The child; none if an earlier command started the process.
     child: Mutex<Option<Child>>,
-    keeper: Mutex<Option<Child>>,
+    /// The watchdog; none if the process is detached.
+    watchdog: Mutex<Option<Child>>,
 }
 
 impl Process {
-    /// Starts it and waits until it is ready. It ends when it is dropped, or with this process, however hard,
-    /// and in that case the folder goes too; unless it is detached.
+    /// Starts a process and waits until it is ready.
+    ///
+    /// Unless it is detached, it ends when it is dropped, and also if this process dies. In the second case `folder` is
+    /// removed, too.
+    ///
+    /// # Errors
+    /// If it ends before it is ready, or is not ready by its deadline. The error quotes the end of its log.
     pub async fn start(spec: Spec, folder: Option<&Path>) -> Result<Self> {
         let end = Instant::now() + spec.deadline;
         loop {
@@ -120,9 +134,9 @@ impl Process {
             match process.wait_until(end).await {
                 Ok(()) => return Ok(process),
                 Err(error) => {
-                    let again = spec.persistent && !process.is_alive() && Instant::now() < end;
+                    let may_retry = spec.persistent && !process.is_alive() && Instant::now() < end;
                     process.stop();
-                    if !again {
+                    if !may_retry {
                         return Err(error);
                     }
                     tokio::time::sleep(POLL * 10).await;
@@ -131,11 +145,12 @@ impl Process {
         }
     }
 
-    /// As `start`, without waiting.
+    /// Starts a process as [`Process::start`] does, without waiting until it is ready.
     pub fn spawn(spec: Spec, folder: Option<&Path>) -> Result<Self> {
         let start = || -> Result<Child> {
             let log = OpenOptions::new().create(true).append(true).open(&spec.log)?;
-            // A session of its own: no Ctrl-C meant for the starter, no hang-up of its terminal.
+            // In a session of its own, it gets neither the Ctrl-C nor the hang-up of the terminal that are meant for
+            // its starter.
             let mut command = Command::new(find_program("setsid")?);
             command
                 .arg(&spec.program)
@@ -155,56 +170,60 @@ impl Process {
         let child = start().with_context(|| format!("cannot start {}", spec.name))?;
         let pid = i32::try_from(child.id()).context("a process number beyond 2^31")?;
         let identity = Identity::of(pid);
-        let keeper = start_keeper(pid, folder)?;
-        Ok(Self { spec, identity, child: Mutex::new(Some(child)), keeper: Mutex::new(Some(keeper)) })
+        let watchdog = start_watchdog(pid, folder)?;
+        Ok(Self { spec, identity, child: Mutex::new(Some(child)), watchdog: Mutex::new(Some(watchdog)) })
     }
 
-    /// Takes up a process that an earlier command started and left running.
+    /// Adopts a process that an earlier command has started and left running. Dropping it does not end it.
     #[must_use]
     pub fn adopt(spec: Spec, identity: Identity) -> Self {
-        Self { spec, identity, child: Mutex::new(None), keeper: Mutex::new(None) }
+        Self { spec, identity, child: Mutex::new(None), watchdog: Mutex::new(None) }
     }
 
-    /// From now on it survives its owner.
+    /// Dismisses the watchdog, so that the process survives this one.
     pub fn detach(&self) {
-        if let Some(mut keeper) = lock(&self.keeper).take() {
-            if let Some(mut input) = keeper.stdin.take() {
+        if let Some(mut watchdog) = lock(&self.watchdog).take() {
+            if let Some(mut input) = watchdog.stdin.take() {
+                // Any line ends the watch. Closing the pipe without one would end the process.
                 std::io::Write::write_all(&mut input, b"leave it\n").ok();
             }
-            keeper.wait().ok();
+            watchdog.wait().ok();
         }
     }
 
-    /// What it was started from.
+    /// Returns the description that it was started from.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// Which process it is.
+    /// Returns its process id and start time.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// Whether it still runs.
+    /// Returns whether it still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         if let Some(child) = lock(&self.child).as_mut() {
-            // Reaps it: a child that nobody has waited for keeps its number.
+            // This also reaps the child: one that nobody has waited for stays a zombie and keeps its id.
             return matches!(child.try_wait(), Ok(None));
         }
         ProcessState::read(self.identity.pid)
             .is_some_and(|state| state.started == self.identity.started && !state.ended)
     }
 
-    /// How it ended, when this process started it.
+    /// Returns its exit status, if it has ended and this process has started it.
     #[must_use]
     pub fn exit_status(&self) -> Option<ExitStatus> {
         lock(&self.child).as_mut()?.try_wait().ok().flatten()
     }
 
-    /// Waits until it is ready, as long as its description allows.
+    /// Waits until it is ready, for as long as its description allows.
+    ///
+    /// # Errors
+    /// If it ends first, or is not ready in time.
     pub async fn wait_until_ready(&self) -> Result<()> {
         self.wait_until(Instant::now() + self.spec.deadline).await
     }
@@ -236,7 +255,7 @@ impl Process {
         format!("the last lines of {}:\n{last}", log.display())
     }
 
-    /// Sends a signal to this process alone.
+    /// Sends a signal to this process alone, not to its group. Does nothing if it has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         if self.is_alive() {
             nix::sys::signal::kill(Pid::from_raw(self.identity.pid), signal)
@@ -245,18 +264,18 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to end, without waiting.
+    /// Asks it to end in the way of its description, without waiting.
     pub fn ask_to_stop(&self) {
         let signal = match self.spec.ending {
             Ending::Term => Signal::SIGTERM,
             Ending::Int => Signal::SIGINT,
             Ending::Kill => Signal::SIGKILL,
         };
-        // An error means that it is gone already, or not ours, and then the wait below finds out.
+        // An error means that it has ended already, or belongs to another user. The wait for its end finds out.
         self.signal(signal).ok();
     }
 
-    /// Asks it to end, waits, and kills what is left of its group.
+    /// Asks it to end, waits, and kills the rest of its group.
     pub fn stop(&self) {
         self.ask_to_stop();
         let patience = match self.spec.ending {
@@ -264,7 +283,7 @@ impl Process {
             Ending::Kill => Duration::from_secs(5),
         };
         self.wait_for_end(patience);
-        // The group outlives its leader when that was killed hard: nginx's workers still hold the port.
+        // A group outlives a leader that was killed: nginx's workers, for example, still hold its port.
         killpg(Pid::from_raw(self.identity.pid), Signal::SIGKILL).ok();
         self.wait_for_end(Duration::from_secs(5));
         self.detach();
@@ -279,15 +298,16 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// A detached process goes on; an attached one ends with its owner.
+    /// Stops the process, unless it is detached or adopted.
     fn drop(&mut self) {
-        if lock(&self.keeper).is_some() {
+        if lock(&self.watchdog).is_some() {
             self.stop();
         }
     }
 }
 
 impl Probe {
+    /// Returns whether the process is ready, within 3 s.
     async fn answers(&self) -> bool {
         let attempt = async {
             match self {
@@ -309,8 +329,8 @@ impl Probe {
     }
 }
 
-/// The broker opens its port early in its start and answers only late: so wait for its first frame, a method
-/// (type 1) on channel 0.
+/// Returns whether a broker replies to the AMQP greeting with a method frame (type 1) on channel 0. RabbitMQ opens its
+/// port early in its start and replies only late, so an open port is not enough.
 async fn greet_broker(port: u16) -> Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
@@ -319,6 +339,8 @@ async fn greet_broker(port: u16) -> Result<bool> {
     Ok(frame == [1, 0, 0])
 }
 
+/// Returns whether `/readyz` on a port says that the service is ready. Degraded is not ready here: tests want all
+/// parts.
 async fn ask_readyz(port: u16) -> Result<bool> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let answer = client.get(format!("http://127.0.0.1:{port}/readyz")).send().await?;
@@ -329,9 +351,9 @@ async fn ask_readyz(port: u16) -> Result<bool> {
     Ok(body.get("status").and_then(|status| status.as_str()) != Some("degraded"))
 }
 
-fn start_keeper(pid: i32, folder: Option<&Path>) -> Result<Child> {
+fn start_watchdog(pid: i32, folder: Option<&Path>) -> Result<Child> {
     Command::new(find_program("setsid")?)
-        .args(["/bin/sh", "-c", KEEPER, "keeper"])
+        .args(["/bin/sh", "-c", WATCHDOG, "watchdog"])
         .arg(pid.to_string())
         .arg(folder.unwrap_or(Path::new("")))
         .current_dir("/")
@@ -339,10 +361,10 @@ fn start_keeper(pid: i32, folder: Option<&Path>) -> Result<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .context("cannot start a keeper")
+        .context("cannot start a watchdog")
 }
 
-/// The two fields of `/proc/PID/stat` that matter here.
+/// The two fields of `/proc/PID/stat` that tell processes apart.
 struct ProcessState {
     ended: bool,
     started: u64,
@@ -351,7 +373,8 @@ struct ProcessState {
 impl ProcessState {
     fn read(pid: i32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in parentheses may hold spaces; the state follows it, and the start time 19 fields later.
+        // The name in parentheses may contain spaces, so fields are counted from its end: the state is the first one,
+        // and the start time comes 19 fields later.
         let (_, fields) = text.rsplit_once(") ")?;
         let mut fields = fields.split(' ');
         Some(Self { ended: matches!(fields.next()?, "Z" | "X"), started: fields.nth(18)?.parse().ok()? })

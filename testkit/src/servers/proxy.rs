@@ -1,4 +1,6 @@
-//! A TCP proxy in front of a server. It misbehaves as a network does, when told to.
+//! A TCP proxy in front of a server, which disturbs connections as a bad network does when it is told to.
+//!
+//! Fault injection needs it because the loopback device cannot be slow, silent or cut for one server only.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -10,82 +12,94 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What happens to the bytes.
+/// The condition of the simulated network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weather {
-    /// They pass.
-    Clear,
-    /// Each piece waits this long.
+pub enum Condition {
+    /// Bytes pass at once.
+    Normal,
+    /// Each piece that is read waits this long before it is sent on.
     Slow(Duration),
-    /// They stay, and nobody hears that the connection is dead.
+    /// Bytes are held back while connections stay open, so that neither side notices.
     Silent,
-    /// Connections break, and new ones are refused.
+    /// Open connections are broken, and new ones are closed at once.
     Cut,
 }
 
-/// A running proxy; it ends when it is dropped.
+/// A running proxy. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    weather: watch::Sender<Weather>,
+    condition: watch::Sender<Condition>,
     _task: JoinSet<()>,
 }
 
 impl Proxy {
-    /// Starts one in front of a port of the loopback address.
+    /// Starts a proxy in front of a port of the loopback address.
     pub async fn start(upstream: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen")?;
         let port = listener.local_addr()?.port();
-        let (weather, now) = watch::channel(Weather::Clear);
+        let (condition, receiver) = watch::channel(Condition::Normal);
         let mut task = JoinSet::new();
-        task.spawn(accept(listener, SocketAddr::from((Ipv4Addr::LOCALHOST, upstream)), now));
-        Ok(Self { port, weather, _task: task })
+        task.spawn(accept(listener, SocketAddr::from((Ipv4Addr::LOCALHOST, upstream)), receiver));
+        Ok(Self { port, condition, _task: task })
     }
 
-    /// The port that stands for the server's.
+    /// Returns the port that clients have to use instead of the server's.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Changes what happens to the bytes, also of connections that are open.
-    pub fn set(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+    /// Changes the condition, also for connections that are already open.
+    pub fn set(&self, condition: Condition) {
+        self.condition.send_replace(condition);
     }
 }
 
-async fn accept(listener: TcpListener, upstream: SocketAddr, weather: watch::Receiver<Weather>) {
+/// Accepts connections until it is dropped.
+async fn accept(listener: TcpListener, upstream: SocketAddr, condition: watch::Receiver<Condition>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((near, _)) = listener.accept().await else { continue };
+        // Frees the connections that have ended.
         while connections.try_join_next().is_some() {}
-        if *weather.borrow() != Weather::Cut {
-            connections.spawn(connect(near, upstream, weather.clone()));
+        if *condition.borrow() != Condition::Cut {
+            connections.spawn(serve(near, upstream, condition.clone()));
         }
     }
 }
 
-async fn connect(near: TcpStream, upstream: SocketAddr, weather: watch::Receiver<Weather>) {
+/// Serves one connection until it ends or is cut.
+async fn serve(near: TcpStream, upstream: SocketAddr, condition: watch::Receiver<Condition>) {
     let Ok(far) = TcpStream::connect(upstream).await else { return };
     let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-    let mut cut = weather.clone();
+    let mut cut = condition.clone();
     tokio::select! {
-        // Errors end a connection as they would without a proxy.
-        _ = async { tokio::join!(pass(near_in, far_out, weather.clone()), pass(far_in, near_out, weather.clone())) } => {}
-        _ = cut.wait_for(|weather| *weather == Weather::Cut) => {}
+        // Each direction ends by itself, since a half-closed connection is legal. An error ends its direction, as it
+        // would without a proxy.
+        _ = async {
+            tokio::join!(
+                forward(near_in, far_out, condition.clone()),
+                forward(far_in, near_out, condition.clone()),
+            )
+        } => {}
+        _ = cut.wait_for(|condition| *condition == Condition::Cut) => {}
     }
 }
 
-async fn pass(
+/// Forwards the bytes of one direction until its end, under the condition of each moment.
+async fn forward(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut weather: watch::Receiver<Weather>,
+    mut condition: watch::Receiver<Condition>,
 ) -> std::io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let count = from.read(&mut buffer).await?;
-        let now = *weather.wait_for(|weather| *weather != Weather::Silent).await.map_err(std::io::Error::other)?;
-        if let Weather::Slow(pause) = now {
+        // While the condition is silent, the bytes that were read wait here.
+        let now =
+            *condition.wait_for(|condition| *condition != Condition::Silent).await.map_err(std::io::Error::other)?;
+        if let Condition::Slow(pause) = now {
             tokio::time::sleep(pause).await;
         }
         if count == 0 {

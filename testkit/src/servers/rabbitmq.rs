@@ -1,5 +1,7 @@
-//! A private RabbitMQ, or a cluster, with a port mapper (epmd) of its own, so that stopping it stops everything and the
-//! machine's own broker is never touched.
+//! A private RabbitMQ, or a cluster of several nodes, with a port mapper (epmd) of its own.
+//!
+//! Erlang nodes usually share one port mapper per machine, which the first of them starts and leaves running. With an
+//! own one, stopping the broker stops everything, and the machine's own broker is never touched.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +15,11 @@ use tempfile::TempDir;
 use crate::servers::machine;
 use crate::servers::process::{Ending, Probe, Process, Spec};
 
-/// The Erlang runtime spins while it is idle; on a small machine that time belongs to the others.
+/// The runtime's flags. By default Erlang's schedulers spin while they are idle, which takes processor time from the
+/// other parts on a small machine.
 const RUNTIME_FLAGS: &str = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}";
 
-/// A broker of its owner alone, in a folder that goes when it is dropped.
+/// A running private broker of one node, in a folder of its own. Both go when it is dropped.
 #[derive(Debug)]
 pub struct RabbitMq {
     plan: RabbitMqPlan,
@@ -26,22 +29,23 @@ pub struct RabbitMq {
     _folder: TempDir,
 }
 
-/// How to start the nodes of a broker and their port mapper.
+/// The way to start the nodes of a broker and their port mapper.
 #[derive(Clone, Debug)]
 pub struct RabbitMqPlan {
-    /// The nodes. The others join the first one when they start with no data, so it must be ready by then.
+    /// The nodes. All others join the first one when they start without data, so the first one must be ready by then.
     pub nodes: Vec<Spec>,
-    /// Their port mapper, which goes first.
+    /// The port mapper of all nodes, which has to start before them.
     pub mapper: Spec,
     ports: Vec<u16>,
 }
 
 impl RabbitMq {
-    /// Starts one.
+    /// Starts a broker with one node.
     pub async fn start() -> Result<Self> {
         let folder = machine::fresh_folder("rabbitmq")?;
         let log = folder.path().join("rabbitmq.log");
         let mut plan = RabbitMqPlan::prepare(&folder.path().join("data"), &[("rabbitmq", log)])?;
+        // Nobody will read the data again, so there is no need for an orderly end, which takes seconds.
         plan.nodes.iter_mut().for_each(|node| node.ending = Ending::Kill);
         plan.mapper.ending = Ending::Kill;
         let owned = Some(folder.path());
@@ -50,19 +54,19 @@ impl RabbitMq {
         Ok(Self { plan, broker, _mapper: mapper, _folder: folder })
     }
 
-    /// Its URL.
+    /// Returns the broker's URL.
     #[must_use]
     pub fn url(&self) -> String {
         self.plan.url()
     }
 
-    /// The broker's process, for tests that kill it.
+    /// Returns the broker's process, for tests that kill it.
     #[must_use]
     pub fn process(&self) -> &Process {
         &self.broker
     }
 
-    /// A command that runs `rabbitmqctl` against this broker.
+    /// Returns a command that runs `rabbitmqctl` against this broker.
     pub fn rabbitmqctl(&self) -> Result<tokio::process::Command> {
         let mut command = tokio::process::Command::new(machine::find_rabbitmq()?.join("rabbitmqctl"));
         command.envs(&self.broker.spec().env).kill_on_drop(true);
@@ -71,11 +75,13 @@ impl RabbitMq {
 }
 
 impl RabbitMqPlan {
-    /// Writes the configuration of these nodes, by their names and logs, into a folder that does not exist yet.
+    /// Writes the configuration of nodes with these names and logs into a folder that does not exist yet.
     pub fn prepare(folder: &Path, nodes: &[(&str, PathBuf)]) -> Result<Self> {
         machine::make_folder(folder, None)?;
         let home = folder.join("home");
         machine::make_folder(&home, None)?;
+        // The nodes and `rabbitmqctl` trust each other by this shared secret, which Erlang refuses if others may read
+        // it.
         let cookie = home.join(".erlang.cookie");
         machine::write_secret(&cookie, &machine::new_password())?;
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400))?;
@@ -85,7 +91,7 @@ impl RabbitMqPlan {
         let ports: Vec<u16> = places.iter().map(|[port, _]| *port).collect();
         let mut specs = Vec::new();
         for ((name, log), place) in nodes.iter().zip(&places) {
-            // The first one would wait for the others.
+            // The first node must not be told of the others, or it would wait for them.
             let joins = if specs.is_empty() { &[] } else { ports.as_slice() };
             let env = environment(&folder.join(name), &home, mapper_port, *place, joins)?;
             specs.push(Spec {
@@ -114,12 +120,12 @@ impl RabbitMqPlan {
         Ok(Self { nodes: specs, mapper, ports })
     }
 
-    /// The node that starts first.
+    /// Returns the node that has to start first.
     pub fn first(&self) -> Result<&Spec> {
         self.nodes.first().context("a broker without nodes")
     }
 
-    /// The URLs of all nodes, with commas between them.
+    /// Returns the URLs of all nodes, separated by commas, as the services take them.
     #[must_use]
     pub fn url(&self) -> String {
         let urls: Vec<String> =
@@ -127,7 +133,7 @@ impl RabbitMqPlan {
         urls.join(",")
     }
 
-    /// A script that runs `rabbitmqctl` against the first node, or against another one with `-n`.
+    /// Returns a shell script that runs `rabbitmqctl` against the first node, or against another one with `-n`.
     pub fn rabbitmqctl_script(&self) -> Result<String> {
         let program: PathBuf = machine::find_rabbitmq()?.join("rabbitmqctl");
         let mut script = String::from("#!/bin/sh\n");
@@ -141,12 +147,13 @@ impl RabbitMqPlan {
     }
 }
 
-/// The name of the node that listens on this port.
+/// Returns the Erlang name of the node that listens on this port.
 fn node_name(port: u16) -> String {
     format!("chatty{port}@localhost")
 }
 
-/// Writes the configuration of a node on these ports, for clients and for other nodes, and says how it finds it.
+/// Writes the configuration of a node into its folder, and returns the environment by which the node finds it. The two
+/// ports are for clients and for other nodes; `joins` are the client ports of the nodes to join.
 fn environment(
     folder: &Path,
     home: &Path,
@@ -155,6 +162,7 @@ fn environment(
     joins: &[u16],
 ) -> Result<BTreeMap<String, String>> {
     machine::make_folder(folder, None)?;
+    // The heartbeat and the size of the write-ahead log are those of deploy/rabbitmq/rabbitmq.conf.
     let mut settings = format!(
         "listeners.tcp.1 = 127.0.0.1:{port}\n\
          heartbeat = 10\n\
@@ -176,7 +184,7 @@ fn environment(
     fs::write(&configuration, settings)?;
     let plugins = folder.join("enabled_plugins");
     fs::write(&plugins, "[].\n")?;
-    // Stands in for the machine's file of the same purpose in /etc/rabbitmq.
+    // An empty file takes the place of the machine's own one in /etc/rabbitmq, which would override these variables.
     let environment = folder.join("rabbitmq-env.conf");
     fs::write(&environment, "")?;
 
@@ -199,8 +207,8 @@ fn environment(
         ("RABBITMQ_LOGS", "-".to_owned()),
         ("RABBITMQ_PID_FILE", text(&folder.join("pid"))),
         ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", RUNTIME_FLAGS.to_owned()),
-        // Makes the start script become the runtime instead of its parent, so that the process started
-        // here is the one to signal.
+        // Makes the start script replace itself by the runtime instead of becoming its parent, so that signals to the
+        // started process reach the runtime.
         ("RUNNING_UNDER_SYSTEMD", "true".to_owned()),
     ];
     Ok(env.map(|(name, value)| (name.to_owned(), value)).into())

@@ -1,15 +1,18 @@
-//! What can be asked and done where the broker has several nodes, or Postgres a standby.
+//! Questions and commands for stacks whose broker has several nodes, or whose Postgres has a standby.
 
 use anyhow::{Context, Result, ensure};
 
 use super::{BROKERS, Stack};
 use crate::servers::postgres::{self, STANDBY};
 
-/// How a node of the broker is called among nodes.
+/// The environment variable with a broker node's Erlang name.
 const NODE_NAME: &str = "RABBITMQ_NODENAME";
 
 impl Stack {
-    /// The part that is the leader of a queue.
+    /// Returns the part that leads a queue.
+    ///
+    /// # Errors
+    /// If no node is alive, or if there is no such queue.
     pub async fn leader(&self, queue: &str) -> Result<&'static str> {
         let alive = BROKERS.into_iter().find(|part| self.is_alive(part)).context("no broker is alive")?;
         let answer = self.rabbitmqctl(alive, &["-q", "list_queues", "name", "leader"]).await?;
@@ -19,13 +22,13 @@ impl Stack {
         part.with_context(|| format!("no part is the node {leader}"))
     }
 
-    /// Kills the primary of Postgres without warning, and makes its standby the primary. The old one must not come back.
+    /// Kills the primary of Postgres (SIGKILL), and promotes its standby. The old primary must not be started again.
     pub async fn promote(&mut self) -> Result<()> {
         self.kill("postgres")?;
         postgres::promote(self.process(STANDBY)?.spec()).await
     }
 
-    /// What `rabbitmqctl` answers on a node, which must be alive.
+    /// Runs `rabbitmqctl` against a node, which must be alive, and returns its output.
     pub async fn rabbitmqctl(&self, node: &str, arguments: &[&str]) -> Result<String> {
         let mut command = tokio::process::Command::new(self.folder().join("rabbitmqctl"));
         command.args(["-n", &self.node_name(node)?]).args(arguments).kill_on_drop(true);

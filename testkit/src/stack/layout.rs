@@ -1,4 +1,4 @@
-//! The files that describe a stack: `env`, `rabbitmqctl`, logs, pids, and links to the data.
+//! The files in a stack's folder: `state.json`, `env`, `rabbitmqctl`, logs, pid files, and a link to the data.
 
 use std::fmt::Write;
 use std::fs;
@@ -17,7 +17,7 @@ pub(super) struct Layout {
     root: PathBuf,
 }
 
-/// The repository around the current folder: the nearest `Cargo.toml` with a workspace.
+/// Finds the repository around the current folder: the nearest parent whose `Cargo.toml` has a workspace.
 pub fn find_repository() -> Result<PathBuf> {
     let current = std::env::current_dir()?;
     for folder in current.ancestors() {
@@ -46,7 +46,7 @@ impl Layout {
         self.root.join("logs").join(format!("{name}.log"))
     }
 
-    /// Makes the folder anew around the data; the logs of an earlier stack go.
+    /// Creates the folder with a link to the data. The logs and pid files of an earlier stack go.
     pub(super) fn create(&self, data: &Path) -> Result<()> {
         machine::make_folder(&self.root, None)?;
         for name in ["logs", "pids"] {
@@ -57,11 +57,14 @@ impl Layout {
             machine::make_folder(&folder, None)?;
         }
         let link = self.root.join("data");
+        // A link of an earlier stack leads nowhere by now.
         fs::remove_file(&link).ok();
         symlink(data, link).context("cannot link the data")
     }
 
+    /// Writes the pid file of a part, for people and scripts that want to signal it.
     pub(super) fn write_pid(&self, name: &str, pid: i32) -> Result<()> {
+        // The port mapper is no part that a person stops or restarts.
         if name == MAPPER {
             return Ok(());
         }
@@ -69,6 +72,7 @@ impl Layout {
         fs::write(path, format!("{pid}\n")).context("cannot write a pid")
     }
 
+    /// Writes the addresses as shell variables.
     pub(super) fn write_env(&self, addresses: &Addresses) -> Result<()> {
         let mut text = String::new();
         for (name, value) in addresses.variables() {
@@ -77,6 +81,7 @@ impl Layout {
         machine::write_secret(&self.root.join("env"), &text)
     }
 
+    /// Writes a script that only its owner may read and run, because it may contain secrets.
     pub(super) fn write_script(&self, name: &str, text: &str) -> Result<()> {
         let path = self.root.join(name);
         machine::write_secret(&path, text)?;
@@ -84,7 +89,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Forgets the stack, and removes its data when told where that is. The logs stay.
+    /// Removes the description of the stack, and its data if they are given. The logs stay.
     pub(super) fn clear(&self, data: Option<&Path>) -> Result<()> {
         for name in ["state.json", "env", "rabbitmqctl", "data"] {
             fs::remove_file(self.root.join(name)).ok();

@@ -1,4 +1,4 @@
-//! The parts of a stack: on which ports, with which environment, and in which order they stop.
+//! The parts of a stack: their ports, their environment, and the order in which they stop.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use shared::services::SERVICE_NAMES;
 use url::Url;
 
 use crate::servers::disk::SmallDisk;
@@ -20,33 +21,32 @@ use crate::stack::StackOptions;
 use crate::stack::layout::Layout;
 use crate::stack::state::{Addresses, Service, State};
 
-/// The five services.
-pub const SERVICES: [&str; 5] = ["auth", "posts", "subscriptions", "admin", "recommendations"];
+/// The servers that a stack starts beside the services.
+const SERVERS: [&str; 4] = ["postgres", "rabbitmq", "nginx", "mail"];
 
-/// Everything that can be restarted by name.
-pub const PARTS: [&str; 9] =
-    ["postgres", "rabbitmq", "nginx", "mail", "auth", "posts", "subscriptions", "admin", "recommendations"];
-
-/// The nodes of the broker; a stack with one broker has the first.
+/// The nodes of the broker. A stack with one node has the first of them.
 pub const BROKERS: [&str; 3] = ["rabbitmq", "rabbitmq2", "rabbitmq3"];
 
-/// The folder of the pictures.
+/// The name of the folder of the pictures.
 const MEDIA: &str = "media";
 
-/// The folder of the sockets that the gateway reaches the services by.
+/// The name of the folder of the Unix sockets through which the gateway reaches the services.
 const SOCKETS: &str = "sockets";
 
-/// RabbitMQ's port mapper, which comes and goes with it.
+/// RabbitMQ's port mapper. It starts and stops with the broker, and is no part that can be restarted alone.
 pub(super) const MAPPER: &str = "epmd";
 
-/// What stops together, what needs others first.
-pub(super) const STOPPING: [&[&str]; 5] = [&["nginx"], &SERVICES, &BROKERS, &["postgres", STANDBY, "mail"], &[MAPPER]];
+/// The order in which parts stop: each group together, and before the groups that it needs.
+pub(super) const STOP_ORDER: [&[&str]; 5] =
+    [&["nginx"], &SERVICE_NAMES, &BROKERS, &["postgres", STANDBY, "mail"], &[MAPPER]];
 
+/// The limit of connections to the database of a service.
 const CONNECTION_LIMIT: u32 = 20;
-/// Three replicas of a service must fit into the limit.
+/// The number of connections of one replica. Three replicas of a service must fit into the limit.
 const CONNECTIONS_PER_REPLICA: u32 = 6;
 
-/// Where the standby will be: it is copied from the running primary.
+/// The place of the standby. There is no description of its process yet, because its data is a copy of the running
+/// primary's.
 #[derive(Debug)]
 pub(super) struct Standby {
     pub(super) data: PathBuf,
@@ -57,7 +57,12 @@ pub(super) struct Standby {
 /// Services that can have several replicas behind the gateway.
 const REPLICATED: [&str; 2] = ["posts", "subscriptions"];
 
-/// How to start every part.
+/// Returns the names of the parts that can be restarted in a stack with one node of each.
+pub fn part_names() -> impl Iterator<Item = &'static str> {
+    SERVERS.into_iter().chain(SERVICE_NAMES)
+}
+
+/// The way to start every part of a stack.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) postgres: Spec,
@@ -65,14 +70,19 @@ pub(super) struct Plan {
     pub(super) mapper: Spec,
     pub(super) mail: Spec,
     pub(super) nginx: Spec,
+    /// The text of the `rabbitmqctl` script.
     pub(super) rabbitmqctl: String,
     pub(super) standby: Option<Standby>,
     pub(super) database: PostgresAddress,
+    /// The broker's URL, past any proxy.
     amqp_url: String,
+    /// The ports of the services' first replicas.
     ports: BTreeMap<String, u16>,
-    /// More replicas: name of the part, service, port.
+    /// The further replicas: name of the part, service, port.
     replicas: Vec<(String, String, u16)>,
+    /// The port of the gateway.
     gateway: u16,
+    /// The ports of the mail sink.
     smtp: u16,
     mail_page: u16,
     data: PathBuf,
@@ -80,8 +90,12 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Chooses ports, creates folders and configurations below `data`, and describes every part.
+    ///
+    /// # Errors
+    /// If a program is missing, or if the options contradict each other.
     pub(super) fn prepare(options: &StackOptions, layout: &Layout, data: &Path) -> Result<Self> {
-        for name in SERVICES {
+        for name in SERVICE_NAMES {
             let program = options.bin_dir.join(name);
             ensure!(is_program(&program), "{} is not there; build the services first", program.display());
         }
@@ -89,12 +103,12 @@ impl Plan {
         let clustered = options.brokers > 1 || options.standby;
         ensure!(!(options.proxied && clustered), "a proxy stands in front of one server, not of several");
         let [postgres_port, standby_port, gateway, smtp, mail_page] = free_ports()?;
-        let service_ports: [u16; SERVICES.len()] = free_ports()?;
-        let ports: BTreeMap<String, u16> = SERVICES.map(str::to_owned).into_iter().zip(service_ports).collect();
-        for folder in SERVICES.into_iter().chain(["mail"]) {
+        let service_ports: [u16; SERVICE_NAMES.len()] = free_ports()?;
+        let ports: BTreeMap<String, u16> = SERVICE_NAMES.map(str::to_owned).into_iter().zip(service_ports).collect();
+        for folder in SERVICE_NAMES.into_iter().chain(["mail"]) {
             make_folder(&data.join(folder), None)?;
         }
-        // The gateway's workers may run as another user.
+        // The gateway's workers may run as another user, who has to pass through these two.
         for folder in [MEDIA, SOCKETS] {
             make_folder(&data.join(folder), None)?;
             fs::set_permissions(data.join(folder), Permissions::from_mode(0o711))?;
@@ -102,6 +116,7 @@ impl Plan {
         let place = |name: &str| format!("unix:{}", socket(data, name).display());
         let mut upstreams: BTreeMap<String, Vec<String>> =
             ports.keys().map(|name| (name.clone(), vec![place(name)])).collect();
+        // A service's first replica has the name of the service; the others have a number behind it.
         let mut replicas = Vec::new();
         for (service, number) in REPLICATED.into_iter().flat_map(|name| (2..=options.replicas).map(move |n| (name, n)))
         {
@@ -139,7 +154,7 @@ impl Plan {
                 log: layout.log(STANDBY),
             }),
             database,
-            logs: SERVICES
+            logs: SERVICE_NAMES
                 .into_iter()
                 .chain(replicas.iter().map(|(name, ..)| name.as_str()))
                 .map(|name| (name.to_owned(), layout.log(name)))
@@ -153,6 +168,7 @@ impl Plan {
         })
     }
 
+    /// Returns the addresses of all parts. The services' databases are filled in once they are created.
     pub(super) fn addresses(&self) -> Addresses {
         let services = self.ports.iter().map(|(name, port)| {
             let service = Service { url: local(*port), database_url: String::new() };
@@ -167,17 +183,21 @@ impl Plan {
         }
     }
 
-    /// Where the disk is mounted that can be filled.
+    /// Returns the folder on which the small disk is mounted.
     pub(super) fn disk(&self) -> PathBuf {
         self.data.join("disk")
     }
 
+    /// Creates the services' databases, and puts them and the pictures on the small disk if there is one. Completes the
+    /// addresses in `state`.
     pub(super) async fn create_databases(&self, state: &mut State, disk: Option<&SmallDisk>) -> Result<()> {
+        // Databases and pictures share the disk, so that a full one hits both.
         let tablespace = disk.map(|_| "small");
         if let (Some(disk), Some(name)) = (disk, tablespace) {
             self.database.create_tablespace(name, &disk.path().join("databases")).await?;
             let media = disk.path().join("media");
             make_folder(&media, None)?;
+            // The gateway and posts know the folder by its old path.
             fs::remove_dir(self.data.join(MEDIA))?;
             symlink(media, self.data.join(MEDIA))?;
         }
@@ -191,12 +211,13 @@ impl Plan {
         Ok(())
     }
 
-    /// What can have a proxy, and its port.
+    /// Returns the servers that can have a proxy, each with its port.
     pub(super) fn proxied_ports(&self) -> Result<[(&'static str, u16); 2]> {
         let broker = Url::parse(&self.amqp_url)?.port().context("the broker has no port")?;
         Ok([("postgres", self.database.port), ("rabbitmq", broker)])
     }
 
+    /// Describes every replica of every service. Its URLs lead through the proxies, where there are any.
     pub(super) fn services(
         &self,
         state: &State,
@@ -206,6 +227,7 @@ impl Plan {
         let addresses = &state.addresses;
         let first = self.ports.iter().map(|(name, port)| (name, name, *port));
         let started = first.chain(self.replicas.iter().map(|(name, service, port)| (name, service, *port)));
+        // Only the services go through proxies. The operator's program and the checks of a run need the real servers.
         let through = |url: &str, server: &str| -> Result<String> {
             let Some(proxy) = proxies.get(server) else { return Ok(url.to_owned()) };
             let mut url = Url::parse(url)?;
@@ -271,6 +293,7 @@ impl Plan {
         .map(|(key, value)| (key.to_owned(), value))
         .into();
         if service == "auth" {
+            // The benchmarks read the key to sign tokens for thousands of people.
             let key = folder.join("jwt.pem").display().to_string();
             env.insert("JWT_PRIVATE_KEY_FILE".to_owned(), key);
         }
@@ -282,7 +305,7 @@ impl Plan {
     }
 }
 
-/// Where a replica listens for the gateway.
+/// Returns the path of the socket at which a replica listens for the gateway.
 fn socket(data: &Path, name: &str) -> PathBuf {
     data.join(SOCKETS).join(format!("{name}.sock"))
 }

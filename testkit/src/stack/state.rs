@@ -1,4 +1,5 @@
-//! What a later command must know about a stack: how each part was started, and where it is.
+//! The stored state of a stack: the description and identity of each part, and all addresses. A later command reads it
+//! to restart a part or to stop the stack.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,12 +14,14 @@ use crate::stack::StackOptions;
 use crate::stack::layout::Layout;
 use crate::stack::parts::Plan;
 
-/// A stack as written down in `state.json`.
+/// The content of `state.json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) repository: PathBuf,
+    /// The folder with everything that goes when the stack stops.
     pub(super) data: PathBuf,
     pub(super) addresses: Addresses,
+    /// The started parts, by name.
     pub(super) parts: BTreeMap<String, Started>,
 }
 
@@ -29,32 +32,32 @@ pub(super) struct Started {
     pub(super) identity: Identity,
 }
 
-/// Where everything in a stack is.
+/// The addresses of a stack's parts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Addresses {
-    /// The gateway, which is what people use.
+    /// The URL of the gateway, which is the way for users.
     pub gateway_url: String,
-    /// The mail sink's page.
+    /// The URL of the mail sink's page.
     pub mail_url: String,
-    /// The broker.
+    /// The URLs of the broker's nodes, separated by commas.
     pub amqp_url: String,
-    /// Postgres, as the superuser.
+    /// The URL of Postgres, for the superuser.
     pub postgres_url: String,
-    /// The services by name.
+    /// The services' addresses, by name.
     pub services: BTreeMap<String, Service>,
 }
 
-/// Where a service is, past the gateway.
+/// The addresses of a service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
-    /// Its own port.
+    /// The URL of its own port, past the gateway.
     pub url: String,
-    /// Its database, as its own role.
+    /// The URL of its database, for its own role.
     pub database_url: String,
 }
 
 impl Addresses {
-    /// The shell variables of `.stack/env`.
+    /// Returns the shell variables of `.stack/env`, which are also those of the operator's program.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut variables = vec![
@@ -73,6 +76,7 @@ impl Addresses {
 }
 
 impl State {
+    /// Returns the state of a stack without started parts.
     pub(super) fn new(plan: &Plan, data: &Path, options: &StackOptions) -> Self {
         Self {
             repository: options.repository.clone(),
@@ -82,6 +86,7 @@ impl State {
         }
     }
 
+    /// Reads the state of the stack in a folder; `None` if there is no stack.
     pub(super) fn read(layout: &Layout) -> Result<Option<Self>> {
         let path = layout.state();
         if !path.exists() {
@@ -89,19 +94,22 @@ impl State {
         }
         let text = fs::read_to_string(&path)?;
         let state = serde_json::from_str(&text);
+        // A file of another version must not be taken for "no stack", or its processes would run on for ever.
         Ok(Some(state.with_context(|| format!("cannot read {}", path.display()))?))
     }
 
     pub(super) fn write(&self, layout: &Layout) -> Result<()> {
-        // It holds the passwords of the databases.
+        // The addresses contain the passwords of the databases.
         machine::write_secret(&layout.state(), &serde_json::to_string_pretty(self)?)
     }
 
+    /// Adopts the process of a part, dead or alive.
     pub(super) fn adopt(&self, name: &str) -> Option<Process> {
         let part = self.parts.get(name)?;
         Some(Process::adopt(part.spec.clone(), part.identity))
     }
 
+    /// Adopts the processes of all parts that still run.
     pub(super) fn running(&self) -> Vec<Process> {
         let adopted = self.parts.keys().filter_map(|name| self.adopt(name));
         adopted.filter(Process::is_alive).collect()

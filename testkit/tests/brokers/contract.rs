@@ -1,43 +1,46 @@
-//! The contract of [`Broker`]: who gets a message, when it comes again, where it goes when it cannot be applied.
+//! The contract of [`Broker`]: a message reaches the queues that it is for, comes again until it is acknowledged, and
+//! waits among the dead letters if it cannot be applied.
 #![expect(clippy::disallowed_methods, reason = "what a test leaves running ends with it")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::events::broker::{Broker, Subscription, Verdict};
-use shared::events::outbox::OutboxMessage;
+use shared::events::broker::{Broker, DeadLetterAction, Subscription};
 use shared::events::topology;
+use shared::outbox::OutboxMessage;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::world::Home;
+use crate::world::Databases;
 
-/// How long something may take that must happen.
+/// The limit for everything that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// Long enough for a message that should not come to come.
+/// The time in which a message that must not come would come.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
-/// Checks the whole contract. The queues are empty before and after.
-pub(crate) async fn check(broker: Arc<dyn Broker>, home: &Home) {
-    let mut world = Contract::open(broker, home).await;
+/// Checks the whole contract. The queues are empty between its parts.
+pub(crate) async fn check(broker: Arc<dyn Broker>, databases: &Databases) {
+    let mut world = Contract::open(broker, databases).await;
     world.every_consumer_of_a_stream_gets_it_and_nobody_else().await;
     world.a_message_for_one_queue_reaches_that_one_alone().await;
-    world.what_was_not_acknowledged_comes_again().await;
+    world.an_unacknowledged_message_comes_again().await;
     world.a_batch_is_no_larger_than_asked_and_acknowledged_as_a_whole().await;
     world.a_parked_message_waits_until_it_is_sent_again_or_dropped().await;
 }
 
+/// A broker, with subscriptions of three queues that the tests control by hand.
 struct Contract {
     broker: Arc<dyn Broker>,
-    posts: shared::db::Db,
-    admin: shared::db::Db,
+    posts: shared::work::Db,
+    admin: shared::work::Db,
     users_at_posts: Box<dyn Subscription>,
     users_at_admin: Box<dyn Subscription>,
     posts_at_admin: Box<dyn Subscription>,
     _others: JoinSet<()>,
 }
 
+/// Returns a message with this text as its payload; brokers do not look into it.
 pub(crate) fn message(stream: &str, target: Option<&str>, text: &str) -> OutboxMessage {
     OutboxMessage {
         id: 0,
@@ -49,15 +52,15 @@ pub(crate) fn message(stream: &str, target: Option<&str>, text: &str) -> OutboxM
 }
 
 impl Contract {
-    async fn open(broker: Arc<dyn Broker>, home: &Home) -> Self {
-        let (posts, admin) = (home.open("posts").await, home.open("admin").await);
+    async fn open(broker: Arc<dyn Broker>, databases: &Databases) -> Self {
+        let (posts, admin) = (databases.open("posts").await, databases.open("admin").await);
         let open = async |service: &str, stream: &str, db| {
             broker.consume(&topology::queue(service, stream), db).await.unwrap()
         };
         let users_at_posts = open("posts", "user", &posts).await;
         let users_at_admin = open("admin", "user", &admin).await;
         let posts_at_admin = open("admin", "post", &admin).await;
-        // A third consumer of users, so that the in-process broker can confirm.
+        // The in-process broker confirms a message of users only when all three of its consumers have acknowledged it.
         let third = open("subscriptions", "user", &posts).await;
         let mut others = JoinSet::new();
         others.spawn(acknowledge_all(third));
@@ -66,14 +69,15 @@ impl Contract {
         world
     }
 
-    /// Takes away what the declaration of the topology caused.
+    /// Takes away the requests for resyncs, which the declaration of new queues has caused.
     async fn drain(&mut self) {
         while let Ok(Some(deliveries)) = timeout(QUIET, self.users_at_posts.next(100)).await {
             self.users_at_posts.ack(deliveries).await;
         }
     }
 
-    /// Publishes as a relay does: again and again until it is confirmed.
+    /// Publishes as a relay does: again and again until the message is confirmed. The returned task ends with the
+    /// confirm.
     fn publish(&self, message: OutboxMessage) -> JoinHandle<()> {
         let broker = Arc::clone(&self.broker);
         tokio::spawn(async move { while broker.publish(std::slice::from_ref(&message)).await[0].is_err() {} })
@@ -94,11 +98,11 @@ impl Contract {
         assert!(timeout(QUIET, self.users_at_posts.next(1)).await.is_err(), "it was for admin alone");
     }
 
-    async fn what_was_not_acknowledged_comes_again(&mut self) {
+    async fn an_unacknowledged_message_comes_again(&mut self) {
         let confirm = self.publish(message("user", Some("posts.user.v1"), "again"));
         let taken = timeout(PATIENCE, self.users_at_posts.next(1)).await.unwrap().unwrap();
         assert_eq!(taken[0].payload, b"again");
-        // The process dies: the delivery and the connection to the queue are gone.
+        // As if the process had died: the delivery and the connection to the queue are gone.
         drop(taken);
         self.users_at_posts = self.broker.consume("posts.user.v1", &self.posts).await.unwrap();
         take(&mut self.users_at_posts, "again").await;
@@ -128,6 +132,7 @@ impl Contract {
             let confirm = self.publish(message("post", Some(queue), text));
             let deliveries = timeout(PATIENCE, self.posts_at_admin.next(1)).await.unwrap().unwrap();
             self.posts_at_admin.park(&deliveries[0], "not a state").await.unwrap();
+            // A parked message is acknowledged, too, so that it does not hold up its queue.
             self.posts_at_admin.ack(deliveries).await;
             confirm.await.unwrap();
         }
@@ -138,21 +143,25 @@ impl Contract {
         assert!(parked.iter().all(|letter| letter.reason == "not a state" && letter.queue == queue));
 
         let first = [parked[0].id.clone()];
-        assert_eq!(self.broker.settle(queue, Some(&first), Verdict::Redrive, &self.admin).await.unwrap(), 1);
-        // The in-process broker sends it through the outbox of the service, which a relay empties.
+        assert_eq!(
+            self.broker.settle_dead_letters(queue, Some(&first), DeadLetterAction::Redrive, &self.admin).await.unwrap(),
+            1
+        );
+        // The in-process broker redrives through the outbox of the service, which needs a relay. RabbitMQ does not.
         let relay = tokio::spawn(shared::events::relay::run(
             self.admin.clone(),
             Arc::clone(&self.broker),
-            shared::lifecycle::Cancel::new(),
+            shared::tasks::Cancel::new(),
         ));
         take(&mut self.posts_at_admin, "bad one").await;
         relay.abort();
-        assert_eq!(self.broker.settle(queue, None, Verdict::Drop, &self.admin).await.unwrap(), 1);
+        assert_eq!(self.broker.settle_dead_letters(queue, None, DeadLetterAction::Drop, &self.admin).await.unwrap(), 1);
         assert!(self.broker.dead_letters(queue, &self.admin).await.unwrap().is_empty());
         assert!(timeout(QUIET, self.posts_at_admin.next(1)).await.is_err(), "what was dropped does not come");
     }
 }
 
+/// Receives the next message, which must have this text, and acknowledges it.
 async fn take(subscription: &mut Box<dyn Subscription>, text: &str) {
     let deliveries = timeout(PATIENCE, subscription.next(1)).await.unwrap().unwrap();
     assert_eq!(String::from_utf8_lossy(&deliveries[0].payload), text);

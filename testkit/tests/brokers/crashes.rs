@@ -1,5 +1,6 @@
-//! A consumer that dies between taking a message and acknowledging it gets the message again.
+//! Crashes of a consumer between taking a message and acknowledging it: it has to get the message again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -7,19 +8,19 @@ use async_trait::async_trait;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sea_orm::DbErr;
-use shared::db::{Reads, Tx};
-use shared::events::consumer::{ApplyError, Consumer};
-use shared::events::{Key, Projection, Streams};
+use shared::db::Reads;
+use shared::events::{ApplyError, Consumer, Key, Memory, Projection, StoredCopy, Streams};
+use shared::work::Tx;
 use tokio::time::timeout;
 
-use crate::convergence::{agree, write};
+use crate::convergence::{await_agreement, write_randomly};
 use crate::process::{Link, Process};
-use crate::world::{COPIES, Home, Model, OWNER};
+use crate::world::{COPIES, Databases, Model, OWNER};
 
-/// How long it may take until a message reaches its consumer.
+/// The limit for a message to reach its consumer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Before what a consumer dies.
+/// The step before which a consumer dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Crash {
     Apply,
@@ -27,30 +28,44 @@ enum Crash {
     Acknowledge,
 }
 
-/// A projection whose process dies once.
-struct Mortal {
-    inner: Projection<Model>,
-    crash: Crash,
-    dead: AtomicBool,
+/// A single crash before a step, as a panic.
+#[derive(Clone)]
+struct CrashOnce {
+    before: Crash,
+    has_crashed: Arc<AtomicBool>,
 }
 
-impl Mortal {
-    fn pass(&self, point: Crash) {
-        assert!(point != self.crash || self.dead.swap(true, Ordering::Relaxed), "the process dies here");
+impl CrashOnce {
+    /// Crashes if this is the step, the first time that it is reached.
+    fn reach(&self, step: Crash) {
+        assert!(step != self.before || self.has_crashed.swap(true, Ordering::Relaxed), "the process dies here");
+    }
+}
+
+/// A projection that crashes once.
+struct CrashingConsumer {
+    inner: Projection<Model>,
+    crash: CrashOnce,
+}
+
+#[async_trait]
+impl Consumer for CrashingConsumer {
+    type State = Model;
+
+    async fn apply(&self, tx: &mut Tx, states: Vec<Model>) -> Result<(), ApplyError> {
+        self.crash.reach(Crash::Apply);
+        self.inner.apply(tx, states).await?;
+        self.crash.reach(Crash::Commit);
+        Ok(())
+    }
+
+    fn memory(&self) -> Option<&dyn Memory<Model>> {
+        Some(&self.crash)
     }
 }
 
 #[async_trait]
-impl Consumer for Mortal {
-    type State = Model;
-
-    async fn apply(&self, tx: &mut Tx, states: Vec<Model>) -> Result<(), ApplyError> {
-        self.pass(Crash::Apply);
-        self.inner.apply(tx, states).await?;
-        self.pass(Crash::Commit);
-        Ok(())
-    }
-
+impl StoredCopy for CrashingConsumer {
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Model>, DbErr> {
         self.inner.page(db, after, limit).await
     }
@@ -58,37 +73,45 @@ impl Consumer for Mortal {
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         self.inner.delete(tx, key, version).await
     }
+}
 
-    fn remembers(&self) -> bool {
-        true
+#[async_trait]
+impl Memory<Model> for CrashOnce {
+    /// The runner tells memory of new states between commit and acknowledgement, which is the last step to crash at.
+    fn remember(&self, _states: &[Model]) {
+        self.reach(Crash::Acknowledge);
     }
 
-    /// Called between commit and acknowledgement.
-    fn remember(&self, _states: &[Model]) {
-        self.pass(Crash::Acknowledge);
+    fn forget(&self, _key: &Key) {}
+
+    async fn load(&self, _db: &Reads) -> Result<(), DbErr> {
+        Ok(())
     }
 }
 
-/// One message, one crash, one start, nothing else that could bring the message: the copy has it.
-pub(crate) async fn check(link: impl Fn() -> Link, home: &Home) {
+/// Checks each crash by itself: one message, one crash, one start. Nothing else could bring the message, so a copy that
+/// has it in the end got it again.
+pub(crate) async fn check(link: impl Fn() -> Link, databases: &Databases) {
     let mut rng = StdRng::seed_from_u64(0);
-    let mut owner = Process::new(OWNER, home).await;
+    let mut owner = Process::new(OWNER, databases).await;
     owner.start(link());
-    let [mortal, bystanders @ ..] = COPIES;
+    // The in-process broker confirms a message only if all its consumers have it, so the other two run as well.
+    let [crashing, other_copies @ ..] = COPIES;
     let mut others = Vec::new();
-    for service in bystanders {
-        let mut process = Process::new(service, home).await;
+    for service in other_copies {
+        let mut process = Process::new(service, databases).await;
         process.start(link());
         others.push(process);
     }
-    let mut process = Process::new(mortal, home).await;
-    for crash in [Crash::Apply, Crash::Commit, Crash::Acknowledge] {
-        let consumer = Mortal { inner: Projection::new(), crash, dead: AtomicBool::new(false) };
+    let mut process = Process::new(crashing, databases).await;
+    for before in [Crash::Apply, Crash::Commit, Crash::Acknowledge] {
+        let crash = CrashOnce { before, has_crashed: Arc::default() };
+        let consumer = CrashingConsumer { inner: Projection::new(), crash };
         process.start_with(link(), Streams::default().consumer(consumer));
-        write(&owner.db, &mut rng, 0, true).await;
-        timeout(PATIENCE, process.dies()).await.unwrap();
+        write_randomly(&owner.db, &mut rng, 0, true).await;
+        timeout(PATIENCE, process.wait_for_crash()).await.unwrap();
         process.start(link());
-        agree(home, &owner.db, &format!("death before {crash:?}")).await;
+        await_agreement(databases, &owner.db, &format!("death before {before:?}")).await;
         process.kill().await;
     }
     for process in [owner, process].into_iter().chain(others) {

@@ -1,14 +1,14 @@
-//! Reconcile names exactly the rows that differ, also where pages meet.
+//! `reconcile` names exactly the rows that differ, also where its pages meet.
 
 use std::time::Duration;
 
 use sea_orm::{EntityTrait, IntoActiveModel};
-use shared::db::Db;
 use shared::events::reconcile::{self, Drift};
+use shared::work::Db;
 
-use crate::world::{Entity, Home, Model, OWNER, streams};
+use crate::world::{Databases, Entity, Model, OWNER, streams};
 
-/// More than two pages.
+/// The number of rows, which is more than two pages.
 const THINGS: i64 = 2_500;
 
 async fn fill(db: &Db, rows: &[Model]) {
@@ -22,11 +22,12 @@ async fn fill(db: &Db, rows: &[Model]) {
 
 #[tokio::test]
 async fn drifted_rows_are_named_wherever_they_are() {
-    let home = Home::sqlite();
-    let (owner, copy) = (home.open(OWNER).await, home.open("posts").await);
+    let databases = Databases::sqlite();
+    let (owner, copy) = (databases.open(OWNER).await, databases.open("posts").await);
     let row = |id: i64| Model { id, version: 5, deleted: false, text: Some("same".into()) };
     let rows: Vec<Model> = (1..=THINGS).map(row).collect();
     let mut copies = rows.clone();
+    // Differences at the first and the last row, and around the ends of both pages (1 000 rows each).
     copies[0].version = 4;
     copies[999].text = Some("forged".into());
     copies[1_000].version = 6;

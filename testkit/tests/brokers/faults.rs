@@ -1,5 +1,5 @@
-//! A broker that misbehaves as real ones may: messages and confirms get lost, come twice, late and out of order, and
-//! consumers stop before or after they have acknowledged.
+//! A wrapper of a broker that injects faults which real brokers and networks may show: messages and confirms get lost,
+//! messages come twice, late and out of order, and consumers stop before or after an acknowledgement.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,52 +9,53 @@ use futures_util::stream::BoxStream;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use shared::db::Db;
-use shared::events::broker::{Broker, BrokerError, DeadLetter, Delivery, Subscription, Verdict};
-use shared::events::outbox::OutboxMessage;
+use shared::events::broker::{Broker, BrokerError, DeadLetter, DeadLetterAction, Delivery, Subscription};
+use shared::outbox::OutboxMessage;
+use shared::work::Db;
 
 use crate::process::Link;
 
-/// The seeded decisions, and whether faults happen at all.
+/// The random decisions of all faulty brokers of a test, and the switch that ends the faults.
 #[derive(Clone)]
 pub(crate) struct Faults {
     rng: Arc<Mutex<StdRng>>,
-    calm: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))), calm: Arc::default() }
+        Self { rng: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))), stopped: Arc::default() }
     }
 
-    /// The broker with these faults in front.
-    pub(crate) fn before(&self, link: Link) -> Link {
-        let broker = FaultyBroker { inner: link.broker, dice: self.clone(), late: Mutex::default() };
-        Link { broker: Arc::new(broker), wire: link.wire }
+    /// Puts these faults in front of a broker.
+    pub(crate) fn wrap(&self, link: Link) -> Link {
+        let broker = FaultyBroker { inner: link.broker, faults: self.clone(), late: Mutex::default() };
+        Link { broker: Arc::new(broker), transport: link.transport }
     }
 
-    /// No more faults from now on.
-    pub(crate) fn calm_down(&self) {
-        self.calm.store(true, Ordering::Relaxed);
+    /// Ends all faults, for every broker.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
-    fn fails(&self, probability: f64) -> bool {
-        !self.calm.load(Ordering::Relaxed) && self.rng.lock().unwrap().random_bool(probability)
+    /// Decides whether a fault with this probability happens.
+    fn happens(&self, probability: f64) -> bool {
+        !self.stopped.load(Ordering::Relaxed) && self.rng.lock().unwrap().random_bool(probability)
     }
 }
 
-/// Another broker with faults in front.
+/// A broker behind faults.
 struct FaultyBroker {
     inner: Arc<dyn Broker>,
-    dice: Faults,
-    /// Copies of messages that come later, as from a relay that was cut off.
+    faults: Faults,
+    /// Copies of sent messages that are sent once more later, as by a relay that died before it noted the confirm.
     late: Mutex<Vec<OutboxMessage>>,
 }
 
 #[async_trait]
 impl Broker for FaultyBroker {
-    async fn declare(&self) -> Result<(), BrokerError> {
-        self.inner.declare().await
+    async fn declare_topology(&self) -> Result<(), BrokerError> {
+        self.inner.declare_topology().await
     }
 
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
@@ -62,24 +63,26 @@ impl Broker for FaultyBroker {
         let mut sent: Vec<(Option<usize>, OutboxMessage)> = Vec::new();
         for (index, message) in batch.iter().enumerate() {
             results.push(Ok(()));
-            if self.dice.fails(0.1) {
+            if self.faults.happens(0.1) {
                 results[index] = Err(BrokerError::new("lost on the way"));
                 continue;
             }
+            // A late copy may overtake newer messages, which is what rule R5 is about.
             sent.push((Some(index), message.clone()));
-            if self.dice.fails(0.2) {
+            if self.faults.happens(0.2) {
                 self.late.lock().unwrap().push(message.clone());
             }
         }
-        if self.dice.fails(0.5) || self.dice.calm.load(Ordering::Relaxed) {
+        if self.faults.happens(0.5) || self.faults.stopped.load(Ordering::Relaxed) {
             sent.extend(std::mem::take(&mut *self.late.lock().unwrap()).into_iter().map(|message| (None, message)));
         }
-        sent.shuffle(&mut *self.dice.rng.lock().unwrap());
+        sent.shuffle(&mut *self.faults.rng.lock().unwrap());
         let messages: Vec<OutboxMessage> = sent.iter().map(|(_, message)| message.clone()).collect();
         for ((index, _), result) in sent.iter().zip(self.inner.publish(&messages).await) {
             let Some(index) = index else { continue };
             results[*index] = result;
-            if self.dice.fails(0.1) {
+            // The message is there, but the relay does not know and sends it again.
+            if self.faults.happens(0.1) {
                 results[*index] = Err(BrokerError::new("the confirm was lost"));
             }
         }
@@ -88,27 +91,27 @@ impl Broker for FaultyBroker {
 
     async fn consume(&self, queue: &str, db: &Db) -> Result<Box<dyn Subscription>, BrokerError> {
         let inner = self.inner.consume(queue, db).await?;
-        Ok(Box::new(FaultySubscription { inner, dice: self.dice.clone(), dead: false }))
+        Ok(Box::new(FaultySubscription { inner, faults: self.faults.clone(), dead: false }))
     }
 
-    async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
-        self.inner.broadcast(service, payload).await
+    async fn publish_to_replicas(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        self.inner.publish_to_replicas(service, payload).await
     }
 
-    async fn listen(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
-        self.inner.listen(service).await
+    async fn subscribe_to_replicas(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        self.inner.subscribe_to_replicas(service).await
     }
 
-    async fn tell(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
-        self.inner.tell(service, payload).await
+    async fn publish_to_comparison(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        self.inner.publish_to_comparison(service, payload).await
     }
 
-    async fn hear(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
-        self.inner.hear(service).await
+    async fn subscribe_to_comparison(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        self.inner.subscribe_to_comparison(service).await
     }
 
-    fn reaches(&self, service: &str) -> bool {
-        self.inner.reaches(service)
+    fn can_reach(&self, service: &str) -> bool {
+        self.inner.can_reach(service)
     }
 
     async fn dead_letters(&self, queue: &str, db: &Db) -> Result<Vec<DeadLetter>, BrokerError> {
@@ -119,8 +122,14 @@ impl Broker for FaultyBroker {
         self.inner.count_dead_letters(queue, db).await
     }
 
-    async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError> {
-        self.inner.settle(queue, ids, verdict, db).await
+    async fn settle_dead_letters(
+        &self,
+        queue: &str,
+        ids: Option<&[String]>,
+        action: DeadLetterAction,
+        db: &Db,
+    ) -> Result<u64, BrokerError> {
+        self.inner.settle_dead_letters(queue, ids, action, db).await
     }
 
     async fn is_up(&self) -> bool {
@@ -128,9 +137,10 @@ impl Broker for FaultyBroker {
     }
 }
 
+/// A subscription behind faults.
 struct FaultySubscription {
     inner: Box<dyn Subscription>,
-    dice: Faults,
+    faults: Faults,
     dead: bool,
 }
 
@@ -140,19 +150,19 @@ impl Subscription for FaultySubscription {
         if self.dead {
             return None;
         }
-        // Small batches, so that there are many seams between them.
+        // Small batches, so that a crash falls between two of them more often.
         self.inner.next(max.min(7)).await
     }
 
     async fn ack(&mut self, deliveries: Vec<Delivery>) {
-        if self.dice.fails(0.1) {
-            // Killed between commit and acknowledgement: everything comes again.
+        if self.faults.happens(0.1) {
+            // As if killed between commit and acknowledgement: the whole batch comes again.
             self.dead = true;
             return;
         }
         self.inner.ack(deliveries).await;
-        if self.dice.fails(0.05) {
-            // Stops right after the acknowledgement, until somebody kills the process.
+        if self.faults.happens(0.05) {
+            // Hangs right after the acknowledgement, until the process is killed.
             std::future::pending::<()>().await;
         }
     }

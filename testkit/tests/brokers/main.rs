@@ -1,5 +1,8 @@
-//! What both brokers must keep: the contract of the trait, and convergence under faults. The in-process broker runs on
-//! SQLite, RabbitMQ on Postgres, as in the two forms of the suite.
+//! Tests of both brokers: they keep the contract of the trait `Broker`, and copies converge on them under faults. The
+//! in-process broker runs on SQLite and RabbitMQ on Postgres, as in the two forms of the suite.
+//!
+//! The tests use a small world of their own (`world.rs`) instead of Chatty's services, so that a failure is one of the
+//! mechanism in `shared`. `docs/convergence.md` names the rules that they show.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
 
 mod contract;
@@ -19,41 +22,43 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
-use shared::db::Db;
 use shared::events::broker::{Broker, LocalBroker};
-use shared::events::{self, Key, State, outbox, relay, topology};
-use shared::lifecycle::Cancel;
+use shared::events::{self, Key, State, relay, topology};
+use shared::outbox;
+use shared::tasks::Cancel;
+use shared::work::Db;
 use tokio::time::timeout;
 
 use crate::contract::QUIET;
 use crate::process::Link;
-use crate::world::{Home, Model as Thing, SERVICES};
+use crate::world::{Databases, Model as Thing, SERVICES};
 
-/// Links to one in-process broker, which has no connections that could break.
+/// Returns a function that makes links to one in-process broker. It has no connections that could break, so the
+/// transport never ends.
 fn local() -> impl Fn() -> Link {
     let broker = Arc::new(LocalBroker::new(&SERVICES));
-    move || Link { broker: Arc::<LocalBroker>::clone(&broker), wire: pending().boxed() }
+    move || Link { broker: Arc::<LocalBroker>::clone(&broker), transport: pending().boxed() }
 }
 
 #[tokio::test]
 async fn the_in_process_broker_keeps_the_contract() {
-    contract::check(Arc::new(LocalBroker::new(&SERVICES)), &Home::sqlite()).await;
+    contract::check(Arc::new(LocalBroker::new(&SERVICES)), &Databases::sqlite()).await;
 }
 
 #[tokio::test]
 async fn a_message_survives_its_consumer_on_the_in_process_broker() {
-    crashes::check(local(), &Home::sqlite()).await;
+    crashes::check(local(), &Databases::sqlite()).await;
 }
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "the relay ends with the test")]
 async fn a_consumer_that_hangs_holds_up_its_own_stream_alone() {
-    let (home, broker) = (Home::sqlite(), Arc::new(LocalBroker::new(&["auth", "posts"])));
-    let db = home.open("auth").await;
+    let (databases, broker) = (Databases::sqlite(), Arc::new(LocalBroker::new(&["auth", "posts"])));
+    let db = databases.open("auth").await;
     let mut hangs = broker.consume(&topology::queue("posts", Thing::STREAM), &db).await.unwrap();
     let mut works = broker.consume(&topology::queue("auth", Decision::STREAM), &db).await.unwrap();
     tokio::spawn(relay::run(db.clone(), Arc::<LocalBroker>::clone(&broker), Cancel::new()));
-    // What the sweep at the start has sent may come once more.
+    // Waits for a decision. Others may come first: the relay's sweep at its start may send a message twice.
     let mut applied = async |decision: &str| loop {
         let deliveries = works.next(1).await.unwrap();
         let found = deliveries[0].payload.ends_with(format!("\"data\":[{decision}]}}").as_bytes());
@@ -63,21 +68,22 @@ async fn a_consumer_that_hangs_holds_up_its_own_stream_alone() {
         }
     };
 
-    // The sweep sends one batch after the other until nothing is left.
+    // First wait until that sweep has ended, because it sends one batch after the other and would hide the effect.
     publish(&db, Decision(1)).await;
     applied("1").await;
-    while timeout(QUIET, applied("1")).await.is_ok() || outbox::backlog(db.read()).await.unwrap().0 > 0 {}
+    while timeout(QUIET, applied("1")).await.is_ok() || outbox::table::backlog(db.read()).await.unwrap().0 > 0 {}
 
+    // The consumer of things takes one and never acknowledges it; the decision after it must arrive all the same.
     publish(&db, Thing { id: 1, version: 1, deleted: false, text: None }).await;
     let never_acknowledged = hangs.next(1).await.unwrap();
     publish(&db, Decision(2)).await;
     applied("2").await;
-    // A relay that had waited for the confirm in vain would have sent it once more.
+    // A relay that had given up waiting for the confirm would have sent the thing again.
     assert!(timeout(QUIET, hangs.next(1)).await.is_err());
     drop(never_acknowledged);
 }
 
-/// Something of another stream.
+/// A state of another stream than the things.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Decision(i64);
 
@@ -99,58 +105,58 @@ async fn publish<S: State>(db: &Db, state: S) {
     tx.commit().await.unwrap();
 }
 
-/// A home, and a broker that reaches every service.
-fn local_home() -> (Home, Arc<dyn Broker>) {
-    (Home::sqlite(), Arc::new(LocalBroker::new(&SERVICES)))
+/// Creates empty databases, and a broker that reaches every service.
+fn local_world() -> (Databases, Arc<dyn Broker>) {
+    (Databases::sqlite(), Arc::new(LocalBroker::new(&SERVICES)))
 }
 
 #[tokio::test]
 async fn an_interrupted_first_start_is_made_good() {
-    let (home, broker) = local_home();
-    healing::an_interrupted_first_start_is_made_good(&home, &broker).await;
+    let (databases, broker) = local_world();
+    healing::an_interrupted_first_start_is_made_good(&databases, &broker).await;
 }
 
 #[tokio::test]
-async fn what_was_lost_on_the_way_is_found_by_what_was_published() {
-    let (home, broker) = local_home();
-    let lose = healing::by_hand;
-    healing::what_was_lost_on_the_way_is_found_by_what_was_published(&home, &broker, lose).await;
+async fn a_lost_message_is_found_by_comparing_recent_changes() {
+    let (databases, broker) = local_world();
+    let lose = healing::lose_by_deleting;
+    healing::a_lost_message_is_found_by_comparing_recent_changes(&databases, &broker, lose).await;
 }
 
 #[tokio::test]
 async fn rows_changed_by_hand_are_repaired() {
-    let (home, broker) = local_home();
-    healing::rows_changed_by_hand_are_repaired(&home, &broker).await;
+    let (databases, broker) = local_world();
+    healing::rows_changed_by_hand_are_repaired(&databases, &broker).await;
 }
 
 #[tokio::test]
 async fn a_copy_whose_file_was_deleted_comes_back() {
-    let (home, broker) = local_home();
-    healing::a_dropped_copy_comes_back(&home, &broker).await;
+    let (databases, broker) = local_world();
+    healing::a_dropped_copy_comes_back(&databases, &broker).await;
 }
 
 #[tokio::test]
 async fn a_row_ahead_stops_the_owner_until_it_is_forgotten() {
-    let (home, broker) = local_home();
-    healing::a_row_ahead_stops_the_owner_until_it_is_forgotten(&home, &broker).await;
+    let (databases, broker) = local_world();
+    healing::a_row_ahead_stops_the_owner_until_it_is_forgotten(&databases, &broker).await;
 }
 
 #[tokio::test]
 async fn an_older_owner_publishes_nothing() {
-    let (home, broker) = local_home();
-    healing::an_older_owner_publishes_nothing(&home, &broker).await;
+    let (databases, broker) = local_world();
+    healing::an_older_owner_publishes_nothing(&databases, &broker).await;
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_unchecked() {
-    let (home, broker) = local_home();
-    healing::who_does_not_answer_is_unchecked(&home, &broker).await;
+async fn a_copy_that_does_not_answer_is_unchecked() {
+    let (databases, broker) = local_world();
+    healing::a_copy_that_does_not_answer_is_unchecked(&databases, &broker).await;
 }
 
 /// A queue has one consumer in this form, so there is one replica of each service.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_converge_on_the_in_process_broker() {
     for seed in 1..=6 {
-        convergence::check(seed, local(), &Home::sqlite(), 1).await;
+        convergence::check(seed, local(), &Databases::sqlite(), 1).await;
     }
 }

@@ -1,4 +1,6 @@
-//! The same on RabbitMQ and Postgres.
+//! The tests of this binary on RabbitMQ and Postgres, and those that only a real broker can fail.
+//!
+//! They share one broker and run one after the other in a single test, because starting a broker takes seconds.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,12 +17,12 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::contract::{PATIENCE, message};
-use crate::healing::Running;
+use crate::healing::RunningService;
 use crate::process::Link;
-use crate::world::Home;
+use crate::world::Databases;
 use crate::{contract, convergence, crashes, healing};
 
-/// Takes the binding of a queue away.
+/// The Erlang expression that removes the binding of the queue `posts.user.v1`, for `rabbitmqctl eval`.
 const UNBIND: &str = "rabbit_binding:remove({binding, rabbit_misc:r(<<\"/\">>, exchange, <<\"chatty.events\">>), <<\"user\">>, \
                       rabbit_misc:r(<<\"/\">>, queue, <<\"posts.user.v1\">>), []}, <<\"test\">>).";
 
@@ -28,44 +30,54 @@ const UNBIND: &str = "rabbit_binding:remove({binding, rabbit_misc:r(<<\"/\">>, e
 async fn rabbitmq_keeps_the_contract_and_copies_converge_on_it() {
     let (postgres, rabbitmq) = tokio::try_join!(Postgres::start(false), RabbitMq::start()).unwrap();
     let broker = Arc::new(RabbitBroker::new(rabbitmq.url().into()));
-    contract::check(broker, &Home::postgres(postgres.address(), "contract").await).await;
+    contract::check(broker, &Databases::postgres(postgres.address(), "contract").await).await;
     replicas_hear_each_other(&rabbitmq.url()).await;
-    who_is_left_alone_while_connecting_keeps_nobody_waiting(&rabbitmq.url()).await;
-    what_somebody_removed_is_declared_again(&rabbitmq, &Home::postgres(postgres.address(), "removed").await).await;
-    healing(&rabbitmq, &postgres).await;
+    an_abandoned_attempt_to_connect_blocks_nobody(&rabbitmq.url()).await;
+    removed_queues_and_bindings_are_declared_again(
+        &rabbitmq,
+        &Databases::postgres(postgres.address(), "removed").await,
+    )
+    .await;
+    check_healing(&rabbitmq, &postgres).await;
     let link = || link(&rabbitmq.url());
-    crashes::check(link, &Home::postgres(postgres.address(), "crashes").await).await;
+    crashes::check(link, &Databases::postgres(postgres.address(), "crashes").await).await;
+    // Two replicas of each copying service compete for messages, which the in-process broker does not allow.
     for (seed, name) in (1..).zip(["first", "second", "third"]) {
-        let home = Home::postgres(postgres.address(), name).await;
-        convergence::check(seed, link, &home, 2).await;
+        let databases = Databases::postgres(postgres.address(), name).await;
+        convergence::check(seed, link, &databases, 2).await;
     }
 }
 
-/// Also a replica that has never published an event is heard, by its own service alone.
+/// Messages among replicas reach all replicas of the same service and no other service, even from a process that has
+/// not published any event.
 async fn replicas_hear_each_other(url: &str) {
     let broker = || RabbitBroker::new(url.to_owned().into());
     let (replica, other) = (broker(), broker());
-    let mut heard = replica.listen("recommendations").await.unwrap();
-    let mut elsewhere = other.listen("posts").await.unwrap();
-    broker().broadcast("recommendations", b"applied").await.unwrap();
+    let mut heard = replica.subscribe_to_replicas("recommendations").await.unwrap();
+    let mut elsewhere = other.subscribe_to_replicas("posts").await.unwrap();
+    broker().publish_to_replicas("recommendations", b"applied").await.unwrap();
     assert_eq!(heard.next().await.unwrap(), b"applied");
     assert!(elsewhere.next().now_or_never().is_none());
 }
 
-/// As a batch of the relay, which nobody polls while the relay declares queues.
-async fn who_is_left_alone_while_connecting_keeps_nobody_waiting(url: &str) {
+/// A future that began to connect and is not polled any more must not block others who need the connection. The relay
+/// does so with a batch while it declares queues.
+async fn an_abandoned_attempt_to_connect_blocks_nobody(url: &str) {
     let broker = RabbitBroker::new(url.to_owned().into());
-    let mut telling = broker.broadcast("recommendations", b"left alone");
-    assert!((&mut telling).now_or_never().is_none(), "it connects");
-    let declared = timeout(PATIENCE, broker.declare()).await;
+    let mut publishing = broker.publish_to_replicas("recommendations", b"left alone");
+    assert!((&mut publishing).now_or_never().is_none(), "it connects");
+    let declared = timeout(PATIENCE, broker.declare_topology()).await;
     assert!(matches!(declared, Ok(Ok(()))), "the connection is there for others: {declared:?}");
-    drop(telling);
+    drop(publishing);
 }
 
-async fn what_somebody_removed_is_declared_again(rabbitmq: &RabbitMq, home: &Home) {
-    let (broker, db) = (RabbitBroker::new(rabbitmq.url().into()), home.open("auth").await);
-    broker.declare().await.unwrap();
+/// A queue or a binding that was removed by hand comes back with the next declaration of the topology, and a queue that
+/// had to be created asks its owner for a resync.
+async fn removed_queues_and_bindings_are_declared_again(rabbitmq: &RabbitMq, databases: &Databases) {
+    let (broker, db) = (RabbitBroker::new(rabbitmq.url().into()), databases.open("auth").await);
+    broker.declare_topology().await.unwrap();
     let mut requests = broker.consume("auth.resync.v1", &db).await.unwrap();
+    // Requests of earlier tests would be taken for the one that is expected below.
     while let Ok(Some(deliveries)) = timeout(Duration::from_secs(1), requests.next(100)).await {
         requests.ack(deliveries).await;
     }
@@ -76,11 +88,12 @@ async fn what_somebody_removed_is_declared_again(rabbitmq: &RabbitMq, home: &Hom
     for _ in 0..2 {
         assert_eq!(state().await, QueueState::Missing, "looking creates nothing");
     }
+    // A queue with the right name and the wrong type, as a person could create it.
     let classic = "rabbit_amqqueue:declare(rabbit_misc:r(<<\"/\">>, queue, <<\"posts.user.v1\">>), true, false, [], none, <<\"guest\">>).";
     rabbitmqctl(rabbitmq, &["eval", classic]).await;
     assert!(matches!(state().await, QueueState::Different(_)), "somebody made it otherwise");
     rabbitmqctl(rabbitmq, &["delete_queue", "posts.user.v1"]).await;
-    broker.declare().await.unwrap();
+    broker.declare_topology().await.unwrap();
     let request = timeout(PATIENCE, requests.next(1)).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&request[0].payload);
     assert!(text.contains("posts.user.v1"), "the queue that was missing asks its owner for everything: {text}");
@@ -89,33 +102,34 @@ async fn what_somebody_removed_is_declared_again(rabbitmq: &RabbitMq, home: &Hom
     let mut posts = broker.consume("posts.user.v1", &db).await.unwrap();
     for (bound, text) in [(false, "lost"), (true, "found")] {
         if bound {
-            broker.declare().await.unwrap();
+            broker.declare_topology().await.unwrap();
         } else {
             rabbitmqctl(rabbitmq, &["eval", UNBIND]).await;
         }
+        // A missing binding is not seen by the publisher, because the queues of other copies still take the message.
         assert!(broker.publish(&[message("user", None, text)]).await[0].is_ok(), "other queues take it");
         let taken = timeout(Duration::from_secs(1), posts.next(1)).await;
         assert_eq!(taken.is_ok(), bound, "{text}");
     }
 }
 
-/// The cases that comparisons heal, each in a world of its own.
-async fn healing(rabbitmq: &RabbitMq, postgres: &Postgres) {
+/// Runs the cases of `healing.rs`, each in a world of its own.
+async fn check_healing(rabbitmq: &RabbitMq, postgres: &Postgres) {
     let broker: Arc<dyn Broker> = Arc::new(RabbitBroker::new(rabbitmq.url().into()));
-    let home = async |name| Home::postgres(postgres.address(), name).await;
-    healing::who_does_not_answer_is_unchecked(&home("unchecked").await, &broker).await;
-    healing::an_interrupted_first_start_is_made_good(&home("interrupted").await, &broker).await;
-    healing::rows_changed_by_hand_are_repaired(&home("by_hand").await, &broker).await;
-    healing::a_dropped_copy_comes_back(&home("dropped").await, &broker).await;
-    healing::a_row_ahead_stops_the_owner_until_it_is_forgotten(&home("ahead").await, &broker).await;
-    healing::an_older_owner_publishes_nothing(&home("older").await, &broker).await;
-    let lose = async |owner: &Running, _: &Running| {
+    let databases = async |name| Databases::postgres(postgres.address(), name).await;
+    healing::a_copy_that_does_not_answer_is_unchecked(&databases("unchecked").await, &broker).await;
+    healing::an_interrupted_first_start_is_made_good(&databases("interrupted").await, &broker).await;
+    healing::rows_changed_by_hand_are_repaired(&databases("by_hand").await, &broker).await;
+    healing::a_dropped_copy_comes_back(&databases("dropped").await, &broker).await;
+    healing::a_row_ahead_stops_the_owner_until_it_is_forgotten(&databases("ahead").await, &broker).await;
+    healing::an_older_owner_publishes_nothing(&databases("older").await, &broker).await;
+    let lose = async |owner: &RunningService, _: &RunningService| {
         rabbitmqctl(rabbitmq, &["eval", UNBIND]).await;
         healing::publish(owner.db(), 2).await.unwrap();
     };
-    let home = home("unbound").await;
-    healing::what_was_lost_on_the_way_is_found_by_what_was_published(&home, &broker, lose).await;
-    broker.declare().await.unwrap();
+    let databases = databases("unbound").await;
+    healing::a_lost_message_is_found_by_comparing_recent_changes(&databases, &broker, lose).await;
+    broker.declare_topology().await.unwrap();
 }
 
 async fn rabbitmqctl(rabbitmq: &RabbitMq, arguments: &[&str]) {
@@ -123,19 +137,20 @@ async fn rabbitmqctl(rabbitmq: &RabbitMq, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A link through a proxy, because dropping lapin's handles in the midst of a call does not always close a connection.
+/// Returns a link through a TCP proxy. Dropping lapin's handles in the middle of a call does not always close their
+/// connection, and a killed process would keep its messages.
 fn link(broker: &str) -> Link {
     let mut url = Url::parse(broker).unwrap();
     let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, url.port().unwrap()));
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
-    let wire = pass_on(TcpListener::from_std(listener).unwrap(), upstream).boxed();
-    Link { broker: Arc::new(RabbitBroker::new(String::from(url).into())), wire }
+    let transport = forward(TcpListener::from_std(listener).unwrap(), upstream).boxed();
+    Link { broker: Arc::new(RabbitBroker::new(String::from(url).into())), transport }
 }
 
-/// Passes connections on; dropping it cuts them.
-async fn pass_on(listener: TcpListener, upstream: SocketAddr) {
+/// Forwards connections until it is dropped, which cuts them.
+async fn forward(listener: TcpListener, upstream: SocketAddr) {
     let mut connections = JoinSet::new();
     loop {
         let (mut near, _) = listener.accept().await.unwrap();

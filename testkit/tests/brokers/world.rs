@@ -1,4 +1,7 @@
-//! A small world of its own: things that one service owns and three keep copies of, over the stream `user`.
+//! The small world of these tests: things that one service owns and three services keep copies of.
+//!
+//! It borrows names of Chatty, because queues are declared from the real topology: the owner is `auth` and the stream
+//! is `user`. Its table and its entity are its own.
 
 use async_trait::async_trait;
 use sea_orm::entity::prelude::*;
@@ -9,20 +12,21 @@ use sea_orm_migration::schema::{big_integer, boolean, text_null};
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
 use shared::config::{Env, Settings};
-use shared::db::{Db, Reads};
+use shared::db::Reads;
 use shared::events::{Key, Projection, ProjectionRow, Source, State, Streams};
+use shared::work::Db;
 use tempfile::TempDir;
 #[cfg(feature = "servers")]
 use testkit::servers::postgres::PostgresAddress;
 
-/// The owner.
+/// The service that owns things.
 pub(crate) const OWNER: &str = "auth";
-/// Who keeps copies.
+/// The services that keep copies of things.
 pub(crate) const COPIES: [&str; 3] = ["posts", "subscriptions", "admin"];
-/// All of them. Nobody listens for recommendations here, but RabbitMQ has a queue for it.
+/// The owner and the copies. RabbitMQ has a queue for recommendations, too, which nothing consumes here.
 pub(crate) const SERVICES: [&str; 4] = ["auth", "posts", "subscriptions", "admin"];
 
-/// A thing, at its owner and in the copies.
+/// A thing: the row at its owner and in the copies, and the state in messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "things")]
 pub(crate) struct Model {
@@ -53,11 +57,12 @@ impl State for Model {
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
 
-    fn kept(self) -> Self {
+    fn without_tombstone_fields(self) -> Self {
         if self.deleted { Self { text: None, ..self } } else { self }
     }
 }
 
+/// The owner's source of things.
 struct Things;
 
 #[async_trait]
@@ -74,7 +79,7 @@ impl Source for Things {
     }
 }
 
-/// The streams of a service of this world.
+/// Returns the sources and consumers of a service of this world.
 pub(crate) fn streams(service: &str) -> Streams {
     if service == OWNER {
         Streams::default().source(Things)
@@ -83,21 +88,21 @@ pub(crate) fn streams(service: &str) -> Streams {
     }
 }
 
-/// Where the databases are.
-pub(crate) struct Home {
+/// The databases of the services, which processes open again after each crash.
+pub(crate) struct Databases {
     envs: Vec<(&'static str, Env)>,
     _folder: TempDir,
 }
 
-impl Home {
-    /// Files in a folder of their own.
+impl Databases {
+    /// Chooses SQLite files in a new folder.
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
         Self { envs: SERVICES.iter().map(|service| (*service, env.clone())).collect(), _folder: folder }
     }
 
-    /// Databases of this name, one for each service.
+    /// Creates Postgres databases, one for each service; `name` tells them from those of other tests.
     #[cfg(feature = "servers")]
     pub(crate) async fn postgres(server: &PostgresAddress, name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -109,16 +114,16 @@ impl Home {
         Self { envs, _folder: folder }
     }
 
-    /// A service's settings.
+    /// Returns a service's settings.
     pub(crate) fn settings(&self, service: &str) -> Settings {
         let (_, env) = self.envs.iter().find(|(name, _)| *name == service).unwrap();
         Settings::from_env(env, 8080).unwrap()
     }
 
-    /// Opens a service's database as one process would.
+    /// Opens a service's database with pools of its own, as one process would, and migrates it.
     pub(crate) async fn open(&self, service: &'static str) -> Db {
         let db = Db::open(&self.settings(service), service, Clock::system()).await.unwrap();
-        db.migrate::<Migrator>().await.unwrap();
+        db.migrate(shared::db::Schema::of::<Migrator>()).await.unwrap();
         db
     }
 }
@@ -128,7 +133,8 @@ pub(crate) struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(shared::events::outbox::Migration),
+            // The tables of `shared`, as each service has them, and the one of this world.
+            Box::new(shared::outbox::Migration),
             Box::new(shared::events::dead_letters::Migration),
             Box::new(CreateThings),
             Box::new(shared::events::fills::Migration),

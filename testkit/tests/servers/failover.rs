@@ -1,4 +1,5 @@
-//! A database on two hosts: who uses it follows the primary, and nothing that was acknowledged is missing there.
+//! Failover of a database on two hosts: a `Db` that knows both follows the primary, and no acknowledged write is
+//! missing there. `docs/reliability.md` ("The database's failover") says in which ways the primary is lost.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,8 @@ use nix::unistd::Pid;
 use sea_orm::{ConnectionTrait, DbErr};
 use shared::clock::Clock;
 use shared::config::{Env, Settings};
-use shared::db::{self, CommitError, Db};
+use shared::db::{self, CommitError};
+use shared::work::Db;
 use testkit::servers::postgres::{Postgres, promote};
 use testkit::servers::process::Process;
 
@@ -15,15 +17,18 @@ use super::postgres::answer;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A primary and its synchronous standby.
 struct Pair {
     primary: Postgres,
     standby: Postgres,
-    /// The role's URL at the primary alone, and at both.
+    /// The role's URL at the primary alone.
     one: String,
+    /// The role's URL with both hosts.
     both: String,
 }
 
 impl Pair {
+    /// Starts both, with an empty table `t`.
     async fn start() -> Self {
         let primary = Postgres::start(true).await.unwrap();
         let one = primary.address().create_database("posts", 20, None).await.unwrap();
@@ -33,6 +38,7 @@ impl Pair {
         Self { primary, standby, one, both }
     }
 
+    /// Opens the database as a service does that knows both hosts.
     async fn open(&self) -> Db {
         let settings = Settings::from_env(&Env::of([("DATABASE_URL", &self.both)]), 8000).unwrap();
         Db::open(&settings, "posts", Clock::system()).await.unwrap()
@@ -43,7 +49,10 @@ impl Pair {
     }
 }
 
-/// Inserts a row. A primary without its standby never acknowledges it.
+/// Inserts a row in a transaction.
+///
+/// # Panics
+/// If there is no result after 20 s. A primary that has lost its standby, for example, never acknowledges a commit.
 pub(super) async fn insert(db: &Db, id: i64) -> Result<(), DbErr> {
     let inserted = tokio::time::timeout(PATIENCE, async {
         let tx = db.begin().await?;
@@ -55,8 +64,8 @@ pub(super) async fn insert(db: &Db, id: i64) -> Result<(), DbErr> {
     inserted.await.unwrap()
 }
 
-/// Inserts until it succeeds; meanwhile the database may only be said to be away.
-pub(super) async fn insert_at_last(db: &Db, id: i64) {
+/// Repeats an insert until it succeeds. Every error until then has to be one that a service may retry.
+pub(super) async fn insert_when_possible(db: &Db, id: i64) {
     let started = Instant::now();
     while let Err(error) = insert(db, id).await {
         assert!(db::is_transient(&error), "{error}");
@@ -65,7 +74,8 @@ pub(super) async fn insert_at_last(db: &Db, id: i64) {
     }
 }
 
-/// Inserts rows below zero until one is refused, and that only because the database is away.
+/// Inserts rows with negative ids until one is refused, with an error that a service may retry. It is not known how
+/// many of them were stored, so `rows` leaves them out.
 async fn insert_until_refused(db: &Db) {
     let started = Instant::now();
     let mut id = -1;
@@ -78,7 +88,7 @@ async fn insert_until_refused(db: &Db) {
     panic!("writes go on");
 }
 
-/// The rows above zero.
+/// Returns the positive ids, in order.
 async fn rows(url: &str) -> String {
     answer(url, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM t WHERE id > 0").await
 }
@@ -92,9 +102,10 @@ async fn the_promoted_standby_is_used_and_the_old_primary_is_not_when_it_comes_b
     pair.primary.process().signal(Signal::SIGKILL).unwrap();
     insert_until_refused(&db).await;
     pair.promote().await;
-    insert_at_last(&db, 2).await;
+    insert_when_possible(&db, 2).await;
 
     pair.primary.process().stop();
+    // The old primary comes back and would take writes, but it has the older timeline.
     let old = Process::start(pair.primary.process().spec().clone(), None).await.unwrap();
     insert(&pair.open().await, 3).await.unwrap();
     insert(&db, 4).await.unwrap();
@@ -109,12 +120,13 @@ async fn a_primary_that_takes_no_writes_any_more_is_left() {
     let db = pair.open().await;
     insert(&db, 1).await.unwrap();
 
+    // The primary is fenced: it still runs and answers, but refuses writes.
     let superuser = pair.primary.address().url();
     answer(&superuser, "ALTER SYSTEM SET default_transaction_read_only = on").await;
     answer(&superuser, "SELECT pg_reload_conf()").await;
     insert_until_refused(&db).await;
     pair.promote().await;
-    insert_at_last(&db, 2).await;
+    insert_when_possible(&db, 2).await;
     let here = format!("{}posts", superuser.strip_suffix("postgres").unwrap());
     assert_eq!(rows(&here).await, "1");
     pair.primary.process().stop();
@@ -122,7 +134,7 @@ async fn a_primary_that_takes_no_writes_any_more_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_to_a_host_that_fell_silent_are_in_nobodys_way() {
+async fn connections_to_a_host_that_fell_silent_block_nobody() {
     let pair = Pair::start().await;
     let db = pair.open().await;
     insert(&db, 1).await.unwrap();
@@ -132,14 +144,15 @@ async fn connections_to_a_host_that_fell_silent_are_in_nobodys_way() {
     let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
     let machine: Vec<i32> = [postmaster].into_iter().chain(children).collect();
     let signal = |signal| machine.iter().for_each(|&pid| kill(Pid::from_raw(pid), signal).unwrap());
+    // Stopped processes keep their connections open and answer nothing, as a machine that was cut off does.
     signal(Signal::SIGSTOP);
-    // As many as the pool has connections.
+    // Both connections of the pool for writes hang, so a write that follows needs a new one.
     let hang = async |id| tokio::time::timeout(Duration::from_secs(1), insert(&db, id)).await.is_err();
     assert_eq!(tokio::join!(hang(2), hang(3)), (true, true));
     pair.promote().await;
-    insert_at_last(&db, 4).await;
+    insert_when_possible(&db, 4).await;
     signal(Signal::SIGKILL);
-    // Until it has ended its port takes connections, and psql looks for no other host once one was taken.
+    // As long as the old primary exists its port accepts connections, and psql then does not try the other host.
     pair.primary.process().stop();
     assert_eq!(rows(&pair.both).await, "1 4");
 }

@@ -1,4 +1,4 @@
-//! The mail sink, in a conversation by hand.
+//! The mail sink, spoken to in plain SMTP, without a mail library.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+/// A running mail sink, with the ports of its SMTP server and of its page.
 struct Sink {
     smtp: u16,
     http: u16,
@@ -26,16 +27,16 @@ impl Sink {
         Self { smtp, http, _server: server }
     }
 
-    /// Sends each line and answers the replies' codes.
+    /// Sends each line, and returns the codes of all replies, the greeting's first.
     async fn talk(&self, lines: &[&str]) -> Vec<String> {
         let stream = TcpStream::connect(("127.0.0.1", self.smtp)).await.unwrap();
         let mut stream = BufStream::new(stream);
-        let mut codes = vec![reply(&mut stream).await];
+        let mut codes = vec![read_reply(&mut stream).await];
         for line in lines {
             stream.write_all(line.as_bytes()).await.unwrap();
             stream.write_all(b"\r\n").await.unwrap();
             stream.flush().await.unwrap();
-            codes.push(reply(&mut stream).await);
+            codes.push(read_reply(&mut stream).await);
         }
         codes
     }
@@ -47,16 +48,19 @@ impl Sink {
     }
 }
 
-async fn reply(stream: &mut BufStream<TcpStream>) -> String {
+/// Reads a reply, which may have several lines, and returns its code.
+async fn read_reply(stream: &mut BufStream<TcpStream>) -> String {
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).await.unwrap();
+        // A hyphen after the code means that another line follows.
         if line.get(3..4) != Some("-") {
             return line.chars().take(3).collect();
         }
     }
 }
 
+/// A mail with everything that has to be decoded: an encoded subject, two parts, soft line breaks, and a doubled dot.
 const MAIL: &str = "From: Chatty <no-reply@chatty.example>\r\n\
     To: ann@example.org\r\n\
     Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\
@@ -87,6 +91,7 @@ async fn a_mail_arrives_decoded_and_survives_a_restart() {
             "EHLO here",
             "NOOP",
             "MAIL FROM:<no-reply@chatty.example> SIZE=500",
+            // Addresses are compared without regard to case, and verbs are understood in any.
             "RCPT TO:<Ann@example.org>",
             "rcpt to:<bob@example.org>",
             "DATA",
@@ -106,6 +111,7 @@ async fn a_mail_arrives_decoded_and_survives_a_restart() {
 
     let plain = "Subject: second\r\n\r\nhello\r\n.";
     sink.talk(&["HELO x", "MAIL FROM:<>", "RCPT TO:<bob@example.org>", "DATA", plain]).await;
+    // A new process with the same file has the mails of the old one.
     drop(sink);
     let sink = Sink::start(&file).await;
     let bobs = sink.messages("/dev/mail?to=bob@example.org").await;
@@ -120,6 +126,7 @@ async fn a_mail_arrives_decoded_and_survives_a_restart() {
 async fn a_conversation_out_of_order_or_too_large_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let sink = Sink::start(&folder.path().join("mail.jsonl")).await;
+    // More than 1 MiB, which is the limit.
     let large = format!("{}\r\n.", "0123456789\r\n".repeat(120_000));
     let codes = sink
         .talk(&[

@@ -1,4 +1,5 @@
-//! The gateway: which service gets a path, what it is told, and what is answered without a service.
+//! The gateway: the service that each path goes to, the headers that services get, and the answers that nginx gives
+//! itself.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use shared::services::SERVICE_NAMES;
 use tempfile::TempDir;
 use testkit::servers::machine::{free_ports, fresh_folder};
 use testkit::servers::nginx::{NginxOptions, prepare};
@@ -20,10 +22,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The gateway before five services that say what they were asked, of which `posts` breaks off what begins
-/// with `/posts/broken`, and `admin` is down.
+/// The gateway in front of stubs of the five services. They answer with the request that they got, except that `posts`
+/// breaks off requests to `/posts/broken`, and that `admin` is down.
 struct Gateway {
     port: u16,
+    /// The number of requests that `posts` has broken off.
     broken: Arc<AtomicUsize>,
     client: Client,
     _nginx: Process,
@@ -34,10 +37,11 @@ struct Gateway {
 impl Gateway {
     async fn start() -> Self {
         let folder = fresh_folder("nginx").unwrap();
+        // Nothing listens on the second port: it stands for a service that is down.
         let [port, admin] = free_ports().unwrap();
         let mut upstreams = BTreeMap::from([("admin".to_owned(), vec![format!("127.0.0.1:{admin}")])]);
         let mut services = JoinSet::new();
-        for name in ["auth", "subscriptions", "recommendations"] {
+        for name in SERVICE_NAMES.into_iter().filter(|name| !["admin", "posts"].contains(name)) {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             upstreams.insert(name.to_owned(), vec![listener.local_addr().unwrap().to_string()]);
             let router = Router::new().fallback(move |request| echo(name, request));
@@ -80,8 +84,8 @@ impl Gateway {
         answer.json().await.unwrap()
     }
 
-    /// Sends the bytes as they are and answers all that comes back.
-    async fn raw(&self, bytes: &[u8]) -> String {
+    /// Sends bytes as they are, and returns everything that comes back until the connection is closed.
+    async fn send_raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let mut answer = Vec::new();
@@ -90,6 +94,7 @@ impl Gateway {
     }
 }
 
+/// Answers with the request itself, or with the stub's own problem for `/auth/busy`.
 async fn echo(service: &'static str, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -106,7 +111,8 @@ async fn echo(service: &'static str, request: Request) -> Response {
     ([("x-request-id", "the-service's-own")], answer).into_response()
 }
 
-/// Answers one request per connection, or breaks off after having read its head.
+/// Serves the stub of posts by hand, since an HTTP library cannot be made to break off: it answers one request per
+/// connection, or closes the connection after it has read the head.
 async fn serve_and_break(listener: TcpListener, broken: Arc<AtomicUsize>) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -134,6 +140,7 @@ async fn serve_and_break(listener: TcpListener, broken: Arc<AtomicUsize>) {
     }
 }
 
+/// Checks that an answer is a complete problem document, and returns its status and code.
 async fn problem(answer: reqwest::Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
@@ -157,6 +164,7 @@ async fn every_path_goes_to_its_service_unchanged() {
         ("/auth/me/export", "auth"),
         ("/users?username=ann", "auth"),
         ("/users/1", "auth"),
+        // Two services share the paths that begin with `/users`.
         ("/users/1/followers?limit=2", "subscriptions"),
         ("/users/1/following", "subscriptions"),
         ("/.well-known/jwks.json", "auth"),
@@ -177,6 +185,7 @@ async fn every_path_goes_to_its_service_unchanged() {
         let line = answer["line"].as_str().and_then(|line| line.split(' ').nth(1));
         assert_eq!(answer["uri"].as_str().or(line), Some(path));
     }
+    // nginx must not decode the path, or the service would see another one.
     let delete = gateway.request(Method::DELETE, "/unsubscribe/2%2B?a=%20b");
     let answer: Value = delete.send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["service"], "subscriptions");
@@ -185,7 +194,7 @@ async fn every_path_goes_to_its_service_unchanged() {
 }
 
 #[tokio::test]
-async fn what_is_not_public_is_not_there() {
+async fn private_paths_are_not_found() {
     let gateway = Gateway::start().await;
     for path in [
         "/",
@@ -197,14 +206,16 @@ async fn what_is_not_public_is_not_there() {
         "/postsx",
         "/adminx",
         "/posts/../metrics",
+        // Encoded, to get past a comparison of the raw path.
         "/posts/..%2fmetrics",
         "/stored-media/a.png",
         "/internal",
     ] {
         let bytes = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        let answer = gateway.raw(bytes.as_bytes()).await;
+        let answer = gateway.send_raw(bytes.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
         assert!(answer.contains("\"code\":\"not_found\""), "{path}: {answer}");
+        // The version of nginx, which would tell an attacker more than a user needs.
         assert!(!answer.contains("1.22"), "{answer}");
     }
     let delete = gateway.request(Method::DELETE, "/nothing").send().await;
@@ -212,8 +223,9 @@ async fn what_is_not_public_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_service_hears_who_asks_from_nginx_alone() {
+async fn headers_about_the_client_come_from_nginx_alone() {
     let gateway = Gateway::start().await;
+    // Every header by which a client could pretend to be another client, or an internal part.
     let mut request = gateway.request(Method::GET, "/auth/me");
     for name in [
         "x-forwarded-for",
@@ -270,7 +282,7 @@ async fn a_service_that_is_down_answers_502_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_write_is_sent_once_and_its_doubt_is_said() {
+async fn a_write_is_sent_once_and_its_unknown_outcome_is_said() {
     let gateway = Gateway::start().await;
     for method in [Method::POST, Method::PATCH, Method::DELETE] {
         gateway.broken.store(0, Ordering::SeqCst);
@@ -279,6 +291,7 @@ async fn a_write_is_sent_once_and_its_doubt_is_said() {
         assert_eq!(problem(answer).await, (502, json!("outcome_unknown")));
         assert_eq!(gateway.broken.load(Ordering::SeqCst), 1, "{method}");
     }
+    // A read has no effect, so its outcome is never unknown.
     let answer = gateway.request(Method::GET, "/posts/broken").send().await;
     assert_eq!(problem(answer.unwrap()).await, (502, json!("bad_gateway")));
 }
@@ -298,6 +311,7 @@ async fn sizes_are_limited_and_refused_as_problems() {
         let answer = request.send().await.unwrap();
         assert_eq!(problem(answer).await, (413, json!("body_too_large")));
     }
+    // Only a new post may have a picture, so only there a larger body is allowed.
     let request = gateway.request(Method::POST, "/posts").body(vec![0; 6 * 1024 * 1024 + 1]);
     let answer = request.send().await.unwrap();
     assert_eq!(problem(answer).await, (413, json!("body_too_large")));
@@ -323,7 +337,7 @@ async fn nonsense_on_the_wire_is_refused_as_a_problem() {
         ("TRACE /posts HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
         ("POST /posts HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "400"),
     ] {
-        let answer = gateway.raw(bytes.as_bytes()).await;
+        let answer = gateway.send_raw(bytes.as_bytes()).await;
         assert!(answer.contains("application/problem+json"), "{bytes}: {answer}");
         assert!(answer.contains(&format!("\"status\":{status},")), "{bytes}: {answer}");
     }
@@ -332,21 +346,22 @@ async fn nonsense_on_the_wire_is_refused_as_a_problem() {
 #[tokio::test]
 async fn what_nginx_answers_by_itself_is_as_http_wants_it() {
     let gateway = Gateway::start().await;
-    let traced = gateway.raw(b"TRACE /posts HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let traced = gateway.send_raw(b"TRACE /posts HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(traced.contains("Allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\n"), "{traced}");
     let posted = gateway.request(Method::POST, "/openapi.json").send().await.unwrap();
     assert_eq!(posted.headers()["allow"], "GET, HEAD, OPTIONS");
     assert_eq!(problem(posted).await, (405, json!("method_not_allowed")));
     let asked = gateway.request(Method::OPTIONS, "/openapi.json").send().await.unwrap();
     assert_eq!((asked.status().as_u16(), &asked.headers()["allow"]), (204, &"GET, HEAD, OPTIONS".parse().unwrap()));
-    // A client of HTTP/1.0 need not name a host, but the service is asked with HTTP/1.1.
-    let old = gateway.raw(b"GET /auth/me HTTP/1.0\r\n\r\n").await;
+    // A client of HTTP/1.0 need not send a host, but nginx asks the service with HTTP/1.1, which requires one.
+    let old = gateway.send_raw(b"GET /auth/me HTTP/1.0\r\n\r\n").await;
     assert!(old.contains("\"host\":"), "{old}");
 }
 
 #[tokio::test]
 async fn texts_are_compressed_and_single_posts_are_not() {
     let gateway = Gateway::start().await;
+    // Answers below a certain size are not worth compressing, so the test chooses the size.
     let answer = async |path: &str, large: bool| {
         let request = gateway.request(Method::GET, path).header("accept-encoding", "gzip");
         let request = if large { request.header("x-large", "a".repeat(3_000)) } else { request };

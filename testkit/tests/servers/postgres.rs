@@ -1,4 +1,5 @@
-//! Postgres: databases that only their role may enter, and the limit of connections.
+//! The private Postgres: databases that only their role may enter, limits of connections, and the errors that a service
+//! sees when an operator or a limit of the server ends its statements.
 
 use std::fs;
 use std::process::Output;
@@ -7,17 +8,19 @@ use std::time::{Duration, Instant};
 use sea_orm::ConnectionTrait;
 use shared::clock::Clock;
 use shared::config::{Env, Settings};
-use shared::db::{Db, Failure, other_programs, server};
+use shared::db::{Failure, connected_services, read_server};
+use shared::work::Db;
 use testkit::servers::machine::find_postgres;
 use testkit::servers::postgres::Postgres;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::failover::{insert, insert_at_last};
+use super::failover::{insert, insert_when_possible};
 
-/// How long a test waits for something that must happen.
+/// The limit for everything that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Runs a statement by psql, and returns its output whatever its status.
 async fn query(url: &str, sql: &str) -> Output {
     Command::new(find_postgres().unwrap().join("psql"))
         .args(["-X", "-A", "-t", "-d", url, "-c", sql])
@@ -26,6 +29,7 @@ async fn query(url: &str, sql: &str) -> Output {
         .unwrap()
 }
 
+/// Runs a statement by psql, which must succeed, and returns the rows as text.
 pub(super) async fn answer(url: &str, sql: &str) -> String {
     let output = query(url, sql).await;
     assert!(output.status.success(), "{output:?}");
@@ -44,6 +48,7 @@ async fn a_role_owns_its_database_and_enters_no_other() {
     assert_eq!(answer(&posts, limit).await, "20");
     assert_eq!(answer(&server.address().url(), "SHOW fsync").await, "off");
 
+    // The right role and password, but another service's database.
     let foreign = auth.replace("/auth", "/posts").replace("//posts", "//auth");
     assert!(!query(&foreign, "SELECT 1").await.status.success());
     let wrong = auth.replace('@', "x@");
@@ -68,7 +73,8 @@ async fn dropping_the_server_ends_it_and_removes_its_folder() {
     assert!(!folder.exists());
 }
 
-/// A server with the database of posts, its role's URL, and the pools of a service to it.
+/// Starts a server with a database `posts` and a table `t`. Returns the server, the URL of the role, and the pools that
+/// a service would have.
 async fn pools() -> (Postgres, String, Db) {
     let server = Postgres::start(false).await.unwrap();
     let url = server.address().create_database("posts", 20, None).await.unwrap();
@@ -78,6 +84,7 @@ async fn pools() -> (Postgres, String, Db) {
     (server, url, db)
 }
 
+/// Waits until a statement's answer is as wanted.
 async fn eventually(url: &str, sql: &str, wanted: &str) {
     let started = Instant::now();
     while answer(url, sql).await != wanted {
@@ -91,7 +98,7 @@ async fn sessions_of_a_read_only_spell_do_not_outlive_it() {
     let (server, url, db) = pools().await;
     let admin = server.address().url();
     answer(&admin, "ALTER DATABASE posts SET default_transaction_read_only = on").await;
-    // These sessions are read-only as long as they live.
+    // The sessions that begin now are read-only as long as they live, so the pools have to close them.
     let relayed = async |id: i64| db.relay().execute_unprepared(&format!("INSERT INTO t VALUES ({id})")).await;
     for _ in 0..3 {
         let error = insert(&db, 1).await.unwrap_err();
@@ -99,7 +106,7 @@ async fn sessions_of_a_read_only_spell_do_not_outlive_it() {
         assert!(relayed(2).await.is_err());
     }
     answer(&admin, "ALTER DATABASE posts RESET default_transaction_read_only").await;
-    insert_at_last(&db, 1).await;
+    insert_when_possible(&db, 1).await;
     relayed(2).await.unwrap();
     assert_eq!(answer(&url, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM t").await, "1 2");
 }
@@ -111,12 +118,12 @@ async fn a_transaction_that_the_server_ended_is_no_fault_of_the_program() {
     let tx = db.begin().await.unwrap();
     eventually(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatty-posts'", "0").await;
     let error = tx.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap_err();
-    assert_eq!(Failure::of(&error), Failure::Passing, "{error}");
+    assert_eq!(Failure::of(&error), Failure::Temporary, "{error}");
     drop(tx);
-    insert_at_last(&db, 2).await;
+    insert_when_possible(&db, 2).await;
 }
 
-/// Where somebody else holds a lock, a limit of the role ends the wait: the request may come again.
+/// If another session holds a lock, a limit of the role ends the wait. The client may repeat its request.
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_of_the_role_are_no_fault_of_the_program() {
     let (server, url, db) = pools().await;
@@ -126,7 +133,7 @@ async fn limits_of_the_role_are_no_fault_of_the_program() {
     let locked = other.begin().await.unwrap();
     locked.execute_unprepared("LOCK TABLE t").await.unwrap();
     let error = insert(&db, 1).await.unwrap_err();
-    assert_eq!(Failure::of(&error), Failure::Passing, "{error}");
+    assert_eq!(Failure::of(&error), Failure::Temporary, "{error}");
     locked.rollback().await.unwrap();
     insert(&db, 1).await.unwrap();
 }
@@ -135,6 +142,7 @@ async fn limits_of_the_role_are_no_fault_of_the_program() {
 async fn a_begin_that_nobody_waits_for_leaves_no_transaction_open() {
     let (server, url, db) = pools().await;
     insert(&db, 1).await.unwrap();
+    // Cut off at each of many moments: some of the BEGINs are on their way to the server then.
     for n in 0..300 {
         let begun = timeout(Duration::from_micros(n), db.begin()).await;
         drop(begun);
@@ -146,22 +154,23 @@ async fn a_begin_that_nobody_waits_for_leaves_no_transaction_open() {
     assert!(!log.contains("already a transaction in progress"), "{log}");
 }
 
-/// A command of the operator has several connections, and takes none of them for a service.
+/// A command of the operator has several connections, and must not take one of its own for a running service.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_sees_services_and_not_itself() {
     let (_server, url, db) = pools().await;
     let settings = Settings::from_env(&Env::of([("DATABASE_URL", &url)]), 8000).unwrap();
     let operator = Db::open_for_operator(&settings, "posts").await.unwrap();
+    // Two statements at once make the operator's pool open a second connection.
     let sleep = async || operator.read().execute_unprepared("SELECT pg_sleep(0.2)").await.unwrap();
     tokio::join!(sleep(), sleep());
     db.close().await;
     eventually(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatty-posts'", "0").await;
-    assert_eq!(other_programs(operator.read()).await.unwrap(), [""; 0]);
-    let seen = server(operator.read()).await.unwrap().unwrap();
+    assert_eq!(connected_services(operator.read()).await.unwrap(), [""; 0]);
+    let seen = read_server(operator.read()).await.unwrap().unwrap();
     assert_eq!((seen.open_here, seen.replicas), (0, 0));
 
     let service = Db::open(&settings, "posts", Clock::system()).await.unwrap();
     service.ping().await.unwrap();
-    assert_eq!(other_programs(operator.read()).await.unwrap(), ["chatty-posts"]);
-    assert_eq!(server(operator.read()).await.unwrap().unwrap().replicas, 1);
+    assert_eq!(connected_services(operator.read()).await.unwrap(), ["chatty-posts"]);
+    assert_eq!(read_server(operator.read()).await.unwrap().unwrap().replicas, 1);
 }

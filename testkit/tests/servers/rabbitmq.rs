@@ -1,4 +1,5 @@
-//! RabbitMQ: on the loopback address alone, controllable, and gone with its port mapper.
+//! The private RabbitMQ: it has the settings of Chatty's brokers, obeys `rabbitmqctl`, can be restarted, and takes its
+//! port mapper with it when it ends.
 
 use testkit::servers::process::Process;
 use testkit::servers::rabbitmq::RabbitMq;

@@ -1,4 +1,5 @@
-//! Mistakes of configuration that no waiting heals: a service ends and names the variable. A server that is away is none.
+//! Refusals of a start: a mistake in the configuration that no waiting heals ends a service, which names the variable.
+//! A server that is away is no such mistake.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,17 +10,18 @@ use testkit::servers::rabbitmq::RabbitMq;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-/// Another program of the suite, built beside the one under test.
+/// Returns the path of another program of the suite, which is built beside the test kit's.
 fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_testkit")).with_file_name(name)
 }
 
-/// Starts posts until it ends by itself, and looks for the variable in its complaint.
-async fn refused(database: &str, broker: &str, variable: &'static str) {
+/// Starts posts with these URLs, waits until it ends by itself, and checks that its complaint names the variable.
+async fn check_posts_refuses(database: &str, broker: &str, variable: &'static str) {
     let data = tempfile::tempdir().unwrap();
     let env = [
         ("CHATTY_LISTEN", "127.0.0.1:0".to_owned()),
         ("CHATTY_DATA_DIR", data.path().to_str().unwrap().to_owned()),
+        // Auth is away as well, which must not hide the mistake.
         ("AUTH_JWKS_URL", "http://127.0.0.1:1/".to_owned()),
         ("DATABASE_URL", database.to_owned()),
         ("AMQP_URL", broker.to_owned()),
@@ -31,7 +33,7 @@ async fn refused(database: &str, broker: &str, variable: &'static str) {
     ended.await.unwrap().unwrap();
 }
 
-/// A broker that nobody has started.
+/// The URL of a broker that is not running, which alone is no reason to end.
 const AWAY: &str = "amqp://127.0.0.1:1/%2f";
 
 #[tokio::test]
@@ -46,10 +48,11 @@ async fn a_database_that_lets_nobody_in_ends_the_start() {
         named("nothing"),
         // The role of posts may not enter auth's database.
         named(auth.rsplit_once('/').unwrap().1),
+        // The server has no TLS, and the other URL has a misspelt option.
         format!("{posts}?sslmode=require"),
         format!("{posts}?sslmode=disable&conect_timeout=3"),
     ] {
-        refused(&wrong, AWAY, "DATABASE_URL").await;
+        check_posts_refuses(&wrong, AWAY, "DATABASE_URL").await;
     }
 }
 
@@ -60,11 +63,11 @@ async fn a_broker_that_lets_nobody_in_ends_the_start() {
     let broker = RabbitMq::start().await.unwrap();
     let url = broker.url();
     for wrong in [url.replace("guest@", "x@"), url.replace("%2f", "nothing")] {
-        refused(&posts, &wrong, "AMQP_URL").await;
+        check_posts_refuses(&posts, &wrong, "AMQP_URL").await;
     }
 }
 
-/// Waiting heals a server that is away, or a name that is not known yet.
+/// A server may be started later, and a name may become known later, so a service waits for both.
 #[tokio::test]
 async fn a_server_that_is_away_is_waited_for() {
     for database in ["postgres://posts@127.0.0.1:1/posts", "postgres://posts@nowhere.invalid/posts"] {
@@ -78,21 +81,23 @@ async fn a_server_that_is_away_is_waited_for() {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
+        // Long enough for several tries to connect.
         sleep(Duration::from_secs(4)).await;
         assert!(posts.try_wait().unwrap().is_none(), "{database}");
     }
 }
 
-/// A database that is full of connections, or is starting, is one to wait for.
+/// A database that has no connection left is busy, which passes. It is no reason for a service to end.
 #[tokio::test]
-async fn what_passes_is_no_refusal() {
+async fn a_temporary_error_is_no_refusal() {
     let server = Postgres::start(false).await.unwrap();
+    // A limit of no connections at all is the same as a database that is full.
     let posts = server.address().create_database("posts", 0, None).await.unwrap();
     let error = psql(&posts, "SELECT 1").await.unwrap_err().to_string();
     assert!(error.contains("too many connections"), "{error}");
     let settings = shared::config::Env::of([("DATABASE_URL", posts.as_str())]);
     let settings = shared::config::Settings::from_env(&settings, 1).unwrap();
-    let db = shared::db::Db::open(&settings, "posts", shared::clock::Clock::system()).await.unwrap();
+    let db = shared::work::Db::open(&settings, "posts", shared::clock::Clock::system()).await.unwrap();
     let error = db.ping().await.unwrap_err();
-    assert_eq!(shared::db::refused_for_good(&error), None, "{error}");
+    assert_eq!(shared::db::permanent_refusal(&error), None, "{error}");
 }

@@ -1,4 +1,4 @@
-//! The copy of comments: what is counted.
+//! The stream `comment`: which comments exist, for decisions about them.
 
 use shared::events::{Key, ProjectionRow, State};
 

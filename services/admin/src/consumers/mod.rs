@@ -1,4 +1,4 @@
-//! What this service learns from others.
+//! The streams of other services that this service keeps copies of, a file per stream.
 
 mod comment;
 mod post;
@@ -10,10 +10,11 @@ use shared::events::{Projection, Streams};
 
 use crate::db::entities::{comments, counts, posts, users};
 
-/// Every stream that is consumed here.
+/// Registers a consumer for each stream. Applied states of users go to `accounts` as well, which decides whose tokens
+/// are refused.
 pub(crate) fn register(streams: Streams, accounts: Accounts) -> Streams {
     streams
-        .consumer(Projection::<users::Model, _>::with_memory(accounts))
+        .consumer(Projection::<users::Model>::with_memory(accounts))
         .consumer(Projection::<posts::Model>::new())
         .consumer(Projection::<comments::Model>::new())
         .consumer(Projection::<counts::Model>::new())

@@ -1,4 +1,4 @@
-//! The copy of posts: what is counted.
+//! The stream `post`: which posts exist and when they were written, for decisions and statistics.
 
 use shared::events::{Key, ProjectionRow, State};
 
@@ -19,7 +19,7 @@ impl State for Model {
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
 
-    fn kept(self) -> Self {
+    fn without_tombstone_fields(self) -> Self {
         if !self.deleted {
             return self;
         }

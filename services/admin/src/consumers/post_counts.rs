@@ -1,4 +1,4 @@
-//! The copy of the posts' counters.
+//! The stream `post_counts`: the counters that the totals of the statistics are summed from.
 
 use shared::events::{Key, ProjectionRow, State};
 

@@ -1,4 +1,4 @@
-//! Ids of what decisions are about.
+//! The ids of posts and comments, which admins decide about.
 
 shared::id_type! {
     /// A post.

@@ -1,4 +1,5 @@
-//! Ids, and pure rules: what a decision can be about.
+//! The rules of moderation that need neither HTTP nor a database.
 
+pub(crate) mod decision;
 pub(crate) mod ids;
 pub(crate) mod target;

@@ -1,4 +1,4 @@
-//! What a decision can be about.
+//! The targets of decisions: their kinds, the actions on them, and the rule for which action is possible.
 
 /// A kind of aggregate that admins decide about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// As it is stored.
+    /// Returns the kind as it is stored.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -18,7 +18,7 @@ impl Kind {
         }
     }
 
-    /// At the beginning of a sentence.
+    /// Returns the kind as the first word of a sentence.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::User => "User",
@@ -28,21 +28,21 @@ impl Kind {
     }
 }
 
-/// What an admin decides.
+/// A change that an admin decides on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Block a person.
+    /// Blocks a person.
     Block,
-    /// Let a person back in.
+    /// Lifts the block of a person.
     Unblock,
-    /// Hide a post or comment.
+    /// Hides a post or comment.
     Remove,
-    /// Show it again.
+    /// Shows a removed post or comment again.
     Restore,
 }
 
 impl Action {
-    /// As it is logged.
+    /// Returns the action as the audit log stores it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Block => "block",
@@ -52,8 +52,8 @@ impl Action {
         }
     }
 
-    /// How the answer puts it.
-    pub(crate) fn done(self) -> &'static str {
+    /// Returns the participle that ends the answer's sentence.
+    pub(crate) fn participle(self) -> &'static str {
         match self {
             Self::Block => "blocked",
             Self::Unblock => "unblocked",
@@ -62,8 +62,51 @@ impl Action {
         }
     }
 
-    /// Whether the target is hidden afterwards.
+    /// Returns whether the target is hidden afterwards.
     pub(crate) fn hides(self) -> bool {
         matches!(self, Self::Block | Self::Remove)
+    }
+}
+
+/// A target as the copies of its owner's state and the decisions of this service describe it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// True when the owner's state is a tombstone: the target is deleted, removed or erased.
+    pub(crate) is_tombstone: bool,
+    /// True when the tombstone says that the author deleted it, which is final.
+    pub(crate) is_deleted_by_author: bool,
+    /// True when the last decision hides the target.
+    pub(crate) is_hidden: bool,
+}
+
+impl Target {
+    /// Returns whether an admin can do this to the target. If not, the target counts as not found.
+    pub(crate) fn admits(self, action: Action) -> bool {
+        if self.is_deleted_by_author {
+            return false;
+        }
+        match action {
+            Action::Restore => self.is_hidden,
+            // A tombstone without a decision of ours is the owner's own deletion. With one it may be the removal.
+            Action::Block | Action::Unblock | Action::Remove => !self.is_tombstone || self.is_hidden,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_s_deletion_is_final_and_only_a_removal_can_be_undone() {
+        let target = |is_tombstone, is_deleted_by_author, is_hidden| {
+            let target = Target { is_tombstone, is_deleted_by_author, is_hidden };
+            (target.admits(Action::Remove), target.admits(Action::Restore))
+        };
+        assert_eq!(target(false, false, false), (true, false), "nothing happened to it yet");
+        assert_eq!(target(false, false, true), (true, true), "the owner has not applied the removal yet");
+        assert_eq!(target(true, false, true), (true, true), "removed");
+        assert_eq!(target(true, false, false), (false, false), "deleted without a decision");
+        assert_eq!(target(true, true, true), (false, false), "removed, then deleted by its author");
     }
 }

@@ -1,4 +1,4 @@
-//! Handlers, a file per resource.
+//! The HTTP handlers, a file per resource.
 
 pub(crate) mod audit;
 pub(crate) mod moderation;

@@ -2,29 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::auth::AdminUser;
 use shared::error::FieldErrors;
 use shared::http::{OptionalJson, Path, Validate};
 use shared::ids::UserId;
+use shared::request_id;
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
-use crate::db::queries::users::Standing;
-use crate::db::queries::{audit, decisions, users};
+use crate::actions;
+use crate::answers::Decided;
+use crate::domain::decision::Decision;
 use crate::domain::ids::{CommentId, PostId};
 use crate::domain::target::{Action, Kind};
 use crate::error::Error;
-use crate::reports;
 use crate::state::AppState;
-
-/// A decision that was made. It is durable; the owner applies it a moment later.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Decided {
-    /// What was decided.
-    #[schema(example = "User 7 blocked")]
-    message: String,
-}
 
 /// Why.
 #[derive(Deserialize, ToSchema)]
@@ -43,7 +36,7 @@ impl Validate for ReasonIn {
     }
 }
 
-/// The reason of a decision: its body may be missing.
+/// The optional body of a decision.
 type Reason = OptionalJson<ReasonIn>;
 
 /// Blocks a person: sessions end, and everything of the person is hidden.
@@ -59,9 +52,6 @@ pub(crate) async fn block_user(
     Path(id): Path<UserId>,
     reason: Reason,
 ) -> Result<Json<Decided>, Error> {
-    if id == admin.0.id {
-        return Err(Error::Oneself);
-    }
     decide(&s, &admin, Action::Block, Kind::User, id.0, reason).await
 }
 
@@ -145,37 +135,18 @@ pub(crate) async fn restore_comment(
     decide(&s, &admin, Action::Restore, Kind::Comment, id.0, reason).await
 }
 
-/// Stores a decision with its entry in the log, and reports it.
+/// Carries a decision out and confirms it.
 async fn decide(
     s: &AppState,
     admin: &AdminUser,
     action: Action,
     kind: Kind,
-    id: i64,
-    OptionalJson(reason): Reason,
+    target_id: i64,
+    OptionalJson(sent): Reason,
 ) -> Result<Json<Decided>, Error> {
-    let reason = reason.and_then(|sent| sent.reason).map(String::from);
-    let mut tx = s.db.begin().await?;
-    let standing = users::standing(&*tx, kind, id).await?;
-    let last = decisions::last(&*tx, kind, id).await?;
-    let hidden = last.as_ref().is_some_and(|decision| decision.hidden);
-    let exists = match (action, standing) {
-        (_, None) => false,
-        // What its author has deleted is final, before a decision or after it.
-        (_, Some(Standing { gone: true, .. })) => false,
-        (Action::Restore, Some(_)) => hidden,
-        // Deleted without a decision of ours: its owner did it.
-        (Action::Block | Action::Unblock | Action::Remove, Some(Standing { deleted, .. })) => !deleted || hidden,
-    };
-    if !exists {
-        audit::log(&tx, &admin.0, action, kind, id, reason, "not_found").await?;
-        tx.commit().await?;
-        reports::missed(admin, &format!("{} {} {id}: not found", action.as_str(), kind.as_str()));
-        return Err(Error::NotFound(kind));
-    }
-    decisions::decide(&mut tx, kind, id, action.hides(), reason.clone(), admin.0.id).await?;
-    audit::log(&tx, &admin.0, action, kind, id, reason, "done").await?;
-    tx.commit().await?;
-    reports::done(admin, &format!("{} {} {id}", action.as_str(), kind.as_str()));
-    Ok(Json(Decided { message: format!("{} {id} {}", kind.title(), action.done()) }))
+    let reason = sent.and_then(|sent| sent.reason).map(String::from);
+    let request_id = request_id::current().unwrap_or_default();
+    let decision = Decision { kind, target_id, action, reason, request_id };
+    actions::decide(&s.db, admin, &decision).await?;
+    Ok(Json(Decided::of(&decision)))
 }

@@ -46,8 +46,8 @@ fn counts(id: i64, version: i64, likes: i64, comments: i64) -> Value {
     json!({ "id": id, "version": version, "like_count": likes, "comment_count": comments, "view_count": 0 })
 }
 
-/// A tombstone that says by whom the thing went.
-fn gone(mut state: Value, removed: bool) -> Value {
+/// Sets `removed` of a tombstone: true if an admin removed it, false if its author deleted it.
+fn with_removed(mut state: Value, removed: bool) -> Value {
     state["removed"] = json!(removed);
     state
 }
@@ -156,17 +156,17 @@ async fn what_is_on_a_post_leaves_the_totals_with_it_and_comes_back_with_it() {
         ["total_posts", "total_comments", "total_likes"].map(|total| stats[total].as_i64().unwrap())
     };
     assert_eq!(totals().await, [2, 3, 3]);
-    app.deliver("post", &[gone(post(1, 2, true), true)]).await;
+    app.deliver("post", &[with_removed(post(1, 2, true), true)]).await;
     assert_eq!(totals().await, [1, 0, 1], "removed");
     app.deliver("post", &[post(1, 3, false)]).await;
     assert_eq!(totals().await, [2, 3, 3], "restored");
-    // Posts counts again when somebody is blocked: the totals are those of the lists.
+    // The service posts counts again when somebody is blocked, so the totals follow its lists.
     app.deliver("user", &[user(2, 2, true, true)]).await;
     app.deliver("post_counts", &[counts(1, 6, 1, 1)]).await;
     assert_eq!(totals().await, [2, 1, 2], "blocked");
     app.deliver("post_counts", &[counts(1, 7, 2, 3)]).await;
     assert_eq!(totals().await, [2, 3, 3], "let in again");
-    app.deliver("post", &[gone(post(1, 4, true), false)]).await;
+    app.deliver("post", &[with_removed(post(1, 4, true), false)]).await;
     assert_eq!(totals().await, [1, 0, 1], "deleted");
     app.finish().await;
 }
@@ -179,10 +179,10 @@ async fn what_its_author_deleted_after_a_removal_cannot_be_restored() {
     for path in ["/admin/posts/1", "/admin/comments/5"] {
         assert_eq!(app.delete(path).as_admin().send().await.status, 200);
     }
-    app.deliver("post", &[gone(post(1, 2, true), true)]).await;
-    app.deliver("comment", &[gone(comment(5, 2, true), true)]).await;
-    app.deliver("post", &[gone(post(1, 3, true), false)]).await;
-    app.deliver("comment", &[gone(comment(5, 3, true), false)]).await;
+    app.deliver("post", &[with_removed(post(1, 2, true), true)]).await;
+    app.deliver("comment", &[with_removed(comment(5, 2, true), true)]).await;
+    app.deliver("post", &[with_removed(post(1, 3, true), false)]).await;
+    app.deliver("comment", &[with_removed(comment(5, 3, true), false)]).await;
     app.post("/admin/posts/1/restore", Value::Null).as_admin().send().await.is_problem(404, "Post not found");
     app.post("/admin/comments/5/restore", Value::Null).as_admin().send().await.is_problem(404, "Comment not found");
     app.delete("/admin/posts/1").as_admin().send().await.is_problem(404, "Post not found");
@@ -242,7 +242,7 @@ async fn nobody_but_admins_gets_in_and_nonsense_is_refused() {
     app.finish().await;
 }
 
-/// A reason is text of several lines, and one that is given can be seen.
+/// A reason is text of several lines, and must have visible characters.
 #[tokio::test]
 async fn the_line_ends_of_a_reason_become_lf_and_a_blank_one_is_refused() {
     let app = spawn().await;
@@ -260,7 +260,7 @@ async fn the_line_ends_of_a_reason_become_lf_and_a_blank_one_is_refused() {
     app.finish().await;
 }
 
-/// Whatever is decided: a reason that is sent is kept, and none is asked for.
+/// Every kind of decision accepts a reason and keeps it, and none requires one.
 #[tokio::test]
 async fn the_reason_of_every_decision_is_kept() {
     let app = spawn().await;

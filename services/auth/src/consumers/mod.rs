@@ -1,5 +1,10 @@
-//! What auth hears from others: decisions about people.
+//! The streams that this service consumes, a file each.
 
 mod moderation_user;
 
-pub(crate) use moderation_user::ModerationUserConsumer;
+use shared::events::Streams;
+
+/// Adds every consumed stream.
+pub(crate) fn register(streams: Streams) -> Streams {
+    streams.consumer(moderation_user::Decisions)
+}

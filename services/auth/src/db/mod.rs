@@ -1,5 +1,9 @@
-//! Auth's tables.
+//! The database of this service.
 
 pub(crate) mod entities;
-pub(crate) mod migrations;
+mod migrations;
 pub(crate) mod queries;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use migrations::Migrator;

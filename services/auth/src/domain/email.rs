@@ -1,4 +1,5 @@
-//! E-mail addresses: what may be one, when two are one mailbox, and the form in which mail can be sent there.
+//! E-mail addresses: the syntax that is accepted, the key that two spellings of one mailbox share, and the form that
+//! mail servers accept (ADR 18).
 
 use std::borrow::Cow;
 
@@ -7,7 +8,11 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use lettre::Address;
 use unicode_normalization::UnicodeNormalization;
 
-/// Checks syntax and length (RFC 5321: 64 before the `@`, 254 in all, of the form in which mail is sent).
+/// Checks syntax and length of an address. RFC 5321 allows 64 bytes before the `@` and 254 in all, counted in the form
+/// in which mail is sent.
+///
+/// # Errors
+/// The rule that the text breaks, as the end of a sentence about the address.
 pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     if text.chars().any(char::is_control) {
         return Err("must not contain control characters");
@@ -15,6 +20,7 @@ pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     if text.contains(char::is_whitespace) {
         return Err("must not contain spaces");
     }
+    // The last `@` counts: a quoted part before it may contain others.
     let Some((local, domain)) = text.rsplit_once('@') else { return Err("must be an e-mail address") };
     if !local.is_ascii() {
         return Err("must have only ASCII characters before the @: many mail servers deliver to no others");
@@ -26,18 +32,19 @@ pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     Address::new(local, domain).map(|_| ()).map_err(|_unspecific| "must be an e-mail address")
 }
 
-/// The form in which a mailbox is unique: quotes that change nothing are gone, the domain has its A-labels, and case is
-/// ignored. Mail servers may tell upper case from lower before the `@`, but none that people use does.
+/// The key of a mailbox: all spellings that reach the same mailbox have the same key. Quotes that change nothing are
+/// removed, the domain is written with A-labels, and case is ignored. A mail server may distinguish case before the
+/// `@`, but none that people use does.
 pub(crate) fn key(text: &str) -> String {
     let Some((local, domain)) = text.rsplit_once('@') else { return text.to_lowercase() };
-    // A domain that is none belongs to a row of a time when it was not refused; it is compared as it is.
+    // Rows from before these rules may hold a domain that is not valid. It is compared as it is stored.
     let domain = ascii_domain(domain).unwrap_or_else(|| domain.to_lowercase());
     let local: String = unquoted(local).nfc().collect();
     format!("{}@{domain}", local.to_lowercase())
 }
 
-/// The form in which mail is sent: with A-labels where the domain is not ASCII already, because few mail servers know
-/// SMTPUTF8 (RFC 6531).
+/// The form in which mail is sent. A domain that is not ASCII gets A-labels, because few mail servers support SMTPUTF8
+/// (RFC 6531).
 pub(crate) fn sendable(text: &str) -> Cow<'_, str> {
     match text.rsplit_once('@') {
         Some((local, domain)) if !domain.is_ascii() => {
@@ -47,8 +54,8 @@ pub(crate) fn sendable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A host name in lower case with A-labels (UTS 46); `None` when it is none. A number as the last label makes an IP address
-/// (RFC 1123, section 2.1), with or without brackets.
+/// A host name in lower case with A-labels (UTS 46). `None`: the text is not a host name. A number as the last label
+/// makes it an IP address (RFC 1123, section 2.1), which is refused with and without brackets.
 fn ascii_domain(domain: &str) -> Option<String> {
     let mapped =
         Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
@@ -57,7 +64,7 @@ fn ascii_domain(domain: &str) -> Option<String> {
     (!last.bytes().all(|byte| byte.is_ascii_digit())).then_some(mapped)
 }
 
-/// The part before the `@` without quotes and escapes that only spell it differently (RFC 5321, section 4.1.2).
+/// The part before the `@` without the quotes and escapes that do not change its meaning (RFC 5321, section 4.1.2).
 fn unquoted(local: &str) -> String {
     let Some(inner) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return local.to_owned() };
     let mut plain = String::new();
@@ -65,6 +72,7 @@ fn unquoted(local: &str) -> String {
     while let Some(c) = letters.next() {
         plain.extend(if c == '\\' { letters.next() } else { Some(c) });
     }
+    // Without them the text would be another address, or none.
     let needs_quotes = Address::new(&plain, "example.org").is_err();
     if needs_quotes { format!("\"{}\"", plain.replace('\\', r"\\").replace('"', "\\\"")) } else { plain }
 }
@@ -89,7 +97,7 @@ mod tests {
         }
         let long = format!("{}@example.org", "x".repeat(65));
         let longer = format!("x@{}.org", "y.".repeat(130));
-        // 253 characters as it is written, more as it is sent.
+        // The A-labels make it longer than the 253 characters that are written here.
         let grows = format!("{}@{}.example", "x".repeat(64), "ü.".repeat(88));
         for bad in [
             "",

@@ -1,8 +1,15 @@
-//! The mails that people get. No text of theirs stands in them: whoever typed an address need not be its owner.
+//! The texts of all mails. They contain nothing that a person typed, because the person who typed an address need not
+//! be its owner: otherwise Chatty would deliver a stranger's words.
 
-/// A mail, before it has a place in the queue.
+use std::time::Duration;
+
+/// The validity of a verification link. The texts say it too.
+pub(crate) const LINK_VALIDITY: Duration = Duration::from_secs(24 * 3_600);
+
+/// A mail that is ready to be queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mail {
+    /// The occasion. A newer mail of the same kind to the same person replaces one that is still queued.
     pub(crate) kind: &'static str,
     pub(crate) to: String,
     pub(crate) subject: &'static str,
@@ -10,13 +17,10 @@ pub(crate) struct Mail {
     pub(crate) html: String,
 }
 
-/// The kind of [`verification`], by which a later one replaces it.
-pub(crate) const VERIFICATION: &str = "verification";
-
-/// The path before the token of a verification link.
+/// The part of a verification link between the public URL and the token.
 const LINK_PATH: &str = "/auth/verify/";
 
-/// The mail with the verification link.
+/// The mail with a verification link.
 pub(crate) fn verification(to: &str, public_url: &str, token: &str) -> Mail {
     let link = format!("{public_url}{LINK_PATH}{token}");
     let text = format!(
@@ -29,10 +33,10 @@ pub(crate) fn verification(to: &str, public_url: &str, token: &str) -> Mail {
          <p><a href=\"{link}\">{link}</a></p>\
          <p>The link is valid for 24 hours. If you did not register at Chatty, ignore this mail.</p>"
     );
-    Mail { kind: VERIFICATION, to: to.to_owned(), subject: "Confirm your e-mail address", text, html }
+    Mail { kind: "verification", to: to.to_owned(), subject: "Confirm your e-mail address", text, html }
 }
 
-/// The mail to somebody whose address was used for a second registration.
+/// The mail to the owner of an address that was used for a second registration.
 pub(crate) fn already_registered(to: &str) -> Mail {
     let said = "Somebody tried to register at Chatty with this e-mail address, but you already have an account. \
                 Nothing has changed. If it was you, log in with the username that you chose before; \
@@ -46,19 +50,20 @@ pub(crate) fn already_registered(to: &str) -> Mail {
     }
 }
 
-/// The token of the link in a mail's text.
+/// The token of the verification link in the text of a mail. `None`: the text has no such link.
 pub(crate) fn link_token(text: &str) -> Option<&str> {
+    // The link stands alone on its line, in all versions of the text.
     let links = text.lines().filter(|line| line.starts_with("http"));
     links.filter_map(|line| line.rsplit_once(LINK_PATH)).map(|(_, token)| token).next()
 }
 
-/// A text in which every word that may be an address is left out: servers repeat addresses in their answers.
+/// Replaces every word that may be an address. Mail servers repeat addresses in their answers.
 pub(crate) fn without_addresses(text: &str) -> String {
     let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A text inside of HTML.
+/// Escapes a text for HTML, also inside of attributes.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -1,10 +1,13 @@
-//! The rules for people's data; no web, no database.
+//! The pure rules for people's data. They know neither HTTP nor the database.
 
 pub(crate) mod email;
-pub(crate) mod mails;
 pub(crate) mod names;
 pub(crate) mod password;
-pub(crate) mod secret;
 mod username;
+
+pub(crate) mod secret;
+pub(crate) mod session;
+
+pub(crate) mod mails;
 
 pub(crate) use username::Username;

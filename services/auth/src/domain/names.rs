@@ -1,28 +1,35 @@
-//! First and last names as search keys, and masks over them.
+//! The search keys of first and last names, and the masks that people search them with.
 
 use shared::text::{is_blank, is_ignorable};
 use unicode_normalization::UnicodeNormalization;
 
-/// Longest mask, in characters: both names at their longest, and a space.
+/// The longest mask, in characters: two names of 64 and the space between them.
 const MAX_MASK: usize = 129;
 
-/// The form that is compared: NFKC without regard to case, and without what is not drawn. Letter by letter, so that a part of
-/// a text has the same form as in the whole. By way of upper case, in which the forms of a letter meet: sigma at the end of a
-/// word, the German sharp s.
+/// The search key of a text: NFKC, folded to lower case, without invisible characters.
+///
+/// Each character is folded alone, so that a part of a name has the same key within the whole name. The way goes
+/// through upper case, where the variants of a letter become equal: the sigma at the end of a word, and the German
+/// sharp s.
 pub(crate) fn key(text: &str) -> String {
     let folded = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     folded.filter(|c| !is_ignorable(*c)).nfkc().collect()
 }
 
-/// The keys of first name, last name, and both together.
+/// The search keys of the first name, the last name, and both together; empty for a name that is absent.
 pub(crate) fn keys(first: Option<&str>, last: Option<&str>) -> [String; 3] {
     let (first, last) = (key(first.unwrap_or_default()), key(last.unwrap_or_default()));
+    // With one name alone there must be no space, which a mask without wildcards would not match.
     let full = format!("{first} {last}").trim().to_owned();
     [first, last, full]
 }
 
-/// A mask as a LIKE pattern with `\` as its escape. `*` is a wildcard only as the asker wrote it, before normalisation.
-pub(crate) fn pattern(mask: &str) -> Result<String, &'static str> {
+/// Turns a mask into a LIKE pattern with `\` as its escape character. Only a `*` that was typed is a wildcard; one that
+/// normalisation produces from a full-width `＊` is a letter.
+///
+/// # Errors
+/// The rule that the mask breaks, as a sentence.
+pub(crate) fn like_pattern(mask: &str) -> Result<String, &'static str> {
     if is_blank(mask) || mask.chars().count() > MAX_MASK {
         return Err("name must have 1 to 129 characters, and something in it that can be seen");
     }
@@ -30,7 +37,7 @@ pub(crate) fn pattern(mask: &str) -> Result<String, &'static str> {
         return Err("name must not contain control characters");
     }
     let mut pattern = String::new();
-    // Not read off the pattern's end, where an escaped percent sign looks the same.
+    // The end of the pattern cannot answer this: an escaped percent sign looks like a wildcard there.
     let mut after_wildcard = false;
     for (index, part) in mask.split('*').enumerate() {
         if index > 0 && !after_wildcard {
@@ -54,21 +61,21 @@ mod tests {
 
     #[test]
     fn a_mask_becomes_a_pattern() {
-        assert_eq!(pattern("An*").unwrap(), "an%");
-        assert_eq!(pattern("**a**b").unwrap(), "%a%b");
-        assert_eq!(pattern("50%_\\").unwrap(), "50\\%\\_\\\\");
-        assert_eq!(pattern("\u{ff0a}").unwrap(), "*");
-        assert_eq!(pattern("ÉΣς").unwrap(), "éσσ");
-        assert_eq!(pattern("An\u{ad}n\u{200d}*").unwrap(), "ann%");
-        assert_eq!(pattern("ẞ*ß").unwrap(), "ss%ss");
+        assert_eq!(like_pattern("An*").unwrap(), "an%");
+        assert_eq!(like_pattern("**a**b").unwrap(), "%a%b");
+        assert_eq!(like_pattern("50%_\\").unwrap(), "50\\%\\_\\\\");
+        assert_eq!(like_pattern("\u{ff0a}").unwrap(), "*");
+        assert_eq!(like_pattern("ÉΣς").unwrap(), "éσσ");
+        assert_eq!(like_pattern("An\u{ad}n\u{200d}*").unwrap(), "ann%");
+        assert_eq!(like_pattern("ẞ*ß").unwrap(), "ss%ss");
         for bad in ["", "  ", "a\0", &"x".repeat(130)] {
-            assert!(pattern(bad).is_err());
+            assert!(like_pattern(bad).is_err());
         }
     }
 
     #[test]
     fn a_percent_sign_before_a_star_stays_a_letter() {
-        assert_eq!(pattern("%*").unwrap(), "\\%%");
+        assert_eq!(like_pattern("%*").unwrap(), "\\%%");
     }
 
     #[test]

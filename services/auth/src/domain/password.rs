@@ -1,34 +1,42 @@
-//! What a new password must keep.
+//! The rules for passwords, and the form in which they are hashed (ADR 18).
 
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::zxcvbn;
 
 use crate::domain::names;
 
-/// How many tries a guesser must need at least who knows words, names, dates, keyboards and lists of passwords.
+/// The number of guesses that a new password must withstand. The attacker is assumed to know words, names, dates,
+/// keyboard rows and lists of passwords.
 const GUESSES: u64 = 1_000_000;
 
-/// How many characters are looked at for that.
+/// The number of characters that the estimate looks at. Its cost grows steeply with the length: seconds for 100
+/// characters.
 const ESTIMATED: usize = 24;
 
-/// Well-known passwords, one per line, in lower case.
+/// Well-known passwords that the estimate does not know, one per line, as [`names::key`] writes them.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// The form that is hashed and compared: NFKC, so that it does not matter which keyboard has typed it.
-pub(crate) fn typed(password: &str) -> String {
+/// The form that is hashed and compared: NFKC, so that every keyboard types the same password.
+pub(crate) fn normalized(password: &str) -> String {
     password.nfkc().collect()
 }
 
-/// Whether it can be anybody's password.
-pub(crate) fn is_possible(password: &str) -> bool {
+/// True when an account could have this password. It is the check of logins, where a newer rule must lock nobody out.
+pub(crate) fn has_valid_length(password: &str) -> bool {
     (1..=128).contains(&password.nfkc().take(129).count())
 }
 
-/// Checks a new password. Nothing is trimmed; any Unicode is welcome.
+/// Checks a new password against the rules that cost little. Nothing is trimmed, and every Unicode character is
+/// allowed.
+///
+/// # Errors
+/// The rule that the password breaks, as the end of a sentence about it.
 pub(crate) fn check(password: &str, username: &str, email: &str) -> Result<(), &'static str> {
+    // Counted no further than needed, because the text may still be very long here.
     if !(8..=128).contains(&password.nfkc().take(129).count()) {
         return Err("must have 8 to 128 characters");
     }
+    // Folded like a name, so that capitals and full-width letters do not disguise a bad password.
     let lower = names::key(password);
     if lower == names::key(username) || lower == names::key(email) {
         return Err("must not be the username or the e-mail address");
@@ -41,9 +49,13 @@ pub(crate) fn check(password: &str, username: &str, email: &str) -> Result<(), &
     Ok(())
 }
 
-/// Refuses what a guesser finds soon. Costs as much as hashing, so it is not for threads on which others wait.
+/// Estimates the number of guesses that a new password withstands. This costs as much as hashing, so it must not run on
+/// a thread that serves requests.
+///
+/// # Errors
+/// The advice for a better password, as the end of a sentence about it.
 pub(crate) fn check_strength(password: &str, username: &str, email: &str) -> Result<(), &'static str> {
-    // The cost grows fast with the length, and what begins well is not guessed.
+    // A password with a strong beginning is strong as a whole.
     let beginning: String = password.nfkc().take(ESTIMATED).collect();
     let (name, _) = email.split_once('@').unwrap_or((email, ""));
     if zxcvbn(&beginning, &["chatty", username, name, email]).guesses() < GUESSES {
@@ -52,7 +64,7 @@ pub(crate) fn check_strength(password: &str, username: &str, email: &str) -> Res
     Ok(())
 }
 
-/// Whether it stands in examples and templates, which is not good enough for an admin in production.
+/// True when a password contains a word that stands in examples and templates. Production accepts none for an admin.
 pub(crate) fn looks_like_example(password: &str) -> bool {
     let lower = password.to_lowercase();
     ["secret", "password", "example", "changeme", "change-me", "change_me", "placeholder"]
@@ -90,7 +102,7 @@ mod tests {
         }
     }
 
-    /// From public reports about the passwords that people choose, with the variations that they think of.
+    /// The list is from public reports about the passwords that people choose, with their usual variations.
     #[test]
     fn well_known_passwords_are_refused_however_they_are_dressed_up() {
         let mut accepted = Vec::new();
@@ -111,7 +123,7 @@ mod tests {
         }
     }
 
-    /// Whatever is typed, the estimate ends, and soon.
+    /// The time of the estimate is bounded for every input.
     #[test]
     fn no_password_keeps_the_estimate_busy() {
         let alphabet: Vec<char> = "aA4@e3€0oO1l!|5$7+ 2z\u{0}\u{301}\u{200d}ñßﬁ漢👩\u{10ffff}".chars().collect();

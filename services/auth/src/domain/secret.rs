@@ -1,17 +1,18 @@
-//! Random tokens for links and sessions: handed out once, kept only as a hash.
+//! Random tokens for verification links and sessions. The holder gets the token once; the database keeps its hash only.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// A fresh token: 32 random bytes, as base64url.
+/// Generates a token: 32 random bytes, as base64url without padding.
 pub(crate) fn new_token() -> String {
     let mut bytes = [0_u8; 32];
     rand::fill(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What is stored instead of a token. A plain hash is enough: nobody can guess 256 random bits.
+/// The SHA-256 of a token, as base64url, which is stored in its place. A fast hash is safe here, because nobody can
+/// guess 256 random bits.
 pub(crate) fn hash(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(token.as_bytes()))
 }

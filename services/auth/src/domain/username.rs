@@ -1,10 +1,10 @@
-//! Usernames.
+//! Usernames: the characters they may have, the names that nobody may take, and the form in which they are unique.
 
 use std::fmt::Display;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Names that would be taken for a part of Chatty itself, or for nobody.
+/// Names that readers would take for Chatty itself, for its staff, or for no person at all.
 const RESERVED: [&str; 47] = [
     "about",
     "abuse",
@@ -55,12 +55,15 @@ const RESERVED: [&str; 47] = [
     "webmaster",
 ];
 
-/// A well-formed username.
+/// A username that follows the rules, as its owner wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Username(String);
 
 impl Username {
-    /// Checks the form; a reserved name passes here.
+    /// Checks length and characters of a new username. It accepts reserved names, because the first admin may have one.
+    ///
+    /// # Errors
+    /// The rule that the text breaks, as the end of a sentence about the username.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         if !(3..=32).contains(&text.chars().count()) {
@@ -74,22 +77,26 @@ impl Username {
         if framed { Ok(Self(text.to_owned())) } else { Err("must begin and end with a letter or digit") }
     }
 
-    /// A username that somebody looks for or logs in with: full-width letters, as some keyboards make them, are the same.
-    pub(crate) fn sought(text: &str) -> Result<Self, &'static str> {
+    /// Reads the username of a login or a search. Full-width letters, which some keyboards produce, count as plain
+    /// ones.
+    ///
+    /// # Errors
+    /// As [`Username::parse`]: no account can have this username.
+    pub(crate) fn parse_lookup(text: &str) -> Result<Self, &'static str> {
         Self::parse(&text.nfkc().collect::<String>())
     }
 
-    /// Whether nobody may register it.
+    /// True when nobody may register the name.
     pub(crate) fn is_reserved(&self) -> bool {
         RESERVED.contains(&self.key().as_str())
     }
 
-    /// As it was written.
+    /// The username as its owner wrote it.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form in which it is unique.
+    /// The form in which usernames are unique: lower case.
     pub(crate) fn key(&self) -> String {
         self.0.to_ascii_lowercase()
     }

@@ -1,36 +1,40 @@
-//! Parked mails: what an operator and an admin see of them, and how they leave.
+//! The operator's commands about parked mails: list them, send them again, drop them.
+//!
+//! These functions are used by `chatty mail`, which works on the database of a service that may not be running.
 
 use sea_orm::DbErr;
 use serde::Serialize;
 use shared::clock::Timestamp;
-use shared::db::{CommitError, Db};
+use shared::db::CommitError;
+use shared::work::Db;
 
-use crate::db::entities::mail_job;
+use super::retry::GIVE_UP_AFTER;
+use crate::db::entities::mail_jobs::Model;
 use crate::db::queries::{mail_jobs, verifications};
-use crate::domain::{mails, secret};
-use crate::registration;
+use crate::domain::mails::{self, LINK_VALIDITY};
+use crate::domain::secret;
 
-/// A parked mail, as the operator sees it: never with its text, which holds a link.
+/// A parked mail, as the operator sees it: with the address, but without the text, which holds a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ParkedMail {
-    /// Its id.
+    /// The mail's id.
     pub id: i64,
     /// The person it was for.
     pub user_id: i64,
     /// The occasion, such as `verification`.
     pub kind: String,
-    /// The address.
+    /// The address of the person.
     pub to: String,
-    /// How often it was tried.
+    /// The number of tries.
     pub attempts: i64,
-    /// The mail server's last answer, or what happened instead of one.
+    /// The mail server's last answer, or the reason why there was none.
     pub reason: String,
-    /// When it was queued.
+    /// The time at which the mail was queued.
     pub created_at: Timestamp,
 }
 
-impl From<mail_job::Model> for ParkedMail {
-    fn from(mail: mail_job::Model) -> Self {
+impl From<Model> for ParkedMail {
+    fn from(mail: Model) -> Self {
         Self {
             id: mail.id,
             user_id: mail.user_id,
@@ -43,53 +47,55 @@ impl From<mail_job::Model> for ParkedMail {
     }
 }
 
-/// The outcome of [`redrive`].
+/// The result of [`redrive`]: ids of mails.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Redriven {
-    /// Mails that wait for the worker again.
+    /// Mails that are queued again.
     pub queued: Vec<i64>,
-    /// Mails whose link was used or replaced meanwhile: nobody needs them any more.
+    /// Mails that stay parked, because their link was used or replaced in the meantime.
     pub outdated: Vec<i64>,
 }
 
-/// Why a command about parked mails failed.
+/// The failure of a command about parked mails.
 #[derive(Debug, thiserror::Error)]
 pub enum ParkedError {
-    /// The database refused.
+    /// The database refused a statement.
     #[error("the database refused: {0}")]
     Db(#[from] DbErr),
-    /// The database refused while committing.
+    /// The database refused the commit, or its outcome is unknown.
     #[error(transparent)]
     Commit(#[from] CommitError),
 }
 
-/// All parked mails, the oldest first.
+/// Lists all parked mails, oldest first.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn list(db: &Db) -> Result<Vec<ParkedMail>, ParkedError> {
-    let mails = mail_jobs::parked(db.read(), &[]).await?;
+    let mails = mail_jobs::list_parked(db.read(), &[]).await?;
     Ok(mails.into_iter().map(ParkedMail::from).collect())
 }
 
-/// Queues parked mails again, all of them when no id is named, for another day. Their links are valid anew for as long as
-/// the mail says.
+/// Queues the parked mails with these ids again, or all of them when there are no ids. The worker tries them for
+/// another day, and their links become valid for as long as the mails say, since they never arrived.
 ///
 /// # Errors
-/// When the database refuses; then nothing has changed, unless a commit's outcome is unknown.
+/// When the database refuses. Nothing has changed then, unless the outcome of the commit is unknown.
 pub async fn redrive(db: &Db, ids: &[i64]) -> Result<Redriven, ParkedError> {
     let now = db.clock().now();
     let tx = db.begin().await?;
     let mut done = Redriven::default();
-    for mail in mail_jobs::parked(&*tx, ids).await? {
+    for mail in mail_jobs::list_parked(&*tx, ids).await? {
         let useful = match mails::link_token(&mail.text) {
-            Some(token) => verifications::renew(&*tx, &secret::hash(token), now + registration::LINK).await?,
+            Some(token) => verifications::renew(&*tx, &secret::hash(token), now + LINK_VALIDITY).await?,
+            // A mail without a link does not become outdated.
             None => true,
         };
         if useful {
-            mail_jobs::requeue(&*tx, mail.id, now, now + super::GIVE_UP).await?;
+            mail_jobs::requeue_parked(&*tx, mail.id, now, now + GIVE_UP_AFTER).await?;
             done.queued.push(mail.id);
         } else {
+            // It stays parked, so that the operator sees it and drops it deliberately.
             done.outdated.push(mail.id);
         }
     }
@@ -97,7 +103,7 @@ pub async fn redrive(db: &Db, ids: &[i64]) -> Result<Redriven, ParkedError> {
     Ok(done)
 }
 
-/// Throws parked mails away, all of them when no id is named. Answers how many there were.
+/// Deletes the parked mails with these ids, or all of them when there are no ids. Returns the number of deleted mails.
 ///
 /// # Errors
 /// As [`redrive`].

@@ -1,4 +1,5 @@
-//! The way to the mail server, step by step, because it matters how far a mail came when something fails.
+//! The dialogue with the mail server. It is led command by command, because the step at which it fails decides whether
+//! the mail may have been delivered.
 
 use std::time::Duration;
 
@@ -15,45 +16,50 @@ use shared::config::ConfigError;
 use tokio::time::timeout;
 
 use crate::config::{Encryption, SmtpConfig};
-use crate::db::entities::mail_job;
+use crate::db::entities::mail_jobs::Model;
 use crate::domain::email;
 
-/// How long connecting may take.
+/// The longest time for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long everything before the text of a mail may take.
+/// The longest time for everything before the text of a mail.
 pub(super) const OFFER: Duration = Duration::from_secs(20);
-/// How long a mail server may think about a text: to give up too early makes doubles (RFC 5321, section 4.5.3.2.6).
+/// The longest time for the server's answer to a text. A shorter one would send mails twice (RFC 5321, section
+/// 4.5.3.2.6).
 pub(super) const ACCEPT: Duration = Duration::from_secs(60);
-/// How long a goodbye may take.
+/// The longest time for the answer to QUIT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Why a mail was not taken.
+/// The failure of a try, by what it says about the mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The server has refused this very mail with a 5xx answer.
+    /// The server has refused this recipient or this text with a 5xx answer.
     Refused(String),
-    /// The server was not reached, or took nothing, or has asked to come again.
+    /// The mail was not accepted for a reason that may pass: the server was not reached, refused the login or the
+    /// sender, or answered 4xx.
     Later(String),
-    /// The text was sent and no answer came: the server may have the mail.
+    /// The text was sent and no answer came. The server may have the mail.
     Unknown(String),
 }
 
-/// A mail server.
+/// The mail server of the settings. It is connected for each mail anew.
 pub(crate) struct Smtp {
     config: SmtpConfig,
-    /// Absent where nothing is encrypted.
+    /// `None`: the connection is not encrypted.
     tls: Option<TlsParameters>,
     from: Mailbox,
 }
 
-/// A mail whose recipient the server takes, and whose text it waits for.
+/// A mail whose recipient the server has accepted. The server waits for its text.
 pub(super) struct Offer {
     connection: AsyncSmtpConnection,
     text: Vec<u8>,
 }
 
 impl Smtp {
-    /// Prepares the way; nothing is connected yet.
+    /// Prepares TLS. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the certificates for TLS cannot be prepared.
     pub(super) fn new(config: &SmtpConfig) -> Result<Self, ConfigError> {
         let parameters =
             || TlsParameters::new(config.host.clone()).map_err(|error| ConfigError::new("SMTP_URL", error));
@@ -61,8 +67,11 @@ impl Smtp {
         Ok(Self { config: config.clone(), tls, from: config.from.clone() })
     }
 
-    /// Says hello to the mail server, encrypted and logged in as mails would be.
-    pub(super) async fn test(&self) -> Result<(), String> {
+    /// Connects to the server with encryption and login, as for a mail, and says goodbye.
+    ///
+    /// # Errors
+    /// The reason, for the operator.
+    pub(super) async fn test_login(&self) -> Result<(), String> {
         let mut connection = match timeout(OFFER, self.connect()).await {
             Ok(connected) => connected.map_err(|error| in_words(&error))?,
             Err(_elapsed) => return Err("the mail server does not answer".to_owned()),
@@ -71,24 +80,25 @@ impl Smtp {
         Ok(())
     }
 
-    /// Offers a mail, up to the point where its text is sent.
-    pub(super) async fn offer(&self, job: &mail_job::Model) -> Result<Offer, Failure> {
+    /// Opens the dialogue for a mail, up to the point at which the server waits for the text.
+    pub(super) async fn offer(&self, job: &Model) -> Result<Offer, Failure> {
         let steps = async {
             let (envelope, text) = self.message(job).map_err(|error| Failure::Refused(error.to_string()))?;
-            // A greeting, a login or a sender that is refused says nothing about this mail.
+            // A refused greeting, login or sender is not about this mail, so it must not park it.
             let later = |error: Error| Failure::Later(in_words(&error));
             let mut connection = self.connect().await.map_err(later)?;
             connection.command(Mail::new(envelope.from().cloned(), Vec::new())).await.map_err(later)?;
             for to in envelope.to() {
-                connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(|error| answer(&error))?;
+                connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(|error| by_answer(&error))?;
             }
-            connection.command(Data).await.map_err(|error| answer(&error))?;
+            connection.command(Data).await.map_err(|error| by_answer(&error))?;
             Ok(Offer { connection, text })
         };
         let steps = timeout(OFFER, steps).await;
         steps.unwrap_or_else(|_elapsed| Err(Failure::Later("the mail server took too long".to_owned())))
     }
 
+    /// Connects, encrypts and logs in.
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
         let name = ClientId::default();
         let server = (self.config.host.as_str(), self.config.port);
@@ -104,13 +114,14 @@ impl Smtp {
         Ok(connection)
     }
 
-    /// The envelope and the text, which is ASCII: lettre encodes what is not, and no address in it is anything else.
-    fn message(&self, job: &mail_job::Model) -> Result<(Envelope, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
+    /// Builds the envelope and the text of a mail. The text is ASCII: lettre encodes the content, and the addresses are
+    /// ASCII already. So no server needs SMTPUTF8.
+    fn message(&self, job: &Model) -> Result<(Envelope, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
         let to: Address = email::sendable(&job.to_address).parse()?;
-        // The same id at every try, so that a mail which was accepted twice is recognised.
+        // The Message-ID is the same at every try, so that mail programs recognise a mail that was delivered twice.
         let id = format!("<{}.{}@{}>", job.id, job.created_at.unix_seconds(), self.from.email.domain());
         let body = MultiPart::alternative_plain_html(job.text.clone(), job.html.clone());
-        // Named here, because lettre would read it from the header again, where not every address survives.
+        // Set explicitly: lettre would otherwise parse the header again, which not every address survives.
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])?;
         let message = Message::builder()
             .envelope(envelope.clone())
@@ -122,25 +133,26 @@ impl Smtp {
 }
 
 impl Offer {
-    /// Sends the text.
-    pub(super) async fn accept(mut self) -> Result<(), Failure> {
+    /// Sends the text and waits until the server has accepted the mail.
+    pub(super) async fn send_text(mut self) -> Result<(), Failure> {
         match timeout(ACCEPT, self.connection.message(&self.text)).await {
             Ok(Ok(_accepted)) => {
                 say_goodbye(&mut self.connection).await;
                 Ok(())
             }
-            Ok(Err(error)) if error.status().is_some() => Err(answer(&error)),
+            Ok(Err(error)) if error.status().is_some() => Err(by_answer(&error)),
             Ok(Err(error)) => Err(Failure::Unknown(in_words(&error))),
             Err(_elapsed) => Err(Failure::Unknown("the mail server did not say whether it took the mail".to_owned())),
         }
     }
 }
 
-/// What the server says about this mail.
-fn answer(error: &Error) -> Failure {
+/// Classifies an answer of the server to a command about this mail.
+fn by_answer(error: &Error) -> Failure {
     if error.is_permanent() { Failure::Refused(in_words(error)) } else { Failure::Later(in_words(error)) }
 }
 
+/// The error with its cause, which lettre leaves out of some of its texts.
 fn in_words(error: &Error) -> String {
     let said = error.to_string();
     match std::error::Error::source(error).map(ToString::to_string) {
@@ -149,7 +161,7 @@ fn in_words(error: &Error) -> String {
     }
 }
 
-/// It makes no difference to anybody whether the server answers.
+/// Ends the dialogue. The mail is accepted or refused by now, so it does not matter whether the server answers.
 async fn say_goodbye(connection: &mut AsyncSmtpConnection) {
     let _unheard = timeout(GOODBYE, connection.quit()).await;
 }

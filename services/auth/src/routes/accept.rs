@@ -1,79 +1,84 @@
-//! Content negotiation by the `Accept` field (RFC 9110, section 12.5.1).
+//! Content negotiation by the `Accept` header (RFC 9110, section 12.5.1): an HTML page or JSON.
 
 use axum::http::{HeaderMap, header};
 use mediatype::names::{_STAR, APPLICATION, CHARSET, HTML, JSON, Q, TEXT};
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams};
 
-/// The two forms that are offered.
+/// The media type of pages.
 const PAGE: (Name<'_>, Name<'_>) = (TEXT, HTML);
+/// The media type of data.
 const DATA: (Name<'_>, Name<'_>) = (APPLICATION, JSON);
 
-/// A form that a client names, and how much it wants it: 0 (not at all) to 1 000.
+/// A media range of the header, with its weight.
 struct Range<'a> {
+    /// Type and subtype; `*` stands for any.
     kind: (Name<'a>, Name<'a>),
-    quality: u16,
+    /// The weight in thousandths: from 0, which refuses the range, to 1 000.
+    weight: u16,
 }
 
-/// All that a client says it takes, whatever lines it comes in. An absent field takes everything; what cannot be read is
-/// passed over.
+/// The media ranges of all `Accept` lines of a request. Without such a line, the client accepts everything. Ranges that
+/// cannot be parsed are ignored.
 pub(super) struct Accepted<'a> {
     ranges: Vec<Range<'a>>,
 }
 
 impl<'a> Accepted<'a> {
-    /// Reads the field.
+    /// Reads the header.
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
         let mut ranges: Vec<Range<'_>> = lines.flat_map(MediaTypeList::new).flatten().filter_map(Range::of).collect();
         if ranges.is_empty() {
-            ranges.push(Range { kind: (_STAR, _STAR), quality: 1_000 });
+            ranges.push(Range { kind: (_STAR, _STAR), weight: 1_000 });
         }
         Self { ranges }
     }
 
-    /// Whether a page is wanted rather than data. Programs that say nothing get data.
+    /// True when the client prefers a page to data. Without a preference, as programs have none, it gets data.
     pub(super) fn prefers_page(&self) -> bool {
-        self.quality(PAGE) > self.quality(DATA)
+        self.weight_of(PAGE) > self.weight_of(DATA)
     }
 
-    /// Whether a page may be sent at all: only an explicit refusal says no, because the standard lets a server answer
-    /// with what was not asked for.
+    /// True when the client explicitly refuses a page. A client that merely does not name pages may get one: the
+    /// standard allows a server to answer with another form than the client asked for.
     pub(super) fn refuses_page(&self) -> bool {
-        self.best(PAGE).is_some_and(|quality| quality == 0)
+        self.find_weight(PAGE).is_some_and(|weight| weight == 0)
     }
 
-    /// Whether data is named, and nothing else is. `*/*` names nothing, and what is refused is not wanted.
+    /// True when the client names data and nothing else. `*/*` names nothing, and a refused range is not wanted.
     pub(super) fn names_only_data(&self) -> bool {
-        let mut named = self.ranges.iter().filter(|range| range.quality > 0 && range.kind.0 != _STAR).peekable();
+        let mut named = self.ranges.iter().filter(|range| range.weight > 0 && range.kind.0 != _STAR).peekable();
         named.peek().is_some() && named.all(|range| range.kind == DATA)
     }
 
-    fn quality(&self, offer: (Name<'_>, Name<'_>)) -> u16 {
-        self.best(offer).unwrap_or_default()
+    /// The weight of a media type; 0 when no range fits.
+    fn weight_of(&self, offer: (Name<'_>, Name<'_>)) -> u16 {
+        self.find_weight(offer).unwrap_or_default()
     }
 
-    /// The quality that the most specific range gives to a form.
-    fn best(&self, (kind, form): (Name<'_>, Name<'_>)) -> Option<u16> {
+    /// The weight that the most specific range gives to a media type. `None`: no range fits.
+    fn find_weight(&self, (kind, form): (Name<'_>, Name<'_>)) -> Option<u16> {
         [(kind, form), (kind, _STAR), (_STAR, _STAR)].into_iter().find_map(|wanted| {
             let said = self.ranges.iter().filter(|range| range.kind == wanted);
-            said.map(|range| range.quality).max()
+            said.map(|range| range.weight).max()
         })
     }
 }
 
 impl<'a> Range<'a> {
-    /// A range with parameters of its own is for a form that nobody offers; the charset is the one of all that is sent.
+    /// Reads a range. One with parameters is for a variant that is not offered, so it fits nothing; the exception is
+    /// the charset, because everything is sent in UTF-8.
     fn of(range: MediaType<'a>) -> Option<Self> {
-        // A weight that cannot be read is passed over; the form is named all the same.
-        let quality = range.get_param(Q).and_then(|value| quality(value.as_str())).unwrap_or(1_000);
+        // A weight that cannot be parsed does not make the name of the type invalid.
+        let weight = range.get_param(Q).and_then(|value| parse_weight(value.as_str())).unwrap_or(1_000);
         let plain = range.params().all(|(name, _)| name == Q || name == CHARSET);
         let subty = if plain && range.suffix.is_none() { range.subty } else { Name::new("x")? };
-        Some(Self { kind: (range.ty, subty), quality })
+        Some(Self { kind: (range.ty, subty), weight })
     }
 }
 
-/// Thousandths; `None` for what is no weight.
-fn quality(text: &str) -> Option<u16> {
+/// Parses a weight into thousandths. `None`: the text is not a number from 0 to 1.
+fn parse_weight(text: &str) -> Option<u16> {
     let value: f32 = text.parse().ok()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1 000")]
     (0.0..=1.0).contains(&value).then(|| (value * 1_000.0).round() as u16)

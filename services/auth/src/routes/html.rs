@@ -1,15 +1,15 @@
-//! The few pages that auth shows to browsers.
+//! The few pages that this service shows to browsers.
 
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::domain::mails::escape;
 
-/// Nothing is loaded, nothing is framed, and forms go nowhere else.
+/// The policy of the pages: they load nothing, cannot be framed, and send forms to this server only.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// A page. The title is a text, the body is HTML already.
+/// Builds the answer that is a page. `title` is a plain text, `body` is HTML.
 pub(super) fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let title = escape(title);
     let html = format!(
@@ -23,7 +23,7 @@ pub(super) fn page(status: StatusCode, title: &str, body: &str) -> Response {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
-        // Everything that is a page can be had as data.
+        // Every page has a JSON form at the same path, so a cache must look at the request's `Accept`.
         (header::VARY, "accept"),
     ];
     (status, headers, Html(html)).into_response()

@@ -1,4 +1,4 @@
-//! The public keys.
+//! The public keys, which the other services and other people's programs verify access tokens with.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,6 +12,7 @@ use crate::state::AppState;
     (status = 200, description = "Ed25519 public keys", body = serde_json::Value),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn get_jwks(State(state): State<AppState>) -> impl IntoResponse {
-    ([(header::CACHE_CONTROL, "public, max-age=300")], Json(state.signer.public_keys().clone()))
+pub(crate) async fn get_jwks(State(s): State<AppState>) -> impl IntoResponse {
+    // Short enough that a new key is known everywhere within minutes after the operator has replaced it.
+    ([(header::CACHE_CONTROL, "public, max-age=300")], Json(s.signer.public_keys().clone()))
 }

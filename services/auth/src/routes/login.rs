@@ -1,19 +1,19 @@
-//! Login by username and password.
+//! Login by username and password, as JSON.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
-use shared::error::{ApiError, FieldErrors, Problem};
+use serde::Deserialize;
+use shared::error::{FieldErrors, Problem};
 use shared::http::{ValidJson, Validate};
-use shared::ids::UserId;
 use shared::text;
 use utoipa::ToSchema;
 
-use super::NOT_STORED;
+use super::not_stored::NOT_STORED;
+use crate::actions;
+use crate::answers::LoginOut;
 use crate::domain::password;
-use crate::login;
-use crate::signer::LIFETIME;
+use crate::error::Error;
 use crate::state::AppState;
 
 /// Who logs in.
@@ -29,27 +29,10 @@ pub(crate) struct LoginIn {
 impl Validate for LoginIn {
     fn validate(&self, errors: &mut FieldErrors) {
         text::check_line(errors, "username", &self.username, 1, 254);
-        if !password::is_possible(&self.password) {
+        if !password::has_valid_length(&self.password) {
             errors.add("password", "must have 1 to 128 characters");
         }
     }
-}
-
-/// A session's first tokens.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct LoginOut {
-    #[schema(example = "Login successful")]
-    message: &'static str,
-    /// The access token.
-    token: String,
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
-    /// Seconds until the access token expires.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// For `/auth/refresh`, once.
-    refresh_token: String,
-    user_id: UserId,
 }
 
 /// Logs somebody in.
@@ -62,17 +45,9 @@ pub(crate) struct LoginOut {
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn log_in(
-    State(state): State<AppState>,
-    ValidJson(who): ValidJson<LoginIn>,
-) -> Result<impl IntoResponse, ApiError> {
-    let pair = login::by_password(&state, &who.username, &who.password).await?;
-    let out = LoginOut {
-        message: "Login successful",
-        token: pair.access_token,
-        token_type: "Bearer",
-        expires_in: LIFETIME.as_secs(),
-        refresh_token: pair.refresh_token,
-        user_id: pair.user_id,
-    };
-    Ok((NOT_STORED, Json(out)))
+    State(s): State<AppState>,
+    ValidJson(login): ValidJson<LoginIn>,
+) -> Result<impl IntoResponse, Error> {
+    let pair = actions::log_in(&s.db, &s.hasher, &s.signer, &login.username, &login.password).await?;
+    Ok((NOT_STORED, Json(LoginOut::from(pair))))
 }

@@ -1,4 +1,4 @@
-//! The handlers, a file per resource.
+//! The handlers, a file per resource. They parse, call an action or a query, and answer.
 
 pub(crate) mod register;
 pub(crate) mod verify;
@@ -17,23 +17,5 @@ pub(crate) mod mails;
 
 mod accept;
 mod html;
-
-use axum::http::header::{CACHE_CONTROL, PRAGMA};
-use serde::Serialize;
-use utoipa::ToSchema;
-
-/// Headers of answers that hold tokens.
-const NOT_STORED: [(axum::http::HeaderName, &str); 2] = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
-
-/// An answer that is one sentence.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MessageOut {
-    /// What happened, for people.
-    message: String,
-}
-
-impl MessageOut {
-    fn new(message: impl Into<String>) -> axum::Json<Self> {
-        axum::Json(Self { message: message.into() })
-    }
-}
+mod me_extract;
+mod not_stored;

@@ -1,6 +1,5 @@
-//! Registration.
+//! Registration: the checks of the form, and its answer.
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use shared::error::{ApiError, FieldErrors, Problem};
@@ -9,9 +8,10 @@ use shared::http::{IdempotencyKey, ValidJson, Validate};
 use shared::text;
 use utoipa::ToSchema;
 
-use super::MessageOut;
+use crate::actions::{self, Applicant};
+use crate::answers::MessageOut;
 use crate::domain::{Username, email, password};
-use crate::registration::{self, Applicant};
+use crate::error::Error;
 use crate::state::AppState;
 
 /// Somebody who registers.
@@ -64,13 +64,13 @@ impl Validate for RegisterIn {
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn register(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     key: IdempotencyKey,
     ValidJson(new): ValidJson<RegisterIn>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer, Error> {
     let username = Username::parse(&new.username).map_err(|rule| ApiError::invalid_field("username", rule))?;
     let (email, password, first_name, last_name) = (new.email, new.password, new.first_name, new.last_name);
-    let Json(welcome) = MessageOut::new(format!("User {username} registered, check your email"));
+    let welcome = MessageOut::new(format!("User {username} registered, check your email"));
     let applicant = Applicant { username, email, password, first_name, last_name };
-    Ok(registration::register(&state, key, applicant, &welcome).await?)
+    actions::register(&s.db, &s.hasher, &s.mails, key, applicant, &welcome).await
 }

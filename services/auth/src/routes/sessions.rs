@@ -1,17 +1,18 @@
-//! Refresh and logout.
+//! Refresh and logout: everything that is done with a refresh token as JSON.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
-use shared::error::{ApiError, FieldErrors, Problem};
+use serde::Deserialize;
+use shared::error::{FieldErrors, Problem};
 use shared::http::{ValidJson, Validate};
 use utoipa::ToSchema;
 
-use super::NOT_STORED;
-use crate::sessions;
-use crate::signer::LIFETIME;
+use super::not_stored::NOT_STORED;
+use crate::actions;
+use crate::answers::PairOut;
+use crate::error::Error;
 use crate::state::AppState;
 
 /// A refresh token.
@@ -30,20 +31,6 @@ impl Validate for RefreshIn {
     }
 }
 
-/// A session's next tokens.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct PairOut {
-    /// The access token.
-    token: String,
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
-    /// Seconds until the access token expires.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// For `/auth/refresh`.
-    refresh_token: String,
-}
-
 /// Exchanges a refresh token for a new pair. Sent again within ten seconds, it gives the same refresh token; later it ends its
 /// session.
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = RefreshIn, responses(
@@ -53,17 +40,11 @@ pub(crate) struct PairOut {
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn refresh_session(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     ValidJson(presented): ValidJson<RefreshIn>,
-) -> Result<impl IntoResponse, ApiError> {
-    let pair = sessions::rotate(&state, &presented.refresh_token).await?;
-    let out = PairOut {
-        token: pair.access_token,
-        token_type: "Bearer",
-        expires_in: LIFETIME.as_secs(),
-        refresh_token: pair.refresh_token,
-    };
-    Ok((NOT_STORED, Json(out)))
+) -> Result<impl IntoResponse, Error> {
+    let pair = actions::rotate_session(&s.db, &s.signer, &presented.refresh_token).await?;
+    Ok((NOT_STORED, Json(PairOut::from(pair))))
 }
 
 /// Ends the session of a refresh token.
@@ -73,9 +54,9 @@ pub(crate) async fn refresh_session(
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn log_out(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     ValidJson(presented): ValidJson<RefreshIn>,
-) -> Result<StatusCode, ApiError> {
-    sessions::end(&state, &presented.refresh_token).await?;
+) -> Result<StatusCode, Error> {
+    actions::end_session(&s.db, &presented.refresh_token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

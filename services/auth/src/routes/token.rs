@@ -1,23 +1,25 @@
-//! The OAuth 2.0 token endpoint (RFC 6749): password and `refresh_token` grants. Its errors have OAuth's form.
+//! The OAuth 2.0 token endpoint (RFC 6749), with the grants `password` and `refresh_token`. Its requests are forms and
+//! its errors have OAuth's form, so that every OAuth client can use it.
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::error::{ApiError, Problem};
 use utoipa::ToSchema;
 
-use super::NOT_STORED;
-use crate::error::AuthError;
-use crate::signer::LIFETIME;
+use super::not_stored::NOT_STORED;
+use crate::actions;
+use crate::answers::{TokenError, TokenOut};
+use crate::error::Error;
 use crate::state::AppState;
-use crate::{login, sessions};
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 64 * 1024;
-/// Longer values cannot be right, and are not looked at: in bytes, of which some keyboards send nine for a syllable.
+/// The largest value of a field, in bytes. The longest password has 128 characters, and some keyboards send nine bytes
+/// for a character.
 const MAX_VALUE: usize = 1_536;
 
 /// The form, as it is described; it is read by hand, because unknown fields must be ignored and double ones refused.
@@ -35,53 +37,33 @@ pub(crate) struct TokenIn {
     refresh_token: Option<String>,
 }
 
-/// Tokens, in OAuth's form.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct TokenOut {
-    access_token: String,
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
-    #[schema(example = 600)]
-    expires_in: u64,
-    refresh_token: String,
-}
-
-/// An error, in OAuth's form.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TokenError {
-    /// The code.
-    #[schema(example = "invalid_grant")]
-    error: &'static str,
-    /// What happened, for people.
-    error_description: &'static str,
-}
-
-/// Why there is no token: in OAuth's form, or as a problem when it is not the client's fault.
+/// A refusal. Errors of the client have OAuth's form; failures on our side are problems, as everywhere.
 enum Refused {
     OAuth(TokenError),
-    Api(ApiError),
+    Problem(ApiError),
 }
 
 fn refused(error: &'static str, error_description: &'static str) -> Refused {
-    Refused::OAuth(TokenError { error, error_description })
+    Refused::OAuth(TokenError::new(error, error_description))
 }
 
-impl From<AuthError> for Refused {
-    fn from(error: AuthError) -> Self {
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
         match error {
-            AuthError::InvalidCredentials => refused("invalid_grant", "Invalid credentials"),
-            AuthError::NotVerified => refused("invalid_grant", "Account not verified"),
-            AuthError::Blocked => refused("invalid_grant", "Account blocked"),
-            AuthError::BadRefreshToken | AuthError::SessionEnded => {
-                refused("invalid_grant", "The refresh token is not valid")
-            }
-            AuthError::UsernameTaken
-            | AuthError::BadLink
-            | AuthError::UserNotFound
-            | AuthError::WeakPassword(_)
-            | AuthError::Busy
-            | AuthError::TooManyApplicants
-            | AuthError::Failed(_) => Self::Api(error.into()),
+            Error::InvalidCredentials => refused("invalid_grant", "Invalid credentials"),
+            Error::NotVerified => refused("invalid_grant", "Account not verified"),
+            Error::Blocked => refused("invalid_grant", "Account blocked"),
+            Error::BadRefreshToken | Error::SessionEnded => refused("invalid_grant", "The refresh token is not valid"),
+            Error::UsernameTaken
+            | Error::BadLink
+            | Error::UserNotFound
+            | Error::WeakPassword(_)
+            | Error::Busy
+            | Error::TooManyApplicants
+            | Error::Db(_)
+            | Error::Commit(_)
+            | Error::Publish(_)
+            | Error::Request(_) => Self::Problem(error.into()),
         }
     }
 }
@@ -90,7 +72,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::OAuth(error) => (StatusCode::BAD_REQUEST, NOT_STORED, Json(error)).into_response(),
-            Self::Api(error) => error.into_response(),
+            Self::Problem(error) => error.into_response(),
         }
     }
 }
@@ -105,30 +87,29 @@ impl IntoResponse for Refused {
     )
 )]
 #[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn issue_token(State(state): State<AppState>, request: Request) -> Response {
+pub(crate) async fn issue_token(State(s): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    grant(&state, &parts.headers, body).await.unwrap_or_else(IntoResponse::into_response)
+    grant(&s, &parts.headers, body).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn grant(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Response, Refused> {
+async fn grant(s: &AppState, headers: &HeaderMap, body: Body) -> Result<Response, Refused> {
     let form = Form::read(headers, body).await?;
     let pair = match form.get("grant_type")? {
-        "password" => login::by_password(state, form.get("username")?, form.get("password")?).await?,
-        "refresh_token" => sessions::rotate(state, form.get("refresh_token")?).await?,
+        "password" => {
+            let (username, password) = (form.get("username")?, form.get("password")?);
+            actions::log_in(&s.db, &s.hasher, &s.signer, username, password).await?
+        }
+        "refresh_token" => actions::rotate_session(&s.db, &s.signer, form.get("refresh_token")?).await?,
         _ => return Err(refused("unsupported_grant_type", "Use password or refresh_token")),
     };
-    let out = TokenOut {
-        access_token: pair.access_token,
-        token_type: "Bearer",
-        expires_in: LIFETIME.as_secs(),
-        refresh_token: pair.refresh_token,
-    };
-    Ok((NOT_STORED, Json(out)).into_response())
+    Ok((NOT_STORED, Json(TokenOut::from(pair))).into_response())
 }
 
+/// The fields of a form, in their order.
 struct Form(Vec<(String, String)>);
 
 impl Form {
+    /// Reads the body of a request.
     async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refused> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
@@ -141,8 +122,9 @@ impl Form {
         Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
     }
 
-    /// A field that must be there once. An empty one counts as missing (RFC 6749, section 3.2).
+    /// The value of a field that must be there exactly once. An empty value counts as missing (RFC 6749, section 3.2).
     fn get(&self, name: &str) -> Result<&str, Refused> {
+        // OAuth forbids to give a parameter twice, because two readers may take different ones for the value.
         let mut values =
             self.0.iter().filter(|(field, value)| field == name && !value.is_empty()).map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {

@@ -1,55 +1,23 @@
-//! Looking people up.
+//! The look-up of people, by id, username or name.
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use shared::clock::Timestamp;
+use serde::Deserialize;
 use shared::error::{ApiError, Problem};
 use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use crate::db::entities::user;
+use crate::answers::{UserOut, UsersOut};
+use crate::db::entities::users::Model as User;
 use crate::db::queries::users;
 use crate::domain::names;
-use crate::error::AuthError;
+use crate::error::Error;
 use crate::state::AppState;
 
-/// A person, as everybody may see them.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct UserOut {
-    id: UserId,
-    username: String,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    bio: Option<String>,
-    created_at: Timestamp,
-}
-
-impl From<user::Model> for UserOut {
-    fn from(user: user::Model) -> Self {
-        Self {
-            id: user.user_id(),
-            username: user.username,
-            first_name: user.first_name,
-            last_name: user.last_name,
-            bio: user.bio,
-            created_at: user.created_at,
-        }
-    }
-}
-
-/// A page of people.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct UsersOut {
-    users: Vec<UserOut>,
-    /// The cursor of the next page.
-    next: Option<String>,
-}
-
-/// What to look for: one of the two.
+/// The query of a search: exactly one of the fields.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FindUsers {
@@ -67,8 +35,8 @@ pub(crate) struct FindUsers {
     (status = 404, description = "No such person", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = id.0))]
-pub(crate) async fn get_user(State(state): State<AppState>, Path(id): Path<UserId>) -> Result<Response, ApiError> {
-    let body = state.shown.0.find(id.0).await?.ok_or(AuthError::UserNotFound)?;
+pub(crate) async fn get_user(State(s): State<AppState>, Path(id): Path<UserId>) -> Result<Response, Error> {
+    let body = s.shown.find(id).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], Bytes::clone(&body)).into_response())
 }
 
@@ -81,22 +49,23 @@ pub(crate) async fn get_user(State(state): State<AppState>, Path(id): Path<UserI
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn find_users(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     page: Page,
     Query(asked): Query<FindUsers>,
-) -> Result<Listed<UsersOut>, ApiError> {
+) -> Result<Listed<UsersOut>, Error> {
     let bad = |detail: &'static str| ApiError::bad_request("bad_query", detail);
     let mut found = match (asked.username, asked.name) {
         (Some(username), None) => {
-            let user = users::find_by_username(state.db.read(), &username).await?;
-            user.filter(user::Model::is_active).into_iter().collect()
+            // A username that nobody can have is no error: the answer is an empty page.
+            let user = users::find_by_username(s.db.read(), &username).await?;
+            user.filter(User::is_active).into_iter().collect()
         }
         (None, Some(mask)) => {
-            let pattern = names::pattern(&mask).map_err(bad)?;
-            users::search(state.db.read(), &pattern, page.after, page.fetch()).await?
+            let pattern = names::like_pattern(&mask).map_err(bad)?;
+            users::search_by_name(s.db.read(), &pattern, page.after, page.fetch()).await?
         }
-        (None, None) => return Err(bad("username or name is required")),
-        (Some(_), Some(_)) => return Err(bad("username and name cannot be used together")),
+        (None, None) => return Err(bad("username or name is required").into()),
+        (Some(_), Some(_)) => return Err(bad("username and name cannot be used together").into()),
     };
     let next = page.cut(&mut found, |user| user.id);
     let out = UsersOut { users: found.into_iter().map(UserOut::from).collect(), next: next.clone() };

@@ -1,4 +1,4 @@
-//! Verification of e-mail addresses.
+//! Verification of e-mail addresses, by the link in the mail and by the page behind it.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,10 +10,11 @@ use shared::http::{Path, ValidJson, Validate};
 use utoipa::ToSchema;
 
 use super::accept::Accepted;
-use super::{MessageOut, html};
+use super::html;
+use crate::actions;
+use crate::answers::MessageOut;
 use crate::domain::email;
-use crate::error::AuthError;
-use crate::registration;
+use crate::error::Error;
 use crate::state::AppState;
 
 /// An address that waits for its link.
@@ -43,25 +44,25 @@ impl Validate for ResendIn {
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn follow_verification_link(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     Path(token): Path<String>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Error> {
     let accepted = Accepted::of(&headers);
-    // HEAD only looks.
+    // A HEAD must not change anything, and link scanners send it.
     if method == Method::HEAD || !accepted.names_only_data() {
         if accepted.refuses_page() {
             let text = "Ask for application/json alone, or for a page, or use POST";
-            return Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", text));
+            return Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", text).into());
         }
         let form = "<p>Press the button to confirm your e-mail address.</p>\
                     <form method=\"post\"><button type=\"submit\">Confirm</button></form>";
         return Ok(html::page(StatusCode::OK, "Confirm your e-mail address", form));
     }
-    registration::verify(&state, &token).await?;
+    actions::verify_email(&s.db, &token).await?;
     let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, MessageOut::new("Account verified")).into_response())
+    Ok((headers, Json(MessageOut::new("Account verified"))).into_response())
 }
 
 /// Verifies the address that the link was sent to.
@@ -71,21 +72,21 @@ pub(crate) async fn follow_verification_link(
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn verify_account(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     Path(token): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let outcome = registration::verify(&state, &token).await;
+) -> Result<Response, Error> {
+    let outcome = actions::verify_email(&s.db, &token).await;
     if !Accepted::of(&headers).prefers_page() {
-        return outcome.map(|()| MessageOut::new("Account verified").into_response()).map_err(ApiError::from);
+        return outcome.map(|()| Json(MessageOut::new("Account verified")).into_response());
     }
     match outcome {
         Ok(()) => Ok(html::page(StatusCode::OK, "Account verified", "<p>You can log in now.</p>")),
-        Err(AuthError::BadLink) => {
+        Err(Error::BadLink) => {
             let advice = "<p>Ask for a new link, or register again.</p>";
             Ok(html::page(StatusCode::NOT_FOUND, "Verification link is invalid or expired", advice))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -96,9 +97,10 @@ pub(crate) async fn verify_account(
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn resend_verification(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     ValidJson(asked): ValidJson<ResendIn>,
-) -> Result<(StatusCode, Json<MessageOut>), ApiError> {
-    registration::resend(&state, &asked.email).await?;
-    Ok((StatusCode::ACCEPTED, MessageOut::new("If the address waits for its verification, a new link is on its way")))
+) -> Result<(StatusCode, Json<MessageOut>), Error> {
+    actions::resend_verification(&s.db, &s.mails, &asked.email).await?;
+    let message = MessageOut::new("If the address waits for its verification, a new link is on its way");
+    Ok((StatusCode::ACCEPTED, Json(message)))
 }

@@ -1,4 +1,4 @@
-//! One's own profile, and the first admin.
+//! The profile of the person who asks, and the first admin.
 
 use axum::http::Method;
 use secrecy::SecretString;

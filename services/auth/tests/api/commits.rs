@@ -1,4 +1,4 @@
-//! Registrations whose commit fails: nothing is left of them, and the same request succeeds afterwards.
+//! Registrations whose commit fails: they leave nothing behind, and the same request succeeds afterwards.
 
 use serde_json::{Value, json};
 use shared::db::is_postgres;
@@ -57,7 +57,7 @@ async fn who_registered_before_the_disk_was_full_is_known_afterwards() {
         registered.push(name);
     };
     assert_eq!((refused.status, &refused.json["code"]), (503, &json!("disk_full")), "{}", refused.text);
-    // There is room again once the connection was opened anew.
+    // The database connection has to be opened anew before it notices that there is room again.
     app.eventually(async || register("later").await.status == 201, "a registration to be stored").await;
     for name in &registered {
         let login = json!({ "username": name, "password": PASSWORD });

@@ -1,4 +1,4 @@
-//! What people type is the same on every keyboard: passwords, usernames and names.
+//! Passwords, usernames and names are the same on every keyboard, whatever characters it produces for them.
 
 use argon2::{Argon2, PasswordHasher};
 use axum::http::Method;
@@ -43,7 +43,8 @@ async fn a_password_is_the_same_on_every_keyboard() {
     events(&app).await;
 }
 
-/// The limits count what is compared: 128 letters with accents are 128, also where a keyboard sends two signs for each.
+/// The limits count the normal form: 128 letters with accents are 128, also from a keyboard that sends each as two
+/// characters.
 #[tokio::test]
 async fn the_longest_password_can_be_typed_on_every_keyboard() {
     let app = spawn().await;
@@ -64,7 +65,7 @@ async fn the_longest_password_can_be_typed_on_every_keyboard() {
     events(&app).await;
 }
 
-/// Hashes of before were made of what was typed, sign by sign.
+/// Old hashes were made of the typed text instead of its normal form.
 #[tokio::test]
 async fn a_hash_of_the_raw_password_still_fits_and_is_made_anew() {
     let app = spawn().await;

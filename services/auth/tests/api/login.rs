@@ -1,11 +1,11 @@
-//! Login: equal answers and equal work.
+//! Login: wrong passwords and unknown usernames get the same answer and cost the same work.
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use axum_prometheus::metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
 use crate::people::{PASSWORD, events, join, log_in, pointers, register, spawn};
 
-/// How many passwords were hashed or checked so far.
+/// The number of hashes so far, for new passwords and for checks.
 fn hashes(metrics: &PrometheusHandle) -> u64 {
     let text = metrics.render();
     let line = text.lines().find(|line| line.starts_with("password_hashes_total"));

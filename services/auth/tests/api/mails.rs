@@ -37,7 +37,8 @@ async fn a_browser_gets_a_page_with_a_button_that_posts() {
     assert!(bad.text.contains(BAD_LINK));
 }
 
-/// Previews and scanners of mails open links with all kinds of headers; only who names JSON alone means it.
+/// Previews and scanners open the links in mails with all kinds of headers. Only a client that names JSON and nothing
+/// else is taken for one that wants to verify.
 #[tokio::test]
 async fn a_get_verifies_only_when_it_asks_for_json_by_name_and_for_nothing_else() {
     let app = spawn().await;
@@ -77,7 +78,7 @@ async fn a_get_verifies_only_when_it_asks_for_json_by_name_and_for_nothing_else(
         let call = accept.iter().fold(app.call(Method::HEAD, &link, None), |call, line| call.header("accept", line));
         assert_eq!(call.send().await.status, 200);
     }
-    // No page for who refuses pages, and no verification by accident either.
+    // A client that refuses pages gets none, and does not verify by accident either.
     for neither in [&["text/html;q=0"][..], &["text/html;q=0, */*"], &["text/*;q=0.0", "*/*"], &["*/*;q=0"]] {
         call(neither).send().await.is_problem(406, "");
     }
@@ -176,7 +177,7 @@ async fn the_mailbox_is_a_page_and_json() {
 
 #[tokio::test]
 async fn a_dead_mail_server_fails_nobody_and_there_is_no_mailbox() {
-    // Nobody listens on the discard port of loopback.
+    // Nothing listens on the discard port of the loopback interface.
     let (app, _) = spawn_with(&[("SMTP_URL", "smtp://127.0.0.1:9?tls=none")]).await;
     assert_eq!(register(&app, "ann").await.status, 201);
     app.get("/dev/mail?to=ann@example.org").send().await.is_problem(404, "");
@@ -202,7 +203,7 @@ async fn strangers_can_have_so_many_mails_sent_to_one_address() {
     let with_her_address =
         json!({ "username": "thief", "email": "ann@example.org", "password": crate::people::PASSWORD });
     assert_eq!(app.post("/auth/register", with_her_address).send().await.status, 201, "the answer tells nothing");
-    // A mail to somebody else that is there shows that those before would be there, too.
+    // The worker takes all queued mails together: when Bob's is there, none before it is still on the way.
     register(&app, "bob").await;
     mails(&app, "bob@example.org", 1).await;
     let newest = link(&mails(&app, "ann@example.org", 10).await[0]);

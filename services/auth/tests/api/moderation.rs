@@ -1,4 +1,4 @@
-//! Decisions about people: twice, out of order, and what a block ends.
+//! Moderation decisions about people: delivered twice, out of order, and the sessions that a block ends.
 
 use serde_json::{Value, json};
 use testkit::app::TestApp;
@@ -29,7 +29,7 @@ async fn a_block_ends_the_session_at_once_and_an_unblock_restores() {
     let states = decide(&app, id, 2, false).await;
     assert_eq!((&states[0]["blocked"], &states[0]["version"]), (&json!(false), &json!(4)));
     assert_eq!(app.get(&format!("/users/{id}")).send().await.status, 200);
-    // The old session stays ended.
+    // An unblock does not revive the sessions that the block has ended.
     app.get("/auth/me").bearer(&access).send().await.is_problem(401, "");
     app.post("/auth/refresh", json!({ "refresh_token": refresh })).send().await.is_problem(401, "");
     let login = app.post("/auth/login", json!({ "username": "ann", "password": PASSWORD })).send().await;
@@ -48,7 +48,7 @@ async fn decisions_count_once_and_in_their_own_order() {
         .send()
         .await
         .is_problem(403, "Account blocked");
-    // A decision of its own, but no second block: sessions end once.
+    // A new decision, but the person is blocked already: the sessions are not ended a second time.
     let states = decide(&app, id, 6, true).await;
     assert_eq!(states[0]["session_version"], 1);
     assert_eq!(decide(&app, id, 8, false).await[0]["blocked"], false);

@@ -1,4 +1,4 @@
-//! The OAuth token endpoint.
+//! The OAuth 2.0 token endpoint: its grants and the form of its errors.
 
 use axum::http::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Mails that were given up: who sees them, and how they get going again.
+//! Parked mails: the list for admins, and the operator's commands that send them again or drop them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::smtp::{Sink, wake};
 
 const ANSWER: &str = "permanent error (550): 5.1.1 <ann@example.org> unknown";
 
-/// Parks all mails of a kind.
+/// Parks all queued mails, as if the mail server had refused them for good.
 async fn park(app: &TestApp) {
     let tx = app.db().begin().await.unwrap();
     let sql = format!("UPDATE mail_jobs SET state = 'parked', last_error = '{ANSWER}' WHERE state = 'queued'");
@@ -21,7 +21,7 @@ async fn park(app: &TestApp) {
     tx.commit().await.unwrap();
 }
 
-/// Nobody listens on the discard port of loopback.
+/// A mail server that is never reached: nothing listens on the discard port of the loopback interface.
 const NOWHERE: [(&str, &str); 1] = [("SMTP_URL", "smtp://127.0.0.1:9?tls=none")];
 
 async fn admin(app: &TestApp) -> String {
@@ -81,14 +81,14 @@ async fn parked_mails_are_sent_again_with_links_that_are_valid_anew() {
     assert_eq!((listed[0].to.as_str(), listed[0].reason.as_str()), ("ann@example.org", ANSWER));
     assert!(!serde_json::to_string(&listed).unwrap().contains("/auth/verify/"));
     app.clock.advance(Duration::from_secs(3 * 86_400));
-    // Bob asks for another link, so the parked one is of no use.
+    // Bob asks for another link, which makes the one in his parked mail invalid.
     assert_eq!(app.post("/auth/verify/resend", json!({ "email": "bob@example.org" })).send().await.status, 202);
     assert_eq!(auth::parked_mails::drop(app.db(), &[carl, 4_711]).await.unwrap(), 1);
     let done = auth::parked_mails::redrive(app.db(), &[]).await.unwrap();
     assert_eq!((done.queued, done.outdated), (vec![ann], vec![bob]));
     assert_eq!(auth::parked_mails::redrive(app.db(), &[ann]).await.unwrap(), auth::parked_mails::Redriven::default());
     sink.during(Mood::Kind, async {
-        // The worker may have tried while nobody listened, and waits for its next turn.
+        // The worker may have tried before the server listened. Then the mail is due again only later.
         let sent = async || {
             app.clock.advance(Duration::from_secs(30));
             wake(&app).await;

@@ -1,4 +1,4 @@
-//! What the tests have in common: an app, and people who registered.
+//! Helpers of all tests: an app under test, and people who register, verify and log in.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use shared::config::Env;
 use testkit::app::{Answer, TestApp};
 
-/// The password of all people.
+/// The password of everybody in the tests.
 pub(crate) const PASSWORD: &str = "a horse, a boat, a lamp";
 
-/// Auth with the development mailbox.
+/// Starts the service with the development mailbox.
 pub(crate) async fn spawn() -> TestApp {
     spawn_with(&[]).await.0
 }
 
-/// Auth with an environment of its own, and the file of its signing key.
+/// Starts the service with these environment variables. Returns the file of its signing key too.
 pub(crate) async fn spawn_with(env: &[(&str, &str)]) -> (TestApp, PathBuf) {
     let mut file = PathBuf::new();
     let app = TestApp::spawn(auth::NAME, async |deps| {
@@ -26,21 +26,21 @@ pub(crate) async fn spawn_with(env: &[(&str, &str)]) -> (TestApp, PathBuf) {
     (app, file)
 }
 
-/// The states that were published since the last call. The first admin's is left out: it is written before the relay
-/// starts, which may then send it twice.
+/// The states that were published since the last call, without that of the first admin: it is written before the relay
+/// starts, which may therefore send it twice.
 pub(crate) async fn events(app: &TestApp) -> Vec<(String, Value)> {
     let mut events = app.events().await;
     events.retain(|(_, state)| state["username"] != "admin");
     events
 }
 
-/// Registers somebody whose address is NAME@example.org.
+/// Registers a person with the address NAME@example.org.
 pub(crate) async fn register(app: &TestApp, name: &str) -> Answer {
     let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
     app.post("/auth/register", body).send().await
 }
 
-/// Waits for mails to an address, newest first.
+/// Waits until an address has this number of mails, and returns them, newest first.
 pub(crate) async fn mails(app: &TestApp, to: &str, count: usize) -> Vec<Value> {
     let path = format!("/dev/mail?to={to}");
     let mut found = Vec::new();
@@ -65,28 +65,28 @@ pub(crate) fn link(mail: &Value) -> String {
     line.split_once("/auth/").map(|(_, rest)| format!("/auth/{rest}")).unwrap()
 }
 
-/// Registers and verifies somebody.
+/// Registers a person and verifies the address.
 pub(crate) async fn join(app: &TestApp, name: &str) {
     assert_eq!(register(app, name).await.status, 201);
     let mails = mails(app, &format!("{name}@example.org"), 1).await;
     assert_eq!(app.post(&link(&mails[0]), Value::Null).send().await.status, 200);
 }
 
-/// Logs somebody in.
+/// Logs a person in and returns the answer.
 pub(crate) async fn log_in(app: &TestApp, name: &str) -> Value {
     let answer = app.post("/auth/login", json!({ "username": name, "password": PASSWORD })).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json
 }
 
-/// Somebody who has joined and logged in: id, access token, refresh token.
+/// Registers, verifies and logs a person in. Returns id, access token and refresh token.
 pub(crate) async fn member(app: &TestApp, name: &str) -> (i64, String, String) {
     join(app, name).await;
     let pair = log_in(app, name).await;
     (pair["user_id"].as_i64().unwrap(), text(&pair, "token"), text(&pair, "refresh_token"))
 }
 
-/// A field that is a text.
+/// The text in a field.
 pub(crate) fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_else(|| panic!("no {field} in {value}")).to_owned()
 }

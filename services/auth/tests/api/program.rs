@@ -1,4 +1,4 @@
-//! The service's program, from outside.
+//! The command line of the program.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Refresh tokens: rotation, reuse, lost answers, age, logout.
+//! Refresh tokens: rotation, reuse, lost answers, age and logout.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn the_same_token_gives_the_same_living_successor_to_all_tabs() {
     }
     app.clock.advance(Duration::from_secs(10));
     assert_eq!(rotated(&app, &first).await, second, "a lost answer comes again");
-    // Ten seconds later the successor still lives for all of them, in either form of the question.
+    // Ten seconds later the successor is still valid for all tabs, as JSON and at the OAuth endpoint.
     app.clock.advance(Duration::from_secs(10));
     let third = rotated(&app, &second).await;
     let form = format!("grant_type=refresh_token&refresh_token={second}");
@@ -74,7 +74,7 @@ async fn the_same_token_gives_the_same_living_successor_to_all_tabs() {
     events(&app).await;
 }
 
-/// A tab that is late by a step gets what lives, not what its neighbours have used up meanwhile.
+/// A tab that still has the first token gets the newest one, and not the second, which another tab has used.
 #[tokio::test]
 async fn a_late_tab_gets_the_end_of_the_chain() {
     let app = spawn().await;
@@ -89,7 +89,7 @@ async fn a_late_tab_gets_the_end_of_the_chain() {
     events(&app).await;
 }
 
-/// Whatever the order in which tabs refresh what they have, within the window nobody is signed out.
+/// Five tabs refresh in random order. Within the window none of them is signed out.
 #[tokio::test]
 async fn any_order_of_refreshes_within_the_window_keeps_the_session() {
     for seed in 0..4_u64 {

@@ -1,4 +1,4 @@
-//! Registration: answers, events, and what bad input gets.
+//! Registration: its answers, its events, and the refusal of bad input.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn a_repeated_registration_gets_the_first_answer() {
     assert_eq!(events(&app).await.len(), 1);
     assert_eq!(mails(&app, "ann@example.org", 1).await.len(), 1);
     register(json!({ "email": "else@example.org" })).await.is_problem(422, "");
-    // Without the key, the name is taken.
+    // The same registration without the key is a new one, and the username is taken.
     app.post("/auth/register", body(json!({}))).send().await.is_problem(409, "Username already registered");
     app.finish().await;
 }
@@ -80,7 +80,7 @@ async fn a_taken_username_is_said_and_a_known_address_is_not() {
     assert_eq!(mails[0]["subject"], "You already have an account");
     assert!(!mails[0]["text"].as_str().unwrap().contains("bob"));
     assert!(events(&app).await.is_empty());
-    // Neither logging in nor registering again tells that there is no account.
+    // Neither a login nor another registration reveals that there is no account.
     let login = |password: &str| app.post("/auth/login", json!({ "username": "Bob", "password": password }));
     login(PASSWORD).send().await.is_problem(403, "Account not verified");
     login("another password").send().await.is_problem(401, "Invalid credentials");

@@ -1,4 +1,4 @@
-//! Who may call what.
+//! The rights of strangers: the operations that need no token, and the parameters that may be missing.
 
 use crate::people::spawn;
 

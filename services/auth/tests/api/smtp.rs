@@ -1,4 +1,5 @@
-//! The way to a mail server: accepted, refused for now, refused for good, and no encryption where it is required.
+//! The dialogue with a mail server that accepts mails, refuses them for now or for good, breaks off, or lacks
+//! encryption.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::people::{events, register, spawn_with};
 
-/// A mail server whose mood changes.
+/// A mail server that tests start and stop, each time with another behaviour.
 pub(crate) struct Sink {
     mailbox: Mailbox,
     port: u16,
@@ -31,12 +32,12 @@ impl Sink {
         format!("smtp://127.0.0.1:{}?tls=none", self.port)
     }
 
-    /// The mails that it has taken for an address.
+    /// The mails to an address that the server has accepted.
     pub(crate) fn mails(&self, to: &str) -> Vec<mail::Message> {
         self.mailbox.messages(Some(to))
     }
 
-    /// Is of a mood as long as the test lasts.
+    /// Runs the server with this behaviour while the test runs.
     pub(crate) async fn during(&self, mood: mail::Mood, test: impl Future<Output = ()>) {
         let (smtp, http) = (TcpListener::bind(("127.0.0.1", self.port)).await, TcpListener::bind("127.0.0.1:0").await);
         let serving = mail::serve(self.mailbox.clone(), mood, smtp.unwrap(), http.unwrap());
@@ -44,15 +45,16 @@ impl Sink {
     }
 }
 
-/// Wakes the worker after the clock has moved: a request for a link that nobody waits for.
+/// Wakes the worker after the clock has moved. The request for a link is the only public way, so it names an unknown
+/// address.
 pub(crate) async fn wake(app: &TestApp) {
     let asked = app.post("/auth/verify/resend", serde_json::json!({ "email": "nobody@example.org" })).send().await;
     assert_eq!(asked.status, 202);
 }
 
-/// Lets the time pass, and waits until the mails that wait have been tried again. Answers the state of Ann's.
+/// Moves the clock and waits until all queued mails were tried again. Returns the state of Ann's mail.
 async fn later(app: &TestApp, span: Duration) -> String {
-    // Forgotten, so that the next outcome shows.
+    // Deleted, so that the next result can be told from this one.
     let tx = app.db().begin().await.unwrap();
     let sql = "UPDATE mail_jobs SET last_error = NULL WHERE state = 'queued'";
     tx.execute_raw(Statement::from_string(tx.get_database_backend(), sql)).await.unwrap();
@@ -62,7 +64,7 @@ async fn later(app: &TestApp, span: Duration) -> String {
     settled(app).await
 }
 
-/// Waits until every try has an outcome.
+/// Waits until every queued mail has a result. Returns the state of Ann's mail.
 async fn settled(app: &TestApp) -> String {
     let due = "SELECT COUNT(*) AS waiting FROM mail_jobs WHERE state = 'queued' AND last_error IS NULL";
     app.eventually(
@@ -77,7 +79,7 @@ async fn settled(app: &TestApp) -> String {
     job(app).await.0
 }
 
-/// State, text, attempts and last error of Ann's mail.
+/// The state, text, number of tries and last error of Ann's mail.
 async fn job(app: &TestApp) -> (String, String, i64, Option<String>) {
     let db = app.db().read();
     let sql = "SELECT state, text, attempts, last_error FROM mail_jobs WHERE to_address = 'ann@example.org'";
@@ -86,12 +88,12 @@ async fn job(app: &TestApp) -> (String, String, i64, Option<String>) {
     (text("state"), text("text"), row.try_get("", "attempts").unwrap(), row.try_get("", "last_error").unwrap())
 }
 
-/// A mail server that answers every recipient with one line. Its port, and how many recipients it has seen.
+/// Starts a mail server that answers every recipient with this line. Returns its port and its counter of recipients.
 async fn refusing(answer: &'static str) -> (u16, Arc<AtomicU64>) {
     answering("RCPT", answer).await
 }
 
-/// The same for any command.
+/// Starts a mail server that answers this command with this line. Returns its port and its counter of such commands.
 async fn answering(verb: &'static str, answer: &'static str) -> (u16, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU64::new(0)));
@@ -145,7 +147,7 @@ async fn an_accepted_mail_is_emptied() {
     tokio::select! { served = serving => panic!("the sink ended: {served:?}"), () = test => {} }
 }
 
-/// Kind: what a mail server says once is not what it says for good.
+/// A server that refuses mails for some seconds, because it is busy or misconfigured, must not cost any mail.
 #[tokio::test]
 async fn a_mail_server_that_refuses_for_some_seconds_parks_nothing_whatever_went_before() {
     let sink = Sink::new().await;
@@ -198,7 +200,8 @@ async fn a_mail_refused_for_good_is_parked_after_several_tries_over_an_hour() {
     events(&app).await;
 }
 
-/// Only what is said about this very mail is about it: a greeting, a login or a sender that is refused is the server's affair.
+/// A refused greeting, login or sender is a problem of the configuration. It is not about the mail, so it must not park
+/// it.
 #[tokio::test(flavor = "local")]
 async fn a_refusal_before_the_recipient_parks_nothing() {
     for (verb, answer) in [("EHLO", "554 go away"), ("MAIL", "550 not from you")] {
@@ -226,13 +229,13 @@ async fn a_mail_put_off_is_tried_again_for_a_day() {
     app.clock.advance(Duration::from_secs(2));
     app.eventually(async || seen.load(Ordering::Relaxed) == 2, "another try").await;
     app.eventually(async || job(&app).await.2 == 2, "another attempt").await;
-    // After a day the link is of no use any more.
+    // The link in the mail is valid for a day, so trying any longer is useless.
     app.clock.advance(Duration::from_secs(24 * 3_600));
     app.eventually(async || job(&app).await.0 == "parked", "the mail to be given up").await;
     events(&app).await;
 }
 
-/// A server that takes a mail and breaks off before it says so is asked once more, and no third time.
+/// A server that breaks off after the text gets the mail once more, and no third time.
 #[tokio::test]
 async fn what_was_perhaps_accepted_is_repeated_once_and_then_left_to_people() {
     let sink = Sink::new().await;
@@ -250,7 +253,7 @@ async fn what_was_perhaps_accepted_is_repeated_once_and_then_left_to_people() {
     .await;
     events(&app).await;
 
-    // Once is no reason to give up.
+    // One unknown result alone does not park the mail.
     let sink = Sink::new().await;
     let (app, _) = spawn_with(&[("SMTP_URL", &sink.url())]).await;
     sink.during(mail::Mood::Forgetful, async {

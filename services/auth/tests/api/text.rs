@@ -1,4 +1,5 @@
-//! Text that people send about themselves: line ends, what nobody can see, and what turns the direction of reading.
+//! Text that people write about themselves: line ends, invisible characters, and characters that change the direction
+//! of writing.
 
 use serde_json::{Value, json};
 
@@ -59,7 +60,7 @@ async fn a_name_that_nobody_can_see_or_that_turns_the_direction_is_refused() {
         answer.is_problem(422, "");
         assert_eq!(pointers(&answer), ["/bio"]);
     }
-    // No name and an empty one say the same; what can be seen stays as it was sent.
+    // An absent name and an empty one are both allowed, and visible text is stored as it was sent.
     for name in [json!(null), json!(""), json!(" \u{2067}\u{5d0}\u{5d1}\u{2069} 👩\u{200d}🚀")] {
         let answer = app.patch("/auth/me", json!({ "first_name": name, "bio": "" })).bearer(&access).send().await;
         assert_eq!((answer.status, &answer.json["first_name"], &answer.json["bio"]), (200, &name, &json!("")));

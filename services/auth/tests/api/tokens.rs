@@ -1,4 +1,4 @@
-//! Access tokens: only what auth signed is honoured.
+//! Access tokens: only tokens that this service signed are accepted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Looking people up.
+//! The look-up of people by id, by username and by a mask over their names.
 
 use serde_json::{Value, json};
 use testkit::app::TestApp;

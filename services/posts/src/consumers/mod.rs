@@ -1,18 +1,17 @@
-//! What this service learns from others.
+//! The streams of other services that this service consumes, a file per kind of stream. `streams/` is its mirror.
 
-mod moderation_comment;
-mod moderation_post;
+mod moderation;
 mod user;
 
 use shared::events::{Projection, Streams};
 
 use crate::db::entities::users;
-use crate::recounts::People;
+use crate::memory::people::People;
 
-/// Every stream that is consumed here.
+/// Adds every consumed stream. `people` follows the copy of users.
 pub(crate) fn register(streams: Streams, people: People) -> Streams {
     streams
-        .consumer(Projection::<users::Model, _>::with_memory(people))
-        .consumer(moderation_post::Decisions)
-        .consumer(moderation_comment::Decisions)
+        .consumer(Projection::<users::Model>::with_memory(people))
+        .consumer(moderation::Decisions::<moderation::Posts>::default())
+        .consumer(moderation::Decisions::<moderation::Comments>::default())
 }

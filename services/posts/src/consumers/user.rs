@@ -1,4 +1,4 @@
-//! The copy of users: names of authors, and who is blocked or erased.
+//! The stream `user`: the copy of names, blocks and erasures.
 
 use shared::auth::{Account, AccountRow};
 use shared::events::{Key, ProjectionRow, State};
@@ -20,7 +20,7 @@ impl State for Model {
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
 
-    fn kept(self) -> Self {
+    fn without_tombstone_fields(self) -> Self {
         if !self.deleted {
             return self;
         }

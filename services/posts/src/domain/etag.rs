@@ -1,12 +1,17 @@
-//! The ETag of a post: `"v.c"`, the versions of its content and of its counters.
+//! The entity tag of a post: `"v.c"`, the version of its content and the version of its counters.
+//!
+//! A client that reads a post compares the whole tag. A client that changes a post compares the content only, because a
+//! like or a view that arrives in between must not make an edit fail.
 
-/// Writes an ETag.
+/// Formats the entity tag with its quotes, ready for an `ETag` field.
 pub(crate) fn write(content: i64, counts: i64) -> String {
     format!("\"{content}.{counts}\"")
 }
 
-/// Whether the opaque part of an ETag stands for this version of the content; the counters do not matter to who changes it.
+/// True when the opaque part of a tag (the text between its quotes) names this version of the content. The version of
+/// the counters must be a number, and may be any.
 pub(crate) fn has_content(opaque: &str, version: i64) -> bool {
+    // The content is compared as text, so that spellings which `write` never produces (`07`, `+7`) do not match.
     opaque.split_once('.').is_some_and(|(content, counts)| {
         content == version.to_string() && !counts.is_empty() && counts.bytes().all(|byte| byte.is_ascii_digit())
     })
@@ -17,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_names_its_content_and_nonsense_does_not() {
+    fn a_written_tag_names_its_content_and_malformed_tags_do_not() {
         let opaque = |content, counts| write(content, counts).trim_matches('"').to_owned();
         assert!(has_content(&opaque(7, 3), 7));
         assert!(has_content(&opaque(7, 4), 7));

@@ -1,4 +1,4 @@
-//! Ids that this service gives out.
+//! The ids that this service assigns. Ids of users come from auth, see `shared::ids::UserId`.
 
 shared::id_type! {
     /// A post.

@@ -1,9 +1,6 @@
-//! Pure rules: ids, ETags, pictures, ranges of bytes.
+//! Pure rules of this service: ids, entity tags, pictures and byte ranges. Nothing here knows HTTP or a database.
 
-pub(crate) mod colours;
-pub(crate) mod encode;
 pub(crate) mod etag;
 pub(crate) mod ids;
 pub(crate) mod image;
-pub(crate) mod jpeg;
 pub(crate) mod range;

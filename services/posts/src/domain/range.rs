@@ -1,41 +1,49 @@
-//! `Range` (RFC 9110, section 14): the part of a file that a client asks for.
+//! The `Range` request field (RFC 9110, section 14): the part of a file that a client asks for.
 
 use std::ops::Range;
 
-/// What of a file is to be sent.
+/// The part of a file that is to be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// All of it: nothing else was asked for, or in a way that a server may ignore.
+    /// The whole file: the field is malformed, or asks in a way that a server may ignore.
     Whole,
-    /// These bytes.
+    /// These bytes, with an exclusive end.
     Bytes(Range<u64>),
-    /// The file ends before.
-    OutOfReach,
+    /// No byte at all: the file ends before the range begins. The answer is 416.
+    RangeNotSatisfiable,
 }
 
-/// Reads the field for a file of this size. Several ranges at once are ignored, as are other units than bytes.
+/// Parses the field's value for a file of `size` bytes.
+///
+/// Several ranges at once are ignored, because answering them would need a multipart body; so are units other than
+/// `bytes`. RFC 9110 allows a server to send the whole file in both cases.
 pub(crate) fn read(field: &str, size: u64) -> Part {
     let Some((unit, range)) = field.split_once('=') else { return Part::Whole };
     let Some((first, last)) = range.trim().split_once('-') else { return Part::Whole };
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        // More digits than fit are beyond the end of every file.
+        // A number that does not fit into 64 bits is beyond the end of every file.
         digits.then(|| text.parse().unwrap_or(u64::MAX))
     };
     if !unit.eq_ignore_ascii_case("bytes") {
         return Part::Whole;
     }
     match (number(first), number(last)) {
-        (Some(first), None) if last.is_empty() => part(first, size, size),
-        (Some(first), Some(last)) if first <= last => part(first, last.saturating_add(1), size),
-        (None, Some(0)) if first.is_empty() => Part::OutOfReach,
-        (None, Some(suffix)) if first.is_empty() => part(size.saturating_sub(suffix), size, size),
+        // `10-`: from byte 10 to the end.
+        (Some(first), None) if last.is_empty() => clamp(first, size, size),
+        // `10-19`: the last byte is included.
+        (Some(first), Some(last)) if first <= last => clamp(first, last.saturating_add(1), size),
+        // `-0` asks for the last zero bytes, which no answer can carry.
+        (None, Some(0)) if first.is_empty() => Part::RangeNotSatisfiable,
+        // `-10`: the last ten bytes, or all when the file has fewer.
+        (None, Some(suffix)) if first.is_empty() => clamp(size.saturating_sub(suffix), size, size),
         _ => Part::Whole,
     }
 }
 
-fn part(first: u64, end: u64, size: u64) -> Part {
-    if first < size { Part::Bytes(first..end.min(size)) } else { Part::OutOfReach }
+/// Cuts a range to the file.
+fn clamp(first: u64, end: u64, size: u64) -> Part {
+    if first < size { Part::Bytes(first..end.min(size)) } else { Part::RangeNotSatisfiable }
 }
 
 #[cfg(test)]
@@ -51,9 +59,9 @@ mod tests {
             ("bytes=-10", Part::Bytes(90..100)),
             ("bytes=-1000", Part::Bytes(0..100)),
             ("bytes=5-99999999999999999999999", Part::Bytes(5..100)),
-            ("bytes=100-", Part::OutOfReach),
-            ("bytes=99999999999999999999999-", Part::OutOfReach),
-            ("bytes=-0", Part::OutOfReach),
+            ("bytes=100-", Part::RangeNotSatisfiable),
+            ("bytes=99999999999999999999999-", Part::RangeNotSatisfiable),
+            ("bytes=-0", Part::RangeNotSatisfiable),
             ("bytes=5-4", Part::Whole),
             ("bytes=0-0,5-6", Part::Whole),
             ("bytes=", Part::Whole),
@@ -65,7 +73,7 @@ mod tests {
         ] {
             assert_eq!(read(field, 100), part, "{field}");
         }
-        assert_eq!(read("bytes=0-", 0), Part::OutOfReach);
-        assert_eq!(read("bytes=-5", 0), Part::OutOfReach);
+        assert_eq!(read("bytes=0-", 0), Part::RangeNotSatisfiable);
+        assert_eq!(read("bytes=-5", 0), Part::RangeNotSatisfiable);
     }
 }

@@ -2,68 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::auth::CurrentUser;
-use shared::clock::Timestamp;
 use shared::error::FieldErrors;
-use shared::events;
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, ValidJson, Validate};
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
-use super::{Author, Message};
-use crate::db::entities::comments::Model;
-use crate::db::queries::comments::{self, CommentState};
-use crate::db::queries::{posts, recounts};
+use crate::actions;
+use crate::actions::shared_writes::{Write, WriteKind};
+use crate::answers::comment::{CommentList, CommentOut, CommentSaved};
+use crate::answers::message::Message;
+use crate::db::queries::{comments, posts};
 use crate::domain::ids::{CommentId, PostId};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::writes::{Deed, Write};
-
-/// A comment.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct CommentOut {
-    id: CommentId,
-    post_id: PostId,
-    content: String,
-    author: Author,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-fn out(row: Model, username: String) -> CommentOut {
-    CommentOut {
-        id: row.id,
-        post_id: row.post_id,
-        content: row.content.unwrap_or_default(),
-        author: Author { id: row.author_id, username },
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-    }
-}
-
-/// A comment that was written or changed.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct CommentSaved {
-    message: &'static str,
-    comment: CommentOut,
-}
-
-impl CommentSaved {
-    /// A comment that was just added.
-    pub(crate) fn added(row: Model, username: String) -> Self {
-        Self { message: "Comment added", comment: out(row, username) }
-    }
-}
-
-/// A page of comments.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct CommentList {
-    comments: Vec<CommentOut>,
-    /// Cursor of the next page.
-    next: Option<String>,
-}
 
 /// What somebody has to say.
 #[derive(Deserialize, ToSchema)]
@@ -95,8 +49,9 @@ pub(crate) async fn create_comment(
 ) -> Result<Answer, Error> {
     s.shown.find(id).await?;
     let request = key.request(Some(user.id), &[sent.content.as_str().as_bytes()]);
-    let answer = s.writes.write(Write { post: id, deed: Deed::Comment(user, sent.content.into()), request }).await?;
-    Ok(answer.located(&format!("/posts/{id}/comments"), "/comment/id"))
+    let kind = WriteKind::Comment(user, sent.content.into());
+    let answer = s.writes.write(Write { post: id, kind, request }).await?;
+    Ok(answer.with_location(&format!("/posts/{id}/comments"), "/comment/id"))
 }
 
 /// Lists a post's comments, oldest first.
@@ -114,10 +69,10 @@ pub(crate) async fn list_comments(
     Path(id): Path<PostId>,
     page: Page,
 ) -> Result<Listed<CommentList>, Error> {
-    posts::require(s.db.read(), id).await?;
+    posts::require_shown(s.db.read(), id).await?;
     let mut rows = comments::list(s.db.read(), id, &page).await?;
     let next = page.cut(&mut rows, |(row, _)| row.id.0);
-    let comments = rows.into_iter().map(|(row, username)| out(row, username)).collect();
+    let comments = rows.into_iter().map(|(row, username)| CommentOut::new(row, username)).collect();
     Ok(page.answer(CommentList { comments, next: next.clone() }, next.as_deref()))
 }
 
@@ -134,14 +89,9 @@ pub(crate) async fn update_comment(
     Path((id, cid)): Path<(PostId, CommentId)>,
     ValidJson(sent): ValidJson<CommentIn>,
 ) -> Result<Json<CommentSaved>, Error> {
-    let mut tx = s.db.begin().await?;
-    posts::require(&*tx, id).await?;
-    let (row, changed) = comments::update(&tx, id, cid, user.id, sent.content.into()).await?;
-    if changed {
-        events::publish(&mut tx, &[CommentState::from(row.clone())])?;
-    }
-    tx.commit().await?;
-    Ok(Json(CommentSaved { message: "Comment updated", comment: out(row, user.username) }))
+    let row = actions::update_comment(&s.db, id, cid, user.id, sent.content.into()).await?;
+    let comment = CommentOut::new(row, user.username);
+    Ok(Json(CommentSaved { message: "Comment updated", comment }))
 }
 
 /// Deletes one's own comment for good, also while nobody sees it or its post.
@@ -156,10 +106,6 @@ pub(crate) async fn delete_comment(
     user: CurrentUser,
     Path((id, cid)): Path<(PostId, CommentId)>,
 ) -> Result<Json<Message>, Error> {
-    let mut tx = s.db.begin().await?;
-    let row = comments::delete(&tx, id, cid, user.id).await?;
-    events::publish(&mut tx, &[CommentState::from(row)])?;
-    recounts::recount::<Error>(&mut tx, vec![id]).await?;
-    tx.commit().await?;
+    actions::delete_comment(&s.db, id, cid, user.id).await?;
     Ok(Json(Message { message: "Comment deleted" }))
 }

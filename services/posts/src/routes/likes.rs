@@ -2,26 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::auth::CurrentUser;
 use shared::http::idempotency::Answer;
 use shared::http::{Listed, Page, Path, Query, read_ids};
-use utoipa::ToSchema;
 
-use super::{Author, Message};
+use crate::actions::shared_writes::{Write, WriteKind};
+use crate::answers::author::Author;
+use crate::answers::like::{LikeList, Liked};
+use crate::answers::message::Message;
 use crate::db::queries::{likes, posts};
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::writes::{Deed, Write};
-
-/// A page of people.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct LikeList {
-    likes: Vec<Author>,
-    /// Cursor of the next page.
-    next: Option<String>,
-}
 
 /// Likes a post; liking it again changes nothing.
 #[utoipa::path(
@@ -35,7 +28,7 @@ pub(crate) async fn like_post(
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
     s.shown.find(id).await?;
-    Ok(s.writes.write(Write { post: id, deed: Deed::Like(user.id), request: None }).await?)
+    Ok(s.writes.write(Write { post: id, kind: WriteKind::Like(user.id), request: None }).await?)
 }
 
 /// Takes a like back, also while nobody sees the post.
@@ -50,14 +43,14 @@ pub(crate) async fn unlike_post(
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
     match s.shown.find(id).await {
-        // What nobody sees is not there for who has nothing on it.
-        Err(Error::PostNotFound) if likes::liked(s.db.read(), user.id, &[id]).await?.is_empty() => {
+        // A like on a post that is not shown can still be taken back. To everybody else the post does not exist.
+        Err(Error::PostNotFound) if likes::liked_posts(s.db.read(), user.id, &[id]).await?.is_empty() => {
             return Err(Error::PostNotFound);
         }
         Ok(_) | Err(Error::PostNotFound) => {}
         Err(error) => return Err(error),
     }
-    Ok(s.writes.write(Write { post: id, deed: Deed::Unlike(user.id), request: None }).await?)
+    Ok(s.writes.write(Write { post: id, kind: WriteKind::Unlike(user.id), request: None }).await?)
 }
 
 /// Lists who likes a post, newest account first.
@@ -74,26 +67,20 @@ pub(crate) async fn list_likes(
     Path(id): Path<PostId>,
     page: Page,
 ) -> Result<Listed<LikeList>, Error> {
-    posts::require(s.db.read(), id).await?;
-    let mut rows = likes::likers(s.db.read(), id, &page).await?;
+    posts::require_shown(s.db.read(), id).await?;
+    let mut rows = likes::list_people(s.db.read(), id, &page).await?;
     let next = page.cut(&mut rows, |(user, _)| user.0);
     let likes = rows.into_iter().map(|(id, username)| Author { id, username }).collect();
     Ok(page.answer(LikeList { likes, next: next.clone() }, next.as_deref()))
 }
 
-/// Which posts.
+/// The posts that a person asks about.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LikedFilter {
     /// Up to 100 ids, separated by commas.
     #[param(example = "1,2,3")]
     post_id: String,
-}
-
-/// Those of the posts that I like.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Liked {
-    post_ids: Vec<PostId>,
 }
 
 /// Tells which of these posts I like, hidden ones too.
@@ -108,5 +95,5 @@ pub(crate) async fn list_liked(
     Query(filter): Query<LikedFilter>,
 ) -> Result<Json<Liked>, Error> {
     let ids = read_ids("post_id", &filter.post_id, PostId)?;
-    Ok(Json(Liked { post_ids: likes::liked(s.db.read(), user.id, &ids).await? }))
+    Ok(Json(Liked { post_ids: likes::liked_posts(s.db.read(), user.id, &ids).await? }))
 }

@@ -1,4 +1,4 @@
-//! Pictures.
+//! Pictures. A picture is served as long as a post that is shown has it.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use crate::domain::range::{self, Part};
 use crate::error::Error;
 use crate::state::AppState;
 
-/// How a gateway says that it can send a file itself: the convention of Rack and others.
+/// The field by which a gateway says that it can send a file itself. It is a convention of Rack and others.
 const SENDFILE_TYPE: &str = "x-sendfile-type";
 
 /// Serves a picture of a post that is shown, or a part of it.
@@ -42,18 +42,17 @@ pub(crate) async fn get_image(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    if !posts::shows_image(s.db.read(), &name).await? {
+    if !posts::is_image_shown(s.db.read(), &name).await? {
         return Err(Error::ImageNotFound);
     }
-    let (picture, kind) = s.media.get(&name, None).await?;
+    let (picture, media_type) = s.media.open_picture(&name, None).await?;
     let tag = format!("\"{name}\"");
-    let text = |field| headers.get(field).and_then(|value: &HeaderValue| value.to_str().ok());
     let mut response = Response::default();
     let fields = response.headers_mut();
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
     fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     if s.behind_gateway && headers.get(SENDFILE_TYPE).is_some_and(|kind| kind == "X-Accel-Redirect") {
-        fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         return Ok(([("x-accel-redirect", format!("/stored-media/{name}"))], response).into_response());
     }
     fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -68,24 +67,32 @@ pub(crate) async fn get_image(
         }
         Verdict::Go => {}
     }
-    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     let size = picture.meta.size;
-    // A range has a meaning for GET only, and is ignored when the client's part is of another version.
-    let asked = text(header::RANGE)
-        .filter(|_| method == Method::GET && text(header::IF_RANGE).is_none_or(|known| known.trim() == tag));
-    let (picture, length) = match asked.map_or(Part::Whole, |asked| range::read(asked, size)) {
+    let (picture, length) = match requested_part(&method, &headers, &tag, size) {
         Part::Whole => (picture, size),
-        Part::OutOfReach => return Err(Error::OutOfReach(size)),
+        Part::RangeNotSatisfiable => return Err(Error::RangeNotSatisfiable(size)),
         Part::Bytes(range) => {
             let content = format!("bytes {}-{}/{size}", range.start, range.end - 1);
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             let length = range.end - range.start;
             response = ([(header::CONTENT_RANGE, content)], response).into_response();
-            (s.media.get(&name, Some(range)).await?.0, length)
+            (s.media.open_picture(&name, Some(range)).await?.0, length)
         }
     };
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    // Read as it is taken, so that slow readers hold no whole pictures.
+    // The file is read while it is sent, so that slow clients do not keep whole pictures in memory.
     *response.body_mut() = Body::from_stream(picture.into_stream());
     Ok(([(header::ETAG, tag)], response).into_response())
+}
+
+/// The part of a picture that the request asks for. A range has a meaning for GET only. It is ignored when `If-Range`
+/// names another version, because the client could not join the part with what it has.
+fn requested_part(method: &Method, headers: &HeaderMap, tag: &str, size: u64) -> Part {
+    let text = |field| headers.get(field).and_then(|value: &HeaderValue| value.to_str().ok());
+    let is_same_version = text(header::IF_RANGE).is_none_or(|known| known.trim() == tag);
+    match text(header::RANGE) {
+        Some(field) if method == Method::GET && is_same_version => range::read(field, size),
+        _ => Part::Whole,
+    }
 }

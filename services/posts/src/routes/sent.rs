@@ -1,4 +1,7 @@
-//! A new post as it was sent: JSON, or a form with a picture.
+//! The body of a request that creates a post: JSON, or a form with a picture.
+//!
+//! A form is up to a hundred times as large as JSON. So room for it is reserved before its body is read, and the body
+//! is bounded in size and in time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +12,31 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use shared::error::{ApiError, FieldErrors};
-use shared::http::{Validate, arrive, is_json, read_json};
+use shared::http::{Validate, is_json, read_json, within_body_timeout};
 use shared::ids::UserId;
 use tokio::time::Instant;
 
-use super::posts::PostIn;
+use super::post_in::PostIn;
 use crate::error::Error;
+use crate::media::Upload;
 use crate::state::AppState;
-use crate::uploads::Upload;
 
-/// A multipart body: a picture of 5 MiB and the text around it, in bytes.
-pub(crate) const MULTIPART: usize = 6 * 1024 * 1024;
-/// The time for reading a body that is refused.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest form, in bytes: a picture of 5 MiB and the text around it.
+pub(crate) const MAX_FORM_BYTES: usize = 6 * 1024 * 1024;
+/// The longest time for reading a body that is refused.
+const DISCARD_WITHIN: Duration = Duration::from_secs(5);
 
-/// A post as it was sent: JSON, or a form with a picture.
-pub(super) struct Sent {
+/// A post as it was sent.
+pub(super) struct SentPost {
     pub(super) post: PostIn,
     pub(super) image: Option<Upload>,
 }
 
-impl Sent {
-    /// Reads it. Room for a picture is taken before its body is read.
+impl SentPost {
+    /// Reads and validates the body.
+    ///
+    /// # Errors
+    /// [`Error::TooManyUploads`] when there is no room for another form; a 4xx when the body is not a valid post.
     pub(super) async fn read(s: &AppState, user: UserId, request: Request) -> Result<Self, Error> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
@@ -43,10 +49,11 @@ impl Sent {
         }
         let begun = Instant::now();
         let length = request.body().size_hint().upper().and_then(|length| usize::try_from(length).ok());
-        let place = match s.uploads.admit(user, length.unwrap_or(MULTIPART).min(MULTIPART)) {
-            Ok(place) => Arc::new(place),
+        // A body without a Content-Length may become as large as is allowed.
+        let reservation = match s.uploads.reserve(user, length.unwrap_or(MAX_FORM_BYTES).min(MAX_FORM_BYTES)) {
+            Ok(reservation) => Arc::new(reservation),
             Err(refused) => {
-                read_in_vain(request).await;
+                discard_body(request).await;
                 return Err(refused);
             }
         };
@@ -54,22 +61,24 @@ impl Sent {
         let form = form.map_err(|error| {
             ApiError::bad_request("bad_multipart", "The Content-Type names no boundary").caused_by(error.body_text())
         })?;
-        let (post, image) = arrive(read_form(form)).await??;
-        Ok(Self { post, image: image.map(|file| Upload { file, begun, _place: place }) })
+        let (post, image) = within_body_timeout(read_form(form)).await??;
+        Ok(Self { post, image: image.map(|file| Upload { file, begun, _reservation: reservation }) })
     }
 }
 
-/// Reads a body that is refused, piece by piece, unless the client waits for a word first: else the connection would break
-/// while the client still sends, and many never see the answer.
-async fn read_in_vain(request: Request) {
+/// Reads and discards the body of a request that is refused. Without this the connection would close while the client
+/// still sends, and many clients would never see the answer.
+async fn discard_body(request: Request) {
+    // A client that sent `Expect` waits for 100 before it sends its body, and so needs none of this.
     if !request.headers().contains_key(header::EXPECT) {
         let mut pieces = request.into_body().into_data_stream();
         let read = async { while let Some(Ok(_)) = pieces.next().await {} };
-        // A client that takes longer gets the answer now.
-        let _ended = tokio::time::timeout(PATIENCE, read).await;
+        // A client that takes longer gets the answer although it still sends.
+        let _ended = tokio::time::timeout(DISCARD_WITHIN, read).await;
     }
 }
 
+/// Reads the fields of a form, each at most once, and validates them.
 async fn read_form(mut form: Multipart) -> Result<(PostIn, Option<Bytes>), ApiError> {
     let bad = |error: MultipartError| {
         let (code, text) = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -93,7 +102,7 @@ async fn read_form(mut form: Multipart) -> Result<(PostIn, Option<Bytes>), ApiEr
         }
         match name.as_str() {
             "image" => {
-                // Browsers send a file without name and content when none was chosen.
+                // A browser sends a file without name and content when the person has chosen none.
                 let named = field.file_name().is_some_and(|name| !name.is_empty());
                 let file = field.bytes().await.map_err(bad)?;
                 if file.is_empty() && named {
@@ -123,6 +132,7 @@ async fn read_form(mut form: Multipart) -> Result<(PostIn, Option<Bytes>), ApiEr
     Ok((post, image.filter(|image| !image.is_empty())))
 }
 
+/// The text of a field, which must be UTF-8.
 fn field_text(bytes: &[u8]) -> Result<String, ApiError> {
     let text = std::str::from_utf8(bytes).map(str::to_owned);
     text.map_err(|_error| ApiError::bad_request("bad_multipart", "A text field is not valid UTF-8"))

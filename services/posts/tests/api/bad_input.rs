@@ -1,4 +1,4 @@
-//! Bad input: each kind gets its problem, never a 500.
+//! Bad input: each kind gets a 4xx that names the fault, and never a 500.
 
 use serde_json::{Value, json};
 use shared::auth::Role;

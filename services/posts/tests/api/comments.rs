@@ -1,4 +1,4 @@
-//! Comments.
+//! Comments: creating, listing, changing and deleting them.
 
 use serde_json::json;
 
@@ -38,7 +38,7 @@ async fn comments_are_written_changed_listed_and_deleted() {
     assert_eq!((answer.status, answer.json), (200, json!({ "message": "Comment deleted" })));
     app.delete(&one).as_user(2, "bob").send().await.is_problem(404, "Comment not found");
     assert_eq!(app.get(&format!("/posts/{id}")).send().await.json["comment_count"], 1);
-    // The comment of another post is not found under this one.
+    // A comment is found only under its own post.
     let other = post_of_ann(&app).await;
     app.delete(&format!("/posts/{other}/comments/2"))
         .as_user(1, "ann")

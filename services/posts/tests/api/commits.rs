@@ -1,4 +1,4 @@
-//! Commits that fail: what is answered is true, nothing is stored by halves, and the same request succeeds afterwards, once.
+//! Commits that fail: the answer is true, nothing is stored partially, and the repeated request takes effect once.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testkit::app::{Answer, TestApp};
 
 use crate::{post_of_ann, spawn, user};
 
-/// SQLSTATEs with which a server refuses a commit, and what the client is told.
+/// SQLSTATEs with which a server refuses a commit, with the status and the code of the answer.
 const REFUSALS: [(&str, u16, &str); 10] = [
     ("40001", 503, "database_unavailable"),
     ("40P01", 503, "database_unavailable"),
@@ -22,14 +22,15 @@ const REFUSALS: [(&str, u16, &str); 10] = [
     ("23514", 500, "internal_error"),
 ];
 
-/// What the trigger does: the server ends the connection while it commits.
+/// The body of a trigger that ends the connection while it commits.
 const END: &str = "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5)";
 
+/// The body of a trigger that refuses a commit.
 fn refuse(state: &str) -> String {
     format!("RAISE EXCEPTION 'refused on purpose' USING ERRCODE = '{state}'")
 }
 
-/// One write of each kind: a transaction of its own, and the three that share commits. The key makes it one request.
+/// Sends a write of this kind with this idempotency key. A post has a transaction of its own; the others share one.
 async fn write(app: &TestApp, kind: &str, post: i64, key: &str) -> Answer {
     let request = match kind {
         "post" => app.post("/posts", json!({ "title": "Hello", "content": key })),
@@ -40,7 +41,7 @@ async fn write(app: &TestApp, kind: &str, post: i64, key: &str) -> Answer {
     request.header("idempotency-key", key).as_user(7, "gil").send().await
 }
 
-/// How often a write of this kind took effect.
+/// The number of writes of this kind that took effect.
 async fn count(app: &TestApp, kind: &str, post: i64) -> usize {
     let list = |answer: Answer, name: &str| answer.json[name].as_array().map_or(0, Vec::len);
     match kind {
@@ -134,7 +135,7 @@ async fn what_is_acknowledged_around_a_full_disk_is_there() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
-            // The disk has room again once the connection was opened anew; then all goes on.
+            // The disk has room again as soon as the connection is opened anew. Then writes succeed again.
             if refused > 0 && written.status < 300 {
                 break;
             }

@@ -1,24 +1,25 @@
-//! Every counter says what its list shows: whatever is deleted, removed, restored, or done to the people whose likes and
-//! comments are counted.
+//! Counters: each equals the length of its list, whatever is deleted, removed or restored, and whoever is blocked,
+//! unblocked or erased.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 use shared::config::Env;
+use shared::db::is_postgres;
 use testkit::app::TestApp;
 
 use crate::{post_of_ann, spawn, user};
 
-/// The likes and comments that a post's counters say.
+/// The numbers of likes and comments according to a post's counters.
 async fn counted(app: &TestApp, post: i64) -> (i64, i64) {
     let shown = app.get(&format!("/posts/{post}")).send().await;
     assert_eq!(shown.status, 200, "{}", shown.text);
     (shown.json["like_count"].as_i64().unwrap(), shown.json["comment_count"].as_i64().unwrap())
 }
 
-/// The likes and comments that the lists of a post show.
+/// The numbers of likes and comments that the lists of a post show.
 async fn listed(app: &TestApp, post: i64) -> (i64, i64) {
     let length = async |list: &str| {
         let answer = app.get(&format!("/posts/{post}/{list}?limit=100")).send().await;
@@ -27,20 +28,20 @@ async fn listed(app: &TestApp, post: i64) -> (i64, i64) {
     (length("likes").await, length("comments").await)
 }
 
-/// Waits until counters and lists both say this.
+/// Asserts that the lists have these lengths, and waits until the counters agree.
 async fn agree_on(app: &TestApp, post: i64, expected: (i64, i64), after: &str) {
     assert_eq!(listed(app, post).await, expected, "the lists after {after}");
     app.eventually(async || counted(app, post).await == expected, &format!("the counters after {after}: {expected:?}"))
         .await;
 }
 
-/// Waits until a condition holds, while time passes.
+/// Waits until a condition holds, while the clock advances.
 async fn in_a_while(app: &TestApp, mut condition: impl AsyncFnMut() -> bool, what: &str) {
     let mut version = 0;
     let later = async || {
         app.clock.advance(Duration::from_secs(15));
         version += 1;
-        // Any state of somebody who is blocked wakes the work that is due by now.
+        // The state of a blocked person wakes the recounts, which then do all work that is due by now.
         app.deliver("user", &[user(9, version, "eve", true)]).await;
         condition().await
     };
@@ -74,7 +75,8 @@ fn decision(id: i64, version: i64, removed: bool) -> Value {
     json!({ "id": id, "version": version, "removed": removed })
 }
 
-/// A post of ann (1) that bob (2) and cid (3) like and comment: the post, and their comments.
+/// Creates a post of ann (user 1) that bob (2) and cid (3) like and comment. Returns the ids of the post and of the two
+/// comments.
 async fn discussed(app: &TestApp) -> (i64, i64, i64) {
     app.deliver("user", &[user(1, 1, "ann", false), user(2, 1, "bob", false), user(3, 1, "cid", false)]).await;
     let post = post_of_ann(app).await;
@@ -94,7 +96,7 @@ async fn counters_follow_the_lists_when_people_are_blocked_unblocked_and_erased(
     app.deliver("user", &[user(2, 2, "bob", true)]).await;
     agree_on(&app, post, (1, 1), "a block").await;
     assert_ne!(etag(&app, post).await, before, "who knows the old number gets the new one");
-    // It is published as any other change: the whole state, with the next version.
+    // A recount is published as any other change: the whole state, with the next version.
     let events = app.events().await;
     let state = json!({ "id": post, "version": 6, "like_count": 1, "comment_count": 1, "view_count": 0 });
     assert_eq!(events, [("post_counts".to_owned(), state)]);
@@ -102,7 +104,7 @@ async fn counters_follow_the_lists_when_people_are_blocked_unblocked_and_erased(
     agree_on(&app, post, (2, 2), "the unblock").await;
     app.deliver("user", &[erased(3, 2)]).await;
     agree_on(&app, post, (1, 1), "an erasure").await;
-    // The author's own block hides the post with its counters, and changes none of them.
+    // A block of the post's author hides the post together with its counters, and changes none of them.
     app.deliver("user", &[user(1, 2, "ann", true)]).await;
     app.get(&format!("/posts/{post}")).send().await.is_problem(404, "Post not found");
     app.deliver("user", &[user(1, 3, "ann", false)]).await;
@@ -122,7 +124,7 @@ async fn what_a_blocked_person_wrote_is_removed_and_restored_without_being_count
     }
     app.deliver("user", &[user(2, 3, "bob", false)]).await;
     agree_on(&app, post, (2, 1), "the unblock").await;
-    // A comment that its author deletes while it is removed counts neither then nor later.
+    // A comment that its author deletes while it is removed counts neither now nor after a restore.
     app.deliver("moderation.comment", &[decision(of_cid, 1, true)]).await;
     agree_on(&app, post, (2, 0), "a removal").await;
     let path = format!("/posts/{post}/comments/{of_cid}");
@@ -150,7 +152,7 @@ async fn what_was_written_while_a_block_was_applied_is_counted_right_in_the_end(
     let (post, ..) = discussed(&app).await;
     app.deliver("user", &[user(2, 2, "bob", true)]).await;
     agree_on(&app, post, (1, 1), "a block").await;
-    // A write that had begun before, on a replica that had not heard of it, commits last and counts itself.
+    // A write on a replica that had not heard of the block commits after the recount, and counts itself.
     let late = format!(
         "INSERT INTO comments (version, post_id, author_id, content, created_at, updated_at) \
          SELECT 1, {post}, 2, 'late', created_at, created_at FROM posts; \
@@ -204,7 +206,7 @@ async fn likes_and_comments_that_race_a_block_are_counted_right_in_the_end() {
 async fn a_block_reaches_every_post_however_many_there_are() {
     let app = spawn().await;
     discussed(&app).await;
-    // 256 posts, each of which bob likes.
+    // There are 256 posts, and bob likes each of them.
     let tx = app.db().begin().await.unwrap();
     for _ in 0..8 {
         let copy = "INSERT INTO posts (version, author_id, title, content, created_at, updated_at) \
@@ -236,7 +238,7 @@ async fn a_block_whose_recount_was_cut_off_is_recounted_after_the_restart() {
     let app = spawn().await;
     let (post, ..) = discussed(&app).await;
     let db = app.db().clone();
-    // What a process leaves behind that dies between the user's state and the recount.
+    // The process died after it had applied bob's block and before it recounted.
     let tx = db.begin().await.unwrap();
     tx.execute_unprepared("UPDATE users SET blocked = TRUE, version = 2 WHERE id = 2").await.unwrap();
     tx.commit().await.unwrap();
@@ -257,8 +259,8 @@ async fn reconcile_finds_and_mends_counters_that_are_not_what_they_count() {
     let other = post_of_ann(&app).await;
     let sources = &app.service().streams.sources;
     let counts = sources.iter().find(|source| source.stream() == "post_counts").unwrap();
-    assert!(counts.counts());
-    let wrong = async || counts.miscounted(app.db().read()).await.unwrap();
+    assert!(counts.is_recountable());
+    let wrong = async || counts.find_miscounted(app.db().read()).await.unwrap();
     assert_eq!(wrong().await, []);
     let tx = app.db().begin().await.unwrap();
     tx.execute_unprepared(&format!("UPDATE post_counts SET like_count = 7 WHERE post_id = {post}")).await.unwrap();
@@ -273,10 +275,11 @@ async fn reconcile_finds_and_mends_counters_that_are_not_what_they_count() {
     app.finish().await;
 }
 
-/// Numbers that look random, the same in each run.
-struct Dice(u64);
+/// Pseudo-random numbers (xorshift), the same in each run.
+struct Random(u64);
 
-impl Dice {
+impl Random {
+    /// A number from 0 to `n - 1`.
     fn below(&mut self, n: u64) -> i64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -285,65 +288,73 @@ impl Dice {
     }
 }
 
-/// The deeds so far.
+/// The result that the writes so far must have.
 #[derive(Default)]
-struct Book {
-    blocked: BTreeMap<i64, i64>,
+struct Expectation {
+    /// The version of each person's last state.
+    versions: BTreeMap<i64, i64>,
+    /// The people who are blocked.
     hidden: BTreeSet<i64>,
+    /// The people whose like is on.
     likes: BTreeSet<i64>,
-    /// Comments that are neither deleted nor removed, and everybody's that were ever written.
+    /// The comments that their authors have not deleted, with the authors.
     comments: BTreeMap<i64, i64>,
+    /// All comments that were ever written, with their authors.
     written: Vec<(i64, i64)>,
-    removed: BTreeMap<i64, (i64, bool)>,
+    /// The comments with a decision: its version, and true when it ordered the removal.
+    decided: BTreeMap<i64, (i64, bool)>,
+    /// The comments that their authors have deleted.
     deleted: BTreeSet<i64>,
 }
 
-impl Book {
-    fn expected(&self) -> (i64, i64) {
+impl Expectation {
+    /// The numbers of likes and comments that must be shown.
+    fn counts(&self) -> (i64, i64) {
         let seen = |person: &i64| !self.hidden.contains(person);
-        let removed = |id: &i64| self.removed.get(id).is_some_and(|(_, removed)| *removed);
+        let removed = |id: &i64| self.decided.get(id).is_some_and(|(_, removed)| *removed);
         let comments = self.comments.iter().filter(|(id, author)| seen(author) && !removed(id));
         (self.likes.iter().filter(|person| seen(person)).count() as i64, comments.count() as i64)
     }
 }
 
-/// One random deed on a post.
-async fn deed(app: &TestApp, post: i64, book: &mut Book, dice: &mut Dice) {
-    let person = 2 + dice.below(4);
-    let acts = !book.hidden.contains(&person);
-    let any = |dice: &mut Dice, of: &[(i64, i64)]| (!of.is_empty()).then(|| of[dice.below(of.len() as u64) as usize]);
-    match dice.below(8) {
+/// Does a random write to a post, and notes its effect.
+async fn write_at_random(app: &TestApp, post: i64, expected: &mut Expectation, random: &mut Random) {
+    let person = 2 + random.below(4);
+    let acts = !expected.hidden.contains(&person);
+    let any =
+        |random: &mut Random, of: &[(i64, i64)]| (!of.is_empty()).then(|| of[random.below(of.len() as u64) as usize]);
+    match random.below(8) {
         0 | 1 if acts => {
             like(app, post, person).await;
-            book.likes.insert(person);
+            expected.likes.insert(person);
         }
         2 if acts => {
             let found = app.delete(&format!("/posts/{post}/likes")).as_user(person, "x").send().await.status;
-            assert_eq!(found == 200, book.likes.remove(&person));
+            assert_eq!(found == 200, expected.likes.remove(&person));
         }
         3 if acts => {
             let id = comment(app, post, person).await;
-            book.comments.insert(id, person);
-            book.written.push((id, person));
+            expected.comments.insert(id, person);
+            expected.written.push((id, person));
         }
         4 => {
-            let Some((id, author)) = any(dice, &book.written) else { return };
-            if !book.hidden.contains(&author) && book.deleted.insert(id) {
+            let Some((id, author)) = any(random, &expected.written) else { return };
+            if !expected.hidden.contains(&author) && expected.deleted.insert(id) {
                 let path = format!("/posts/{post}/comments/{id}");
                 assert_eq!(app.delete(&path).as_user(author, "x").send().await.status, 200);
-                book.comments.remove(&id);
+                expected.comments.remove(&id);
             }
         }
         5 => {
-            let Some((id, _)) = any(dice, &book.written) else { return };
-            let (version, removed) = book.removed.get(&id).copied().unwrap_or((0, false));
+            let Some((id, _)) = any(random, &expected.written) else { return };
+            let (version, removed) = expected.decided.get(&id).copied().unwrap_or((0, false));
             app.deliver("moderation.comment", &[decision(id, version + 1, !removed)]).await;
-            book.removed.insert(id, (version + 1, !removed));
+            expected.decided.insert(id, (version + 1, !removed));
         }
         _ => {
-            let version = book.blocked.entry(person).or_insert(1);
+            let version = expected.versions.entry(person).or_insert(1);
             *version += 1;
-            let blocks = book.hidden.insert(person) || !book.hidden.remove(&person);
+            let blocks = expected.hidden.insert(person) || !expected.hidden.remove(&person);
             app.deliver("user", &[user(person, *version, "someone", blocks)]).await;
         }
     }
@@ -356,13 +367,58 @@ async fn after_any_history_counters_and_lists_say_the_same() {
         let people: Vec<Value> = (1..=5).map(|id| user(id, 1, "someone", false)).collect();
         app.deliver("user", &people).await;
         let post = post_of_ann(&app).await;
-        let (mut book, mut dice) = (Book::default(), Dice(seed));
+        let (mut expected, mut random) = (Expectation::default(), Random(seed));
         for round in 0..8 {
             for _ in 0..12 {
-                deed(&app, post, &mut book, &mut dice).await;
+                write_at_random(&app, post, &mut expected, &mut random).await;
             }
-            agree_on(&app, post, book.expected(), &format!("round {round} of {seed}")).await;
+            agree_on(&app, post, expected.counts(), &format!("round {round} of {seed}")).await;
         }
         app.finish().await;
     }
+}
+
+/// Waits until the server has a row for this query.
+async fn wait_for_row(app: &TestApp, query: &str) {
+    let found = async || {
+        let statement = Statement::from_string(DbBackend::Postgres, query);
+        app.db().read().query_one_raw(statement).await.unwrap().is_some()
+    };
+    app.eventually(found, query).await;
+}
+
+/// A person who comes back and writes at once: the write counts while the person is still left out, and is committed after the
+/// work that brings the person back has looked for posts.
+#[tokio::test]
+async fn a_write_that_races_the_return_of_its_author_is_counted() {
+    let app = spawn().await;
+    if !is_postgres(app.db().read()) {
+        // SQLite has one writer, so nothing can happen between the count of a write and its commit.
+        return app.finish().await;
+    }
+    app.deliver("user", &[user(2, 1, "bob", false)]).await;
+    let post = post_of_ann(&app).await;
+    app.deliver("user", &[user(2, 2, "bob", true)]).await;
+    wait_for_row(&app, "SELECT 1 FROM recounts WHERE user_id = 2 AND rounds = 1").await;
+    // The work cannot begin, and the like cannot end.
+    let work = app.db().read().begin_unlimited().await.unwrap();
+    work.execute_unprepared("LOCK TABLE recounts IN SHARE MODE").await.unwrap();
+    app.at_commit("likes", Some("PERFORM pg_advisory_xact_lock(8)")).await;
+    let commit = app.db().begin().await.unwrap();
+    commit.execute_unprepared("SELECT pg_advisory_xact_lock(8)").await.unwrap();
+
+    app.deliver("user", &[user(2, 3, "bob", false)]).await;
+    let go_on = async || {
+        wait_for_row(&app, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COMMIT%' AND wait_event = 'advisory'")
+            .await;
+        work.rollback().await.unwrap();
+        let waits = "EXISTS (SELECT 1 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO \"recounts\"%' \
+                     AND wait_event IN ('transactionid', 'tuple'))";
+        let is_done = "NOT EXISTS (SELECT 1 FROM recounts WHERE user_id = 2)";
+        wait_for_row(&app, &format!("SELECT 1 WHERE {waits} OR {is_done}")).await;
+        commit.rollback().await.unwrap();
+    };
+    tokio::join!(like(&app, post, 2), go_on());
+    agree_on(&app, post, (1, 0), "the like").await;
+    app.finish().await;
 }

@@ -1,4 +1,5 @@
-//! What is published, and what others' events change: twice, and out of order.
+//! Events: the states that this service publishes, and the effect of other services' states, also when these come
+//! twice or out of order.
 
 use serde_json::{Value, json};
 
@@ -55,7 +56,7 @@ async fn decisions_apply_once_and_in_their_order_whatever_order_they_come_in() {
     let decision = |version: i64, removed: bool| json!({ "id": id, "version": version, "removed": removed });
     app.deliver("moderation.post", &[decision(2, true)]).await;
     app.get(&path).send().await.is_problem(404, "Post not found");
-    // Stale and repeated ones change nothing.
+    // Stale and repeated decisions change nothing.
     app.deliver("moderation.post", &[decision(1, false)]).await;
     app.deliver("moderation.post", &[decision(2, true)]).await;
     app.get(&path).send().await.is_problem(404, "Post not found");
@@ -73,7 +74,7 @@ async fn decisions_apply_once_and_in_their_order_whatever_order_they_come_in() {
     assert_eq!(count().await, Some(0));
     app.deliver("moderation.comment", &[about(4, false)]).await;
     assert_eq!(count().await, Some(1));
-    // A decision about what does not exist is no error.
+    // A decision about a post that does not exist is no error.
     app.deliver("moderation.post", &[json!({ "id": 999, "version": 1, "removed": true })]).await;
     app.finish().await;
 }
@@ -88,7 +89,7 @@ async fn user_states_merge_by_version_and_poison_is_parked() {
     app.deliver("user", &[user(1, 3, "oldest", false)]).await;
     app.deliver("user", &[user(1, 5, "twice", false)]).await;
     assert_eq!(name().await, "anna");
-    // Good neighbours of a bad state are applied; the message is put aside.
+    // The good states beside a bad one are applied, and the whole message is parked as a dead letter.
     let bad =
         [json!({ "id": "one", "version": 1 }), json!({ "id": 3, "version": i64::MAX }), user(1, 6, "good", false)];
     app.deliver_bad("user", &bad).await;

@@ -1,4 +1,4 @@
-//! Requests that are repeated because no answer came.
+//! Idempotency keys: a request that is repeated because no answer came takes effect once.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use testkit::app::{Answer, TestApp};
 
 use crate::{post_of_ann, spawn};
 
-/// Writes a post with a key.
+/// Creates a post with an idempotency key.
 async fn post(app: &TestApp, key: &str, title: &str, (id, name): (i64, &str)) -> Answer {
     let body = json!({ "title": title, "content": "World" });
     app.post("/posts", body).header("idempotency-key", key).as_user(id, name).send().await
@@ -39,7 +39,7 @@ async fn the_same_request_gets_the_same_answer() {
     assert_eq!((count(&app).await, app.events().await.len()), (1, 2), "one post and its counters");
 
     post(&app, "k1", "Other", ANN).await.is_problem(422, "This Idempotency-Key belongs to a request with another body");
-    // Somebody else's key, another key, and another path are other requests.
+    // The same key of another person, another key, and another path each make another request.
     assert_eq!(post(&app, "k1", "Hello", BOB).await.status, 201);
     assert_eq!(post(&app, "k2", "Hello", ANN).await.status, 201);
     let home = first.json["post"]["id"].as_i64().unwrap();
@@ -73,7 +73,7 @@ async fn an_answer_is_kept_for_a_day() {
     app.clock.advance(Duration::from_secs(1));
     let later = post(&app, "k1", "Another day", ANN).await;
     assert_eq!((later.status, count(&app).await), (201, 2));
-    // The new answer has taken the place of the old one.
+    // The new answer has replaced the old one.
     assert_eq!(post(&app, "k1", "Another day", ANN).await.text, later.text);
     app.finish().await;
 }
@@ -115,7 +115,7 @@ async fn twins_have_one_effect() {
         post(&app, "k1", "Hello", ANN)
     );
     for twin in [twins.0, twins.1, twins.2, twins.3] {
-        // Postgres runs them side by side, SQLite one after the other.
+        // Postgres runs the requests side by side and may refuse one with 409. SQLite runs them one after the other.
         assert!(matches!(twin.status, 201 | 409), "{}", twin.text);
     }
     assert_eq!(count(&app).await, 1);
@@ -128,7 +128,7 @@ async fn the_second_is_refused_while_the_first_is_worked_on() {
 
     let app = spawn().await;
     if !shared::db::is_postgres(app.db().read()) {
-        // SQLite has one writer: the second waits, as `twins_have_one_effect` shows.
+        // SQLite has one writer, so that the second request waits, as `twins_have_one_effect` shows.
         return app.finish().await;
     }
     let request = || Request::builder().method(Method::POST).uri("/posts").header("idempotency-key", "k1");

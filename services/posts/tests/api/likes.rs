@@ -1,4 +1,4 @@
-//! Likes and views.
+//! Likes and views, one by one and many at once.
 
 use serde_json::json;
 

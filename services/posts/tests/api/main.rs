@@ -1,4 +1,4 @@
-//! The API of posts: the real router on a database of its own.
+//! Tests of the API of posts. Each test runs the real router and the real tasks on a database of its own.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use shared::config::Env;
 use testkit::app::TestApp;
 
+/// Starts the service.
 async fn spawn() -> TestApp {
     TestApp::spawn(::posts::NAME, async |deps| {
         let config = ::posts::Config::from_env(&Env::default(), &deps.settings).unwrap();
@@ -34,7 +35,7 @@ async fn spawn() -> TestApp {
     .await
 }
 
-/// A user's state as auth publishes it.
+/// The state of a user, as auth publishes it.
 fn user(id: i64, version: i64, username: &str, blocked: bool) -> Value {
     json!({
         "id": id, "version": version, "deleted": false, "username": username, "first_name": null, "last_name": null,
@@ -43,7 +44,7 @@ fn user(id: i64, version: i64, username: &str, blocked: bool) -> Value {
     })
 }
 
-/// Writes a post as ann (1) and answers its id.
+/// Creates a post as ann (user 1) and returns its id.
 async fn post_of_ann(app: &TestApp) -> i64 {
     let answer = app.post("/posts", json!({ "title": "Hello", "content": "World" })).as_user(1, "ann").send().await;
     assert_eq!(answer.status, 201, "{}", answer.text);

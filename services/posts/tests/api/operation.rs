@@ -1,10 +1,10 @@
-//! What the operator sees and does: `/readyz?verbose`, and a database that is raised after a restore.
+//! The operator's side: `/readyz?verbose`, and the preparation of a database that was restored from a backup.
 
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use shared::events::restore::{self, ID_STEP, VERSION_STEP, Work};
+use shared::events::restore::{self, ID_STEP, RestorePlan, VERSION_STEP};
 
 use crate::{post_of_ann, spawn, user};
 
@@ -18,7 +18,7 @@ async fn a_batch_that_is_stuck_shows_how_far_the_copy_is_behind() {
     assert_eq!(posts().await["streams"]["user"]["lag_seconds"], 0.0);
     assert_eq!(posts().await["outbox"], json!({ "rows": 0, "oldest_seconds": 0.0 }));
 
-    // Somebody holds the row that the consumer wants to write.
+    // Another transaction holds the row that the consumer wants to write.
     let tx = app.db().begin().await.unwrap();
     let row = "INSERT INTO users (id, version, deleted, blocked, session_version) VALUES (7, 0, FALSE, FALSE, 0)";
     tx.execute_unprepared(row).await.unwrap();
@@ -36,7 +36,8 @@ async fn a_batch_that_is_stuck_shows_how_far_the_copy_is_behind() {
     app.finish().await;
 }
 
-/// On both databases: versions rise, ids continue behind the highest one that anybody knows, and a second time does no harm.
+/// Versions rise, ids continue above the highest one that any service knows, and doing it twice does no harm. The
+/// statements differ between the two databases.
 #[tokio::test]
 async fn a_restored_database_gives_out_no_version_and_no_id_anew() {
     let app = spawn().await;
@@ -44,11 +45,11 @@ async fn a_restored_database_gives_out_no_version_and_no_id_anew() {
     app.post(&format!("/posts/{first}/likes"), Value::Null).as_user(2, "bob").send().await;
     app.events().await;
     let streams = posts::streams();
-    let known = restore::highest(app.db(), &streams).await.unwrap();
+    let known = restore::highest_ids(app.db(), &streams).await.unwrap();
     assert_eq!((known["post"], known["comment"], known["user"]), (first, 0, 2));
 
-    let work = Work { highest: [("post", 5_000_000), ("user", 9_000_000)].into(), ..Work::default() };
-    restore::raise(app.db(), posts::NAME, &streams, &work).await.unwrap();
+    let plan = RestorePlan { highest: [("post", 5_000_000), ("user", 9_000_000)].into(), ..RestorePlan::default() };
+    restore::apply_plan(app.db(), posts::NAME, &streams, &plan).await.unwrap();
     assert_eq!(post_of_ann(&app).await, 5_000_000 + ID_STEP + 1);
     let comment = json!({ "content": "Well" });
     let answer = app.post(&format!("/posts/{first}/comments"), comment).as_user(2, "bob").send().await;
@@ -60,15 +61,15 @@ async fn a_restored_database_gives_out_no_version_and_no_id_anew() {
     };
     assert_eq!(versions().await, [VERSION_STEP + 2, VERSION_STEP + 4], "of the like and of the counters");
 
-    restore::raise(app.db(), posts::NAME, &streams, &Work::default()).await.unwrap();
+    restore::apply_plan(app.db(), posts::NAME, &streams, &RestorePlan::default()).await.unwrap();
     assert!(post_of_ann(&app).await > 5_000_000 + 2 * ID_STEP);
     app.events().await;
 
-    // There is no room for versions without end; then nothing is changed.
+    // Versions are bounded. A preparation that would exceed the bound changes nothing.
     let tx = app.db().begin().await.unwrap();
     tx.execute_unprepared("UPDATE likes SET version = 9007199254740990").await.unwrap();
     tx.commit().await.unwrap();
-    let refused = restore::raise(app.db(), posts::NAME, &streams, &Work::default()).await.unwrap_err();
+    let refused = restore::apply_plan(app.db(), posts::NAME, &streams, &RestorePlan::default()).await.unwrap_err();
     assert_eq!(refused.to_string(), "likes has no room for higher versions");
     app.finish().await;
 }

@@ -1,4 +1,4 @@
-//! One's own things can be deleted as long as they exist, also while nobody sees them, and do not come back.
+//! Deleting one's own things: possible as long as they exist, also while they are hidden, and final.
 
 use serde_json::{Value, json};
 use testkit::app::TestApp;
@@ -9,7 +9,7 @@ fn decision(id: i64, version: i64, removed: bool) -> Value {
     json!({ "id": id, "version": version, "removed": removed })
 }
 
-/// The ways in which a post of ann's (1) becomes invisible, and how it comes back.
+/// Hides a post of ann (user 1) in this way, or shows it again.
 async fn hide(app: &TestApp, way: &str, post: i64, hidden: bool) {
     let version = if hidden { 2 } else { 3 };
     match way {
@@ -35,7 +35,7 @@ async fn own_comments_and_likes_go_while_the_post_is_hidden_and_stay_gone() {
         }
         hide(&app, way, post, true).await;
         app.get(&format!("/posts/{post}")).send().await.is_problem(404, "Post not found");
-        // Others' things are as invisible as the post, and nothing new can be done to it.
+        // The things of others are hidden with the post, and nobody can add anything to it.
         for call in [
             app.delete(&format!("{path}/2")).as_user(2, "bob"),
             app.patch(&format!("{path}/1"), json!({ "content": "y" })).as_user(2, "bob"),
@@ -49,7 +49,7 @@ async fn own_comments_and_likes_go_while_the_post_is_hidden_and_stay_gone() {
         assert_eq!((answer.status, answer.json), (200, json!({ "message": "Comment deleted" })), "{way}");
         let answer = app.delete(&likes).as_user(2, "bob").send().await;
         assert_eq!((answer.status, answer.json), (200, json!({ "message": "Like removed" })), "{way}");
-        // Once is enough.
+        // The second deletion finds nothing.
         app.delete(&format!("{path}/1")).as_user(2, "bob").send().await.is_problem(404, "Post not found");
         app.delete(&likes).as_user(2, "bob").send().await.is_problem(404, "Post not found");
         hide(&app, way, post, false).await;

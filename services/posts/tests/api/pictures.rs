@@ -1,4 +1,4 @@
-//! Posts with pictures.
+//! Posts with pictures: upload, limits, and serving them whole or in part.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testkit::app::{Answer, TestApp};
 
 use crate::{spawn, user};
 
-/// A form with these parts; a part with a file name is a file.
+/// A form with these fields, as its media type and its body. A field with a file name is a file.
 pub(crate) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, file, bytes) in parts {
@@ -23,7 +23,7 @@ pub(crate) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
     ("multipart/form-data; boundary=XX".to_owned(), body)
 }
 
-/// A white picture.
+/// A white PNG.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let picture = image::RgbImage::from_pixel(width, height, image::Rgb([255; 3]));
@@ -46,10 +46,10 @@ async fn a_picture_is_stored_and_served_while_its_post_is_shown() {
     assert_eq!(picture.headers["cache-control"], "public, max-age=3600");
     assert_eq!(picture.headers["x-content-type-options"], "nosniff");
     assert_eq!(image::load_from_memory(&picture.bytes).unwrap().width(), 3);
-    // Nobody but a gateway can send the file itself.
+    // A client that is not a gateway gets the file from the service, whatever it claims.
     let asked = app.get(url).header("x-sendfile-type", "X-Accel-Redirect").send().await;
     assert!(asked.bytes == picture.bytes && !asked.headers.contains_key("x-accel-redirect"));
-    // It goes when its post is hidden, and comes back with it.
+    // The picture is hidden and shown together with its post.
     for (version, blocked, status) in [(1, true, 404), (2, false, 200)] {
         app.deliver("user", &[user(1, version, "ann", blocked)]).await;
         assert_eq!(app.get(url).send().await.status, status);
@@ -118,7 +118,7 @@ async fn a_person_may_post_so_many_pictures_a_day() {
     app.finish().await;
 }
 
-/// Posts a picture.
+/// Creates a post with a picture.
 async fn post_picture(app: &TestApp, author: i64, picture: &[u8]) -> Answer {
     let (kind, body) =
         form(&[("title", None, b"Hello"), ("content", None, b"World"), ("image", Some("x.png"), picture)]);
@@ -131,7 +131,7 @@ async fn a_quota_holds_when_all_come_at_once() {
     let picture = png(1, 1);
     let post = async |_: i64| loop {
         let answer = post_picture(&app, 1, &picture).await;
-        // A busy machine says so, and stores nothing.
+        // A busy service refuses with 503 and stores nothing, so the upload is repeated.
         if answer.status != 503 {
             return answer;
         }
@@ -174,7 +174,7 @@ async fn an_empty_file_is_refused_and_no_file_is_none() {
     let refused = post(("image", Some("photo.jpg"), b"")).await;
     refused.is_problem(422, "");
     assert_eq!(refused.json["errors"][0]["pointer"], "/image");
-    // What a browser sends when nobody has chosen a file.
+    // A browser sends such a field when the person has chosen no file.
     for none in [("image", Some(""), &b""[..]), ("image", None, &b""[..])] {
         let answer = post(none).await;
         assert_eq!((answer.status, &answer.json["post"]["image_url"]), (201, &json!(null)), "{}", answer.text);

@@ -1,4 +1,4 @@
-//! Writing, reading, changing and deleting posts.
+//! Posts: creating, reading, changing and deleting them.
 
 use serde_json::json;
 
@@ -38,7 +38,7 @@ async fn etags_spare_a_body_and_guard_a_change() {
 
     let change =
         |tag: &'static str| app.patch("/posts/1", json!({ "title": "New" })).as_user(1, "ann").header("if-match", tag);
-    // Counters have moved on, the content has not.
+    // The counters have changed since, the content has not.
     let answer = change("\"1.1\"").send().await;
     assert_eq!((answer.status, &answer.json["message"]), (200, &json!("Post updated")));
     assert_eq!((&answer.json["post"]["title"], &answer.json["post"]["content"]), (&json!("New"), &json!("World")));
@@ -97,7 +97,7 @@ async fn conditions_are_compared_and_never_complained_about() {
     assert_eq!(lines.send().await.status, 304);
     app.get("/posts/1").header("if-match", "\"1.1\"").send().await.is_problem(412, "The post has changed since");
     assert_eq!(app.get("/posts/1").header("if-match", "\"6.1\"").send().await.status, 200);
-    // What would be refused without a condition is refused as it would be.
+    // A request that would be refused without a condition is refused in the same way with one.
     let change = |id: &str| app.patch(&format!("/posts/{id}"), json!({ "title": "x" })).header("if-match", "\"0.0\"");
     change("99").as_user(1, "ann").send().await.is_problem(404, "Post not found");
     change("1").as_user(2, "bob").send().await.is_problem(403, "Only the author may do this");

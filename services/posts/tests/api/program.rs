@@ -1,4 +1,4 @@
-//! The service's program, from outside.
+//! The program `posts`: its command line.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Who may call what.
+//! Rights: the operations that need a token, and the things that only their author may change.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn nobody_but_the_author_changes_or_deletes() {
         app.post(&format!("/posts/{post}/comments"), json!({ "content": "Mine" })).as_user(1, "ann").send().await;
     let (of_post, of_comment) =
         (format!("/posts/{post}"), format!("/posts/{post}/comments/{}", said.json["comment"]["id"]));
-    // The comment first: it goes with its post.
+    // The comment comes first, because it is hidden with its post.
     let operations = [
         (Method::PATCH, &of_comment, json!({ "content": "Changed" })),
         (Method::DELETE, &of_comment, Value::Null),

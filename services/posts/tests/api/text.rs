@@ -1,4 +1,4 @@
-//! Text that people send: line ends, what nobody can see, and what turns the direction of reading.
+//! Texts: line ends, invisible characters, and characters that change the direction of reading.
 
 use serde_json::{Value, json};
 use testkit::app::Call;
@@ -6,7 +6,7 @@ use testkit::app::Call;
 use crate::pictures::form;
 use crate::{post_of_ann, spawn};
 
-/// Browsers end every line of a text field with CR LF.
+/// A text with every kind of line end, as browsers and other clients send it, and the same text as it is stored.
 const SENT: &str = "\r\none\r\n\r\ntwo\rthree\n\rfour\r\r\n";
 const STORED: &str = "\none\n\ntwo\nthree\n\nfour\n\n";
 
@@ -30,7 +30,7 @@ async fn line_ends_become_lf_in_every_field_of_several_lines() {
     let comment = as_ann(app.patch("/posts/1/comments/1", json!({ "content": "a\r\nb\rc" }))).send().await;
     assert_eq!((comment.status, &comment.json["comment"]["content"]), (200, &json!("a\nb\nc")), "{}", comment.text);
 
-    // What is the same once it is stored is no change, and no other request.
+    // A text that is stored as the same text is no change, and with an idempotency key no other request.
     app.events().await;
     let again = as_ann(app.patch("/posts/1", json!({ "content": SENT }))).header("if-match", "\"1.2\"").send().await;
     assert_eq!((again.status, &again.json["post"]["content"]), (200, &json!(STORED)), "{}", again.text);
@@ -46,7 +46,7 @@ async fn line_ends_become_lf_in_every_field_of_several_lines() {
         }
     }
 
-    // A title has one line, and lengths are counted as stored.
+    // A title has one line. Lengths are those of the stored text.
     for title in ["a\r\nb", "a\rb", "a\n"] {
         let answer = as_ann(app.post("/posts", json!({ "title": title, "content": "x" }))).send().await;
         answer.is_problem(422, "");

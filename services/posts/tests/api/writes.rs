@@ -1,4 +1,4 @@
-//! Likes, views and comments that many people make at once: they share commits, and each gets an answer of its own.
+//! Likes, views and comments of many people at once: they share transactions, and each gets an answer of its own.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use testkit::app::{Answer, TestApp};
 
 use crate::{post_of_ann, spawn};
 
-/// Many comments travel to Postgres in one JSON text.
+/// A text with characters that JSON and SQL treat specially: many comments are sent to Postgres as one JSON text.
 const SAID: &str = "\"me too\" \\ \u{1f600}\n'; --";
 const NAMES: [&str; 4] = ["ann", "bob", "cid", "dee"];
 
-/// One of the writes; `n` says which.
+/// Sends a write; `n` selects its kind, its post and its author.
 async fn write(app: &TestApp, posts: &[i64], n: usize) -> Answer {
     let post = posts[n % posts.len()];
     let (id, name) = (1 + (n as i64 / 3) % 4, NAMES[(n / 3) % 4]);
@@ -39,7 +39,7 @@ async fn writes_of_many_people_are_each_answered_and_counted() {
     let of_kind =
         |kind: usize| answers.iter().enumerate().filter(move |(n, _)| n % 3 == kind).map(|(_, answer)| answer);
     assert!(of_kind(0).all(|answer| answer.json == json!({ "message": "Post liked" })));
-    // Every hit has a number of its own, and every comment an id of its own.
+    // Every view of a post has a number of its own, and every comment an id of its own.
     let mut hits: Vec<i64> = of_kind(1).map(|answer| answer.json["views"].as_i64().unwrap()).collect();
     hits.sort_unstable();
     assert_eq!(hits, (1..=20).flat_map(|number| [number, number]).collect::<Vec<_>>());
@@ -56,7 +56,7 @@ async fn writes_of_many_people_are_each_answered_and_counted() {
         let shown = app.get(&format!("/posts/{post}")).send().await.json;
         let [likes, comments, views] = ["like_count", "comment_count", "view_count"].map(|count| shown[count].clone());
         assert_eq!((likes, comments, views), (json!(2), json!(20), json!(20)));
-        // The last state that was published is the one that is stored; what one commit changes travels once.
+        // The last published state equals the stored one, and a transaction publishes the counters of a post once.
         let counts = events.iter().filter(|(stream, state)| stream == "post_counts" && state["id"] == post);
         let counts: Vec<(i64, i64)> = counts
             .map(|(_, state)| (state["version"].as_i64().unwrap(), state["view_count"].as_i64().unwrap()))
@@ -95,7 +95,7 @@ async fn likes_that_are_taken_back_at_once_are_each_taken_back_once() {
     for _ in 0..2 {
         assert!(join_all(all.iter().copied().map(give)).await.iter().all(|answer| answer.status == 200));
         assert_eq!(likes().await, 7);
-        // Twice each: one of the two finds it.
+        // Each like is taken back twice, and only one of the two requests finds it.
         let answers = join_all(all.iter().chain(&all).copied().map(take)).await;
         let found = |status| answers.iter().filter(|answer| answer.status == status).count();
         assert_eq!((found(200), found(404)), (14, 14));
@@ -104,13 +104,13 @@ async fn likes_that_are_taken_back_at_once_are_each_taken_back_once() {
     app.finish().await;
 }
 
-/// Lets nothing commit that has stored a comment, while somebody holds the lock.
+/// Makes the commit of every transaction that has stored a comment wait for an advisory lock.
 const GATE: &str = "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END $$;
     CREATE CONSTRAINT TRIGGER pass AFTER INSERT ON comments DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION pass();";
 
-/// Waits until a connection to the database has done this last, and is in this state.
+/// Waits until the last statement of some connection begins with this text, and the connection is in this state.
 async fn eventually(app: &TestApp, last: &str, state: &str) {
     let sql = format!(
         "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{last}%' AND state = '{state}'"
@@ -126,7 +126,7 @@ async fn eventually(app: &TestApp, last: &str, state: &str) {
 async fn while_one_commits_the_next_is_executed() {
     let app = spawn().await;
     if !is_postgres(app.db().read()) {
-        // SQLite has one writer.
+        // SQLite has only one writer, so that no transaction is executed while another one commits.
         return app.finish().await;
     }
     let posts = [post_of_ann(&app).await, post_of_ann(&app).await];
@@ -134,7 +134,8 @@ async fn while_one_commits_the_next_is_executed() {
     let gate = app.db().begin_consuming().await.unwrap();
     gate.execute_unprepared("SELECT pg_advisory_xact_lock(7)").await.unwrap();
     let others = async || {
-        // The first has had such a moment between its own statements by then.
+        // The first transaction has executed all its statements by then. So it is the second one that is seen idle
+        // after such a statement below.
         eventually(&app, "COMMIT", "active").await;
         let open = async || {
             eventually(&app, "INSERT INTO \"post_counts\"", "idle in transaction").await;

@@ -1,4 +1,4 @@
-//! `like`: who likes what.
+//! The stream `like`: the entries of the like matrix.
 
 use shared::events::{Key, ProjectionRow, State};
 

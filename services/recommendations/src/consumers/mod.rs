@@ -1,4 +1,4 @@
-//! What this service learns from others.
+//! The streams of other services that this service keeps copies of, a file per stream.
 
 mod like;
 mod post;
@@ -9,16 +9,16 @@ use shared::auth::Accounts;
 use shared::events::{Projection, Streams};
 
 use crate::db::entities::{counts, likes, posts, users};
-use crate::memory::{People, Posts};
+use crate::memory::matrix::{People, Posts};
 
-/// Every stream that is consumed here. Memory is filled in this order too: people and posts first, so that likes find
-/// them.
+/// Registers a consumer for each stream. Memory is filled in the same order: people come first, so that they are
+/// numbered by activity, and likes come last, because the matrix counts as filled after them.
 pub(crate) fn register(streams: Streams, posts: Posts, accounts: Accounts) -> Streams {
     let matrix = posts.matrix.clone();
     let people = People { matrix: matrix.clone(), accounts };
     streams
-        .consumer(Projection::<users::Model, _>::with_memory(people))
-        .consumer(Projection::<posts::Model, _>::with_memory(posts.clone()))
-        .consumer(Projection::<counts::Model, _>::with_memory(posts))
-        .consumer(Projection::<likes::Model, _>::with_memory(matrix))
+        .consumer(Projection::<users::Model>::with_memory(people))
+        .consumer(Projection::<posts::Model>::with_memory(posts.clone()))
+        .consumer(Projection::<counts::Model>::with_memory(posts))
+        .consumer(Projection::<likes::Model>::with_memory(matrix))
 }

@@ -1,4 +1,4 @@
-//! `post`: what can be recommended.
+//! The stream `post`: the posts that can be recommended.
 
 use shared::events::{Key, ProjectionRow, State};
 
@@ -19,7 +19,7 @@ impl State for Model {
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
 
-    fn kept(self) -> Self {
+    fn without_tombstone_fields(self) -> Self {
         if !self.deleted {
             return self;
         }

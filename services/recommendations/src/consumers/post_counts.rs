@@ -1,4 +1,4 @@
-//! `post_counts`: counters for answers. The matrix does not need them, it counts by itself.
+//! The stream `post_counts`: the counters that are shown beside posts. The like matrix counts likes by itself.
 
 use shared::events::{Key, ProjectionRow, State};
 

@@ -1,4 +1,5 @@
-//! `user`: names for answers, and who is blocked or erased.
+//! The stream `user`: profiles for answers, the people who count in the like matrix, and the accounts that tokens are
+//! checked against.
 
 use shared::auth::{Account, AccountRow};
 use shared::events::{Key, ProjectionRow, State};
@@ -20,7 +21,7 @@ impl State for Model {
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
 
-    fn kept(self) -> Self {
+    fn without_tombstone_fields(self) -> Self {
         if !self.deleted {
             return self;
         }

@@ -1,76 +1,82 @@
-//! Sets of numbers as bits, and how many of several sets each number is in.
+//! Bitsets of dense indices, and weighted sums over many bitsets.
 //!
-//! The sets are summed bit-sliced: a bit of a wide register stands for a number, and seven full adders add eight sets to the
-//! binary digits of all counters at once (carry-save adders, after Harley and Seal). So a sum costs the same however many
-//! numbers are in the sets.
+//! The sums are bit-sliced: plane k holds the binary digit k of every counter, one bit per index. A carry-save adder
+//! tree of seven full adders adds eight bitsets to the planes at once, as in the Harley-Seal population count (Warren,
+//! Hacker's Delight, section 5-1). The operation is known as positional population count (Klarqvist, Mula, Lemire
+//! 2021). It costs the same however many members the bitsets have. Comparing all counters with a number works digit by
+//! digit on the planes, as in bit-sliced indices (O'Neil, Quass 1997).
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::numbered::At;
+use super::numbered::Idx;
 
 /// Bits of a word.
-pub(super) const WORD: usize = u64::BITS as usize;
-/// Words of a block, which is what the widest registers hold.
-pub(super) const BLOCK: usize = 8;
-/// Numbers of a block.
-pub(super) const NUMBERS: usize = BLOCK * WORD;
-/// Words that are summed at once: what lies side by side in memory is read together.
-pub(super) const TILE: usize = 8 * BLOCK;
-/// Binary digits of a sum: more than enough for all posts of one person, and for the weights of all neighbours.
+pub(super) const WORD_BITS: usize = u64::BITS as usize;
+/// Words of a block: the widest registers (AVX-512) hold eight.
+pub(super) const BLOCK_WORDS: usize = 8;
+/// Bits of a block.
+pub(super) const BLOCK_BITS: usize = BLOCK_WORDS * WORD_BITS;
+/// Words of a tile, the part of all bitsets that is summed at once. Its planes stay in the processor's cache, and each
+/// bitset is read in runs of 512 bytes.
+pub(super) const TILE_WORDS: usize = 8 * BLOCK_WORDS;
+/// Binary digits of a sum: enough for 2^31 bitsets, more than one person has posts.
 const PLANES: usize = 31;
-/// What stands for a set that is not there.
-const EMPTY: [u64; TILE] = [0; TILE];
+/// The tile of a bitset without members, which fills the last group of eight.
+const EMPTY: [u64; TILE_WORDS] = [0; TILE_WORDS];
 
-/// A set of numbers. All sets of people have as many words, see [`Bits::grow`].
+/// A set of indices, one bit each. Bitsets over the same kind of index have equally many words, see [`Bits::grow`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
-    /// Makes room for whole blocks of numbers below `len`.
+    /// Makes room for indices below `len`, in whole blocks.
     pub(super) fn grow(&mut self, len: usize) {
-        let words = len.div_ceil(NUMBERS) * BLOCK;
+        let words = len.div_ceil(BLOCK_BITS) * BLOCK_WORDS;
         if words > self.0.len() {
             self.0.reserve_exact(words - self.0.len());
             self.0.resize(words, 0);
         }
     }
 
-    /// Adds or removes a number that there is room for.
-    pub(super) fn set(&mut self, at: At, present: bool) {
-        if let Some(word) = self.0.get_mut(at as usize / WORD) {
-            let bit = 1 << (at as usize % WORD);
+    /// Adds or removes an index. There must be room for it.
+    pub(super) fn set(&mut self, at: Idx, present: bool) {
+        if let Some(word) = self.0.get_mut(at as usize / WORD_BITS) {
+            let bit = 1 << (at as usize % WORD_BITS);
             *word = if present { *word | bit } else { *word & !bit };
         }
     }
 
-    pub(super) fn contains(&self, at: At) -> bool {
-        self.0.get(at as usize / WORD).is_some_and(|word| word >> (at as usize % WORD) & 1 == 1)
+    /// Returns whether an index is in the set.
+    pub(super) fn contains(&self, at: Idx) -> bool {
+        self.0.get(at as usize / WORD_BITS).is_some_and(|word| word >> (at as usize % WORD_BITS) & 1 == 1)
     }
 
+    /// Returns the words, the lowest indices first.
     pub(super) fn words(&self) -> &[u64] {
         &self.0
     }
 
-    /// The numbers, ascending.
-    pub(super) fn iter(&self) -> impl Iterator<Item = At> + '_ {
-        self.0.iter().enumerate().flat_map(|(word, bits)| ones(word, *bits))
+    /// Iterates over the members in ascending order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Idx> + '_ {
+        self.0.iter().enumerate().flat_map(|(word, bits)| members(word, *bits))
     }
 }
 
-/// The numbers that are set in one word.
-pub(super) fn ones(word: usize, mut bits: u64) -> impl Iterator<Item = At> {
+/// Iterates over the indices whose bits are set in the word at this place, in ascending order.
+pub(super) fn members(word: usize, mut bits: u64) -> impl Iterator<Item = Idx> {
     std::iter::from_fn(move || {
         let bit = (bits != 0).then(|| bits.trailing_zeros())?;
         bits &= bits - 1;
-        Some((word * WORD) as At + bit)
+        Some((word * WORD_BITS) as Idx + bit)
     })
 }
 
-/// The sums of a tile.
+/// The bit-sliced sums of one tile. They are cleared before each use, so one value serves all requests of a thread.
 #[derive(Debug)]
 pub(super) struct Sums {
-    /// The binary digits of each number's sum, the lowest first.
-    planes: Box<[[u64; TILE]; PLANES]>,
+    /// The binary digits of each index's sum, the lowest first.
+    planes: Box<[[u64; TILE_WORDS]; PLANES]>,
+    /// The number of planes that the highest possible sum needs.
     used: usize,
 }
 
@@ -81,37 +87,42 @@ impl Default for Sums {
 }
 
 impl Sums {
-    /// Adds up, for a tile that begins with the word `first`, the weights of the sets that each number is in. A set is
-    /// listed once for each binary digit of its weight, the lowest digit first: `[sets]` counts the sets.
+    /// Computes, for each index of the tile that begins with the word `first`, the sum of the weights of the bitsets
+    /// that it is in. `sets_by_digit` lists a bitset once for each binary digit that is 1 in its weight, the lowest
+    /// digit first, so `[sets]` gives every bitset the weight 1.
     pub(super) fn add_up(&mut self, arch: Arch, sets_by_digit: &[Vec<&[u64]>], first: usize) {
         let highest: usize = (0..).zip(sets_by_digit).map(|(digit, sets)| sets.len() << digit).sum();
-        // Seven sets of the highest digit fill three more.
+        // The adder tree writes three planes from the digit of its bitsets on, so there must be two above the highest
+        // digit.
         let digits = ((usize::BITS - highest.leading_zeros()) as usize).max(sets_by_digit.len() + 2);
         self.used = digits.min(PLANES);
         arch.dispatch(AddUp { sums: self, sets_by_digit, first });
     }
 
-    /// The highest sum that all digits together can hold.
-    pub(super) fn highest(&self) -> u32 {
+    /// Returns the highest number that the used planes can hold.
+    fn capacity(&self) -> u32 {
         (1 << self.used) - 1
     }
 
-    /// Which numbers of a word of the tile have at least this sum: from the highest digit on, greater or still equal.
+    /// Returns a mask of the indices in a word of the tile whose sum is at least `least`.
     #[inline]
     pub(super) fn at_least(&self, word: usize, least: u32) -> u64 {
-        let (mut greater, mut equal) = (0, if least > self.highest() { 0 } else { u64::MAX });
+        // From the highest digit on, a sum is either greater already or equal so far.
+        let (mut greater, mut equal) = (0, if least > self.capacity() { 0 } else { u64::MAX });
         for (place, plane) in self.planes.iter().enumerate().take(self.used).rev() {
             let digit = plane.get(word).copied().unwrap_or_default();
-            // All ones where the digit asked for is 1, so that nothing has to be foreseen by the processor.
-            let asked = u64::from(least >> place & 1).wrapping_neg();
-            greater |= equal & digit & !asked;
-            equal &= !(digit ^ asked);
+            // All ones where the digit of `least` is 1, so that the loop has no branch that depends on data.
+            let wanted = u64::from(least >> place & 1).wrapping_neg();
+            greater |= equal & digit & !wanted;
+            equal &= !(digit ^ wanted);
         }
         greater | equal
     }
 
-    /// Which of these in a word have the highest sums: more than `limit` of them, or all that are in any set.
-    pub(super) fn most(&self, word: usize, among: u64, limit: usize) -> u64 {
+    /// Returns a mask of those indices `among` a word that have the highest sums. It holds more than `limit` indices,
+    /// unless no more are in any bitset, and every index that is left out has a lower sum than all in it.
+    pub(super) fn highest_among(&self, word: usize, among: u64, limit: usize) -> u64 {
+        // A binary search for the highest threshold that more than `limit` indices reach, digit by digit.
         let (mut least, mut found) = (0, self.at_least(word, 1) & among);
         for digit in (0..self.used).rev() {
             let fewer = self.at_least(word, least | 1 << digit) & among;
@@ -122,14 +133,15 @@ impl Sums {
         found
     }
 
-    /// The sum of a number of the tile.
-    pub(super) fn of(&self, word: usize, bit: u32) -> u32 {
+    /// Returns the sum of one index of the tile.
+    pub(super) fn get(&self, word: usize, bit: u32) -> u32 {
         let planes = self.planes.iter().take(self.used);
-        let digit = |plane: &[u64; TILE]| plane.get(word).map_or(0, |word| (word >> bit & 1) as u32);
+        let digit = |plane: &[u64; TILE_WORDS]| plane.get(word).map_or(0, |word| (word >> bit & 1) as u32);
         planes.enumerate().map(|(place, plane)| digit(plane) << place).sum()
     }
 }
 
+/// The arguments of [`Sums::add_up`], in the form in which pulp passes them to code for one instruction set.
 struct AddUp<'a> {
     sums: &'a mut Sums,
     sets_by_digit: &'a [Vec<&'a [u64]>],
@@ -144,7 +156,7 @@ impl WithSimd for AddUp<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { sums: Sums { planes, used }, sets_by_digit, first } = self;
         let set = sets_by_digit.iter().flatten().next();
-        let words = set.map_or(0, |set| set.len().saturating_sub(first).min(TILE));
+        let words = set.map_or(0, |set| set.len().saturating_sub(first).min(TILE_WORDS));
         let planes = &mut planes[..*used];
         for plane in planes.iter_mut() {
             plane[..words].fill(0);
@@ -159,16 +171,20 @@ impl WithSimd for AddUp<'_> {
                     *place = S::as_simd_u64s(&set[first..first + words]).0;
                 }
                 let [a, b, c, d, e, f, g, h] = eight;
-                let lanes = words / (TILE / empty.len());
+                // `words` is a multiple of a block, and `empty` spans the whole tile: the quotient is words per
+                // register.
+                let lanes = words / (TILE_WORDS / empty.len());
                 for at in 0..lanes {
-                    let (one, t0) = add(simd, ones[at], a[at], b[at]);
-                    let (one, t1) = add(simd, one, c[at], d[at]);
-                    let (two, f0) = add(simd, twos[at], t0, t1);
-                    let (one, t0) = add(simd, one, e[at], f[at]);
-                    let (one, t1) = add(simd, one, g[at], h[at]);
-                    let (two, f1) = add(simd, two, t0, t1);
-                    let (four, mut carry) = add(simd, fours[at], f0, f1);
+                    // Eight bitsets of weight 1 become one digit of weight 1, 2 and 4 each, and one carry of weight 8.
+                    let (one, t0) = full_add(simd, ones[at], a[at], b[at]);
+                    let (one, t1) = full_add(simd, one, c[at], d[at]);
+                    let (two, f0) = full_add(simd, twos[at], t0, t1);
+                    let (one, t0) = full_add(simd, one, e[at], f[at]);
+                    let (one, t1) = full_add(simd, one, g[at], h[at]);
+                    let (two, f1) = full_add(simd, two, t0, t1);
+                    let (four, mut carry) = full_add(simd, fours[at], f0, f1);
                     (ones[at], twos[at], fours[at]) = (one, two, four);
+                    // The carry ripples through the higher digits with half adders.
                     for plane in higher.iter_mut() {
                         let plane = &mut S::as_mut_simd_u64s(plane).0[at];
                         (*plane, carry) = (simd.xor_u64s(*plane, carry), simd.and_u64s(*plane, carry));
@@ -179,9 +195,9 @@ impl WithSimd for AddUp<'_> {
     }
 }
 
-/// The sum of three bits, and what is carried.
+/// A full adder on every bit of a register: the sum of three bits, and the carry.
 #[inline(always)]
-fn add<S: Simd>(simd: S, a: S::u64s, b: S::u64s, c: S::u64s) -> (S::u64s, S::u64s) {
+fn full_add<S: Simd>(simd: S, a: S::u64s, b: S::u64s, c: S::u64s) -> (S::u64s, S::u64s) {
     let half = simd.xor_u64s(a, b);
     (simd.xor_u64s(half, c), simd.or_u64s(simd.and_u64s(a, b), simd.and_u64s(half, c)))
 }
@@ -190,7 +206,7 @@ fn add<S: Simd>(simd: S, a: S::u64s, b: S::u64s, c: S::u64s) -> (S::u64s, S::u64
 pub(super) mod testing {
     use pulp::Arch;
 
-    /// The instructions that this processor has, down to none.
+    /// Lists the instruction sets that this processor has, from portable code on.
     pub(in super::super) fn architectures() -> Vec<Arch> {
         let mut all = vec![Arch::Scalar];
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -227,29 +243,29 @@ mod tests {
 
         #[test]
         fn sums_are_what_counting_one_by_one_gives_on_every_processor(
-            sets in prop::collection::vec(prop::collection::vec(any::<u64>(), 2 * TILE - BLOCK), 1..40),
+            sets in prop::collection::vec(prop::collection::vec(any::<u64>(), 2 * TILE_WORDS - BLOCK_WORDS), 1..40),
             weights in prop_oneof![Just(vec![1_u32; 40]), prop::collection::vec(1..16_u32, 40)],
             least in prop::array::uniform8(1..200_u32),
-            first in prop::sample::select(vec![0, TILE]),
+            first in prop::sample::select(vec![0, TILE_WORDS]),
         ) {
             let sets: Vec<&[u64]> = sets.iter().map(Vec::as_slice).collect();
             let by_digit = [0, 1, 2, 3].map(|digit| {
                 sets.iter().zip(&weights).filter(|(_, weight)| *weight >> digit & 1 == 1).map(|(set, _)| *set).collect()
             });
-            let words = sets[0].len().saturating_sub(first).min(TILE);
+            let words = sets[0].len().saturating_sub(first).min(TILE_WORDS);
             for arch in architectures() {
                 let mut sums = Sums::default();
-                // What was counted before does not matter.
-                let full = [u64::MAX; TILE];
+                // Earlier sums must leave no trace.
+                let full = [u64::MAX; TILE_WORDS];
                 sums.add_up(arch, &[vec![full.as_slice(); 5]], 0);
                 sums.add_up(arch, &by_digit, first);
                 for word in 0..words {
-                    let enough = sums.at_least(word, least[word / BLOCK]);
+                    let enough = sums.at_least(word, least[word / BLOCK_WORDS]);
                     for bit in 0..64 {
                         let weights = sets.iter().zip(&weights).map(|(set, weight)| (set[first + word] >> bit & 1) as u32 * weight);
                         let sum = weights.sum::<u32>();
-                        prop_assert_eq!(sums.of(word, bit), sum);
-                        prop_assert_eq!(enough >> bit & 1 == 1, sum >= least[word / BLOCK]);
+                        prop_assert_eq!(sums.get(word, bit), sum);
+                        prop_assert_eq!(enough >> bit & 1 == 1, sum >= least[word / BLOCK_WORDS]);
                     }
                 }
             }

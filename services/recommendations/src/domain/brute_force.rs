@@ -1,5 +1,6 @@
-//! The engine against the definition, written as plain loops over sets: random histories with ties, blocks, deleted
-//! posts and withdrawn likes, delivered in any order and more than once, with all instructions and plans.
+//! The engine compared with its definition, written as plain loops over sets. Random histories with ties, blocks,
+//! deleted posts and withdrawn likes are delivered in any order and more than once, on every instruction set and with
+//! every plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +8,13 @@ use proptest::prelude::*;
 use shared::ids::UserId;
 
 use super::bits::testing::architectures;
+use super::plan::Plan;
 use super::{
     Exclusion, Explanation, LikeMatrix, PostId, PostState, Reason, Recommendation, Recommendations, Scratch, Weighting,
     Weights,
 };
 
-/// How many people and posts there are.
+/// The size of a random world: numbers of people and posts, and the maximum number of likes.
 #[derive(Clone, Copy, Debug)]
 struct Size {
     people: i64,
@@ -21,13 +23,13 @@ struct Size {
 }
 
 const SMALL: Size = Size { people: 9, posts: 12, likes: 90 };
-/// More than one block of people.
+/// People in more than one block.
 const LARGE: Size = Size { people: 1_300, posts: 24, likes: 6_000 };
 
-/// More posts than one tile.
+/// Posts in more than one tile.
 const WIDE: Size = Size { people: 20, posts: 4_300, likes: 5_000 };
 
-/// So many likes that most posts have nearly the same score, in several words.
+/// Likes so dense that most posts have nearly the same score, in several words.
 const DENSE: Size = Size { people: 40, posts: 700, likes: 12_000 };
 
 /// One state of one aggregate.
@@ -53,7 +55,7 @@ fn feed(mut matrix: LikeMatrix, events: &[Event]) -> LikeMatrix {
     matrix
 }
 
-/// Histories in the order of their versions; some people and posts are never heard of by a state of their own.
+/// Generates histories in the order of their versions. Some people and posts have no state of their own.
 fn histories(size: Size) -> impl Strategy<Value = Vec<Event>> {
     let likes = prop::collection::vec((1..=size.people, 1..=size.posts, prop::bool::weighted(0.85)), 0..size.likes);
     let users = prop::collection::vec((1..=size.people, prop::bool::weighted(0.6)), 0..12);
@@ -83,7 +85,7 @@ fn histories(size: Size) -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// The newest states only.
+/// The definition: the newest state of everything, in ordered sets.
 #[derive(Default)]
 struct Truth {
     likes: BTreeSet<(i64, i64)>,
@@ -184,7 +186,7 @@ impl Truth {
         Recommendations { posts: found, neighbours: nearest }
     }
 
-    /// The places of those who like a post.
+    /// Lists the places of the neighbours who like a post.
     fn because(&self, post: i64, nearest: &[Reason]) -> Vec<usize> {
         let likes = |place: &usize| self.rows[&nearest[*place].user_id.0].contains(&post);
         (0..nearest.len()).filter(likes).collect()
@@ -203,17 +205,17 @@ impl Truth {
     }
 }
 
-/// Matrices that answer the same in different ways: with every instruction set, and with all, many or few columns as lists,
-/// in small worlds and in large ones.
+/// Creates matrices that compute the same in different ways: on every instruction set, and with all, many or few
+/// columns as lists, in small worlds and in large ones.
 fn matrices() -> Vec<LikeMatrix> {
-    let with_sums = architectures().into_iter().map(|arch| LikeMatrix::planned(arch, true, 3));
+    let with_sums = architectures().into_iter().map(|arch| LikeMatrix::planned(Plan::forced(arch, true, 3)));
     let best = pulp::Arch::new();
-    let others =
-        [(true, 1), (true, 220), (false, 1)].map(|(use_sums, light)| LikeMatrix::planned(best, use_sums, light));
+    let others = [(true, 1), (true, 220), (false, 1)]
+        .map(|(use_sums, min_list)| LikeMatrix::planned(Plan::forced(best, use_sums, min_list)));
     with_sums.chain(others).chain([LikeMatrix::default()]).collect()
 }
 
-/// Compares everything that these people can ask.
+/// Compares the answers to all questions of these people with the definition.
 fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: usize, neighbours: usize) {
     let truth = Truth::of(history);
     let mut scratch = Scratch::default();
@@ -234,7 +236,7 @@ fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: 
                 for post in 1..=SMALL.posts {
                     let explained = matrix.explain(&mut scratch, UserId(me), PostId(post), neighbours, weighting);
                     let visible = truth.visible(post) && !truth.inactive.contains(&me);
-                    // Somebody of whom nothing was ever heard asks for nothing that is known.
+                    // A person whom no state names is unknown to the matrix, so nothing is explained to them.
                     let expected = (visible && matrix.knows(UserId(me))).then(|| truth.explain(me, post, &nearest));
                     assert_eq!(explained, expected);
                 }
@@ -243,7 +245,7 @@ fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: 
     }
 }
 
-/// Everything that can be asked, for everybody.
+/// Collects the answers to all questions of all people in a small world.
 fn answers(matrix: &LikeMatrix) -> Vec<(Vec<Reason>, Recommendations)> {
     let (mut all, mut scratch) = (Vec::new(), Scratch::default());
     for me in (1..=SMALL.people).map(UserId) {

@@ -1,176 +1,112 @@
-//! The like matrix: everybody's likes, fed by states in any order, repeated or not.
+//! The like matrix: the likes of all people, merged from states in any order, repeated or not.
 //!
-//! Raw likes are kept whatever their people and posts are, and two flags decide what counts: whether a person is active,
-//! and whether a post is visible. So a block hides without forgetting, and an unblock restores exactly.
+//! Likes are kept whatever their people and posts are, and two flags decide which of them count: a person is active,
+//! and a post is visible. So a block hides likes and posts without forgetting them, and an unblock restores exactly the
+//! same answers.
 //!
-//! Each like is in the row of its person, with its version, and in the column of its post: a list, or a set of bits if many
-//! people like the post. Whoever likes much has a set of bits in the row, too.
+//! Each like lies in two places: with its version in the row of its person, and in the column of its post. Merging one
+//! is a binary search and an insertion in both, in practice about a microsecond.
 
 use std::collections::BTreeSet;
 
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 
-use super::PostId;
-use super::bits::{Bits, NUMBERS, WORD};
-use super::numbered::{At, Numbered};
+use super::activity::{Activity, step};
+use super::bits::{BLOCK_BITS, Bits};
+use super::column::Column;
+use super::ids::PostId;
+use super::numbered::{Idx, Numbered};
 use super::plan::Plan;
+use super::row::Row;
 
-/// Likes, people and posts, each at the newest version that was seen.
+/// Likes, people and posts, each at the newest version that was merged.
 #[derive(Debug, Default)]
 pub struct LikeMatrix {
     pub(super) people: Numbered<UserId, Person>,
     pub(super) posts: Numbered<PostId, Post>,
-    /// Who is neither blocked nor erased.
+    /// The people who are neither blocked nor erased.
     pub(super) active: Bits,
-    /// Which posts can be seen.
+    /// The posts that are not deleted and whose authors are active.
     pub(super) visible: Bits,
-    /// How many visible posts each person likes.
-    pub(super) visible_likes: Vec<u32>,
-    /// For each word of people.
-    pub(super) fewest: Vec<Fewest>,
-    /// Whose rows have a set.
-    pub(super) with_sets: Vec<At>,
-    /// How many active people have a visible like.
+    /// The number of visible posts that each person likes.
+    pub(super) activity: Activity,
+    /// The people whose rows have a bitset.
+    with_sets: Vec<Idx>,
+    /// The number of active people who like a visible post: the N of the inverse document frequency.
     pub(super) people_with_likes: u32,
     /// The visible posts by the time they were written.
-    pub(super) newest: BTreeSet<(Timestamp, At)>,
+    pub(super) newest: BTreeSet<(Timestamp, Idx)>,
     pub(super) plan: Plan,
 }
 
-/// A row of the matrix. Somebody who is only known by a like or as an author counts as active (rule R10): a post or a
-/// like proves that the person exists.
+/// A person. Somebody who is only known by a like or as an author counts as active (rule R10): a like or a post proves
+/// that the person exists.
 #[derive(Debug)]
 pub(super) struct Person {
     pub(super) id: UserId,
     version: i64,
     pub(super) row: Row,
-    /// What they wrote.
-    pub(super) authored: Vec<At>,
+    /// The posts that the person wrote.
+    pub(super) authored: Vec<Idx>,
 }
 
-/// A number that nobody's visible likes in a word of people are below, those without any left out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fewest {
-    pub(super) bound: u32,
-    /// How often somebody who may have had the fewest got one more since the bound was computed.
-    pub(super) raises: u32,
-}
-
-/// What a person likes, hidden posts included, and what they liked once, so that a late older state cannot bring it back.
-/// Sorted by post id: sums over it have one order in every process, whatever the order of the events was.
-#[derive(Debug, Default)]
-pub(super) struct Row {
-    pub(super) entries: Vec<Entry>,
-    /// The version of each.
-    versions: Vec<i64>,
-    /// What is liked now, once there are many entries.
-    pub(super) set: Option<Bits>,
-}
-
-/// The number of a post, and in the highest bit whether the like was withdrawn.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry(u32);
-
-/// A column of the matrix. A post that is only known by a like is not visible yet.
+/// A post. One that is only known by a like has no author and is not visible yet.
 #[derive(Debug)]
 pub(super) struct Post {
     pub(super) id: PostId,
     version: i64,
     deleted: bool,
     created_at: Option<Timestamp>,
-    pub(super) author: Option<At>,
-    /// Who likes it, blocked people included.
+    pub(super) author: Option<Idx>,
     pub(super) column: Column,
-    /// How many people the column has.
-    pub(super) raw_likers: u32,
-    /// How many of them are active.
+    /// The number of people in the column.
+    all_likers: u32,
+    /// The number of active people in the column.
     pub(super) likers: u32,
 }
 
-/// Who likes a post.
-#[derive(Debug)]
-pub(super) enum Column {
-    /// A few people, in no order.
-    List(Vec<At>),
-    /// Many.
-    Bits(Bits),
-}
-
-/// What is known of a post.
+/// The state of a post.
 #[derive(Clone, Copy, Debug)]
 pub struct PostState {
-    /// Who wrote it; a deleted post has no author any more.
+    /// The author; absent once the post is deleted.
     pub author_id: Option<UserId>,
-    /// When.
+    /// The time at which it was written; absent once the post is deleted.
     pub created_at: Option<Timestamp>,
-    /// Whether it was deleted.
+    /// True once the post is deleted.
     pub deleted: bool,
-    /// The version of the state.
+    /// The version of this state.
     pub version: i64,
 }
 
-impl Entry {
-    const WITHDRAWN: u32 = 1 << 31;
-
-    fn new(at: At, liked: bool) -> Self {
-        Self(if liked { at } else { at | Self::WITHDRAWN })
-    }
-
-    pub(super) fn at(self) -> At {
-        self.0 & !Self::WITHDRAWN
-    }
-
-    /// The number of the post; beyond all posts if the like was withdrawn.
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    pub(super) fn is_liked(self) -> bool {
-        self.0 < Self::WITHDRAWN
-    }
-}
-
 impl LikeMatrix {
-    /// Numbers people in this order. Whoever likes most should come first: people side by side then have about as many
-    /// likes, and most of them can be left out of a search at once.
+    /// Gives people their dense indices in this order. Call it first, with the people who like most in front: people
+    /// side by side then have about as many likes, so the bounds of `Activity` are close and most people are skipped
+    /// in a search.
     pub fn number_people(&mut self, ids: impl IntoIterator<Item = UserId>) {
         for id in ids {
             self.find_or_add_person(id);
         }
     }
 
-    /// Merges the state of a like.
+    /// Merges the state of a like; a withdrawn one is not `liked`.
     pub fn set_like(&mut self, user_id: UserId, post_id: PostId, liked: bool, version: i64) {
         let (user, post) = (self.find_or_add_person(user_id), self.find_or_add_post(post_id));
         let posts = &self.posts;
-        let Row { entries, versions, .. } = &mut self.people[user].row;
-        let entry = Entry::new(post, liked);
-        let was_liked = match entries.binary_search_by_key(&post_id, |entry| posts[entry.at()].id) {
-            Ok(place) => {
-                let (Some(known), Some(newest)) = (entries.get_mut(place), versions.get_mut(place)) else { return };
-                if version <= *newest {
-                    return;
-                }
-                *newest = version;
-                std::mem::replace(known, entry).is_liked()
-            }
-            Err(gap) => {
-                insert(entries, gap, entry);
-                insert(versions, gap, version);
-                false
-            }
-        };
-        if was_liked != liked {
-            self.set_entry(user, post, liked);
-            self.set_member(post, user, liked);
-            if self.visible.contains(post) {
-                self.count_like(user, liked);
-            }
+        let row = &mut self.people[user].row;
+        if !row.merge(post, liked, version, |post| posts[post].id) {
+            return;
+        }
+        if row.update_set(post, liked, posts.len(), self.plan.max_entries_without_set(posts.len())) {
+            self.with_sets.push(user);
+        }
+        self.set_liker(post, user, liked);
+        if self.visible.contains(post) {
+            self.add_or_remove_visible_like(user, liked);
         }
     }
 
-    /// Merges the state of a person: `active` is neither blocked nor erased.
+    /// Merges the state of a person, who is active unless blocked or erased.
     pub fn set_user(&mut self, user_id: UserId, active: bool, version: i64) {
         let at = self.find_or_add_person(user_id);
         let likes = self.visible_likes_of(at);
@@ -184,10 +120,10 @@ impl LikeMatrix {
         }
         self.active.set(at, active);
         if likes > 0 {
-            count(&mut self.people_with_likes, active);
+            step(&mut self.people_with_likes, active);
         }
-        for entry in person.row.entries.iter().filter(|entry| entry.is_liked()) {
-            count(&mut self.posts[entry.at()].likers, active);
+        for post in person.row.liked() {
+            step(&mut self.posts[post].likers, active);
         }
         for post in person.authored.clone() {
             self.refresh_visibility(post);
@@ -220,31 +156,51 @@ impl LikeMatrix {
         self.refresh_visibility(at);
     }
 
-    /// Forgets the version of a like, so that the owner's next state counts, whatever was known.
+    /// Resets the version of a like, so that the owner's next state is merged whatever its version is. The same holds
+    /// for people and posts below.
     pub fn forget_like(&mut self, user_id: UserId, post_id: PostId) {
         let Some(user) = self.people.find(&user_id) else { return };
         let posts = &self.posts;
-        let row = &mut self.people[user].row;
-        let place = row.entries.binary_search_by_key(&post_id, |entry| posts[entry.at()].id);
-        if let Some(version) = place.ok().and_then(|place| row.versions.get_mut(place)) {
-            *version = 0;
-        }
+        self.people[user].row.forget_version(post_id, |post| posts[post].id);
     }
 
-    /// Forgets the version of a person.
+    /// Resets the version of a person.
     pub fn forget_user(&mut self, user_id: UserId) {
         let at = self.find_or_add_person(user_id);
         self.people[at].version = 0;
     }
 
-    /// Forgets the version of a post.
+    /// Resets the version of a post.
     pub fn forget_post(&mut self, post_id: PostId) {
         let at = self.find_or_add_post(post_id);
         self.posts[at].version = 0;
     }
 
-    /// Computes again whether a post is visible, and what follows for those who like it.
-    fn refresh_visibility(&mut self, at: At) {
+    /// Computes all bounds of the people's activity again. Call it after many changes: bounds that are too low slow
+    /// searches down, but change no answer.
+    pub fn tighten_all(&mut self) {
+        self.activity.tighten_all();
+    }
+
+    /// Returns the name of the instruction set that bit-sliced sums are computed with.
+    pub fn instructions(&self) -> &'static str {
+        self.plan.instructions()
+    }
+
+    /// Adds a person to the column of a post or removes one.
+    fn set_liker(&mut self, post: Idx, person: Idx, likes: bool) {
+        let people = self.people.len();
+        let post = &mut self.posts[post];
+        step(&mut post.all_likers, likes);
+        if self.active.contains(person) {
+            step(&mut post.likers, likes);
+        }
+        post.column.set(person, likes);
+        post.column.fit(post.all_likers as usize, people, self.plan.max_listed_likers(people));
+    }
+
+    /// Determines whether a post is visible now, and corrects the numbers of visible likes if that changed.
+    fn refresh_visibility(&mut self, at: Idx) {
         let post = &self.posts[at];
         let visible = !post.deleted && post.author.is_some_and(|author| self.active.contains(author));
         if let Some(created_at) = post.created_at {
@@ -258,103 +214,59 @@ impl LikeMatrix {
             return;
         }
         self.visible.set(at, visible);
-        let people: Vec<At> = match &post.column {
-            Column::List(people) => people.clone(),
-            Column::Bits(people) => people.iter().collect(),
-        };
-        for person in people {
-            self.count_like(person, visible);
+        for person in post.column.to_vec() {
+            self.add_or_remove_visible_like(person, visible);
         }
     }
 
-    /// Counts a visible like of a person, or one less.
-    fn count_like(&mut self, at: At, up: bool) {
-        let Some(likes) = self.visible_likes.get_mut(at as usize) else { return };
-        let before = *likes;
-        count(likes, up);
-        let after = *likes;
-        if (before == 0) != (after == 0) && self.active.contains(at) {
-            count(&mut self.people_with_likes, after > 0);
-        }
-        let word = at as usize / WORD;
-        let Some(fewest) = self.fewest.get_mut(word) else { return };
-        if after > 0 && after < fewest.bound {
-            fewest.bound = after;
-        } else if before > 0 && before <= fewest.bound {
-            fewest.raises += 1;
-            if fewest.raises as usize == WORD {
-                self.tighten(word);
-            }
+    /// Adds a visible like to a person's activity or removes one.
+    fn add_or_remove_visible_like(&mut self, person: Idx, is_added: bool) {
+        let (before, after) = self.activity.add_or_remove(person, is_added);
+        if (before == 0) != (after == 0) && self.active.contains(person) {
+            step(&mut self.people_with_likes, after > 0);
         }
     }
 
-    /// Computes all bounds again, after many changes.
-    pub fn tighten_all(&mut self) {
-        (0..self.fewest.len()).for_each(|word| self.tighten(word));
-    }
-
-    fn tighten(&mut self, word: usize) {
-        let likes = self.visible_likes.iter().skip(word * WORD).take(WORD).copied();
-        let bound = likes.filter(|likes| *likes > 0).min().unwrap_or(u32::MAX);
-        if let Some(fewest) = self.fewest.get_mut(word) {
-            *fewest = Fewest { bound, raises: 0 };
-        }
-    }
-
-    /// Where a person is, when the person is active: nobody else is in the matrix.
-    pub(super) fn find_active(&self, id: UserId) -> Option<At> {
+    /// Finds a person who is active. Nobody else asks, or is a neighbour.
+    pub(super) fn find_active(&self, id: UserId) -> Option<Idx> {
         self.people.find(&id).filter(|at| self.active.contains(*at))
     }
 
-    /// How many visible posts a person likes.
-    pub(super) fn visible_likes_of(&self, person: At) -> u32 {
-        self.visible_likes.get(person as usize).copied().unwrap_or_default()
+    /// Returns the number of visible posts that a person likes.
+    #[inline]
+    pub(super) fn visible_likes_of(&self, person: Idx) -> u32 {
+        self.activity.likes_of(person)
     }
 
-    /// The visible posts that a person likes, by post id.
-    pub(super) fn row(&self, person: At) -> impl Iterator<Item = At> + '_ {
-        self.likes_of(person).filter(|post| self.visible.contains(*post))
+    /// Iterates over the visible posts that a person likes, by ascending post id.
+    pub(super) fn visible_row(&self, person: Idx) -> impl Iterator<Item = Idx> + '_ {
+        self.people[person].row.liked().filter(|post| self.visible.contains(*post))
     }
 
-    /// All posts that a person likes, by post id.
-    pub(super) fn likes_of(&self, person: At) -> impl Iterator<Item = At> + '_ {
-        self.entries_of(person).iter().filter(|entry| entry.is_liked()).map(|entry| entry.at())
-    }
-
-    /// All posts that a person likes or liked, by post id.
-    pub(super) fn entries_of(&self, person: At) -> &[Entry] {
-        &self.people[person].row.entries
-    }
-
-    /// All posts that a person likes, if they are a set.
-    pub(super) fn set_of(&self, person: At) -> Option<&Bits> {
-        self.people[person].row.set.as_ref()
-    }
-
-    /// Whether a person likes a post.
-    pub(super) fn likes(&self, person: At, post: At) -> bool {
-        if let Column::Bits(people) = &self.posts[post].column {
-            return people.contains(person);
+    /// Returns whether a person likes a post. Takes O(1) if the column is a bitset, else O(log r) for r entries of the
+    /// row.
+    pub(super) fn likes(&self, person: Idx, post: Idx) -> bool {
+        let Post { id, column, .. } = &self.posts[post];
+        match column {
+            Column::Bits(people) => people.contains(person),
+            Column::List(_) => self.people[person].row.likes(*id, |post| self.posts[post].id),
         }
-        let (entries, id) = (&self.people[person].row.entries, self.posts[post].id);
-        let place = entries.binary_search_by_key(&id, |entry| self.posts[entry.at()].id);
-        place.ok().and_then(|place| entries.get(place)).is_some_and(|entry| entry.is_liked())
     }
 
-    fn find_or_add_person(&mut self, id: UserId) -> At {
+    fn find_or_add_person(&mut self, id: UserId) -> Idx {
         let new = || Person { id, version: 0, row: Row::default(), authored: Vec::new() };
         let (at, is_new) = self.people.find_or_add(id, new);
         if is_new {
-            if (at as usize).is_multiple_of(NUMBERS) {
-                self.add_people();
+            if (at as usize).is_multiple_of(BLOCK_BITS) {
+                self.make_room_for_people();
             }
             self.active.set(at, true);
-            self.visible_likes.push(0);
+            self.activity.add_person();
         }
         at
     }
 
-    fn find_or_add_post(&mut self, id: PostId) -> At {
+    fn find_or_add_post(&mut self, id: PostId) -> Idx {
         let new = || Post {
             id,
             version: 0,
@@ -362,32 +274,59 @@ impl LikeMatrix {
             created_at: None,
             author: None,
             column: Column::List(Vec::new()),
-            raw_likers: 0,
+            all_likers: 0,
             likers: 0,
         };
         let (at, is_new) = self.posts.find_or_add(id, new);
-        if is_new && (at as usize).is_multiple_of(NUMBERS) {
-            self.add_posts();
+        if is_new && (at as usize).is_multiple_of(BLOCK_BITS) {
+            self.make_room_for_posts();
         }
         at
     }
-}
 
-/// Inserts, and when it is full makes room for an eighth more instead of twice as much: rows are most of the memory.
-pub(super) fn insert<T>(list: &mut Vec<T>, place: usize, item: T) {
-    if list.len() == list.capacity() {
-        list.reserve_exact(list.len() / 8 + 2);
+    /// Makes room for the next block of people in all bitsets over people.
+    fn make_room_for_people(&mut self) {
+        let people = self.people.len();
+        let max_listed = self.plan.max_listed_likers(people);
+        self.active.grow(people);
+        for post in self.posts.iter_mut() {
+            post.column.fit(post.all_likers as usize, people, max_listed);
+        }
     }
-    list.insert(place, item);
+
+    /// Makes room for the next block of posts in all bitsets over posts.
+    fn make_room_for_posts(&mut self) {
+        let posts = self.posts.len();
+        let max_entries = self.plan.max_entries_without_set(posts);
+        self.visible.grow(posts);
+        let people = &mut self.people;
+        self.with_sets.retain(|person| people[*person].row.resize_set(posts, max_entries));
+    }
 }
 
-pub(super) fn count(counter: &mut u32, up: bool) {
-    *counter = if up { counter.saturating_add(1) } else { counter.saturating_sub(1) };
+#[cfg(test)]
+impl LikeMatrix {
+    /// Creates an empty matrix that computes by this plan.
+    pub(super) fn planned(plan: Plan) -> Self {
+        Self { plan, ..Self::default() }
+    }
+
+    /// Returns whether any state has named this person.
+    pub(super) fn knows(&self, id: UserId) -> bool {
+        self.people.find(&id).is_some()
+    }
+}
+
+#[cfg(test)]
+impl PostState {
+    /// Creates the first state of a post by this person.
+    pub(super) fn written_by(author: i64) -> Self {
+        Self { author_id: Some(UserId(author)), created_at: None, deleted: false, version: 1 }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::written_by;
     use super::super::{Scratch, Weighting};
     use super::*;
 
@@ -404,7 +343,7 @@ mod tests {
     }
 
     fn post_of(author: i64, version: i64) -> PostState {
-        PostState { version, ..written_by(author) }
+        PostState { version, ..PostState::written_by(author) }
     }
 
     fn recommended(matrix: &LikeMatrix) -> Vec<i64> {

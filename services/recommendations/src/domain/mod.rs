@@ -1,47 +1,36 @@
-//! The rules: who is similar to whom, and what that recommends. Nothing here knows of HTTP or a database.
+//! The recommendation engine: user-based collaborative filtering on binary likes. It finds the nearest neighbours of a
+//! person by the cosine of their likes, and recommends the posts that these neighbours like. It knows neither HTTP nor
+//! a database.
+//!
+//! In reading order: `matrix` holds the likes, `neighbours` says what a similarity is, `cosine` and `weighted` find the
+//! nearest neighbours, `best` finds the best posts, `similarity` and `ranking` are the questions that can be asked.
+//! `brute_force` compares all of it with the definition, written as plain loops.
 
-mod best;
+mod ids;
+mod neighbours;
+
+mod activity;
 mod bits;
-mod forms;
+mod column;
+mod growth;
 mod matrix;
 mod numbered;
 mod plan;
+mod row;
+
+mod best;
+mod cosine;
 mod ranking;
 mod scratch;
 mod similarity;
 mod top;
+mod weighted;
 
+pub use ids::PostId;
 pub use matrix::{LikeMatrix, PostState};
+pub use neighbours::{Reason, Weighting, Weights};
 pub use ranking::{Exclusion, Explanation, Recommendation, Recommendations};
 pub use scratch::Scratch;
-pub use similarity::{Reason, Weights};
 
 #[cfg(test)]
 mod brute_force;
-
-shared::id_type! {
-    /// A post.
-    PostId
-}
-
-/// How much a shared like counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Weighting {
-    /// Every post counts the same.
-    #[default]
-    None,
-    /// A post that few people like counts more: `w = ln(1 + people with a like / people who like it)`.
-    Idf,
-}
-
-#[cfg(test)]
-mod testing {
-    use shared::ids::UserId;
-
-    use super::PostState;
-
-    /// The first state of a post of this person.
-    pub(super) fn written_by(author: i64) -> PostState {
-        PostState { author_id: Some(UserId(author)), created_at: None, deleted: false, version: 1 }
-    }
-}

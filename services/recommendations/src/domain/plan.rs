@@ -1,63 +1,78 @@
-//! How to compute: with which instructions, and what is cheaper.
+//! The cost model: which instructions to use, when a list becomes a bitset, and which of two algorithms is cheaper.
 
 use pulp::Arch;
 
-use super::LikeMatrix;
-
-/// How to compute: every plan gives the same answers. Costs are in tenths of a nanosecond, as measured on two cores of 2.5 GHz.
+/// The choices between ways of computing the same. Every plan gives the same answers. Costs are in tenths of a
+/// nanosecond, measured on two cores of 2.5 GHz.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
-    /// The instructions that sums are computed with.
+    /// The instruction set for bit-sliced sums.
     pub(super) arch: Arch,
-    /// A column is a set of bits if more than one in this many people like its post.
-    pub(super) many_likers: usize,
-    /// A row has a set of bits if it has more than one in this many posts.
-    pub(super) many_likes: usize,
-    /// No more than so many are never a set.
-    pub(super) light: usize,
-    /// What it costs to add an entry of a list, or a bit of a set, to a counter,
-    pub(super) entry: usize,
-    /// to add a block of a set to the bit-sliced sums,
-    pub(super) add: usize,
-    /// to look through a block of these,
-    pub(super) look: usize,
-    /// to add a neighbour's like to the score of its post,
-    pub(super) score: usize,
-    /// and to find the best posts by sums, beside adding them up.
-    pub(super) choose: usize,
+    /// A column becomes a bitset when more than one in this many people like its post. From this density on, adding the
+    /// bitset's blocks (60 per 512 people) costs less than counting the list's entries (40 per liker).
+    pub(super) people_per_liker: usize,
+    /// A row gets a bitset beside its list when its person has liked more than one in this many posts. It saves
+    /// building the bitset for each request that sums the rows of neighbours.
+    pub(super) posts_per_like: usize,
+    /// Lists of up to this many members never become a bitset, however few people and posts there are.
+    pub(super) min_list: usize,
+    /// The cost of adding an entry of a list, or a member of a bitset, to a counter.
+    pub(super) count_entry: usize,
+    /// The cost of adding a block of a bitset to the bit-sliced sums.
+    pub(super) add_block: usize,
+    /// The cost of searching a block of the sums for people who share enough likes.
+    pub(super) search_block: usize,
+    /// The cost of adding a neighbour's like to the score of its post.
+    pub(super) score_like: usize,
+    /// The fixed cost of choosing the best posts from bit-sliced sums.
+    pub(super) choose_posts: usize,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        let (arch, many_likers, many_likes, light) = (Arch::new(), 256, 32, 8);
-        Self { arch, many_likers, many_likes, light, entry: 40, add: 60, look: 600, score: 10, choose: 20_000 }
+        Self {
+            arch: Arch::new(),
+            people_per_liker: 256,
+            posts_per_like: 32,
+            min_list: 8,
+            count_entry: 40,
+            add_block: 60,
+            search_block: 600,
+            score_like: 10,
+            choose_posts: 20_000,
+        }
     }
 }
 
-impl LikeMatrix {
-    /// The instruction set that sums are computed with.
-    pub fn instructions(&self) -> &'static str {
-        match format!("{:?}", self.plan.arch).as_str() {
+impl Plan {
+    /// Returns the number of entries up to which a row needs no bitset, among so many posts.
+    pub(super) fn max_entries_without_set(&self, posts: usize) -> usize {
+        (posts / self.posts_per_like).max(self.min_list)
+    }
+
+    /// Returns the number of likers up to which a column is a list, among so many people.
+    pub(super) fn max_listed_likers(&self, people: usize) -> usize {
+        (people / self.people_per_liker).max(self.min_list)
+    }
+
+    /// Returns the name of the instruction set for bit-sliced sums.
+    pub(super) fn instructions(&self) -> &'static str {
+        match format!("{:?}", self.arch).as_str() {
             name if name.starts_with("V4") => "AVX-512",
             name if name.starts_with("V3") => "AVX2",
             _ => "portable code",
         }
     }
-}
 
-#[cfg(test)]
-impl LikeMatrix {
-    /// A matrix that computes with these instructions, and where more than `light` are a set; it always computes sums of
-    /// these, or never.
-    pub(super) fn planned(arch: Arch, use_sums: bool, light: usize) -> Self {
-        let plan = Plan { arch, light, ..Plan::default() };
-        let plan =
-            if use_sums { Plan { add: 0, look: 0, choose: 0, ..plan } } else { Plan { entry: 0, score: 0, ..plan } };
-        Self { plan, ..Self::default() }
-    }
-
-    /// Whether anything was ever heard of a person.
-    pub(super) fn knows(&self, id: shared::ids::UserId) -> bool {
-        self.people.find(&id).is_some()
+    /// Creates a plan for tests that uses these instructions and turns lists of more than `min_list` members into
+    /// bitsets. It always uses bit-sliced sums, or never.
+    #[cfg(test)]
+    pub(super) fn forced(arch: Arch, use_sums: bool, min_list: usize) -> Self {
+        let plan = Self { arch, min_list, ..Self::default() };
+        if use_sums {
+            Self { add_block: 0, search_block: 0, choose_posts: 0, ..plan }
+        } else {
+            Self { count_entry: 0, score_like: 0, ..plan }
+        }
     }
 }

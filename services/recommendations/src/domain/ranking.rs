@@ -1,45 +1,44 @@
-//! What to recommend: the posts that similar people like.
+//! Recommended posts: the questions that the likes of the nearest neighbours answer.
 
-use ndarray::Array1;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 
 use super::best::Candidate;
-use super::matrix::Column;
-use super::numbered::At;
-use super::scratch::{Scratch, grow};
-use super::similarity::{Neighbour, Reason};
-use super::top::Top;
-use super::{LikeMatrix, PostId, Weighting};
+use super::ids::PostId;
+use super::matrix::LikeMatrix;
+use super::neighbours::{Reason, Weighting};
+use super::numbered::Idx;
+use super::scratch::Scratch;
+use super::top::TopK;
 
-/// Posts worth reading, and why.
+/// Recommended posts, with the neighbours because of whom.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recommendations {
-    /// Best first.
+    /// The posts, best first.
     pub posts: Vec<Recommendation>,
-    /// The people whose likes count, most similar first.
+    /// The neighbours whose likes count, most similar first.
     pub neighbours: Vec<Reason>,
 }
 
-/// A post worth reading.
+/// A recommended post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recommendation {
     /// The post.
     pub post_id: PostId,
     /// The sum of the similarities of the neighbours who like it, added from the nearest neighbour on.
     pub score: f64,
-    /// The places of all these neighbours in the list of neighbours, ascending.
+    /// These neighbours as ascending places in [`Recommendations::neighbours`], counted from 0.
     pub because: Vec<usize>,
 }
 
-/// What a post would be recommended for, and what keeps it from being recommended.
+/// The score of one post for a person, and the reason why it is not recommended, if there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// The sum of the similarities in `because`.
     pub score: f64,
-    /// The neighbours who like it, nearest first; none: it is not recommended.
+    /// The neighbours who like it, nearest first. Without any it is not recommended.
     pub because: Vec<Reason>,
-    /// Why it is never recommended to this person.
+    /// The reason why it is never recommended to this person.
     pub excluded: Option<Exclusion>,
 }
 
@@ -54,7 +53,8 @@ pub enum Exclusion {
 }
 
 impl LikeMatrix {
-    /// The best posts for `me`, best first: what the nearest neighbours like, without what I like or wrote.
+    /// Recommends up to `limit` posts to `me`, best first: what the `neighbours` nearest neighbours like, without what
+    /// I like or wrote. Nothing is recommended to somebody who is unknown or not active.
     pub fn recommend(
         &self,
         scratch: &mut Scratch,
@@ -65,18 +65,19 @@ impl LikeMatrix {
     ) -> Recommendations {
         let Some(me) = self.find_active(me) else { return Recommendations::default() };
         let nearest = self.nearest(scratch, me, neighbours, weighting);
-        self.rank(scratch, &nearest.people);
-        let best = self.best(scratch, me, limit, &nearest.people);
-        let recommendation = |Candidate { at, score }| {
-            let because = self.places(&scratch.rank, at, &nearest.people);
-            Recommendation { post_id: self.posts[at].id, score, because }
+        scratch.ranks.set(self.people.len(), nearest.people.iter().map(|neighbour| neighbour.person));
+        let best = self.best_posts(scratch, me, limit, &nearest.people);
+        let recommendation = |Candidate { post, score }| {
+            let because = self.places_of_likers(post, &scratch.ranks, &nearest.people);
+            Recommendation { post_id: self.posts[post].id, score, because }
         };
         let posts = best.into_iter().map(recommendation).collect();
-        unrank(scratch, &nearest.people);
-        Recommendations { posts, neighbours: self.reasons(me, &nearest) }
+        scratch.ranks.clear(nearest.people.iter().map(|neighbour| neighbour.person));
+        Recommendations { posts, neighbours: self.explain_all(me, &nearest) }
     }
 
-    /// Why a visible post is or would be recommended to `me`; nothing if the post cannot be seen or `me` is not active.
+    /// Explains the score of a post for `me`, whether it is recommended or not. `None` if the post is not visible, or
+    /// `me` is unknown or not active.
     pub fn explain(
         &self,
         scratch: &mut Scratch,
@@ -85,75 +86,41 @@ impl LikeMatrix {
         neighbours: usize,
         weighting: Weighting,
     ) -> Option<Explanation> {
-        let (me, post) = (self.find_active(me)?, self.posts.find(&post).filter(|at| self.visible.contains(*at))?);
+        let (me, post) = (self.find_active(me)?, self.posts.find(&post).filter(|post| self.visible.contains(*post))?);
         let nearest = self.nearest(scratch, me, neighbours, weighting);
-        self.rank(scratch, &nearest.people);
-        let places = self.places(&scratch.rank, post, &nearest.people);
-        unrank(scratch, &nearest.people);
-        let because: Vec<Reason> = places.into_iter().filter_map(|place| self.reason(me, &nearest, place)).collect();
+        scratch.ranks.set(self.people.len(), nearest.people.iter().map(|neighbour| neighbour.person));
+        let places = self.places_of_likers(post, &scratch.ranks, &nearest.people);
+        scratch.ranks.clear(nearest.people.iter().map(|neighbour| neighbour.person));
+        let because: Vec<Reason> =
+            places.into_iter().filter_map(|place| self.explain_one(me, &nearest, place)).collect();
         let own = (self.posts[post].author == Some(me)).then_some(Exclusion::Own);
         let excluded = own.or_else(|| self.likes(me, post).then_some(Exclusion::Liked));
-        // The sum of nothing would be -0.
+        // A fold from 0.0, because the sum of no floats is -0.0, which would be sent to the client.
         let score = because.iter().fold(0.0, |score, reason| score + reason.similarity);
         Some(Explanation { score, because, excluded })
     }
 
-    /// The posts written since then that most people like, without what I like or wrote and without `known` ones. More likes
-    /// first, then the newer post.
+    /// Lists up to `limit` visible posts that were written since then, those with more likes first, then the newer
+    /// ones. Posts without likes, posts that `me` likes or wrote, and `known` posts are left out.
     pub fn popular(&self, me: UserId, limit: usize, since: Timestamp, known: &[PostId]) -> Vec<PostId> {
         let Some(me) = self.find_active(me) else { return Vec::new() };
-        let mut top = Top::new(limit, |one: &At, other: &At| {
+        let mut top = TopK::new(limit, |one: &Idx, other: &Idx| {
             let (one, other) = (&self.posts[*one], &self.posts[*other]);
             other.likers.cmp(&one.likers).then(other.id.cmp(&one.id))
         });
-        for (_, at) in self.newest.range((since, At::MIN)..) {
-            let post = &self.posts[*at];
-            if post.likers > 0 && post.author != Some(me) && !known.contains(&post.id) && !self.likes(me, *at) {
-                top.offer(*at);
+        for (_, index) in self.newest.range((since, Idx::MIN)..) {
+            let post = &self.posts[*index];
+            if post.likers > 0 && post.author != Some(me) && !known.contains(&post.id) && !self.likes(me, *index) {
+                top.offer(*index);
             }
         }
-        top.into_sorted().into_iter().map(|at| self.posts[at].id).collect()
-    }
-
-    /// Notes the place of each neighbour.
-    fn rank(&self, scratch: &mut Scratch, nearest: &[Neighbour]) {
-        grow(&mut scratch.rank, self.people.len());
-        for (place, neighbour) in (1..).zip(nearest) {
-            if let Some(rank) = scratch.rank.get_mut(neighbour.at as usize) {
-                *rank = place;
-            }
-        }
-    }
-
-    /// The place of each neighbour who likes a post, counted from 0, nearest first.
-    pub(super) fn places(&self, rank: &Array1<u32>, post: At, nearest: &[Neighbour]) -> Vec<usize> {
-        match &self.posts[post].column {
-            Column::List(people) => {
-                let ranks = people.iter().filter_map(|at| rank.get(*at as usize).copied());
-                let mut places: Vec<usize> = ranks.filter_map(|rank| (rank as usize).checked_sub(1)).collect();
-                places.sort_unstable();
-                places
-            }
-            Column::Bits(people) => {
-                let places = nearest.iter().enumerate().filter(|(_, neighbour)| people.contains(neighbour.at));
-                places.map(|(place, _)| place).collect()
-            }
-        }
-    }
-}
-
-/// Forgets the places.
-fn unrank(scratch: &mut Scratch, nearest: &[Neighbour]) {
-    for neighbour in nearest {
-        if let Some(rank) = scratch.rank.get_mut(neighbour.at as usize) {
-            *rank = 0;
-        }
+        top.into_sorted().into_iter().map(|index| self.posts[index].id).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::written_by;
+    use super::super::matrix::PostState;
     use super::*;
 
     #[test]
@@ -171,7 +138,7 @@ mod tests {
         for (user, posts) in rows {
             for post in posts {
                 matrix.set_like(UserId(user), PostId(*post), true, 1);
-                matrix.set_post(PostId(*post), written_by(99));
+                matrix.set_post(PostId(*post), PostState::written_by(99));
             }
         }
         let found = matrix.recommend(&mut Scratch::default(), UserId(1), 10, 100, Weighting::None);

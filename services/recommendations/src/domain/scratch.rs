@@ -1,72 +1,82 @@
-//! Arrays that queries use one after the other. They are as they were, all zeros, when a query ends; only the sums, which are
-//! cleared before they are used, and the computed squares stay.
+//! The working memory of requests: arrays over all people or posts that would be slow to allocate for each request.
+//!
+//! Every request leaves the arrays as it found them, all zeros. Only the bit-sliced sums, which are cleared before each
+//! use, and the computed squares stay.
 
 use ndarray::Array1;
 
 use super::bits::{Bits, Sums};
-use super::numbered::At;
+use super::growth::grow_zeros;
+use super::numbered::Idx;
 
-/// The working memory of a query.
+/// The working memory of one request at a time.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// Shared likes of each person.
+    /// The number of likes that each person shares with the asker, as far as it has been counted.
     pub(super) shared: Counters,
-    /// The weights of these likes.
-    pub(super) weights: Array1<f64>,
-    /// Who of these was met,
+    /// The sum of the squared weights of these likes.
+    pub(super) shared_weights: Array1<f64>,
+    /// The people whom the counters have met at least once.
     pub(super) met: Bits,
-    /// and who more than once.
+    /// The people whom the counters have met at least twice.
     pub(super) met_again: Bits,
-    /// Sums of a tile of people or posts.
+    /// The sums of a tile of people or posts.
     pub(super) sums: Sums,
     /// The score of each post.
     pub(super) scores: Array1<f64>,
-    /// The posts that have a score, if they are noted.
-    pub(super) liked: Vec<At>,
-    /// The posts that are not recommended to the asker.
-    pub(super) not_for_me: Bits,
-    /// Sets for neighbours who have none of their own.
-    pub(super) lent: Vec<Bits>,
-    /// The place among the neighbours, counted from 1.
-    pub(super) rank: Array1<u32>,
-    /// Squared weights by the number of likers, for so many people; 0 is not computed yet.
-    pub(super) squares: (u32, Array1<f64>),
+    /// The posts with a score above zero, if they are listed.
+    pub(super) scored: Vec<Idx>,
+    /// The posts that are never recommended to the asker.
+    pub(super) excluded: Bits,
+    /// Bitsets for the rows of neighbours that have none of their own.
+    pub(super) spare_sets: Vec<Bits>,
+    /// The rank of each neighbour.
+    pub(super) ranks: Ranks,
+    /// The squared weights of posts.
+    pub(super) squares: Squares,
 }
 
-/// Counters, and which of them are above zero.
+/// A counter for each person, and the list of those above zero.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     counts: Array1<u32>,
-    pub(super) met: Vec<At>,
+    nonzero: Vec<Idx>,
 }
 
 impl Counters {
+    /// Makes room for counters below `len`.
     pub(super) fn grow(&mut self, len: usize) {
-        grow(&mut self.counts, len);
+        grow_zeros(&mut self.counts, len);
     }
 
-    /// Counts each of these once more.
+    /// Adds one to the counter of each of these.
     #[inline]
-    pub(super) fn add(&mut self, all: impl Iterator<Item = At>) {
+    pub(super) fn increment_all(&mut self, all: impl Iterator<Item = Idx>) {
         let counts = self.counts.as_slice_mut().unwrap_or_default();
         for at in all {
             if let Some(count) = counts.get_mut(at as usize) {
                 if *count == 0 {
-                    self.met.push(at);
+                    self.nonzero.push(at);
                 }
                 *count += 1;
             }
         }
     }
 
+    /// Returns a counter.
     #[inline]
-    pub(super) fn of(&self, at: At) -> u32 {
+    pub(super) fn get(&self, at: Idx) -> u32 {
         self.counts.get(at as usize).copied().unwrap_or_default()
     }
 
-    /// Back to zeros.
+    /// Lists the counters above zero, in the order in which they were first incremented.
+    pub(super) fn nonzero(&self) -> &[Idx] {
+        &self.nonzero
+    }
+
+    /// Resets all counters to zero, in time proportional to those above zero.
     pub(super) fn clear(&mut self) {
-        for at in self.met.drain(..) {
+        for at in self.nonzero.drain(..) {
             if let Some(count) = self.counts.get_mut(at as usize) {
                 *count = 0;
             }
@@ -74,9 +84,62 @@ impl Counters {
     }
 }
 
-/// Makes an array of zeros longer, by an eighth more than is needed now.
-pub(super) fn grow<T: Clone + Default>(array: &mut Array1<T>, len: usize) {
-    if array.len() < len {
-        *array = Array1::default(len + len / 8);
+/// The rank of each neighbour among the nearest ones, counted from 1; 0 for everybody else.
+#[derive(Debug, Default)]
+pub(super) struct Ranks(Array1<u32>);
+
+impl Ranks {
+    /// Ranks these neighbours, nearest first, among `people` people.
+    pub(super) fn set(&mut self, people: usize, neighbours: impl Iterator<Item = Idx>) {
+        grow_zeros(&mut self.0, people);
+        for (rank, person) in (1..).zip(neighbours) {
+            if let Some(slot) = self.0.get_mut(person as usize) {
+                *slot = rank;
+            }
+        }
+    }
+
+    /// Resets the ranks of these neighbours.
+    pub(super) fn clear(&mut self, neighbours: impl Iterator<Item = Idx>) {
+        for person in neighbours {
+            if let Some(rank) = self.0.get_mut(person as usize) {
+                *rank = 0;
+            }
+        }
+    }
+
+    /// Returns the place of a person in the list of neighbours, counted from 0, or `None` for everybody else.
+    #[inline]
+    pub(super) fn place_of(&self, person: Idx) -> Option<usize> {
+        self.0.get(person as usize).and_then(|rank| (*rank as usize).checked_sub(1))
+    }
+}
+
+/// The squared weights of posts by their number of likers. Most posts have few likers, so most of the logarithms are
+/// computed once and read often, also by later requests.
+#[derive(Debug, Default)]
+pub(super) struct Squares {
+    /// The number of people with a like that the squares are valid for.
+    people: u32,
+    /// The squares; 0 marks one that is not computed yet.
+    by_likers: Array1<f64>,
+}
+
+impl Squares {
+    /// Prepares for this number of people with a like, and forgets the squares that were computed for another one.
+    pub(super) fn prepare(&mut self, people: u32) {
+        if self.people != people {
+            *self = Self { people, by_likers: Array1::default(0) };
+        }
+        grow_zeros(&mut self.by_likers, people as usize + 1);
+    }
+
+    /// Returns the squared weight of a post that this many people like.
+    pub(super) fn get(&mut self, likers: u32) -> f64 {
+        let Some(square) = self.by_likers.get_mut(likers as usize) else { return 0.0 };
+        if *square == 0.0 && likers > 0 {
+            *square = (1.0 + f64::from(self.people) / f64::from(likers)).ln().powi(2);
+        }
+        *square
     }
 }

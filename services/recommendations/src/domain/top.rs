@@ -1,57 +1,63 @@
-//! The first few of many.
+//! The first k of many items, without sorting them all.
 
 use std::cmp::Ordering;
 
-/// Keeps the first `limit` in an order, of as many as are offered. The order has no ties.
-pub(super) struct Top<T, F> {
+/// A bounded selection: keeps the first `limit` items of an order without ties, of as many as are offered.
+///
+/// It collects up to twice `limit` items, then cuts them back to `limit` by quickselect. So an offer takes constant
+/// time on average, and an item behind the last of a cut is refused by one comparison.
+pub(super) struct TopK<T, F> {
     limit: usize,
-    /// Once it is cut for the first time, the last of the first `limit` is at its place, and behind it are some that came later.
-    kept: Vec<T>,
+    /// After the first cut, the last of the first `limit` items stands at place `limit - 1`, with newer offers behind
+    /// it.
+    items: Vec<T>,
     is_cut: bool,
     order: F,
 }
 
-impl<T, F: Fn(&T, &T) -> Ordering> Top<T, F> {
+impl<T, F: Fn(&T, &T) -> Ordering> TopK<T, F> {
     pub(super) fn new(limit: usize, order: F) -> Self {
-        Self { limit, kept: Vec::new(), is_cut: false, order }
+        Self { limit, items: Vec::new(), is_cut: false, order }
     }
 
-    /// How many are kept.
+    /// Returns the number of items that are kept at most.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Who comes behind this one is not kept; none while there is room for all.
+    /// Returns the last item of the last cut: an item behind it is refused. `None` before the first cut, when every
+    /// item is still taken.
     #[inline]
     pub(super) fn last(&self) -> Option<&T> {
-        self.kept.get(self.limit.checked_sub(1)?).filter(|_| self.is_cut)
+        self.items.get(self.limit.checked_sub(1)?).filter(|_| self.is_cut)
     }
 
+    /// Takes an item unless it is behind the last one.
     #[inline]
     pub(super) fn offer(&mut self, item: T) {
         if self.last().is_some_and(|last| (self.order)(&item, last).is_gt()) {
             return;
         }
-        self.kept.push(item);
+        self.items.push(item);
         let full = if self.is_cut { 2 * self.limit } else { self.limit };
-        if self.kept.len() >= full.max(1) {
+        if self.items.len() >= full.max(1) {
             self.cut();
         }
     }
 
-    /// Those that are kept, in order.
+    /// Returns the first `limit` items in order.
     pub(super) fn into_sorted(mut self) -> Vec<T> {
         self.cut();
-        self.kept.sort_unstable_by(self.order);
-        self.kept
+        self.items.sort_unstable_by(self.order);
+        self.items
     }
 
     fn cut(&mut self) {
-        if self.limit > 0 && self.kept.len() >= self.limit {
-            self.kept.select_nth_unstable_by(self.limit - 1, &self.order);
+        if self.limit > 0 && self.items.len() >= self.limit {
+            self.items.select_nth_unstable_by(self.limit - 1, &self.order);
             self.is_cut = true;
         }
-        self.kept.truncate(self.limit);
+        self.items.truncate(self.limit);
     }
 }
 
@@ -64,7 +70,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_keeps_what_sorting_all_would(items in prop::collection::hash_set(0..1_000_u32, 0..80), limit in 0..30_usize) {
-            let mut top = Top::new(limit, u32::cmp);
+            let mut top = TopK::new(limit, u32::cmp);
             items.iter().for_each(|item| top.offer(*item));
             let mut sorted: Vec<u32> = items.into_iter().collect();
             sorted.sort_unstable();

@@ -1,5 +1,3 @@
-//! The handlers, and the shapes of their answers.
+//! The HTTP handlers.
 
 pub(crate) mod recommendations;
-
-pub(crate) mod shapes;

@@ -1,26 +1,20 @@
 //! Recommended posts and similar people.
 
-use std::time::Duration;
-
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::auth::CurrentUser;
-use shared::cache::Json;
-use shared::error::ApiError;
 use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
 use utoipa::{IntoParams, ToSchema};
 
-use super::shapes::{PostOut, UserOut};
-use crate::db::queries;
-use crate::domain::{Exclusion, Explanation, PostId, Reason, Recommendation, Recommendations, Weighting};
+use crate::answers::{ExplainedPost, Fallback, RecommendedPosts, SimilarUsers};
+use crate::domain::{PostId, Weighting};
 use crate::error::Error;
+use crate::memory::recommender::Ranking;
 use crate::state::AppState;
 
-/// How old popular posts are at most.
-const RECENT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// Whose likes count, and how much.
+/// The query parameters that say whose likes count, and how much. Numbers are read as text, so that each mistake gets
+/// its own problem.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RankingIn {
@@ -42,17 +36,18 @@ pub(crate) enum WeightingName {
 }
 
 impl RankingIn {
-    fn read(&self) -> Result<(usize, Weighting), Error> {
+    fn read(&self) -> Result<Ranking, Error> {
         let weighting = match self.weighting.as_deref() {
             None | Some("none") => Weighting::None,
             Some("idf") => Weighting::Idf,
             Some(_) => return Err(Error::UnknownWeighting),
         };
-        Ok((bounded("neighbours", self.neighbours.as_deref(), 100, 1_000)?, weighting))
+        let neighbours = read_bounded("neighbours", self.neighbours.as_deref(), 100, 1_000)?;
+        Ok(Ranking { neighbours, weighting })
     }
 }
 
-/// How to recommend.
+/// The query parameters of [`recommend_posts`].
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RecommendIn {
@@ -64,6 +59,20 @@ pub(crate) struct RecommendIn {
     fallback: Option<String>,
 }
 
+impl RecommendIn {
+    fn read_limit(&self) -> Result<usize, Error> {
+        read_bounded("limit", self.limit.as_deref(), 5, 100)
+    }
+
+    fn read_fallback(&self) -> Result<Option<Fallback>, Error> {
+        match self.fallback.as_deref() {
+            None | Some("none") => Ok(None),
+            Some("popular") => Ok(Some(Fallback::Popular)),
+            Some(_) => Err(Error::UnknownFallback),
+        }
+    }
+}
+
 /// What fills up.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
@@ -71,82 +80,6 @@ pub(crate) struct RecommendIn {
 pub(crate) enum FallbackName {
     None,
     Popular,
-}
-
-/// A recommended post.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RecommendedPost {
-    #[serde(skip)]
-    id: PostId,
-    #[schema(value_type = PostOut)]
-    post: Json,
-    /// The sum of the similarities in `because`.
-    #[schema(example = 0.5)]
-    score: f64,
-    /// The similar people who like it, most similar first.
-    #[schema(value_type = Vec<Reason>)]
-    because: Vec<Json>,
-    /// Only on posts that no similar person likes: what they are shown for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fallback: Option<Fallback>,
-}
-
-/// What fills up.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Fallback {
-    /// The most liked posts of the last days.
-    Popular,
-}
-
-/// Recommended posts, best first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RecommendedPosts {
-    #[schema(example = "Recommended posts")]
-    message: &'static str,
-    posts: Vec<RecommendedPost>,
-}
-
-/// Why a post is recommended, or would be.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ExplainedPost {
-    #[schema(example = "Explained post")]
-    message: &'static str,
-    #[schema(value_type = PostOut)]
-    post: Json,
-    /// The sum of the similarities in `because`.
-    #[schema(example = 0.5)]
-    score: f64,
-    /// The similar people who like it, most similar first; nobody: it is not recommended.
-    because: Vec<Reason>,
-    /// Why it is not recommended whatever its score is.
-    excluded: Option<Exclusion>,
-}
-
-/// Somebody with a similar taste.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SimilarUser {
-    user: UserOut,
-    /// The cosine of both people's likes.
-    #[schema(example = 0.5)]
-    similarity: f64,
-    /// How many visible posts both like.
-    #[schema(value_type = i64, minimum = 1)]
-    shared_likes: u32,
-    /// How many visible posts you like.
-    #[schema(value_type = i64, minimum = 1)]
-    your_likes: u32,
-    /// How many visible posts the other person likes.
-    #[schema(value_type = i64, minimum = 1)]
-    their_likes: u32,
-}
-
-/// Similar people, most similar first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SimilarUsers {
-    users: Vec<SimilarUser>,
-    /// The cursor of the next page.
-    next: Option<String>,
 }
 
 /// Recommends posts that similar people like.
@@ -160,36 +93,17 @@ pub(crate) struct SimilarUsers {
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn recommend_posts(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     user: CurrentUser,
     Query(query): Query<RecommendIn>,
     Query(ranking): Query<RankingIn>,
 ) -> Result<Listed<RecommendedPosts>, Error> {
-    let limit = bounded("limit", query.limit.as_deref(), 5, 100)?;
-    let (neighbours, weighting) = ranking.read()?;
-    let fallback = match query.fallback.as_deref() {
-        None | Some("none") => None,
-        Some("popular") => Some(Fallback::Popular),
-        Some(_) => return Err(Error::UnknownFallback),
-    };
-    let recommend =
-        |asked| state.matrix.ask(|likes, scratch| likes.recommend(scratch, user.id, asked, neighbours, weighting));
-    let mut posts = with_posts(&state, limit, recommend).await?;
-    if let Some(fallback) = fallback.filter(|_| posts.len() < limit) {
-        // Those that are shown already, too: since then somebody may have withdrawn a like.
-        let mut known: Vec<PostId> = recommend(usize::MAX)?.posts.into_iter().map(|found| found.post_id).collect();
-        known.extend(posts.iter().map(|post| post.id));
-        let since = state.auth.clock.now() - RECENT;
-        let popular = |asked| {
-            let found = state.matrix.ask(|likes, _| likes.popular(user.id, asked, since, &known))?;
-            let unexplained = |post_id| Recommendation { post_id, score: 0.0, because: Vec::new() };
-            Ok(Recommendations { posts: found.into_iter().map(unexplained).collect(), neighbours: Vec::new() })
-        };
-        let popular = with_posts(&state, limit - posts.len(), popular).await?;
-        posts.extend(popular.into_iter().map(|post| RecommendedPost { fallback: Some(fallback), ..post }));
+    let (limit, ranking, fallback) = (query.read_limit()?, ranking.read()?, query.read_fallback()?);
+    let mut posts = s.recommender.recommend(user.id, ranking, limit).await?;
+    if let Some(Fallback::Popular) = fallback {
+        s.recommender.fill_up_with_popular(&mut posts, user.id, ranking, limit).await?;
     }
-    let message = if posts.is_empty() { "No recommendations available" } else { "Recommended posts" };
-    Ok(Listed::all(RecommendedPosts { message, posts }))
+    Ok(Listed::unpaged(RecommendedPosts::of(posts)))
 }
 
 /// Explains one post: who of the similar people likes it, and the score that follows.
@@ -203,16 +117,13 @@ pub(crate) async fn recommend_posts(
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn explain_post(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<PostId>,
     Query(ranking): Query<RankingIn>,
 ) -> Result<axum::Json<ExplainedPost>, Error> {
-    let (neighbours, weighting) = ranking.read()?;
-    let explained = state.matrix.ask(|likes, scratch| likes.explain(scratch, user.id, id, neighbours, weighting))?;
-    let Explanation { score, because, excluded } = explained.ok_or(Error::PostNotFound)?;
-    let post = state.shown.find(id.0).await?.ok_or(Error::PostNotFound)?.body();
-    Ok(axum::Json(ExplainedPost { message: "Explained post", post, score, because, excluded }))
+    let explained = s.recommender.explain(user.id, id, ranking.read()?).await?;
+    explained.map(axum::Json).ok_or(Error::PostNotFound)
 }
 
 /// Lists people with a similar taste.
@@ -229,84 +140,19 @@ pub(crate) async fn explain_post(
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn recommend_users(
-    State(state): State<AppState>,
+    State(s): State<AppState>,
     user: CurrentUser,
     page: Page,
 ) -> Result<Listed<SimilarUsers>, Error> {
     let fetch = usize::try_from(page.fetch()).unwrap_or(usize::MAX);
-    let mut asked = fetch;
-    let mut users = loop {
-        let after = page.after.map(UserId);
-        let found = state.matrix.ask(|likes, scratch| likes.similar_people(scratch, user.id, asked, after))?;
-        let last = found.len() < asked;
-        let users = with_users(&state, found, fetch).await?;
-        if last || users.len() == fetch {
-            break users;
-        }
-        asked = asked.saturating_mul(4);
-    };
-    let next = page.cut(&mut users, |similar| similar.user.id().0);
-    Ok(page.answer(SimilarUsers { users, next: next.clone() }, next.as_deref()))
+    let mut users = s.recommender.find_similar(user.id, page.after.map(UserId), fetch).await?;
+    let next = page.cut(&mut users, |similar| similar.id().0);
+    Ok(page.answer(SimilarUsers::of(users, next.clone()), next.as_deref()))
 }
 
-/// The first recommendations with their posts. What cannot be shown is left out, and more is asked for instead.
-async fn with_posts(
-    state: &AppState,
-    limit: usize,
-    recommend: impl Fn(usize) -> Result<Recommendations, ApiError>,
-) -> Result<Vec<RecommendedPost>, Error> {
-    let mut asked = limit;
-    loop {
-        let found = recommend(asked)?;
-        let last = found.posts.len() < asked;
-        let ids: Vec<i64> = found.posts.iter().map(|found| found.post_id.0).collect();
-        let mut shown = state.shown.find_all(&ids).await?.into_iter().peekable();
-        let mut reasons = Reasons::of(&found.neighbours);
-        let posts = found.posts.into_iter().filter_map(|Recommendation { post_id, score, because }| {
-            let post = shown.next_if(|shown| shown.id() == post_id)?.body();
-            Some(RecommendedPost { id: post_id, post, score, because: reasons.at(&because), fallback: None })
-        });
-        let posts: Vec<RecommendedPost> = posts.take(limit).collect();
-        if last || posts.len() == limit {
-            return Ok(posts);
-        }
-        asked = asked.saturating_mul(4);
-    }
-}
-
-/// Neighbours as JSON. Each is written once, though they are reasons for several posts: most of an answer is reasons.
-struct Reasons<'a>(Vec<(&'a Reason, Option<Json>)>);
-
-impl<'a> Reasons<'a> {
-    fn of(neighbours: &'a [Reason]) -> Self {
-        Self(neighbours.iter().map(|reason| (reason, None)).collect())
-    }
-
-    fn at(&mut self, places: &[usize]) -> Vec<Json> {
-        let mut found = Vec::with_capacity(places.len());
-        for place in places {
-            if let Some((reason, json)) = self.0.get_mut(*place) {
-                found.push(json.get_or_insert_with(|| Json::of(reason)).clone());
-            }
-        }
-        found
-    }
-}
-
-/// Adds the people to their similarities, and leaves out who cannot be shown.
-async fn with_users(state: &AppState, found: Vec<Reason>, limit: usize) -> Result<Vec<SimilarUser>, Error> {
-    let ids: Vec<UserId> = found.iter().map(|reason| reason.user_id).collect();
-    let mut rows = queries::users::find_visible(state.db.read(), &ids).await?;
-    let shown = found.into_iter().filter_map(|reason| {
-        let user = rows.remove(&reason.user_id)?.into();
-        let Reason { similarity, shared_likes, your_likes, their_likes, .. } = reason;
-        Some(SimilarUser { user, similarity, shared_likes, your_likes, their_likes })
-    });
-    Ok(shown.take(limit).collect())
-}
-
-/// Reads an integer from 1 to `max`; digits beyond 64 bits are out of range, not nonsense.
-fn bounded(field: &'static str, text: Option<&str>, default: usize, max: u32) -> Result<usize, Error> {
+/// Reads an integer from 1 to `max`. Text that is an integer of any length, but outside of that, is out of range (422);
+/// everything else is not a number (400).
+fn read_bounded(field: &'static str, text: Option<&str>, default: usize, max: u32) -> Result<usize, Error> {
     let Some(text) = text else { return Ok(default) };
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -318,13 +164,16 @@ fn bounded(field: &'static str, text: Option<&str>, default: usize, max: u32) ->
 
 #[cfg(test)]
 mod tests {
+    use shared::error::ApiError;
+
     use super::*;
 
     #[test]
     fn numbers_are_integers_within_bounds() {
-        let read =
-            |text: &str| bounded("limit", Some(text), 5, 100).map_err(|error| ApiError::from(error).status().as_u16());
-        assert_eq!(bounded("limit", None, 5, 100).ok(), Some(5));
+        let read = |text: &str| {
+            read_bounded("limit", Some(text), 5, 100).map_err(|error| ApiError::from(error).status().as_u16())
+        };
+        assert_eq!(read_bounded("limit", None, 5, 100).ok(), Some(5));
         assert_eq!((read("1"), read("100"), read("007")), (Ok(1), Ok(100), Ok(7)));
         for out in ["0", "-1", "101", "9223372036854775808", "99999999999999999999999999"] {
             assert_eq!(read(out), Err(422), "{out}");

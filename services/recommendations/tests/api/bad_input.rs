@@ -1,4 +1,4 @@
-//! What bad requests get, and who may ask.
+//! The problems that bad requests get, and the tokens that are refused.
 
 use axum::http::Method;
 use serde_json::json;

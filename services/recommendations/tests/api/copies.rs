@@ -4,7 +4,7 @@ use recommendations::{NAME, build};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use shared::db::is_postgres;
-use shared::events::consumer::Row;
+use shared::events::any_consumer::Row;
 use testkit::app::TestApp;
 
 use crate::world::{LIKES, deleted_post, empty, erased, for_ann, like, likes, post, posts, small, user, users};
@@ -57,7 +57,7 @@ async fn a_restart_fills_memory_from_the_copies() {
     assert_eq!(for_ann(&again, "").await.json, expected);
     again.get("/recommendations").as_user(4, "dan").send().await.is_problem(403, "Account blocked");
     again.get("/recommendations").as_user(3, "cleo").send().await.is_problem(403, "Account blocked");
-    // What was withdrawn stays withdrawn, whatever arrives late.
+    // A withdrawn like stays withdrawn when an older state of it arrives late.
     again.deliver("like", &[like(2, 14, 1, true)]).await;
     assert_eq!(for_ann(&again, "").await.json, expected);
 }
@@ -68,7 +68,7 @@ async fn many_likes_may_take_longer_than_a_request() {
     let expected = for_ann(&app, "").await.json;
     let db = app.db().clone();
     if is_postgres(db.read()) {
-        // Longer than a statement of a request may take there; SQLite has no such limit.
+        // Together longer than the statement timeout of requests on Postgres. SQLite has no such limit.
         let seconds = 5.5 / LIKES.len() as f64;
         let slow = format!("CREATE VIEW likes AS SELECT *, pg_sleep({seconds})::text FROM all_likes");
         db.read().execute_unprepared(&format!("ALTER TABLE likes RENAME TO all_likes; {slow}")).await.expect("a view");
@@ -94,7 +94,7 @@ async fn copies_read_back_as_what_their_owners_sent() {
         app.deliver(stream, states).await;
         let consumers = &app.service().streams.consumers;
         let consumer = consumers.iter().find(|consumer| consumer.stream() == *stream).expect("a consumer");
-        let expected: Vec<Row> = states.iter().map(|state| consumer.view(state).expect("a state")).collect();
+        let expected: Vec<Row> = states.iter().map(|state| consumer.as_copied(state).expect("a state")).collect();
         let mut read: Vec<Row> = Vec::new();
         loop {
             let after = read.last().map(|row| row.key.clone());

@@ -159,7 +159,7 @@ async fn popular_posts_of_the_last_days_fill_up_when_asked_to() {
         assert_eq!((&post["fallback"], &post["score"], &post["because"]), (&json!("popular"), &json!(0.0), &json!([])));
     }
     assert_eq!(ids(&of_dan("?fallback=popular&limit=2").await), [11, 13]);
-    // Ann has neighbours: what they like comes first, and once.
+    // Ann has neighbours. The posts that they like come first and are not repeated as popular ones.
     let ann = for_ann(&app, "?fallback=popular").await;
     assert_eq!(ids(&ann), [13, 14, 17, 15]);
     assert_eq!(ann.json["posts"][3]["fallback"], "popular");
@@ -192,7 +192,7 @@ async fn the_reasons_of_a_thousand_people_recompute_to_the_printed_scores() {
     let app = empty().await;
     let people: Vec<_> = (1..=PEOPLE).map(|id| user(id, &format!("user{id}"), 1, false)).collect();
     let posts: Vec<_> = (1..=POSTS).map(|id| post(id, 1 + id * 5 % PEOPLE, 1)).collect();
-    // Any scattered numbers do; low ones are drawn more often, as popular posts are.
+    // The numbers only need to be scattered. The product of two draws makes low ids frequent, like popular posts.
     let mut random = (1..).map(|n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(n) >> 40);
     let mut draw = move || random.next().expect("no end") as i64 % POSTS;
     let likes: Vec<_> = (0..10 * PEOPLE).map(|n| like(1 + n / 10, 1 + draw() * draw() / POSTS, 1, true)).collect();

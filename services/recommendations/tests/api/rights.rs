@@ -1,4 +1,4 @@
-//! Who may call what.
+//! The rights that each operation asks for.
 
 use crate::world::empty;
 

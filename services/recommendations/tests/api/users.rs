@@ -39,7 +39,8 @@ async fn similar_people_come_most_similar_first() {
 async fn pages_hold_everybody_once() {
     let app = empty().await;
     app.deliver("post", &[post(1, 500, 1), post(2, 500, 1)]).await;
-    // 1 and 2..=60 like post 1; every third one likes post 2 as well; nobody has heard of every tenth one.
+    // People 1 and 2..=60 like post 1, and every third one likes post 2 as well. The state of every tenth one never
+    // arrives.
     let people: Vec<i64> = (2..=60).collect();
     let mut likes = vec![like(1, 1, 1, true)];
     for id in &people {

@@ -16,12 +16,12 @@ pub(crate) const NAMES: [&str; 5] = ["ann", "bob", "cleo", "dan", "eve"];
 pub(crate) const LIKES: [(i64, i64); 10] =
     [(1, 11), (1, 12), (2, 11), (2, 12), (2, 13), (2, 14), (3, 11), (3, 13), (3, 17), (4, 15)];
 
-/// A service without any event.
+/// Starts a service that has received no event.
 pub(crate) async fn empty() -> TestApp {
     TestApp::spawn(NAME, async |deps| build(deps)).await
 }
 
-/// A service that has heard of the small world.
+/// Starts a service that has received all events of the small world.
 pub(crate) async fn small() -> TestApp {
     let app = empty().await;
     app.deliver("user", &users()).await;
@@ -81,20 +81,20 @@ pub(crate) fn like(user: i64, post: i64, version: i64, active: bool) -> Value {
     json!({"user_id": user, "post_id": post, "version": version, "deleted": !active})
 }
 
-/// What Ann is recommended.
+/// Asks for the recommendations of Ann.
 pub(crate) async fn for_ann(app: &TestApp, query: &str) -> Answer {
     let answer = app.get(&format!("/recommendations{query}")).as_user(1, "ann").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer
 }
 
-/// The ids of recommended posts.
+/// Reads the ids of recommended posts.
 pub(crate) fn ids(answer: &Answer) -> Vec<i64> {
     let posts = answer.json["posts"].as_array().expect("posts");
     posts.iter().map(|recommended| recommended["post"]["id"].as_i64().expect("an id")).collect()
 }
 
-/// Fails unless a number is this one, up to rounding.
+/// Fails unless a number equals this one up to rounding.
 #[track_caller]
 pub(crate) fn near(value: &Value, expected: f64) {
     let number = value.as_f64().expect("a number");

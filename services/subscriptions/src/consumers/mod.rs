@@ -1,4 +1,4 @@
-//! What this service learns from others.
+//! The streams of other services that this service keeps copies of, a file per stream.
 
 mod post;
 mod post_counts;
@@ -8,12 +8,13 @@ use shared::auth::Accounts;
 use shared::events::{Projection, Streams};
 
 use crate::db::entities::{counts, posts, users};
-use crate::memory::FeedMemory;
+use crate::memory::feed::FeedMemory;
 
-/// Every stream that is consumed here.
+/// Registers a consumer for each stream. Applied states go to the memory as well: those of users to `accounts`, which
+/// decides whose tokens are refused, and those of posts and counters to `feed`.
 pub(crate) fn register(streams: Streams, feed: FeedMemory, accounts: Accounts) -> Streams {
     streams
-        .consumer(Projection::<users::Model, _>::with_memory(accounts))
-        .consumer(Projection::<posts::Model, _>::with_memory(feed.clone()))
-        .consumer(Projection::<counts::Model, _>::with_memory(feed))
+        .consumer(Projection::<users::Model>::with_memory(accounts))
+        .consumer(Projection::<posts::Model>::with_memory(feed.clone()))
+        .consumer(Projection::<counts::Model>::with_memory(feed))
 }

@@ -1,4 +1,4 @@
-//! The copy of the posts' counters.
+//! The stream `post_counts`: the counters that are shown beside posts.
 
 use shared::events::{Key, ProjectionRow, State};
 

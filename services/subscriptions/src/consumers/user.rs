@@ -1,4 +1,4 @@
-//! The copy of users.
+//! The stream `user`: people, their visibility, and the accounts that tokens are checked against.
 
 use shared::auth::{Account, AccountRow};
 use shared::events::{Key, ProjectionRow, State};
@@ -20,7 +20,7 @@ impl State for Model {
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
 
-    fn kept(self) -> Self {
+    fn without_tombstone_fields(self) -> Self {
         if !self.deleted {
             return self;
         }

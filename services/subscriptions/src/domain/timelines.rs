@@ -1,7 +1,8 @@
-//! Timelines: the newest posts of all, by their authors, so that a page of somebody's feed is a merge in memory.
+//! Timelines: the ids of the newest posts, grouped by author, from which a page of any feed is merged in memory.
 //!
-//! A post is added once, whoever follows its author; following, unfollowing, deleting and blocking need no repair of
-//! any stored list. Posts below the [`Timelines::floor`] are not here, and are read from the database.
+//! This is fan-out on read: a post is added once, whoever follows its author, and following, unfollowing, deleting and
+//! blocking repair no stored list. The newest posts are complete down to the [`Timelines::floor`]; older ones are read
+//! from the database.
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
@@ -9,48 +10,57 @@ use shared::ids::UserId;
 
 use super::ids::PostId;
 
-/// Where an author stands in the lists. Never given to another.
+/// The dense index of an author in the timelines. An author keeps it, and it is never given to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(u32);
 
-/// How many times as many heads as a page has posts are collected before the oldest of them are let go.
-const COLLECTED: usize = 4;
+/// The capacity of the list of candidate heads, as a multiple of the page's size. A full list is cut back to one page:
+/// the larger it is, the rarer and the longer each cut.
+const HEADS_PER_POST: usize = 4;
 
-/// The newest posts.
+/// The value of [`Timelines::newest`] for an author without posts. Ids begin at 1.
+const NO_POST: PostId = PostId(0);
+
+/// The newest posts by author. A post takes about 60 bytes.
 #[derive(Debug)]
 pub(crate) struct Timelines {
-    /// How many posts are remembered, tombstones included.
-    most: usize,
-    /// Whether every post from the floor on is here.
+    /// The maximum number of posts, tombstones included.
+    max_posts: usize,
+    /// True once every post from the floor on has been added.
     complete: bool,
-    /// No post below is here.
+    /// The lowest id that is accepted: posts below it were evicted or never loaded.
     floor: PostId,
-    posts: BTreeMap<PostId, Known>,
+    /// All posts, tombstones included, by id. Their versions decide which states are stale.
+    posts: BTreeMap<PostId, KnownPost>,
     slots: HashMap<UserId, Slot>,
-    /// The newest post of each author, dense, because most pages are first pages. Zero: none.
+    /// The newest post of each author by slot, [`NO_POST`] without one. It repeats the last element of
+    /// [`Author::posts`] in a dense array, because a first page, which most pages are, scans the heads of all followed
+    /// authors.
     newest: Vec<PostId>,
+    /// The authors by slot.
     authors: Vec<Author>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownPost {
     version: i64,
-    /// Absent in a tombstone.
+    /// The author; absent in a tombstone.
     author: Option<Slot>,
 }
 
 #[derive(Debug)]
 struct Author {
     id: UserId,
-    /// From old to new.
+    /// The author's posts, ascending.
     posts: Vec<PostId>,
 }
 
 impl Timelines {
-    /// Remembers at most so many posts. Until [`Timelines::loaded`] nothing is known for sure.
-    pub(crate) fn new(most: usize) -> Self {
+    /// Creates empty timelines that keep at most `max_posts` posts. They have no floor until
+    /// [`Timelines::complete_from`].
+    pub(crate) fn new(max_posts: usize) -> Self {
         Self {
-            most,
+            max_posts,
             complete: false,
             floor: PostId(0),
             posts: BTreeMap::new(),
@@ -60,40 +70,41 @@ impl Timelines {
         }
     }
 
-    /// The slot of an author.
-    pub(crate) fn slot(&mut self, id: UserId) -> Slot {
+    /// Returns the slot of an author, which is added if it is unknown.
+    pub(crate) fn find_or_add_author(&mut self, id: UserId) -> Slot {
         let next = Slot(u32::try_from(self.authors.len()).unwrap_or(u32::MAX));
         let slot = *self.slots.entry(id).or_insert(next);
         if slot == next {
             self.authors.push(Author { id, posts: Vec::new() });
-            self.newest.push(PostId(0));
+            self.newest.push(NO_POST);
         }
         slot
     }
 
-    /// Merges a post's state by version; without an author it is a tombstone.
-    pub(crate) fn set_post(&mut self, id: PostId, version: i64, author: Option<UserId>) {
+    /// Merges the state of a post unless a state with the same or a higher version is known. A state without an author
+    /// is a tombstone. Evicts the oldest post when there are too many, which raises the floor.
+    pub(crate) fn merge_post(&mut self, id: PostId, version: i64, author: Option<UserId>) {
         if id < self.floor || self.posts.get(&id).is_some_and(|known| known.version >= version) {
             return;
         }
-        self.forget_post(id);
-        let author = author.map(|author| self.slot(author));
-        self.posts.insert(id, Known { version, author });
+        self.remove_post(id);
+        let author = author.map(|author| self.find_or_add_author(author));
+        self.posts.insert(id, KnownPost { version, author });
         if let Some(slot) = author {
-            self.change(slot, |posts| posts.insert(posts.partition_point(|post| *post < id), id));
+            self.edit_posts(slot, |posts| posts.insert(posts.partition_point(|post| *post < id), id));
         }
-        while self.posts.len() > self.most {
+        while self.posts.len() > self.max_posts {
             let Some((oldest, _)) = self.posts.first_key_value() else { break };
             let oldest = *oldest;
-            self.forget_post(oldest);
+            self.remove_post(oldest);
             self.floor = PostId(oldest.0 + 1);
         }
     }
 
-    /// Forgets a post, whatever its version was.
-    pub(crate) fn forget_post(&mut self, id: PostId) {
-        if let Some(Known { author: Some(slot), .. }) = self.posts.remove(&id) {
-            self.change(slot, |posts| {
+    /// Removes a post together with its version, so that the next state of it is merged whatever its version is.
+    pub(crate) fn remove_post(&mut self, id: PostId) {
+        if let Some(KnownPost { author: Some(slot), .. }) = self.posts.remove(&id) {
+            self.edit_posts(slot, |posts| {
                 if let Ok(place) = posts.binary_search(&id) {
                     posts.remove(place);
                 }
@@ -101,77 +112,81 @@ impl Timelines {
         }
     }
 
-    /// Every post from `lowest` on has been added.
-    pub(crate) fn loaded(&mut self, lowest: PostId) {
+    /// Declares that every post from `lowest` on has been added, and removes those below: states that arrived during
+    /// the loading may be older, and their neighbours are missing.
+    pub(crate) fn complete_from(&mut self, lowest: PostId) {
         while let Some((oldest, _)) = self.posts.first_key_value()
             && *oldest < lowest
         {
             let oldest = *oldest;
-            self.forget_post(oldest);
+            self.remove_post(oldest);
         }
         self.floor = self.floor.max(lowest);
         self.complete = true;
     }
 
-    /// The lowest id from which on every post is here; `None`: none is for sure.
+    /// Returns the lowest id from which on no post is missing, or `None` before [`Timelines::complete_from`].
     pub(crate) fn floor(&self) -> Option<PostId> {
         self.complete.then_some(self.floor)
     }
 
-    /// Up to `count` posts of these authors, from new to old, all older than `before`, as far down as the floor; not those
-    /// of who is `hidden`.
+    /// Finds up to `count` posts of these authors, newest first, all older than `before`, as far down as the floor.
+    /// Authors for whom `is_hidden` holds are skipped.
     ///
-    /// Only the `count` authors with the newest heads can have a post on the page. One pass over all collects heads that
-    /// are newer than those of so many others, a heap merges the posts of the authors that are left.
-    pub(crate) fn page(
+    /// Only the `count` authors with the newest heads can have a post on the page. One pass over all followed authors
+    /// keeps the heads that can still be among these, then a heap merges the posts of the authors that are left. With f
+    /// followed authors that takes O(f + count · log count) on average.
+    pub(crate) fn find_page(
         &self,
         followed: &[Slot],
         before: Option<PostId>,
         count: usize,
-        hidden: impl Fn(UserId) -> bool,
+        is_hidden: impl Fn(UserId) -> bool,
     ) -> Vec<PostId> {
-        let mut heads = Vec::with_capacity(COLLECTED * (count + 1));
+        let mut heads = Vec::with_capacity(HEADS_PER_POST * (count + 1));
         let mut at_least = PostId(1);
         for slot in followed {
             let head = match before {
                 None => self.newest.get(slot.0 as usize).copied(),
-                Some(before) => self.author(*slot).and_then(|author| older(&author.posts, before)),
+                Some(before) => self.author(*slot).and_then(|author| newest_before(&author.posts, before)),
             };
             let Some(head) = head.filter(|head| *head >= at_least) else { continue };
             if heads.len() == heads.capacity() {
-                at_least = self.keep_newest(&mut heads, count, &hidden).unwrap_or(at_least);
+                at_least = self.retain_newest(&mut heads, count, &is_hidden).unwrap_or(at_least);
             }
             heads.push((head, *slot));
         }
-        self.keep_newest(&mut heads, count, &hidden);
+        self.retain_newest(&mut heads, count, &is_hidden);
         let mut heads = BinaryHeap::from(heads);
         let mut page = Vec::with_capacity(count);
         while page.len() < count
             && let Some((post, slot)) = heads.pop()
         {
             page.push(post);
-            let next = self.author(slot).and_then(|author| older(&author.posts, post));
+            let next = self.author(slot).and_then(|author| newest_before(&author.posts, post));
             heads.extend(next.map(|post| (post, slot)));
         }
         page
     }
 
-    /// Keeps the `count` newest heads of authors who are shown: the oldest of them, if there are so many.
-    fn keep_newest(
+    /// Retains the `count` newest heads of visible authors. Returns the oldest of these if there are that many: no
+    /// older head can get onto the page.
+    fn retain_newest(
         &self,
         heads: &mut Vec<(PostId, Slot)>,
         count: usize,
-        hidden: impl Fn(UserId) -> bool,
+        is_hidden: impl Fn(UserId) -> bool,
     ) -> Option<PostId> {
         loop {
             if count < heads.len() {
                 heads.select_nth_unstable_by(count, |a, b| b.cmp(a));
             }
-            // Few are on the page, and few of them are hidden: the others are never looked up.
+            // Visibility is looked up for the first `count` heads only. When one of them is hidden, another one moves
+            // up and the loop looks again. Hidden authors are few, so most lookups are saved.
             let (all, mut place) = (heads.len(), 0);
             heads.retain(|(_, slot)| {
                 place += 1;
-                place > count || self.author(*slot).is_some_and(|author| !hidden(author.id))
+                place > count || self.author(*slot).is_some_and(|author| !is_hidden(author.id))
             });
             if heads.len() == all {
                 heads.truncate(count);
@@ -184,17 +199,18 @@ impl Timelines {
         self.authors.get(slot.0 as usize)
     }
 
-    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Vec<PostId>)) {
+    /// Edits the posts of an author and brings [`Timelines::newest`] up to date with them.
+    fn edit_posts(&mut self, slot: Slot, edit: impl FnOnce(&mut Vec<PostId>)) {
         let index = slot.0 as usize;
         if let (Some(author), Some(newest)) = (self.authors.get_mut(index), self.newest.get_mut(index)) {
-            change(&mut author.posts);
-            *newest = author.posts.last().copied().unwrap_or(PostId(0));
+            edit(&mut author.posts);
+            *newest = author.posts.last().copied().unwrap_or(NO_POST);
         }
     }
 }
 
-/// The newest of an author's posts that is older than `before`.
-fn older(posts: &[PostId], before: PostId) -> Option<PostId> {
+/// Finds the newest of these ascending posts that is older than `before`.
+fn newest_before(posts: &[PostId], before: PostId) -> Option<PostId> {
     let place = posts.partition_point(|post| *post < before);
     posts.get(place.checked_sub(1)?).copied()
 }
@@ -207,18 +223,24 @@ mod tests {
 
     use super::*;
 
-    /// What every post is by now, however old it is.
+    /// The reference: the newest state of every post, however old it is, in one sorted map.
     #[derive(Default)]
     struct Plain(BTreeMap<PostId, (i64, Option<UserId>)>);
 
     impl Plain {
-        fn set_post(&mut self, id: PostId, version: i64, author: Option<UserId>) {
+        fn merge_post(&mut self, id: PostId, version: i64, author: Option<UserId>) {
             if self.0.get(&id).is_none_or(|known| known.0 < version) {
                 self.0.insert(id, (version, author));
             }
         }
 
-        fn page(&self, by: impl Fn(UserId) -> bool, from: PostId, before: Option<PostId>, count: usize) -> Vec<PostId> {
+        fn find_page(
+            &self,
+            by: impl Fn(UserId) -> bool,
+            from: PostId,
+            before: Option<PostId>,
+            count: usize,
+        ) -> Vec<PostId> {
             let wanted = self.0.iter().rev().filter(|(id, (_, author))| {
                 **id >= from && before.is_none_or(|before| **id < before) && author.is_some_and(&by)
             });
@@ -241,15 +263,15 @@ mod tests {
             let (mut timelines, mut plain) = (Timelines::new(most), Plain::default());
             prop_assert_eq!(timelines.floor(), None);
             for (n, (id, version, author)) in states.iter().enumerate() {
-                timelines.set_post(PostId(*id), *version, author.map(UserId));
-                plain.set_post(PostId(*id), *version, author.map(UserId));
+                timelines.merge_post(PostId(*id), *version, author.map(UserId));
+                plain.merge_post(PostId(*id), *version, author.map(UserId));
                 if n == late {
-                    timelines.loaded(PostId(3));
+                    timelines.complete_from(PostId(3));
                 }
             }
-            timelines.loaded(PostId(0));
+            timelines.complete_from(PostId(0));
             if let Some(id) = forgotten.map(PostId) {
-                timelines.forget_post(id);
+                timelines.remove_post(id);
                 plain.0.remove(&id);
             }
             let floor = timelines.floor().unwrap();
@@ -257,11 +279,11 @@ mod tests {
             let mut followed: Vec<UserId> = followed.into_iter().map(UserId).collect();
             followed.sort_unstable();
             followed.dedup();
-            let slots: Vec<Slot> = followed.iter().map(|id| timelines.slot(*id)).collect();
+            let slots: Vec<Slot> = followed.iter().map(|id| timelines.find_or_add_author(*id)).collect();
             let before = before.map(PostId);
-            let page = timelines.page(&slots, before, count, |author| hidden.contains(&author.0));
+            let page = timelines.find_page(&slots, before, count, |author| hidden.contains(&author.0));
             let by = |author: UserId| followed.contains(&author) && !hidden.contains(&author.0);
-            prop_assert_eq!(page, plain.page(by, floor, before, count));
+            prop_assert_eq!(page, plain.find_page(by, floor, before, count));
         }
     }
 }

@@ -2,61 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::auth::CurrentUser;
-use shared::clock::Timestamp;
-use shared::events;
 use shared::http::{Listed, Page, Path, Query, read_ids};
 use shared::ids::UserId;
-use utoipa::ToSchema;
 
-use crate::db::entities::users::Model;
+use crate::actions;
+use crate::answers::{Followed, SubscriptionChanged, SubscriptionList};
 use crate::db::queries::subscriptions::{self, Side};
 use crate::db::queries::users;
 use crate::error::Error;
 use crate::state::AppState;
-
-/// An answer that is a sentence.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SubscriptionChanged {
-    /// What happened.
-    #[schema(example = "Subscribed to user 7")]
-    message: String,
-}
-
-/// A person.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct User {
-    id: UserId,
-    username: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    bio: Option<String>,
-    created_at: Option<Timestamp>,
-}
-
-impl From<Model> for User {
-    fn from(row: Model) -> Self {
-        Self {
-            id: row.id,
-            username: row.username,
-            first_name: row.first_name,
-            last_name: row.last_name,
-            bio: row.bio,
-            created_at: row.created_at,
-        }
-    }
-}
-
-/// A page of people.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SubscriptionList {
-    users: Vec<User>,
-    /// How many there are in all.
-    total: u64,
-    /// Cursor of the next page.
-    next: Option<String>,
-}
 
 /// Follows somebody.
 #[utoipa::path(
@@ -69,15 +25,8 @@ pub(crate) async fn subscribe(
     user: CurrentUser,
     Path(id): Path<UserId>,
 ) -> Result<Json<SubscriptionChanged>, Error> {
-    if id == user.id {
-        return Err(Error::Oneself);
-    }
-    let mut tx = s.db.begin().await?;
-    users::require(&*tx, id).await?;
-    let subscription = subscriptions::follow(&tx, user.id, id).await?.ok_or(Error::AlreadySubscribed)?;
-    events::remember(&mut tx, &[subscription]);
-    tx.commit().await?;
-    Ok(Json(SubscriptionChanged { message: format!("Subscribed to user {id}") }))
+    actions::follow(&s.db, user.id, id).await?;
+    Ok(Json(SubscriptionChanged::subscribed_to(id)))
 }
 
 /// Stops following somebody.
@@ -91,11 +40,8 @@ pub(crate) async fn unsubscribe(
     user: CurrentUser,
     Path(id): Path<UserId>,
 ) -> Result<Json<SubscriptionChanged>, Error> {
-    let mut tx = s.db.begin().await?;
-    let subscription = subscriptions::unfollow(&tx, user.id, id).await?.ok_or(Error::SubscriptionNotFound)?;
-    events::remember(&mut tx, &[subscription]);
-    tx.commit().await?;
-    Ok(Json(SubscriptionChanged { message: format!("Unsubscribed from user {id}") }))
+    actions::unfollow(&s.db, user.id, id).await?;
+    Ok(Json(SubscriptionChanged::unsubscribed_from(id)))
 }
 
 /// Lists who follows a person, newest account first.
@@ -110,7 +56,7 @@ pub(crate) async fn list_followers(
     Path(id): Path<UserId>,
     page: Page,
 ) -> Result<Listed<SubscriptionList>, Error> {
-    list(&s, Side::Followers, id, &page).await
+    list_people(&s, Side::Followers, id, &page).await
 }
 
 /// Lists whom a person follows, newest account first.
@@ -125,30 +71,27 @@ pub(crate) async fn list_following(
     Path(id): Path<UserId>,
     page: Page,
 ) -> Result<Listed<SubscriptionList>, Error> {
-    list(&s, Side::Following, id, &page).await
+    list_people(&s, Side::Following, id, &page).await
 }
 
-async fn list(s: &AppState, side: Side, id: UserId, page: &Page) -> Result<Listed<SubscriptionList>, Error> {
-    users::require(s.db.read(), id).await?;
-    let (mut rows, total) = subscriptions::list(s.db.read(), side, id, page).await?;
+/// Answers a page of one side of a person's subscriptions.
+async fn list_people(s: &AppState, side: Side, id: UserId, page: &Page) -> Result<Listed<SubscriptionList>, Error> {
+    let db = s.db.read();
+    if !users::is_visible(db, id).await? {
+        return Err(Error::UserNotFound);
+    }
+    let (mut rows, total) = subscriptions::list_people(db, side, id, page.after, page.fetch()).await?;
     let next = page.cut(&mut rows, |row| row.id.0);
-    let users = rows.into_iter().map(User::from).collect();
-    Ok(page.answer(SubscriptionList { users, total, next: next.clone() }, next.as_deref()))
+    Ok(page.answer(SubscriptionList::of(rows, total, next.clone()), next.as_deref()))
 }
 
-/// Which people.
+/// The filter of [`list_followed`].
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FollowedFilter {
     /// Up to 100 ids, separated by commas.
     #[param(example = "1,2,3")]
     user_id: String,
-}
-
-/// Those of the people whom I follow.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Followed {
-    user_ids: Vec<UserId>,
 }
 
 /// Tells which of these people I follow, hidden ones too.
@@ -163,5 +106,5 @@ pub(crate) async fn list_followed(
     Query(filter): Query<FollowedFilter>,
 ) -> Result<Json<Followed>, Error> {
     let ids = read_ids("user_id", &filter.user_id, UserId)?;
-    Ok(Json(Followed { user_ids: subscriptions::followed_among(s.db.read(), user.id, &ids).await? }))
+    Ok(Json(Followed { user_ids: subscriptions::find_followed_among(s.db.read(), user.id, &ids).await? }))
 }

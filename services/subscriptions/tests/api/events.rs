@@ -8,7 +8,7 @@ use crate::{feed_of, follow, post, spawn_with_people, user};
 async fn late_and_repeated_events_change_nothing() {
     let app = spawn_with_people().await;
     follow(&app, 1, 2).await;
-    // Deleted before it was created.
+    // The tombstone arrives before the post.
     app.deliver("post", &[post(1, 2, 2, true)]).await;
     app.deliver("post", &[post(1, 1, 2, false)]).await;
     assert_eq!(feed_of(&app, 1).await, Vec::<i64>::new());
@@ -28,7 +28,7 @@ async fn late_and_repeated_events_change_nothing() {
     }
     let feed = app.get("/feed").as_user(1, "ann").send().await.json;
     assert_eq!((&feed["posts"][0]["like_count"], &feed["posts"][1]["like_count"]), (&json!(0), &json!(2)));
-    // A post of somebody whom nobody has heard of yet is hidden until the person arrives.
+    // A post is hidden until the state of its author has arrived.
     follow(&app, 1, 3).await;
     app.deliver("post", &[post(4, 1, 4, false)]).await;
     app.deliver("user", &[user(4, 1, "dora", false)]).await;

@@ -64,7 +64,7 @@ async fn posts_beyond_what_memory_takes_are_read_from_the_database() {
         let app = with_people(spawn_with(Env::of([("FEED_MAX_POSTS", most)])).await).await;
         follow(&app, 1, 2).await;
         follow(&app, 1, 3).await;
-        // The old ones come last, some are taken back, and some are not by those who are followed.
+        // The oldest posts arrive last, some posts are deleted later, and some are by people who are not followed.
         let posts: Vec<Value> = (1..=20).rev().map(|id| post(id, 1, 1 + id % 3, false)).collect();
         app.deliver("post", &posts[..10]).await;
         app.deliver("post", &posts[10..]).await;

@@ -31,7 +31,7 @@ async fn one_stops_following_whom_nobody_sees_any_more_and_it_stays_so() {
         answer["total"].as_i64().unwrap()
     };
     assert_eq!(listed().await, 1);
-    // What can be taken back is told to whom it belongs.
+    // The follower still sees the subscription to a blocked person, because it can be ended.
     let mine = app.get("/following?user_id=2,3").as_user(1, "ann").send().await.json;
     assert_eq!(mine, json!({ "user_ids": [2, 3] }));
     let off = app.delete("/unsubscribe/2").as_user(1, "ann").send().await;
@@ -59,7 +59,7 @@ async fn both_sides_are_listed_with_their_total() {
     let mine = app.get("/following?user_id=1,2,3,99").as_user(1, "ann").send().await.json;
     assert_eq!(mine, json!({ "user_ids": [2, 3] }));
 
-    // Who is blocked is not counted, and comes back exactly.
+    // A blocked person is not counted, and an unblock restores the old number.
     app.deliver("user", &[user(2, 2, "bob", true)]).await;
     assert_eq!(app.get("/users/3/followers").send().await.json["total"], 1);
     app.get("/users/2/followers").send().await.is_problem(404, "User not found");

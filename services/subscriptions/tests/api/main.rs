@@ -45,7 +45,7 @@ fn post(id: i64, version: i64, author: i64, deleted: bool) -> Value {
     })
 }
 
-/// An app that knows ann (1), bob (2) and cleo (3).
+/// Starts an app that knows ann (1), bob (2) and cleo (3).
 async fn spawn_with_people() -> TestApp {
     with_people(spawn().await).await
 }
@@ -60,7 +60,7 @@ async fn follow(app: &TestApp, follower: i64, followee: i64) {
     assert_eq!((answer.status, answer.json), (200, json!({ "message": format!("Subscribed to user {followee}") })));
 }
 
-/// The ids of the posts in somebody's feed.
+/// Reads the ids of the posts in somebody's feed.
 async fn feed_of(app: &TestApp, reader: i64) -> Vec<i64> {
     let answer = app.get("/feed?limit=100").as_user(reader, "x").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);

@@ -1,6 +1,8 @@
-//! The in-process broker: a message is confirmed when every subscribed consumer has committed it.
+//! The in-process broker of the one-process form: a message is confirmed when every consumer of its stream has
+//! committed it.
 //!
-//! It stores nothing. Until the confirm, the message is safe in the owner's outbox.
+//! It stores nothing. Until the confirm, the message is safe in the owner's outbox. One process is one replica of each
+//! service, so messages to other replicas go nowhere.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,57 +13,61 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{Broker, BrokerError, DeadLetter, Delivery, Receipt, Subscription, Verdict};
-use crate::db::Db;
+use super::{Broker, BrokerError, DeadLetter, DeadLetterAction, Delivery, Receipt, Subscription};
 use crate::events::dead_letters;
-use crate::events::outbox::OutboxMessage;
 use crate::events::topology::{self, ROUTES};
+use crate::outbox::OutboxMessage;
+use crate::work::Db;
 
-/// How long a confirm may take; as with RabbitMQ, a message that takes longer is sent again.
-const CONFIRM: Duration = Duration::from_secs(10);
-/// Messages that wait in one queue's memory.
-const QUEUE: usize = 1_024;
+/// The longest time for the confirms of a batch. As with RabbitMQ, a message that takes longer is published again.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most messages that wait in the memory of one queue. Beyond it, publishing waits (backpressure).
+const CAPACITY: usize = 1_024;
 
-/// The broker of the one-process suite.
+/// The broker of a process that runs several services.
 pub struct LocalBroker {
     services: Vec<&'static str>,
-    queues: Mutex<HashMap<String, mpsc::Sender<Delivery>>>,
-    /// The receivers of what services tell each other, by service.
-    hearing: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
-    opened: Notify,
-    record: Option<Mutex<Vec<OutboxMessage>>>,
+    /// The consumer of each queue.
+    consumers: Mutex<HashMap<String, mpsc::Sender<Delivery>>>,
+    /// The subscribers to the comparison, by service.
+    comparisons: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
+    /// Wakes publishers that wait for a queue to get its consumer.
+    consumer_added: Notify,
+    recorded: Option<Mutex<Vec<OutboxMessage>>>,
 }
 
 impl LocalBroker {
-    /// A broker for a process that runs these services; queues of others do not exist.
+    /// Creates a broker for a process that runs these services. Queues of other services do not exist.
     pub fn new(services: &[&'static str]) -> Self {
         Self {
             services: services.to_vec(),
-            queues: Mutex::default(),
-            hearing: Mutex::default(),
-            opened: Notify::new(),
-            record: None,
+            consumers: Mutex::default(),
+            comparisons: Mutex::default(),
+            consumer_added: Notify::new(),
+            recorded: None,
         }
     }
 
-    /// The same, and it remembers what was published, for tests.
+    /// Creates a broker that also records every published message, for tests.
     pub fn recording(services: &[&'static str]) -> Self {
-        Self { record: Some(Mutex::default()), ..Self::new(services) }
+        Self { recorded: Some(Mutex::default()), ..Self::new(services) }
     }
 
-    /// Takes what was published since the last call.
+    /// Takes the messages that were recorded since the last call.
     pub fn take_recorded(&self) -> Vec<OutboxMessage> {
-        self.record.as_ref().map(|record| std::mem::take(&mut *locked(record))).unwrap_or_default()
+        self.recorded.as_ref().map(|recorded| std::mem::take(&mut *locked(recorded))).unwrap_or_default()
     }
 
-    /// Puts recorded messages back in front.
-    pub fn put_back(&self, messages: Vec<OutboxMessage>) {
-        if let Some(record) = &self.record {
-            locked(record).splice(0..0, messages);
+    /// Puts taken messages back in front of the recorded ones.
+    pub fn prepend_recorded(&self, messages: Vec<OutboxMessage>) {
+        if let Some(recorded) = &self.recorded {
+            locked(recorded).splice(0..0, messages);
         }
     }
 
-    fn targets(&self, message: &OutboxMessage) -> Vec<String> {
+    /// The queues that a message goes to: its target, or the queues of its stream's consumers. Queues of services that
+    /// do not run in this process are left out.
+    fn target_queues(&self, message: &OutboxMessage) -> Vec<String> {
         if let Some(target) = &message.target {
             let known = self.services.iter().any(|service| target.starts_with(&format!("{service}.")));
             return if known { vec![target.clone()] } else { Vec::new() };
@@ -74,23 +80,26 @@ impl LocalBroker {
             .collect()
     }
 
-    /// The consumer of a queue; while the suite starts, one may still be on its way.
-    async fn consumer_of(&self, queue: &str) -> mpsc::Sender<Delivery> {
+    /// Waits for the consumer of a queue: while the process starts, its service may not have subscribed yet.
+    async fn wait_for_consumer(&self, queue: &str) -> mpsc::Sender<Delivery> {
         loop {
-            let opened = self.opened.notified();
-            if let Some(sender) = locked(&self.queues).get(queue) {
+            // Created before the map is read, so that a consumer that is added in between is not missed.
+            let added = self.consumer_added.notified();
+            if let Some(sender) = locked(&self.consumers).get(queue) {
                 return sender.clone();
             }
-            opened.await;
+            added.await;
         }
     }
 
-    async fn hand_over(&self, message: &OutboxMessage) -> Result<Vec<oneshot::Receiver<()>>, BrokerError> {
+    /// Delivers a message to all of its queues. Returns a receiver for each, which learns of the consumer's commit.
+    async fn deliver(&self, message: &OutboxMessage) -> Result<Vec<oneshot::Receiver<()>>, BrokerError> {
         let mut confirms = Vec::new();
-        for queue in self.targets(message) {
-            let sender = self.consumer_of(&queue).await;
+        for queue in self.target_queues(message) {
+            let sender = self.wait_for_consumer(&queue).await;
             let (confirm, confirmed) = oneshot::channel();
             let delivery = Delivery { payload: message.payload.clone(), receipt: Receipt::Local(confirm) };
+            // Waits while the queue is full, which slows the relay down.
             sender
                 .send(delivery)
                 .await
@@ -107,20 +116,21 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[async_trait]
 impl Broker for LocalBroker {
-    async fn declare(&self) -> Result<(), BrokerError> {
+    async fn declare_topology(&self) -> Result<(), BrokerError> {
         Ok(())
     }
 
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
-        if let Some(record) = &self.record {
-            locked(record).extend_from_slice(batch);
+        if let Some(recorded) = &self.recorded {
+            locked(recorded).extend_from_slice(batch);
         }
-        let deadline = tokio::time::Instant::now() + CONFIRM;
+        let deadline = tokio::time::Instant::now() + CONFIRM_TIMEOUT;
         let late = |_elapsed| BrokerError::new("the consumers took too long");
+        // All messages are delivered before the first confirm is awaited, so that consumers can commit them together.
         let mut waiting = Vec::with_capacity(batch.len());
         for message in batch {
-            let handed = tokio::time::timeout_at(deadline, self.hand_over(message)).await.map_err(late);
-            waiting.push(handed.and_then(|handed| handed));
+            let delivered = tokio::time::timeout_at(deadline, self.deliver(message)).await.map_err(late);
+            waiting.push(delivered.and_then(|confirms| confirms));
         }
         let mut results = Vec::with_capacity(batch.len());
         for confirms in waiting {
@@ -130,6 +140,7 @@ impl Broker for LocalBroker {
                     let all = futures_util::future::try_join_all(confirms);
                     match tokio::time::timeout_at(deadline, all).await {
                         Ok(Ok(_)) => Ok(()),
+                        // The receipt was dropped without an acknowledgement.
                         Ok(Err(_)) => Err(BrokerError::new("a consumer gave the message back")),
                         Err(elapsed) => Err(late(elapsed)),
                     }
@@ -140,33 +151,36 @@ impl Broker for LocalBroker {
     }
 
     async fn consume(&self, queue: &str, db: &Db) -> Result<Box<dyn Subscription>, BrokerError> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        locked(&self.queues).insert(queue.to_owned(), sender);
-        self.opened.notify_waiters();
+        // Replaces the queue's last consumer, whose subscription then ends.
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        locked(&self.consumers).insert(queue.to_owned(), sender);
+        self.consumer_added.notify_waiters();
         Ok(Box::new(LocalSubscription { queue: queue.to_owned(), receiver, db: db.clone() }))
     }
 
-    async fn broadcast(&self, _service: &str, _payload: &[u8]) -> Result<(), BrokerError> {
+    async fn publish_to_replicas(&self, _service: &str, _payload: &[u8]) -> Result<(), BrokerError> {
         Ok(())
     }
 
-    async fn listen(&self, _service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+    async fn subscribe_to_replicas(&self, _service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        // Pending for ever, because the end of the stream would make the replica load its memory again.
         Ok(stream::pending().boxed())
     }
 
-    async fn tell(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
-        let sender = locked(&self.hearing).get(service).cloned();
+    async fn publish_to_comparison(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        let sender = locked(&self.comparisons).get(service).cloned();
         let sender = sender.ok_or_else(|| BrokerError::new(format!("{service} does not listen")))?;
+        // Never waits: a message that does not fit is lost, as on RabbitMQ's fanout exchange.
         sender.try_send(payload.to_vec()).map_err(|error| BrokerError::new(error.to_string()))
     }
 
-    async fn hear(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        locked(&self.hearing).insert(service.to_owned(), sender);
+    async fn subscribe_to_comparison(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError> {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        locked(&self.comparisons).insert(service.to_owned(), sender);
         Ok(stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) }).boxed())
     }
 
-    fn reaches(&self, service: &str) -> bool {
+    fn can_reach(&self, service: &str) -> bool {
         self.services.contains(&service)
     }
 
@@ -178,8 +192,14 @@ impl Broker for LocalBroker {
         dead_letters::count(db, queue).await.map_err(|error| BrokerError::new(error.to_string()))
     }
 
-    async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError> {
-        dead_letters::settle(db, queue, ids, verdict).await.map_err(|error| BrokerError::new(error.to_string()))
+    async fn settle_dead_letters(
+        &self,
+        queue: &str,
+        ids: Option<&[String]>,
+        action: DeadLetterAction,
+        db: &Db,
+    ) -> Result<u64, BrokerError> {
+        dead_letters::settle(db, queue, ids, action).await.map_err(|error| BrokerError::new(error.to_string()))
     }
 
     async fn is_up(&self) -> bool {
@@ -200,6 +220,7 @@ impl Subscription for LocalSubscription {
         while deliveries.len() < max {
             match self.receiver.recv().now_or_never() {
                 Some(Some(delivery)) => deliveries.push(delivery),
+                // Nothing more is ready, or another consumer has taken the queue over; the next call answers that.
                 Some(None) | None => break,
             }
         }
@@ -209,7 +230,8 @@ impl Subscription for LocalSubscription {
     async fn ack(&mut self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
             if let Receipt::Local(confirm) = delivery.receipt {
-                // Nobody waits any more when the relay ran out of time; the message then comes again.
+                // Nobody waits any more when the relay's time limit has passed; the relay then publishes the message
+                // again.
                 let _late = confirm.send(());
             }
         }

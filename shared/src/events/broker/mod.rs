@@ -1,4 +1,5 @@
-//! The broker: a trait with two implementations. Nothing else knows which one is in use.
+//! The broker: the trait [`Broker`] with two implementations, RabbitMQ for the distributed form and an in-process
+//! broker for the one-process form. The code that publishes and consumes does not know which one is in use.
 
 pub mod local;
 pub mod rabbit;
@@ -8,13 +9,13 @@ use futures_util::stream::BoxStream;
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
-use super::outbox::OutboxMessage;
-use crate::db::Db;
+use crate::outbox::OutboxMessage;
+use crate::work::Db;
 
 pub use local::LocalBroker;
 pub use rabbit::{QueueState, RabbitBroker};
 
-/// Why the broker did not do it. The message stays where it is and is tried again.
+/// A failure of the broker. The message stays where it was, in the outbox or in the queue, and is tried again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct BrokerError {
@@ -24,22 +25,23 @@ pub struct BrokerError {
 }
 
 impl BrokerError {
-    /// A failure that may pass.
+    /// Creates an error that may pass.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), unroutable: false, refused: false }
     }
 
-    /// The broker is well, but no queue takes the message.
+    /// Creates the error of a message that the broker returned because no queue is bound for it.
     pub fn unroutable(text: impl Into<String>) -> Self {
         Self { text: text.into(), unroutable: true, refused: false }
     }
 
-    /// Whether only this message is affected.
+    /// Returns whether the broker is well and only this message is affected.
     pub fn is_unroutable(&self) -> bool {
         self.unroutable
     }
 
-    /// Whether the broker does not know this process's user, password or virtual host.
+    /// Returns whether the broker refuses this process: it does not know the user, the password or the virtual host
+    /// (ADR 20).
     pub fn is_refused(&self) -> bool {
         self.refused
     }
@@ -49,8 +51,10 @@ impl From<lapin::Error> for BrokerError {
     fn from(error: lapin::Error) -> Self {
         let refused = match error.kind() {
             ErrorKind::ProtocolError(error) => match error.kind() {
+                // 403: an unknown user or a wrong password.
                 AMQPErrorKind::Soft(kind) => *kind == AMQPSoftError::ACCESSREFUSED,
-                // RabbitMQ says the same when too many are connected already, which passes.
+                // 530: an unknown virtual host. RabbitMQ sends the same code when a limit of connections is reached,
+                // which passes.
                 AMQPErrorKind::Hard(kind) => {
                     *kind == AMQPHardError::NOTALLOWED && !error.get_message().as_str().contains("limit")
                 }
@@ -61,101 +65,121 @@ impl From<lapin::Error> for BrokerError {
     }
 }
 
-/// A message that was taken from a queue and is not acknowledged yet.
+/// A message that was delivered to a consumer and is not acknowledged yet.
 pub struct Delivery {
-    /// The message.
+    /// The body of the message.
     pub payload: Vec<u8>,
-    /// How to acknowledge it.
+    /// The handle by which the delivery is acknowledged.
     pub(crate) receipt: Receipt,
 }
 
-/// How a delivery is acknowledged. Dropping it unused makes the message come again.
+/// The handle by which a delivery is acknowledged. Dropping it unused leads to a redelivery.
 pub(crate) enum Receipt {
-    /// Tells the local broker that the consumer has committed.
+    /// Tells the publisher at the in-process broker that the consumer has committed.
     Local(tokio::sync::oneshot::Sender<()>),
-    /// RabbitMQ's.
+    /// Holds the delivery tag of RabbitMQ.
     Rabbit(Box<lapin::message::Delivery>),
 }
 
-/// A message that could not be applied.
+/// A parked message: one that could not be applied. `chatty dead-letters` prints it as JSON.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct DeadLetter {
-    /// How the operator names it: unique within the queue.
+    /// The id by which the operator's commands name it, unique within its queue.
     pub id: String,
-    /// The queue it was taken from.
+    /// The name of the queue that it was consumed from.
     pub queue: String,
-    /// Why it could not be applied.
+    /// The reason why it could not be applied.
     pub reason: String,
-    /// The message, as text where it is text.
+    /// The body of the message; bytes that are not UTF-8 are replaced.
     pub payload: String,
 }
 
-/// What to do with a dead letter.
+/// The ways in which an operator settles a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Put it back into its queue.
+pub enum DeadLetterAction {
+    /// Publish the message to its original queue again. This is always safe, because applying is idempotent.
     Redrive,
-    /// Throw it away.
+    /// Discard the message.
     Drop,
 }
 
-/// Carries messages from outboxes to consumers.
+/// Carries messages from outboxes to consumers, and transient messages between replicas and services.
+///
+/// Events are delivered at least once: they are published with confirms and consumed with manual acknowledgements. The
+/// two fanout exchanges of each service, for its replicas and for the comparison, are best effort.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
-    /// Declares what is missing of the queues and bindings. A queue that was missing asks its owner for everything.
-    async fn declare(&self) -> Result<(), BrokerError>;
+    /// Declares the exchanges, queues and bindings of the whole topology that are missing. For a queue that was
+    /// missing, the owner of its stream is asked to send everything again.
+    async fn declare_topology(&self) -> Result<(), BrokerError>;
 
-    /// Publishes a batch and waits for all confirms: for each message, whether it is safe with every queue it goes to.
+    /// Publishes a batch of messages and waits for all publisher confirms. Each result tells whether that message is
+    /// stored in every queue that it is routed to.
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>>;
 
-    /// Opens a queue for consumption. `db` is the consumer's own, for what must be parked there.
+    /// Subscribes to a queue. `db` is the consumer's own database, in which the in-process broker parks dead letters.
     async fn consume(&self, queue: &str, db: &Db) -> Result<Box<dyn Subscription>, BrokerError>;
 
-    /// Hands applied states to the other replicas of `service`, best effort.
-    async fn broadcast(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError>;
+    /// Publishes applied states to the exchange `chatty.applied.SERVICE`, which brings them to every replica of
+    /// `service` that is subscribed, also to the sender. Best effort.
+    async fn publish_to_replicas(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError>;
 
-    /// What the other replicas of `service` broadcast, from now on. The stream ends when the connection is lost.
-    async fn listen(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError>;
+    /// Subscribes to the exchange `chatty.applied.SERVICE`: the messages that the replicas of `service` publish from
+    /// now on, this process included. The stream ends when the connection is lost.
+    async fn subscribe_to_replicas(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError>;
 
-    /// Tells the running replicas of `service` something about a comparison, best effort: nothing is kept for one that is
-    /// not there.
-    async fn tell(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError>;
+    /// Publishes a message of the comparison to the exchange `chatty.compare.SERVICE`, which brings it to every running
+    /// replica of `service`. Best effort: nothing is stored for a replica that is not subscribed.
+    async fn publish_to_comparison(&self, service: &str, payload: &[u8]) -> Result<(), BrokerError>;
 
-    /// The messages that services tell `service` from now on, in each of its replicas. The stream ends with the connection.
-    async fn hear(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError>;
+    /// Subscribes to the exchange `chatty.compare.SERVICE`: the messages of the comparison that other services publish
+    /// to `service` from now on. The stream ends when the connection is lost.
+    async fn subscribe_to_comparison(&self, service: &str) -> Result<BoxStream<'static, Vec<u8>>, BrokerError>;
 
-    /// Answers whether `service` could be at the other end at all.
-    fn reaches(&self, _service: &str) -> bool {
+    /// Returns whether this broker can ever deliver to `service`. The in-process broker reaches only the services of
+    /// its process.
+    fn can_reach(&self, _service: &str) -> bool {
         true
     }
 
-    /// The dead letters of a queue, oldest first, at most 1 000.
+    /// Lists the dead letters of a queue, oldest first, at most 1 000.
     async fn dead_letters(&self, queue: &str, db: &Db) -> Result<Vec<DeadLetter>, BrokerError>;
 
-    /// How many dead letters a queue has.
+    /// Counts the dead letters of a queue.
     async fn count_dead_letters(&self, queue: &str, db: &Db) -> Result<u64, BrokerError>;
 
-    /// Redrives or drops the dead letters of a queue that `ids` names; `None` names all. Answers how many.
-    async fn settle(&self, queue: &str, ids: Option<&[String]>, verdict: Verdict, db: &Db) -> Result<u64, BrokerError>;
+    /// Redrives the dead letters of a queue that `ids` names, or drops them; `None` stands for all. Returns their
+    /// number.
+    async fn settle_dead_letters(
+        &self,
+        queue: &str,
+        ids: Option<&[String]>,
+        action: DeadLetterAction,
+        db: &Db,
+    ) -> Result<u64, BrokerError>;
 
-    /// Connects, if there is something to connect to.
-    async fn admit(&self) -> Result<(), BrokerError> {
+    /// Connects, if there is something to connect to. A start calls it to learn whether the broker refuses this process
+    /// (ADR 20).
+    async fn connect(&self) -> Result<(), BrokerError> {
         Ok(())
     }
 
-    /// Whether it is reachable.
+    /// Returns whether the broker is connected. It makes no connection.
     async fn is_up(&self) -> bool;
 }
 
-/// An open queue.
+/// A subscription to a queue.
 #[async_trait]
 pub trait Subscription: Send + Sync {
-    /// Waits for a delivery, then takes what is ready, at most `max`. `None`: the queue is lost, open it again.
+    /// Waits for a delivery, then takes all that are ready, up to `max`. `None` means that the subscription is lost and
+    /// the queue has to be consumed anew.
     async fn next(&mut self, max: usize) -> Option<Vec<Delivery>>;
 
-    /// Acknowledges deliveries, all of which came from this subscription, in order and without gaps.
+    /// Acknowledges deliveries. They must be all that this subscription has answered since the last acknowledgement, in
+    /// their order, because RabbitMQ acknowledges everything up to the last one.
     async fn ack(&mut self, deliveries: Vec<Delivery>);
 
-    /// Puts a copy of the message aside with a reason. The delivery still has to be acknowledged.
+    /// Stores a copy of the message as a dead letter, with the reason. The delivery itself still has to be
+    /// acknowledged.
     async fn park(&mut self, delivery: &Delivery, reason: &str) -> Result<(), BrokerError>;
 }

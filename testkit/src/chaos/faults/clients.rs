@@ -1,4 +1,5 @@
-//! Clients that misbehave. The others go on meanwhile.
+//! Faults of clients: they send slowly (F22), hang up in the middle of a write (F22b), or send bad bodies (F23). All
+//! other clients have to be served meanwhile.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -17,19 +18,24 @@ use url::Url;
 use super::Scene;
 use crate::chaos::ledger::{self, Entry, Outcome};
 use crate::chaos::workload::World;
-use crate::servers::proxy::Weather;
+use crate::servers::proxy::Condition;
 
-/// How long a client that does not get on may keep its connection: headers 10 s, a whole request 15 s.
-const CLOSED: Duration = Duration::from_secs(20);
-/// What a service may have in memory, in KiB.
-const MEMORY: u64 = 400 * 1024;
+/// The limit in which the connection of a client that makes no progress has to be closed. The servers allow 10 s for
+/// the headers, and 15 s for a whole request.
+const CLOSE_LIMIT: Duration = Duration::from_secs(20);
+/// The limit for the resident memory of a service, in KiB.
+const MEMORY_LIMIT: u64 = 400 * 1024;
 
 fn address(url: &str) -> Result<SocketAddr> {
     let addresses = Url::parse(url)?.socket_addrs(|| None)?;
     addresses.into_iter().next().context("an address")
 }
 
-/// Half of 500 connections go to the gateway and half to a service. Each sends one byte a second of a head, or of a body.
+/// Opens 500 connections, half of them to the gateway and half to a service, each of which sends one byte a second of a
+/// head or of a body (F22).
+///
+/// # Errors
+/// If fewer than half are accepted, or if one is not closed within 20 s.
 pub(super) async fn trickle(scene: &mut Scene<'_>) -> Result<()> {
     let addresses = scene.stack.addresses();
     let gateway = address(&addresses.gateway_url)?;
@@ -39,18 +45,20 @@ pub(super) async fn trickle(scene: &mut Scene<'_>) -> Result<()> {
         let to = if number % 2 == 0 { gateway } else { posts };
         clients.spawn(drip(to, number % 4 < 2));
     }
-    let (mut connected, mut kept) = (0, 0);
+    let (mut connected, mut still_open) = (0, 0);
     while let Some(closed) = clients.join_next().await {
         let closed = closed?;
         connected += u32::from(closed.is_some());
-        kept += u32::from(closed == Some(false));
+        still_open += u32::from(closed == Some(false));
     }
+    // A server may limit its connections, but the test needs enough of them to mean something.
     ensure!(connected >= 250, "only {connected} of 500 slow clients were let in");
-    ensure!(kept == 0, "{kept} of 500 slow clients were not closed within {} s", CLOSED.as_secs());
+    ensure!(still_open == 0, "{still_open} of 500 slow clients were not closed within {} s", CLOSE_LIMIT.as_secs());
     Ok(())
 }
 
-/// Whether the other side closes in time; `None`: it did not let us in.
+/// Sends a byte a second until the server closes the connection. Returns whether it did so in time; `None` if it did
+/// not accept the connection at all.
 async fn drip(to: SocketAddr, in_body: bool) -> Option<bool> {
     let mut stream = TcpStream::connect(to).await.ok()?;
     let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
@@ -59,23 +67,26 @@ async fn drip(to: SocketAddr, in_body: bool) -> Option<bool> {
     }
     let started = Instant::now();
     let mut answer = [0; 1024];
-    while started.elapsed() < CLOSED {
+    while started.elapsed() < CLOSE_LIMIT {
+        // A space before JSON, or one more letter of a method that never ends: both are valid so far.
         let byte = if in_body { b" " } else { b"G" };
         if stream.write_all(byte).await.is_err() {
             return Some(true);
         }
         match timeout(Duration::from_secs(1), stream.read(&mut answer)).await {
             Ok(Ok(0) | Err(_)) => return Some(true),
-            // An answer, and the end after it.
+            // An answer such as 408; the server closes after it.
             Ok(Ok(_)) => {}
+            // The second is over.
             Err(_elapsed) => {}
         }
     }
     Some(false)
 }
 
-/// 300 clients write, half of them through the gateway and half to the services, while Postgres is slow. Each hangs up some
-/// milliseconds after it has sent its request, at any moment of a transaction. What comes of that is unknown.
+/// Lets 300 clients write, half of them through the gateway and half directly to services, while Postgres is slow
+/// (F22b). Each hangs up 0 to 80 ms after it has sent its request, which may be at any moment of a transaction. A
+/// connection with an open transaction must not go back to its pool; Postgres' log shows it if one does.
 pub(super) async fn hang_up(scene: &mut Scene<'_>) -> Result<()> {
     const CLIENTS: usize = 300;
     const AT_ONCE: usize = 30;
@@ -97,12 +108,15 @@ pub(super) async fn hang_up(scene: &mut Scene<'_>) -> Result<()> {
         let body = json!({ "title": text, "content": text });
         calls.push(write_and_hang_up(world, url, body, comment, pause));
     }
-    scene.stack.proxy("postgres")?.set(Weather::Slow(Duration::from_millis(5)));
+    // Slow packets stretch every transaction, so that more clients hang up in the middle of one.
+    scene.stack.proxy("postgres")?.set(Condition::Slow(Duration::from_millis(5)));
     let cut_off = futures_util::stream::iter(calls).buffer_unordered(AT_ONCE).try_collect::<()>().await;
-    scene.stack.proxy("postgres")?.set(Weather::Clear);
+    scene.stack.proxy("postgres")?.set(Condition::Normal);
     cut_off
 }
 
+/// Sends a write and drops the connection after a pause. Only a comment is an object of the ledger, with an unknown
+/// outcome; the other writes are of a person whom the comparison does not look at.
 async fn write_and_hang_up(
     world: &World,
     url: String,
@@ -111,7 +125,7 @@ async fn write_and_hang_up(
     pause: Duration,
 ) -> Result<()> {
     let sent = ledger::now();
-    // With a pool of connections the end of a request would not be the end of its connection.
+    // With a pool the client would keep the connection, and the server would not see it close.
     let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
     let body = if comment.is_some() { json!({ "content": body["content"] }) } else { body };
     timeout(pause, client.post(url).bearer_auth(world.extra.token()).json(&body).send()).await.ok();
@@ -120,7 +134,10 @@ async fn write_and_hang_up(
     world.ledger.write(&Entry { fault, object, value, outcome, id: None, sent, answered })
 }
 
-/// Bodies that no honest client sends. Each is refused, and the service stays small.
+/// Sends bodies that no honest client sends: large, deep, wide, with bad lengths, without end (F23).
+///
+/// # Errors
+/// If one of them does not get the 4xx that it deserves, or if a service has more than 400 MiB in memory afterwards.
 pub(super) async fn send_bad_bodies(scene: &mut Scene<'_>) -> Result<()> {
     let gateway = scene.stack.addresses().gateway_url.clone();
     let client = Client::builder().no_proxy().timeout(Duration::from_secs(25)).build()?;
@@ -135,6 +152,7 @@ pub(super) async fn send_bad_bodies(scene: &mut Scene<'_>) -> Result<()> {
         let answer = sent.send().await.with_context(|| format!("a body of {name} is not answered"))?;
         ensure!(answer.status() == status, "a body of {name} gets {}", answer.status());
     }
+    // An HTTP library refuses to send these, and the gateway would refuse them first. So they go to a service as bytes.
     let services = &scene.stack.addresses().services;
     let auth = address(&services.get("auth").context("auth")?.url)?;
     for (name, head, status) in [
@@ -146,21 +164,21 @@ pub(super) async fn send_bad_bodies(scene: &mut Scene<'_>) -> Result<()> {
         let head = format!("POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{head}");
         stream.write_all(head.as_bytes()).await?;
         let mut answer = Vec::new();
-        let closed = timeout(CLOSED, stream.read_to_end(&mut answer)).await;
+        let closed = timeout(CLOSE_LIMIT, stream.read_to_end(&mut answer)).await;
         ensure!(closed.is_ok(), "a connection with a body {name} stays open");
         let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
         ensure!(line.contains(status), "a body {name} gets `{line}`");
     }
-    // What was refused has been given back by then.
+    // By then the memory of refused bodies has been freed.
     sleep(Duration::from_millis(500)).await;
     for service in ["auth", "posts"] {
         let memory = resident(scene.stack.pid(service)?)?;
-        ensure!(memory < MEMORY, "{service} has {memory} KiB in memory");
+        ensure!(memory < MEMORY_LIMIT, "{service} has {memory} KiB in memory");
     }
     Ok(())
 }
 
-/// What a process has in memory, in KiB.
+/// Returns the resident memory of a process in KiB, from `/proc`.
 pub(super) fn resident(pid: i32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;

@@ -1,4 +1,5 @@
-//! Copies that are wiped, changed by hand, or dropped. They heal by themselves, while the operator only looks.
+//! Faults of copies: they are wiped (F26), changed by hand (F26b), dropped with their database (F26c), or cut off at
+//! their first start (F1b). All of them heal by themselves (ADR 14); `chatty reconcile` only watches here.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,24 +11,24 @@ use tokio::time::sleep;
 
 use super::Scene;
 
-/// How long a copy may take to heal: a row is looked at 30 s after it was changed at the earliest.
-const HEALING: Duration = Duration::from_secs(90);
-/// The service that keeps copies and owns nothing.
+/// The limit for a copy to heal. A row is compared at the earliest 30 s after it was changed.
+const HEAL_LIMIT: Duration = Duration::from_secs(90);
+/// The service that keeps copies and owns nothing, so that its database can be lost without a backup.
 const COPIER: &str = "recommendations";
 
-/// All rows of a copy are gone, and come back.
+/// Deletes all rows of a copy, and waits until they have come back (F26).
 pub(super) async fn wipe(scene: &mut Scene<'_>) -> Result<()> {
     let table = scene.choose(&["likes", "posts"])?;
     scene.psql(COPIER, &format!("TRUNCATE {table}")).await?;
     await_agreement(scene, COPIER).await?;
-    // The operator's command finds nothing to do, and says so.
-    let rebuilt = scene.chatty(&["rebuild", COPIER]).await?;
+    // The operator's command must succeed, too, on a copy that has healed already.
+    let rebuilt = scene.run_chatty(&["rebuild", COPIER]).await?;
     ensure!(rebuilt.status.success(), "rebuild: {}", String::from_utf8_lossy(&rebuilt.stderr));
     Ok(())
 }
 
-/// Two rows of a copy are not what they were: one differs, one is gone. `chatty reconcile` names no others, and they are
-/// repaired. A row that is ahead of its owner is no such thing: it says that the owner was restored.
+/// Changes one row of a copy and deletes another one (F26b). `chatty reconcile` must name no other rows, and both must
+/// be repaired. The version stays as it is: a row that is ahead of its owner would mean that the owner was restored.
 pub(super) async fn drift(scene: &mut Scene<'_>) -> Result<()> {
     let [different, gone, ..] = scene.world.homes.as_slice() else { anyhow::bail!("two posts") };
     let script = format!(
@@ -44,22 +45,23 @@ pub(super) async fn drift(scene: &mut Scene<'_>) -> Result<()> {
     await_agreement(scene, "subscriptions").await
 }
 
-/// Waits until `chatty reconcile` names no row of a service.
+/// Waits until `chatty reconcile` names no row of a service, for 90 s at most.
 async fn await_agreement(scene: &Scene<'_>, service: &str) -> Result<()> {
-    let end = Instant::now() + HEALING;
+    let end = Instant::now() + HEAL_LIMIT;
     loop {
         let left = differences(scene).await?.into_iter().filter(|(found, ..)| found == service).count();
         if left == 0 {
             return Ok(());
         }
-        ensure!(Instant::now() < end, "{left} rows of {service} still differ after {} s", HEALING.as_secs());
+        ensure!(Instant::now() < end, "{left} rows of {service} still differ after {} s", HEAL_LIMIT.as_secs());
         sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// The rows that `chatty reconcile` names: service, stream and the first part of the key.
+/// Returns the rows that `chatty reconcile` names: service, stream and the first part of the key. Its exit status is
+/// ignored, because it is a failure whenever a row differs.
 async fn differences(scene: &Scene<'_>) -> Result<Vec<(String, String, i64)>> {
-    let found = scene.chatty(&["reconcile", "--json"]).await?;
+    let found = scene.run_chatty(&["reconcile", "--json"]).await?;
     let reports: Vec<Value> = serde_json::from_slice(&found.stdout)
         .with_context(|| format!("reconcile prints no JSON: {}", String::from_utf8_lossy(&found.stderr)))?;
     let rows = reports.iter().flat_map(|report| {
@@ -70,18 +72,19 @@ async fn differences(scene: &Scene<'_>) -> Result<Vec<(String, String, i64)>> {
     Ok(rows.collect())
 }
 
-/// The database of a copy is dropped under the running service and made anew, empty.
+/// Drops the database of a copy under the running service and creates it anew, empty (F26c).
 pub(super) async fn drop_database(scene: &mut Scene<'_>) -> Result<()> {
     recreate(scene).await?;
-    sleep(scene.moment() * 2).await;
+    sleep(scene.random_outage() * 2).await;
     if !scene.stack.is_alive(COPIER) {
-        // A service that ends by itself is started again by what supervises it, as compose does.
+        // A service that ends by itself is restarted, as its supervisor (compose, for example) would do.
         scene.stack.restart(COPIER).await?;
     }
     Ok(())
 }
 
-/// A service is killed in the middle of its first starts, when it makes its schema and fills its copies.
+/// Kills a service one to three times in the middle of its first start, while it creates its schema and fills its
+/// copies (F1b).
 pub(super) async fn kill_first_start(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.kill(COPIER)?;
     recreate(scene).await?;
@@ -93,7 +96,8 @@ pub(super) async fn kill_first_start(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.restart(COPIER).await
 }
 
-/// Drops the copier's database, whoever is connected, and creates an empty one with the same rights and limits.
+/// Drops the copier's database despite its open connections, and creates an empty one with the same rights and limits
+/// as the stack gave it.
 async fn recreate(scene: &Scene<'_>) -> Result<()> {
     let place = scene.stack.small_disk().map_or("", |_disk| " TABLESPACE small");
     let script = format!(

@@ -1,4 +1,7 @@
-//! Messages come twice, late, in another order, or are none.
+//! Faults of messages: they come twice (F17) or out of order (F18), cannot be applied (F19, F29), pile up (F20), or do
+//! not come because a binding is missing (F10b).
+//!
+//! A client of the broker beside the services causes them. It works on real queues, so the services cannot tell.
 
 use std::time::{Duration, Instant};
 
@@ -22,23 +25,24 @@ use super::clients::resident;
 use super::{Scene, output};
 use crate::stack::Addresses;
 
-/// How long operator's commands and consumers may take.
+/// The limit for everything that is awaited here: dead letters, grown queues, consumers that catch up.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a consumer may have in memory, in KiB: its prefetch of messages, and a batch of states.
-const MEMORY: u64 = 600 * 1024;
+/// The limit for a consumer's resident memory, in KiB. It has room for the prefetched messages and a batch of states.
+const MEMORY_LIMIT: u64 = 600 * 1024;
 
 async fn connect(addresses: &Addresses) -> Result<Connection> {
     let properties = ConnectionProperties::default().with_connection_name("chaos".into());
     Ok(Connection::connect(&addresses.amqp_url, properties).await?)
 }
 
-async fn confirming(connection: &Connection) -> Result<Channel> {
+/// Opens a channel on which the broker confirms each message.
+async fn open_confirming_channel(connection: &Connection) -> Result<Channel> {
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     Ok(channel)
 }
 
-/// Puts a message into a queue; it is there when this returns.
+/// Puts a persistent message into a queue, past the exchange. The broker has confirmed it when this returns.
 #[expect(clippy::disallowed_methods, reason = "it stands for what goes wrong outside of the services")]
 async fn put(channel: &Channel, queue: &str, properties: BasicProperties, payload: &[u8]) -> Result<()> {
     let (exchange, queue) = (ShortString::from(""), ShortString::from(queue));
@@ -48,36 +52,36 @@ async fn put(channel: &Channel, queue: &str, properties: BasicProperties, payloa
     Ok(())
 }
 
-/// What happens to the messages of a queue.
+/// A way to disturb the messages of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shuffle {
-    /// One of five is sent again.
+    /// One of five messages is sent twice.
     Doubled,
-    /// They are held back, and sent in another order.
+    /// Messages are held back for 700 ms, and sent on in random order.
     Reordered,
 }
 
-/// Competing consumers that put what they take back into the queue.
+/// Running competing consumers that put the messages which they take back into their queues.
 pub(super) struct Shuffling {
     stop: watch::Sender<bool>,
     tasks: JoinSet<Result<usize>>,
     _connection: Connection,
 }
 
-/// Starts a competing consumer for each of these queues.
-pub(super) async fn shuffling(addresses: &Addresses, queues: &[&str], how: Shuffle) -> Result<Shuffling> {
+/// Starts a consumer on each of these queues, which competes with the service's own.
+pub(super) async fn start_shuffling(addresses: &Addresses, queues: &[&str], how: Shuffle) -> Result<Shuffling> {
     let connection = connect(addresses).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for queue in queues {
-        let channel = confirming(&connection).await?;
+        let channel = open_confirming_channel(&connection).await?;
         tasks.spawn(shuffle(channel, (*queue).to_owned(), how, stopped.clone()));
     }
     Ok(Shuffling { stop, tasks, _connection: connection })
 }
 
 impl Shuffling {
-    /// Puts everything back and ends. Answers how many messages passed.
+    /// Puts all held messages back, ends, and returns the number of messages that were disturbed.
     pub(super) async fn stop(mut self) -> Result<usize> {
         self.stop.send_replace(true);
         let mut passed = 0;
@@ -88,6 +92,7 @@ impl Shuffling {
     }
 }
 
+/// Takes messages, holds them for a while, and puts them back, until the stop. Returns the number of messages taken.
 async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Receiver<bool>) -> Result<usize> {
     channel.basic_qos(200, BasicQosOptions::default()).await?;
     let (name, tag) = (ShortString::from(queue.as_str()), ShortString::from(""));
@@ -106,15 +111,17 @@ async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Rec
             for _ in 0..times {
                 put(&channel, &queue, delivery.properties.clone(), &delivery.data).await?;
             }
+            // Only after the copy is confirmed: a broken connection must repeat a message, never lose one.
             delivery.acker.ack(BasicAckOptions::default()).await?;
         }
-        // The service's own consumer gets its turn.
+        // A pause in which the service's own consumer gets the messages.
         sleep(Duration::from_millis(100)).await;
     }
     channel.close(200, ShortString::from("done")).await?;
     Ok(passed)
 }
 
+/// One queue of each service.
 const QUEUES: [&str; 5] = [
     "posts.user.v1",
     "subscriptions.post.v1",
@@ -123,23 +130,25 @@ const QUEUES: [&str; 5] = [
     "auth.moderation.user.v1",
 ];
 
-/// Doubles messages of every kind for a while.
+/// Sends one message of five twice, on a queue of each service, for a while (F17).
 pub(super) async fn duplicate(scene: &mut Scene<'_>) -> Result<()> {
-    run_shuffle(scene, Shuffle::Doubled).await
+    shuffle_for_a_while(scene, Shuffle::Doubled).await
 }
 
-/// Shuffles messages of every kind for a while.
+/// Delays and reorders messages, on a queue of each service, for a while (F18).
 pub(super) async fn reorder(scene: &mut Scene<'_>) -> Result<()> {
-    run_shuffle(scene, Shuffle::Reordered).await
+    shuffle_for_a_while(scene, Shuffle::Reordered).await
 }
 
-async fn run_shuffle(scene: &mut Scene<'_>, how: Shuffle) -> Result<()> {
-    let shuffle = shuffling(scene.stack.addresses(), &QUEUES, how).await?;
-    sleep(scene.moment() * 2).await;
+async fn shuffle_for_a_while(scene: &mut Scene<'_>, how: Shuffle) -> Result<()> {
+    let shuffle = start_shuffling(scene.stack.addresses(), &QUEUES, how).await?;
+    sleep(scene.random_outage() * 2).await;
+    // The workload sends messages all the time; without one the fault would prove nothing.
     ensure!(shuffle.stop().await? > 0, "no message came by");
     Ok(())
 }
 
+/// Encodes a message as a service would, with any type and any data.
 fn envelope(kind: &str, data: &Value) -> Vec<u8> {
     let message = json!({
         "specversion": "1.0", "id": "chaos", "source": "/chaos", "type": kind, "time": "2026-01-01T00:00:00Z",
@@ -148,8 +157,8 @@ fn envelope(kind: &str, data: &Value) -> Vec<u8> {
     message.to_string().into_bytes()
 }
 
-/// Somebody removes the binding of one copy's queue while its siblings keep theirs, so that nobody notices: what is
-/// published until it is there again does not come.
+/// Removes the binding of one copy's queue, while the queues of other copies keep theirs (F10b). The broker still
+/// routes and confirms each message, so nobody notices that this copy gets none until the binding is restored.
 pub(super) async fn remove_binding(scene: &mut Scene<'_>) -> Result<()> {
     let bindings =
         [("subscriptions", "user"), ("subscriptions", "post"), ("recommendations", "post"), ("admin", "post_counts")];
@@ -160,12 +169,13 @@ pub(super) async fn remove_binding(scene: &mut Scene<'_>) -> Result<()> {
     let [queue, exchange, key] = [queue.as_str(), "chatty.events", stream].map(ShortString::from);
     channel.queue_unbind(queue, exchange, key, FieldTable::default()).await?;
     connection.close(200, ShortString::from("done")).await?;
-    // People go on writing meanwhile.
-    sleep(scene.moment() * 2).await;
+    // Time for the workload to publish messages that this copy misses.
+    sleep(scene.random_outage() * 2).await;
     Ok(())
 }
 
-/// A queue gets what no consumer can apply. Each is put aside with its reason, and the queue goes on.
+/// Puts messages into a queue that no consumer can apply (F19). Each has to become a dead letter with a reason, and the
+/// queue has to go on.
 pub(super) async fn poison(scene: &mut Scene<'_>) -> Result<()> {
     let queue = "recommendations.like.v1";
     let like =
@@ -180,7 +190,7 @@ pub(super) async fn poison(scene: &mut Scene<'_>) -> Result<()> {
         vec![b'x'; 16 * 1024 * 1024],
     ];
     let connection = connect(scene.stack.addresses()).await?;
-    let channel = confirming(&connection).await?;
+    let channel = open_confirming_channel(&connection).await?;
     for payload in &poison {
         put(&channel, queue, BasicProperties::default(), payload).await?;
     }
@@ -188,13 +198,13 @@ pub(super) async fn poison(scene: &mut Scene<'_>) -> Result<()> {
     drop_letters(scene, queue, poison.len()).await
 }
 
-/// While the service is not there, messages of an older version come into its queue. They are put aside, not lost, and not
-/// even when an operator sends them again.
+/// Puts messages of an older version into the queue of a service that is down (F29). They have to become dead letters
+/// and not get lost, also when an operator sends them again.
 pub(super) async fn leave_old(scene: &mut Scene<'_>) -> Result<()> {
     let queue = "subscriptions.post.v1";
     scene.stack.kill("subscriptions")?;
     let connection = connect(scene.stack.addresses()).await?;
-    let channel = confirming(&connection).await?;
+    let channel = open_confirming_channel(&connection).await?;
     for id in 1..=3 {
         let old = envelope("chatty.post.v0", &json!([{ "id": id, "version": 1, "text": "as it was once" }]));
         put(&channel, queue, BasicProperties::default(), &old).await?;
@@ -202,23 +212,24 @@ pub(super) async fn leave_old(scene: &mut Scene<'_>) -> Result<()> {
     connection.close(200, ShortString::from("done")).await?;
     scene.stack.restart("subscriptions").await?;
     await_letters(scene, queue, 3).await?;
-    let again = scene.chatty(&["dead-letters", "redrive", queue]).await?;
+    let again = scene.run_chatty(&["dead-letters", "redrive", queue]).await?;
     ensure!(again.status.success(), "redrive: {}", String::from_utf8_lossy(&again.stderr));
     drop_letters(scene, queue, 3).await
 }
 
+/// Waits for this number of dead letters, and drops them as an operator does, so that the run can come to rest.
 async fn drop_letters(scene: &Scene<'_>, queue: &str, count: usize) -> Result<()> {
     await_letters(scene, queue, count).await?;
-    let dropped = scene.chatty(&["dead-letters", "drop", queue]).await?;
+    let dropped = scene.run_chatty(&["dead-letters", "drop", queue]).await?;
     ensure!(dropped.status.success(), "drop: {}", String::from_utf8_lossy(&dropped.stderr));
     Ok(())
 }
 
-/// Waits until as many dead letters as these lie there, each with its reason.
+/// Waits until a queue has this number of dead letters, each with a reason.
 async fn await_letters(scene: &Scene<'_>, queue: &str, count: usize) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
-        let listed = scene.chatty(&["dead-letters", "list", "--json"]).await?;
+        let listed = scene.run_chatty(&["dead-letters", "list", "--json"]).await?;
         let letters: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap_or_default();
         let letters: Vec<&Value> = letters.iter().filter(|letter| letter["queue"] == queue).collect();
         if letters.len() == count {
@@ -233,8 +244,8 @@ async fn await_letters(scene: &Scene<'_>, queue: &str, count: usize) -> Result<(
     }
 }
 
-/// A consumer that needs 200 ms for each batch finds a million states in its queue, all of which it knows. It has to get
-/// through without holding them all.
+/// Starts a consumer that needs 200 ms for each batch on a queue with a million states, all of which it knows already
+/// (F20). It has to get through without holding them all in memory.
 pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
     let (service, queue) = ("recommendations", "recommendations.like.v1");
     let known = "SELECT json_agg(json_build_object('user_id', user_id, 'post_id', post_id, 'version', version, \
@@ -248,27 +259,29 @@ pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
         ensure!(Instant::now() < end, "nobody likes anything");
         sleep(Duration::from_millis(100)).await;
     };
+    // 8 times 500 messages of 250 states.
     let states: Vec<&Value> = known.iter().cycle().take(250).collect();
     let message = envelope("chatty.like.v1", &json!(states));
     scene.stack.kill(service)?;
     let connection = connect(scene.stack.addresses()).await?;
-    let channel = confirming(&connection).await?;
+    let channel = open_confirming_channel(&connection).await?;
     for _ in 0..8 {
         let puts = (0..500).map(|_| put(&channel, queue, BasicProperties::default(), &message));
         futures_util::future::try_join_all(puts).await?;
     }
     connection.close(200, ShortString::from("done")).await?;
-    // The broker counts every few seconds.
+    // The broker updates its counts only every few seconds.
     let end = Instant::now() + PATIENCE;
-    while messages(scene, queue).await? < 4_000 {
+    while count_messages(scene, queue).await? < 4_000 {
         ensure!(Instant::now() < end, "the queue has not grown");
     }
     scene.stack.restart_with(service, &[("FAILPOINTS", "before_ack=sleep(200)")]).await?;
     let end = Instant::now() + PATIENCE;
     loop {
         let memory = resident(scene.stack.pid(service)?)?;
-        ensure!(memory < MEMORY, "{service} has {memory} KiB in memory");
-        let waiting = messages(scene, queue).await?;
+        ensure!(memory < MEMORY_LIMIT, "{service} has {memory} KiB in memory");
+        let waiting = count_messages(scene, queue).await?;
+        // The workload's likes keep coming, so the queue is never empty for long.
         if waiting < 50 {
             break;
         }
@@ -277,8 +290,8 @@ pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.restart(service).await
 }
 
-/// The messages of a queue, those that a consumer has in hand too.
-async fn messages(scene: &Scene<'_>, queue: &str) -> Result<u64> {
+/// Returns the number of messages of a queue, including those that a consumer has not acknowledged yet.
+async fn count_messages(scene: &Scene<'_>, queue: &str) -> Result<u64> {
     let mut list = Command::new(scene.stack.folder().join("rabbitmqctl"));
     let listed = output(list.args(["-q", "list_queues", "name", "messages"])).await?;
     let line = listed.lines().find_map(|line| line.strip_prefix(queue)?.strip_prefix('\t'));

@@ -1,4 +1,7 @@
-//! The faults, as the matrix in docs/reliability.md numbers them.
+//! The faults, numbered as in docs/reliability.md, and their dispatch to the files that inject them.
+//!
+//! A fault is injected and ended here; its recovery is awaited by the caller. Checks that have to hold during a fault
+//! are part of the fault.
 
 mod broker;
 mod clients;
@@ -19,24 +22,27 @@ use anyhow::{Context, Result, bail};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
+use shared::events::topology::ROUTES;
+use shared::services::SERVICE_NAMES;
 use tokio::process::Command;
 use url::Url;
 
 use super::workload::World;
 use super::{Form, cluster};
 use crate::servers::{machine, postgres as server};
-use crate::stack::{SERVICES, Stack};
+use crate::stack::Stack;
 
-/// A fault.
+/// A fault that can be injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Its number.
+    /// The number in docs/reliability.md, such as `F11c`.
     pub name: &'static str,
-    /// What happens.
+    /// A few words for the report.
     pub title: &'static str,
     pub(super) kind: Kind,
 }
 
+/// The kinds of faults, each with one function that injects it. [`FAULTS`] and [`EMBEDDED_FAULTS`] describe them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     KillService,
@@ -103,7 +109,7 @@ const fn fault(name: &'static str, title: &'static str, kind: Kind) -> Fault {
     Fault { name, title, kind }
 }
 
-/// Those of the distributed form.
+/// The faults of the distributed form.
 pub const FAULTS: [Fault; 51] = [
     fault("F1", "a service is killed", Kind::KillService),
     fault("F1b", "a first start is killed", Kind::KilledFirstStart),
@@ -128,7 +134,7 @@ pub const FAULTS: [Fault; 51] = [
     fault("F12d", "idle transactions are terminated", Kind::IdleTermination),
     fault("F13", "rows are locked in the other order", Kind::ReversedLocks),
     fault("F14", "the mail server is killed", Kind::KillMail),
-    fault("F14b", "the mail server puts off", Kind::BusyMail),
+    fault("F14b", "the mail server postpones mails", Kind::BusyMail),
     fault("F14c", "the mail server is slow", Kind::SlowMail),
     fault("F14d", "the mail server refuses", Kind::StrictMail),
     fault("F15", "the disk is full", Kind::FullDisk),
@@ -147,7 +153,7 @@ pub const FAULTS: [Fault; 51] = [
     fault("F26", "a copy is wiped", Kind::WipedCopy),
     fault("F26b", "rows of a copy are changed", Kind::DriftedCopy),
     fault("F26c", "the database of a copy is dropped", Kind::DroppedCopy),
-    fault("F26d", "an owner is restored without care", Kind::CarelessRestore),
+    fault("F26d", "an owner is restored without `chatty restore`", Kind::CarelessRestore),
     fault("F27", "somebody is blocked while writing", Kind::BlockedAuthor),
     fault("F28", "created and deleted, liked and unliked", Kind::Storm),
     fault("F29", "messages of an older version", Kind::OldMessages),
@@ -158,7 +164,7 @@ pub const FAULTS: [Fault; 51] = [
     fault("P1", "Postgres is killed, its standby promoted", Kind::Promote),
 ];
 
-/// Those of the suite in one process.
+/// The faults of the suite in one process.
 pub const EMBEDDED_FAULTS: [Fault; 7] = [
     fault("E1", "the process is killed", Kind::KillSuite),
     fault("E2", "the process is asked to stop", Kind::StopSuite),
@@ -169,11 +175,19 @@ pub const EMBEDDED_FAULTS: [Fault; 7] = [
     fault("E7", "a copy's file or a log is deleted", Kind::DeletedFiles),
 ];
 
-/// The services that publish events.
-const OWNERS: [&str; 3] = ["auth", "posts", "admin"];
+/// Returns the services that publish events.
+fn owners() -> Vec<&'static str> {
+    let mut owners: Vec<_> = ROUTES.iter().map(|route| route.owner).collect();
+    // The table lists the streams of one owner together.
+    owners.dedup();
+    owners
+}
 
-/// The faults of these names; when there are none, all that the form can have, and a stack with so many brokers, and a standby
-/// or not.
+/// Returns the faults with these names. Without names, returns all faults that the form allows; in the distributed
+/// form, all that fit a stack with this number of broker nodes and with or without a standby.
+///
+/// # Errors
+/// If a name is no fault of the form, or of such a stack.
 pub fn select(form: Form, names: &[String], brokers: usize, standby: bool) -> Result<Vec<Fault>> {
     let fitting: Vec<Fault> = match form {
         Form::Distributed => FAULTS.into_iter().filter(|fault| cluster::fits(fault.name, brokers, standby)).collect(),
@@ -186,7 +200,7 @@ pub fn select(form: Form, names: &[String], brokers: usize, standby: bool) -> Re
     names.iter().map(|name| find(name).with_context(|| format!("there is no fault {name} here"))).collect()
 }
 
-/// Where a fault strikes.
+/// The distributed system that a fault is injected into.
 pub(super) struct Scene<'a> {
     pub(super) stack: &'a mut Stack,
     pub(super) world: &'a Arc<World>,
@@ -195,13 +209,16 @@ pub(super) struct Scene<'a> {
 }
 
 impl Fault {
-    /// Makes it happen, and ends it. What must recover by itself afterwards is not awaited; what must hold meanwhile is.
-    pub(super) async fn strike(self, scene: &mut Scene<'_>) -> Result<()> {
+    /// Injects the fault, and ends it. Checks what must hold meanwhile, but does not wait for the recovery.
+    ///
+    /// # Errors
+    /// If something that must hold did not, or if the fault could not be made.
+    pub(super) async fn inject(self, scene: &mut Scene<'_>) -> Result<()> {
         match self.kind {
             Kind::KillService => processes::kill(scene).await,
-            Kind::DieAfterCommit => processes::die_at(scene, "after_commit", &OWNERS).await,
-            Kind::DieAfterConfirm => processes::die_at(scene, "after_confirm", &OWNERS).await,
-            Kind::DieBeforeAck => processes::die_at(scene, "before_ack", &SERVICES).await,
+            Kind::DieAfterCommit => processes::die_at(scene, "after_commit", &owners()).await,
+            Kind::DieAfterConfirm => processes::die_at(scene, "after_confirm", &owners()).await,
+            Kind::DieBeforeAck => processes::die_at(scene, "before_ack", &SERVICE_NAMES).await,
             Kind::TermService => processes::terminate(scene).await,
             Kind::ReloadGateway => processes::reload_gateway(scene).await,
             Kind::KillMail => processes::kill_mail(scene).await,
@@ -248,7 +265,7 @@ impl Fault {
             Kind::CancelledClients => clients::hang_up(scene).await,
             Kind::DroppedCopy => copies::drop_database(scene).await,
             Kind::KilledFirstStart => copies::kill_first_start(scene).await,
-            Kind::CarelessRestore => restore::without_care(scene).await,
+            Kind::CarelessRestore => restore::restore_without_care(scene).await,
             Kind::KillSuite
             | Kind::StopSuite
             | Kind::CutPower
@@ -261,31 +278,35 @@ impl Fault {
 }
 
 impl Scene<'_> {
-    /// How long a part is away: long enough to be noticed, and not always the same.
-    fn moment(&mut self) -> Duration {
+    /// Chooses the length of an outage: 0.5 to 3 s, long enough to be noticed, and not always the same.
+    fn random_outage(&mut self) -> Duration {
         Duration::from_millis(self.rng.random_range(500..3_000))
     }
 
+    /// Chooses one of several values at random.
     fn choose<T: Copy>(&mut self, of: &[T]) -> Result<T> {
         of.choose(self.rng).copied().context("something to choose from")
     }
 
-    /// Runs a command of the operator against the stack.
-    async fn chatty(&self, arguments: &[&str]) -> Result<Output> {
+    /// Runs a command of the operator's program against the stack, and returns its output whatever its status.
+    async fn run_chatty(&self, arguments: &[&str]) -> Result<Output> {
         let mut chatty = Command::new(self.bin_dir.join("chatty"));
         chatty.args(arguments).envs(self.stack.addresses().variables()).kill_on_drop(true);
         chatty.output().await.context("chatty cannot be run")
     }
 
+    /// Runs a command of `rabbitmqctl` against the broker's first node.
     async fn rabbitmqctl(&self, arguments: &[&str]) -> Result<()> {
         output(Command::new(self.stack.folder().join("rabbitmqctl")).args(arguments)).await.map(drop)
     }
 
+    /// Runs a statement in a service's database, as the service's role. See [`psql`].
     async fn psql(&self, service: &str, statement: &str) -> Result<String> {
         psql(self.stack, service, statement).await
     }
 
-    /// Runs statements as Postgres' superuser in a database.
+    /// Runs statements in a database as Postgres' superuser. The way does not lead through a proxy, so it stays open
+    /// whatever the fault is.
     async fn as_superuser(&self, database: &str, script: &str) -> Result<String> {
         server::psql(&self.superuser_url(database)?, script).await
     }
@@ -297,14 +318,17 @@ impl Scene<'_> {
     }
 }
 
-/// What a statement answers in a service's database, as the service's role.
+/// Runs a statement in a service's database as the service's role, past any proxy, and returns the rows as text.
 pub(super) async fn psql(stack: &Stack, service: &str, statement: &str) -> Result<String> {
     let service = stack.addresses().services.get(service).context("a service")?;
     let psql = machine::find_postgres()?.join("psql");
     output(Command::new(psql).args(["-X", "-A", "-t", "-c", statement]).arg(&service.database_url)).await
 }
 
-/// What a command prints; an error when it fails.
+/// Runs a command and returns its standard output.
+///
+/// # Errors
+/// If it ends with a failure; the error holds its standard error.
 pub(super) async fn output(command: &mut Command) -> Result<String> {
     let output = command.kill_on_drop(true).output().await?;
     if !output.status.success() {
@@ -335,14 +359,15 @@ mod tests {
         for row in text.lines().filter_map(|line| line.strip_prefix("| ")) {
             let cells: Vec<&str> = row.trim_end_matches(" |").split('|').map(str::trim).collect();
             let (first, last) = (cells[0], cells[cells.len() - 1]);
-            // The table of runs has numbers in the end, the one of broken builds words in the beginning.
+            // Other tables of the page do not have the name of a fault in every first cell.
             if !first.split(", ").all(|name| names().contains(name)) {
                 continue;
             }
             for name in first.split(", ") {
                 assert!(found.insert(name.to_owned()), "{name} stands there twice");
-                let careless = name == "F26d";
-                assert!(last.starts_with(if careless { "yes" } else { "no" }), "{name}: {last}");
+                // The one fault after which a person has to act.
+                let needs_hand = name == "F26d";
+                assert!(last.starts_with(if needs_hand { "yes" } else { "no" }), "{name}: {last}");
             }
         }
         assert_eq!(found, names());
@@ -352,7 +377,7 @@ mod tests {
     fn a_fault_that_is_named_exists_in_its_form() {
         let names = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
         let makefile = repository("Makefile");
-        let valuable = makefile.lines().find_map(|line| line.strip_prefix("MOST_VALUABLE := ")).unwrap();
+        let valuable = makefile.lines().find_map(|line| line.strip_prefix("TEST_FAULTS := ")).unwrap();
         assert_eq!(select(Form::Distributed, &names(valuable), 1, false).unwrap().len(), 10);
         assert_eq!(select(Form::Embedded, &names("E4,E5,E6"), 1, false).unwrap().len(), 3);
         for (form, wrong) in [(Form::Distributed, "E4"), (Form::Embedded, "F26c"), (Form::Distributed, "F1,F99")] {

@@ -1,4 +1,5 @@
-//! People do what makes events overtake each other, while messages are shuffled.
+//! Faults that people cause by what they do: somebody is blocked while writing (F27), posts and likes come and go at
+//! once while messages are shuffled (F28), and one counter gets many hits while servers die (H1).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,26 +13,28 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Scene;
-use super::messages::{Shuffle, shuffling};
+use super::messages::{Shuffle, start_shuffling};
 use crate::chaos::ledger::Outcome;
 use crate::chaos::workload::World;
 
-/// How long a block may take to be seen everywhere.
-const SEEN: Duration = Duration::from_secs(20);
+/// The limit for a block, or its end, to be seen everywhere.
+const SEEN_LIMIT: Duration = Duration::from_secs(20);
 
-/// Somebody is blocked in the middle of writing: nothing of them is shown any more and they cannot get new tokens; when
-/// they are unblocked, exactly what was acknowledged is there again.
+/// Blocks a person in the middle of writing, and unblocks the person again (F27). While the block lasts nothing by the
+/// person may be shown, and the session may not be renewed. After the unblock exactly the acknowledged posts have to be
+/// shown.
 pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
     let world = scene.world;
-    let who = &world.extra;
-    let before = shown(world).await?;
+    let writer = &world.extra;
+    let before = shown_posts(world).await?;
     let write = async {
         let mut written = Vec::new();
-        let end = Instant::now() + SEEN * 2;
+        let end = Instant::now() + SEEN_LIMIT * 2;
         loop {
             ensure!(Instant::now() < end, "somebody who is blocked goes on writing");
             let body = json!({ "title": "blocked", "content": "soon" });
-            let answer = world.api.call(Method::POST, "/posts", Some(who), Some(body)).await;
+            let answer = world.api.call(Method::POST, "/posts", Some(writer), Some(body)).await;
+            // Writing ends with the first refusal for the block.
             match (answer.outcome, answer.body["post"]["id"].as_i64()) {
                 (Outcome::Ok, Some(id)) => written.push(id),
                 _ if answer.status == 403 => return Ok(written),
@@ -41,48 +44,50 @@ pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
     };
     let block = async {
         sleep(Duration::from_millis(300)).await;
-        let path = format!("/admin/users/{}/block", who.id);
+        let path = format!("/admin/users/{}/block", writer.id);
         let blocked = world.api.call(Method::POST, &path, Some(&world.admin), None).await;
         ensure!(blocked.outcome == Outcome::Ok, "blocking gets {}", blocked.status);
-        let end = Instant::now() + SEEN;
-        while !shown(world).await?.is_empty() {
+        let end = Instant::now() + SEEN_LIMIT;
+        while !shown_posts(world).await?.is_empty() {
             ensure!(Instant::now() < end, "posts of somebody who is blocked are still shown");
             sleep(Duration::from_millis(50)).await;
         }
-        // Auth applies the block before anybody else hears of it.
-        let body = json!({ "refresh_token": who.refresh_token() });
+        // Auth applies the block before any other service hears of it, so by now the session must have ended.
+        let body = json!({ "refresh_token": writer.refresh_token() });
         let refreshed = world.api.call(Method::POST, "/auth/refresh", None, Some(body)).await;
         ensure!(refreshed.status == 401 || refreshed.status == 403, "a blocked session goes on: {}", refreshed.status);
         Ok(())
     };
-    let shuffle = shuffling(scene.stack.addresses(), &["posts.user.v1"], Shuffle::Reordered).await?;
+    // A block may overtake other states of the person, and they may overtake it.
+    let shuffle = start_shuffling(scene.stack.addresses(), &["posts.user.v1"], Shuffle::Reordered).await?;
     let both = tokio::try_join!(write, block);
     shuffle.stop().await?;
     let (written, ()) = both?;
     let wanted: BTreeSet<i64> = written.into_iter().chain(before).collect();
-    let path = format!("/admin/users/{}/unblock", who.id);
+    let path = format!("/admin/users/{}/unblock", writer.id);
     let unblocked = world.api.call(Method::POST, &path, Some(&world.admin), None).await;
     ensure!(unblocked.outcome == Outcome::Ok, "unblocking gets {}", unblocked.status);
-    let end = Instant::now() + SEEN;
+    let end = Instant::now() + SEEN_LIMIT;
     loop {
-        let now = shown(world).await?;
+        let now = shown_posts(world).await?;
         if now == wanted {
             break;
         }
         ensure!(Instant::now() < end, "after unblocking {} posts are shown, not {}", now.len(), wanted.len());
         sleep(Duration::from_millis(50)).await;
     }
-    // The block has ended the session.
-    world.api.log_in_again(who).await
+    // The block has ended the session, and later faults need one.
+    world.api.log_in_again(writer).await
 }
 
-async fn shown(world: &World) -> Result<BTreeSet<i64>> {
+/// Returns the ids of the posts that are shown of the faults' person.
+async fn shown_posts(world: &World) -> Result<BTreeSet<i64>> {
     let posts = world.api.list(&format!("/posts?author={}", world.extra.id), "posts", None).await?;
     posts.iter().map(|post| post["id"].as_i64().context("an id")).collect()
 }
 
-/// 50 people count 1 000 views of one post, through the two connections that a service writes with, while the service and
-/// then Postgres are killed. With a key for each hit the counter is exact in the end.
+/// Lets 50 clients count 1 000 views of one post, through the two connections with which posts writes, while posts and
+/// then Postgres are killed (H1). Each hit has an idempotency key, so the counter has to be exactly 1 000 in the end.
 pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
     const PEOPLE: usize = 50;
     const HITS: usize = 20;
@@ -98,10 +103,10 @@ pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
             for hit in 0..HITS {
                 let key = format!("hit-{id}-{person}-{hit}");
                 loop {
-                    let answer = world.api.insist(&path, None, None, &key).await;
+                    let answer = world.api.repeat_until_known(&path, None, None, &key).await;
                     match (answer.outcome, answer.status) {
                         (Outcome::Ok, _) => break,
-                        // Refused for now: whoever wants to be counted comes again.
+                        // Refused for now. The hit has no effect yet, so the same key is used again.
                         (_, 429 | 503) => sleep(Duration::from_millis(100)).await,
                         (_, status) => anyhow::bail!("a hit gets {status} {}", answer.body),
                     }
@@ -112,6 +117,7 @@ pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
         });
     }
     let end = Instant::now() + Duration::from_secs(180);
+    // The kills come when a quarter and a half of the hits are counted, in the middle of the load on any machine.
     let until = async |hits: usize| {
         while counted.load(Ordering::Relaxed) < hits {
             ensure!(Instant::now() < end, "hits are not counted any more");
@@ -133,11 +139,11 @@ pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Posts are created and deleted at once, a like goes on and off, while their events come in any order.
+/// Creates and deletes posts at once, and switches a like on and off, while the events of both come in any order (F28).
 pub(super) async fn storm(scene: &mut Scene<'_>) -> Result<()> {
     let world = scene.world;
     let queues = ["subscriptions.post.v1", "recommendations.post.v1", "recommendations.like.v1"];
-    let shuffle = shuffling(scene.stack.addresses(), &queues, Shuffle::Reordered).await?;
+    let shuffle = start_shuffling(scene.stack.addresses(), &queues, Shuffle::Reordered).await?;
     let like = format!("/posts/{}/likes", world.homes.first().context("a post")?);
     let call = async |method, path: &str, body: Option<Value>| {
         let answer = world.api.call(method, path, Some(&world.extra), body).await;

@@ -1,4 +1,5 @@
-//! Postgres goes on, but its sessions are not what a service thinks: read-only, without patience, cancelled, or locked out.
+//! Faults of sessions: Postgres runs, but its sessions are read-only (F11d), end or fail by tight limits (F12c, F12d),
+//! or wait for locks on tables (F21b).
 
 use std::time::Duration;
 
@@ -6,25 +7,25 @@ use anyhow::{Context, Result, ensure};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use reqwest::Client;
+use shared::services::SERVICE_NAMES;
 use tokio::time::sleep;
 
 use super::Scene;
 use crate::chaos::probes::Probes;
-use crate::servers::proxy::Weather;
-use crate::stack::SERVICES;
+use crate::servers::proxy::Condition;
 
-/// Every database is read-only for a while. Either each session is, also those that have begun before; or those that begin
-/// meanwhile are, and stay so when the spell is over.
+/// Makes every database read-only for a while (F11d). Either all sessions become read-only; or only sessions that begin
+/// meanwhile do, and these stay read-only after the spell, so that a service has to close them.
 pub(super) async fn make_read_only(scene: &mut Scene<'_>) -> Result<()> {
-    let length = scene.moment() * 2;
+    let length = scene.random_outage() * 2;
     let mut probes = Probes::default();
     if scene.rng.random_bool(0.5) {
         let reload = "SELECT pg_reload_conf();";
         let on = format!("ALTER SYSTEM SET default_transaction_read_only = on;\n{reload}\n");
         scene.as_superuser("postgres", &on).await?;
-        // A moment later every session has read it.
+        // Sessions read the new configuration a moment after the reload.
         sleep(Duration::from_millis(500)).await;
-        probes.go_on(scene.world, length).await;
+        probes.write_and_read_for(scene.world, length).await;
         let off = format!("ALTER SYSTEM RESET default_transaction_read_only;\n{reload}\n");
         scene.as_superuser("postgres", &off).await?;
         ensure!(probes.refused > 0, "a read-only database refused nothing");
@@ -37,8 +38,8 @@ pub(super) async fn make_read_only(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For a while a lock is waited for, a statement takes and a transaction rests some milliseconds at most, and an operator
-/// cancels what runs. Sessions that begin meanwhile keep these limits.
+/// Limits waiting for locks, statements and idle transactions to some milliseconds for a while, and cancels running
+/// statements (F12c). Sessions that begin meanwhile keep these limits until they are closed.
 pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
     const LIMITS: [&str; 3] = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"];
     let milliseconds = scene.rng.random_range(2..10);
@@ -46,21 +47,22 @@ pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
         alter_each(scene, "ROLE", &format!("SET {setting} = '{milliseconds}ms'")).await?;
     }
     reconnect(scene).await?;
-    let length = scene.moment().as_secs_f64() * 3.0;
-    let for_a_while = |statement: &str, pause: f64| {
+    let length = scene.random_outage().as_secs_f64() * 3.0;
+    // The loop runs in the server, and commits each round so that no lock outlives its round.
+    let repeat_for_length = |statement: &str, pause: f64| {
         format!(
             "DO $$ DECLARE finish timestamptz := clock_timestamp() + interval '{length} s'; BEGIN \
              WHILE clock_timestamp() < finish LOOP {statement}; PERFORM pg_sleep({pause}); COMMIT; \
              PERFORM pg_sleep({pause}); END LOOP; END $$;"
         )
     };
-    let cancel = for_a_while(
+    let cancel = repeat_for_length(
         "PERFORM pg_cancel_backend(pid) FROM pg_stat_activity \
          WHERE application_name LIKE 'chatty-%' AND state = 'active' AND random() < 0.5",
         0.01,
     );
-    // What others hold is waited for in vain.
-    let hold = for_a_while("PERFORM 1 FROM posts FOR UPDATE", 0.05);
+    // Locks that are held longer than the limit, so that the services' statements run into it.
+    let hold = repeat_for_length("PERFORM 1 FROM posts FOR UPDATE", 0.05);
     tokio::try_join!(scene.as_superuser("postgres", &cancel), scene.as_superuser("posts", &hold))?;
     for setting in LIMITS {
         alter_each(scene, "ROLE", &format!("RESET {setting}")).await?;
@@ -68,21 +70,23 @@ pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For a while a session is terminated that does nothing for some milliseconds in the middle of a transaction.
+/// Limits idle transactions alone to some milliseconds for a while (F12d). Unlike the other limits this one terminates
+/// the session (25P03).
 pub(super) async fn terminate_idle(scene: &mut Scene<'_>) -> Result<()> {
     let milliseconds = scene.rng.random_range(1..4);
     let set = format!("SET idle_in_transaction_session_timeout = '{milliseconds}ms'");
     alter_each(scene, "ROLE", &set).await?;
     reconnect(scene).await?;
-    sleep(scene.moment() * 2).await;
+    sleep(scene.random_outage() * 2).await;
     alter_each(scene, "ROLE", "RESET idle_in_transaction_session_timeout").await
 }
 
-/// Some tables of each service are locked at once, longer than a statement may take. Each service says that it is alive.
+/// Locks some tables of each service for 3 to 7 s, which is longer than a statement may take (F21b). `/livez` of each
+/// service has to answer meanwhile.
 pub(super) async fn lock_tables(scene: &mut Scene<'_>) -> Result<()> {
     let seconds = scene.rng.random_range(3..8);
     let mut scripts = Vec::new();
-    for service in SERVICES {
+    for service in SERVICE_NAMES {
         let tables = scene.psql(service, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'").await?;
         let mut tables: Vec<&str> = tables.lines().collect();
         tables.shuffle(scene.rng);
@@ -95,7 +99,7 @@ pub(super) async fn lock_tables(scene: &mut Scene<'_>) -> Result<()> {
     let scene = &*scene;
     let lock = scripts.iter().map(|(service, script)| async move {
         match scene.as_superuser(service, script).await {
-            // It met the locks of the service in another order, and is the one that gives way.
+            // This script and the service took their locks in opposite orders, and Postgres failed the script.
             Err(error) if error.to_string().contains("deadlock detected") => Ok(()),
             locked => locked.map(drop),
         }
@@ -103,7 +107,7 @@ pub(super) async fn lock_tables(scene: &mut Scene<'_>) -> Result<()> {
     let ask = async {
         sleep(Duration::from_millis(500)).await;
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        for service in SERVICES {
+        for service in SERVICE_NAMES {
             let url = &scene.stack.addresses().services.get(service).context("a service")?.url;
             let alive = client.get(format!("{url}/livez")).send().await?;
             ensure!(alive.status() == 200, "{service} is not alive while tables are locked");
@@ -114,17 +118,17 @@ pub(super) async fn lock_tables(scene: &mut Scene<'_>) -> Result<()> {
     locked.map(drop).and(asked)
 }
 
-/// Changes the database or the role of each service.
+/// Runs `ALTER DATABASE` or `ALTER ROLE` (`what`) for each service. Such a setting applies to new sessions only.
 async fn alter_each(scene: &Scene<'_>, what: &str, change: &str) -> Result<()> {
-    let script: String = SERVICES.iter().map(|name| format!("ALTER {what} {name} {change};\n")).collect();
+    let script: String = SERVICE_NAMES.iter().map(|name| format!("ALTER {what} {name} {change};\n")).collect();
     scene.as_superuser("postgres", &script).await.map(drop)
 }
 
-/// Breaks every connection to Postgres, so that each session begins anew.
+/// Breaks every connection to Postgres, so that all sessions begin anew, with the settings of now.
 async fn reconnect(scene: &Scene<'_>) -> Result<()> {
     let proxy = scene.stack.proxy("postgres")?;
-    proxy.set(Weather::Cut);
+    proxy.set(Condition::Cut);
     sleep(Duration::from_millis(100)).await;
-    proxy.set(Weather::Clear);
+    proxy.set(Condition::Normal);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The audit log: only ever appended to.
+//! The table `audit_log`: every decision and every attempt on a target that does not exist. Rows are appended and never
+//! changed.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;

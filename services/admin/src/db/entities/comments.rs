@@ -1,4 +1,4 @@
-//! The copy of comments: what is counted.
+//! The table `comments`: a copy of the fields of comments that decisions need.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,8 @@ pub struct Model {
     pub id: i64,
     pub version: i64,
     pub deleted: bool,
-    /// Of a tombstone alone: an admin removed it, and its author has not deleted it.
+    /// On tombstones only: true when an admin removed the comment and its author has not deleted it, absent when the
+    /// owner did not say.
     pub removed: Option<bool>,
 }
 

@@ -1,4 +1,5 @@
-//! Decisions: what is hidden now, with versions of their own.
+//! The table `decisions`: the last decision about each target, with versions of its own. Targets that no admin ever
+//! decided about have no row.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;

@@ -1,4 +1,4 @@
-//! The tables.
+//! The tables: decisions and the audit log, which this service owns, and copies of users, posts, comments and counters.
 #![expect(unreachable_pub, reason = "the derives of sea-orm make public items")]
 
 pub(crate) mod audit;

@@ -1,4 +1,4 @@
-//! The copy of posts: what is counted.
+//! The table `posts`: a copy of the fields of posts that decisions and statistics need.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ pub struct Model {
     pub id: i64,
     pub version: i64,
     pub deleted: bool,
-    /// Of a tombstone alone: an admin removed it, and its author has not deleted it.
+    /// On tombstones only: true when an admin removed the post and its author has not deleted it, absent when the owner
+    /// did not say.
     pub removed: Option<bool>,
     pub created_at: Option<Timestamp>,
 }

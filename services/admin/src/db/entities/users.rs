@@ -1,4 +1,4 @@
-//! The copy of users.
+//! The table `users`: a copy of people. Of an erased person name, role and time are absent.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -8,8 +8,6 @@ use sea_orm_migration::schema::{
     big_integer, big_pk_auto, boolean, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
 };
 
-use crate::db::entities::{audit, comments, counts, decisions, posts, users};
-
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -29,84 +27,78 @@ impl MigrationTrait for Migration {
 }
 
 fn decisions_table() -> TableCreateStatement {
-    use decisions::Column as C;
     Table::create()
-        .table(decisions::Entity)
-        .col(text(C::Kind))
-        .col(big_integer(C::TargetId))
-        .col(big_integer(C::Version))
+        .table("decisions")
+        .col(text("kind"))
+        .col(big_integer("target_id"))
+        .col(big_integer("version"))
         // Blocked, or removed.
-        .col(boolean(C::Hidden))
-        .col(text_null(C::Reason))
-        .col(big_integer(C::ActorId))
-        .col(timestamp_with_time_zone(C::CreatedAt))
-        .col(timestamp_with_time_zone(C::UpdatedAt))
-        .primary_key(Index::create().col(C::Kind).col(C::TargetId))
+        .col(boolean("hidden"))
+        .col(text_null("reason"))
+        .col(big_integer("actor_id"))
+        .col(timestamp_with_time_zone("created_at"))
+        .col(timestamp_with_time_zone("updated_at"))
+        .primary_key(Index::create().col("kind").col("target_id"))
         .to_owned()
 }
 
 fn audit_table() -> TableCreateStatement {
-    use audit::Column as C;
     Table::create()
-        .table(audit::Entity)
-        .col(big_pk_auto(C::Id))
-        .col(timestamp_with_time_zone(C::At))
-        .col(big_integer(C::ActorId))
-        .col(text(C::ActorUsername))
-        .col(text(C::Action))
-        .col(text(C::TargetKind))
-        .col(big_integer(C::TargetId))
-        .col(text_null(C::Reason))
-        .col(text(C::RequestId))
-        .col(text(C::Result))
+        .table("audit_log")
+        .col(big_pk_auto("id"))
+        .col(timestamp_with_time_zone("at"))
+        .col(big_integer("actor_id"))
+        .col(text("actor_username"))
+        .col(text("action"))
+        .col(text("target_kind"))
+        .col(big_integer("target_id"))
+        .col(text_null("reason"))
+        .col(text("request_id"))
+        .col(text("result"))
         .to_owned()
 }
 
 // The copies have no constraint but their key: their rows come in any order.
 
 fn users_table() -> TableCreateStatement {
-    use users::Column as C;
     Table::create()
-        .table(users::Entity)
-        .col(big_integer(C::Id).primary_key())
-        .col(big_integer(C::Version))
-        .col(boolean(C::Deleted))
-        .col(text_null(C::Username))
-        .col(text_null(C::Role))
-        .col(timestamp_with_time_zone_null(C::CreatedAt))
-        .col(boolean(C::Verified))
-        .col(boolean(C::Blocked))
-        .col(big_integer(C::SessionVersion))
+        .table("users")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("version"))
+        .col(boolean("deleted"))
+        .col(text_null("username"))
+        .col(text_null("role"))
+        .col(timestamp_with_time_zone_null("created_at"))
+        .col(boolean("verified"))
+        .col(boolean("blocked"))
+        .col(big_integer("session_version"))
         .to_owned()
 }
 
 fn posts_table() -> TableCreateStatement {
-    use posts::Column as C;
     Table::create()
-        .table(posts::Entity)
-        .col(big_integer(C::Id).primary_key())
-        .col(big_integer(C::Version))
-        .col(boolean(C::Deleted))
-        .col(timestamp_with_time_zone_null(C::CreatedAt))
+        .table("posts")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("version"))
+        .col(boolean("deleted"))
+        .col(timestamp_with_time_zone_null("created_at"))
         .to_owned()
 }
 
 fn comments_table() -> TableCreateStatement {
-    use comments::Column as C;
     Table::create()
-        .table(comments::Entity)
-        .col(big_integer(C::Id).primary_key())
-        .col(big_integer(C::Version))
-        .col(boolean(C::Deleted))
+        .table("comments")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("version"))
+        .col(boolean("deleted"))
         .to_owned()
 }
 
 fn counts_table() -> TableCreateStatement {
-    use counts::Column as C;
     Table::create()
-        .table(counts::Entity)
-        .col(big_integer(C::Id).primary_key())
-        .col(big_integer(C::Version))
-        .col(big_integer(C::LikeCount))
+        .table("post_counts")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("version"))
+        .col(big_integer("like_count"))
         .to_owned()
 }

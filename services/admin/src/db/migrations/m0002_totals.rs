@@ -1,10 +1,9 @@
-//! Two columns that tell a removal from an author's deletion, and the counter that the total of comments is summed from.
+//! Two columns that tell an admin's removal from an author's deletion, and the counter whose sum is the total of
+//! comments.
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{DeriveMigrationName, MigrationTrait, SchemaManager, Table};
 use sea_orm_migration::schema::{big_integer, boolean_null};
-
-use crate::db::entities::{comments, counts, posts};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -14,12 +13,9 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // Copies have these when their owner's next state comes, or after `chatty reconcile --fix`.
         let columns = [
-            Table::alter().table(posts::Entity).add_column(boolean_null(posts::Column::Removed)).to_owned(),
-            Table::alter().table(comments::Entity).add_column(boolean_null(comments::Column::Removed)).to_owned(),
-            Table::alter()
-                .table(counts::Entity)
-                .add_column(big_integer(counts::Column::CommentCount).default(0))
-                .to_owned(),
+            Table::alter().table("posts").add_column(boolean_null("removed")).to_owned(),
+            Table::alter().table("comments").add_column(boolean_null("removed")).to_owned(),
+            Table::alter().table("post_counts").add_column(big_integer("comment_count").default(0)).to_owned(),
         ];
         for column in columns {
             manager.alter_table(column).await?;

@@ -1,7 +1,8 @@
-//! Statistics, counted from the copies.
+//! The statistics, counted from the copies.
 //!
-//! One rule for posts, comments and likes: a post counts unless its author has deleted it or an admin has removed it, whoever
-//! wrote it; its comments and likes count as its own counters count them, which posts keeps equal to its lists.
+//! Posts, comments and likes follow one rule. A post counts unless its author has deleted it or an admin has removed
+//! it, whoever wrote it. Its comments and likes count as its own counters say, which the service posts keeps equal to
+//! its lists.
 
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use shared::clock::Timestamp;
 
 use crate::db::entities::{counts, posts, users};
 
-/// A day.
+/// The length of the window of the `last_24h` numbers.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The statistics.
+/// The numbers of the suite, as the copies give them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) total_users: u64,
@@ -27,12 +28,13 @@ pub(crate) struct Counted {
     pub(crate) total_likes: i64,
 }
 
-/// Counts everything as of `now`.
-pub(crate) async fn count(db: &impl ConnectionTrait, now: Timestamp) -> Result<Counted, DbErr> {
+/// Counts everything as of `now`, in seven queries. They do not share a snapshot, so the numbers may be
+/// of slightly different moments.
+pub(crate) async fn count_all(db: &impl ConnectionTrait, now: Timestamp) -> Result<Counted, DbErr> {
     let people = users::Entity::find().filter(users::Column::Deleted.eq(false));
     let written = posts::Entity::find().filter(posts::Column::Deleted.eq(false));
     let shown = written.clone().select_only().column(posts::Column::Id).into_query();
-    // SUM is a NUMERIC on Postgres unless it is cast.
+    // On Postgres the sum of a BIGINT is a NUMERIC, which does not read back as i64 without the cast.
     let sum = |column: counts::Column| Expr::col(column).sum().cast_as("bigint");
     let sums: Option<(Option<i64>, Option<i64>)> = counts::Entity::find()
         .filter(counts::Column::Id.in_subquery(shown))

@@ -1,8 +1,11 @@
-//! The rows.
+//! The tables, a file each.
 
-pub(crate) mod mail_job;
-pub(crate) mod refresh_token;
-pub(crate) mod reservation;
-pub(crate) mod session;
-pub(crate) mod user;
-pub(crate) mod verification;
+pub(crate) mod users;
+
+pub(crate) mod refresh_tokens;
+pub(crate) mod sessions;
+
+pub(crate) mod reservations;
+pub(crate) mod verifications;
+
+pub(crate) mod mail_jobs;

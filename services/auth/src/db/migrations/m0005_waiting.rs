@@ -1,8 +1,6 @@
-//! Those who wait to be verified are counted before one more registers.
+//! Indexes by which the accounts that wait for their verification are counted, before another one registers.
 
 use sea_orm_migration::prelude::*;
-
-use crate::db::entities::{reservation, verification};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -10,17 +8,11 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let links = Index::create()
-            .name("ix_verifications_expires_at")
-            .table(verification::Entity)
-            .col(verification::Column::ExpiresAt)
-            .to_owned();
+        let links =
+            Index::create().name("ix_verifications_expires_at").table("verifications").col("expires_at").to_owned();
         manager.create_index(links).await?;
-        let names = Index::create()
-            .name("ix_reservations_created_at")
-            .table(reservation::Entity)
-            .col(reservation::Column::CreatedAt)
-            .to_owned();
+        let names =
+            Index::create().name("ix_reservations_created_at").table("reservations").col("created_at").to_owned();
         manager.create_index(names).await
     }
 

@@ -1,21 +1,19 @@
-//! The keys of addresses and names, computed anew: domains are compared by their A-labels, and names without regard to case
-//! in all scripts.
+//! The keys of addresses and names, computed anew: domains are compared by their A-labels, and names without regard to
+//! case in all scripts. The rules are the program's own, because it compares the keys with those that it computes.
 //!
-//! Two accounts may turn out to have one mailbox. Then the one that has verified it has the key, else the older one. The
-//! other stays as it is, and who knows its password logs in as before; its key becomes one that no address has, so that
+//! Two accounts may turn out to have one mailbox. Then the account that has verified it gets the key, else the older
+//! one. The other account keeps its password and logs in as before; its key becomes one that no address has, so that
 //! nothing is sent or revealed by it.
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use sea_orm_migration::prelude::*;
 use shared::clock::Timestamp;
 
-use crate::db::entities::{user, verification};
 use crate::domain::{email, names};
 
-/// Rows read at once.
+/// Accounts read at once.
 const PAGE: u64 = 1_000;
 
 #[derive(DeriveMigrationName)]
@@ -28,7 +26,7 @@ impl MigrationTrait for Migration {
         let mut mailboxes: HashMap<String, Vec<Owner>> = HashMap::new();
         let mut after = 0;
         loop {
-            let rows = page(db, after).await?;
+            let rows = rows(db, Expr::col("id").gt(after), PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
             for row in rows {
@@ -77,24 +75,27 @@ impl Row {
     }
 }
 
-fn rows() -> sea_orm::Select<user::Entity> {
-    use user::Column as C;
-    user::Entity::find().select_only().columns([
-        C::Id,
-        C::Email,
-        C::EmailKey,
-        C::FirstName,
-        C::LastName,
-        C::FirstNameKey,
-        C::LastNameKey,
-        C::FullNameKey,
-        C::VerifiedAt,
-    ])
-}
-
-async fn page(db: &impl ConnectionTrait, after: i64) -> Result<Vec<Row>, DbErr> {
-    let next = rows().filter(user::Column::Id.gt(after)).order_by_asc(user::Column::Id).limit(PAGE);
-    next.into_model::<Row>().all(db).await
+/// The accounts that meet a condition, at most `limit` of them, by id.
+async fn rows(db: &impl ConnectionTrait, condition: SimpleExpr, limit: u64) -> Result<Vec<Row>, DbErr> {
+    let select = Query::select()
+        .columns([
+            "id",
+            "email",
+            "email_key",
+            "first_name",
+            "last_name",
+            "first_name_key",
+            "last_name_key",
+            "full_name_key",
+            "verified_at",
+        ])
+        .from("users")
+        .and_where(condition)
+        .order_by("id", Order::Asc)
+        .limit(limit)
+        .to_owned();
+    let rows = db.query_all(&select).await?;
+    rows.iter().map(|row| Row::from_query_result(row, "")).collect()
 }
 
 async fn rename(db: &impl ConnectionTrait, row: &Row) -> Result<(), DbErr> {
@@ -102,17 +103,18 @@ async fn rename(db: &impl ConnectionTrait, row: &Row) -> Result<(), DbErr> {
     if [&first, &last, &full] == [&row.first_name_key, &row.last_name_key, &row.full_name_key] {
         return Ok(());
     }
-    let update = user::Entity::update_many()
-        .col_expr(user::Column::FirstNameKey, Expr::value(first))
-        .col_expr(user::Column::LastNameKey, Expr::value(last))
-        .col_expr(user::Column::FullNameKey, Expr::value(full));
-    update.filter(user::Column::Id.eq(row.id)).exec(db).await.map(|_| ())
+    let update = Query::update()
+        .table("users")
+        .values([("first_name_key", first.into()), ("last_name_key", last.into()), ("full_name_key", full.into())])
+        .and_where(Expr::col("id").eq(row.id))
+        .to_owned();
+    db.execute(&update).await.map(|_| ())
 }
 
-/// Gives a key to one of those who claim it. The others make room first, because it is unique.
+/// Gives a key to one of the accounts that claim it. The others make room first, because the key is unique.
 async fn share_out(db: &impl ConnectionTrait, key: &str, mut owners: Vec<Owner>) -> Result<(), DbErr> {
-    let holder = rows().filter(user::Column::EmailKey.eq(key)).into_model::<Row>().one(db).await?;
-    owners.extend(holder.map(Row::owner));
+    let holder = rows(db, Expr::col("email_key").eq(key), 1).await?;
+    owners.extend(holder.into_iter().map(Row::owner));
     owners.sort_by_key(|owner| (!owner.is_verified, owner.id));
     for (place, owner) in owners.iter().enumerate().rev() {
         let new = if place == 0 { key.to_owned() } else { format!("{} {key}", owner.id) };
@@ -123,18 +125,19 @@ async fn share_out(db: &impl ConnectionTrait, key: &str, mut owners: Vec<Owner>)
     Ok(())
 }
 
-/// Links that were sent prove the same mailbox as before.
+/// Gives an account another key. Links that were sent to it prove the same mailbox as before, so they get it too.
 async fn rekey(db: &impl ConnectionTrait, owner: &Owner, new: String) -> Result<(), DbErr> {
-    user::Entity::update_many()
-        .col_expr(user::Column::EmailKey, Expr::value(new.clone()))
-        .filter(user::Column::Id.eq(owner.id))
-        .exec(db)
-        .await?;
-    verification::Entity::update_many()
-        .col_expr(verification::Column::EmailKey, Expr::value(new))
-        .filter(verification::Column::UserId.eq(owner.id))
-        .filter(verification::Column::EmailKey.eq(&owner.email_key))
-        .exec(db)
-        .await
-        .map(|_| ())
+    let account = Query::update()
+        .table("users")
+        .value("email_key", new.clone())
+        .and_where(Expr::col("id").eq(owner.id))
+        .to_owned();
+    db.execute(&account).await?;
+    let links = Query::update()
+        .table("verifications")
+        .value("email_key", new)
+        .and_where(Expr::col("user_id").eq(owner.id))
+        .and_where(Expr::col("email_key").eq(&owner.email_key))
+        .to_owned();
+    db.execute(&links).await.map(|_| ())
 }

@@ -1,4 +1,7 @@
-//! Statements on mails.
+//! Statements on the queue of mails.
+//!
+//! Several workers may share the table: a worker claims a mail by moving its due time into the future. A newer mail may
+//! replace a claimed one, so the worker checks that it is still queued before it sends the text.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -7,11 +10,11 @@ use sea_orm::{
 };
 use shared::clock::Timestamp;
 
-use crate::db::entities::mail_job::{ActiveModel, Column, Entity, Model, PARKED, QUEUED, SENT};
+use crate::db::entities::mail_jobs::{ActiveModel, Column, Entity, Model, PARKED, QUEUED, SENT};
 use crate::domain::email;
 use crate::domain::mails::Mail;
 
-/// Queues a mail. One of the same kind to the same person that still waits would only bring an outdated text, so it goes.
+/// Queues a mail. It replaces a queued mail of the same kind to the same person, whose link is outdated by now.
 pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail, now: Timestamp) -> Result<(), DbErr> {
     Entity::delete_many()
         .filter(Column::UserId.eq(user_id))
@@ -42,12 +45,12 @@ pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail,
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
 
-/// How many mails somebody was sent, or is to be sent, since then.
+/// Counts the mails to a person that were queued after a time, whatever has become of them.
 pub(crate) async fn count_since(db: &impl ConnectionTrait, user_id: i64, time: Timestamp) -> Result<u64, DbErr> {
     Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::CreatedAt.gt(time)).count(db).await
 }
 
-/// Takes due mails until `until`: other workers see them as not due before.
+/// Claims due mails for one worker. Other workers see them as not due before `until`.
 pub(crate) async fn claim(
     db: &impl ConnectionTrait,
     now: Timestamp,
@@ -60,7 +63,7 @@ pub(crate) async fn claim(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    // The condition is looked at again under the row's lock, so that of two workers only one gets a mail.
+    // The update checks the condition again under the lock of the row, so that only one of two workers gets a mail.
     Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(until))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i64))
@@ -71,7 +74,7 @@ pub(crate) async fn claim(
         .await
 }
 
-/// Notes that the mail server has it. The text goes, because it holds the link.
+/// Records that the mail server has accepted a mail, and deletes its text, because it holds the link.
 pub(crate) async fn mark_sent(db: &impl ConnectionTrait, id: i64, now: Timestamp) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::State, Expr::value(SENT))
@@ -85,49 +88,50 @@ pub(crate) async fn mark_sent(db: &impl ConnectionTrait, id: i64, now: Timestamp
         .map(|_| ())
 }
 
-/// Notes that the text is being sent: from now on the mail server may have it. False: it is not to be sent any more, because
-/// a newer one has taken its place.
+/// Records that the text of a mail is about to be sent: from now on the mail server may have it. Returns false when the
+/// mail must not be sent any more, because a newer one has replaced it.
 pub(crate) async fn mark_unsettled(db: &impl ConnectionTrait, id: i64) -> Result<bool, DbErr> {
-    let noted = Entity::update_many()
+    let marked = Entity::update_many()
         .col_expr(Column::Unsettled, Expr::col(Column::Unsettled).add(1_i64))
         .filter(Column::Id.eq(id))
         .filter(Column::State.eq(QUEUED))
         .exec(db)
         .await?;
-    Ok(noted.rows_affected == 1)
+    Ok(marked.rows_affected == 1)
 }
 
-/// What a try that failed leaves behind.
+/// The result of a failed try, as it is stored. The counters have the meaning of the columns with their names.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct FailedTry {
+    /// The reason, for the operator.
     pub(crate) reason: String,
-    /// When to try again; `None`: the mail is parked.
-    pub(crate) again: Option<Timestamp>,
+    /// When to try again. `None`: the mail is parked.
+    pub(crate) next_try_at: Option<Timestamp>,
     pub(crate) refusals: i64,
     pub(crate) refused_since: Option<Timestamp>,
     pub(crate) unsettled: i64,
 }
 
-/// Notes that a mail was not taken.
-pub(crate) async fn mark_failed(db: &impl ConnectionTrait, id: i64, outcome: Outcome) -> Result<(), DbErr> {
+/// Stores the result of a failed try. The mail stays queued, or it is parked.
+pub(crate) async fn record_failure(db: &impl ConnectionTrait, id: i64, failed: FailedTry) -> Result<(), DbErr> {
     let update = Entity::update_many()
-        .col_expr(Column::LastError, Expr::value(Some(outcome.reason)))
-        .col_expr(Column::Refusals, Expr::value(outcome.refusals))
-        .col_expr(Column::RefusedSince, Expr::value(outcome.refused_since))
-        .col_expr(Column::Unsettled, Expr::value(outcome.unsettled));
-    let update = match outcome.again {
+        .col_expr(Column::LastError, Expr::value(Some(failed.reason)))
+        .col_expr(Column::Refusals, Expr::value(failed.refusals))
+        .col_expr(Column::RefusedSince, Expr::value(failed.refused_since))
+        .col_expr(Column::Unsettled, Expr::value(failed.unsettled));
+    let update = match failed.next_try_at {
         Some(time) => update.col_expr(Column::DueAt, Expr::value(time)),
         None => update.col_expr(Column::State, Expr::value(PARKED)),
     };
     update.filter(Column::Id.eq(id)).filter(Column::State.eq(QUEUED)).exec(db).await.map(|_| ())
 }
 
-/// Parked mails with these ids, or all of them, the oldest first.
-pub(crate) async fn parked(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(which_parked(ids)).order_by_asc(Column::Id).all(db).await
+/// Lists the parked mails with these ids, or all parked mails when there are no ids, oldest first.
+pub(crate) async fn list_parked(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(parked(ids)).order_by_asc(Column::Id).all(db).await
 }
 
-/// A page of the parked mails, newest first.
+/// Reads a page of the parked mails, newest first. `after` is the last id of the page before.
 pub(crate) async fn page_parked(
     db: &impl ConnectionTrait,
     after: Option<i64>,
@@ -140,8 +144,8 @@ pub(crate) async fn page_parked(
     mails.all(db).await
 }
 
-/// Queues a parked mail again, as if it had never been tried.
-pub(crate) async fn requeue(
+/// Queues a parked mail again, with all its counters reset.
+pub(crate) async fn requeue_parked(
     db: &impl ConnectionTrait,
     id: i64,
     now: Timestamp,
@@ -155,24 +159,26 @@ pub(crate) async fn requeue(
         .col_expr(Column::Refusals, Expr::value(0_i64))
         .col_expr(Column::RefusedSince, Expr::value(None::<Timestamp>))
         .col_expr(Column::Unsettled, Expr::value(0_i64))
-        .filter(which_parked(&[id]))
+        .filter(parked(&[id]))
         .exec(db)
         .await
         .map(|_| ())
 }
 
-/// Deletes parked mails with these ids, or all of them. Answers how many.
+/// Deletes the parked mails with these ids, or all parked mails when there are no ids. Returns the number of deleted
+/// mails.
 pub(crate) async fn delete_parked(db: &impl ConnectionTrait, ids: &[i64]) -> Result<u64, DbErr> {
-    Ok(Entity::delete_many().filter(which_parked(ids)).exec(db).await?.rows_affected)
+    Ok(Entity::delete_many().filter(parked(ids)).exec(db).await?.rows_affected)
 }
 
-fn which_parked(ids: &[i64]) -> Condition {
+/// Parked, and one of these ids; no ids mean all.
+fn parked(ids: &[i64]) -> Condition {
     let parked = Condition::all().add(Column::State.eq(PARKED));
     if ids.is_empty() { parked } else { parked.add(Column::Id.is_in(ids.iter().copied())) }
 }
 
-/// Puts all waiting mails into the development mailbox: they stay where they are, readable.
-pub(crate) async fn keep_all(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), DbErr> {
+/// Moves all queued mails into the development mailbox, where their texts stay readable.
+pub(crate) async fn move_to_mailbox(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::State, Expr::value(SENT))
         .col_expr(Column::SentAt, Expr::value(Some(now)))
@@ -182,12 +188,12 @@ pub(crate) async fn keep_all(db: &impl ConnectionTrait, now: Timestamp) -> Resul
         .map(|_| ())
 }
 
-/// Whether any mail waits.
-pub(crate) async fn any_queued(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+/// Returns true when at least one mail is queued.
+pub(crate) async fn has_queued(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(Entity::find().filter(Column::State.eq(QUEUED)).one(db).await?.is_some())
 }
 
-/// How many mails are in each state.
+/// Counts the mails of each state. A state without mails is absent.
 pub(crate) async fn count_by_state(db: &impl ConnectionTrait) -> Result<Vec<(String, i64)>, DbErr> {
     Entity::find()
         .select_only()
@@ -199,8 +205,8 @@ pub(crate) async fn count_by_state(db: &impl ConnectionTrait) -> Result<Vec<(Str
         .await
 }
 
-/// When the oldest mail that waits was queued.
-pub(crate) async fn oldest_queued(db: &impl ConnectionTrait) -> Result<Option<Timestamp>, DbErr> {
+/// Finds the time at which the oldest queued mail was stored.
+pub(crate) async fn find_oldest_queued(db: &impl ConnectionTrait) -> Result<Option<Timestamp>, DbErr> {
     let oldest: Option<Option<Timestamp>> = Entity::find()
         .select_only()
         .column_as(Column::CreatedAt.min(), "oldest")
@@ -211,8 +217,8 @@ pub(crate) async fn oldest_queued(db: &impl ConnectionTrait) -> Result<Option<Ti
     Ok(oldest.flatten())
 }
 
-/// The development mailbox, newest first.
-pub(crate) async fn mailbox(db: &impl ConnectionTrait, to: Option<&str>, limit: u64) -> Result<Vec<Model>, DbErr> {
+/// Lists the mails in the development mailbox, newest first: all of them, or those to one address.
+pub(crate) async fn list_mailbox(db: &impl ConnectionTrait, to: Option<&str>, limit: u64) -> Result<Vec<Model>, DbErr> {
     let mut mails = Entity::find().filter(Column::State.eq(SENT)).order_by_desc(Column::Id).limit(limit);
     if let Some(to) = to {
         mails = mails.filter(Column::ToKey.eq(email::key(to)));
@@ -220,7 +226,7 @@ pub(crate) async fn mailbox(db: &impl ConnectionTrait, to: Option<&str>, limit: 
     mails.all(db).await
 }
 
-/// Deletes mails that were sent long ago.
+/// Deletes the sent mails that were queued before a time.
 pub(crate) async fn delete_sent_before(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::State.eq(SENT)).filter(Column::CreatedAt.lt(time)).exec(db).await.map(|_| ())
 }

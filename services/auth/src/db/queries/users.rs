@@ -1,17 +1,20 @@
-//! Statements on people.
+//! Statements on accounts.
+//!
+//! Every statement that changes what other services know of a person raises `version` in the same update and returns
+//! the whole row, from which the caller builds the event.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::auth::Role;
 use shared::clock::Timestamp;
-use shared::db::{on_constraint, padded};
+use shared::db::{on_constraint, pad_to_power_of_two};
 use shared::ids::UserId;
 
-use crate::db::entities::user::{ActiveModel, Column, Entity, Model};
+use crate::db::entities::users::{ActiveModel, Column, Entity, Model};
 use crate::domain::{Username, email, names};
 
-/// Somebody who is to be stored.
+/// An account that is to be stored.
 #[derive(Debug, Clone)]
 pub(crate) struct NewUser {
     pub(crate) username: Username,
@@ -23,14 +26,15 @@ pub(crate) struct NewUser {
     pub(crate) verified_at: Option<Timestamp>,
 }
 
-/// Why somebody was not stored. The transaction must be given up: Postgres takes no more statements in it.
+/// The reason why an account was not stored. The caller must roll the transaction back, because Postgres accepts no
+/// more statements in it.
 #[derive(Debug)]
 pub(crate) enum NotInserted {
-    /// The username is taken.
+    /// Another account has the username.
     Username,
-    /// The address is known.
+    /// Another account has the mailbox.
     Email,
-    /// Another reason.
+    /// The statement failed for another reason.
     Db(DbErr),
 }
 
@@ -40,7 +44,7 @@ impl From<DbErr> for NotInserted {
     }
 }
 
-/// Stores somebody.
+/// Stores a new account.
 pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timestamp) -> Result<Model, NotInserted> {
     let [first_name_key, last_name_key, full_name_key] =
         names::keys(new.first_name.as_deref(), new.last_name.as_deref());
@@ -66,6 +70,7 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
         created_at: Set(now),
         updated_at: Set(now),
     };
+    // The unique indexes are the rule. A look-up before the insert could not exclude a registration at the same moment.
     Entity::insert(row).exec_with_returning(db).await.map_err(|error| {
         match on_constraint(error, "uq_users_username_key", NotInserted::Username) {
             NotInserted::Db(error) => on_constraint(error, "uq_users_email_key", NotInserted::Email),
@@ -74,34 +79,30 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
     })
 }
 
-/// Somebody by id.
+/// Finds an account by its id.
 pub(crate) async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id.0).one(db).await
 }
 
-/// Somebody by id, locked until the transaction ends. SQLite has one writer and needs no lock.
-pub(crate) async fn lock(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Model>, DbErr> {
+/// Finds an account by its id and locks its row until the transaction ends. SQLite has one writer and needs no lock.
+pub(crate) async fn find_locked(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id.0).lock_exclusive().one(db).await
 }
 
-/// Somebody by username. What cannot be a username finds nobody.
+/// Finds an account by its username, in any case. A text that cannot be a username finds nothing.
 pub(crate) async fn find_by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
-    let Ok(username) = Username::sought(username) else { return Ok(None) };
+    let Ok(username) = Username::parse_lookup(username) else { return Ok(None) };
     Entity::find().filter(Column::UsernameKey.eq(username.key())).one(db).await
 }
 
-/// Somebody by address.
+/// Finds the account of a mailbox, in any spelling of the address.
 pub(crate) async fn find_by_email(db: &impl ConnectionTrait, address: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::EmailKey.eq(email::key(address))).one(db).await
 }
 
-/// Verified and not blocked.
-fn visible() -> Condition {
-    Condition::all().add(Column::VerifiedAt.is_not_null()).add(Column::BlockedAt.is_null())
-}
-
-/// Visible people whose first, last or full name matches a LIKE pattern, newest first.
-pub(crate) async fn search(
+/// Finds the active accounts whose first, last or full name matches a LIKE pattern, newest first. `after` is the last
+/// id of the page before.
+pub(crate) async fn search_by_name(
     db: &impl ConnectionTrait,
     pattern: &str,
     after: Option<i64>,
@@ -112,15 +113,20 @@ pub(crate) async fn search(
         .add(Column::FirstNameKey.like(like()))
         .add(Column::LastNameKey.like(like()))
         .add(Column::FullNameKey.like(like()));
-    let mut query = Entity::find().filter(visible()).filter(named).order_by_desc(Column::Id).limit(limit);
+    let mut query = Entity::find().filter(is_active()).filter(named).order_by_desc(Column::Id).limit(limit);
     if let Some(after) = after {
         query = query.filter(Column::Id.lt(after));
     }
     query.all(db).await
 }
 
-/// Marks the address as verified, unless it is or has changed.
-pub(crate) async fn verify(
+/// Verified and not blocked.
+fn is_active() -> Condition {
+    Condition::all().add(Column::VerifiedAt.is_not_null()).add(Column::BlockedAt.is_null())
+}
+
+/// Marks an account as verified. Returns `None` when it is verified already, or has another address by now.
+pub(crate) async fn mark_verified(
     db: &impl ConnectionTrait,
     id: UserId,
     email_key: &str,
@@ -128,12 +134,13 @@ pub(crate) async fn verify(
 ) -> Result<Option<Model>, DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::VerifiedAt, Expr::value(Some(now)))
+        // A second verification must change nothing, or it would publish a state that says nothing new.
         .filter(Column::VerifiedAt.is_null())
         .filter(Column::EmailKey.eq(email_key));
-    changed(db, update, id, now).await
+    update_one(db, update, id, now).await
 }
 
-/// Stores the profile's texts.
+/// Replaces first name, last name and bio, and with the names their search keys. Returns `None` for a blocked account.
 pub(crate) async fn update_profile(
     db: &impl ConnectionTrait,
     id: UserId,
@@ -149,11 +156,12 @@ pub(crate) async fn update_profile(
         .col_expr(Column::LastNameKey, Expr::value(last_key))
         .col_expr(Column::FullNameKey, Expr::value(full_key))
         .filter(Column::BlockedAt.is_null());
-    changed(db, update, id, now).await
+    update_one(db, update, id, now).await
 }
 
-/// Applies a decision. A block ends all access tokens of before.
-pub(crate) async fn decide(
+/// Applies a moderation decision. Returns `None` when one of this version or a newer one was applied before. With
+/// `end_sessions`, all access tokens that were issued so far become invalid.
+pub(crate) async fn apply_decision(
     db: &impl ConnectionTrait,
     id: UserId,
     decision_version: i64,
@@ -166,11 +174,17 @@ pub(crate) async fn decide(
         .col_expr(Column::DecisionVersion, Expr::value(decision_version))
         .col_expr(Column::SessionVersion, Expr::col(Column::SessionVersion).add(i64::from(end_sessions)))
         .filter(Column::DecisionVersion.lt(decision_version));
-    changed(db, update, id, now).await
+    update_one(db, update, id, now).await
 }
 
-/// Replaces a hash of old parameters, unless the password was changed meanwhile.
-pub(crate) async fn rehash(db: &impl ConnectionTrait, id: UserId, old: &str, new: String) -> Result<(), DbErr> {
+/// Replaces the hash of a password by another hash of the same password. It does nothing when the password was changed
+/// in the meantime.
+pub(crate) async fn replace_password_hash(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    old: &str,
+    new: String,
+) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::PasswordHash, Expr::value(new))
         .filter(Column::Id.eq(id.0))
@@ -180,37 +194,39 @@ pub(crate) async fn rehash(db: &impl ConnectionTrait, id: UserId, old: &str, new
         .map(|_| ())
 }
 
-/// All admins.
-pub(crate) async fn admins(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+/// Lists all admins.
+pub(crate) async fn list_admins(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Role.eq(Role::Admin.as_str())).all(db).await
 }
 
-/// Whether anybody is an admin.
+/// Returns true when there is at least one admin.
 pub(crate) async fn has_admin(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(Entity::find().filter(Column::Role.eq(Role::Admin.as_str())).one(db).await?.is_some())
 }
 
-/// People in the order of their ids.
+/// Reads accounts in the order of their ids, beginning after an id.
 pub(crate) async fn page(db: &impl ConnectionTrait, after: i64, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit).all(db).await
 }
 
-/// People about whom a decision was applied, in the order of their ids.
+/// Reads the accounts to which a moderation decision was applied, in the order of their ids, beginning after an id.
 pub(crate) async fn page_decided(db: &impl ConnectionTrait, after: i64, limit: u64) -> Result<Vec<Model>, DbErr> {
     let decided = Entity::find().filter(Column::DecisionVersion.gt(0));
     decided.filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit).all(db).await
 }
 
-/// The people with these ids.
-pub(crate) async fn find_all(
+/// Finds the accounts with these ids, in the order of their ids.
+pub(crate) async fn find_many(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::Id.is_in(padded(ids))).order_by_asc(Column::Id).all(db).await
+    // Padded, so that few different statements have to be prepared.
+    Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).order_by_asc(Column::Id).all(db).await
 }
 
-/// Forgets which decision was applied, so that the next one is, whatever its version.
-pub(crate) async fn forget_decision(db: &impl ConnectionTrait, id: i64, version: i64) -> Result<(), DbErr> {
+/// Resets the version of the applied decision, so that the next decision is applied whatever its version. It does
+/// nothing when another decision was applied in the meantime.
+pub(crate) async fn reset_decision_version(db: &impl ConnectionTrait, id: i64, version: i64) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::DecisionVersion, Expr::value(0_i64))
         .filter(Column::Id.eq(id))
@@ -220,8 +236,8 @@ pub(crate) async fn forget_decision(db: &impl ConnectionTrait, id: i64, version:
         .map(|_| ())
 }
 
-/// Runs an update of one row that gives it its next version.
-async fn changed(
+/// Runs an update on one account and raises its version. Returns the new row, or `None` when no row fits the filters.
+async fn update_one(
     db: &impl ConnectionTrait,
     update: sea_orm::UpdateMany<Entity>,
     id: UserId,

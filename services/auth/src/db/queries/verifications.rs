@@ -5,9 +5,9 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 use shared::clock::Timestamp;
 
-use crate::db::entities::verification::{ActiveModel, Column, Entity, Model};
+use crate::db::entities::verifications::{ActiveModel, Column, Entity, Model};
 
-/// Stores the link of a person in the place of an older one.
+/// Stores the link of an account and so invalidates the one before.
 pub(crate) async fn replace(db: &impl ConnectionTrait, link: Model) -> Result<(), DbErr> {
     let row = ActiveModel {
         user_id: Set(link.user_id),
@@ -21,7 +21,8 @@ pub(crate) async fn replace(db: &impl ConnectionTrait, link: Model) -> Result<()
     Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await.map(|_| ())
 }
 
-/// Uses a link up: exactly one request gets it.
+/// Marks a valid link as used and returns it. Of several requests with the same link, exactly one gets it; the others
+/// get `None`, as for a link that is unknown or expired.
 pub(crate) async fn consume(
     db: &impl ConnectionTrait,
     token_hash: &str,
@@ -37,18 +38,18 @@ pub(crate) async fn consume(
     Ok(rows.into_iter().next())
 }
 
-/// Whether this very link was used before.
+/// Returns true when this link was used before and no newer one has replaced it.
 pub(crate) async fn was_used(db: &impl ConnectionTrait, token_hash: &str) -> Result<bool, DbErr> {
     let used = Entity::find().filter(Column::TokenHash.eq(token_hash)).filter(Column::UsedAt.is_not_null());
     Ok(used.one(db).await?.is_some())
 }
 
-/// How many links still wait to be followed.
+/// Counts the links that are valid and not used yet.
 pub(crate) async fn count_waiting(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
     Entity::find().filter(Column::ExpiresAt.gt(now)).filter(Column::UsedAt.is_null()).count(db).await
 }
 
-/// Makes an unused link valid until a time. False: it was used or replaced.
+/// Extends an unused link until a time. Returns false when it was used or replaced.
 pub(crate) async fn renew(db: &impl ConnectionTrait, token_hash: &str, until: Timestamp) -> Result<bool, DbErr> {
     let renewed = Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(until))
@@ -59,7 +60,7 @@ pub(crate) async fn renew(db: &impl ConnectionTrait, token_hash: &str, until: Ti
     Ok(renewed.rows_affected == 1)
 }
 
-/// Deletes links that expired long ago.
+/// Deletes the links that expired before a time.
 pub(crate) async fn delete_expired_before(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::ExpiresAt.lt(time)).exec(db).await.map(|_| ())
 }

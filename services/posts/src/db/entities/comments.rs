@@ -1,4 +1,7 @@
 //! Comments, as their owner keeps them.
+//!
+//! A row is never deleted. `deleted_at` is the author's final deletion and clears the content; `removed_at` is an
+//! admin's decision and keeps the content, so that it can be restored.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
@@ -11,14 +14,17 @@ use crate::domain::ids::{CommentId, PostId};
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: CommentId,
+    /// The version of the published state, from 1. Each change adds one.
     pub version: i64,
     pub post_id: PostId,
     pub author_id: UserId,
+    /// Absent once the author has deleted the comment.
     pub content: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
     pub removed_at: Option<Timestamp>,
+    /// The version of the last moderation decision that was applied; 0 when there was none.
     pub decision_version: i64,
 }
 

@@ -1,4 +1,5 @@
-//! The counters of a post: a register of its own, so that a like does not send the post again.
+//! The counters of a post, versioned and published by themselves, so that a like does not publish the post again.
+//! `db::queries::counts` states the rule of what they count.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
-//! Likes: pairs that are switched on and off, never deleted.
+//! Likes: pairs of a person and a post. A pair is switched on and off and never deleted, because its version has to
+//! grow with each change (rule R8 of `docs/convergence.md`).
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;

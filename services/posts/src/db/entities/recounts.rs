@@ -1,4 +1,5 @@
-//! People whose likes and comments have left the counters or come back: what has to be counted again, and how far that is.
+//! The work of recounting: one row per person who is or was hidden, with the progress through the posts that this
+//! person has liked or commented.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
@@ -11,9 +12,13 @@ use crate::domain::ids::PostId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
+    /// True when the counters leave out what this person has liked and commented.
     pub hidden: bool,
+    /// The last post of the current round that was counted again; 0 at the beginning of a round.
     pub after_post: PostId,
+    /// The number of complete rounds.
     pub rounds: i64,
+    /// The time from which work may go on; absent when no round is left.
     pub due_at: Option<Timestamp>,
 }
 

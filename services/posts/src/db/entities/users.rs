@@ -1,4 +1,6 @@
-//! The copy of users: what posts needs to show an author or to hide one.
+//! The copy of auth's users: the fields that are needed to show an author or to hide one.
+//!
+//! Version 0 is not a state of auth. It is a name from an access token, kept until auth's first state arrives.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,8 +13,10 @@ pub struct Model {
     pub id: UserId,
     pub version: i64,
     pub deleted: bool,
+    /// Absent once the person is erased.
     pub username: Option<String>,
     pub blocked: bool,
+    /// Access tokens of an earlier session version are refused.
     pub session_version: i64,
 }
 

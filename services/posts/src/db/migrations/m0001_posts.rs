@@ -9,8 +9,6 @@ use sea_orm_migration::schema::{
 };
 use shared::db::is_postgres;
 
-use crate::db::entities::{comments, counts, likes, posts, users};
-
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -22,24 +20,9 @@ impl MigrationTrait for Migration {
         }
         // Pages of one author's posts, and of one post's comments and likes.
         let indexes = [
-            Index::create()
-                .name("ix_posts_author_id")
-                .table(posts::Entity)
-                .col(posts::Column::AuthorId)
-                .col(posts::Column::Id)
-                .to_owned(),
-            Index::create()
-                .name("ix_comments_post_id")
-                .table(comments::Entity)
-                .col(comments::Column::PostId)
-                .col(comments::Column::Id)
-                .to_owned(),
-            Index::create()
-                .name("ix_likes_post_id")
-                .table(likes::Entity)
-                .col(likes::Column::PostId)
-                .col(likes::Column::UserId)
-                .to_owned(),
+            Index::create().name("ix_posts_author_id").table("posts").col("author_id").col("id").to_owned(),
+            Index::create().name("ix_comments_post_id").table("comments").col("post_id").col("id").to_owned(),
+            Index::create().name("ix_likes_post_id").table("likes").col("post_id").col("user_id").to_owned(),
         ];
         for index in indexes {
             manager.create_index(index).await?;
@@ -57,79 +40,74 @@ impl MigrationTrait for Migration {
 }
 
 fn posts_table() -> TableCreateStatement {
-    use posts::Column as C;
     Table::create()
-        .table(posts::Entity)
+        .table("posts")
         // Never reused, so that a late event cannot hit another post.
-        .col(big_pk_auto(C::Id))
-        .col(big_integer(C::Version))
-        .col(big_integer(C::AuthorId))
+        .col(big_pk_auto("id"))
+        .col(big_integer("version"))
+        .col(big_integer("author_id"))
         // Empty once the author has deleted the post.
-        .col(text_null(C::Title))
-        .col(text_null(C::Content))
-        .col(text_null(C::ImageName))
-        .col(timestamp_with_time_zone(C::CreatedAt))
-        .col(timestamp_with_time_zone(C::UpdatedAt))
-        .col(timestamp_with_time_zone_null(C::DeletedAt))
-        .col(timestamp_with_time_zone_null(C::RemovedAt))
+        .col(text_null("title"))
+        .col(text_null("content"))
+        .col(text_null("image_name"))
+        .col(timestamp_with_time_zone("created_at"))
+        .col(timestamp_with_time_zone("updated_at"))
+        .col(timestamp_with_time_zone_null("deleted_at"))
+        .col(timestamp_with_time_zone_null("removed_at"))
         // The version of the moderation decision that removed_at follows.
-        .col(big_integer(C::DecisionVersion).default(0))
+        .col(big_integer("decision_version").default(0))
         .to_owned()
 }
 
 fn counts_table() -> TableCreateStatement {
-    use counts::Column as C;
     Table::create()
-        .table(counts::Entity)
-        .col(big_integer(C::PostId).primary_key())
-        .col(big_integer(C::Version))
-        .col(big_integer(C::LikeCount))
-        .col(big_integer(C::CommentCount))
-        .col(big_integer(C::ViewCount))
+        .table("post_counts")
+        .col(big_integer("post_id").primary_key())
+        .col(big_integer("version"))
+        .col(big_integer("like_count"))
+        .col(big_integer("comment_count"))
+        .col(big_integer("view_count"))
         .to_owned()
 }
 
 fn comments_table() -> TableCreateStatement {
-    use comments::Column as C;
     Table::create()
-        .table(comments::Entity)
-        .col(big_pk_auto(C::Id))
-        .col(big_integer(C::Version))
-        .col(big_integer(C::PostId))
-        .col(big_integer(C::AuthorId))
-        .col(text_null(C::Content))
-        .col(timestamp_with_time_zone(C::CreatedAt))
-        .col(timestamp_with_time_zone(C::UpdatedAt))
-        .col(timestamp_with_time_zone_null(C::DeletedAt))
-        .col(timestamp_with_time_zone_null(C::RemovedAt))
-        .col(big_integer(C::DecisionVersion).default(0))
+        .table("comments")
+        .col(big_pk_auto("id"))
+        .col(big_integer("version"))
+        .col(big_integer("post_id"))
+        .col(big_integer("author_id"))
+        .col(text_null("content"))
+        .col(timestamp_with_time_zone("created_at"))
+        .col(timestamp_with_time_zone("updated_at"))
+        .col(timestamp_with_time_zone_null("deleted_at"))
+        .col(timestamp_with_time_zone_null("removed_at"))
+        .col(big_integer("decision_version").default(0))
         .to_owned()
 }
 
 fn likes_table() -> TableCreateStatement {
-    use likes::Column as C;
     Table::create()
-        .table(likes::Entity)
-        .col(big_integer(C::UserId))
-        .col(big_integer(C::PostId))
+        .table("likes")
+        .col(big_integer("user_id"))
+        .col(big_integer("post_id"))
         // Likes are never deleted: an inactive row keeps its version.
-        .col(boolean(C::Active))
-        .col(big_integer(C::Version))
-        .col(timestamp_with_time_zone(C::CreatedAt))
-        .primary_key(Index::create().col(C::UserId).col(C::PostId))
+        .col(boolean("active"))
+        .col(big_integer("version"))
+        .col(timestamp_with_time_zone("created_at"))
+        .primary_key(Index::create().col("user_id").col("post_id"))
         .to_owned()
 }
 
 fn users_table() -> TableCreateStatement {
-    use users::Column as C;
     Table::create()
-        .table(users::Entity)
-        .col(big_integer(C::Id).primary_key())
+        .table("users")
+        .col(big_integer("id").primary_key())
         // 0: taken from a token, before auth's state has arrived.
-        .col(big_integer(C::Version))
-        .col(boolean(C::Deleted))
-        .col(text_null(C::Username))
-        .col(boolean(C::Blocked))
-        .col(big_integer(C::SessionVersion))
+        .col(big_integer("version"))
+        .col(boolean("deleted"))
+        .col(text_null("username"))
+        .col(boolean("blocked"))
+        .col(big_integer("session_version"))
         .to_owned()
 }

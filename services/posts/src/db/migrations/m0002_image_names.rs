@@ -1,9 +1,7 @@
-//! Pictures are looked up by name, to find those that no post shows.
+//! An index by which pictures are looked up by name, to find the ones that no post shows.
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{DeriveMigrationName, Index, MigrationTrait, SchemaManager};
-
-use crate::db::entities::posts;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -11,8 +9,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let index =
-            Index::create().name("ix_posts_image_name").table(posts::Entity).col(posts::Column::ImageName).to_owned();
+        let index = Index::create().name("ix_posts_image_name").table("posts").col("image_name").to_owned();
         manager.create_index(index).await
     }
 

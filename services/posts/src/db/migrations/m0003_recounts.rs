@@ -1,13 +1,11 @@
-//! Counters are counted again when somebody's likes and comments are hidden or shown: what is left to do, and the indexes
-//! that find it.
+//! The recounts that are still to do, because a person's likes and comments were hidden or shown again, and the indexes
+//! that find the posts concerned.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::prelude::{
     DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, TableCreateStatement,
 };
 use sea_orm_migration::schema::{big_integer, boolean, timestamp_with_time_zone_null};
-
-use crate::db::entities::{comments, recounts};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -16,15 +14,11 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(recounts_table()).await?;
-        // The posts that a person has commented; those that a person likes are found by the key of the likes.
-        let index = Index::create()
-            .name("ix_comments_author_id")
-            .table(comments::Entity)
-            .col(comments::Column::AuthorId)
-            .col(comments::Column::PostId)
-            .to_owned();
+        // Finds the posts that a person has commented on. The primary key of `likes` finds those that the person likes.
+        let index =
+            Index::create().name("ix_comments_author_id").table("comments").col("author_id").col("post_id").to_owned();
         manager.create_index(index).await?;
-        // The few who are hidden, among all people.
+        // Partial, because few people among all are hidden.
         let sql = "CREATE INDEX ix_users_hidden ON users (id) WHERE deleted OR blocked";
         manager.get_connection().execute_unprepared(sql).await.map(|_| ())
     }
@@ -35,16 +29,15 @@ impl MigrationTrait for Migration {
 }
 
 fn recounts_table() -> TableCreateStatement {
-    use recounts::Column as C;
     Table::create()
-        .table(recounts::Entity)
-        .col(big_integer(C::UserId).primary_key())
-        // How the person's likes and comments are counted, or are about to be.
-        .col(boolean(C::Hidden))
-        // The round has got as far as this post.
-        .col(big_integer(C::AfterPost))
-        .col(big_integer(C::Rounds))
+        .table("recounts")
+        .col(big_integer("user_id").primary_key())
+        // Whether the person's likes and comments are left out of the counters, or are about to be.
+        .col(boolean("hidden"))
+        // The last post that the current round has counted.
+        .col(big_integer("after_post"))
+        .col(big_integer("rounds"))
         // Empty: nothing is left to do.
-        .col(timestamp_with_time_zone_null(C::DueAt))
+        .col(timestamp_with_time_zone_null("due_at"))
         .to_owned()
 }

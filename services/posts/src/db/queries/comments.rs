@@ -1,39 +1,37 @@
-//! Comments.
+//! Comments: who sees which, and what their authors do to them.
 
-use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
 };
-use serde::{Deserialize, Serialize};
-use shared::clock::Timestamp;
-use shared::db::{Reads, Tx, insert_rows_returning};
-use shared::events::{Key, Source, State};
+use shared::db::insert_rows_returning;
 use shared::http::Page;
 use shared::ids::UserId;
+use shared::work::Tx;
 
 use super::{posts, users};
 use crate::db::entities::comments::{ActiveModel, Column, Entity, Model};
 use crate::domain::ids::{CommentId, PostId};
 use crate::error::Error;
 
-/// Neither deleted nor removed.
-fn there() -> Condition {
+/// The condition for a comment that is neither deleted by its author nor removed by an admin.
+fn not_deleted() -> Condition {
     Condition::all().add(Column::DeletedAt.is_null()).add(Column::RemovedAt.is_null())
 }
 
-/// Comments that are shown: neither deleted nor removed, by a visible author.
+/// The condition for a comment that is shown: neither deleted nor removed, by a visible author.
 fn shown() -> Condition {
-    there().add(Column::AuthorId.in_subquery(users::visible_ids()))
+    not_deleted().add(Column::AuthorId.in_subquery(users::visible_ids()))
 }
 
-/// Comments that count: neither deleted nor removed, but for those of these hidden people.
-pub(crate) fn counted(hidden: SelectStatement) -> Condition {
-    there().add(Column::AuthorId.not_in_subquery(hidden))
+/// The condition for a comment that `comment_count` counts: it is neither deleted nor removed, and its author is not in
+/// `hidden`, a subquery of user ids.
+pub(crate) fn counted_without(hidden: SelectStatement) -> Condition {
+    not_deleted().add(Column::AuthorId.not_in_subquery(hidden))
 }
 
-/// A page of a post's comments with their authors' names, oldest first.
+/// Reads a page of a post's comments with their authors' names, oldest first.
 pub(crate) async fn list(db: &impl ConnectionTrait, post: PostId, page: &Page) -> Result<Vec<(Model, String)>, DbErr> {
     let mut query =
         Entity::find().filter(shown()).filter(Column::PostId.eq(post)).order_by_asc(Column::Id).limit(page.fetch());
@@ -41,11 +39,11 @@ pub(crate) async fn list(db: &impl ConnectionTrait, post: PostId, page: &Page) -
         query = query.filter(Column::Id.gt(after));
     }
     let rows = query.all(db).await?;
-    let names = users::usernames(db, rows.iter().map(|row| row.author_id)).await?;
+    let names = users::visible_usernames(db, rows.iter().map(|row| row.author_id)).await?;
     Ok(rows.into_iter().filter_map(|row| names.get(&row.author_id).cloned().map(|name| (row, name))).collect())
 }
 
-/// What a comment is made of.
+/// The fields of a comment that is about to be stored.
 #[derive(Clone, Debug)]
 pub(crate) struct NewComment {
     pub(crate) post: PostId,
@@ -53,7 +51,7 @@ pub(crate) struct NewComment {
     pub(crate) content: String,
 }
 
-/// Stores comments. The rows come in any order.
+/// Inserts comments with version 1. The rows are returned in any order.
 pub(crate) async fn insert(tx: &Tx, new: Vec<NewComment>) -> Result<Vec<Model>, DbErr> {
     let now = tx.clock().now();
     let rows = new.into_iter().map(|new| ActiveModel {
@@ -71,7 +69,11 @@ pub(crate) async fn insert(tx: &Tx, new: Vec<NewComment>) -> Result<Vec<Model>, 
     insert_rows_returning(tx, rows.collect(), None).await
 }
 
-/// Changes a comment of this author. Answers whether anything changed.
+/// Changes a comment of this author. The flag is false when it had this content already: then nothing was written, and
+/// nothing must be published.
+///
+/// # Errors
+/// [`Error::PostNotFound`], [`Error::CommentNotFound`], [`Error::NotTheAuthor`].
 pub(crate) async fn update(
     tx: &Tx,
     post: PostId,
@@ -79,8 +81,8 @@ pub(crate) async fn update(
     author: UserId,
     content: String,
 ) -> Result<(Model, bool), Error> {
-    let mine = this(post, id).add(shown()).add(Column::AuthorId.eq(author));
-    let same = mine.clone().add(Column::Content.eq(&content));
+    let owned = owned_by(post, id, author).add(shown());
+    let same = owned.clone().add(Column::Content.eq(&content));
     if let Some(row) = Entity::find().filter(same).one(&**tx).await? {
         return Ok((row, false));
     }
@@ -88,108 +90,45 @@ pub(crate) async fn update(
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::value(tx.clock().now()))
         .col_expr(Column::Content, Expr::value(content));
-    let row = query.filter(mine).exec_with_returning(&**tx).await?.pop();
-    Ok((own(tx, row, post, id).await?, true))
+    Ok((update_owned(tx, query, owned, post, id).await?, true))
 }
 
-/// Deletes a comment of this author for good, shown or not.
+/// Deletes a comment of this author for good, whether it is shown or not. The content goes, key and version stay.
+///
+/// # Errors
+/// [`Error::PostNotFound`], [`Error::CommentNotFound`], [`Error::NotTheAuthor`].
 pub(crate) async fn delete(tx: &Tx, post: PostId, id: CommentId, author: UserId) -> Result<Model, Error> {
     let query = Entity::update_many()
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::DeletedAt, Expr::value(tx.clock().now()))
         .col_expr(Column::Content, Expr::value(Option::<String>::None));
-    let mine = this(post, id).add(Column::AuthorId.eq(author)).add(Column::DeletedAt.is_null());
-    let row = query.filter(mine).exec_with_returning(&**tx).await?.pop();
-    own(tx, row, post, id).await
+    let owned = owned_by(post, id, author).add(Column::DeletedAt.is_null());
+    update_owned(tx, query, owned, post, id).await
 }
 
-fn this(post: PostId, id: CommentId) -> Condition {
+/// The condition for this comment on this post.
+fn has_id(post: PostId, id: CommentId) -> Condition {
     Condition::all().add(Column::Id.eq(id)).add(Column::PostId.eq(post))
 }
 
-/// The comment that was changed, or why it was not.
-async fn own(tx: &Tx, changed: Option<Model>, post: PostId, id: CommentId) -> Result<Model, Error> {
-    if let Some(row) = changed {
+/// The condition for this comment, if it is this author's.
+fn owned_by(post: PostId, id: CommentId, author: UserId) -> Condition {
+    has_id(post, id).add(Column::AuthorId.eq(author))
+}
+
+/// Runs an update of a comment, if `owned` holds. The reason for a refusal is looked up afterwards, when nothing was
+/// written.
+async fn update_owned(
+    tx: &Tx,
+    query: UpdateMany<Entity>,
+    owned: Condition,
+    post: PostId,
+    id: CommentId,
+) -> Result<Model, Error> {
+    if let Some(row) = query.filter(owned).exec_with_returning(&**tx).await?.pop() {
         return Ok(row);
     }
-    posts::require(&**tx, post).await?;
-    let found = Entity::find().filter(this(post, id)).filter(shown()).one(&**tx).await?;
+    posts::require_shown(&**tx, post).await?;
+    let found = Entity::find().filter(has_id(post, id)).filter(shown()).one(&**tx).await?;
     Err(if found.is_some() { Error::NotTheAuthor } else { Error::CommentNotFound })
-}
-
-/// Applies a moderation decision if it is newer than the last one. `None`: it is not, or there is no such comment.
-pub(crate) async fn decide(tx: &Tx, id: CommentId, decision: i64, removed: bool) -> Result<Option<Model>, DbErr> {
-    let rows = Entity::update_many()
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .col_expr(Column::DecisionVersion, Expr::value(decision))
-        .col_expr(Column::RemovedAt, Expr::value(removed.then(|| tx.clock().now())))
-        .filter(Column::Id.eq(id))
-        .filter(Column::DecisionVersion.lt(decision))
-        .exec_with_returning(&**tx)
-        .await?;
-    Ok(rows.into_iter().next())
-}
-
-/// A comment as it is published.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct CommentState {
-    id: CommentId,
-    version: i64,
-    deleted: bool,
-    /// Of a tombstone alone: an admin removed it and may restore it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    removed: Option<bool>,
-    post_id: Option<PostId>,
-    author_id: Option<UserId>,
-    content: Option<String>,
-    created_at: Option<Timestamp>,
-    updated_at: Option<Timestamp>,
-}
-
-impl State for CommentState {
-    const STREAM: &'static str = "comment";
-
-    fn key(&self) -> Key {
-        self.id.0.into()
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl From<Model> for CommentState {
-    fn from(row: Model) -> Self {
-        let deleted = row.deleted_at.is_some() || row.removed_at.is_some();
-        Self {
-            id: row.id,
-            version: row.version,
-            deleted,
-            removed: deleted.then_some(row.deleted_at.is_none()),
-            post_id: (!deleted).then_some(row.post_id),
-            author_id: (!deleted).then_some(row.author_id),
-            content: row.content.filter(|_| !deleted),
-            created_at: (!deleted).then_some(row.created_at),
-            updated_at: (!deleted).then_some(row.updated_at),
-        }
-    }
-}
-
-/// The stream `comment`.
-pub(crate) struct Comments;
-
-#[async_trait]
-impl Source for Comments {
-    type State = CommentState;
-
-    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<CommentState>, DbErr> {
-        let rows =
-            Entity::find().filter(Column::Id.gt(after.map_or(0, Key::first))).order_by_asc(Column::Id).limit(limit);
-        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
-    }
-
-    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<CommentState>, DbErr> {
-        let rows = Entity::find().filter(Column::Id.is_in(keys.iter().map(Key::first)));
-        Ok(rows.all(db).await?.into_iter().map(Into::into).collect())
-    }
 }

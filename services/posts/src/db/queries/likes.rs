@@ -1,22 +1,24 @@
-//! Likes.
+//! Likes: pairs of a person and a post that are switched on and off.
+//!
+//! Both directions write many pairs with one statement, in the order of the pairs: transactions that lock the same rows
+//! in different orders can wait for each other.
 
-use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Query, SelectStatement, TableRef};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable,
     QueryFilter, QueryOrder, QuerySelect,
 };
-use serde::{Deserialize, Serialize};
-use shared::db::{Reads, Tx, given_rows, insert_rows_returning};
-use shared::events::{Key, Source, State};
+use shared::db::{insert_rows_returning, select_given_rows};
 use shared::http::Page;
 use shared::ids::UserId;
+use shared::work::Tx;
 
 use super::users;
 use crate::db::entities::likes::{ActiveModel, Column, Entity, Model};
 use crate::domain::ids::PostId;
 
-/// Switches likes on, a pair at most once. Answers those that were not on already.
+/// Switches likes on. `pairs` holds each pair at most once. Returns the rows that were off or did not exist: the others
+/// are not changed, so nothing is published of them.
 pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
     pairs.sort_unstable();
     let rows = pairs.into_iter().map(|(user, post)| ActiveModel {
@@ -26,14 +28,14 @@ pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Ve
         version: Set(1),
         created_at: Set(tx.clock().now()),
     });
-    let again = OnConflict::columns([Column::UserId, Column::PostId])
+    let switch_on_again = OnConflict::columns([Column::UserId, Column::PostId])
         .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
         .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
         .to_owned();
-    insert_rows_returning(tx, rows.collect(), Some(again)).await
+    insert_rows_returning(tx, rows.collect(), Some(switch_on_again)).await
 }
 
-/// Switches likes off, a pair at most once. Answers those that were on.
+/// Switches likes off. `pairs` holds each pair at most once. Returns the rows that were on.
 pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
     if pairs.is_empty() {
         return Ok(Vec::new());
@@ -49,7 +51,7 @@ pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<
     let mut switch_off = Query::update();
     switch_off
         .table(Entity)
-        .from(TableRef::SubQuery(Box::new(given_rows(&**tx, rows)?), pairs.clone()))
+        .from(TableRef::SubQuery(Box::new(select_given_rows(&**tx, rows)?), pairs.clone()))
         .value(Column::Active, false)
         .value(Column::Version, Expr::col((Entity, Column::Version)).add(1))
         .and_where(same(Column::UserId))
@@ -59,13 +61,13 @@ pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<
     Model::find_by_statement(tx.get_database_backend().build(&switch_off)).all(&**tx).await
 }
 
-/// Likes that count: those that are on, but for those of these hidden people.
-pub(crate) fn counted(hidden: SelectStatement) -> Condition {
+/// The condition for a like that `like_count` counts: it is on, and of nobody of `hidden`, a subquery of ids.
+pub(crate) fn counted_without(hidden: SelectStatement) -> Condition {
     Condition::all().add(Column::Active.eq(true)).add(Column::UserId.not_in_subquery(hidden))
 }
 
-/// A page of the visible people who like a post, newest account first.
-pub(crate) async fn likers(
+/// Reads a page of the visible people who like a post, with their names, newest account first.
+pub(crate) async fn list_people(
     db: &impl ConnectionTrait,
     post: PostId,
     page: &Page,
@@ -80,12 +82,16 @@ pub(crate) async fn likers(
         query = query.filter(Column::UserId.lt(after));
     }
     let rows = query.all(db).await?;
-    let names = users::usernames(db, rows.iter().map(|row| row.user_id)).await?;
+    let names = users::visible_usernames(db, rows.iter().map(|row| row.user_id)).await?;
     Ok(rows.into_iter().filter_map(|row| names.get(&row.user_id).map(|name| (row.user_id, name.clone()))).collect())
 }
 
-/// Which of these posts somebody likes.
-pub(crate) async fn liked(db: &impl ConnectionTrait, user: UserId, posts: &[PostId]) -> Result<Vec<PostId>, DbErr> {
+/// Reads which of these posts a person likes, in the order of their ids. Posts that are not shown are included.
+pub(crate) async fn liked_posts(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    posts: &[PostId],
+) -> Result<Vec<PostId>, DbErr> {
     let query = Entity::find()
         .filter(Column::UserId.eq(user))
         .filter(Column::PostId.is_in(posts.iter().copied()))
@@ -94,55 +100,4 @@ pub(crate) async fn liked(db: &impl ConnectionTrait, user: UserId, posts: &[Post
         .select_only()
         .column(Column::PostId);
     query.into_tuple().all(db).await
-}
-
-/// A like as it is published; `deleted` means that it is off.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LikeState {
-    user_id: UserId,
-    post_id: PostId,
-    version: i64,
-    deleted: bool,
-}
-
-impl State for LikeState {
-    const STREAM: &'static str = "like";
-
-    fn key(&self) -> Key {
-        Key(vec![self.user_id.0, self.post_id.0])
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl From<Model> for LikeState {
-    fn from(row: Model) -> Self {
-        Self { user_id: row.user_id, post_id: row.post_id, version: row.version, deleted: !row.active }
-    }
-}
-
-/// The stream `like`.
-pub(crate) struct Likes;
-
-#[async_trait]
-impl Source for Likes {
-    type State = LikeState;
-
-    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<LikeState>, DbErr> {
-        let mut query = Entity::find().order_by_asc(Column::UserId).order_by_asc(Column::PostId).limit(limit);
-        if let Some(after) = after {
-            let columns = Expr::tuple([Expr::col(Column::UserId), Expr::col(Column::PostId)]);
-            query = query.filter(columns.gt(Expr::tuple([Expr::value(after.first()), Expr::value(after.second())])));
-        }
-        Ok(query.all(db).await?.into_iter().map(Into::into).collect())
-    }
-
-    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<LikeState>, DbErr> {
-        let any = keys.iter().fold(Condition::any(), |any, key| {
-            any.add(Condition::all().add(Column::UserId.eq(key.first())).add(Column::PostId.eq(key.second())))
-        });
-        Ok(Entity::find().filter(any).all(db).await?.into_iter().map(Into::into).collect())
-    }
 }

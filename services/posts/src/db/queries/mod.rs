@@ -1,7 +1,13 @@
-//! Statements, a file per aggregate.
+//! The statements, a file per aggregate. They read and write rows; they publish nothing.
 
-pub(crate) mod comments;
+pub(crate) mod users;
+
 pub(crate) mod likes;
 pub(crate) mod posts;
+
+pub(crate) mod comments;
+pub(crate) mod decisions;
+
 pub(crate) mod recounts;
-pub(crate) mod users;
+
+pub(crate) mod counts;

@@ -1,133 +1,55 @@
-//! Counters and what they count: the one rule, and the work that keeps it when people are hidden or come back.
+//! The work of recounting: whose likes and comments the counters leave out, and how far the counters have followed.
 //!
-//! `like_count` and `comment_count` are the numbers of likes and comments that the lists show. The writes themselves keep
-//! them so, under the lock of the post's counters. Here they are counted anew under the same lock.
+//! The work is found by comparing the copy of users with the table `recounts`. So nothing is lost when a process dies
+//! between a user's state and the recount. Progress is stored page by page, in the transaction that counts a page.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, SelectStatement, SubQueryStatement};
+use sea_orm::sea_query::{LockBehavior, LockType, OnConflict, SelectStatement};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, RelationDef, Select,
+    ColumnTrait, Condition, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    RelationDef,
 };
-use shared::db::{Reads, Tx, insert_rows, padded};
-use shared::events;
-use shared::events::outbox::PublishError;
+use shared::db::{Reads, insert_rows, pad_to_power_of_two};
 use shared::ids::UserId;
+use shared::work::Tx;
 
-use super::posts::{Change, CountsState};
-use super::{comments, likes, posts, users};
+use super::users;
 use crate::db::entities::recounts::{ActiveModel, Column, Entity, Model};
 use crate::db::entities::{comments as comment_rows, counts, likes as like_rows, users as people};
 use crate::domain::ids::PostId;
 
-/// Posts, or people, per query.
+/// The most people, and the most posts of one person, that one transaction handles.
 const PAGE: u64 = 100;
-/// Likes and comments that are counted in one transaction, unless one post alone has more.
-const ROWS: i64 = 20_000;
-/// How long after a round the next one follows, while somebody is hidden. Writes may still be under way when a block is
-/// applied, and a replica that has not heard of it takes more of them until the access token ends: each counts itself.
-const LATER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(11 * 60)];
+/// The most likes and comments that one transaction counts, unless a single post has more.
+const MAX_ROWS: i64 = 20_000;
+/// The pauses between the rounds while a person is hidden. A write that was under way when the block was applied counts
+/// itself, and a replica that has not heard of the block accepts more writes until the access token expires. The
+/// repeated rounds correct both.
+const PAUSES: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(11 * 60)];
 
-/// The counters of a post as they are, and as they should be.
-#[derive(Clone, Debug, FromQueryResult)]
-struct Tally {
-    post_id: PostId,
-    version: i64,
-    like_count: i64,
-    comment_count: i64,
-    likes: i64,
-    comments: i64,
+/// The ids of the people whose likes and comments the counters leave out, as a subquery.
+pub(crate) fn uncounted_ids() -> SelectStatement {
+    Entity::find().select_only().column(Column::UserId).filter(Column::Hidden.eq(true)).into_query()
 }
 
-impl Tally {
-    /// By how much the counters are wrong.
-    fn change(&self) -> Change {
-        let (likes, comments) = (self.likes - self.like_count, self.comments - self.comment_count);
-        Change { likes, comments, views: 0 }
-    }
-}
-
-/// Counts what the counters of posts count, without the likes and comments of those who are hidden. It is one statement, so
-/// that it sees one moment.
-fn tallies(hidden: &SelectStatement) -> Select<counts::Entity> {
-    use counts::Column as C;
-    let of_post = |post: SelectStatement| Expr::from(SubQueryStatement::SelectStatement(post));
-    let liked = like_rows::Entity::find()
-        .select_only()
-        .column_as(like_rows::Column::UserId.count(), "n")
-        .filter(likes::counted(hidden.clone()))
-        .filter(Expr::col((like_rows::Entity, like_rows::Column::PostId)).equals((counts::Entity, C::PostId)))
-        .into_query();
-    let said = comment_rows::Entity::find()
-        .select_only()
-        .column_as(comment_rows::Column::Id.count(), "n")
-        .filter(comments::counted(hidden.clone()))
-        .filter(Expr::col((comment_rows::Entity, comment_rows::Column::PostId)).equals((counts::Entity, C::PostId)))
-        .into_query();
-    counts::Entity::find()
-        .select_only()
-        .columns([C::PostId, C::Version, C::LikeCount, C::CommentCount])
-        .column_as(of_post(liked), "likes")
-        .column_as(of_post(said), "comments")
-        .order_by_asc(C::PostId)
-}
-
-/// Locks the counters of posts, in the order of the posts. SQLite has no row locks and needs none: the transaction is the only
-/// writer.
-pub(crate) async fn lock(tx: &Tx, ids: Vec<PostId>) -> Result<(), DbErr> {
-    use counts::Column as C;
-    let these = counts::Entity::find().filter(C::PostId.is_in(padded(ids))).order_by_asc(C::PostId).lock_exclusive();
-    these.all(&**tx).await.map(|_| ())
-}
-
-/// Counts the likes and comments of posts again, under the lock of their counters, and publishes what was wrong.
-pub(crate) async fn recount<E: From<DbErr> + From<PublishError>>(tx: &mut Tx, ids: Vec<PostId>) -> Result<(), E> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    // A statement of its own: what follows sees all that was committed before these locks were had.
-    lock(tx, ids.clone()).await?;
-    let these = counts::Column::PostId.is_in(padded(ids));
-    // Who is hidden is asked of the noted work, not of the copy of users: somebody who is blocked and let in again meanwhile
-    // would else be left out here, and nothing would say so.
-    let noted = Entity::find().select_only().column(Column::UserId).filter(Column::Hidden.eq(true)).into_query();
-    let tallies: Vec<Tally> = tallies(&noted).filter(these).into_model().all(&**tx).await?;
-    let changes = tallies.into_iter().map(|tally| (tally.post_id, tally.change())).collect();
-    let changed: Vec<CountsState> = posts::count(tx, changes).await?.into_iter().map(CountsState::from).collect();
-    Ok(events::publish(tx, &changed)?)
-}
-
-/// The posts whose counters are not what their lists show, with the counters' versions.
-pub(crate) async fn miscounted(db: &Reads) -> Result<Vec<(PostId, i64)>, DbErr> {
-    let (mut wrong, mut after) = (Vec::new(), PostId(0));
-    let hidden = users::hidden_ids();
-    loop {
-        let page = tallies(&hidden).filter(counts::Column::PostId.gt(after)).limit(PAGE);
-        let page: Vec<Tally> = page.into_model().all(db).await?;
-        let Some(last) = page.last() else { return Ok(wrong) };
-        after = last.post_id;
-        let differ = page.iter().filter(|tally| tally.change() != Change::default());
-        wrong.extend(differ.map(|tally| (tally.post_id, tally.version)));
-    }
-}
-
-/// People who are hidden and still counted, or shown and not counted.
-pub(crate) async fn changed(db: &Reads) -> Result<BTreeMap<UserId, bool>, DbErr> {
-    let noted: RelationDef = people::Entity::belongs_to(Entity).from(people::Column::Id).to(Column::UserId).into();
+/// Finds people who are hidden and still counted (true), or visible again and not counted (false).
+pub(crate) async fn find_changed_people(db: &Reads) -> Result<BTreeMap<UserId, bool>, DbErr> {
+    let work: RelationDef = people::Entity::belongs_to(Entity).from(people::Column::Id).to(Column::UserId).into();
     let counted = Condition::any().add(Column::Hidden.is_null()).add(Column::Hidden.eq(false));
-    let person = || people::Entity::find().select_only().column(people::Column::Id).limit(PAGE);
-    let gone = person().join(JoinType::LeftJoin, noted.clone()).filter(users::hidden()).filter(counted);
-    let back = person().join(JoinType::InnerJoin, noted).filter(users::visible()).filter(Column::Hidden.eq(true));
-    let gone: Vec<UserId> = gone.into_tuple().all(db).await?;
-    let back: Vec<UserId> = back.into_tuple().all(db).await?;
-    Ok(gone.into_iter().map(|id| (id, true)).chain(back.into_iter().map(|id| (id, false))).collect())
+    let select = || people::Entity::find().select_only().column(people::Column::Id).limit(PAGE);
+    let left = select().join(JoinType::LeftJoin, work.clone()).filter(users::hidden()).filter(counted);
+    let came_back = select().join(JoinType::InnerJoin, work).filter(users::visible()).filter(Column::Hidden.eq(true));
+    let left: Vec<UserId> = left.into_tuple().all(db).await?;
+    let came_back: Vec<UserId> = came_back.into_tuple().all(db).await?;
+    Ok(left.into_iter().map(|id| (id, true)).chain(came_back.into_iter().map(|id| (id, false))).collect())
 }
 
-/// Notes that everything which these people have liked or commented has to be counted again, now.
-pub(crate) async fn note(tx: &Tx, people: BTreeMap<UserId, bool>) -> Result<(), DbErr> {
+/// Schedules a recount, from now, of every post that one of these people has liked or commented. The flag is true for a
+/// person who is hidden. Work on an earlier change of the same person begins anew.
+pub(crate) async fn schedule(tx: &Tx, people: BTreeMap<UserId, bool>) -> Result<(), DbErr> {
     let now = tx.clock().now();
     let rows = people.into_iter().map(|(user, hidden)| ActiveModel {
         user_id: Set(user),
@@ -136,14 +58,15 @@ pub(crate) async fn note(tx: &Tx, people: BTreeMap<UserId, bool>) -> Result<(), 
         rounds: Set(0),
         due_at: Set(Some(now)),
     });
-    let again = OnConflict::column(Column::UserId)
+    let begin_anew = OnConflict::column(Column::UserId)
         .update_columns([Column::Hidden, Column::AfterPost, Column::Rounds, Column::DueAt])
         .to_owned();
-    insert_rows(&**tx, rows.collect(), Some(again)).await
+    insert_rows(&**tx, rows.collect(), Some(begin_anew)).await
 }
 
-/// Work that is due and that no other replica is doing; it is locked until the transaction ends.
-pub(crate) async fn due(tx: &Tx) -> Result<Option<Model>, DbErr> {
+/// Takes the work that has been due for longest, and locks it until the transaction ends. Work that another replica has
+/// locked is skipped, so that replicas recount for different people.
+pub(crate) async fn lock_next_due(tx: &Tx) -> Result<Option<Model>, DbErr> {
     let due = Entity::find()
         .filter(Column::DueAt.lte(tx.clock().now()))
         .order_by_asc(Column::DueAt)
@@ -152,8 +75,22 @@ pub(crate) async fn due(tx: &Tx) -> Result<Option<Model>, DbErr> {
     due.one(&**tx).await
 }
 
-/// The next posts that somebody ever liked or commented, as many as are counted in a moment.
-pub(crate) async fn touched(tx: &Tx, work: &Model) -> Result<Vec<PostId>, DbErr> {
+/// Holds the work on these people still until the transaction ends. A transaction that writes for them and counts again
+/// needs it: otherwise it could count while they are still left out, and store its rows after the work that brings them
+/// back has looked for their posts, and then nobody would count these rows. SQLite has one writer and needs no lock.
+pub(crate) async fn lock_shared(tx: &Tx, people: BTreeSet<UserId>) -> Result<(), DbErr> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let rows = Entity::find().filter(Column::UserId.is_in(pad_to_power_of_two(people)));
+    rows.order_by_asc(Column::UserId).lock_shared().all(&**tx).await.map(|_| ())
+}
+
+/// The next posts, in the order of their ids, that the person has ever liked or commented: as many as one transaction
+/// counts in a moment. No post is left when the round is complete.
+pub(crate) async fn next_posts(tx: &Tx, work: &Model) -> Result<Vec<PostId>, DbErr> {
+    // Likes that are off and comments that are deleted are included, because a write that raced with the block may have
+    // changed the counters by them.
     let liked = like_rows::Entity::find()
         .select_only()
         .column(like_rows::Column::PostId)
@@ -161,7 +98,7 @@ pub(crate) async fn touched(tx: &Tx, work: &Model) -> Result<Vec<PostId>, DbErr>
         .filter(like_rows::Column::PostId.gt(work.after_post))
         .order_by_asc(like_rows::Column::PostId)
         .limit(PAGE);
-    let said = comment_rows::Entity::find()
+    let commented = comment_rows::Entity::find()
         .select_only()
         .column(comment_rows::Column::PostId)
         .distinct()
@@ -170,30 +107,39 @@ pub(crate) async fn touched(tx: &Tx, work: &Model) -> Result<Vec<PostId>, DbErr>
         .order_by_asc(comment_rows::Column::PostId)
         .limit(PAGE);
     let mut ids: BTreeSet<PostId> = liked.into_tuple().all(&**tx).await?.into_iter().collect();
-    ids.extend(said.into_tuple::<PostId>().all(&**tx).await?);
+    ids.extend(commented.into_tuple::<PostId>().all(&**tx).await?);
+    // Each of the two queries has the lowest ids of its table, so the lowest of both together miss none.
     let ids: Vec<PostId> = ids.into_iter().take(PAGE as usize).collect();
-    let counters = counts::Entity::find().filter(counts::Column::PostId.is_in(padded(ids.iter().copied())));
+    take_countable(tx, ids).await
+}
+
+/// Takes posts until their counters promise more than [`MAX_ROWS`] rows; the first post is always taken.
+async fn take_countable(tx: &Tx, ids: Vec<PostId>) -> Result<Vec<PostId>, DbErr> {
+    let counters =
+        counts::Entity::find().filter(counts::Column::PostId.is_in(pad_to_power_of_two(ids.iter().copied())));
     let rows: HashMap<PostId, i64> =
         counters.all(&**tx).await?.into_iter().map(|row| (row.post_id, row.like_count + row.comment_count)).collect();
     let mut sum = 0;
-    let few = |id: &PostId| {
-        let first = sum == 0;
+    let fits = |id: &PostId| {
+        let is_first = sum == 0;
         sum += 1 + rows.get(id).copied().unwrap_or(0);
-        first || sum <= ROWS
+        is_first || sum <= MAX_ROWS
     };
-    Ok(ids.into_iter().take_while(few).collect())
+    Ok(ids.into_iter().take_while(fits).collect())
 }
 
-/// Notes how far the work has come: up to this post, or to the end of a round.
-pub(crate) async fn advance(tx: &Tx, work: Model, done: Option<PostId>) -> Result<(), DbErr> {
+/// Stores the progress of work: the last post that was counted, or `None` at the end of a round. At the end of a round
+/// the work rests until the next one if the person is hidden, and is deleted if not.
+pub(crate) async fn store_progress(tx: &Tx, work: Model, last: Option<PostId>) -> Result<(), DbErr> {
     let mut row = ActiveModel { user_id: Unchanged(work.user_id), ..ActiveModel::default() };
-    if let Some(done) = done {
-        row.after_post = Set(done);
+    if let Some(last) = last {
+        row.after_post = Set(last);
     } else if work.hidden {
-        let later = usize::try_from(work.rounds).ok().and_then(|round| LATER.get(round));
+        let pause = usize::try_from(work.rounds).ok().and_then(|round| PAUSES.get(round));
         row.after_post = Set(PostId(0));
         row.rounds = Set(work.rounds + 1);
-        row.due_at = Set(later.map(|later| tx.clock().now() + *later));
+        // After the last round the row stays without a date: it says that this person is not counted.
+        row.due_at = Set(pause.map(|pause| tx.clock().now() + *pause));
     } else {
         return Entity::delete_by_id(work.user_id).exec(&**tx).await.map(|_| ());
     }

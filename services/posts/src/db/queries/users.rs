@@ -1,4 +1,7 @@
-//! Authors.
+//! The copy of users: who is visible, and under which name.
+//!
+//! Visibility is decided when something is read (rule R9 of `docs/convergence.md`), so a block changes no post and no
+//! comment, and an unblock restores them exactly.
 
 use std::collections::HashMap;
 
@@ -7,50 +10,53 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 use shared::auth::CurrentUser;
-use shared::db::{Tx, insert_rows, padded};
+use shared::db::{insert_rows, pad_to_power_of_two};
 use shared::ids::UserId;
+use shared::work::Tx;
 
 use crate::db::entities::users::{ActiveModel, Column, Entity};
 
-/// People whose things are shown: known, neither blocked nor erased.
+/// The condition for a visible person: known here, and neither blocked nor erased.
 pub(crate) fn visible() -> Condition {
     Condition::all().add(Column::Deleted.eq(false)).add(Column::Blocked.eq(false))
 }
 
-/// The ids of these people.
+/// The ids of all visible people, as a subquery.
 pub(crate) fn visible_ids() -> SelectStatement {
     Entity::find().filter(visible()).select_only().column(Column::Id).into_query()
 }
 
-/// People whose things are not shown, written as the index of these few is.
+/// The condition for a hidden person: blocked or erased. It has the very form of the partial index on hidden people, so
+/// that the planner uses this index.
 pub(crate) fn hidden() -> Condition {
-    let hides = |column| Expr::col((Entity, column));
-    Condition::any().add(hides(Column::Deleted)).add(hides(Column::Blocked))
+    let is_true = |column| Expr::col((Entity, column));
+    Condition::any().add(is_true(Column::Deleted)).add(is_true(Column::Blocked))
 }
 
-/// The ids of these people.
+/// The ids of all hidden people, as a subquery.
 pub(crate) fn hidden_ids() -> SelectStatement {
     Entity::find().filter(hidden()).select_only().column(Column::Id).into_query()
 }
 
-/// The usernames of these people, as far as they are visible.
-pub(crate) async fn usernames(
+/// The usernames of those of these people who are visible.
+pub(crate) async fn visible_usernames(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, String>, DbErr> {
-    let rows = Entity::find().filter(Column::Id.is_in(padded(ids))).filter(visible()).all(db).await?;
+    let rows = Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).filter(visible()).all(db).await?;
     Ok(rows.into_iter().filter_map(|row| Some((row.id, row.username?))).collect())
 }
 
-/// Locks a person that was noted until the transaction ends: what is counted per person is then counted by one request at a
-/// time. SQLite has one writer anyway.
+/// Locks the row of a person until the transaction ends, so that a limit per person is checked and used up by one
+/// request at a time. The row must exist. On SQLite the transaction is the only writer, so that no lock is needed.
 pub(crate) async fn lock(tx: &Tx, id: UserId) -> Result<(), DbErr> {
     Entity::find_by_id(id).lock_exclusive().one(&**tx).await.map(|_| ())
 }
 
-/// Notes bearers' names as version 0, unless auth's states have arrived already: one's own post is readable at once.
-/// People are sorted by id.
-pub(crate) async fn note(tx: &Tx, people: impl IntoIterator<Item = &CurrentUser>) -> Result<(), DbErr> {
+/// Inserts the people who are not known yet as version 0, with the names in their access tokens, so that they can read
+/// their own new posts at once. Auth's states replace these rows when they arrive. `people` are sorted by id, because
+/// transactions that insert rows in different orders can wait for each other.
+pub(crate) async fn insert_if_unknown(tx: &Tx, people: impl IntoIterator<Item = &CurrentUser>) -> Result<(), DbErr> {
     let rows = people.into_iter().map(|user| ActiveModel {
         id: Set(user.id),
         version: Set(0),

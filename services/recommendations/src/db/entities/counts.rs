@@ -1,4 +1,4 @@
-//! Copies of posts' counters.
+//! The table `post_counts`: a copy of the posts' counters.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Copies of likes.
+//! The table `likes`: a copy of all likes, from which the like matrix is filled.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use shared::ids::UserId;
 
 use crate::domain::PostId;
 
-/// Whether a person likes a post; a withdrawn like is `deleted`.
+/// A like of a post by a person. A withdrawn like is `deleted` and keeps its version.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "likes")]
 pub struct Model {

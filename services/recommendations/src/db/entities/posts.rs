@@ -1,4 +1,4 @@
-//! Copies of posts.
+//! The table `posts`: a copy of posts.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use shared::ids::UserId;
 
 use crate::domain::PostId;
 
-/// A post; a deleted one has no fields.
+/// A post. A tombstone keeps its id and version only, so everything else may be absent.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "posts")]
 pub struct Model {

@@ -1,11 +1,11 @@
-//! Copies of people.
+//! The table `users`: a copy of people.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 
-/// A person; an erased one has no fields.
+/// A person. Of an erased one the profile is absent.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "users")]
 pub struct Model {

@@ -1,4 +1,5 @@
-//! The schema, in the order in which it grew.
+//! The schema, step by step. A step is history: it names tables and columns as they were, never by the entities of
+//! today, and `history.*.sql` records what each step leaves.
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +11,7 @@ pub(crate) struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(shared::events::outbox::Migration),
+            Box::new(shared::outbox::Migration),
             Box::new(shared::events::dead_letters::Migration),
             Box::new(m0001_copies::Migration),
             Box::new(shared::events::fills::Migration),

@@ -1,18 +1,18 @@
-//! Posts, for answers.
+//! Queries on the copy of posts.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DerivePartialModel, JoinType, QuerySelect, RelationDef};
 use shared::clock::Timestamp;
-use shared::db::{Reads, padded};
+use shared::db::{Reads, pad_to_power_of_two};
 use shared::ids::UserId;
 
 use crate::db::entities::{counts, posts, users};
 use crate::domain::PostId;
 
-/// A post that can be shown, with what is shown beside it.
+/// A visible post with its author's name and its counters.
 #[derive(Debug, DerivePartialModel)]
 #[sea_orm(entity = "posts::Entity")]
-pub(crate) struct PostRow {
+pub(crate) struct VisiblePost {
     pub(crate) id: PostId,
     pub(crate) title: String,
     pub(crate) content: String,
@@ -22,20 +22,21 @@ pub(crate) struct PostRow {
     pub(crate) username: String,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
-    /// Absent while the counters have not arrived yet.
+    /// The counters; absent until they have arrived.
     #[sea_orm(nested)]
     pub(crate) counts: Option<counts::Model>,
 }
 
-/// The visible ones of these posts: not deleted and by a known author who is neither blocked nor erased.
-pub(crate) async fn find_visible(db: &Reads, ids: impl IntoIterator<Item = PostId>) -> Result<Vec<PostRow>, DbErr> {
+/// Finds the visible ones among these posts, in any order: not deleted, and by a known author who is neither blocked
+/// nor erased.
+pub(crate) async fn find_visible(db: &Reads, ids: impl IntoIterator<Item = PostId>) -> Result<Vec<VisiblePost>, DbErr> {
     use posts::{Column as C, Entity};
     let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
     let counted: RelationDef = Entity::belongs_to(counts::Entity).from(C::Id).to(counts::Column::Id).into();
     Entity::find()
         .join(JoinType::InnerJoin, author)
         .join(JoinType::LeftJoin, counted)
-        .filter(C::Id.is_in(padded(ids)))
+        .filter(C::Id.is_in(pad_to_power_of_two(ids)))
         .filter(C::Deleted.eq(false))
         .filter(users::Column::Deleted.eq(false))
         .filter(users::Column::Blocked.eq(false))

@@ -1,18 +1,18 @@
-//! People, for answers.
+//! Queries on the copy of users.
 
 use std::collections::HashMap;
 
 use sea_orm::FromQueryResult;
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
-use shared::db::{Reads, padded};
+use shared::db::{Reads, pad_to_power_of_two};
 use shared::ids::UserId;
 
 use crate::db::entities::users;
 
-/// A person that can be shown.
+/// A visible person.
 #[derive(Debug, FromQueryResult)]
-pub(crate) struct UserRow {
+pub(crate) struct VisibleUser {
     pub(crate) id: UserId,
     pub(crate) username: String,
     pub(crate) first_name: Option<String>,
@@ -21,18 +21,18 @@ pub(crate) struct UserRow {
     pub(crate) created_at: Timestamp,
 }
 
-/// The visible ones of these people: known, neither blocked nor erased.
-pub(crate) async fn find_visible(db: &Reads, ids: &[UserId]) -> Result<HashMap<UserId, UserRow>, DbErr> {
+/// Finds the visible ones among these people, by their ids: known, and neither blocked nor erased.
+pub(crate) async fn find_visible(db: &Reads, ids: &[UserId]) -> Result<HashMap<UserId, VisibleUser>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let rows = users::Entity::find()
-        .filter(users::Column::Id.is_in(padded(ids.iter().copied())))
+        .filter(users::Column::Id.is_in(pad_to_power_of_two(ids.iter().copied())))
         .filter(users::Column::Deleted.eq(false))
         .filter(users::Column::Blocked.eq(false))
         .filter(users::Column::Username.is_not_null())
         .filter(users::Column::CreatedAt.is_not_null())
-        .into_model::<UserRow>()
+        .into_model::<VisibleUser>()
         .all(db)
         .await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())

@@ -1,4 +1,4 @@
-//! The copy of posts.
+//! The table `posts`: a copy of posts. A tombstone keeps its id and version only, so everything else may be absent.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
-//! Who follows whom: pairs that are switched on and off, never deleted.
+//! The table `subscriptions`: pairs of follower and followee. Unfollowing deactivates the row instead of deleting it,
+//! so that versions keep increasing when somebody follows again.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
-use shared::events::{Key, State};
 use shared::ids::UserId;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
@@ -22,16 +22,3 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
-
-/// Known to the replicas of this service only: it is in the memory of each, and no other service consumes it.
-impl State for Model {
-    const STREAM: &'static str = "subscription";
-
-    fn key(&self) -> Key {
-        Key(vec![self.follower_id.0, self.followee_id.0])
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-}

@@ -1,4 +1,4 @@
-//! The copy of users.
+//! The table `users`: a copy of people. Of an erased person the profile is absent.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

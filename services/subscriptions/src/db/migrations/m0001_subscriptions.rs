@@ -8,8 +8,6 @@ use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
 };
 
-use crate::db::entities::{counts, posts, subscriptions, users};
-
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -23,16 +21,11 @@ impl MigrationTrait for Migration {
         let indexes = [
             Index::create()
                 .name("ix_subscriptions_followee_id")
-                .table(subscriptions::Entity)
-                .col(subscriptions::Column::FolloweeId)
-                .col(subscriptions::Column::FollowerId)
+                .table("subscriptions")
+                .col("followee_id")
+                .col("follower_id")
                 .to_owned(),
-            Index::create()
-                .name("ix_posts_author_id")
-                .table(posts::Entity)
-                .col(posts::Column::AuthorId)
-                .col(posts::Column::Id)
-                .to_owned(),
+            Index::create().name("ix_posts_author_id").table("posts").col("author_id").col("id").to_owned(),
         ];
         for index in indexes {
             manager.create_index(index).await?;
@@ -46,62 +39,58 @@ impl MigrationTrait for Migration {
 }
 
 fn subscriptions_table() -> TableCreateStatement {
-    use subscriptions::Column as C;
     Table::create()
-        .table(subscriptions::Entity)
-        .col(big_integer(C::FollowerId))
-        .col(big_integer(C::FolloweeId))
-        .col(boolean(C::Active))
-        .col(big_integer(C::Version))
-        .col(timestamp_with_time_zone(C::CreatedAt))
-        .primary_key(Index::create().col(C::FollowerId).col(C::FolloweeId))
+        .table("subscriptions")
+        .col(big_integer("follower_id"))
+        .col(big_integer("followee_id"))
+        .col(boolean("active"))
+        .col(big_integer("version"))
+        .col(timestamp_with_time_zone("created_at"))
+        .primary_key(Index::create().col("follower_id").col("followee_id"))
         .to_owned()
 }
 
 // The copies have no constraint but their key: their rows come in any order.
 
 fn users_table() -> TableCreateStatement {
-    use users::Column as C;
     Table::create()
-        .table(users::Entity)
-        .col(big_integer(C::Id).primary_key())
-        .col(big_integer(C::Version))
-        .col(boolean(C::Deleted))
-        .col(text_null(C::Username))
-        .col(text_null(C::FirstName))
-        .col(text_null(C::LastName))
-        .col(text_null(C::Bio))
-        .col(timestamp_with_time_zone_null(C::CreatedAt))
-        .col(boolean(C::Verified))
-        .col(boolean(C::Blocked))
-        .col(big_integer(C::SessionVersion))
+        .table("users")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("version"))
+        .col(boolean("deleted"))
+        .col(text_null("username"))
+        .col(text_null("first_name"))
+        .col(text_null("last_name"))
+        .col(text_null("bio"))
+        .col(timestamp_with_time_zone_null("created_at"))
+        .col(boolean("verified"))
+        .col(boolean("blocked"))
+        .col(big_integer("session_version"))
         .to_owned()
 }
 
 fn posts_table() -> TableCreateStatement {
-    use posts::Column as C;
     Table::create()
-        .table(posts::Entity)
-        .col(big_integer(C::Id).primary_key())
-        .col(big_integer(C::Version))
-        .col(boolean(C::Deleted))
-        .col(big_integer_null(C::AuthorId))
-        .col(text_null(C::Title))
-        .col(text_null(C::Content))
-        .col(text_null(C::ImageUrl))
-        .col(timestamp_with_time_zone_null(C::CreatedAt))
-        .col(timestamp_with_time_zone_null(C::UpdatedAt))
+        .table("posts")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("version"))
+        .col(boolean("deleted"))
+        .col(big_integer_null("author_id"))
+        .col(text_null("title"))
+        .col(text_null("content"))
+        .col(text_null("image_url"))
+        .col(timestamp_with_time_zone_null("created_at"))
+        .col(timestamp_with_time_zone_null("updated_at"))
         .to_owned()
 }
 
 fn counts_table() -> TableCreateStatement {
-    use counts::Column as C;
     Table::create()
-        .table(counts::Entity)
-        .col(big_integer(C::Id).primary_key())
-        .col(big_integer(C::Version))
-        .col(big_integer(C::LikeCount))
-        .col(big_integer(C::CommentCount))
-        .col(big_integer(C::ViewCount))
+        .table("post_counts")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("version"))
+        .col(big_integer("like_count"))
+        .col(big_integer("comment_count"))
+        .col(big_integer("view_count"))
         .to_owned()
 }

@@ -1,10 +1,10 @@
-//! The feed: posts of the followed, from new to old.
+//! Queries for the feed: posts of followed authors, newest first.
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QueryOrder,
     QuerySelect, RelationDef,
 };
-use shared::db::padded;
+use shared::db::pad_to_power_of_two;
 use shared::ids::UserId;
 
 use super::subscriptions;
@@ -12,22 +12,22 @@ use super::users::{visible, visible_ids};
 use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
 
-/// A post with what is shown beside it.
+/// A visible post with its author and its counters.
 #[derive(Clone, Debug, DerivePartialModel)]
 #[sea_orm(entity = "posts::Entity")]
-pub(crate) struct Shown {
+pub(crate) struct VisiblePost {
     #[sea_orm(nested)]
     pub(crate) post: posts::Model,
     #[sea_orm(nested)]
     pub(crate) author: users::Model,
-    /// Absent while the counters have not arrived yet.
+    /// The counters; absent until they have arrived.
     #[sea_orm(nested)]
     pub(crate) counts: Option<counts::Model>,
 }
 
-/// The ids of the posts of the followed that are older than `below`, newest first. Visibility is decided now, by the
-/// copies as they are.
-pub(crate) async fn older(
+/// Finds the ids of posts by people whom `reader` follows, newest first, all older than `below` if it is given.
+/// Visibility is decided by the copies as they are now.
+pub(crate) async fn find_older_posts(
     db: &impl ConnectionTrait,
     reader: UserId,
     below: Option<PostId>,
@@ -38,7 +38,7 @@ pub(crate) async fn older(
         .select_only()
         .column(C::Id)
         .filter(C::Deleted.eq(false))
-        .filter(C::AuthorId.in_subquery(subscriptions::followed_by(reader)))
+        .filter(C::AuthorId.in_subquery(subscriptions::followed_ids(reader)))
         .filter(C::AuthorId.in_subquery(visible_ids()))
         .order_by_desc(C::Id)
         .limit(limit);
@@ -48,21 +48,33 @@ pub(crate) async fn older(
     query.into_tuple().all(db).await
 }
 
-/// Those of these posts that are shown.
-pub(crate) async fn shown(
+/// Finds the visible ones among these posts, in any order.
+pub(crate) async fn find_visible_posts(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = PostId>,
-) -> Result<Vec<Shown>, DbErr> {
+) -> Result<Vec<VisiblePost>, DbErr> {
     use posts::{Column as C, Entity};
     let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
     let counted: RelationDef = Entity::belongs_to(counts::Entity).from(C::Id).to(counts::Column::Id).into();
     Entity::find()
         .join(JoinType::InnerJoin, author)
         .join(JoinType::LeftJoin, counted)
-        .filter(C::Id.is_in(padded(ids)))
+        .filter(C::Id.is_in(pad_to_power_of_two(ids)))
         .filter(C::Deleted.eq(false))
         .filter(visible())
         .into_partial_model()
         .all(db)
         .await
+}
+
+/// Finds posts older than `below`, newest first and tombstones included, as (id, author, deleted, version): the columns
+/// that timelines are built from.
+pub(crate) async fn find_timeline_posts(
+    db: &impl ConnectionTrait,
+    below: PostId,
+    limit: u64,
+) -> Result<Vec<(PostId, Option<UserId>, bool, i64)>, DbErr> {
+    use posts::{Column as C, Entity};
+    let rows = Entity::find().select_only().columns([C::Id, C::AuthorId, C::Deleted, C::Version]);
+    rows.filter(C::Id.lt(below)).order_by_desc(C::Id).limit(limit).into_tuple().all(db).await
 }

@@ -1,29 +1,30 @@
-//! Subscriptions.
+//! Statements on subscriptions.
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, SelectStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select,
 };
-use shared::db::{Tx, insert_rows_returning, padded};
-use shared::http::Page;
+use shared::db::{insert_rows_returning, pad_to_power_of_two};
 use shared::ids::UserId;
+use shared::work::Tx;
 
 use super::users;
 use crate::db::entities::subscriptions::{ActiveModel, Column, Entity, Model};
 use crate::db::entities::users::Model as User;
 
-/// Which end of a subscription is asked for.
+/// A direction in which subscriptions are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// Who follows a person.
+    /// The people who follow a person.
     Followers,
-    /// Whom a person follows.
+    /// The people whom a person follows.
     Following,
 }
 
-/// Switches a subscription on. `None`: it was on already.
-pub(crate) async fn follow(tx: &Tx, follower: UserId, followee: UserId) -> Result<Option<Model>, DbErr> {
+/// Activates a subscription, which creates it the first time, and returns the stored row. `None` means that it was
+/// active already.
+pub(crate) async fn activate(tx: &Tx, follower: UserId, followee: UserId) -> Result<Option<Model>, DbErr> {
     let row = ActiveModel {
         follower_id: Set(follower),
         followee_id: Set(followee),
@@ -31,15 +32,16 @@ pub(crate) async fn follow(tx: &Tx, follower: UserId, followee: UserId) -> Resul
         version: Set(1),
         created_at: Set(tx.clock().now()),
     };
-    let again = OnConflict::columns([Column::FollowerId, Column::FolloweeId])
+    // The condition makes an active row return nothing, so that one statement decides even when two requests race.
+    let reactivate = OnConflict::columns([Column::FollowerId, Column::FolloweeId])
         .values([(Column::Active, true.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
         .action_and_where(Expr::col((Entity, Column::Active)).eq(false))
         .to_owned();
-    Ok(insert_rows_returning(tx, vec![row], Some(again)).await?.pop())
+    Ok(insert_rows_returning(tx, vec![row], Some(reactivate)).await?.pop())
 }
 
-/// Switches a subscription off. `None`: it was not on.
-pub(crate) async fn unfollow(tx: &Tx, follower: UserId, followee: UserId) -> Result<Option<Model>, DbErr> {
+/// Deactivates a subscription and returns the stored row. `None` means that it was not active.
+pub(crate) async fn deactivate(tx: &Tx, follower: UserId, followee: UserId) -> Result<Option<Model>, DbErr> {
     let mut rows = Entity::update_many()
         .col_expr(Column::Active, Expr::value(false))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
@@ -51,22 +53,22 @@ pub(crate) async fn unfollow(tx: &Tx, follower: UserId, followee: UserId) -> Res
     Ok(rows.pop())
 }
 
-/// The ids that somebody follows.
-pub(crate) fn followed_by(follower: UserId) -> SelectStatement {
+/// Builds the subquery that selects the ids of the people whom a person follows.
+pub(crate) fn followed_ids(follower: UserId) -> SelectStatement {
     active().filter(Column::FollowerId.eq(follower)).select_only().column(Column::FolloweeId).into_query()
 }
 
-/// Whom these people follow, as pairs.
-pub(crate) async fn followed_by_all(
+/// Finds the people whom these followers follow, as (follower, followee).
+pub(crate) async fn find_followed_by_all(
     db: &impl ConnectionTrait,
     followers: &[i64],
 ) -> Result<Vec<(UserId, UserId)>, DbErr> {
-    let pairs = active().filter(Column::FollowerId.is_in(padded(followers.iter().copied())));
+    let pairs = active().filter(Column::FollowerId.is_in(pad_to_power_of_two(followers.iter().copied())));
     pairs.select_only().columns([Column::FollowerId, Column::FolloweeId]).into_tuple().all(db).await
 }
 
-/// Which of these people somebody follows.
-pub(crate) async fn followed_among(
+/// Finds the ones among these people whom a person follows, visible or not, by ascending id.
+pub(crate) async fn find_followed_among(
     db: &impl ConnectionTrait,
     follower: UserId,
     ids: &[UserId],
@@ -80,12 +82,14 @@ pub(crate) async fn followed_among(
     rows.into_tuple().all(db).await
 }
 
-/// A page of one side of a person's subscriptions, newest account first, and how many there are.
-pub(crate) async fn list(
+/// Lists the visible people on one side of a person's subscriptions, newest account first, all with ids below `after`
+/// if it is given. Also returns the number of people on all pages.
+pub(crate) async fn list_people(
     db: &impl ConnectionTrait,
     side: Side,
     id: UserId,
-    page: &Page,
+    after: Option<i64>,
+    limit: u64,
 ) -> Result<(Vec<User>, u64), DbErr> {
     let (this, other) = match side {
         Side::Followers => (Column::FolloweeId, Column::FollowerId),
@@ -93,12 +97,12 @@ pub(crate) async fn list(
     };
     let all = active().filter(this.eq(id)).filter(other.in_subquery(users::visible_ids()));
     let total = all.clone().count(db).await?;
-    let mut rows = all.order_by_desc(other).limit(page.fetch()).select_only().column(other);
-    if let Some(after) = page.after {
+    let mut rows = all.order_by_desc(other).limit(limit).select_only().column(other);
+    if let Some(after) = after {
         rows = rows.filter(other.lt(after));
     }
     let ids: Vec<UserId> = rows.into_tuple().all(db).await?;
-    let mut people = users::find(db, ids.iter().copied()).await?;
+    let mut people = users::find_visible(db, ids.iter().copied()).await?;
     Ok((ids.iter().filter_map(|id| people.remove(id)).collect(), total))
 }
 

@@ -1,4 +1,4 @@
-//! People.
+//! Statements on the copy of users, and the rule that decides which of them are visible.
 
 use std::collections::HashMap;
 
@@ -9,28 +9,24 @@ use sea_orm::{
 use shared::ids::UserId;
 
 use crate::db::entities::users::{Column, Entity, Model};
-use crate::error::Error;
 
-/// People who are shown: known, verified, neither blocked nor erased.
+/// Builds the condition for visible people: known, verified, neither blocked nor erased.
 pub(crate) fn visible() -> Condition {
     Condition::all().add(Column::Deleted.eq(false)).add(Column::Blocked.eq(false)).add(Column::Verified.eq(true))
 }
 
-/// The ids of these people.
+/// Builds the subquery that selects the ids of visible people.
 pub(crate) fn visible_ids() -> SelectStatement {
     Entity::find().filter(visible()).select_only().column(Column::Id).into_query()
 }
 
-/// Fails unless the person is shown.
-pub(crate) async fn require(db: &impl ConnectionTrait, id: UserId) -> Result<(), Error> {
-    match Entity::find_by_id(id).filter(visible()).count(db).await? {
-        0 => Err(Error::UserNotFound),
-        _ => Ok(()),
-    }
+/// Returns whether a person is visible.
+pub(crate) async fn is_visible(db: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
+    Ok(Entity::find_by_id(id).filter(visible()).count(db).await? > 0)
 }
 
-/// These people, as far as they are shown.
-pub(crate) async fn find(
+/// Finds the visible ones among these people, by their ids.
+pub(crate) async fn find_visible(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, Model>, DbErr> {

@@ -1,4 +1,5 @@
-//! The topology in RabbitMQ: exchanges, queues, their dead letters and bindings.
+//! The topology in RabbitMQ: declares exchanges, queues, dead-letter queues and bindings, and inspects them for the
+//! operator.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::AMQPSoftError;
@@ -6,88 +7,107 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use tokio::time::timeout;
 
-use super::publisher::confirmed;
-use super::{DELIVERY_LIMIT, PATIENCE, arguments, comparison_exchange, in_time, replicas_exchange, short, text};
+use super::confirm::publish_confirmed;
+use super::connection::{TIMEOUT, field_table, long_string, short_string, with_timeout};
 use crate::events::broker::BrokerError;
-use crate::events::outbox::OutboxMessage;
-use crate::events::resync::Request;
+use crate::events::request::Request;
 use crate::events::topology::{self, EXCHANGE};
+use crate::outbox::OutboxMessage;
+use crate::services::SERVICE_NAMES;
 
-/// Declares exchange, queues, dead-letter queues and bindings, as every service does.
+/// The number of redeliveries after which RabbitMQ itself dead-letters a message as poison (`x-delivery-limit`). It is
+/// high, because RabbitMQ also counts the redelivery after the death of a consumer.
+const DELIVERY_LIMIT: i32 = 50;
+
+/// Declares the exchanges, queues, dead-letter queues and bindings of the whole topology. Declaring one that exists
+/// changes nothing.
 ///
-/// A queue that had to be created may have missed messages, so its owner is asked to send everything again. The request
-/// leaves before and after the declaration: whenever this process dies, at least one of them is in the owner's queue.
-pub(super) async fn declare(connection: &Connection, channel: &Channel) -> Result<(), BrokerError> {
+/// A queue that had to be created may have missed messages, so the owner of its stream is asked to send everything
+/// again. The request is published twice. The first one, before the declaration, is there even if this process dies
+/// right after it; the second one, after the declaration, is certain to be answered to a queue that exists.
+pub(super) async fn declare_topology(connection: &Connection, channel: &Channel) -> Result<(), BrokerError> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    in_time(channel.exchange_declare(short(EXCHANGE), ExchangeKind::Direct, durable, FieldTable::default())).await?;
-    for service in topology::SERVICES {
-        for exchange in [replicas_exchange(service), comparison_exchange(service)] {
-            in_time(channel.exchange_declare(short(&exchange), ExchangeKind::Fanout, durable, FieldTable::default()))
-                .await?;
+    let declared =
+        channel.exchange_declare(short_string(EXCHANGE), ExchangeKind::Direct, durable, FieldTable::default());
+    with_timeout(declared).await?;
+    for service in SERVICE_NAMES {
+        for exchange in [topology::replicas_exchange(service), topology::comparison_exchange(service)] {
+            let declared =
+                channel.exchange_declare(short_string(&exchange), ExchangeKind::Fanout, durable, FieldTable::default());
+            with_timeout(declared).await?;
         }
     }
     let mut queues = topology::queues();
-    // Requests go into the resync queues, so these come first.
+    // The requests go to resync queues, so these are declared first.
     queues.sort_by_key(|(_, stream)| stream.is_some());
     for (queue, stream) in queues {
-        let missing = messages(connection, &queue).await?.is_none();
-        let request = stream.filter(|_| missing).and_then(|stream| resync(stream, &queue));
+        let is_missing = count_messages(connection, &queue).await?.is_none();
+        let request = stream.filter(|_| is_missing).and_then(|stream| resend_request(stream, &queue));
         if let Some(request) = &request {
-            confirmed(channel, request).await?;
+            publish_confirmed(channel, request).await?;
         }
         declare_queue(channel, &queue, stream).await?;
         if let Some(request) = &request {
-            confirmed(channel, request).await?;
+            publish_confirmed(channel, request).await?;
         }
     }
     Ok(())
 }
 
-/// A queue's arguments. They belong to its name: the broker refuses others for a queue that exists.
+/// The arguments of a queue. They belong to its name: RabbitMQ refuses to declare an existing queue with other
+/// arguments (406).
 fn queue_arguments(queue: &str) -> FieldTable {
-    arguments(&[
-        ("x-queue-type", text("quorum")),
-        ("x-overflow", text("reject-publish")),
-        ("x-dead-letter-exchange", text("")),
-        ("x-dead-letter-routing-key", text(&topology::dead_letter_queue(queue))),
-        ("x-dead-letter-strategy", text("at-least-once")),
+    field_table(&[
+        ("x-queue-type", long_string("quorum")),
+        // At-least-once dead-lettering, below, needs this overflow behaviour (RabbitMQ documentation, "Quorum Queues").
+        ("x-overflow", long_string("reject-publish")),
+        // The default exchange, which routes to the queue that the routing key names.
+        ("x-dead-letter-exchange", long_string("")),
+        ("x-dead-letter-routing-key", long_string(&topology::dead_letter_queue(queue))),
+        ("x-dead-letter-strategy", long_string("at-least-once")),
         ("x-delivery-limit", AMQPValue::LongInt(DELIVERY_LIMIT)),
     ])
 }
 
-/// The arguments of a queue for dead letters.
+/// The arguments of a dead-letter queue. Its delivery limit is as high as can be, because RabbitMQ counts a delivery
+/// whenever an operator lists the dead letters and returns them.
 fn dead_letter_arguments() -> FieldTable {
-    arguments(&[("x-queue-type", text("quorum")), ("x-delivery-limit", AMQPValue::LongInt(i32::MAX))])
+    field_table(&[("x-queue-type", long_string("quorum")), ("x-delivery-limit", AMQPValue::LongInt(i32::MAX))])
 }
 
+/// Declares a queue with its dead-letter queue, and binds it to its stream.
 async fn declare_queue(channel: &Channel, queue: &str, stream: Option<&str>) -> Result<(), BrokerError> {
+    // The dead-letter queue comes first, so that the queue never has a dead letter without a place for it.
     let dead = topology::dead_letter_queue(queue);
-    in_time(channel.queue_declare(short(&dead), QueueDeclareOptions::durable(), dead_letter_arguments())).await?;
-    in_time(channel.queue_declare(short(queue), QueueDeclareOptions::durable(), queue_arguments(queue))).await?;
+    let durable = QueueDeclareOptions::durable();
+    with_timeout(channel.queue_declare(short_string(&dead), durable, dead_letter_arguments())).await?;
+    with_timeout(channel.queue_declare(short_string(queue), durable, queue_arguments(queue))).await?;
     if let Some(stream) = stream {
-        let bind = channel.queue_bind(
-            short(queue),
-            short(EXCHANGE),
-            short(stream),
+        let bound = channel.queue_bind(
+            short_string(queue),
+            short_string(EXCHANGE),
+            short_string(stream),
             QueueBindOptions::default(),
             FieldTable::default(),
         );
-        in_time(bind).await?;
+        with_timeout(bound).await?;
     }
     Ok(())
 }
 
-/// How many messages wait in a queue; `None` when it does not exist. A passive declaration of a missing queue closes its
-/// channel, so it gets one of its own.
-pub(super) async fn messages(connection: &Connection, queue: &str) -> Result<Option<u32>, BrokerError> {
-    let probe = in_time(connection.create_channel()).await?;
+/// Counts the messages that are ready in a queue; `None` when the queue does not exist.
+///
+/// It declares the queue passively, on a channel of its own, because RabbitMQ closes the channel when the queue is
+/// missing (404).
+pub(super) async fn count_messages(connection: &Connection, queue: &str) -> Result<Option<u32>, BrokerError> {
+    let probe = with_timeout(connection.create_channel()).await?;
     let passive = QueueDeclareOptions::durable().passive();
-    match timeout(PATIENCE, probe.queue_declare(short(queue), passive, FieldTable::default())).await {
+    match timeout(TIMEOUT, probe.queue_declare(short_string(queue), passive, FieldTable::default())).await {
         Ok(Ok(found)) => {
-            in_time(probe.close(200, short("done"))).await?;
+            with_timeout(probe.close(200, short_string("done"))).await?;
             Ok(Some(found.message_count()))
         }
-        Ok(Err(error)) if is(&error, &AMQPSoftError::NOTFOUND) => {
+        Ok(Err(error)) if is_channel_error(&error, &AMQPSoftError::NOTFOUND) => {
             tracing::debug!(%error, queue, "The queue does not exist.");
             Ok(None)
         }
@@ -96,34 +116,36 @@ pub(super) async fn messages(connection: &Connection, queue: &str) -> Result<Opt
     }
 }
 
-/// Whether the broker closed a channel for this reason.
-fn is(error: &lapin::Error, reason: &AMQPSoftError) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == reason.get_id())
+/// Returns whether the broker closed a channel with this reply code.
+fn is_channel_error(error: &lapin::Error, reply: &AMQPSoftError) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == reply.get_id())
 }
 
-/// What a queue of the topology is like in the broker.
+/// The state of a queue of the topology in RabbitMQ, compared with its declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueState {
-    /// It does not exist; nothing was created.
+    /// The queue does not exist. Inspecting does not create it.
     Missing,
-    /// It has the arguments that this version declares, and so many messages.
+    /// The queue has the arguments that this version declares, and holds this many ready messages.
     AsDeclared(u32),
-    /// It has other arguments; what the broker said about them.
+    /// The queue has other arguments. The text is the broker's.
     Different(String),
-    /// It may exist, but cannot be looked at; what the broker said.
-    Hidden(String),
+    /// The queue cannot be inspected, although it may exist. The text is the broker's.
+    Inaccessible(String),
 }
 
-/// Looks at every queue and its dead letters, and creates none: only one that exists is declared.
-pub(super) async fn inspect(connection: &Connection) -> Result<Vec<(String, QueueState)>, BrokerError> {
+/// Inspects every queue of the topology and its dead-letter queue. None is created, because only a queue that exists is
+/// declared.
+pub(super) async fn inspect_queues(connection: &Connection) -> Result<Vec<(String, QueueState)>, BrokerError> {
     let mut found = Vec::new();
     for (queue, _) in topology::queues() {
         let dead = topology::dead_letter_queue(&queue);
-        let wanted = queue_arguments(&queue);
-        for (name, wanted) in [(queue, wanted), (dead, dead_letter_arguments())] {
-            let state = match look(connection, &name, wanted).await {
+        let arguments = queue_arguments(&queue);
+        for (name, arguments) in [(queue, arguments), (dead, dead_letter_arguments())] {
+            let state = match inspect_queue(connection, &name, arguments).await {
                 Ok(state) => state,
-                Err(error) if connection.status().connected() => QueueState::Hidden(error.to_string()),
+                // The error concerns this queue only, so the others can still be inspected.
+                Err(error) if connection.status().connected() => QueueState::Inaccessible(error.to_string()),
                 Err(error) => return Err(error),
             };
             found.push((name, state));
@@ -132,16 +154,17 @@ pub(super) async fn inspect(connection: &Connection) -> Result<Vec<(String, Queu
     Ok(found)
 }
 
-async fn look(connection: &Connection, queue: &str, wanted: FieldTable) -> Result<QueueState, BrokerError> {
-    let Some(messages) = messages(connection, queue).await? else { return Ok(QueueState::Missing) };
-    let channel = in_time(connection.create_channel()).await?;
-    let declared = channel.queue_declare(short(queue), QueueDeclareOptions::durable(), wanted);
-    match timeout(PATIENCE, declared).await {
+/// Inspects one queue. Declaring an existing queue compares its arguments: RabbitMQ answers 406 when they differ.
+async fn inspect_queue(connection: &Connection, queue: &str, arguments: FieldTable) -> Result<QueueState, BrokerError> {
+    let Some(messages) = count_messages(connection, queue).await? else { return Ok(QueueState::Missing) };
+    let channel = with_timeout(connection.create_channel()).await?;
+    let declared = channel.queue_declare(short_string(queue), QueueDeclareOptions::durable(), arguments);
+    match timeout(TIMEOUT, declared).await {
         Ok(Ok(_)) => {
-            in_time(channel.close(200, short("done"))).await?;
+            with_timeout(channel.close(200, short_string("done"))).await?;
             Ok(QueueState::AsDeclared(messages))
         }
-        Ok(Err(error)) if is(&error, &AMQPSoftError::PRECONDITIONFAILED) => {
+        Ok(Err(error)) if is_channel_error(&error, &AMQPSoftError::PRECONDITIONFAILED) => {
             Ok(QueueState::Different(error.to_string()))
         }
         Ok(Err(error)) => Err(error.into()),
@@ -149,7 +172,8 @@ async fn look(connection: &Connection, queue: &str, wanted: FieldTable) -> Resul
     }
 }
 
-fn resync(stream: &str, queue: &str) -> Option<OutboxMessage> {
+/// A request to the owner of a stream to send everything to `queue`.
+fn resend_request(stream: &str, queue: &str) -> Option<OutboxMessage> {
     let request = Request::Resend { stream: stream.to_owned(), queue: queue.to_owned(), ids: None };
-    request.message(topology::owner(stream)?).ok()
+    request.to_message(topology::owner(stream)?).ok()
 }

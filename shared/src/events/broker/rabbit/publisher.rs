@@ -1,72 +1,78 @@
-//! The publishing side: one connection, a channel for each batch of messages that must arrive, one for what replicas tell
-//! each other.
+//! The publishing side of RabbitMQ: one connection, with one channel for each batch of persistent messages in flight,
+//! and one channel for all best-effort messages to fanout exchanges.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::declare::declare;
-use super::{Line, PATIENCE, arguments, in_time, short, text};
+use super::confirm::{PERSISTENT, open_confirm_channel, publish_batch};
+use super::connection::{ReconnectingConnection, field_table, long_string, short_string, with_timeout};
+use super::declare::declare_topology;
 use crate::events::broker::BrokerError;
-use crate::events::outbox::OutboxMessage;
 use crate::events::topology;
+use crate::outbox::OutboxMessage;
 
-/// How long a broadcast may take: consumers wait for it before they acknowledge.
-const BROADCAST: Duration = Duration::from_secs(1);
+/// The longest time for a message to a fanout exchange. It is short, because consumers wait for it before they
+/// acknowledge.
+const FANOUT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The most characters of a reason in the header of a dead letter; headers have to fit into one frame.
+const MAX_REASON: usize = 1_000;
 
 pub(super) struct Publisher {
-    line: Arc<Line>,
-    /// Those that nobody uses now. Whoever publishes owns one: lapin hands a returned message to any confirm that is
-    /// pending on its channel.
-    idle: std::sync::Mutex<Vec<Channel>>,
-    broadcasts: Mutex<Option<Channel>>,
+    connection: Arc<ReconnectingConnection>,
+    /// Channels in confirm mode that nobody uses now. A batch in flight owns its channel, because lapin attaches a
+    /// returned message to whichever confirm is pending on the channel.
+    idle_channels: std::sync::Mutex<Vec<Channel>>,
+    fanout_channel: Mutex<Option<Channel>>,
 }
 
 impl Publisher {
-    pub(super) fn new(line: Arc<Line>) -> Self {
-        Self { line, idle: std::sync::Mutex::default(), broadcasts: Mutex::default() }
+    pub(super) fn new(connection: Arc<ReconnectingConnection>) -> Self {
+        Self { connection, idle_channels: std::sync::Mutex::default(), fanout_channel: Mutex::default() }
     }
 
-    /// Declares what is missing.
-    pub(super) async fn declare(&self) -> Result<(), BrokerError> {
-        if let Some(channel) = self.take_idle() {
-            declare(&*self.line.connection().await?, &channel).await?;
-            self.keep(channel);
+    /// Declares the parts of the topology that are missing.
+    pub(super) async fn declare_topology(&self) -> Result<(), BrokerError> {
+        if let Some(channel) = self.take_idle_channel() {
+            declare_topology(&*self.connection.get().await?, &channel).await?;
+            self.return_channel(channel);
         } else {
-            self.keep(self.open().await?);
+            // Opening a channel declares the topology.
+            self.return_channel(self.open_channel().await?);
         }
         Ok(())
     }
 
-    /// Publishes a batch. What no queue takes is sent once more after the topology was declared again.
-    pub(super) async fn send(&self, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
-        let mut results = self.try_send(self.channel().await, exchange, batch).await;
-        let returned = |result: &Result<(), BrokerError>| result.as_ref().is_err_and(BrokerError::is_unroutable);
-        if results.iter().any(returned) {
-            let again: Vec<OutboxMessage> =
-                batch.iter().zip(&results).filter(|(_, result)| returned(result)).map(|(m, _)| m.clone()).collect();
-            let second = self.try_send(self.open().await, exchange, &again).await;
-            results.iter_mut().filter(|result| returned(result)).zip(second).for_each(|(result, new)| *result = new);
+    /// Publishes a batch and waits for the confirms. Messages that no queue takes are published once more after the
+    /// topology was declared again.
+    pub(super) async fn publish(&self, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
+        let mut results = self.publish_on(self.take_or_open_channel().await, exchange, batch).await;
+        let is_returned = |result: &Result<(), BrokerError>| result.as_ref().is_err_and(BrokerError::is_unroutable);
+        if results.iter().any(is_returned) {
+            let returned = batch.iter().zip(&results).filter(|(_, result)| is_returned(result));
+            let returned: Vec<OutboxMessage> = returned.map(|(message, _)| message.clone()).collect();
+            let second = self.publish_on(self.open_channel().await, exchange, &returned).await;
+            results.iter_mut().filter(|result| is_returned(result)).zip(second).for_each(|(result, new)| *result = new);
         }
+        // After any other error the connection is not trusted any more.
         if results.iter().any(|result| result.as_ref().is_err_and(|error| !error.is_unroutable())) {
-            self.give_up();
+            self.disconnect();
         }
         results
     }
 
-    /// Lets go of the connection with its channels; the next use makes a new one.
-    fn give_up(&self) {
-        self.idle().clear();
-        self.line.give_up();
+    /// Lets go of the connection and its channels; the next use opens new ones.
+    fn disconnect(&self) {
+        self.idle_channels().clear();
+        self.connection.disconnect();
     }
 
-    /// Publishes on a channel, which is kept unless something went wrong.
-    async fn try_send(
+    /// Publishes a batch on a channel. The channel is kept for the next batch unless a message failed.
+    async fn publish_on(
         &self,
         channel: Result<Channel, BrokerError>,
         exchange: &str,
@@ -74,9 +80,10 @@ impl Publisher {
     ) -> Vec<Result<(), BrokerError>> {
         match channel {
             Ok(channel) => {
-                let results = publish_all(&channel, exchange, batch).await;
+                let results = publish_batch(&channel, exchange, batch).await;
+                // After a failure the channel may still hold confirms and returned messages of this batch.
                 if results.iter().all(Result::is_ok) {
-                    self.keep(channel);
+                    self.return_channel(channel);
                 }
                 results
             }
@@ -84,60 +91,63 @@ impl Publisher {
         }
     }
 
-    /// A channel for messages.
-    async fn channel(&self) -> Result<Channel, BrokerError> {
-        match self.take_idle() {
+    async fn take_or_open_channel(&self) -> Result<Channel, BrokerError> {
+        match self.take_idle_channel() {
             Some(channel) => Ok(channel),
-            None => self.open().await,
+            None => self.open_channel().await,
         }
     }
 
-    /// A new channel for messages, which declares the topology.
-    async fn open(&self) -> Result<Channel, BrokerError> {
-        let connection = self.line.connection().await?;
-        let channel = confirming(&connection).await?;
-        declare(&connection, &channel).await?;
+    /// Opens a channel in confirm mode, and declares the topology on it: a new channel often follows a lost connection,
+    /// after which queues may be missing.
+    async fn open_channel(&self) -> Result<Channel, BrokerError> {
+        let connection = self.connection.get().await?;
+        let channel = open_confirm_channel(&connection).await?;
+        declare_topology(&connection, &channel).await?;
         Ok(channel)
     }
 
-    fn take_idle(&self) -> Option<Channel> {
-        let mut idle = self.idle();
+    fn take_idle_channel(&self) -> Option<Channel> {
+        let mut idle = self.idle_channels();
         idle.retain(|channel| channel.status().connected());
         idle.pop()
     }
 
-    fn keep(&self, channel: Channel) {
-        self.idle().push(channel);
+    fn return_channel(&self, channel: Channel) {
+        self.idle_channels().push(channel);
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Channel>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle_channels(&self) -> MutexGuard<'_, Vec<Channel>> {
+        self.idle_channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whoever listens at a fanout exchange. Whether anybody does, does not matter.
-    #[expect(clippy::disallowed_methods, reason = "not an event: who missed one loads, or compares, again")]
-    pub(super) async fn broadcast(&self, exchange: &str, payload: &[u8]) -> Result<(), BrokerError> {
-        let mut slot = self.broadcasts.lock().await;
-        let sent = timeout(BROADCAST, async {
-            let connection = self.line.connection().await?;
+    /// Publishes to a fanout exchange and waits for the confirm, for a second at most. The message is neither
+    /// persistent nor mandatory: it does not matter whether anybody is subscribed.
+    #[expect(clippy::disallowed_methods, reason = "not an event: a replica that misses one loads or compares again")]
+    pub(super) async fn publish_to_fanout(&self, exchange: &str, payload: &[u8]) -> Result<(), BrokerError> {
+        let mut slot = self.fanout_channel.lock().await;
+        let sent = timeout(FANOUT_TIMEOUT, async {
+            let connection = self.connection.get().await?;
+            // A blocked connection would let this wait for its whole time limit, with each message anew.
             if connection.status().blocked() {
                 return Err(BrokerError::new("the broker takes no messages now"));
             }
             let channel = match slot.as_ref().filter(|channel| channel.status().connected()) {
                 Some(open) => open.clone(),
-                None => slot.insert(confirming(&connection).await?).clone(),
+                None => slot.insert(open_confirm_channel(&connection).await?).clone(),
             };
-            let options = BasicPublishOptions::default();
+            let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
             let confirm =
-                channel.basic_publish(short(exchange), short(""), options, payload, BasicProperties::default()).await?;
+                channel.basic_publish(short_string(exchange), short_string(""), options, payload, properties).await?;
             match confirm.await? {
                 Confirmation::Ack(_) => Ok(()),
                 _ => Err(BrokerError::new("the broker refused the message")),
             }
         });
         let sent = sent.await.unwrap_or_else(|_elapsed| {
-            // A connection that does not answer may never do so again, and this may be all that is sent on it.
-            self.give_up();
+            // A connection that does not answer may never do so again, and nothing else may be published on it that
+            // would notice.
+            self.disconnect();
             Err(BrokerError::new("the broker took too long"))
         });
         if sent.is_err() {
@@ -146,89 +156,36 @@ impl Publisher {
         sent
     }
 
-    /// Puts a message into the dead letters of a queue.
-    #[expect(clippy::disallowed_methods, reason = "a dead letter is not an event of ours")]
-    pub(super) async fn park(&self, queue: &str, payload: &[u8], reason: &str) -> Result<(), BrokerError> {
-        let channel = self.channel().await?;
+    /// Publishes a message to the dead-letter queue of `queue`, with the reason in the header `x-reason`, and waits for
+    /// the confirm.
+    #[expect(clippy::disallowed_methods, reason = "a dead letter is not an event")]
+    pub(super) async fn publish_dead_letter(
+        &self,
+        queue: &str,
+        payload: &[u8],
+        reason: &str,
+    ) -> Result<(), BrokerError> {
+        let channel = self.take_or_open_channel().await?;
         let dead = topology::dead_letter_queue(queue);
-        let reason: String = reason.chars().take(1_000).collect();
+        let reason: String = reason.chars().take(MAX_REASON).collect();
         let properties = BasicProperties::default()
-            .with_delivery_mode(2)
-            .with_message_id(short(&uuid::Uuid::now_v7().to_string()))
-            .with_headers(arguments(&[("x-reason", text(&reason))]));
+            .with_delivery_mode(PERSISTENT)
+            .with_message_id(short_string(&uuid::Uuid::now_v7().to_string()))
+            .with_headers(field_table(&[("x-reason", long_string(&reason))]));
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let sent = async {
-            let confirm = in_time(channel.basic_publish(short(""), short(&dead), options, payload, properties)).await?;
-            match in_time(confirm).await? {
+            let sent = channel.basic_publish(short_string(""), short_string(&dead), options, payload, properties);
+            let confirm = with_timeout(sent).await?;
+            match with_timeout(confirm).await? {
+                // An acknowledgement that carries a returned message means that the dead-letter queue does not exist.
                 Confirmation::Ack(None) => Ok(()),
                 _ => Err(BrokerError::new(format!("{dead} did not take the message"))),
             }
         };
         let sent = sent.await;
         if sent.is_ok() {
-            self.keep(channel);
+            self.return_channel(channel);
         }
         sent
     }
-}
-
-/// A channel whose messages are confirmed.
-pub(super) async fn confirming(connection: &Connection) -> Result<Channel, BrokerError> {
-    let channel = in_time(connection.create_channel()).await?;
-    in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-    Ok(channel)
-}
-
-pub(super) async fn confirmed(channel: &Channel, message: &OutboxMessage) -> Result<(), BrokerError> {
-    publish_all(channel, "", std::slice::from_ref(message)).await.pop().unwrap_or(Ok(()))
-}
-
-/// Publishes a batch, all at once since each message would wait for lapin's thread, then awaits every confirm. lapin hands
-/// a returned message to whichever confirm comes next, so the returns of the whole batch are collected by message id before
-/// anything counts as safe.
-#[expect(clippy::disallowed_methods, reason = "this is where the outbox leaves for the broker")]
-async fn publish_all(channel: &Channel, exchange: &str, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-    let late = || BrokerError::new("the broker did not confirm in time");
-    let publish = async |message: &OutboxMessage| {
-        let properties = BasicProperties::default()
-            .with_delivery_mode(2)
-            .with_content_type(short("application/cloudevents+json"))
-            .with_message_id(short(&message.message_id));
-        let (exchange, key) = match &message.target {
-            Some(queue) => ("", queue.as_str()),
-            None => (exchange, message.stream.as_str()),
-        };
-        let sent = channel.basic_publish(short(exchange), short(key), options, &message.payload, properties);
-        match tokio::time::timeout_at(deadline, sent).await {
-            Ok(Ok(confirm)) => Ok(confirm),
-            Ok(Err(error)) => Err(BrokerError::from(error)),
-            Err(_elapsed) => Err(late()),
-        }
-    };
-    let pending = join_all(batch.iter().map(publish)).await;
-    let mut returned: Vec<String> = Vec::new();
-    let mut results = Vec::with_capacity(batch.len());
-    for confirm in pending {
-        results.push(match confirm {
-            Err(error) => Err(error),
-            Ok(confirm) => match tokio::time::timeout_at(deadline, confirm).await {
-                Ok(Ok(Confirmation::Ack(back))) => {
-                    let id = back.and_then(|back| back.delivery.properties.message_id().clone());
-                    returned.extend(id.map(|id| id.to_string()));
-                    Ok(())
-                }
-                Ok(Ok(_)) => Err(BrokerError::new("the broker refused the message")),
-                Ok(Err(error)) => Err(error.into()),
-                Err(_elapsed) => Err(late()),
-            },
-        });
-    }
-    for (message, result) in batch.iter().zip(&mut results) {
-        if returned.contains(&message.message_id) {
-            *result = Err(BrokerError::unroutable(format!("no queue takes {}", message.stream)));
-        }
-    }
-    results
 }

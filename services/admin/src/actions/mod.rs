@@ -1,0 +1,5 @@
+//! The writes of this service: one transaction each.
+
+mod decide;
+
+pub(crate) use decide::decide;

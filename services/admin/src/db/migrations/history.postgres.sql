@@ -1,0 +1,89 @@
+-- outbox
+CREATE TABLE outbox (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    message_id text NOT NULL,
+    stream text NOT NULL,
+    target text,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP) WITH (autovacuum_vacuum_scale_factor=0,autovacuum_vacuum_threshold=1000);
+ALTER TABLE outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+-- dead_letters
+CREATE TABLE dead_letters (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    queue text NOT NULL,
+    reason text NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
+-- m0001_decisions
+CREATE TABLE audit_log (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    at timestamp with time zone NOT NULL,
+    actor_id bigint NOT NULL,
+    actor_username text NOT NULL,
+    action text NOT NULL,
+    target_kind text NOT NULL,
+    target_id bigint NOT NULL,
+    reason text,
+    request_id text NOT NULL,
+    result text NOT NULL);
+ALTER TABLE audit_log ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+CREATE TABLE comments (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL);
+ALTER TABLE comments ADD CONSTRAINT comments_pkey PRIMARY KEY (id);
+CREATE TABLE decisions (
+    kind text NOT NULL,
+    target_id bigint NOT NULL,
+    version bigint NOT NULL,
+    hidden boolean NOT NULL,
+    reason text,
+    actor_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL);
+ALTER TABLE decisions ADD CONSTRAINT decisions_pkey PRIMARY KEY (kind, target_id);
+CREATE TABLE post_counts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    like_count bigint NOT NULL);
+ALTER TABLE post_counts ADD CONSTRAINT post_counts_pkey PRIMARY KEY (id);
+CREATE TABLE posts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    created_at timestamp with time zone);
+ALTER TABLE posts ADD CONSTRAINT posts_pkey PRIMARY KEY (id);
+CREATE TABLE users (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    username text,
+    role text,
+    created_at timestamp with time zone,
+    verified boolean NOT NULL,
+    blocked boolean NOT NULL,
+    session_version bigint NOT NULL);
+ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+-- m0002_totals
+CREATE TABLE comments (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    removed boolean);
+CREATE TABLE post_counts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    like_count bigint NOT NULL,
+    comment_count bigint NOT NULL DEFAULT 0);
+CREATE TABLE posts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    created_at timestamp with time zone,
+    removed boolean);
+-- fills
+CREATE TABLE copy_fills (
+    stream text NOT NULL,
+    asked_at timestamp with time zone NOT NULL);
+ALTER TABLE copy_fills ADD CONSTRAINT copy_fills_pkey PRIMARY KEY (stream);

@@ -1,0 +1,26 @@
+//! The migrations are what they were, and lead to the entities.
+
+use testkit::schema::{check_entities, check_history, table};
+
+use super::entities::{audit, comments, counts, decisions, posts, users};
+use super::migrations::Migrator;
+
+const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
+
+#[tokio::test]
+async fn old_migrations_do_what_they_did() {
+    check_history::<Migrator>(PACKAGE).await;
+}
+
+#[tokio::test]
+async fn the_migrations_lead_to_the_entities() {
+    let tables = [
+        table::<audit::Entity>(),
+        table::<comments::Entity>(),
+        table::<counts::Entity>(),
+        table::<decisions::Entity>(),
+        table::<posts::Entity>(),
+        table::<users::Entity>(),
+    ];
+    check_entities::<Migrator>(PACKAGE, &tables).await;
+}

@@ -1,0 +1,37 @@
+//! A decision of an admin, and the outcome that the audit log keeps of it.
+
+use super::target::{Action, Kind};
+
+/// A decision as an admin asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decision {
+    /// The kind of the target.
+    pub(crate) kind: Kind,
+    /// The target's id, unique within its kind.
+    pub(crate) target_id: i64,
+    /// The change that is asked for.
+    pub(crate) action: Action,
+    /// The admin's reason, up to 500 characters.
+    pub(crate) reason: Option<String>,
+    /// The id of the request that carried the decision, by which log lines are found.
+    pub(crate) request_id: String,
+}
+
+/// The outcome of a decision in the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The decision is in force, from now on or already before.
+    Done,
+    /// The target does not exist, or its author has deleted it.
+    NotFound,
+}
+
+impl Outcome {
+    /// Returns the outcome as it is stored.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotFound => "not_found",
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The streams that this service publishes: decisions, a stream per kind of target. The owner of the target applies
+//! them.
+
+mod decisions;
+mod moderation_comment;
+mod moderation_post;
+mod moderation_user;
+
+use shared::events::Streams;
+
+pub(crate) use moderation_comment::CommentDecision;
+pub(crate) use moderation_post::PostDecision;
+pub(crate) use moderation_user::UserDecision;
+
+use crate::db::entities::{audit, comments, counts, decisions as decided, posts, users};
+
+/// Registers the sources of all streams, the columns that hold versions of this service's aggregates, and those that
+/// hold ids of any stream's aggregates. A restore from a backup raises the versions and continues ids above the
+/// highest.
+pub(crate) fn register(streams: Streams) -> Streams {
+    let streams = streams
+        .source(decisions::Decisions::<UserDecision>::new())
+        .source(decisions::Decisions::<PostDecision>::new())
+        .source(decisions::Decisions::<CommentDecision>::new())
+        .versions(decided::Column::Version)
+        .references("user", decided::Column::ActorId)
+        .references("user", audit::Column::ActorId)
+        .references("user", users::Column::Id)
+        .references("post", posts::Column::Id)
+        .references("post", counts::Column::Id)
+        .references("comment", comments::Column::Id);
+    // A target's id belongs to one kind, but the column holds all kinds. A restore only needs upper bounds, so the
+    // column is registered for each: an id that is too high does no harm.
+    ["user", "post", "comment"].into_iter().fold(streams, |streams, stream| {
+        streams.references(stream, decided::Column::TargetId).references(stream, audit::Column::TargetId)
+    })
+}

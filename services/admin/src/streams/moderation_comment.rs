@@ -1,0 +1,42 @@
+//! The stream `moderation.comment`: removals of comments, which posts applies.
+
+use serde::{Deserialize, Serialize};
+use shared::events::{Key, State};
+
+use super::decisions::PublishedDecision;
+use crate::db::entities::decisions::Model;
+use crate::domain::target::Kind;
+
+/// The last decision about a comment, as it is published. The id is the comment's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CommentDecision {
+    id: i64,
+    version: i64,
+    removed: bool,
+}
+
+impl State for CommentDecision {
+    const STREAM: &'static str = "moderation.comment";
+
+    fn key(&self) -> Key {
+        self.id.into()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl From<Model> for CommentDecision {
+    fn from(row: Model) -> Self {
+        Self { id: row.target_id, version: row.version, removed: row.hidden }
+    }
+}
+
+impl PublishedDecision for CommentDecision {
+    const KIND: Kind = Kind::Comment;
+
+    fn hides(&self) -> bool {
+        self.removed
+    }
+}

@@ -1,0 +1,32 @@
+//! The changes that this service makes, a file per verb, one transaction each.
+//!
+//! An action takes what it needs (the database, the key, the new values) and knows nothing of HTTP requests.
+
+mod register;
+mod resend_verification;
+mod verify_email;
+
+mod end_session;
+mod log_in;
+mod open_session;
+mod rotate_session;
+
+mod update_profile;
+
+mod create_admin;
+mod ensure_first_admin;
+mod refuse_default_passwords;
+
+mod tidy;
+
+pub use create_admin::{CreateAdminError, create_admin};
+pub(crate) use end_session::end_session;
+pub(crate) use ensure_first_admin::ensure_first_admin;
+pub(crate) use log_in::log_in;
+pub(crate) use refuse_default_passwords::refuse_default_passwords;
+pub(crate) use register::{Applicant, register};
+pub(crate) use resend_verification::resend_verification;
+pub(crate) use rotate_session::rotate_session;
+pub(crate) use tidy::tidy;
+pub(crate) use update_profile::{ProfileChanges, update_profile};
+pub(crate) use verify_email::verify_email;

@@ -1,0 +1,40 @@
+//! The beginning of a session.
+//!
+//! Opening and rotating a session lock the account's row, and so does a block. A block therefore ends every session
+//! that was opened before it, and a login after it sees the block.
+
+use shared::work::Db;
+
+use crate::credentials::{Signer, TokenPair};
+use crate::db::entities::users::Model as User;
+use crate::db::queries::{sessions, users};
+use crate::domain::secret;
+use crate::error::Error;
+
+/// Opens a session for a person whose password was right, and gives its first tokens.
+///
+/// # Errors
+/// [`Error::Blocked`] or [`Error::NotVerified`].
+pub(super) async fn open_session(db: &Db, signer: &Signer, user: &User) -> Result<TokenPair, Error> {
+    let now = db.clock().now();
+    // A full disk must not lock people out, so sessions may use the room that is kept in reserve.
+    let tx = db.begin_in_reserve().await?;
+    // Read again under the lock: the row at hand is from before the hash, which took its time.
+    let user = users::find_locked(&*tx, user.user_id()).await?.ok_or(Error::InvalidCredentials)?;
+    require_active(&user)?;
+    let session = sessions::insert(&*tx, user.id, now).await?;
+    let refresh_token = secret::new_token();
+    sessions::insert_token(&*tx, &session, None, secret::hash(&refresh_token), now).await?;
+    let access_token = signer.sign_access_token(&user, now)?;
+    tx.commit().await?;
+    Ok(TokenPair { user_id: user.user_id(), access_token, refresh_token })
+}
+
+/// Refuses an account that may not have a session. A block is named first, because a verification does not help against
+/// it.
+pub(super) fn require_active(user: &User) -> Result<(), Error> {
+    if user.blocked_at.is_some() {
+        return Err(Error::Blocked);
+    }
+    if user.verified_at.is_none() { Err(Error::NotVerified) } else { Ok(()) }
+}

@@ -1,0 +1,74 @@
+//! The exchange of a refresh token for the next pair of tokens.
+//!
+//! A refresh token is used once. A second use means that two parties hold it, and one of them is a thief, so it ends
+//! the whole session. For ten seconds after the first use, however, tabs that refresh together and clients that lost
+//! an answer get the successor again (ADR 18).
+
+use sea_orm::ConnectionTrait;
+use shared::ids::UserId;
+use shared::work::Db;
+
+use super::open_session::require_active;
+use crate::credentials::{Signer, TokenPair};
+use crate::db::queries::{sessions, users};
+use crate::domain::{secret, session};
+use crate::error::Error;
+
+/// Exchanges a refresh token for a new pair.
+///
+/// # Errors
+/// [`Error::BadRefreshToken`] when the token is unknown, expired or used, or when its session has ended.
+pub(crate) async fn rotate_session(db: &Db, signer: &Signer, presented: &str) -> Result<TokenPair, Error> {
+    let now = db.clock().now();
+    let hash = secret::hash(presented);
+    let tx = db.begin_in_reserve().await?;
+    // The first look only tells whose row to lock. The lock of the account orders all requests about its sessions.
+    let token = sessions::find_token(&*tx, &hash).await?.ok_or(Error::BadRefreshToken)?;
+    let user = users::find_locked(&*tx, UserId(token.user_id)).await?.ok_or(Error::BadRefreshToken)?;
+    // Read again under the lock: another request may have used the token since the first look.
+    let token = sessions::find_token(&*tx, &hash).await?.ok_or(Error::BadRefreshToken)?;
+    let opened = sessions::find(&*tx, token.session_id).await?.ok_or(Error::BadRefreshToken)?;
+    let has_expired = session::has_expired(opened.created_at, token.issued_at, now);
+    if opened.revoked_at.is_some() || has_expired || require_active(&user).is_err() {
+        return Err(Error::BadRefreshToken);
+    }
+    let refresh_token = match token.used_at {
+        None => {
+            sessions::mark_token_used(&*tx, token.id, now).await?;
+            let successor = signer.successor_of(presented);
+            sessions::insert_token(&*tx, &opened, Some(token.id), secret::hash(&successor), now).await?;
+            successor
+        }
+        Some(used_at) if session::may_repeat(used_at, now) => find_unused_successor(&*tx, signer, presented).await?,
+        Some(_) => {
+            // Committed before the refusal is returned, or the error would roll the end of the session back.
+            sessions::revoke(&*tx, opened.id, now).await?;
+            tx.commit().await?;
+            tracing::warn!(
+                user.id = user.id,
+                session.id = opened.id,
+                "A refresh token was used twice; its session is ended."
+            );
+            return Err(Error::BadRefreshToken);
+        }
+    };
+    let access_token = signer.sign_access_token(&user, now)?;
+    tx.commit().await?;
+    Ok(TokenPair { user_id: user.user_id(), access_token, refresh_token })
+}
+
+/// Follows the successors of a used token to the one that is not used yet. The direct successor may be used already, by
+/// a tab that was faster.
+///
+/// # Errors
+/// [`Error::BadRefreshToken`] when a successor was computed with another signing key and cannot be found.
+async fn find_unused_successor(db: &impl ConnectionTrait, signer: &Signer, used: &str) -> Result<String, Error> {
+    let mut successor = signer.successor_of(used);
+    loop {
+        let token = sessions::find_token(db, &secret::hash(&successor)).await?.ok_or(Error::BadRefreshToken)?;
+        if token.used_at.is_none() {
+            return Ok(successor);
+        }
+        successor = signer.successor_of(&successor);
+    }
+}

@@ -1,0 +1,40 @@
+//! A person's own profile, as only they get it.
+
+use serde::Serialize;
+use shared::auth::Role;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+use utoipa::ToSchema;
+
+use crate::db::entities::users::Model;
+
+/// One's own profile: the only answer with the e-mail address.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MeOut {
+    id: UserId,
+    username: String,
+    email: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    bio: Option<String>,
+    created_at: Timestamp,
+    /// Verified and not blocked.
+    is_active: bool,
+    role: Role,
+}
+
+impl From<Model> for MeOut {
+    fn from(user: Model) -> Self {
+        Self {
+            id: user.user_id(),
+            is_active: user.is_active(),
+            role: user.role(),
+            username: user.username,
+            email: user.email,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            bio: user.bio,
+            created_at: user.created_at,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The bodies of answers, a file per subject. They are built from rows and tokens and know nothing of requests.
+
+mod message;
+
+mod login;
+mod token;
+
+mod me;
+mod user;
+
+mod mails;
+
+pub(crate) use login::{LoginOut, PairOut};
+pub(crate) use mails::{MailOut, MailboxOut, ParkedMailOut, ParkedMailsOut};
+pub(crate) use me::MeOut;
+pub(crate) use message::MessageOut;
+pub(crate) use token::{TokenError, TokenOut};
+pub(crate) use user::{UserOut, UsersOut};

@@ -1,0 +1,44 @@
+//! The answers of the OAuth 2.0 token endpoint, whose fields RFC 6749 names.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::credentials::{ACCESS_TOKEN_LIFETIME, TokenPair};
+
+/// Tokens, in OAuth's form.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenOut {
+    access_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    #[schema(example = 600)]
+    expires_in: u64,
+    refresh_token: String,
+}
+
+impl From<TokenPair> for TokenOut {
+    fn from(pair: TokenPair) -> Self {
+        Self {
+            access_token: pair.access_token,
+            token_type: "Bearer",
+            expires_in: ACCESS_TOKEN_LIFETIME.as_secs(),
+            refresh_token: pair.refresh_token,
+        }
+    }
+}
+
+/// An error, in OAuth's form.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokenError {
+    /// The code.
+    #[schema(example = "invalid_grant")]
+    error: &'static str,
+    /// What happened, for people.
+    error_description: &'static str,
+}
+
+impl TokenError {
+    pub(crate) fn new(error: &'static str, error_description: &'static str) -> Self {
+        Self { error, error_description }
+    }
+}

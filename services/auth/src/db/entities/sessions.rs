@@ -1,0 +1,23 @@
+//! The sessions: one for each login, as the parent of all refresh tokens that follow from it.
+
+use sea_orm::entity::prelude::*;
+use shared::clock::Timestamp;
+
+/// A session. It ends by logout, by a block, by the reuse of a refresh token, or by age.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key)]
+    pub(crate) id: i64,
+    pub(crate) user_id: i64,
+    /// The time of the login, from which the age of the session counts.
+    pub(crate) created_at: Timestamp,
+    /// When the session was ended; none of its refresh tokens is accepted afterwards.
+    pub(crate) revoked_at: Option<Timestamp>,
+}
+
+/// No relations: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,71 @@
+//! The accounts: who a person is, how they log in, and what an admin has decided about them.
+
+use sea_orm::entity::prelude::*;
+use shared::auth::Role;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+
+/// An account. The password hash never leaves the service; the address is sent to its owner only.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key)]
+    pub(crate) id: i64,
+    /// Rises by one with every change that other services learn of.
+    pub(crate) version: i64,
+    /// As it was registered; it never changes.
+    pub(crate) username: String,
+    /// The username in lower case; unique.
+    pub(crate) username_key: String,
+    /// As it was registered; mails are sent here.
+    pub(crate) email: String,
+    /// The form of the address that is the same for one mailbox; unique.
+    pub(crate) email_key: String,
+    /// An argon2id hash in PHC format.
+    pub(crate) password_hash: String,
+    pub(crate) first_name: Option<String>,
+    pub(crate) last_name: Option<String>,
+    pub(crate) bio: Option<String>,
+    /// The search key of the first name; empty without one. The three search keys are computed by the service, because
+    /// the two databases fold case differently.
+    pub(crate) first_name_key: String,
+    /// The search key of the last name; empty without one.
+    pub(crate) last_name_key: String,
+    /// The search key of both names together; empty without any.
+    pub(crate) full_name_key: String,
+    /// The name of a [`Role`].
+    pub(crate) role: String,
+    /// When the person proved that they read the mails sent to `email`.
+    pub(crate) verified_at: Option<Timestamp>,
+    /// When an admin blocked the account. A column of its own, so that a verification cannot undo a block.
+    pub(crate) blocked_at: Option<Timestamp>,
+    /// The version of the newest moderation decision that was applied; 0 before the first.
+    pub(crate) decision_version: i64,
+    /// Rises with every block. Access tokens that carry a lower number are refused.
+    pub(crate) session_version: i64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+impl Model {
+    /// The id as its own type.
+    pub(crate) fn user_id(&self) -> UserId {
+        UserId(self.id)
+    }
+
+    /// The role, which decides what the person may do.
+    pub(crate) fn role(&self) -> Role {
+        Role::from_stored(&self.role)
+    }
+
+    /// True when the account is verified and not blocked: it can log in, and others can see it.
+    pub(crate) fn is_active(&self) -> bool {
+        self.verified_at.is_some() && self.blocked_at.is_none()
+    }
+}
+
+/// No relations: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,142 @@
+-- outbox
+CREATE TABLE outbox (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    message_id text NOT NULL,
+    stream text NOT NULL,
+    target text,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP) WITH (autovacuum_vacuum_scale_factor=0,autovacuum_vacuum_threshold=1000);
+ALTER TABLE outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+-- dead_letters
+CREATE TABLE dead_letters (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    queue text NOT NULL,
+    reason text NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
+-- m0001_users
+CREATE TABLE users (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    username text NOT NULL,
+    username_key text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    password_hash text NOT NULL,
+    first_name text,
+    last_name text,
+    bio text,
+    first_name_key text NOT NULL,
+    last_name_key text NOT NULL,
+    full_name_key text NOT NULL,
+    role text NOT NULL,
+    verified_at timestamp with time zone,
+    blocked_at timestamp with time zone,
+    decision_version bigint NOT NULL,
+    session_version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL);
+CREATE UNIQUE INDEX uq_users_email_key ON public.users USING btree (email_key);
+CREATE UNIQUE INDEX uq_users_username_key ON public.users USING btree (username_key);
+ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+CREATE TABLE verifications (
+    user_id bigint NOT NULL,
+    email_key text NOT NULL,
+    token_hash text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone);
+CREATE UNIQUE INDEX uq_verifications_token_hash ON public.verifications USING btree (token_hash);
+ALTER TABLE verifications ADD CONSTRAINT verifications_pkey PRIMARY KEY (user_id);
+-- m0002_sessions
+CREATE TABLE refresh_tokens (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    session_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    parent_id bigint,
+    token_hash text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone);
+CREATE INDEX ix_refresh_tokens_parent_id ON public.refresh_tokens USING btree (parent_id);
+ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (id);
+CREATE UNIQUE INDEX uq_refresh_tokens_token_hash ON public.refresh_tokens USING btree (token_hash);
+CREATE TABLE sessions (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone);
+CREATE INDEX ix_sessions_user_id ON public.sessions USING btree (user_id);
+ALTER TABLE sessions ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+-- m0003_mail_jobs
+CREATE TABLE mail_jobs (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    kind text NOT NULL,
+    to_address text NOT NULL,
+    to_key text NOT NULL,
+    subject text NOT NULL,
+    text text NOT NULL,
+    html text NOT NULL,
+    state text NOT NULL,
+    attempts bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    last_error text,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone);
+CREATE INDEX ix_mail_jobs_state_due_at ON public.mail_jobs USING btree (state, due_at);
+CREATE INDEX ix_mail_jobs_to_key_id ON public.mail_jobs USING btree (to_key, id);
+CREATE INDEX ix_mail_jobs_user_id_state ON public.mail_jobs USING btree (user_id, state);
+ALTER TABLE mail_jobs ADD CONSTRAINT mail_jobs_pkey PRIMARY KEY (id);
+-- m0004_reservations
+CREATE TABLE reservations (
+    username_key text NOT NULL,
+    password_hash text NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE reservations ADD CONSTRAINT reservations_pkey PRIMARY KEY (username_key);
+-- idempotency
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (id);
+CREATE INDEX ix_idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+-- idempotency_anonymous
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone);
+CREATE INDEX ix_idempotency_keys_anonymous_at ON public.idempotency_keys USING btree (anonymous_at);
+-- m0005_waiting
+CREATE INDEX ix_reservations_created_at ON public.reservations USING btree (created_at);
+CREATE INDEX ix_verifications_expires_at ON public.verifications USING btree (expires_at);
+-- fills
+CREATE TABLE copy_fills (
+    stream text NOT NULL,
+    asked_at timestamp with time zone NOT NULL);
+ALTER TABLE copy_fills ADD CONSTRAINT copy_fills_pkey PRIMARY KEY (stream);
+-- m0006_mail_retries
+CREATE TABLE mail_jobs (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    kind text NOT NULL,
+    to_address text NOT NULL,
+    to_key text NOT NULL,
+    subject text NOT NULL,
+    text text NOT NULL,
+    html text NOT NULL,
+    state text NOT NULL,
+    attempts bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    last_error text,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    refusals bigint NOT NULL DEFAULT 0,
+    refused_since timestamp with time zone,
+    unsettled bigint NOT NULL DEFAULT 0,
+    give_up_at timestamp with time zone);
+-- m0007_keys

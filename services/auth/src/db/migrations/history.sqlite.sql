@@ -1,0 +1,132 @@
+-- outbox
+CREATE TABLE "outbox" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "message_id" text NOT NULL,
+    "stream" text NOT NULL,
+    "target" text,
+    "payload" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+-- dead_letters
+CREATE TABLE "dead_letters" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "queue" text NOT NULL,
+    "reason" text NOT NULL,
+    "payload" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+-- m0001_users
+CREATE TABLE "users" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "username" text NOT NULL,
+    "username_key" text NOT NULL,
+    "email" text NOT NULL,
+    "email_key" text NOT NULL,
+    "password_hash" text NOT NULL,
+    "first_name" text NULL,
+    "last_name" text NULL,
+    "bio" text NULL,
+    "first_name_key" text NOT NULL,
+    "last_name_key" text NOT NULL,
+    "full_name_key" text NOT NULL,
+    "role" text NOT NULL,
+    "verified_at" timestamp_with_timezone_text NULL,
+    "blocked_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL,
+    "session_version" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL );
+CREATE UNIQUE INDEX "uq_users_email_key" ON "users" ("email_key");
+CREATE UNIQUE INDEX "uq_users_username_key" ON "users" ("username_key");
+CREATE TABLE "verifications" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "email_key" text NOT NULL,
+    "token_hash" text NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL,
+    "used_at" timestamp_with_timezone_text NULL );
+CREATE UNIQUE INDEX "uq_verifications_token_hash" ON "verifications" ("token_hash");
+-- m0002_sessions
+CREATE TABLE "refresh_tokens" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "session_id" integer NOT NULL,
+    "user_id" integer NOT NULL,
+    "parent_id" integer NULL,
+    "token_hash" text NOT NULL,
+    "issued_at" timestamp_with_timezone_text NOT NULL,
+    "used_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_refresh_tokens_parent_id" ON "refresh_tokens" ("parent_id");
+CREATE UNIQUE INDEX "uq_refresh_tokens_token_hash" ON "refresh_tokens" ("token_hash");
+CREATE TABLE "sessions" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "user_id" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "revoked_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_sessions_user_id" ON "sessions" ("user_id");
+-- m0003_mail_jobs
+CREATE TABLE "mail_jobs" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "user_id" integer NOT NULL,
+    "kind" text NOT NULL,
+    "to_address" text NOT NULL,
+    "to_key" text NOT NULL,
+    "subject" text NOT NULL,
+    "text" text NOT NULL,
+    "html" text NOT NULL,
+    "state" text NOT NULL,
+    "attempts" integer NOT NULL,
+    "due_at" timestamp_with_timezone_text NOT NULL,
+    "last_error" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "sent_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_mail_jobs_state_due_at" ON "mail_jobs" ("state", "due_at");
+CREATE INDEX "ix_mail_jobs_to_key_id" ON "mail_jobs" ("to_key", "id");
+CREATE INDEX "ix_mail_jobs_user_id_state" ON "mail_jobs" ("user_id", "state");
+-- m0004_reservations
+CREATE TABLE "reservations" (
+    "username_key" text NOT NULL PRIMARY KEY,
+    "password_hash" text NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+-- idempotency
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_idempotency_keys_created_at" ON "idempotency_keys" ("created_at");
+-- idempotency_anonymous
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL ,
+    "anonymous_at" timestamp_with_timezone_text NULL);
+CREATE INDEX "ix_idempotency_keys_anonymous_at" ON "idempotency_keys" ("anonymous_at");
+-- m0005_waiting
+CREATE INDEX "ix_reservations_created_at" ON "reservations" ("created_at");
+CREATE INDEX "ix_verifications_expires_at" ON "verifications" ("expires_at");
+-- fills
+CREATE TABLE "copy_fills" (
+    "stream" text NOT NULL PRIMARY KEY,
+    "asked_at" timestamp_with_timezone_text NOT NULL );
+-- m0006_mail_retries
+CREATE TABLE "mail_jobs" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "user_id" integer NOT NULL,
+    "kind" text NOT NULL,
+    "to_address" text NOT NULL,
+    "to_key" text NOT NULL,
+    "subject" text NOT NULL,
+    "text" text NOT NULL,
+    "html" text NOT NULL,
+    "state" text NOT NULL,
+    "attempts" integer NOT NULL,
+    "due_at" timestamp_with_timezone_text NOT NULL,
+    "last_error" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "sent_at" timestamp_with_timezone_text NULL ,
+    "refusals" integer NOT NULL DEFAULT 0,
+    "refused_since" timestamp_with_timezone_text NULL,
+    "unsettled" integer NOT NULL DEFAULT 0,
+    "give_up_at" timestamp_with_timezone_text NULL);
+-- m0007_keys

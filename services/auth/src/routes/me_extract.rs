@@ -1,0 +1,30 @@
+//! The extractor of one's own account.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use shared::auth::CurrentUser;
+
+use crate::db::entities::users::Model as User;
+use crate::db::queries::users;
+use crate::error::Error;
+use crate::state::AppState;
+
+/// The account of the bearer of an access token. It is read for every request, so that a block or the end of all
+/// sessions counts at once, and not only when the token expires.
+pub(crate) struct Me(pub(crate) User);
+
+impl FromRequestParts<AppState> for Me {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, s: &AppState) -> Result<Self, Error> {
+        let bearer = CurrentUser::from_request_parts(parts, s).await?;
+        let user = users::find(s.db.read(), bearer.id).await?.ok_or(Error::SessionEnded)?;
+        if user.blocked_at.is_some() {
+            return Err(Error::Blocked);
+        }
+        if bearer.session_version < user.session_version {
+            return Err(Error::SessionEnded);
+        }
+        Ok(Self(user))
+    }
+}

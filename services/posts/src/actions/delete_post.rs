@@ -1,0 +1,37 @@
+//! Deletes a post of its author for good.
+
+use shared::events;
+use shared::ids::UserId;
+use shared::work::Db;
+
+use super::version_condition::{VersionCondition, required_version};
+use crate::db::queries::posts;
+use crate::domain::ids::PostId;
+use crate::error::Error;
+use crate::media::MediaStore;
+use crate::streams::post::PostState;
+
+/// Deletes a post and its picture, also while an admin has removed the post.
+///
+/// # Errors
+/// [`Error::PostNotFound`]; [`Error::NotTheAuthor`]; [`Error::VersionMismatch`] when the condition is not met.
+pub(crate) async fn delete_post(
+    db: &Db,
+    media: &MediaStore,
+    id: PostId,
+    author: UserId,
+    condition: Option<&VersionCondition>,
+) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    let version = required_version(&tx, id, author, condition).await?;
+    // The deletion clears the name, so it is read before.
+    let image = posts::image_name(&tx, id).await?;
+    let row = posts::delete(&tx, id, author, version).await?;
+    events::publish(&mut tx, &[PostState::from(row)])?;
+    tx.commit().await?;
+    // The file goes after the commit: a transaction that fails must not leave a post without its picture.
+    if let Some(image) = image {
+        media.remove(&image).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! The writes of this service, a file per verb. Each is one transaction: it changes rows, publishes their states and
+//! commits.
+//!
+//! Writes that come in bursts (likes, views, comments) do not have a transaction each. They are collected and stored
+//! together, see [`shared_writes`].
+
+mod create_post;
+mod delete_post;
+mod update_post;
+mod version_condition;
+
+mod delete_comment;
+mod update_comment;
+
+pub(crate) mod shared_writes;
+
+mod recount;
+
+pub(crate) use create_post::create_post;
+pub(crate) use delete_comment::delete_comment;
+pub(crate) use delete_post::delete_post;
+pub(crate) use recount::run_recounts;
+pub(crate) use update_comment::update_comment;
+pub(crate) use update_post::update_post;
+pub(crate) use version_condition::VersionCondition;

@@ -1,0 +1,266 @@
+//! Likes, views and comments: the writes that come in bursts and share transactions.
+//!
+//! `shared::batch` collects the writes that wait while a transaction commits, and this file stores them together. A
+//! transaction changes the counters of each post once, however many of its writes concern this post, and publishes one
+//! message per stream. Rows are written in the order likes, comments, counters, and sorted by key within each table, so
+//! that no two transactions wait for each other's rows.
+//!
+//! The routes have checked before that the post is shown. A write that races with the removal of its post may still be
+//! stored; it is invisible then (rule R11 of `docs/convergence.md`).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use shared::auth::CurrentUser;
+use shared::batch::Batched;
+use shared::error::ApiError;
+use shared::events;
+use shared::http::idempotency::{self, Answer, KeyedRequest};
+use shared::ids::UserId;
+use shared::work::Tx;
+
+use crate::answers::comment::{CommentOut, CommentSaved};
+use crate::answers::message::Message;
+use crate::answers::post::Views;
+use crate::db::entities::{comments, counts, likes};
+use crate::db::queries::comments::NewComment;
+use crate::db::queries::counts::CountsChange;
+use crate::db::queries::{
+    comments as comment_queries, counts as count_queries, likes as like_queries, recounts, users,
+};
+use crate::domain::ids::PostId;
+use crate::error::Error;
+use crate::memory::people::People;
+use crate::streams::comment::CommentState;
+use crate::streams::like::LikeState;
+use crate::streams::post_counts::{self, CountsState};
+
+/// A write that waits for a transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    /// The post that it concerns.
+    pub(crate) post: PostId,
+    /// The change to make.
+    pub(crate) kind: WriteKind,
+    /// The request, if it came with an idempotency key.
+    pub(crate) request: Option<KeyedRequest>,
+}
+
+/// A change that a person makes to a post.
+#[derive(Clone, Debug)]
+pub(crate) enum WriteKind {
+    /// Switches this person's like on.
+    Like(UserId),
+    /// Switches this person's like off.
+    Unlike(UserId),
+    /// Counts a view.
+    View,
+    /// Adds a comment of this person with this content.
+    Comment(CurrentUser, String),
+}
+
+/// A thing that a transaction must not write twice. The second write with the same key waits for the next transaction.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) enum UniqueKey {
+    /// The like of this person on this post: one statement cannot change one row twice.
+    Like(UserId, PostId),
+    /// A request, by its id: the second one must find the answer to the first.
+    Request(Vec<u8>),
+}
+
+/// Stores writes together.
+pub(crate) struct SharedWrites {
+    /// Knows the people whose likes and comments the counters may lack.
+    pub(crate) people: People,
+}
+
+#[async_trait]
+impl Batched for SharedWrites {
+    type Write = Write;
+    type Answer = Answer;
+    type Key = UniqueKey;
+
+    fn key(write: &Write) -> Option<UniqueKey> {
+        match &write.kind {
+            WriteKind::Like(user) | WriteKind::Unlike(user) => Some(UniqueKey::Like(*user, write.post)),
+            WriteKind::View | WriteKind::Comment(..) => {
+                write.request.as_ref().map(|request| UniqueKey::Request(request.id.clone()))
+            }
+        }
+    }
+
+    async fn store(&self, tx: &mut Tx, writes: &[Write]) -> Result<Vec<Result<Answer, ApiError>>, ApiError> {
+        Ok(store_and_answer(tx, writes, &self.people).await?)
+    }
+}
+
+/// Stores writes and publishes their states. Returns an answer to each write, in the same order. A repeated request is
+/// not stored again; it gets the answer to the first one.
+async fn store_and_answer(
+    tx: &mut Tx,
+    writes: &[Write],
+    people: &People,
+) -> Result<Vec<Result<Answer, ApiError>>, Error> {
+    let requests: Vec<KeyedRequest> = writes.iter().filter_map(|write| write.request.clone()).collect();
+    let mut known = idempotency::find(tx, &requests).await?;
+    let is_new = |write: &&Write| write.request.as_ref().is_none_or(|request| !known.contains_key(&request.id));
+    let mut stored = Stored::store(tx, writes.iter().filter(is_new), people).await?;
+
+    let mut answers = Vec::with_capacity(writes.len());
+    let mut to_keep = Vec::new();
+    for write in writes {
+        let known = write.request.as_ref().and_then(|request| known.remove(&request.id));
+        let answer = match known {
+            Some(known) => known,
+            None => {
+                let answer = stored.answer(write);
+                // A refusal is not kept, so that the request may be tried again.
+                to_keep.extend(write.request.clone().zip(answer.as_ref().ok().cloned()));
+                answer
+            }
+        };
+        answers.push(answer);
+    }
+    idempotency::store(tx, to_keep).await?;
+    Ok(answers)
+}
+
+/// The changes of counters that a transaction collects before it makes them.
+struct Counters<'a> {
+    people: &'a People,
+    /// The amounts to add, by post.
+    changes: BTreeMap<PostId, CountsChange>,
+    /// The posts whose likes and comments are counted again instead.
+    recounted: BTreeSet<PostId>,
+}
+
+impl<'a> Counters<'a> {
+    fn new(people: &'a People) -> Self {
+        Self { people, changes: BTreeMap::new(), recounted: BTreeSet::new() }
+    }
+
+    /// The change of a post's counters, to which a like or a comment of this person adds. `None` when the counters may
+    /// lack this person: then adding could be wrong, and the post is counted again.
+    fn change_by(&mut self, person: UserId, post: PostId) -> Option<&mut CountsChange> {
+        if self.people.may_be_uncounted(person) {
+            self.recounted.insert(post);
+            return None;
+        }
+        Some(self.changes.entry(post).or_default())
+    }
+
+    /// Adds `number` for each of these likes.
+    fn add_likes(&mut self, likes: &[likes::Model], number: i64) {
+        for like in likes {
+            if let Some(change) = self.change_by(like.user_id, like.post_id) {
+                change.likes += number;
+            }
+        }
+    }
+}
+
+/// The result of a transaction's statements, from which the answer to each of its writes is built.
+struct Stored {
+    /// The likes that were switched off.
+    unliked: HashSet<(UserId, PostId)>,
+    /// The comments by post, author and content. Comments that agree in all three are interchangeable.
+    comments: HashMap<(PostId, UserId, String), Vec<comments::Model>>,
+    /// The counters after the transaction.
+    counts: HashMap<PostId, counts::Model>,
+    /// The numbers of views that have no answer yet.
+    unanswered_views: HashMap<PostId, i64>,
+}
+
+impl Stored {
+    /// Stores writes and publishes their states.
+    async fn store(tx: &mut Tx, writes: impl Iterator<Item = &Write>, people: &People) -> Result<Self, Error> {
+        let (mut liked, mut unliked, mut commented) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut commenters, mut counters) = (BTreeMap::new(), Counters::new(people));
+        for write in writes {
+            match &write.kind {
+                WriteKind::Like(user) => liked.push((*user, write.post)),
+                WriteKind::Unlike(user) => unliked.push((*user, write.post)),
+                WriteKind::View => counters.changes.entry(write.post).or_default().views += 1,
+                WriteKind::Comment(user, content) => {
+                    commenters.insert(user.id, user);
+                    commented.push(NewComment { post: write.post, author: user.id, content: content.clone() });
+                    if let Some(change) = counters.change_by(user.id, write.post) {
+                        change.comments += 1;
+                    }
+                }
+            }
+        }
+        // First of all locks, because the work of recounting locks its person before the counters, too.
+        let writers = liked.iter().map(|(user, _)| *user).chain(commenters.keys().copied());
+        recounts::lock_shared(tx, writers.filter(|user| people.may_be_uncounted(*user)).collect()).await?;
+        // Commenters are inserted and likers are not: a comment must be readable at once, and a list of likers may wait
+        // for auth's state of a person.
+        users::insert_if_unknown(tx, commenters.into_values()).await?;
+        // Only these rows tell which likes were really switched, so that a repeated like is not counted twice.
+        let liked = like_queries::like(tx, liked).await?;
+        let unliked = like_queries::unlike(tx, unliked).await?;
+        counters.add_likes(&liked, 1);
+        counters.add_likes(&unliked, -1);
+        let commented = comment_queries::insert(tx, commented).await?;
+
+        let Counters { changes, recounted, .. } = counters;
+        let unanswered_views = changes.iter().map(|(post, change)| (*post, change.views)).collect();
+        if !recounted.is_empty() {
+            // All counters of this transaction are locked at once. Locking them in two steps could break the order of
+            // the posts, in which every transaction locks counters.
+            count_queries::lock(tx, changes.keys().chain(&recounted).copied().collect()).await?;
+        }
+        let counts = count_queries::add_to_counts(tx, changes).await?;
+
+        let off = unliked.iter().map(|row| (row.user_id, row.post_id)).collect();
+        let states: Vec<LikeState> = liked.into_iter().chain(unliked).map(LikeState::from).collect();
+        events::publish(tx, &states)?;
+        let states: Vec<CommentState> = commented.iter().cloned().map(CommentState::from).collect();
+        events::publish(tx, &states)?;
+        let states: Vec<CountsState> = counts.iter().cloned().map(CountsState::from).collect();
+        events::publish(tx, &states)?;
+        post_counts::recount::<Error>(tx, recounted.into_iter().collect()).await?;
+
+        let counts = counts.into_iter().map(|row| (row.post_id, row)).collect();
+        Ok(Self { unliked: off, comments: group_comments(commented), counts, unanswered_views })
+    }
+
+    /// The answer to one of the writes. Call once per write: it consumes the stored row.
+    fn answer(&mut self, write: &Write) -> Result<Answer, ApiError> {
+        match &write.kind {
+            WriteKind::Like(_) => Answer::new(StatusCode::OK, &Message { message: "Post liked" }),
+            WriteKind::Unlike(user) if !self.unliked.contains(&(*user, write.post)) => Err(Error::LikeNotFound.into()),
+            WriteKind::Unlike(_) => Answer::new(StatusCode::OK, &Message { message: "Like removed" }),
+            WriteKind::View => Answer::new(StatusCode::OK, &Views { views: self.next_view_count(write.post) }),
+            WriteKind::Comment(user, content) => {
+                let key = (write.post, user.id, content.clone());
+                let row = self.comments.get_mut(&key).and_then(Vec::pop);
+                let row = row.ok_or_else(|| ApiError::internal("a comment was not stored"))?;
+                let comment = CommentOut::new(row, user.username.clone());
+                Answer::new(StatusCode::CREATED, &CommentSaved { message: "Comment added", comment })
+            }
+        }
+    }
+
+    /// The number of views after the next unanswered view of a post. Each view gets a number of its own, in the order
+    /// in which they came, as if each had a transaction of its own.
+    fn next_view_count(&mut self, post: PostId) -> i64 {
+        let later = self.unanswered_views.get_mut(&post).map_or(0, |left| {
+            *left -= 1;
+            *left
+        });
+        self.counts.get(&post).map_or(0, |counts| counts.view_count - later)
+    }
+}
+
+/// Groups comments by post, author and content, by which their writes find them. Rows do not come back in the order in
+/// which they were inserted.
+fn group_comments(rows: Vec<comments::Model>) -> HashMap<(PostId, UserId, String), Vec<comments::Model>> {
+    let mut groups: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        let key = (row.post_id, row.author_id, row.content.clone().unwrap_or_default());
+        groups.entry(key).or_default().push(row);
+    }
+    groups
+}

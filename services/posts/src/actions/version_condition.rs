@@ -1,0 +1,28 @@
+//! The condition under which an author changes or deletes a post.
+
+use sea_orm::DbErr;
+use shared::ids::UserId;
+use shared::work::Tx;
+
+use crate::db::queries::posts;
+use crate::domain::ids::PostId;
+
+/// A condition on the content of a post: given its current version, the version that it must have when it is changed.
+/// `None` means that any version will do.
+///
+/// It is a function because the fields `If-Match` and `If-None-Match`, which the routes read, can only be evaluated
+/// when the current version is known.
+pub(crate) type VersionCondition = dyn Fn(i64) -> Option<i64> + Send + Sync;
+
+/// Reads the current version of a post of this author, and evaluates the condition. Without a condition nothing is read.
+pub(super) async fn required_version(
+    tx: &Tx,
+    id: PostId,
+    author: UserId,
+    condition: Option<&VersionCondition>,
+) -> Result<Option<i64>, DbErr> {
+    let Some(condition) = condition else { return Ok(None) };
+    // A post that is gone, or somebody else's, has no version here. The change itself then fails with 404 or 403,
+    // which go before a condition that is not met (RFC 9110, section 13.2.1).
+    Ok(posts::owned_version(tx, id, author).await?.and_then(condition))
+}

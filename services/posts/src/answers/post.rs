@@ -1,0 +1,71 @@
+//! Answers with posts, and the number of views.
+
+use serde::Serialize;
+use shared::clock::Timestamp;
+use utoipa::ToSchema;
+
+use super::author::Author;
+use crate::db::queries::posts::ShownPost;
+use crate::domain::ids::PostId;
+use crate::streams::post::PostState;
+use crate::streams::post_counts::CountsState;
+
+/// A post.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostOut {
+    id: PostId,
+    title: String,
+    content: String,
+    /// Path of the picture on this host, if there is one.
+    image_url: Option<String>,
+    author: Author,
+    like_count: i64,
+    comment_count: i64,
+    view_count: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl PostOut {
+    /// The answer for a post; `None` for a tombstone, which has no fields to show.
+    pub(crate) fn new(post: &PostState, counts: &CountsState, author: &str) -> Option<Self> {
+        Some(Self {
+            id: post.id,
+            title: post.title.clone()?,
+            content: post.content.clone()?,
+            image_url: post.image_url.clone(),
+            author: Author { id: post.author_id?, username: author.to_owned() },
+            like_count: counts.like_count,
+            comment_count: counts.comment_count,
+            view_count: counts.view_count,
+            created_at: post.created_at?,
+            updated_at: post.updated_at?,
+        })
+    }
+
+    /// The answer for a post as it was read from the database.
+    pub(crate) fn from_row(shown: ShownPost) -> Option<Self> {
+        Self::new(&shown.post.into(), &shown.counts.into(), &shown.author)
+    }
+}
+
+/// A post that was written or changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostSaved {
+    pub(crate) message: &'static str,
+    pub(crate) post: PostOut,
+}
+
+/// A page of posts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostList {
+    pub(crate) posts: Vec<PostOut>,
+    /// Cursor of the next page.
+    pub(crate) next: Option<String>,
+}
+
+/// How often a post was viewed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Views {
+    pub(crate) views: i64,
+}

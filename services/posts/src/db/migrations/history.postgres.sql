@@ -1,0 +1,103 @@
+-- outbox
+CREATE TABLE outbox (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    message_id text NOT NULL,
+    stream text NOT NULL,
+    target text,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP) WITH (autovacuum_vacuum_scale_factor=0,autovacuum_vacuum_threshold=1000);
+ALTER TABLE outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+-- dead_letters
+CREATE TABLE dead_letters (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    queue text NOT NULL,
+    reason text NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
+-- m0001_posts
+CREATE TABLE comments (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    post_id bigint NOT NULL,
+    author_id bigint NOT NULL,
+    content text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    decision_version bigint NOT NULL DEFAULT 0);
+ALTER TABLE comments ADD CONSTRAINT comments_pkey PRIMARY KEY (id);
+CREATE INDEX ix_comments_post_id ON public.comments USING btree (post_id, id);
+CREATE TABLE likes (
+    user_id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    active boolean NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+CREATE INDEX ix_likes_post_id ON public.likes USING btree (post_id, user_id);
+ALTER TABLE likes ADD CONSTRAINT likes_pkey PRIMARY KEY (user_id, post_id);
+CREATE TABLE post_counts (
+    post_id bigint NOT NULL,
+    version bigint NOT NULL,
+    like_count bigint NOT NULL,
+    comment_count bigint NOT NULL,
+    view_count bigint NOT NULL) WITH (fillfactor=70);
+ALTER TABLE post_counts ADD CONSTRAINT post_counts_pkey PRIMARY KEY (post_id);
+CREATE TABLE posts (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    author_id bigint NOT NULL,
+    title text,
+    content text,
+    image_name text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    decision_version bigint NOT NULL DEFAULT 0);
+CREATE INDEX ix_posts_author_id ON public.posts USING btree (author_id, id);
+ALTER TABLE posts ADD CONSTRAINT posts_pkey PRIMARY KEY (id);
+CREATE TABLE users (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    username text,
+    blocked boolean NOT NULL,
+    session_version bigint NOT NULL);
+ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+-- m0002_image_names
+CREATE INDEX ix_posts_image_name ON public.posts USING btree (image_name);
+-- idempotency
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (id);
+CREATE INDEX ix_idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+-- idempotency_anonymous
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone);
+CREATE INDEX ix_idempotency_keys_anonymous_at ON public.idempotency_keys USING btree (anonymous_at);
+-- m0003_recounts
+CREATE INDEX ix_comments_author_id ON public.comments USING btree (author_id, post_id);
+CREATE TABLE recounts (
+    user_id bigint NOT NULL,
+    hidden boolean NOT NULL,
+    after_post bigint NOT NULL,
+    rounds bigint NOT NULL,
+    due_at timestamp with time zone);
+ALTER TABLE recounts ADD CONSTRAINT recounts_pkey PRIMARY KEY (user_id);
+CREATE INDEX ix_users_hidden ON public.users USING btree (id) WHERE (deleted OR blocked);
+-- fills
+CREATE TABLE copy_fills (
+    stream text NOT NULL,
+    asked_at timestamp with time zone NOT NULL);
+ALTER TABLE copy_fills ADD CONSTRAINT copy_fills_pkey PRIMARY KEY (stream);

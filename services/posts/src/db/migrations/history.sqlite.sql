@@ -1,0 +1,94 @@
+-- outbox
+CREATE TABLE "outbox" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "message_id" text NOT NULL,
+    "stream" text NOT NULL,
+    "target" text,
+    "payload" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+-- dead_letters
+CREATE TABLE "dead_letters" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "queue" text NOT NULL,
+    "reason" text NOT NULL,
+    "payload" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+-- m0001_posts
+CREATE TABLE "comments" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "post_id" integer NOT NULL,
+    "author_id" integer NOT NULL,
+    "content" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL,
+    "deleted_at" timestamp_with_timezone_text NULL,
+    "removed_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL DEFAULT 0 );
+CREATE INDEX "ix_comments_post_id" ON "comments" ("post_id", "id");
+CREATE TABLE "likes" (
+    "user_id" integer NOT NULL,
+    "post_id" integer NOT NULL,
+    "active" boolean NOT NULL,
+    "version" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY ("user_id", "post_id") );
+CREATE INDEX "ix_likes_post_id" ON "likes" ("post_id", "user_id");
+CREATE TABLE "post_counts" (
+    "post_id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "like_count" integer NOT NULL,
+    "comment_count" integer NOT NULL,
+    "view_count" integer NOT NULL );
+CREATE TABLE "posts" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "author_id" integer NOT NULL,
+    "title" text NULL,
+    "content" text NULL,
+    "image_name" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL,
+    "deleted_at" timestamp_with_timezone_text NULL,
+    "removed_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL DEFAULT 0 );
+CREATE INDEX "ix_posts_author_id" ON "posts" ("author_id", "id");
+CREATE TABLE "users" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    "username" text NULL,
+    "blocked" boolean NOT NULL,
+    "session_version" integer NOT NULL );
+-- m0002_image_names
+CREATE INDEX "ix_posts_image_name" ON "posts" ("image_name");
+-- idempotency
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_idempotency_keys_created_at" ON "idempotency_keys" ("created_at");
+-- idempotency_anonymous
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL ,
+    "anonymous_at" timestamp_with_timezone_text NULL);
+CREATE INDEX "ix_idempotency_keys_anonymous_at" ON "idempotency_keys" ("anonymous_at");
+-- m0003_recounts
+CREATE INDEX "ix_comments_author_id" ON "comments" ("author_id", "post_id");
+CREATE TABLE "recounts" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "hidden" boolean NOT NULL,
+    "after_post" integer NOT NULL,
+    "rounds" integer NOT NULL,
+    "due_at" timestamp_with_timezone_text NULL );
+CREATE INDEX ix_users_hidden ON users (id) WHERE deleted OR blocked;
+-- fills
+CREATE TABLE "copy_fills" (
+    "stream" text NOT NULL PRIMARY KEY,
+    "asked_at" timestamp_with_timezone_text NOT NULL );

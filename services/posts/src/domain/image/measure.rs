@@ -1,0 +1,48 @@
+//! The limits of a picture, and the checks that need its first bytes only.
+//!
+//! A small file can describe a picture that fills the memory. So the size is read from the head of the file and compared
+//! with the limits before anything is decoded.
+
+use std::io::Cursor;
+
+use image::{ImageFormat, ImageReader, Limits};
+
+use super::error::ImageError;
+
+/// The largest accepted file, in bytes.
+pub(crate) const MAX_BYTES: usize = 5 * 1024 * 1024;
+/// The longest accepted side, in pixels.
+const MAX_SIDE: u32 = 4_096;
+/// The largest accepted area, in pixels.
+pub(crate) const MAX_PIXELS: u32 = 16_000_000;
+/// The most that a decoder may allocate, in bytes: 16 million pixels of 8 bytes each fit.
+pub(super) const MAX_ALLOC: usize = 128 * 1024 * 1024;
+
+/// Recognises the format of a file by its first bytes, and reads from its head how many pixels the picture has.
+///
+/// # Errors
+/// [`ImageError::TooLarge`], [`ImageError::NotAnImage`], [`ImageError::TooManyPixels`], [`ImageError::Broken`].
+pub(crate) fn measure(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
+    if file.len() > MAX_BYTES {
+        return Err(ImageError::TooLarge);
+    }
+    let format = image::guess_format(file).map_err(|_unknown| ImageError::NotAnImage)?;
+    if !matches!(format, ImageFormat::Png | ImageFormat::Gif | ImageFormat::Jpeg | ImageFormat::WebP) {
+        return Err(ImageError::NotAnImage);
+    }
+    let (width, height) = reader(file, format).into_dimensions()?;
+    let pixels = width.checked_mul(height).filter(|pixels| *pixels <= MAX_PIXELS);
+    match pixels {
+        Some(pixels) if width.max(height) <= MAX_SIDE => Ok((format, pixels)),
+        _ => Err(ImageError::TooManyPixels),
+    }
+}
+
+/// A reader of this format that allocates at most [`MAX_ALLOC`].
+pub(super) fn reader(file: &[u8], format: ImageFormat) -> ImageReader<Cursor<&[u8]>> {
+    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_ALLOC as u64);
+    reader.limits(limits);
+    reader
+}

@@ -1,0 +1,64 @@
+//! The stream `like`: the pairs of people and posts, switched on or off.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+use shared::db::Reads;
+use shared::events::{Key, Source, State};
+use shared::ids::UserId;
+
+use crate::db::entities::likes::{Column, Entity, Model};
+use crate::domain::ids::PostId;
+
+/// The public state of a like. Its key is the pair; `deleted` means that the like is off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LikeState {
+    user_id: UserId,
+    post_id: PostId,
+    version: i64,
+    deleted: bool,
+}
+
+impl State for LikeState {
+    const STREAM: &'static str = "like";
+
+    fn key(&self) -> Key {
+        Key(vec![self.user_id.0, self.post_id.0])
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl From<Model> for LikeState {
+    fn from(row: Model) -> Self {
+        Self { user_id: row.user_id, post_id: row.post_id, version: row.version, deleted: !row.active }
+    }
+}
+
+/// Reads the states of likes for those who keep copies.
+pub(crate) struct LikeSource;
+
+#[async_trait]
+impl Source for LikeSource {
+    type State = LikeState;
+
+    async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<LikeState>, DbErr> {
+        let mut query = Entity::find().order_by_asc(Column::UserId).order_by_asc(Column::PostId).limit(limit);
+        if let Some(after) = after {
+            // The two columns are compared as one pair, which the primary key answers without sorting.
+            let columns = Expr::tuple([Expr::col(Column::UserId), Expr::col(Column::PostId)]);
+            query = query.filter(columns.gt(Expr::tuple([Expr::value(after.first()), Expr::value(after.second())])));
+        }
+        Ok(query.all(db).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<LikeState>, DbErr> {
+        let any = keys.iter().fold(Condition::any(), |any, key| {
+            any.add(Condition::all().add(Column::UserId.eq(key.first())).add(Column::PostId.eq(key.second())))
+        });
+        Ok(Entity::find().filter(any).all(db).await?.into_iter().map(Into::into).collect())
+    }
+}

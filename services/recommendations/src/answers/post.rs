@@ -1,0 +1,53 @@
+//! A post in the shape that all services answer.
+
+use serde::Serialize;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+use utoipa::ToSchema;
+
+use crate::db::entities::counts;
+use crate::db::queries::posts::VisiblePost;
+use crate::domain::PostId;
+
+/// A post.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PostOut {
+    id: PostId,
+    title: String,
+    content: String,
+    /// Path of the picture on this host, if there is one.
+    image_url: Option<String>,
+    author: Author,
+    like_count: i64,
+    comment_count: i64,
+    view_count: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Who wrote something.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Author {
+    /// The person.
+    id: UserId,
+    /// The name the person goes by.
+    username: String,
+}
+
+impl PostOut {
+    /// Builds the response body of a post.
+    pub(crate) fn of(post: &VisiblePost, counts: &counts::Model) -> Self {
+        Self {
+            id: post.id,
+            title: post.title.clone(),
+            content: post.content.clone(),
+            image_url: post.image_url.clone(),
+            author: Author { id: post.author_id, username: post.username.clone() },
+            like_count: counts.like_count,
+            comment_count: counts.comment_count,
+            view_count: counts.view_count,
+            created_at: post.created_at,
+            updated_at: post.updated_at,
+        }
+    }
+}

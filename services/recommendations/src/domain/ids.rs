@@ -1,0 +1,6 @@
+//! The id of a post.
+
+shared::id_type! {
+    /// A post.
+    PostId
+}

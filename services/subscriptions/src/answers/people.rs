@@ -1,0 +1,75 @@
+//! The responses about subscriptions: confirmations, lists of followers and followees, and filtered ids.
+
+use serde::Serialize;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+use utoipa::ToSchema;
+
+use crate::db::entities::users::Model;
+
+/// An answer that is a sentence.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SubscriptionChanged {
+    /// What happened.
+    #[schema(example = "Subscribed to user 7")]
+    message: String,
+}
+
+impl SubscriptionChanged {
+    /// Confirms that the caller follows this person from now on.
+    pub(crate) fn subscribed_to(id: UserId) -> Self {
+        Self { message: format!("Subscribed to user {id}") }
+    }
+
+    /// Confirms that the caller does not follow this person any more.
+    pub(crate) fn unsubscribed_from(id: UserId) -> Self {
+        Self { message: format!("Unsubscribed from user {id}") }
+    }
+}
+
+/// A person.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct User {
+    id: UserId,
+    username: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    bio: Option<String>,
+    created_at: Option<Timestamp>,
+}
+
+impl From<Model> for User {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            username: row.username,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            bio: row.bio,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// A page of people.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SubscriptionList {
+    users: Vec<User>,
+    /// How many there are in all.
+    total: u64,
+    /// Cursor of the next page.
+    next: Option<String>,
+}
+
+impl SubscriptionList {
+    /// Builds a page from the rows on it, the number of people on all pages, and the cursor of the next page.
+    pub(crate) fn of(rows: Vec<Model>, total: u64, next: Option<String>) -> Self {
+        Self { users: rows.into_iter().map(User::from).collect(), total, next }
+    }
+}
+
+/// Those of the people whom I follow.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Followed {
+    pub(crate) user_ids: Vec<UserId>,
+}

@@ -1,0 +1,52 @@
+//! A post as the feed shows it: the shape that all services answer.
+
+use serde::Serialize;
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+use utoipa::ToSchema;
+
+use crate::db::entities::{counts, posts, users};
+use crate::domain::ids::PostId;
+
+/// Who wrote something.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Author {
+    /// The person.
+    id: UserId,
+    /// The name the person goes by.
+    username: String,
+}
+
+/// A post.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostOut {
+    id: PostId,
+    title: String,
+    content: String,
+    /// Path of the picture on this host, if there is one.
+    image_url: Option<String>,
+    author: Author,
+    like_count: i64,
+    comment_count: i64,
+    view_count: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl PostOut {
+    /// Builds the response body of a post. Returns `None` for a tombstone, which has no title, text or times.
+    pub(crate) fn of(post: &posts::Model, author: &users::Model, counts: &counts::Model) -> Option<Self> {
+        Some(Self {
+            id: post.id,
+            title: post.title.clone()?,
+            content: post.content.clone()?,
+            image_url: post.image_url.clone(),
+            author: Author { id: author.id, username: author.username.clone()? },
+            like_count: counts.like_count,
+            comment_count: counts.comment_count,
+            view_count: counts.view_count,
+            created_at: post.created_at?,
+            updated_at: post.updated_at?,
+        })
+    }
+}

@@ -1,0 +1,63 @@
+-- outbox
+CREATE TABLE outbox (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    message_id text NOT NULL,
+    stream text NOT NULL,
+    target text,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP) WITH (autovacuum_vacuum_scale_factor=0,autovacuum_vacuum_threshold=1000);
+ALTER TABLE outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+-- dead_letters
+CREATE TABLE dead_letters (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    queue text NOT NULL,
+    reason text NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
+-- m0001_subscriptions
+CREATE TABLE post_counts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    like_count bigint NOT NULL,
+    comment_count bigint NOT NULL,
+    view_count bigint NOT NULL);
+ALTER TABLE post_counts ADD CONSTRAINT post_counts_pkey PRIMARY KEY (id);
+CREATE TABLE posts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    author_id bigint,
+    title text,
+    content text,
+    image_url text,
+    created_at timestamp with time zone,
+    updated_at timestamp with time zone);
+CREATE INDEX ix_posts_author_id ON public.posts USING btree (author_id, id);
+ALTER TABLE posts ADD CONSTRAINT posts_pkey PRIMARY KEY (id);
+CREATE TABLE subscriptions (
+    follower_id bigint NOT NULL,
+    followee_id bigint NOT NULL,
+    active boolean NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+CREATE INDEX ix_subscriptions_followee_id ON public.subscriptions USING btree (followee_id, follower_id);
+ALTER TABLE subscriptions ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (follower_id, followee_id);
+CREATE TABLE users (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    username text,
+    first_name text,
+    last_name text,
+    bio text,
+    created_at timestamp with time zone,
+    verified boolean NOT NULL,
+    blocked boolean NOT NULL,
+    session_version bigint NOT NULL);
+ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+-- fills
+CREATE TABLE copy_fills (
+    stream text NOT NULL,
+    asked_at timestamp with time zone NOT NULL);
+ALTER TABLE copy_fills ADD CONSTRAINT copy_fills_pkey PRIMARY KEY (stream);

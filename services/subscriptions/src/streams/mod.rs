@@ -1,0 +1,31 @@
+//! The states that this service owns. It publishes none of them, because no other service consumes subscriptions; they
+//! only reach the memory of its own replicas.
+
+use shared::events::{Key, State, Streams};
+
+use crate::db::entities::{counts, posts, subscriptions, users};
+
+impl State for subscriptions::Model {
+    const STREAM: &'static str = "subscription";
+
+    fn key(&self) -> Key {
+        Key(vec![self.follower_id.0, self.followee_id.0])
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// Registers the columns that hold versions of this service's aggregates, and those that hold ids of any stream's
+/// aggregates. A restore from a backup raises the former and continues ids above the highest of the latter.
+pub(crate) fn register(streams: Streams) -> Streams {
+    streams
+        .versions(subscriptions::Column::Version)
+        .references("user", subscriptions::Column::FollowerId)
+        .references("user", subscriptions::Column::FolloweeId)
+        .references("user", users::Column::Id)
+        .references("user", posts::Column::AuthorId)
+        .references("post", posts::Column::Id)
+        .references("post", counts::Column::Id)
+}

@@ -1,0 +1,73 @@
+//! The claims of an access token (RFC 7519), and the constant values that auth writes and every service requires.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::UserId;
+
+/// The issuer, `iss`, of every token.
+pub const ISSUER: &str = "chatty-auth";
+/// The audience, `aud`, of every token.
+pub const AUDIENCE: &str = "chatty";
+/// The type, `typ` in the header, of every token (RFC 9068, section 2.1). It keeps other JWTs of the same issuer from
+/// being taken for access tokens.
+pub const TOKEN_TYPE: &str = "at+jwt";
+
+/// The rights of a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(description = "What somebody may do.")]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May use every route but those for administrators.
+    #[default]
+    User,
+    /// May use every route.
+    Admin,
+}
+
+impl Role {
+    /// The text that stands for the role in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role that a text in the database stands for. An unknown text is [`Role::User`], so a damaged row gives no
+    /// rights.
+    pub fn from_stored(text: &str) -> Self {
+        if text == "admin" { Self::Admin } else { Self::User }
+    }
+}
+
+/// The claims of an access token. All of them are required.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Issuer: [`ISSUER`].
+    pub iss: String,
+    /// Audience: [`AUDIENCE`].
+    pub aud: String,
+    /// Subject: the user's id in decimal digits.
+    pub sub: String,
+    /// Time of expiry in Unix seconds.
+    pub exp: i64,
+    /// Time in Unix seconds before which the token is not valid.
+    pub nbf: i64,
+    /// Time of issue in Unix seconds.
+    pub iat: i64,
+    /// The id of the token, a random UUID.
+    pub jti: String,
+    /// The username. A service that has not received the user's state yet shows the name from here (rule R10).
+    pub username: String,
+    /// The user's role when the token was issued.
+    pub role: Role,
+    /// The user's session version when the token was issued. The token is refused once the account has a higher one.
+    pub sv: i64,
+}
+
+impl Claims {
+    /// The user's id; `None` when `sub` is not a positive integer in decimal digits.
+    pub fn user_id(&self) -> Option<UserId> {
+        self.sub.parse().ok().filter(|id| *id > 0).map(UserId)
+    }
+}

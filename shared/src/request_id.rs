@@ -1,0 +1,63 @@
+//! The request that the current task serves: its id, and whether its answer is personal.
+//!
+//! The id consists of 32 hexadecimal digits, so that it can also be the trace id of the events that the request causes.
+//! Code far below the handlers needs it (the outbox, the audit log), so it is a task-local value and not a parameter
+//! everywhere.
+
+use std::cell::Cell;
+
+use axum::http::{HeaderMap, HeaderName};
+
+/// The header that carries the id, in requests from a gateway and in all answers.
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static CURRENT: Current;
+}
+
+/// The request that a task serves.
+pub(crate) struct Current {
+    id: String,
+    /// The answer depends on who asks.
+    personal: Cell<bool>,
+}
+
+impl Current {
+    /// A request that begins.
+    pub(crate) fn new(id: String) -> Self {
+        Self { id, personal: Cell::new(false) }
+    }
+
+    /// Serves the request by `work`. Also returns whether the answer is personal.
+    pub(crate) async fn scope<F: Future>(self, work: F) -> (F::Output, bool) {
+        let work = async {
+            let output = work.await;
+            (output, CURRENT.with(|current| current.personal.get()))
+        };
+        CURRENT.scope(self, work).await
+    }
+}
+
+/// The id for a request with these headers: that of the gateway if it has the right form, else a new one.
+pub(crate) fn choose(headers: &HeaderMap) -> String {
+    let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => id.to_ascii_lowercase(),
+        _ => generate(),
+    }
+}
+
+/// A new id.
+pub(crate) fn generate() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// The id of the request that this task serves. `None` outside of requests.
+pub fn current() -> Option<String> {
+    CURRENT.try_with(|current| current.id.clone()).ok()
+}
+
+/// Records that the answer depends on who asks, so that no cache stores it. Does nothing outside of requests.
+pub(crate) fn note_personal() {
+    let _no_request = CURRENT.try_with(|current| current.personal.set(true));
+}
