@@ -42,7 +42,7 @@ pub struct Health {
     dropped: Arc<AtomicBool>,
     /// The copies in memory are filled.
     loaded: Arc<AtomicBool>,
-    measured: Arc<OnceLock<ConsumerProgress>>,
+    progress: Arc<OnceLock<ConsumerProgress>>,
     detail: Arc<OnceLock<(&'static str, Detail)>>,
 }
 
@@ -62,8 +62,8 @@ struct Report {
 impl Health {
     /// The health of a service that has just started: nothing is prepared or loaded.
     pub fn new(service: &'static str, db: Db, broker: Arc<dyn Broker>, keys: Keys) -> Self {
-        let (prepared, dropped, loaded, measured, detail) = Default::default();
-        Self { service, db, broker, keys, prepared, dropped, loaded, measured, detail }
+        let (prepared, dropped, loaded, progress, detail) = Default::default();
+        Self { service, db, broker, keys, prepared, dropped, loaded, progress, detail }
     }
 
     /// Records that the schema is up to date. Requests are served from now on.
@@ -83,9 +83,9 @@ impl Health {
     }
 
     /// Adds the progress of the service's consumers to the details. Only the first call has an effect.
-    pub(crate) fn set_progress(&self, measured: ConsumerProgress) {
+    pub(crate) fn set_progress(&self, progress: ConsumerProgress) {
         // A service is started once, so the error of a second call cannot occur.
-        let _again = self.measured.set(measured);
+        let _again = self.progress.set(progress);
     }
 
     /// Adds a value of the service's own, under `name`, to the details. Only the first call has an effect.
@@ -99,7 +99,7 @@ impl Health {
     fn details(&self) -> Map<String, Value> {
         let (now, (rows, oldest)) = (self.db.clock().now(), self.db.outbox().last_backlog());
         let age = oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
-        let streams = self.measured.get().map(ConsumerProgress::streams).unwrap_or_default();
+        let streams = self.progress.get().map(ConsumerProgress::streams).unwrap_or_default();
         let dead_letters: u64 = streams.values().map(|stream| stream.dead_letters).sum();
         let stream = |stream: &StreamProgress| {
             json!({

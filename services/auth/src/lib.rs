@@ -36,7 +36,7 @@ pub use mail::check as check_mail;
 pub use mail::parked as parked_mails;
 
 use mail::{Mailer, Measured};
-use memory::FromDatabase;
+use memory::UserLoader;
 use state::AppState;
 use streams::user::UserState;
 
@@ -67,7 +67,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
             actions::ensure_first_admin(&start_db, &hasher, config.admin).await;
             Ok(())
         })
-        .task("shown", |cancel| shown.cache.run(shown_db, FromDatabase, cancel))
+        .task("shown", |cancel| shown.cache.run(shown_db, UserLoader, cancel))
         .task("mail", |cancel| mail::run(mail_db, mailer, measured, mails, cancel))
         .task("tidy", |cancel| actions::tidy(tidy_db, cancel))
         .task("idempotency", |cancel| idempotency::run_upkeep(answers_db, cancel));

@@ -2,4 +2,4 @@
 
 mod shown;
 
-pub(crate) use shown::{FromDatabase, ShownUsers};
+pub(crate) use shown::{ShownUsers, UserLoader};

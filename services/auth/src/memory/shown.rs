@@ -20,10 +20,10 @@ use crate::error::Error;
 use crate::streams::user::UserState;
 
 /// Reads the profiles that the cache misses. People who are not active have none.
-pub(crate) struct FromDatabase;
+pub(crate) struct UserLoader;
 
 #[async_trait]
-impl Load for FromDatabase {
+impl Load for UserLoader {
     type Value = Bytes;
 
     async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, Bytes)>, DbErr> {
@@ -44,7 +44,7 @@ impl Load for FromDatabase {
 /// The cache of profiles. Clones share it.
 #[derive(Clone)]
 pub(crate) struct ShownUsers {
-    pub(crate) cache: Cache<FromDatabase>,
+    pub(crate) cache: Cache<UserLoader>,
 }
 
 impl ShownUsers {

@@ -63,10 +63,10 @@ impl From<Model> for UserState {
 }
 
 /// Reads the states of people, for copies that are filled or compared.
-pub(crate) struct Users;
+pub(crate) struct UserSource;
 
 #[async_trait]
-impl Source for Users {
+impl Source for UserSource {
     type State = UserState;
 
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<UserState>, DbErr> {

@@ -237,7 +237,7 @@ impl Stored {
                 let key = (write.post, user.id, content.clone());
                 let row = self.comments.get_mut(&key).and_then(Vec::pop);
                 let row = row.ok_or_else(|| ApiError::internal("a comment was not stored"))?;
-                let comment = CommentOut::new(row, user.username.clone());
+                let comment = CommentOut::of(row, user.username.clone());
                 Answer::new(StatusCode::CREATED, &CommentSaved { message: "Comment added", comment })
             }
         }

@@ -21,7 +21,7 @@ pub(crate) struct CommentOut {
 
 impl CommentOut {
     /// The answer for a comment that is shown, with its author's username.
-    pub(crate) fn new(row: Model, username: String) -> Self {
+    pub(crate) fn of(row: Model, username: String) -> Self {
         Self {
             id: row.id,
             post_id: row.post_id,

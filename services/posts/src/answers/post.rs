@@ -28,7 +28,7 @@ pub(crate) struct PostOut {
 
 impl PostOut {
     /// The answer for a post; `None` for a tombstone, which has no fields to show.
-    pub(crate) fn new(post: &PostState, counts: &CountsState, author: &str) -> Option<Self> {
+    pub(crate) fn of(post: &PostState, counts: &CountsState, author: &str) -> Option<Self> {
         Some(Self {
             id: post.id,
             title: post.title.clone()?,
@@ -45,7 +45,7 @@ impl PostOut {
 
     /// The answer for a post as it was read from the database.
     pub(crate) fn from_row(shown: ShownPost) -> Option<Self> {
-        Self::new(&shown.post.into(), &shown.counts.into(), &shown.author)
+        Self::of(&shown.post.into(), &shown.counts.into(), &shown.author)
     }
 }
 

@@ -37,7 +37,7 @@ impl CachedPost {
     pub(crate) fn body(&self) -> (Bytes, HeaderValue) {
         self.body.get(|counts| {
             let etag = etag::write(self.post.version, counts.version);
-            let body = serde_json::to_vec(&PostOut::new(&self.post, counts, &self.author)).unwrap_or_default();
+            let body = serde_json::to_vec(&PostOut::of(&self.post, counts, &self.author)).unwrap_or_default();
             (body.into(), HeaderValue::try_from(etag).unwrap_or_else(|_never| HeaderValue::from_static("\"\"")))
         })
     }

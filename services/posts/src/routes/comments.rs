@@ -72,7 +72,7 @@ pub(crate) async fn list_comments(
     posts::require_shown(s.db.read(), id).await?;
     let mut rows = comments::list(s.db.read(), id, &page).await?;
     let next = page.cut(&mut rows, |(row, _)| row.id.0);
-    let comments = rows.into_iter().map(|(row, username)| CommentOut::new(row, username)).collect();
+    let comments = rows.into_iter().map(|(row, username)| CommentOut::of(row, username)).collect();
     Ok(page.answer(CommentList { comments, next: next.clone() }, next.as_deref()))
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn update_comment(
     ValidJson(sent): ValidJson<CommentIn>,
 ) -> Result<Json<CommentSaved>, Error> {
     let row = actions::update_comment(&s.db, id, cid, user.id, sent.content.into()).await?;
-    let comment = CommentOut::new(row, user.username);
+    let comment = CommentOut::of(row, user.username);
     Ok(Json(CommentSaved { message: "Comment updated", comment }))
 }
 

@@ -4,9 +4,6 @@
 //! transaction only, because [`publish`] takes a `Tx`. So neither a change without its event nor an event without its
 //! change can be stored (rule R4 in docs/convergence.md, ADR 1).
 
-#[cfg(test)]
-mod tests;
-
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
