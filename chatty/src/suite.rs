@@ -250,7 +250,6 @@ mod tests {
             "mail_jobs.id",
             "outbox.id",
             "refresh_tokens.id",
-            "sessions.id",
             "audit_log.request_id",
             "outbox.message_id",
             "refresh_tokens.session_id",
@@ -258,7 +257,7 @@ mod tests {
             "mail_jobs.user_id",
             "refresh_tokens.user_id",
             "sessions.user_id",
-            "verifications.user_id",
+            "links.user_id",
         ];
         // The same, at the owner of the posts only.
         let inner_of_posts = ["comments.post_id", "likes.post_id", "post_counts.post_id"];

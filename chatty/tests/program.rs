@@ -90,7 +90,7 @@ fn every_setting_that_can_never_work_is_named() {
         ("MAIL_FROM", "nobody"),
         ("SENTRY_DSN", "sentry.example.org"),
         ("RUST_LOG", "info,sqlx=loud"),
-        ("RATE_LIMIT", "on"),
+        ("RATE_LIMIT", "perhaps"),
         ("TRUSTED_PROXIES", "10.0.0.0/8"),
     ] {
         let rest = [("CHATTY_LISTEN", "127.0.0.1:0"), ("CHATTY_DATA_DIR", data)];

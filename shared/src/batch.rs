@@ -1,9 +1,9 @@
 //! Group commit: writes that wait while one transaction commits are stored together by the next transaction.
 //!
-//! Without it, a thousand clients need a thousand commits, and each waits for a flush of the disk and for the lock on a
-//! row that all of them change. With it, two connections are enough: while one transaction commits, the statements of
-//! the next one are executed, and a row that many writes change is locked once per commit instead of once per request.
-//! There is no timer, so a single write is stored at once. Each client gets its answer after the commit
+//! Without group commit, a thousand clients need a thousand commits, and each waits for a flush of the disk and for the
+//! lock on a row that all of them change. With it, two connections are enough: while one transaction commits, the
+//! statements of the next one are executed, and a row that many writes change is locked once per commit instead of once
+//! per request. There is no timer, so a single write is stored at once. Each client gets its answer after the commit
 //! (docs/adr/0009).
 
 use std::collections::{HashSet, VecDeque};
@@ -30,15 +30,16 @@ const QUEUE: usize = 4_096;
 /// commits.
 #[async_trait]
 pub trait Batched: Send + Sync + 'static {
-    /// One write. It is cloned when a failed batch is stored again write by write.
-    type Write: Clone + Send + Sync + 'static;
+    /// One write of a client.
+    type Write: Send + Sync + 'static;
     /// The answer to the client that sent the write.
     type Answer: Send + 'static;
-    /// A value that must not occur twice in one transaction, such as the key of a row or of a repeated request.
+    /// A value that must not occur twice in one transaction, such as the key of a row or the idempotency key of a
+    /// request.
     type Key: Hash + Eq + Send;
 
-    /// The key of a write. A second write with the same key waits for the next transaction. Any number of writes with
-    /// the key `None` may be stored together.
+    /// Returns the key of a write. A second write with the same key waits for the next transaction. Any number of
+    /// writes with the key `None` may be stored together.
     fn key(write: &Self::Write) -> Option<Self::Key>;
 
     /// Stores the writes and publishes their events. Returns one outcome per write, in the order of `writes`.
@@ -61,11 +62,12 @@ pub struct Batches<B: Batched> {
     committing: Arc<Mutex<()>>,
 }
 
-/// The right to execute the statements of a batch, with the state that only its holder may touch. There is one, because
-/// two transactions that execute statements at the same time could wait for each other's rows crosswise and deadlock.
+/// The right to execute the statements of a batch, with the state that only its holder may touch. There is only one,
+/// because two transactions that execute statements at the same time could wait for each other's rows crosswise and
+/// deadlock.
 struct Turn<B: Batched> {
     receiver: mpsc::Receiver<PendingWrite<B>>,
-    /// Writes that were received and not taken yet, in the order of their arrival.
+    /// Writes that were received and are in no batch yet, in the order of their arrival.
     waiting: VecDeque<PendingWrite<B>>,
     /// The keys of the batch before this one, which may still be committing.
     previous_keys: HashSet<B::Key>,
@@ -87,11 +89,12 @@ impl<B: Batched> Default for Batches<B> {
 }
 
 impl<B: Batched> Batches<B> {
-    /// Stores a write together with others, and answers after the commit.
+    /// Stores a write together with others, and returns its answer after the commit.
     ///
     /// # Errors
-    /// The error of [`Batched::store`] for this write; 503 `busy` when the queue is full, and 503 when no transaction
-    /// can begin: nothing was stored; 504 `outcome_unknown` when the commit was cut off.
+    /// The error of [`Batched::store`] for this write, or of a commit that the database refused; 503 `busy` when the
+    /// queue is full; another 503 when no transaction can begin or events may not be published. After each of these
+    /// nothing was stored. 504 `outcome_unknown` when the commit was cut off or the task that stores writes has ended.
     pub async fn write(&self, write: B::Write) -> Result<B::Answer, ApiError> {
         let (answer, answered) = oneshot::channel();
         // Refuse at once instead of waiting for room in the queue, so that the client learns early and memory stays
@@ -99,7 +102,7 @@ impl<B: Batched> Batches<B> {
         if self.sender.try_send((write, answer)).is_err() {
             return Err(ApiError::unavailable("busy", "Too many writes wait already, nothing was stored"));
         }
-        // A writer that ended without an answer may have been committing this very write.
+        // A writing task that ended without an answer may have been committing this very write.
         answered.await.unwrap_or_else(|_writer_ended| Err(ApiError::outcome_unknown()))
     }
 
@@ -121,7 +124,8 @@ impl<B: Batched> Batches<B> {
         }
     }
 
-    /// Stores a batch. If that fails, stores each write by itself, so that one bad write cannot spoil the others.
+    /// Stores a batch. If its transaction is rolled back, stores each write by itself, so that one bad write cannot
+    /// spoil the others.
     async fn store(&self, db: &Db, batched: &B, turn: MutexGuard<'_, Turn<B>>, batch: Vec<PendingWrite<B>>) {
         let (writes, clients): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         // The turn ends only when this batch may commit, so at most one batch is executed ahead of the one that
@@ -146,7 +150,7 @@ impl<B: Batched> Batches<B> {
 }
 
 impl<B: Batched> Turn<B> {
-    /// Waits for writes and receives a batch of them. Returns false when it is cancelled, because then no batch
+    /// Waits for writes and receives a batch of them. Returns false if `cancel` ended the wait, because then no batch
     /// follows.
     async fn receive(&mut self, cancel: &Cancel) -> bool {
         if self.waiting.is_empty() {
@@ -191,7 +195,7 @@ fn take_batch<B: Batched>(waiting: &mut VecDeque<PendingWrite<B>>) -> (Vec<Pendi
 
 /// The reason why writes were not stored, as far as it is known.
 enum Failure {
-    /// No transaction could begin, and none could for another write either.
+    /// No transaction can begin, neither for these writes nor for others.
     Unavailable(ApiError),
     /// The transaction was rolled back.
     RolledBack(ApiError),
@@ -199,7 +203,8 @@ enum Failure {
     Unknown(ApiError),
 }
 
-/// Stores each write in a transaction of its own, until one fails for a reason that concerns all of them.
+/// Stores each write in a transaction of its own. Once one fails for a reason that concerns all of them, the remaining
+/// writes get the same error without an attempt.
 async fn store_one_by_one<B: Batched>(db: &Db, batched: &B, batch: impl Iterator<Item = PendingWrite<B>>) {
     let mut unavailable = None;
     for (write, client) in batch.filter(|(_, client)| !client.is_closed()) {

@@ -1,8 +1,8 @@
 //! Time: one clock, which tests can set, and one timestamp type.
 //!
 //! All code takes the time from a [`Clock`], so that a test decides what time it is; clippy refuses `Utc::now`
-//! elsewhere. All stored and sent times are [`Timestamp`]s, so that both databases and JSON hold the same value in the
-//! same form.
+//! elsewhere. All stored and sent times are [`Timestamp`]s, so that both databases and JSON hold a time with the same
+//! precision.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,19 +25,29 @@ impl Timestamp {
         Self(time.trunc_subsecs(6))
     }
 
-    /// The absolute difference between two times, in whichever order they are given.
+    /// Returns the absolute difference between two times, in whichever order they are given.
     pub fn abs_difference(self, other: Self) -> Duration {
         // `since` is zero in one of the two directions.
         self.since(other).max(other.since(self))
     }
 
-    /// Whole seconds since the Unix epoch, as token claims hold them (`NumericDate` of RFC 7519, section 2).
+    /// Returns whole seconds since the Unix epoch, as token claims hold them (`NumericDate` of RFC 7519, section 2).
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
     }
 
-    /// The duration from `earlier` to this time; zero if `earlier` is in fact later, as it may be by another machine's
-    /// clock.
+    /// Returns microseconds since the Unix epoch, for columns that a statement computes with.
+    pub fn unix_micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// Formats the time to the minute, for a person who reads it in a mail: `31 January 2026, 12:00 UTC`.
+    pub fn in_words(self) -> String {
+        self.0.format("%-d %B %Y, %H:%M UTC").to_string()
+    }
+
+    /// Returns the duration from `earlier` to this time; zero if `earlier` is in fact later, which is possible when it
+    /// comes from another machine's clock.
     pub fn since(self, earlier: Self) -> Duration {
         (self.0 - earlier.0).to_std().unwrap_or_default()
     }
@@ -123,5 +133,6 @@ mod tests {
         assert_eq!(time.to_string(), "2026-01-02T03:04:05.000000Z");
         let time: Timestamp = serde_json::from_str("\"2026-01-02T05:04:05.123456789+02:00\"").unwrap();
         assert_eq!(time.to_string(), "2026-01-02T03:04:05.123456Z");
+        assert_eq!(time.in_words(), "2 January 2026, 03:04 UTC");
     }
 }

@@ -1,12 +1,13 @@
 //! The command line of a service's program: `--help`, `--version` and the command `healthcheck`.
 //!
-//! All settings are environment variables, so `--help` lists the variables and there are no flags.
+//! All settings are environment variables, so there are no other flags, and `--help` lists the variables.
 
 use clap::Command;
 
 use crate::config::{VARIABLES, Variable};
 
-/// The only subcommand: it asks a running instance whether it is ready. Without it the program serves.
+/// The only subcommand: it asks a running instance whether it is ready. Without a subcommand the program serves
+/// requests.
 const HEALTHCHECK: &str = "healthcheck";
 
 /// Reads the command line of the service `name`. Returns true if it asks for the health of a running instance. `own`
@@ -26,7 +27,7 @@ fn command_line(name: &'static str, own: &[Variable]) -> Command {
         .subcommand(Command::new(HEALTHCHECK).about("Ask the instance on this machine whether it is ready"))
 }
 
-/// The section of `--help` that lists environment variables with their meanings, one per line.
+/// Builds the section of `--help` that lists environment variables with their meanings, one per line.
 pub fn describe_variables<'a>(variables: impl IntoIterator<Item = &'a Variable>) -> String {
     let variables: Vec<_> = variables.into_iter().collect();
     let width = variables.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 2;

@@ -2,8 +2,8 @@
 //!
 //! A full disk must not keep sessions, consumers and the outbox from finishing. So each service on SQLite keeps a file
 //! of 2 MiB beside its database and deletes it when the disk is full: requests are refused up front from then on, and
-//! the work under way uses the room (ADR 13). This file stands above the unit of work because it tests the disk as all
-//! others use it: by a transaction.
+//! the work under way uses the room (ADR 13). This module stands above [`crate::work`], because it tests the disk in
+//! the way in which all others use it: by a transaction.
 
 use std::io;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub(crate) fn release_reserve(health: &WriteHealth) {
     }
 }
 
-/// Keeps a reserve on the disk and, while writes fail, tests whether they are stored again. Runs until `cancel`.
+/// Keeps a reserve file on the disk and, while writes fail, tests whether they are stored again. Runs until `cancel`.
 pub(crate) async fn watch(db: Db, cancel: Cancel) {
     let health = db.write_health().clone();
     let service = health.service();
@@ -61,13 +61,14 @@ pub(crate) async fn watch(db: Db, cancel: Cancel) {
     }
 }
 
-/// The path of the reserve file, which is beside the database; `None` on Postgres, whose disk belongs to the server.
+/// Returns the path of the reserve file, which is beside the database; `None` on Postgres, whose disk belongs to the
+/// server.
 fn reserve_path(health: &WriteHealth) -> Option<PathBuf> {
     health.file().map(|file| file.path().with_extension("reserve"))
 }
 
-/// Deletes the reserve on the first call. Later calls fill it again as soon as there is room for it and for a write
-/// besides, and then end the trouble.
+/// Deletes the reserve file if it exists. Otherwise fills it again and, if there is room for it and for a write
+/// besides, ends the trouble.
 async fn recover_from_full_disk(db: &Db, health: &WriteHealth) {
     let Some(reserve) = reserve_path(health) else { return };
     if reserve.exists() {
@@ -86,7 +87,8 @@ async fn recover_from_full_disk(db: &Db, health: &WriteHealth) {
     }
 }
 
-/// Checks the whole file after a failed fsync, and records whether it is sound or damaged.
+/// Checks the whole file after a failed fsync, and records whether it is sound or damaged. Records nothing if the file
+/// cannot be read now. On Postgres there is no file here, so it counts as sound.
 ///
 /// The pages that the open connections hold in memory may differ from the disk, so a new connection reads the file.
 async fn examine_file(health: &WriteHealth) {
@@ -202,8 +204,7 @@ mod tests {
         row.try_get_by_index::<i32>(0).unwrap().into()
     }
 
-    /// Forbids the file to grow, so that SQLite answers as on a full disk. The limit belongs to the writer's open
-    /// connection.
+    /// Forbids the file to grow, so that SQLite reports a full disk. The limit belongs to the writer's open connection.
     async fn fill(db: &Db) {
         let pages = number(db, "page_count").await;
         db.relay().execute_unprepared(&format!("PRAGMA max_page_count = {pages}")).await.unwrap();
@@ -263,7 +264,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = open(folder.path()).await;
         let tx = db.begin().await.unwrap();
-        // Unknown to sqlx, its transaction is ended and another one is begun. What sqlx then rolls back is the other one.
+        // Without the knowledge of sqlx, its transaction is ended and another one is begun, which sqlx then rolls back.
         tx.execute_unprepared("COMMIT").await.unwrap();
         tx.execute_unprepared("BEGIN").await.unwrap();
         tx.execute_unprepared("SAVEPOINT _sqlx_savepoint_1").await.unwrap();

@@ -22,7 +22,7 @@ pub struct FieldError {
     pub detail: Cow<'static, str>,
 }
 
-/// The violations found in a body so far. One answer names all of them, so that a form can mark each field at once.
+/// The violations found in a body so far. One response names all of them, so that a form can mark each field at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(Vec<FieldError>);
 
@@ -32,8 +32,8 @@ impl FieldErrors {
         self.0.push(FieldError { pointer: format!("/{field}"), detail: detail.into() });
     }
 
-    /// Adds a violation of the body as a whole. Its pointer is empty, which is the whole document (RFC 6901, section
-    /// 5).
+    /// Adds a violation of the body as a whole. The pointer is empty, which stands for the whole document (RFC 6901,
+    /// section 5).
     pub fn add_whole(&mut self, detail: impl Into<Cow<'static, str>>) {
         self.0.push(FieldError { pointer: String::new(), detail: detail.into() });
     }
@@ -74,7 +74,7 @@ pub struct Problem {
 
 impl Problem {
     /// Creates a problem without field errors. The title is the status's reason phrase, as RFC 9457, section 4.2.1
-    /// wants it for `about:blank`.
+    /// recommends for `about:blank`.
     pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
@@ -96,15 +96,15 @@ pub(crate) fn escape_pointer_token(name: &str) -> Cow<'_, str> {
 
 /// The failure of a request: status, code and detail for the client, and a cause that only the log sees.
 ///
-/// Every constructor takes a `detail`, which is a sentence for people without a full stop, and most a `code`, which is
-/// a stable name in snake case for programs.
+/// Most constructors take a `detail`, which is a sentence for people without a full stop, and some take a `code`, which
+/// is a stable name in snake case for programs.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    /// Seconds, for the header `Retry-After`.
+    /// The value of the header `Retry-After` in seconds; absent if the response has no such header.
     retry_after: Option<u64>,
     /// A header field that belongs to the status. Boxed, because it is rare and its size would count in every `Result`.
     header: Option<Box<(HeaderName, HeaderValue)>>,
@@ -117,68 +117,69 @@ impl ApiError {
         Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, header: None, cause: None }
     }
 
-    /// 400 Bad Request.
+    /// Creates a 400 Bad Request.
     pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// 401 Unauthorized. Rendering adds the challenge `WWW-Authenticate: Bearer`, which RFC 6750, section 3 requires.
+    /// Creates a 401 Unauthorized. Rendering adds the challenge `WWW-Authenticate: Bearer`, which RFC 6750, section 3
+    /// requires.
     pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
-    /// 403 Forbidden.
+    /// Creates a 403 Forbidden.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// 404 Not Found.
+    /// Creates a 404 Not Found.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// 409 Conflict.
+    /// Creates a 409 Conflict.
     pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 422 Unprocessable Content that names the fields in violation.
+    /// Creates a 422 Unprocessable Content that names the fields in violation.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", "The request breaks a rule");
         error.errors = errors;
         error
     }
 
-    /// 422 Unprocessable Content for the one top-level member `field`, whose name is escaped.
+    /// Creates a 422 Unprocessable Content for the one top-level member `field`, whose name is escaped.
     pub fn invalid_field(field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::invalid(vec![FieldError { pointer: format!("/{}", escape_pointer_token(field)), detail: detail.into() }])
     }
 
-    /// 415 Unsupported Media Type. The response field `header`, which is `Accept` or `Accept-Encoding`, tells what is
-    /// supported instead (RFC 9110, section 15.5.16).
+    /// Creates a 415 Unsupported Media Type. The response field `header`, which is `Accept` or `Accept-Encoding`, tells
+    /// what is supported instead (RFC 9110, section 15.5.16).
     pub fn unsupported(detail: impl Into<Cow<'static, str>>, header: HeaderName, supported: &'static str) -> Self {
         let mut error = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
         error.header = Some(Box::new((header, HeaderValue::from_static(supported))));
         error
     }
 
-    /// 429 Too Many Requests (RFC 6585). `retry_after` is in seconds.
+    /// Creates a 429 Too Many Requests (RFC 6585). `retry_after` is in seconds.
     pub fn too_many(code: &'static str, detail: impl Into<Cow<'static, str>>, retry_after: u64) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
         error.retry_after = Some(retry_after);
         error
     }
 
-    /// 503 Service Unavailable with `Retry-After: 1`. It promises that nothing was stored, so any request may be
-    /// repeated.
+    /// Creates a 503 Service Unavailable with `Retry-After: 1`. It promises that nothing was stored, so any request may
+    /// be repeated.
     pub fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         error.retry_after = Some(1);
         error
     }
 
-    /// 504 Gateway Timeout with the code `outcome_unknown`: a commit was under way when its connection was lost or the
-    /// time ran out, so the write may have been stored or not.
+    /// Creates a 504 Gateway Timeout with the code `outcome_unknown`: a commit was under way when its connection was
+    /// lost or the time ran out, so the write may have been stored or not.
     pub fn outcome_unknown() -> Self {
         Self::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -187,7 +188,8 @@ impl ApiError {
         )
     }
 
-    /// 500 Internal Server Error. The cause goes to the log only, because it may contain data of other people.
+    /// Creates a 500 Internal Server Error. The cause goes to the log only, because it may contain data of other
+    /// people.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side")
             .caused_by(cause)
@@ -210,17 +212,17 @@ impl ApiError {
         self
     }
 
-    /// The HTTP status of the response.
+    /// Returns the HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The violations that are named in the response.
+    /// Returns the violations that are named in the response.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 
-    /// The cause, for the log.
+    /// Returns the cause, which is for the log; `None` if no cause was set.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }

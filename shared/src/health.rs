@@ -20,13 +20,14 @@ use crate::events::progress::{ConsumerProgress, StreamProgress};
 use crate::http::{Disclosure, Probes};
 use crate::work::Db;
 
-/// Answers 200 as long as the process runs.
+/// The path that answers 200 as long as the process runs.
 const LIVEZ: &str = "/livez";
-/// Answers 200 when all services of the process can serve, else 503.
+/// The path that answers 200 when all services of the process can serve, else 503.
 const READYZ: &str = "/readyz";
-/// Answers the metrics in the text format of Prometheus.
+/// The path that answers the metrics in the text format of Prometheus.
 const METRICS: &str = "/metrics";
-/// The public keys of auth. The other services need them before they are ready themselves.
+/// The beginning of the path of auth's public keys. The other services need these keys before they are ready
+/// themselves.
 const WELL_KNOWN: &str = "/.well-known/";
 
 /// The health of one service. Clones share it.
@@ -36,31 +37,31 @@ pub struct Health {
     db: Db,
     broker: Arc<dyn Broker>,
     keys: Keys,
-    /// The schema is up to date.
+    /// True while the schema is up to date.
     prepared: Arc<AtomicBool>,
-    /// The schema was there once, and is gone.
+    /// True while the schema is gone although it was there once.
     dropped: Arc<AtomicBool>,
-    /// The copies in memory are filled.
+    /// True once the copies in memory are filled.
     loaded: Arc<AtomicBool>,
     progress: Arc<OnceLock<ConsumerProgress>>,
     detail: Arc<OnceLock<(&'static str, Detail)>>,
 }
 
-/// Reads a value that a service adds to its details. Must not wait.
+/// Reads a value that a service adds to its details. The function must not wait.
 type Detail = Box<dyn Fn() -> Value + Send + Sync>;
 
 /// The result of one health check.
 struct Report {
-    /// Requests can be served: the database answers and the public keys are known.
+    /// True if requests can be served: the database answers and the public keys are known.
     can_serve: bool,
-    /// Nothing else is wrong either: broker, memory and writes.
+    /// True if nothing else is wrong either: broker, memory and writes.
     is_well: bool,
-    /// Each part of the service with its state, as `/readyz` shows it.
+    /// Each part of the service with its state, as `/readyz` reports it.
     parts: Map<String, Value>,
 }
 
 impl Health {
-    /// The health of a service that has just started: nothing is prepared or loaded.
+    /// Creates the health of a service that has just started: nothing is prepared or loaded.
     pub fn new(service: &'static str, db: Db, broker: Arc<dyn Broker>, keys: Keys) -> Self {
         let (prepared, dropped, loaded, progress, detail) = Default::default();
         Self { service, db, broker, keys, prepared, dropped, loaded, progress, detail }
@@ -88,14 +89,16 @@ impl Health {
         let _again = self.progress.set(progress);
     }
 
-    /// Adds a value of the service's own, under `name`, to the details. Only the first call has an effect.
+    /// Adds a value of the service, which `read` returns, to the details under `name`. Only the first call has an
+    /// effect.
     pub(crate) fn set_detail(&self, name: &'static str, read: impl Fn() -> Value + Send + Sync + 'static) {
         // A service adds one value at most, so the error of a second call cannot occur.
         let _again = self.detail.set((name, Box::new(read)));
     }
 
-    /// The details of `/readyz?verbose`: outbox, dead letters, consumed streams, and the service's own value. They are
-    /// read from memory, where the tasks leave their last measurements, so asking often costs the database nothing.
+    /// Returns the details of `/readyz?verbose`: outbox, dead letters, consumed streams, and the service's own value.
+    /// They are read from memory, where the tasks leave their last measurements, so asking often costs the database
+    /// nothing.
     fn details(&self) -> Map<String, Value> {
         let (now, (rows, oldest)) = (self.db.clock().now(), self.db.outbox().last_backlog());
         let age = oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
@@ -149,7 +152,8 @@ impl Health {
     }
 }
 
-/// The probes of a process with these services: their routes, and the decision which requests can be served yet.
+/// Builds the probes of a process with these services: the routes, and the function that tells which requests can be
+/// served already.
 pub fn probes(services: Vec<Health>, disclosure: Disclosure) -> Probes {
     let services: Arc<[Health]> = services.into();
     let is_verbose_allowed = matches!(disclosure, Disclosure::Full(_));

@@ -80,6 +80,11 @@ id_type! {
     UserId
 }
 
+id_type! {
+    /// A session: everything between a login and its end.
+    SessionId
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,10 @@
 //! The mechanism that the five services share: settings, database, events, HTTP, authentication and the run of a
 //! process. It contains no business rules.
 //!
-//! Code moves here when its second user appears. The modules are listed in the order of their floors: a module imports
-//! only modules that stand above it in this list, so there is no circle of imports. Only [`services`] and
-//! [`events::topology`] know the names of services and streams, because every service declares the whole topology.
+//! Code moves here when its second user appears. The modules are listed by floors, which are separated by empty lines:
+//! a module imports only modules of its own floor and of the floors above it in this list, so there is no circle of
+//! imports between floors, and a test forbids circles within a floor. Only [`services`] and [`events::topology`] know
+//! the names of services and streams, because every service declares the whole topology.
 
 pub mod clock;
 pub mod config;

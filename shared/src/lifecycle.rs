@@ -1,6 +1,6 @@
 //! The run of a process: it serves one service or all five until a signal, and then shuts down gracefully.
 //!
-//! The order of a shutdown is owned here: first the server finishes the requests under way, then the tasks end, then
+//! This file owns the order of a shutdown: first the server finishes the requests under way, then the tasks end, then
 //! the databases close. Each step has a time limit, so that the process ends before a supervisor kills it.
 
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::{FieldError, Problem};
 
-/// The description that every service starts from: title, version, the bearer scheme and the problem.
+/// Builds the description that every service starts from: title, version, the bearer scheme and the problem.
 pub fn base_document() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
@@ -42,7 +42,7 @@ pub fn merge(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     whole
 }
 
-/// The operations of a path, for the methods that Chatty uses.
+/// Returns the operations of a path, for the methods that Chatty uses.
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
 }

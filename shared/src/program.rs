@@ -1,7 +1,7 @@
 //! The program of one service in the distributed form: its command line, its dependencies and its run.
 //!
-//! The five binaries are the same but for the service that they build, so their `main` is here. The one-process suite
-//! has a `main` of its own in the crate `chatty`.
+//! The five binaries differ only in the service that they build, so their `main` is here. The one-process suite has a
+//! `main` of its own in the crate `chatty`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::work::Db;
 
 /// The `main` of a service's binary: reads the configuration, installs telemetry, builds the service and runs it.
 ///
-/// With the argument `healthcheck` it asks the running instance on this machine whether it is ready, as container
-/// runtimes do it. `port` is the port of `CHATTY_LISTEN` when that is not set; `own` lists the variables that only this
+/// With the argument `healthcheck`, which container runtimes use, it asks the running instance on this machine whether
+/// it is ready. `port` is the port to listen on if `CHATTY_LISTEN` is not set; `own` lists the variables that only this
 /// service reads, for `--help`.
 ///
 /// Returns the exit code: 0 after a signal or for a ready instance, else 1, with the reason in the log.
@@ -36,7 +36,7 @@ pub fn main(
     let env = Env::of_process();
     let _armed = fail_points::arm();
     telemetry::init_logs(&env, "info");
-    // Before the runtime, so that it is dropped, and sends the last reports, after every task has ended.
+    // Created before the runtime, so that it is dropped, and sends the last reports, after every task has ended.
     let _reports = telemetry::init_sentry(&env);
     let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string());
     let outcome = outcome.and_then(|runtime| {
@@ -50,7 +50,7 @@ pub fn main(
             let keys = deps.keys.clone();
             let service =
                 build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
-            // Nothing global is installed and no port is bound before the settings are known to be valid.
+            // No recorder is installed and no port is bound before the settings are known to be valid.
             let metrics = telemetry::init_metrics(name).map_err(|error| error.to_string())?;
             let listeners = Listeners::bind(&settings).map_err(|error| error.to_string())?;
             tracing::info!(service = name, listen = %settings.listen, "Serving.");
@@ -74,8 +74,8 @@ async fn is_ready(service: &str, settings: &Settings) -> Result<ExitCode, reqwes
     Ok(ExitCode::FAILURE)
 }
 
-/// The dependencies of a service in the distributed form: its database, RabbitMQ, and the public keys of auth, which
-/// are kept in `jwks.json` in the data folder so that the service can start while auth is down.
+/// Builds the dependencies of a service in the distributed form: its database, RabbitMQ, and the public keys of auth,
+/// which are kept in `jwks.json` in the data folder so that the service can start while auth is down.
 async fn distributed_deps(name: &'static str, settings: Settings) -> Result<Deps, Box<dyn std::error::Error>> {
     let clock = Clock::system();
     let amqp = settings.amqp_url.clone();

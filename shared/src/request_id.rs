@@ -18,17 +18,17 @@ tokio::task_local! {
 /// The request that a task serves.
 pub(crate) struct Current {
     id: String,
-    /// The answer depends on who asks.
+    /// True if the answer depends on who asks.
     personal: Cell<bool>,
 }
 
 impl Current {
-    /// A request that begins.
+    /// Creates the value for a request that begins.
     pub(crate) fn new(id: String) -> Self {
         Self { id, personal: Cell::new(false) }
     }
 
-    /// Serves the request by `work`. Also returns whether the answer is personal.
+    /// Runs `work`, which serves the request. Returns its output, and whether the answer is personal.
     pub(crate) async fn scope<F: Future>(self, work: F) -> (F::Output, bool) {
         let work = async {
             let output = work.await;
@@ -38,7 +38,7 @@ impl Current {
     }
 }
 
-/// The id for a request with these headers: that of the gateway if it has the right form, else a new one.
+/// Chooses the id for a request with these headers: that of the gateway if it has the right form, else a new one.
 pub(crate) fn choose(headers: &HeaderMap) -> String {
     let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
     match given {
@@ -47,12 +47,12 @@ pub(crate) fn choose(headers: &HeaderMap) -> String {
     }
 }
 
-/// A new id.
+/// Generates a new id.
 pub(crate) fn generate() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// The id of the request that this task serves. `None` outside of requests.
+/// Returns the id of the request that this task serves; `None` outside of requests.
 pub fn current() -> Option<String> {
     CURRENT.try_with(|current| current.id.clone()).ok()
 }

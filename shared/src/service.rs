@@ -2,7 +2,7 @@
 //!
 //! This file owns the list of tasks that run beside the HTTP server: the relay, the consumers, the comparison of copies
 //! and the watches of the broker, the disk and the schema. Building binds and connects nothing, so that a binary, the
-//! one-process suite and the tests can all build a service in the same way and run it in theirs.
+//! one-process suite and the tests can all build a service in the same way and each run it differently.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -54,21 +54,21 @@ pub struct Deps {
 pub struct Service {
     /// The service's name, as in [`topology`](crate::events::topology).
     pub name: &'static str,
-    /// The routes of its API.
+    /// The routes of the service's API.
     pub router: Router,
     /// The OpenAPI description of these routes.
     pub openapi: OpenApi,
-    /// The streams that it owns, and the streams that it keeps copies of.
+    /// The streams that the service owns, and the streams that it keeps copies of.
     pub streams: Streams,
-    /// Its database.
+    /// The database of the service.
     pub db: Db,
-    /// Its health, as `/readyz` reports it.
+    /// The health of the service, as `/readyz` reports it.
     pub health: Health,
     broker: Arc<dyn Broker>,
-    /// Ends all its tasks.
+    /// The token that ends all tasks of the service.
     cancel: Cancel,
     schema: Schema,
-    /// The timing of the comparison of its copies with their owners.
+    /// The timing of the comparison of copies with their owners.
     timing: Timing,
     start_work: Vec<StartWork>,
     tasks: Vec<(&'static str, Task)>,
@@ -101,7 +101,7 @@ impl Service {
         self
     }
 
-    /// Sets the timing of the comparison of copies with their owners. Tests use it; otherwise the setting
+    /// Sets the timing of the comparison of copies with their owners. Tests use it; without this call the setting
     /// `COMPARE_SECONDS` decides.
     #[must_use]
     pub fn compare_with(mut self, timing: Timing) -> Self {
@@ -109,8 +109,8 @@ impl Service {
         self
     }
 
-    /// Adds the entry `name` to the answer of `/readyz?verbose`. `read` must answer from memory, since probes come
-    /// often and must not wait. A service has one such entry; a second one is ignored.
+    /// Adds the entry `name` to the answer of `/readyz?verbose`. `read` must return the value from memory, since probes
+    /// come often and must not wait. A service has one such entry; a second one is ignored.
     #[must_use]
     pub fn detail(self, name: &'static str, read: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Self {
         self.health.set_detail(name, read);
@@ -137,9 +137,9 @@ impl Service {
         self
     }
 
-    /// Brings the schema up to date, requests the copies that have never been filled, and does the work of
-    /// [`Service::on_start`]. Waits without limit for a database that is away. Returns early, and without an error,
-    /// when the service is stopped meanwhile.
+    /// Brings the schema up to date, asks the owners for the copies that were never requested or have no row, and does
+    /// the work of [`Service::on_start`]. Waits without limit for a database that is away. Returns early, and without
+    /// an error, when the service is stopped meanwhile.
     ///
     /// # Errors
     /// The reason why the start is refused: a database that refuses this process for good (docs/adr/0020), or an error

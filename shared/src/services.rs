@@ -1,16 +1,17 @@
 //! The list of the suite's services: the only place where their names and ports are typed.
 //!
-//! Tests, benchmarks and the operator's commands read it. A test of the architecture compares it with the files that
-//! cannot, such as the Dockerfile and the configuration of the gateway.
+//! Tests, benchmarks and the operator's commands read the list. A test of the architecture compares it with the files
+//! that cannot read it, such as the Dockerfile and the configuration of the gateway.
 
 /// A service of the suite.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceInfo {
-    /// The name of its crate, program, image, SQLite file and role in Postgres, and the beginning of its queues' names.
+    /// The name of the service's crate, program, image, SQLite file and role in Postgres, and the beginning of its
+    /// queues' names.
     pub name: &'static str,
-    /// The port that it serves on, unless `CHATTY_LISTEN` names another one.
+    /// The port that the service serves on, unless `CHATTY_LISTEN` names another one.
     pub port: u16,
-    /// The environment variable that tells the operator's commands the URL of its database.
+    /// The environment variable that tells the operator's commands the URL of the service's database.
     pub database_variable: &'static str,
 }
 

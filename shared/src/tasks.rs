@@ -1,8 +1,8 @@
 //! Tasks of a process: cancelling them, waiting for their end, and pacing their retries.
 //!
 //! Each task runs on a tracker and watches a cancellation token, so that a process that stops can wait for all of them;
-//! clippy refuses `tokio::spawn` elsewhere. This file is on the ground floor because database, events and services all
-//! start tasks.
+//! clippy refuses `tokio::spawn` elsewhere. This file depends on no other module, so that database, events and services
+//! can all use it.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -21,7 +21,7 @@ const FAST_BUCKETS: [f64; 3] = [0.0005, 0.001, 0.0025];
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard error: as text on a terminal, as JSON elsewhere. `RUST_LOG` filters the log; `default` is
-/// the filter without it.
+/// the filter if that variable is not set.
 pub fn init_logs(env: &Env, default: &str) {
     // lapin logs every closed channel as an error. The code that handles such a channel logs it if it matters.
     let filter = EnvFilter::new(format!("{},lapin=off", env.get("RUST_LOG").unwrap_or(default)));
@@ -36,8 +36,9 @@ pub fn init_logs(env: &Env, default: &str) {
     };
 }
 
-/// Starts error reports to Sentry when `SENTRY_DSN` is set. Keep the guard until the process ends: dropping it sends
-/// the reports that still wait. An invalid DSN is refused together with the other settings, so it is ignored here.
+/// Starts error reports to Sentry when `SENTRY_DSN` is set; returns `None` otherwise. Keep the guard until the process
+/// ends: dropping it sends the reports that still wait. An invalid DSN is refused together with the other settings, so
+/// it is ignored here.
 pub fn init_sentry(env: &Env) -> Option<sentry::ClientInitGuard> {
     let dsn: sentry::types::Dsn = env.get("SENTRY_DSN")?.parse().ok()?;
     let options = sentry::ClientOptions::new().maybe_release(sentry::release_name!());
@@ -64,9 +65,9 @@ pub fn init_metrics(service: &'static str) -> Result<PrometheusHandle, BuildErro
     Ok(metrics)
 }
 
-/// Lets the exporter add up recorded durations every five seconds, until it is dropped. The exporter stores each
-/// duration by itself until then or until the metrics are read, so a process whose metrics nobody reads would run out
-/// of memory.
+/// Makes the exporter add up recorded durations every five seconds, until the future is dropped. The exporter keeps
+/// every single duration until it adds them up or the metrics are read, so without this task a process whose metrics
+/// nobody reads would run out of memory.
 pub async fn run_upkeep(metrics: &PrometheusHandle) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     loop {

@@ -82,8 +82,8 @@ pub fn check_lines(errors: &mut FieldErrors, field: &str, text: &Lines, min: usi
     }
 }
 
-/// Checks the length in characters, and that a text which is not empty shows something. Nothing is trimmed before
-/// counting, because text is stored as it was sent.
+/// Checks the length in characters, and that a text which is not empty has something visible in it. Nothing is trimmed
+/// before counting, because text is stored as it was sent.
 fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
     let length = text.chars().count();
     if length > max {
@@ -95,8 +95,8 @@ fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, m
     }
 }
 
-/// Returns true if a text shows nothing: it consists of white space, characters without a glyph, and marks, which are
-/// drawn on another character only (ADR 20). The empty text is blank.
+/// Returns true if a text has nothing visible in it: it consists of white space, characters without a glyph, and marks,
+/// which are drawn on another character only (ADR 20). The empty text is blank.
 pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_visible)
 }
@@ -109,7 +109,7 @@ pub fn is_ignorable(c: char) -> bool {
 }
 
 fn is_visible(c: char) -> bool {
-    // ASCII needs no tables. Control characters count as visible here, because a rule of their own refuses them and one
+    // ASCII needs no tables. Control characters count as visible here, because another rule refuses them and one
     // violation should lead to one message.
     if c.is_ascii() {
         return !c.is_ascii_whitespace();

@@ -13,11 +13,11 @@ use crate::events::context::Context;
 use crate::events::{Streams, comparison, fills, follow};
 use crate::health::Health;
 
-/// The interval of the check.
+/// The time between two checks of the schema.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Checks the schema until it is cancelled, and repairs it when it is missing. `/readyz` reports a missing schema, and
-/// requests are refused meanwhile.
+/// Checks the schema until the task is cancelled, and repairs a schema that is missing. `/readyz` reports a missing
+/// schema, and requests are refused meanwhile.
 pub(crate) async fn run(context: Context, schema: Schema, streams: Streams, health: Health) {
     let mut ticks = interval(CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -29,7 +29,8 @@ pub(crate) async fn run(context: Context, schema: Schema, streams: Streams, heal
         if !lost {
             match is_missing(&context, schema, &streams).await {
                 Ok(missing) => lost = missing,
-                // The database does not answer, which `/readyz` finds out by itself. It says nothing about the schema.
+                // The database does not answer, which `/readyz` finds out by itself. That says nothing about the
+                // schema.
                 Err(error) => {
                     tracing::debug!(%error, "The schema could not be looked at.");
                     continue;
@@ -78,7 +79,7 @@ async fn is_missing(context: &Context, schema: Schema, streams: &Streams) -> Res
     Ok(false)
 }
 
-/// Migrates the database, requests the states of all copies, and fills memory again.
+/// Migrates the database, requests the copies that were never requested or have no row, and fills memory again.
 async fn repair(context: &Context, schema: Schema, streams: &Streams) -> Result<(), String> {
     let text = |error: DbErr| error.to_string();
     context.db().migrate(schema).await.map_err(text)?;

@@ -36,7 +36,8 @@ struct Inner {
     /// The begins and commits under way. They run to their end even if the request that waits for them is cancelled
     /// (ADR 13).
     under_way: Tracker,
-    /// The task that keeps the pools on the primary. It ends when the last clone is dropped.
+    /// The task that keeps the pools on the primary; absent for a single host and for a file. It ends when the last
+    /// clone is dropped.
     _follower: Option<JoinSet<()>>,
 }
 
@@ -73,32 +74,32 @@ impl Db {
         Ok(Self(Arc::new(Inner { pools, outbox, clock, health, program, under_way, _follower: follower })))
     }
 
-    /// The connection pool for queries outside of a transaction.
+    /// Returns the connection pool for queries outside of a transaction.
     pub fn read(&self) -> &Reads {
         &self.0.pools.current().read
     }
 
-    /// The connection of the outbox's relay.
+    /// Returns the connection of the outbox's relay.
     pub fn relay(&self) -> &Pool {
         &self.0.pools.current().relay
     }
 
-    /// The connection of the consumers, for a single statement that publishes nothing.
+    /// Returns the connection of the consumers, for a single statement that publishes nothing.
     pub(crate) fn consume(&self) -> &Pool {
         &self.0.pools.current().consume
     }
 
-    /// The outbox, where events wait for the broker.
+    /// Returns the outbox, where events wait for the broker.
     pub fn outbox(&self) -> &Outbox {
         &self.0.outbox
     }
 
-    /// The service's clock.
+    /// Returns the service's clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
-    /// The health of this database's writes.
+    /// Returns the health of this database's writes.
     pub(crate) fn write_health(&self) -> &WriteHealth {
         &self.0.health
     }
@@ -175,13 +176,13 @@ impl Db {
     /// Pings the database and waits for its answer.
     ///
     /// # Errors
-    /// The reason why it does not answer.
+    /// When the database does not answer.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.read().ping().await
     }
 
     /// Opens the SQLite files again if the open ones were deleted, moved or replaced (ADR 14). Returns true if this has
-    /// happened to the database itself, because then nothing is known of its content.
+    /// happened to the database file itself, because then nothing is known of its content.
     pub(crate) async fn reopen_changed_files(&self) -> bool {
         let Some((file, change)) = self.0.health.file().and_then(|file| Some((file, file.change()?))) else {
             return false;
@@ -202,7 +203,7 @@ impl Db {
 
     /// Waits for the begins and commits under way, then closes all pools.
     pub async fn close(&self) {
-        // A commit that lost its connection here would answer with an unknown outcome.
+        // A commit that lost its connection here would have an unknown outcome.
         self.0.under_way.close();
         self.0.under_way.wait().await;
         self.0.pools.current().close().await;
@@ -232,12 +233,12 @@ impl Deref for Tx {
 }
 
 impl Tx {
-    /// The service's clock.
+    /// Returns the service's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// The service whose transaction this is.
+    /// Returns the name of the service whose transaction this is.
     pub(crate) fn service(&self) -> &'static str {
         self.outbox.service()
     }
@@ -250,7 +251,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`CommitError::Refused`] when certainly nothing was stored; [`CommitError::Unknown`] when the connection was
-    /// lost during the commit, or the disk did not confirm it.
+    /// lost during the commit, the disk did not confirm it, the database file was deleted or replaced, or the task of
+    /// the commit has panicked.
     pub async fn commit(self) -> Result<(), CommitError> {
         // The task has panicked or was aborted, at whatever point.
         let to_unknown = |error: JoinError| CommitError::Unknown(DbErr::Custom(error.to_string()));

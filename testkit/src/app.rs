@@ -216,6 +216,32 @@ impl TestApp {
         }))
     }
 
+    /// Checks that the service refuses the access tokens of a session from the moment on at which it learns that the
+    /// session has ended. `path` is of a GET that an admin may call.
+    ///
+    /// # Panics
+    /// If a token is refused too early, or is not refused.
+    pub async fn check_ended_sessions(&self, path: &str) {
+        let now = self.clock.now();
+        let [ended, other] = [7, 8].map(|sid| {
+            self.sign(&json!({
+                "iss": ISSUER, "aud": AUDIENCE, "sub": "1", "exp": now.unix_seconds() + 600,
+                "nbf": now.unix_seconds(), "iat": now.unix_seconds(), "jti": "test", "username": "ann",
+                "role": Role::Admin, "sv": 0, "sid": sid
+            }))
+        });
+        let status = async |token: &str| self.get(path).bearer(token).send().await.status;
+        assert_eq!((status(&ended).await, status(&other).await), (200, 200));
+        let expires_at = now + std::time::Duration::from_secs(660);
+        let state = json!({ "id": 7, "version": 1, "deleted": false, "expires_at": expires_at });
+        // Twice, as every message may come.
+        for _ in 0..2 {
+            self.deliver("session_end", std::slice::from_ref(&state)).await;
+        }
+        self.get(path).bearer(&ended).send().await.is_problem(401, "The session has ended, log in again");
+        assert_eq!(status(&other).await, 200);
+    }
+
     /// Signs any claims with the key that the service trusts, as an access token.
     pub fn sign(&self, claims: &Value) -> String {
         sign(&self.key, "test", TOKEN_TYPE, claims)

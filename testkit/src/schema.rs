@@ -222,7 +222,10 @@ fn is_postgres(db: &DatabaseConnection) -> bool {
 }
 
 /// Opens a new, empty database: on Postgres when the tests run there, else SQLite in memory.
-async fn empty_database() -> DatabaseConnection {
+///
+/// # Panics
+/// If the database cannot be opened.
+pub async fn empty_database() -> DatabaseConnection {
     let url = empty_postgres("schema").await.unwrap_or_else(|| "sqlite::memory:".to_owned());
     Database::connect(url).await.expect("a database")
 }

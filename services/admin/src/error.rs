@@ -8,7 +8,8 @@ use shared::events::PublishError;
 
 use crate::domain::target::Kind;
 
-/// The reason why a request failed. The texts are the sentences that clients read.
+/// The reason why a request failed. The texts of the variants that are not transparent are the sentences that clients
+/// read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{} not found", .0.title())]

@@ -14,7 +14,7 @@ mod routes;
 mod state;
 mod streams;
 
-use shared::auth::Accounts;
+use shared::auth::{Accounts, EndedSessions};
 use shared::db::Schema;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
@@ -27,8 +27,11 @@ pub const PORT: u16 = 8003;
 /// Builds the service, which has no settings of its own. It binds no port and connects to nothing yet.
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let streams = register_streams(state.auth.accounts.clone());
-    Service::new::<db::Migrator>(NAME, &deps, router::router(state)).streams(streams)
+    let (ended, db) = (state.auth.ended_sessions.clone(), deps.db.clone());
+    let streams = register_streams(state.auth.accounts.clone(), ended.clone());
+    Service::new::<db::Migrator>(NAME, &deps, router::router(state))
+        .streams(streams)
+        .task("ended_sessions", |cancel| ended.run_upkeep(db, cancel))
 }
 
 /// Describes the API of this service.
@@ -43,9 +46,9 @@ pub fn schema() -> Schema {
 
 /// Lists the streams of this service, for the operator's tools.
 pub fn streams() -> Streams {
-    register_streams(Accounts::default())
+    register_streams(Accounts::default(), EndedSessions::default())
 }
 
-fn register_streams(accounts: Accounts) -> Streams {
-    consumers::register(streams::register(Streams::default()), accounts)
+fn register_streams(accounts: Accounts, ended: EndedSessions) -> Streams {
+    consumers::register(streams::register(Streams::default()), accounts, ended)
 }

@@ -1,7 +1,7 @@
 //! The state that all handlers share.
 
 use axum::extract::FromRef;
-use shared::auth::{Accounts, Auth};
+use shared::auth::Auth;
 use shared::service::Deps;
 use shared::work::Db;
 
@@ -17,7 +17,7 @@ pub(crate) struct AppState {
 impl AppState {
     /// Creates the state. The consumers fill its accounts.
     pub(crate) fn new(deps: &Deps) -> Self {
-        let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
+        let auth = Auth::new(deps.keys.clone(), deps.clock.clone());
         Self { db: deps.db.clone(), auth }
     }
 }

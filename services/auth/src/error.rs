@@ -3,6 +3,8 @@
 //! Actions, queries and handlers return [`Error`]. The sentence of a variant is the `detail` of the answer, so it must
 //! not tell more than a stranger may know. The causes of failures on our side go to the log and never to the client.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
@@ -28,6 +30,21 @@ pub(crate) enum Error {
     /// The access token belongs to a session that has been ended.
     #[error("The session has ended, log in again")]
     SessionEnded,
+    /// The person has no such session, or it has ended.
+    #[error("Session not found")]
+    SessionNotFound,
+    /// The link that changes an address, or undoes the change, is unknown, used or expired.
+    #[error("Link is invalid or expired")]
+    BadEmailLink,
+    /// The current password, which a change asks for, is wrong.
+    #[error("The current password is wrong")]
+    WrongPassword,
+    /// The code or the link that resets a password is unknown, used or expired.
+    #[error("Reset link or code is invalid or expired")]
+    BadReset,
+    /// The current password was asked for too often. Holds the time after which one more try is possible.
+    #[error("Too many tries, try again later")]
+    TooManyTries(Duration),
     /// The refresh token is unknown, expired, used or revoked.
     #[error("The refresh token is not valid")]
     BadRefreshToken,
@@ -70,8 +87,12 @@ impl From<Error> for ApiError {
             Error::Blocked => Self::new(StatusCode::FORBIDDEN, "account_blocked", text),
             Error::SessionEnded => Self::unauthorized(text),
             Error::BadRefreshToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", text),
-            Error::BadLink | Error::UserNotFound => Self::not_found(text),
+            Error::BadLink | Error::BadEmailLink | Error::BadReset | Error::UserNotFound | Error::SessionNotFound => {
+                Self::not_found(text)
+            }
+            Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", text),
             Error::WeakPassword(rule) => Self::invalid_field("password", rule),
+            Error::TooManyTries(wait) => Self::too_many("too_many_tries", text, wait.as_secs()),
             Error::Busy => Self::unavailable("busy", text),
             Error::TooManyApplicants => Self::unavailable("too_many_registrations", text),
             Error::Db(error) => error.into(),

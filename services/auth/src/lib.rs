@@ -24,6 +24,7 @@ mod db;
 mod domain;
 
 use shared::auth::Keys;
+use shared::clock::Clock;
 use shared::config::{ConfigError, Environment};
 use shared::db::Schema;
 use shared::events::Streams;
@@ -58,7 +59,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         (state.shown.clone(), state.hasher.clone(), state.mails.clone(), measured.clone());
     let is_production = deps.settings.environment == Environment::Production;
     let service = Service::new::<db::Migrator>(NAME, &deps, router::router(state))
-        .streams(streams())
+        .streams(streams_by(deps.clock.clone()))
         .detail("mails", move || details.details())
         .on_start(async move {
             if is_production {
@@ -86,5 +87,9 @@ pub fn schema() -> Schema {
 
 /// Its streams, for the operator's tools.
 pub fn streams() -> Streams {
-    consumers::register(streams::register(Streams::default()))
+    streams_by(Clock::system())
+}
+
+fn streams_by(clock: Clock) -> Streams {
+    consumers::register(streams::register(Streams::default(), clock))
 }

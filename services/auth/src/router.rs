@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{dev_mail, jwks, login, mails, me, register, sessions, token, users, verify};
+use crate::routes::{dev_mail, email, jwks, login, mails, me, password, register, sessions, token, users, verify};
 use crate::state::AppState;
 
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
@@ -19,10 +19,20 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(register::register))
         .routes(routes!(verify::resend_verification))
         .routes(routes!(verify::follow_verification_link, verify::verify_account))
+        .routes(routes!(verify::reject_registration))
         .routes(routes!(login::log_in))
         .routes(routes!(token::issue_token))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::log_out))
+        .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(password::forget_password))
+        .routes(routes!(password::reset_password))
+        .routes(routes!(password::show_reset_form, password::submit_reset_form))
+        .routes(routes!(password::change_password))
+        .routes(routes!(email::change_email))
+        .routes(routes!(email::show_email_change, email::confirm_email_change))
+        .routes(routes!(email::show_email_undo, email::undo_email_change))
         .routes(routes!(me::get_me, me::update_me))
         .routes(routes!(users::get_user))
         .routes(routes!(users::find_users))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use shared::auth::{Accounts, Auth, Keys};
+use shared::auth::{Auth, Keys};
 use shared::config::ConfigError;
 use shared::service::Deps;
 use shared::work::Db;
@@ -27,6 +27,8 @@ pub(crate) struct AppState {
     pub(crate) signer: Arc<Signer>,
     /// The queue of outgoing mails.
     pub(crate) mails: MailQueue,
+    /// True when few wrong passwords can be tried for a username.
+    pub(crate) limits_logins: bool,
     /// True when mails go to the development mailbox, so that `/dev/mail` exists.
     pub(crate) has_mailbox: bool,
 }
@@ -39,9 +41,9 @@ impl AppState {
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
         let signer = Signer::open(&config.key_file)?;
         // Tokens are verified with the key at hand: the service must not ask itself for it over the network. The
-        // accounts stay unknown to the verification, because the handlers read the account itself.
+        // accounts and sessions stay unknown to the verification, because the handlers read them in the tables.
         let keys = Keys::fixed(signer.public_keys());
-        let auth = Auth { keys, accounts: Accounts::default(), clock: deps.clock.clone() };
+        let auth = Auth::new(keys, deps.clock.clone());
         Ok(Self {
             db: deps.db.clone(),
             auth,
@@ -49,6 +51,7 @@ impl AppState {
             hasher: Hasher::new().map_err(|error| ConfigError::new("argon2", error))?,
             signer: Arc::new(signer),
             mails: MailQueue::new(&config.public_url),
+            limits_logins: deps.settings.rate_limit,
             has_mailbox: config.smtp.is_none(),
         })
     }

@@ -1,7 +1,7 @@
 //! The failures of this service, and the answer that a client gets to each.
 //!
-//! Everything below the routes returns [`Error`]. Its texts are the `detail` of the answers. The causes of a 5xx go to
-//! the log and never to the client.
+//! The text of a variant is the `detail` of its answer, or of the field in it that is wrong. Failures of the database,
+//! of the media store and of publishing are the exceptions: their texts go to the log and never to the client.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,31 +15,31 @@ use crate::domain::image::ImageError;
 /// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// 404: the post does not exist or is not shown.
+    /// 404: the post does not exist or is not visible.
     #[error("Post not found")]
     PostNotFound,
-    /// 404: the comment does not exist on this post, or is not shown.
+    /// 404: the comment does not exist on this post, or is not visible.
     #[error("Comment not found")]
     CommentNotFound,
-    /// 404: the like that should be taken back is off.
+    /// 404: the like that should be taken back is not active.
     #[error("Like not found")]
     LikeNotFound,
-    /// 404: no post that is shown has this picture.
+    /// 404: no visible post has this picture, or the media store does not have its file.
     #[error("Image not found")]
     ImageNotFound,
-    /// 403: the thing is shown, and somebody else's.
+    /// 403: the post or the comment is visible, and somebody else wrote it.
     #[error("Only the author may do this")]
     NotTheAuthor,
-    /// 412: the conditions of the request name another version.
+    /// 412: the current version does not meet the conditions of the request.
     #[error("The post has changed since")]
     VersionMismatch,
     /// 429: the person's pictures of the last 24 hours have reached the limit.
     #[error("A person may post 100 pictures a day")]
     TooManyPictures,
-    /// 416: the requested range begins after the end of the file. The field is the file's size in bytes.
+    /// 416: the requested range holds no byte of the file. The field is the file's size in bytes.
     #[error("The picture has only {0} bytes")]
     RangeNotSatisfiable(u64),
-    /// 503: the memory or the time for another upload does not suffice. Nothing was stored.
+    /// 503: there is not enough memory or time for another upload. Nothing was stored.
     #[error("Too many pictures are being sent or wait to be read, nothing was stored")]
     TooManyUploads,
     /// 413, 415 or 422: the picture is not accepted.
@@ -54,10 +54,10 @@ pub(crate) enum Error {
     /// A commit was refused, or its outcome is unknown.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The states could not be published, so the transaction was given up.
+    /// The states could not be published, so the transaction was rolled back.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// An answer that `shared` has decided already.
+    /// A failure that has its status and its text already, mostly one of `shared`.
     #[error(transparent)]
     Request(#[from] ApiError),
 }

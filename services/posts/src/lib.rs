@@ -1,6 +1,7 @@
 //! The posts service: posts, pictures, comments, likes and views.
 //!
-//! The modules are listed from the top to the bottom. A module imports from those below it and never from one above.
+//! The order of the modules has a meaning: a module imports from modules that stand below it in this list, and never
+//! from one that stands above.
 
 mod router;
 mod routes;
@@ -23,6 +24,7 @@ mod config;
 mod domain;
 mod error;
 
+use shared::auth::EndedSessions;
 use shared::config::ConfigError;
 use shared::db::Schema;
 use shared::events::Streams;
@@ -42,25 +44,27 @@ pub const NAME: &str = "posts";
 /// The port on which the service listens by default.
 pub const PORT: u16 = 8001;
 
-/// Builds the service: its routes, its streams and its tasks. Nothing is bound or connected yet.
+/// Builds the service: its routes, its streams and its tasks. It creates the media folder if that is missing, but binds
+/// no port and connects to nothing yet.
 ///
 /// # Errors
-/// When the media folder cannot be used.
+/// When the media folder cannot be created or written to.
 pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let state = state::AppState::new(config, &deps)?;
-    let people = People::new(state.auth.accounts.clone());
+    let (people, ended) = (People::new(state.auth.accounts.clone()), state.auth.ended_sessions.clone());
     let (shown, media, writes) = (state.shown.clone(), state.media.clone(), state.writes.clone());
     // The cache follows what this service itself commits, so that nobody reads an older post after a write.
     deps.db.outbox().own_memories().follow::<PostState>(shown.clone());
     deps.db.outbox().own_memories().follow::<CountsState>(shown.clone());
     let shared_writes = SharedWrites { people: people.clone() };
-    let streams = streams_with(people.clone());
+    let streams = streams_with(people.clone(), ended.clone());
     let db = || deps.db.clone();
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
         .task("shown", |cancel| shown.cache.run(db(), PostLoader, cancel))
         .task("writes", |cancel| writes.run(db(), shared_writes, cancel))
         .task("recounts", |cancel| run_recounts(people, db(), cancel))
+        .task("ended_sessions", |cancel| ended.run_upkeep(db(), cancel))
         .task("media", |cancel| media.run_cleanup(db(), cancel))
         .task("idempotency", |cancel| idempotency::run_upkeep(db(), cancel)))
 }
@@ -77,9 +81,9 @@ pub fn schema() -> Schema {
 
 /// The streams that the service publishes and consumes, for the operator's commands.
 pub fn streams() -> Streams {
-    streams_with(People::default())
+    streams_with(People::default(), EndedSessions::default())
 }
 
-fn streams_with(people: People) -> Streams {
-    consumers::register(streams::register(Streams::default()), people)
+fn streams_with(people: People, ended: EndedSessions) -> Streams {
+    consumers::register(streams::register(Streams::default()), people, ended)
 }

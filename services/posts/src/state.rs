@@ -1,7 +1,7 @@
 //! The state that every handler can reach.
 
 use axum::extract::FromRef;
-use shared::auth::{Accounts, Auth};
+use shared::auth::Auth;
 use shared::batch::Batches;
 use shared::config::ConfigError;
 use shared::service::Deps;
@@ -21,9 +21,9 @@ pub(crate) struct AppState {
     pub(crate) auth: Auth,
     /// The store of pictures.
     pub(crate) media: MediaStore,
-    /// The memory that uploads may take.
+    /// The limits on the memory for uploads, with the memory that is in use.
     pub(crate) uploads: Uploads,
-    /// True when all requests come through a gateway, so that the gateway may be told where the pictures lie.
+    /// True when all requests come through a gateway, so that an answer may tell the gateway which file to send.
     pub(crate) behind_gateway: bool,
     /// The cache of posts as finished bodies.
     pub(crate) shown: ShownPosts,
@@ -35,9 +35,9 @@ impl AppState {
     /// Opens the media store and creates empty caches and queues. Nothing is connected yet.
     ///
     /// # Errors
-    /// When the media folder cannot be used.
+    /// When the media folder cannot be created or written to.
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
-        let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
+        let auth = Auth::new(deps.keys.clone(), deps.clock.clone());
         let shown = ShownPosts::new(deps.settings.cache_max_bytes, auth.accounts.clone());
         let (media, uploads, writes) = (MediaStore::open(&config.media)?, Uploads::default(), Batches::default());
         // Nobody but a gateway can reach a service that listens on a socket file.

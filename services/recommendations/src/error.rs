@@ -17,9 +17,9 @@ pub(crate) enum Error {
     UnknownFallback,
     /// A post that does not exist or is not visible.
     PostNotFound,
-    /// An error that every service answers alike.
+    /// An error of `shared`, which has its status and its text already.
     Request(ApiError),
-    /// The database did not answer.
+    /// A query failed.
     Db(DbErr),
 }
 

@@ -1,5 +1,5 @@
-//! The recommendations service: posts worth reading and people with the same taste, computed from everybody's likes. It
-//! owns no data: all it knows are copies of other services' states.
+//! The recommendations service: posts worth reading and people with the same taste, computed from everybody's likes.
+//! The service owns no data: all that it knows are copies of other services' states.
 //!
 //! The program and the one-process suite use [`build`]; the operator's tools use [`streams()`] and [`schema`], and the
 //! benchmark uses [`domain`].
@@ -15,7 +15,7 @@ mod routes;
 mod state;
 mod streams;
 
-use shared::auth::Accounts;
+use shared::auth::{Accounts, EndedSessions};
 use shared::cache::Cache;
 use shared::db::Schema;
 use shared::events::Streams;
@@ -34,9 +34,11 @@ pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
     let (shown, db) = (state.recommender.shown.clone(), deps.db.clone());
     let posts = Posts { matrix: state.recommender.matrix.clone(), shown: shown.clone() };
-    let streams = register_streams(posts, state.auth.accounts.clone());
+    let (ended, ended_db) = (state.auth.ended_sessions.clone(), deps.db.clone());
+    let streams = register_streams(posts, state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .task("ended_sessions", |cancel| ended.run_upkeep(ended_db, cancel))
         .task("shown", |cancel| shown.run(db, PostLoader, cancel))
 }
 
@@ -50,11 +52,15 @@ pub fn schema() -> Schema {
     Schema::of::<db::Migrator>()
 }
 
-/// Lists the streams of this service, for the operator's tools. Its memory stays empty.
+/// Lists the streams of this service, for the operator's tools. The memories of these streams stay empty.
 pub fn streams() -> Streams {
-    register_streams(Posts { matrix: Matrix::default(), shown: Cache::new(0) }, Accounts::default())
+    register_streams(
+        Posts { matrix: Matrix::default(), shown: Cache::new(0) },
+        Accounts::default(),
+        EndedSessions::default(),
+    )
 }
 
-fn register_streams(posts: Posts, accounts: Accounts) -> Streams {
-    consumers::register(streams::register(Streams::default()), posts, accounts)
+fn register_streams(posts: Posts, accounts: Accounts, ended: EndedSessions) -> Streams {
+    consumers::register(streams::register(Streams::default()), posts, accounts, ended)
 }

@@ -1,7 +1,7 @@
 //! The state that all handlers share.
 
 use axum::extract::FromRef;
-use shared::auth::{Accounts, Auth};
+use shared::auth::Auth;
 use shared::service::Deps;
 
 use crate::memory::recommender::Recommender;
@@ -11,14 +11,14 @@ use crate::memory::recommender::Recommender;
 pub(crate) struct AppState {
     /// The keys and accounts that access tokens are verified with.
     pub(crate) auth: Auth,
-    /// The memory that answers are computed from.
+    /// The recommender, with the memory from which it computes answers.
     pub(crate) recommender: Recommender,
 }
 
 impl AppState {
     /// Creates the state with empty memory, which the consumers fill.
     pub(crate) fn new(deps: &Deps) -> Self {
-        let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
+        let auth = Auth::new(deps.keys.clone(), deps.clock.clone());
         Self { auth, recommender: Recommender::new(deps.db.clone(), deps.settings.cache_max_bytes) }
     }
 }

@@ -9,8 +9,8 @@ pub const VARIABLES: &[Variable] =
 /// The settings of this service.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `FEED_MAX_POSTS`: the number of newest posts that feeds are read from in memory, about 60 bytes each. Older
-    /// posts are read from the database. The default is 1 000 000.
+    /// `FEED_MAX_POSTS`: the number of newest posts that are kept in memory for feeds, about 60 bytes each. Older posts
+    /// are read from the database. The default is 1 000 000.
     pub feed_max_posts: usize,
 }
 

@@ -5,7 +5,8 @@ use sea_orm::DbErr;
 use shared::db::CommitError;
 use shared::error::ApiError;
 
-/// The reason why a request failed. The texts are the sentences that clients read.
+/// The reason why a request failed. The texts of the variants that are not transparent are the sentences that clients
+/// read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("User not found")]

@@ -15,7 +15,7 @@ mod routes;
 mod state;
 mod streams;
 
-use shared::auth::Accounts;
+use shared::auth::{Accounts, EndedSessions};
 use shared::db::Schema;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
@@ -35,15 +35,20 @@ pub fn build(config: &Config, deps: Deps) -> Service {
     let state = state::AppState::new(config, &deps);
     let (feed, db) = (state.feed.clone(), deps.db.clone());
     let (followed, followed_loader, shown) = (feed.followed.clone(), feed.followed_loader(), feed.shown.clone());
-    // Subscriptions are this service's own: each commit tells the memory, which then forgets the follower's cached
-    // list.
+    // This service owns the subscriptions. Each commit of one reaches the memory, which then forgets the follower's
+    // cached list.
     db.outbox().own_memories().follow::<subscriptions::Model>(feed.clone());
-    let streams = register_streams(feed, state.auth.accounts.clone());
+    let ended = state.auth.ended_sessions.clone();
+    let streams = register_streams(feed, state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
         .task("followed", {
             let db = db.clone();
             move |cancel| followed.run(db, followed_loader, cancel)
+        })
+        .task("ended_sessions", {
+            let db = db.clone();
+            |cancel| ended.run_upkeep(db, cancel)
         })
         .task("shown", |cancel| shown.run(db, PostLoader, cancel))
 }
@@ -58,12 +63,12 @@ pub fn schema() -> Schema {
     Schema::of::<db::Migrator>()
 }
 
-/// Lists the streams of this service, for the operator's tools. Its memory stays empty.
+/// Lists the streams of this service, for the operator's tools. The memories of these streams stay empty.
 pub fn streams() -> Streams {
     let accounts = Accounts::default();
-    register_streams(FeedMemory::new(0, 0, accounts.clone()), accounts)
+    register_streams(FeedMemory::new(0, 0, accounts.clone()), accounts, EndedSessions::default())
 }
 
-fn register_streams(feed: FeedMemory, accounts: Accounts) -> Streams {
-    consumers::register(streams::register(Streams::default()), feed, accounts)
+fn register_streams(feed: FeedMemory, accounts: Accounts, ended: EndedSessions) -> Streams {
+    consumers::register(streams::register(Streams::default()), feed, accounts, ended)
 }

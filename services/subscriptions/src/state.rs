@@ -1,7 +1,7 @@
 //! The state that all handlers share.
 
 use axum::extract::FromRef;
-use shared::auth::{Accounts, Auth};
+use shared::auth::Auth;
 use shared::service::Deps;
 use shared::work::Db;
 
@@ -22,7 +22,7 @@ pub(crate) struct AppState {
 impl AppState {
     /// Creates the state with empty memory, which the consumers fill.
     pub(crate) fn new(config: &Config, deps: &Deps) -> Self {
-        let auth = Auth { keys: deps.keys.clone(), accounts: Accounts::default(), clock: deps.clock.clone() };
+        let auth = Auth::new(deps.keys.clone(), deps.clock.clone());
         let feed = FeedMemory::new(config.feed_max_posts, deps.settings.cache_max_bytes, auth.accounts.clone());
         Self { db: deps.db.clone(), auth, feed }
     }

@@ -1,8 +1,8 @@
-//! The accounts whose tokens are refused although their signature is valid: blocked or erased ones, and ones whose
-//! sessions have ended.
+//! The accounts some of whose tokens are refused although the signature of the token is valid: blocked and erased
+//! accounts, and accounts whose older sessions have ended.
 //!
-//! Every request asks for its account, so the answer comes from memory, which follows the service's copy of the stream
-//! `user`.
+//! Every request with a token looks up the account of its user. So these accounts are in memory, which follows the
+//! service's copy of the stream `user`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -22,14 +22,14 @@ pub struct Account {
     pub version: i64,
     /// True for an account that is neither blocked nor erased.
     pub active: bool,
-    /// The lowest session version that is accepted. Tokens with a lower one are refused.
+    /// The lowest session version that is accepted. Tokens with a lower session version are refused.
     pub session_version: i64,
 }
 
 /// A row of a copy of the stream `user`. Its table must have the columns `deleted`, `blocked` and `session_version`,
 /// because [`Accounts`] selects by them.
 pub trait AccountRow: ProjectionRow {
-    /// The part that decides about the user's tokens.
+    /// Returns the part of the row that decides whether the user's tokens are accepted.
     fn account(&self) -> Account;
 }
 
@@ -40,15 +40,16 @@ pub trait AccountRow: ProjectionRow {
 pub struct Accounts(Arc<RwLock<HashMap<UserId, Account>>>);
 
 impl Accounts {
-    /// Takes over the account's state if it is newer than the known one. An ordinary account that is not known stays
-    /// unknown.
+    /// Takes over the account's state if it is newer than the known one. An account that is not known yet is added only
+    /// if its state differs from the default.
     pub fn merge(&self, id: UserId, account: Account) {
         let mut accounts = self.write();
         match accounts.get_mut(&id) {
             Some(known) if known.version < account.version => *known = account,
             Some(_) => {}
-            // An ordinary state leaves no version behind that a late, older state could be compared with. None is
-            // needed: a block raises the session version for ever, so every state after a special one is special too.
+            // A default state is not kept, so a late, older state cannot be compared with it. That is not needed: a
+            // block raises the session version for ever, so after a state that differs from the default no default
+            // state follows.
             None if !account.active || account.session_version > 0 => {
                 accounts.insert(id, account);
             }
@@ -56,13 +57,13 @@ impl Accounts {
         }
     }
 
-    /// The account, if it differs from the default.
+    /// Returns the account with the id `id`; `None` if it does not differ from the default.
     pub fn get(&self, id: UserId) -> Option<Account> {
         self.all().get(&id).copied()
     }
 
-    /// All accounts that differ from the default, under one read lock, for callers that ask for many at once. Drop the
-    /// guard before the next `.await`: updates wait for it.
+    /// Returns all accounts that differ from the default, under one read lock, for a caller that looks up many
+    /// accounts. The caller must drop the guard before its next `.await`, because updates wait for it.
     pub fn all(&self) -> RwLockReadGuard<'_, HashMap<UserId, Account>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

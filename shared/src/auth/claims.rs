@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 
 /// The issuer, `iss`, of every token.
 pub const ISSUER: &str = "chatty-auth";
@@ -25,7 +25,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The text that stands for the role in the database.
+    /// Returns the text that stands for the role in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -33,14 +33,14 @@ impl Role {
         }
     }
 
-    /// The role that a text in the database stands for. An unknown text is [`Role::User`], so a damaged row gives no
-    /// rights.
+    /// Returns the role that a text in the database stands for. An unknown text is [`Role::User`], so a damaged row
+    /// gives no rights.
     pub fn from_stored(text: &str) -> Self {
         if text == "admin" { Self::Admin } else { Self::User }
     }
 }
 
-/// The claims of an access token. All of them are required.
+/// The claims of an access token. All of them are required, except for `sid`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Issuer: [`ISSUER`].
@@ -57,16 +57,24 @@ pub struct Claims {
     pub iat: i64,
     /// The id of the token, a random UUID.
     pub jti: String,
-    /// The username. A service that has not received the user's state yet shows the name from here (rule R10).
+    /// The username. A service that has not received the user's state yet uses this username (rule R10).
     pub username: String,
     /// The user's role when the token was issued.
     pub role: Role,
     /// The user's session version when the token was issued. The token is refused once the account has a higher one.
     pub sv: i64,
+    /// The session that the token belongs to. The token is refused once the session has ended. A token that was issued
+    /// before sessions had ids gets [`NOBODY`](crate::ids::NOBODY).
+    #[serde(default = "no_session")]
+    pub sid: SessionId,
+}
+
+fn no_session() -> SessionId {
+    SessionId(crate::ids::NOBODY)
 }
 
 impl Claims {
-    /// The user's id; `None` when `sub` is not a positive integer in decimal digits.
+    /// Returns the user's id; `None` if `sub` is not a positive integer in decimal digits.
     pub fn user_id(&self) -> Option<UserId> {
         self.sub.parse().ok().filter(|id| *id > 0).map(UserId)
     }

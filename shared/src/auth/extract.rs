@@ -7,11 +7,12 @@ use axum::http::{header, request::Parts};
 
 use super::accounts::Accounts;
 use super::claims::Role;
+use super::ended_sessions::EndedSessions;
 use super::keys::Keys;
 use super::token::verify;
 use crate::clock::Clock;
 use crate::error::ApiError;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::request_id;
 
 /// The part of every service's state that authentication needs. Clones share it.
@@ -21,16 +22,26 @@ pub struct Auth {
     pub keys: Keys,
     /// The accounts that are blocked or whose older tokens are refused.
     pub accounts: Accounts,
+    /// The sessions whose tokens are refused.
+    pub ended_sessions: EndedSessions,
     /// The clock that expiry is checked by.
     pub clock: Clock,
 }
 
-/// The sender of a request with a valid access token, who is not blocked as far as this service knows. A block that was
-/// decided a moment ago may not have reached its copy yet; a check that must hold is made by the owner of the account
-/// (rule R13).
+impl Auth {
+    /// Creates the state for verification with `keys`, by which nobody is blocked and no session has ended. Consumers
+    /// fill the accounts and the ended sessions.
+    pub fn new(keys: Keys, clock: Clock) -> Self {
+        Self { keys, accounts: Accounts::default(), ended_sessions: EndedSessions::default(), clock }
+    }
+}
+
+/// The sender of a request with a valid access token, whose account is active as far as this service knows. A block
+/// that was decided a moment ago may not have reached the service's copy yet; a check that must hold is made by the
+/// owner of the account (rule R13).
 ///
-/// Rejections: 401 without a token, with an invalid one or after the end of the session; 403 for a blocked account; 503
-/// while the public keys were never loaded.
+/// Rejections: 401 without a token, with an invalid one or after the end of the session; 403 for a blocked or erased
+/// account; 503 while no public key is known.
 #[derive(Clone, Debug)]
 pub struct CurrentUser {
     /// The user's id, a positive number.
@@ -41,9 +52,12 @@ pub struct CurrentUser {
     pub role: Role,
     /// The session version in the token. Auth, which owns the accounts, compares it with the stored one too.
     pub session_version: i64,
+    /// The session in the token. Auth, which owns the sessions, looks it up too.
+    pub session_id: SessionId,
 }
 
-/// A [`CurrentUser`] with the role of an administrator. Rejects as that does, and with 403 for any other role.
+/// A [`CurrentUser`] with the role of an administrator. The rejections are those of [`CurrentUser`], and 403 for any
+/// other role.
 #[derive(Clone, Debug)]
 pub struct AdminUser(pub CurrentUser);
 
@@ -54,7 +68,8 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // Before any check, so that refusals are marked too: no cache may keep an answer that depends on the token.
+        // Noted before any check, so that refusals are marked too: no cache may keep an answer that depends on the
+        // token.
         request_id::note_personal();
         let auth = Auth::from_ref(state);
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -64,6 +79,9 @@ where
             _ => return Err(ApiError::unauthorized("An access token is required")),
         };
         let claims = verify(&auth.keys, &auth.clock, token).await?;
+        if auth.ended_sessions.contains(claims.sid) {
+            return Err(session_ended());
+        }
         // `verify` refuses a token without a usable id, so the default is never taken.
         let id = claims.user_id().unwrap_or(UserId(crate::ids::NOBODY));
         // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
@@ -72,11 +90,16 @@ where
                 return Err(ApiError::forbidden("Account blocked"));
             }
             if claims.sv < account.session_version {
-                return Err(ApiError::unauthorized("The session has ended, log in again"));
+                return Err(session_ended());
             }
         }
-        Ok(Self { id, username: claims.username.clone(), role: claims.role, session_version: claims.sv })
+        let (username, role) = (claims.username.clone(), claims.role);
+        Ok(Self { id, username, role, session_version: claims.sv, session_id: claims.sid })
     }
+}
+
+fn session_ended() -> ApiError {
+    ApiError::unauthorized("The session has ended, log in again")
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for AdminUser

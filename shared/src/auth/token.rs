@@ -1,7 +1,7 @@
 //! The verification of an access token: its signature, its type and its claims.
 //!
-//! The only algorithm is EdDSA (RFC 8037), and every claim is required and typed, so that no token can choose a weaker
-//! check.
+//! The only algorithm is EdDSA (RFC 8037), and every claim except `sid` is required and typed, so that no token can
+//! choose a weaker check.
 
 use std::sync::Arc;
 
@@ -17,15 +17,14 @@ const LEEWAY: i64 = 30;
 /// The longest accepted token in bytes. A longer one is refused before it is parsed.
 const MAX_LENGTH: usize = 2_048;
 
-/// Verifies an access token and answers its claims: signature by one of `keys`, type, issuer, audience, subject, and
-/// validity at the time of `clock`.
+/// Verifies an access token and returns its claims. The checks cover the signature by one of `keys`, the type, the
+/// issuer, the audience, the subject, and the validity at the time of `clock`.
 ///
 /// A token that was verified once is remembered by its digest, because checking a signature costs several times as much
-/// as the rest of a request that reads from memory. Its times are checked for each request.
+/// as the rest of a request that reads from memory. The times of a remembered token are still checked for each request.
 ///
 /// # Errors
-/// 401 for an invalid token, with the same sentence for every reason; 503 `keys_unavailable` while no key was ever
-/// loaded.
+/// 401 for an invalid token, with the same sentence for every reason; 503 `keys_unavailable` while no key is known.
 pub async fn verify(keys: &Keys, clock: &Clock, token: &str) -> Result<Arc<Claims>, ApiError> {
     if token.len() > MAX_LENGTH {
         return Err(invalid("too long"));
@@ -46,12 +45,13 @@ pub async fn verify(keys: &Keys, clock: &Clock, token: &str) -> Result<Arc<Claim
     Ok(claims)
 }
 
-/// The one error for every invalid token. `cause` goes to the log only.
+/// Returns the one error for every invalid token. `cause` goes to the log only.
 fn invalid(cause: &str) -> ApiError {
     ApiError::unauthorized("The access token is not valid").caused_by(cause)
 }
 
-/// Checks everything but the times, so that the result stays true and can be remembered.
+/// Checks everything but the times and returns the claims, which can be remembered, because the result of these checks
+/// stays true.
 async fn decode(keys: &Keys, token: &str) -> Result<Claims, ApiError> {
     // Nothing in the header is trusted yet: it may only select one of our keys.
     let header = jsonwebtoken::decode_header(token).map_err(|error| invalid(&error.to_string()))?;

@@ -1,8 +1,8 @@
-//! A bounded cache of the values that requests read most, which loads on demand and follows changes.
+//! A bounded cache of the values that requests read most. It loads values on demand and follows their changes.
 //!
 //! Loads are single-flight and batched: a request that misses waits for the next query, and that query reads everything
 //! that is missing by then. So there is one query for any number of requests for the same value, and few for requests
-//! for many different values. A value that changes while it is being read is answered and not kept, because the read
+//! for many different values. A value that changes while it is being read is returned but not kept, because the read
 //! may be older than the change (docs/adr/0009).
 
 mod rendered;
@@ -32,7 +32,7 @@ const BATCH: usize = 256;
 /// The largest number of requests that wait for a query. Further requests are refused.
 const QUEUE: usize = 10_000;
 /// The number of rounds for which a value is used. The limit bounds the harm of a lost message from another replica:
-/// the old value is answered for a minute at most.
+/// the old value is returned for a minute at most.
 const MAX_ROUNDS: u64 = 2;
 /// The length of a round, the unit in which the age of values is counted.
 const ROUND: Duration = Duration::from_secs(30);
@@ -40,7 +40,8 @@ const ROUND: Duration = Duration::from_secs(30);
 const TYPICAL_BYTES: u64 = 2_000;
 /// The memory in bytes that the cache itself needs for an entry, about what was measured.
 const ENTRY_OVERHEAD: usize = 200;
-/// The number of change counters, which ids share. Two ids with the same counter cost an additional read now and then.
+/// The number of change counters, which ids share. If two ids share a counter, a change of one now and then costs an
+/// additional read of the other.
 const COUNTERS: usize = 1_024;
 
 /// The source from which a cache loads its values.
@@ -55,7 +56,8 @@ pub trait Load: Send + Sync + 'static {
     /// When the database cannot answer. Every request that waits for one of these ids gets the error.
     async fn load(&self, db: &Reads, ids: &[i64]) -> Result<Vec<(i64, Self::Value)>, DbErr>;
 
-    /// The memory that a value takes, in bytes. An estimate is enough; it must not change while the value is cached.
+    /// Returns the memory that a value takes, in bytes. An estimate is enough; it must not change while the value is
+    /// cached.
     fn bytes(value: &Self::Value) -> usize;
 }
 
@@ -64,7 +66,7 @@ type Answer<V> = Result<Option<Arc<V>>, ApiError>;
 /// The id of a requested value, and the sender of the answer to the request.
 type PendingLoad<V> = (i64, oneshot::Sender<Answer<V>>);
 
-/// A cache of values by their ids. Clones share it: one of them calls [`Cache::run`], which loads.
+/// A cache of values by their ids. Clones share it: one of them calls [`Cache::run`], which loads the values.
 pub struct Cache<L: Load>(Arc<Inner<L>>);
 
 impl<L: Load> Clone for Cache<L> {
@@ -75,10 +77,10 @@ impl<L: Load> Clone for Cache<L> {
 
 struct Inner<L: Load> {
     values: quick_cache::sync::Cache<i64, Entry<L::Value>, ByteWeighter<L>>,
-    /// The current round, which rises with the time.
+    /// The number of the current round.
     round: AtomicU64,
-    /// The numbers of changes, each for all ids that share the counter. The lock is held while a value is inserted or
-    /// changed.
+    /// The counters of changes, each for all ids that share it. The lock of a counter is held while a value of one of
+    /// its ids is inserted or changed.
     changes: Vec<Mutex<u64>>,
     sender: mpsc::Sender<PendingLoad<L::Value>>,
     receiver: tokio::sync::Mutex<mpsc::Receiver<PendingLoad<L::Value>>>,
@@ -113,7 +115,8 @@ impl<L: Load> Weighter<i64, Entry<L::Value>> for ByteWeighter<L> {
 }
 
 impl<L: Load> Cache<L> {
-    /// A cache that takes at most `bytes` of memory. With 0 it keeps nothing, and each request reads from the database.
+    /// Creates a cache that takes at most `bytes` of memory. With 0 it keeps nothing, and each request reads from the
+    /// database.
     pub fn new(bytes: u64) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let items = usize::try_from(bytes / TYPICAL_BYTES).unwrap_or(usize::MAX);
@@ -126,7 +129,7 @@ impl<L: Load> Cache<L> {
         }))
     }
 
-    /// Finds a value in memory or in the database; `None` when there is none. That a value does not exist is not
+    /// Finds a value in memory or in the database; `None` if it does not exist. The absence of a value is not
     /// remembered, so an id that is created later is found at once.
     ///
     /// # Errors
@@ -142,7 +145,7 @@ impl<L: Load> Cache<L> {
     /// Finds values, in the order of `ids`. An id without a value is left out.
     ///
     /// # Errors
-    /// As [`Cache::find`]; then no value is answered.
+    /// As [`Cache::find`], when one of the values cannot be read.
     pub async fn find_all(&self, ids: &[i64]) -> Result<Vec<Arc<L::Value>>, ApiError> {
         let mut values: Vec<Option<Arc<L::Value>>> = Vec::with_capacity(ids.len());
         let mut missing = Vec::new();
@@ -163,13 +166,13 @@ impl<L: Load> Cache<L> {
         Ok(values.into_iter().flatten().collect())
     }
 
-    /// The value in memory, unless it is too old.
+    /// Returns the value in memory; `None` if it is missing or too old.
     fn find_fresh(&self, id: i64) -> Option<Arc<L::Value>> {
         let entry = self.0.values.get(&id)?;
         (entry.round + MAX_ROUNDS > self.0.round.load(Ordering::Relaxed)).then_some(entry.value)
     }
 
-    /// Puts an id into the queue of the next query.
+    /// Puts an id into the queue of the next query, and returns the receiver of its answer.
     fn request_load(&self, id: i64) -> Result<oneshot::Receiver<Answer<L::Value>>, ApiError> {
         let (answer, answered) = oneshot::channel();
         let busy = |_full| ApiError::unavailable("busy", "Too many requests wait for the database already");
@@ -177,8 +180,8 @@ impl<L: Load> Cache<L> {
         Ok(answered)
     }
 
-    /// Calls `update` with the value if it is in memory; the value changes itself by interior mutability. A value that
-    /// is being read now is not kept.
+    /// Calls `update` with the value if it is in memory; the value changes itself by interior mutability. The result of
+    /// a query that is reading the value now is not kept.
     pub fn update(&self, id: i64, update: impl FnOnce(&L::Value)) {
         let _changed = self.count_change(id);
         // `peek` does not count as a use, so writes alone do not keep a value in memory.
@@ -187,21 +190,21 @@ impl<L: Load> Cache<L> {
         }
     }
 
-    /// Removes a value from memory, so that the next request reads it again. A value that is being read now is not
-    /// kept.
+    /// Removes a value from memory, so that the next request reads it again. The result of a query that is reading the
+    /// value now is not kept.
     pub fn forget(&self, id: i64) {
         let _changed = self.count_change(id);
         self.0.values.remove(&id);
     }
 
-    /// Removes all values from memory. Values that are being read now are not kept.
+    /// Removes all values from memory. The results of a query that runs now are not kept.
     pub fn clear(&self) {
         self.0.changes.iter().for_each(|changes| *lock(changes) += 1);
         self.0.values.clear();
     }
 
-    /// Counts a change of a value. Until the guard is dropped, no value that was read before the change can be
-    /// inserted.
+    /// Counts a change of a value, and returns its locked counter. Until the guard is dropped, no value that was read
+    /// before the change can be inserted.
     fn count_change(&self, id: i64) -> MutexGuard<'_, u64> {
         let mut changes = self.lock_changes(id);
         *changes += 1;
@@ -215,8 +218,8 @@ impl<L: Load> Cache<L> {
         lock(&self.0.changes[index])
     }
 
-    /// Loads the missing values until `cancel`. One query runs at a time; requests that arrive meanwhile wait for the
-    /// next one.
+    /// Loads the values that requests miss, until `cancel`. One query runs at a time; requests that arrive meanwhile
+    /// wait for the next one.
     pub async fn run(self, db: Db, source: L, cancel: Cancel) {
         let mut receiver = self.0.receiver.lock().await;
         let mut asked = Vec::new();
@@ -241,7 +244,7 @@ impl<L: Load> Cache<L> {
         }
     }
 
-    /// Reads the values that are asked for with one query, keeps them and answers the requests.
+    /// Reads the requested values with one query, keeps them, and sends the answers to the requests.
     async fn load(&self, db: &Db, source: &L, asked: Vec<PendingLoad<L::Value>>) {
         let waiting = asked.into_iter().filter(|(_, answer)| !answer.is_closed());
         // The query before this one may have read some of the values while their requests waited.
@@ -284,7 +287,7 @@ fn lock(changes: &Mutex<u64>) -> MutexGuard<'_, u64> {
     changes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The answer to requests that wait when the task that loads has ended.
+/// Returns the error for requests that still wait when the task that loads has ended.
 fn stopping() -> ApiError {
     ApiError::unavailable("stopping", "The service is stopping")
 }
@@ -305,8 +308,8 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::{Env, Settings};
 
-    /// A source in which even ids have a value, the number of queries so far. It records each query, which then waits
-    /// for a permit. The id -2 is an error.
+    /// A source in which each even id has a value: the number of queries so far. It records each query, which then
+    /// waits for a permit. A query for the id -2 fails.
     #[derive(Clone)]
     struct Even {
         queries: Arc<Cell<Vec<Vec<i64>>>>,

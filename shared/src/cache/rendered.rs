@@ -1,4 +1,4 @@
-//! Cached values that are answered as finished JSON: a body that is rendered once, until its counters change.
+//! Cached values as finished JSON: a body is rendered once, and again only after its counters have changed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,17 +24,17 @@ impl Serialize for Json {
     }
 }
 
-/// A body, and the part of its content that changes most often, such as counters. A new state only discards the
-/// body; the next request renders it, since states may come more often than requests.
+/// A body, and its state `S`: the part of its content that changes most often, such as counters. A new state only
+/// discards the body, and the next request renders it again, because states may come more often than requests.
 pub struct Rendered<S, B>(Mutex<(S, Option<B>)>);
 
 impl<S: State, B: Clone> Rendered<S, B> {
-    /// A value with its first state. The body is rendered when it is asked for.
+    /// Creates a value with its first state. The body is rendered at the first call of [`Rendered::get`].
     pub fn new(state: S) -> Self {
         Self(Mutex::new((state, None)))
     }
 
-    /// Takes over the state and discards the body if the state's version is higher than the known one (rule R5).
+    /// Takes over the state and discards the body if the version of `state` is higher than the known one (rule R5).
     pub fn merge(&self, state: &S) {
         let mut known = self.locked();
         if state.version() > known.0.version() {
@@ -42,7 +42,7 @@ impl<S: State, B: Clone> Rendered<S, B> {
         }
     }
 
-    /// The body; `render` makes it if the state has changed since the last call. The lock is held meanwhile, so
+    /// Returns the body; `render` makes it if the state has changed since the last call. The lock is held meanwhile, so
     /// concurrent requests render once.
     pub fn get(&self, render: impl FnOnce(&S) -> B) -> B {
         let mut known = self.locked();

@@ -27,7 +27,7 @@ const KNOWN_PARAMETERS: [&str; 11] = [
 /// Checks the URL of a Postgres database, which may name several hosts.
 ///
 /// # Errors
-/// A sentence part that names the mistake and does not contain the password.
+/// The mistake as a part of a sentence, without the password.
 pub fn check_database_url(url: &str) -> Result<(), String> {
     for url in host_urls(url)? {
         let parsed = Url::parse(&url).map_err(|error| format!("must be a URL: {error}"))?;
@@ -58,11 +58,11 @@ pub fn check_database_url(url: &str) -> Result<(), String> {
 /// unchanged.
 ///
 /// Several hosts are written in libpq's form, `postgres://user:password@one:5432,two:5433/database`
-/// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>). Neither `url` nor sqlx reads
-/// it.
+/// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>). Neither the crate `url` nor
+/// sqlx can parse this form.
 ///
 /// # Errors
-/// A sentence part that names the mistake: it is no URL, or a host in it is missing or not valid.
+/// The mistake as a part of a sentence: the text is no URL, or a host in it is missing or not valid.
 pub fn host_urls(url: &str) -> Result<Vec<String>, &'static str> {
     let Some((before, hosts, after)) = split_hosts(url).filter(|(_, hosts, _)| hosts.contains(',')) else {
         Url::parse(url).map_err(|_error| "must be a URL")?;
@@ -87,8 +87,8 @@ pub fn host_urls(url: &str) -> Result<Vec<String>, &'static str> {
     hosts.split(',').map(url_of).collect()
 }
 
-/// Splits a URL into the part before the hosts, the hosts with their ports, and the part after them. `None` if it has
-/// no `://`.
+/// Splits a URL into the part before the hosts, the hosts with their ports, and the part after them. `None` if the URL
+/// has no `://`.
 fn split_hosts(url: &str) -> Option<(&str, &str, &str)> {
     let authority = url.find("://")? + 3;
     let end = url.get(authority..)?.find(['/', '?', '#']).map_or(url.len(), |length| authority + length);

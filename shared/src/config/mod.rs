@@ -1,9 +1,9 @@
 //! Settings: the environment variables of a process, read once at the start and validated together.
 //!
 //! This file owns the settings that all five services share and the rules that combine them. A service reads its own
-//! ones from the same [`Env`]. A bad value ends the start with a [`ConfigError`] that names the variable, because a
-//! process that starts with a setting it misunderstood looks healthy (ADR 20). ADR 5 lists the settings beyond the
-//! design.
+//! settings from the same [`Env`]. A bad value ends the start with a [`ConfigError`] that names the variable, because a
+//! process that starts with a setting it misunderstood looks healthy (ADR 20). ADR 5 lists the settings that the design
+//! does not name.
 
 mod database_url;
 
@@ -29,11 +29,12 @@ pub use database_url::{check_database_url, host_urls};
 pub type Variable = (&'static str, &'static str);
 
 /// The variables that every program of the suite reads, in the order of `--help`. Defaults stand in parentheses.
-pub const VARIABLES: [Variable; 16] = [
+pub const VARIABLES: [Variable; 17] = [
     ("CHATTY_ENV", "`development` (the default) or `production`"),
     ("CHATTY_LISTEN", "address and port to listen on"),
     ("CHATTY_SOCKET", "a Unix socket where HTTP is served too"),
     ("METRICS_LISTEN", "address and port where metrics are told, and then nowhere else"),
+    ("RATE_LIMIT", "`on` limits wrong passwords; default `off` in development, always `on` in production"),
     ("CHATTY_BEHIND_GATEWAY", "`yes`: a gateway is the only way in, also in development"),
     ("CHATTY_DATA_DIR", "folder of all that is kept in files (./chatty-data)"),
     ("PUBLIC_URL", "what links in mails begin with (in development http:// and CHATTY_LISTEN)"),
@@ -53,9 +54,9 @@ const ADDRESS: &str = "an address and a port, such as 127.0.0.1:8080";
 /// The description of a valid number in error messages.
 pub const NUMBER: &str = "a whole number";
 
-/// Settings of the design that are not implemented yet, each with the one value that describes the present behaviour
-/// truly. That value is accepted in development.
-const NOT_IMPLEMENTED: [(&str, Option<&str>); 2] = [("RATE_LIMIT", Some("off")), ("TRUSTED_PROXIES", None)];
+/// The setting of the design that is not implemented yet. It is refused: the operator would believe in a protection that
+/// does not exist (ADR 20).
+const NOT_IMPLEMENTED: &str = "TRUSTED_PROXIES";
 
 /// A setting that is missing or not valid, so the program does not start. Displayed as `VARIABLE: reason`.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +64,7 @@ const NOT_IMPLEMENTED: [(&str, Option<&str>); 2] = [("RATE_LIMIT", Some("off")),
 pub struct ConfigError {
     /// The variable's name.
     pub variable: &'static str,
-    /// The mistake and, if there is one, an example of a valid value.
+    /// The mistake, in most cases with an example of a valid value.
     pub reason: String,
 }
 
@@ -90,13 +91,13 @@ impl Env {
         Self(pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
     }
 
-    /// Sets one variable, in place of its former value.
+    /// Sets one variable, and replaces its former value if it has one.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Returns the value of a variable, if it is set and not empty.
+    /// Returns the value of a variable; `None` if it is missing or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -119,7 +120,8 @@ impl Env {
         value.parse().map(Some).map_err(bad)
     }
 
-    /// Reads a variable that is `yes` or `no`, or another usual word for these. It is `no` if it is not set.
+    /// Reads a variable that is `yes` (true) or `no` (false), or another usual word for one of them. False if it is not
+    /// set.
     ///
     /// # Errors
     /// When it is set to another word.
@@ -138,11 +140,11 @@ impl Env {
     }
 }
 
-/// The environment that a process serves, as `CHATTY_ENV` names it.
+/// The kind of environment that a process runs in, as `CHATTY_ENV` names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Environment {
     /// A developer's own machine: there is a default admin and a development mailbox, and only loopback addresses are
-    /// bound.
+    /// bound unless a gateway is the only way in.
     #[default]
     Development,
     /// A public installation: no default secret and no development mailbox.
@@ -168,6 +170,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `CHATTY_SOCKET`: a Unix socket on which HTTP is served as well, for a gateway on the same machine; absent: none.
     pub socket: Option<PathBuf>,
+    /// `RATE_LIMIT`: true if wrong passwords are limited (default: in production only).
+    pub rate_limit: bool,
     /// `CHATTY_BEHIND_GATEWAY`: true if all clients come through a gateway, and so from its address. Then development
     /// mode may listen on public addresses (ADR 5), and connections are not limited per address.
     pub behind_gateway: bool,
@@ -218,7 +222,7 @@ impl Settings {
 
     /// Returns the URL at which a program on the same machine reaches the process that has these settings.
     ///
-    /// The public URL would not do: it may lead through a gateway that is not running yet, or that does not route every
+    /// The public URL is not used: it may lead through a gateway that is not running yet, or that does not route every
     /// path.
     pub fn local_url(&self) -> String {
         // An unspecified address means all interfaces, and is no address to connect to.
@@ -246,7 +250,9 @@ impl Settings {
                 "development mode has a default admin and listens on loopback only; set CHATTY_ENV=production for a public address",
             ));
         }
-        refuse_unimplemented(env, environment)?;
+        if env.get(NOT_IMPLEMENTED).is_some() {
+            return Err(ConfigError::new(NOT_IMPLEMENTED, "is not obeyed by this version; leave it out"));
+        }
         let public_url = read_public_url(env, environment, listen)?;
         if env.get("AUTH_JWKS_URL").is_some_and(|url| parse_web_url(url).is_none()) {
             let reason = "must be a URL such as http://127.0.0.1:8000/.well-known/jwks.json";
@@ -280,6 +286,7 @@ impl Settings {
             socket: env.get("CHATTY_SOCKET").map(PathBuf::from),
             data_dir: env.get("CHATTY_DATA_DIR").unwrap_or("chatty-data").into(),
             environment,
+            rate_limit: read_rate_limit(env, environment)?,
             behind_gateway,
             metrics_listen: env.parse("METRICS_LISTEN", ADDRESS)?,
             public_url,
@@ -295,7 +302,7 @@ impl Settings {
 }
 
 /// Reads and validates `PUBLIC_URL`, without a slash at the end. Links with tokens lead there, so production requires
-/// https, except on the machine itself, where nothing crosses a network.
+/// https. A URL of the machine itself is excepted, because nothing crosses a network on the way to it.
 fn read_public_url(env: &Env, environment: Environment, listen: SocketAddr) -> Result<String, ConfigError> {
     let production = environment == Environment::Production;
     let bad = |reason| Err(ConfigError::new("PUBLIC_URL", reason));
@@ -325,20 +332,18 @@ fn read_public_url(env: &Env, environment: Environment, listen: SocketAddr) -> R
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// Refuses settings that this version does not implement: the operator would believe in a protection that does not
-/// exist (ADR 20).
-fn refuse_unimplemented(env: &Env, environment: Environment) -> Result<(), ConfigError> {
-    for (name, truth) in NOT_IMPLEMENTED {
-        let truth = truth.filter(|_| environment == Environment::Development);
-        if env.get(name).is_some_and(|value| Some(value) != truth) {
-            return Err(ConfigError::new(name, "is not obeyed by this version; leave it out"));
-        }
+/// Reads `RATE_LIMIT`. Production has no other value than `on`.
+fn read_rate_limit(env: &Env, environment: Environment) -> Result<bool, ConfigError> {
+    match (env.get("RATE_LIMIT"), environment) {
+        (None, environment) => Ok(environment == Environment::Production),
+        (Some("on"), _) => Ok(true),
+        (Some("off"), Environment::Development) => Ok(false),
+        _ => Err(ConfigError::new("RATE_LIMIT", "must be `on`, or in development `off`")),
     }
-    Ok(())
 }
 
-/// Parses the URL of a web server. `None` unless its scheme is http or https and a server can listen on its port (0 is
-/// none).
+/// Parses the URL of a web server. `None` if the text is no URL, the scheme is neither http nor https, or the port is
+/// 0.
 fn parse_web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.port() != Some(0))
 }
@@ -348,7 +353,7 @@ fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
-/// Checks one URL of `AMQP_URL`. Error messages do not repeat the value, because it contains a password.
+/// Checks one URL of `AMQP_URL`. Error messages do not repeat the URL, because it contains a password.
 fn check_amqp_url(text: &str) -> Result<(), ConfigError> {
     let bad = |reason: &str| Err(ConfigError::new("AMQP_URL", reason));
     let url = Url::parse(text)
@@ -449,16 +454,19 @@ mod tests {
         }
     }
 
-    /// A setting that is not implemented is refused unless its value describes the behaviour truly.
     #[test]
-    fn what_is_not_built_is_not_accepted() {
-        let read = |pairs: &[(&str, &str)]| Settings::from_env(&Env::of(pairs.iter().copied()), 1).map(|_| ());
-        assert!(read(&[("RATE_LIMIT", "off"), ("TRUSTED_PROXIES", "")]).is_ok(), "it is off");
-        for (name, value) in [("RATE_LIMIT", "on"), ("RATE_LIMIT", "100"), ("TRUSTED_PROXIES", "10.0.0.0/8")] {
-            assert_eq!(read(&[(name, value)]).expect_err(name).variable, name);
-        }
-        let production = [("CHATTY_ENV", "production"), ("RATE_LIMIT", "off")];
-        assert_eq!(read(&production).expect_err("always on").variable, "RATE_LIMIT");
+    fn production_always_limits_and_what_is_not_built_is_not_accepted() {
+        let read = |pairs: &[(&str, &str)]| Settings::from_env(&Env::of(pairs.iter().copied()), 1);
+        let limits = |value| read(&[("RATE_LIMIT", value)]).map(|settings| settings.rate_limit).ok();
+        assert_eq!(
+            [limits("on"), limits("off"), limits(""), limits("100")],
+            [Some(true), Some(false), Some(false), None]
+        );
+        let production = [("CHATTY_ENV", "production"), ("PUBLIC_URL", "https://chatty.example")];
+        assert!(read(&production).unwrap().rate_limit);
+        let off = [production[0], production[1], ("RATE_LIMIT", "off")];
+        assert_eq!(read(&off).err().unwrap().variable, "RATE_LIMIT", "always on");
+        assert_eq!(read(&[("TRUSTED_PROXIES", "10.0.0.0/8")]).err().unwrap().variable, "TRUSTED_PROXIES");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Opening the database that the settings name: a SQLite file, one Postgres host, or the primary among several hosts.
 //!
-//! This file decides which of the three it is, so that nothing above it has to know.
+//! This file decides which of the three is opened, so that nothing above it has to know.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::write_health::WriteHealth;
 use crate::config::{Settings, host_urls};
 
 /// The `application_name` of the operator's commands. Services are called `chatty-NAME`, so that a command that looks
-/// for running services does not take its own connections for one.
+/// for running services does not take its own connections for those of a service.
 const OPERATOR_NAME: &str = "chatty";
 
-/// The program that connects, as far as its connections differ from those of others.
+/// The properties of the connecting program in which its connections differ from those of other programs.
 pub(crate) struct Program {
     /// The `application_name` of its connections, which Postgres shows in `pg_stat_activity`.
     name: String,
@@ -33,7 +33,7 @@ impl Program {
         Self { name: format!("chatty-{name}"), acquire_timeout: ACQUIRE_REQUEST }
     }
 
-    /// Describes a command of the operator. It waits longer than a request, because no client repeats it.
+    /// Describes a command of the operator. A command waits longer than a request, because no client repeats it.
     pub(crate) fn operator() -> Self {
         Self { name: OPERATOR_NAME.to_owned(), acquire_timeout: ACQUIRE_BACKGROUND }
     }
@@ -43,7 +43,7 @@ impl Program {
 pub(crate) struct Connected {
     pub(crate) pools: Arc<Pools>,
     pub(crate) health: WriteHealth,
-    /// The task that keeps the pools on the primary; absent where there is one host or a file. Dropping it ends the
+    /// The task that keeps the pools on the primary; absent for a single host and for a file. Dropping it ends the
     /// task.
     pub(crate) follower: Option<JoinSet<()>>,
 }

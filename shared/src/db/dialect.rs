@@ -1,8 +1,9 @@
 //! The few statements that differ between Postgres and SQLite, with both forms side by side.
 //!
-//! All other SQL is built by sea-orm and is the same on both. The difference is mostly about locks: Postgres has many
-//! writers and needs advisory locks (<https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS>),
-//! whereas SQLite has one writer at a time and its file belongs to one process (ADR 21).
+//! All other SQL is built by sea-orm and is the same for both databases. The differences are mostly about locks:
+//! Postgres has many writers and needs advisory locks
+//! (<https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS>), whereas SQLite has one writer at a
+//! time and its file belongs to one process (ADR 21).
 
 use sea_orm::sea_query::DynIden;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement};
@@ -32,7 +33,8 @@ pub(super) async fn lock_migrations(tx: &DatabaseTransaction) -> Result<(), DbEr
 
 /// Takes the sweeper lock without waiting, and returns true if this replica holds it now and so may sweep the outbox.
 ///
-/// The lock belongs to the session, so it lasts as long as the relay's only connection. On SQLite there is one replica.
+/// The lock belongs to the session, so it lasts as long as the relay's only connection. On SQLite the result is always
+/// true, because there is one replica.
 ///
 /// # Errors
 /// When the database cannot be reached.

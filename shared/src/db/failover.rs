@@ -1,8 +1,8 @@
 //! Failover: keeps the connection pools on the primary of a database that is replicated over several hosts.
 //!
-//! The URL lists the hosts in libpq's form: `postgres://user:password@one:5432,two:5433/database`. A task asks them
-//! which one takes writes. When another host has been promoted, new pools replace the old ones, which are not waited
-//! for: connections to a machine that lost its power hang until a timeout.
+//! The URL lists the hosts in libpq's form: `postgres://user:password@one:5432,two:5433/database`. A task asks the
+//! hosts which one takes writes. When another host has been promoted, new pools replace the old ones. The old
+//! connections are not waited for, because connections to a machine that lost its power hang until a timeout.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ impl Follower {
         Pools::postgres(url, &self.health, &self.program, self.connections, self.acquire_timeout, timeline).await
     }
 
-    /// Replaces the pools whenever another host has become the primary.
+    /// Replaces the pools whenever another host has become the primary, until the pools are closed.
     async fn follow(self, first: Arc<Pools>, mut primary: Primary) {
         let mut surveyed = Instant::now();
         loop {

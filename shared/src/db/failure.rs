@@ -1,10 +1,10 @@
 //! Classes of database errors: what an error means for the request, for the connection, and for a retry.
 //!
-//! Three questions are answered from the same error codes: what can be done about it ([`Failure`]), whether the
+//! Three questions are answered from the same error codes: what can be done about the error ([`Failure`]), whether the
 //! connection is sound afterwards, and whether a failed commit may nevertheless have been stored (ADR 13). Postgres and
-//! SQLite spell the same event differently, and no other file should have to know how. A code with five characters is a
-//! SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>), any other one is a result code of
-//! SQLite (<https://www.sqlite.org/rescode.html>).
+//! SQLite report the same event with different codes, and no other file should have to know them. A code with five
+//! characters is a SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>), any other one is a
+//! result code of SQLite (<https://www.sqlite.org/rescode.html>).
 
 use std::fmt;
 use std::io;
@@ -150,8 +150,8 @@ fn of_sqlstate(state: &str) -> Option<Failure> {
     })
 }
 
-/// Classifies a result code of SQLite. An extended code has its primary code in the low byte. `None` if the code does
-/// not decide.
+/// Classifies a result code of SQLite. An extended code has its primary code in the low byte. `None` if code and
+/// message do not decide.
 fn of_result_code(code: &str, message: &str) -> Option<Failure> {
     // The one extended code of IOERR that reports damage, found by the file system.
     const IOERR_CORRUPTFS: i32 = 10 | (33 << 8);
@@ -181,7 +181,7 @@ pub fn is_schema_missing(error: &DbErr) -> bool {
     })
 }
 
-/// Returns the refusal that an error wraps, if the service itself refused the write.
+/// Returns the refusal that an error wraps; `None` if the service itself did not refuse the write.
 fn refusal(error: &DbErr) -> Option<&Refusal> {
     match sqlx_error(error)? {
         sqlx::Error::Io(cause) => cause.get_ref()?.downcast_ref(),
@@ -205,8 +205,8 @@ fn database_error(error: &DbErr) -> Option<&dyn sqlx::error::DatabaseError> {
     sqlx_error(error)?.as_database_error()
 }
 
-/// Returns true if a commit that failed like this may have been stored: the connection was lost before the answer, or
-/// SQLite's write-ahead log may contain the commit although the disk did not confirm it.
+/// Returns true if a commit that failed with this error may have been stored: the connection was lost before the
+/// answer, or SQLite's write-ahead log may contain the commit although the disk did not confirm it.
 pub(super) fn leaves_outcome_unknown(error: &DbErr) -> bool {
     match sqlx_error(error) {
         Some(sqlx::Error::Database(cause)) => {
@@ -226,9 +226,9 @@ pub(super) fn leaves_outcome_unknown(error: &DbErr) -> bool {
     }
 }
 
-/// Returns true if a connection whose statement failed like this is in a certain state: the error is one that a
-/// database expects of programs, after which the transaction only waits for its rollback. After a failed commit or
-/// rollback the caller distrusts the connection whatever the error is (ADR 13).
+/// Returns true if a connection is sound after a statement that failed with this error: a database expects such errors
+/// of programs, and the transaction then only waits for its rollback. After a failed commit or rollback the caller
+/// distrusts the connection whatever the error is (ADR 13).
 pub(super) fn leaves_connection_sound(error: &DbErr) -> bool {
     match sqlx_error(error) {
         Some(sqlx::Error::Database(cause)) => {
@@ -272,13 +272,14 @@ pub fn is_permanent(error: &DbErr) -> bool {
     Failure::of(error) == Failure::Data
 }
 
-/// The SQLSTATEs that waiting does not change as long as the URL and the server's roles stay the same (ADR 20): a wrong
+/// The SQLSTATEs of refusals that remain as long as the URL and the server's roles stay the same (ADR 20): a wrong
 /// password (28P01), a role that does not exist or may not log in (28000), a database that does not exist (3D000), and
 /// a role without rights on it (42501).
 const PERMANENT_REFUSALS: [&str; 4] = ["28P01", "28000", "3D000", "42501"];
 
-/// Returns the reason why the database will refuse this process however long it waits, in the server's words. `None` if
-/// another attempt may succeed. A start that gets a reason ends; a running service goes on trying (ADR 20).
+/// Returns the reason why the database will refuse this process however long it waits, in the words of the server or,
+/// if the URL is at fault, of sqlx. `None` if another attempt may succeed. A start that gets a reason ends; a running
+/// service goes on trying (ADR 20).
 pub fn permanent_refusal(error: &DbErr) -> Option<String> {
     let answer = database_error(error);
     let by_server = answer.and_then(|answer| answer.code()).is_some_and(|state| PERMANENT_REFUSALS.contains(&&*state));
@@ -288,7 +289,8 @@ pub fn permanent_refusal(error: &DbErr) -> Option<String> {
 }
 
 impl From<DbErr> for ApiError {
-    /// Answers 503 where the request may be repeated, with a code that tells the operator the cause, and 500 otherwise.
+    /// Becomes a 503 if the request may be repeated, with a code that tells the operator the cause, and a 500
+    /// otherwise.
     fn from(error: DbErr) -> Self {
         let (code, text) = match Failure::of(&error) {
             Failure::Refused(Refusal::DiskFull) | Failure::DiskFull => {

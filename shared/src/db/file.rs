@@ -1,8 +1,8 @@
 //! The SQLite file of a service, and the check that the open file is still the one in the folder.
 //!
 //! A file that is deleted or replaced continues to exist for the processes that have it open. Their writes succeed, and
-//! are lost when the last of them closes the file (<https://www.sqlite.org/howtocorrupt.html>, section 2.4). So a
-//! service compares the files every two seconds, and at each commit (ADR 14).
+//! are lost when the last of these processes closes the file (<https://www.sqlite.org/howtocorrupt.html>, section 2.4).
+//! So a service compares the open files with those in the folder every two seconds, and at each commit (ADR 14).
 
 use std::ffi::OsString;
 use std::io;
@@ -38,20 +38,21 @@ struct FirstSeen {
 }
 
 impl SqliteFile {
-    /// Names a database file. The write-ahead log has SQLite's name for it: the database's and `-wal`.
+    /// Describes the database file at a path, without looking at it. The write-ahead log has SQLite's name for it: the
+    /// database's and `-wal`.
     pub(super) fn new(database: PathBuf) -> Self {
         let mut log = OsString::from(&database);
         log.push("-wal");
         Self { database, log: log.into(), first_seen: Mutex::default() }
     }
 
-    /// The path of the database file.
+    /// Returns the path of the database file.
     pub(crate) fn path(&self) -> &Path {
         &self.database
     }
 
-    /// Returns the change of the files since they were first looked at, if there was one. Files that cannot be looked
-    /// at count as unchanged.
+    /// Returns the change of the files since they were first looked at; `None` if they are unchanged. Files that cannot
+    /// be looked at count as unchanged.
     pub(crate) fn change(&self) -> Option<Change> {
         let mut seen = self.first_seen.lock().unwrap_or_else(PoisonError::into_inner);
         // The database first: if it was lost, its log does not matter.

@@ -1,7 +1,7 @@
 //! Database access on SQLite and Postgres: connection pools, write transactions, classes of errors, bulk inserts and
 //! versioned upserts.
 //!
-//! This floor knows no events; [`crate::work`] puts them into its transactions. The files stand in four groups.
+//! This module knows no events; [`crate::work`] adds events to transactions. The files stand in four groups.
 //!
 //! - Opening: `connect` opens the connection pools (`pools`) and `failover` keeps them on the current primary
 //!   (`timeline`).

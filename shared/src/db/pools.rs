@@ -25,8 +25,8 @@ pub(super) const ACQUIRE_REQUEST: Duration = Duration::from_secs(2);
 /// Requests, consumers and the relay share this one connection. So a request also waits for their transactions, and has
 /// more time than on Postgres, where requests have connections of their own.
 const ACQUIRE_SQLITE_WRITER: Duration = Duration::from_secs(5);
-/// The longest time that consumers, the relay and operator's commands wait for a connection. It may be long, because no
-/// client of the API waits for them.
+/// The longest time that consumers, the relay and the operator's commands wait for a connection. It may be long,
+/// because no client of the API waits for them.
 pub(super) const ACQUIRE_BACKGROUND: Duration = Duration::from_secs(30);
 /// The VFS with which SQLite opens files (<https://www.sqlite.org/vfs.html>): a file belongs to one process, and the
 /// index of its write-ahead log is in the memory of that process. By default the index is a mapped file, and the kernel
@@ -37,14 +37,14 @@ const SQLITE_VFS: &str = "unix-excl";
 ///
 /// On SQLite the three pools that write share one connection, because SQLite has one writer at a time.
 pub(crate) struct Pools {
-    /// For queries outside of a transaction.
+    /// The pool for queries outside of a transaction.
     pub(crate) read: Reads,
-    /// For the transactions of requests and jobs. On Postgres two connections, so that one transaction executes its
-    /// statements while another one commits (ADR 9).
+    /// The pool for the transactions of requests and jobs. On Postgres it has two connections, so that one transaction
+    /// executes its statements while another one commits (ADR 9).
     pub(crate) write: Pool,
-    /// For the transactions of consumers: one connection.
+    /// The pool for the transactions of consumers: one connection.
     pub(crate) consume: Pool,
-    /// For the relay of the outbox: one connection, whose session holds the sweeper lock.
+    /// The pool for the relay of the outbox: one connection, whose session holds the sweeper lock.
     pub(crate) relay: Pool,
     /// The pools that replaced these ones, after a failover or after the file was opened again. The old pools stay,
     /// closed, because references to them are still in use.
@@ -198,8 +198,8 @@ fn sqlite_writer(file: &Path, trust: &Trust) -> DatabaseConnection {
 
 /// Creates the pool of the connections that read a file.
 ///
-/// They open the file in the writer's mode and set `query_only`, because SQLite locks a file that is opened read-only
-/// in another way, which excludes the writer of the same process.
+/// They open the file in the writer's mode and set `query_only`. On a file that is opened read-only, SQLite would take
+/// locks that exclude the writer of the same process.
 fn sqlite_readers(file: &Path, acquire: Duration, trust: &Trust) -> DatabaseConnection {
     let options = SqliteConnectOptions::new()
         .filename(file)

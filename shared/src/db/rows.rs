@@ -1,9 +1,9 @@
 //! Bulk statements: many rows in one statement and one round trip, with few distinct statement texts.
 //!
-//! Databases cache prepared statements by their text, and a list of values has another text for each number of values.
-//! So on Postgres more than two rows travel as one JSON array (`json_populate_recordset`), whose statement is the same
-//! for any number of rows. SQLite has no round trip, and takes rows value by value in numbers that are powers of two
-//! (ADR 10).
+//! Databases cache prepared statements by their text, and a statement with a list of values has another text for each
+//! number of values. So on Postgres more than two rows travel as one JSON array (`json_populate_recordset`), whose
+//! statement is the same for any number of rows. SQLite needs no round trip, and takes rows value by value, in groups
+//! whose sizes are powers of two (ADR 10).
 
 use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, Func, InsertStatement, IntoIden, OnConflict, Query, SelectStatement, Value, ValueTuple,
@@ -28,12 +28,13 @@ type Entity<A> = <A as ActiveModelTrait>::Entity;
 type Column<A> = <Entity<A> as EntityTrait>::Column;
 type Model<A> = <Entity<A> as EntityTrait>::Model;
 
-/// Inserts rows, all of which must have the same columns set. `conflict` says what happens to a row whose key exists.
+/// Inserts rows, all of which must have the same columns set. `conflict` says what happens to a row whose key exists;
+/// without it such a row is an error.
 ///
 /// On Postgres this is one statement. On SQLite it may be several, so it has to run in a transaction.
 ///
 /// # Errors
-/// When the database refuses a row or cannot be reached.
+/// When the database refuses a row or cannot be reached, or a value has a type that cannot be written as JSON here.
 pub async fn insert_rows<A>(db: &impl ConnectionTrait, rows: Vec<A>, conflict: Option<OnConflict>) -> Result<(), DbErr>
 where
     A: ActiveModelTrait,
@@ -158,7 +159,7 @@ fn select_from_json<A: ActiveModelTrait>(columns: &[Column<A>], rows: &[Vec<Valu
     Ok(select)
 }
 
-/// Splits rows into parts, the length of each a power of two. The largest possible part comes first.
+/// Splits rows into parts whose lengths are powers of two. The largest possible part comes first.
 fn in_powers_of_two<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     let mut rows = rows.into_iter();
     std::iter::from_fn(move || {

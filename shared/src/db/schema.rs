@@ -12,7 +12,7 @@ use sea_orm_migration::MigratorTrait;
 use super::dialect;
 use super::pools::Pools;
 
-/// A database task whose type is erased.
+/// A future of work on the database, whose own type is erased.
 type DbFuture<T> = Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send>>;
 
 /// The migrations of one service.
@@ -27,7 +27,7 @@ impl Schema {
     pub fn of<M: MigratorTrait>() -> Self {
         Self {
             migrate: |pools| Box::pin(async move { migrate::<M>(pools.current()).await }),
-            // Read-only, because the usual question creates the table of migrations if it is missing.
+            // The read-only form, because the usual query creates the table of migrations if it is missing.
             pending: |pools| {
                 Box::pin(async move { Ok(M::get_pending_migrations_read_only(&pools.current().read).await?.len()) })
             },

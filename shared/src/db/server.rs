@@ -22,7 +22,8 @@ pub struct Server {
     pub limit: Option<i64>,
     /// The number of open connections to this database, without those of the asking program.
     pub open_here: i64,
-    /// The number of distinct addresses from which the service is connected, which is an estimate of its replicas.
+    /// The number of distinct addresses from which services are connected to this database: an estimate of the number
+    /// of replicas.
     pub replicas: i64,
     /// The time by the server's clock.
     pub clock: DateTime<Utc>,

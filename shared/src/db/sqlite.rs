@@ -1,7 +1,8 @@
 //! Operations on whole SQLite files: consistent copies and integrity checks.
 //!
-//! Backups, restores and the watch over the disk use them. Each opens a connection of its own, apart from the pools,
-//! because it may concern a file that no service has open, or must not trust what the pools have in memory.
+//! Backups, restores and the watch over the disk use these operations. Each operation opens its own connection, apart
+//! from the pools, because it may concern a file that no service has open, or must not trust what the pools have in
+//! memory.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseBackend, Databa
 /// (<https://www.sqlite.org/lang_vacuum.html>, VACUUM INTO).
 ///
 /// # Errors
-/// When the file cannot be read, or the target exists already or cannot be written.
+/// When the file cannot be read, or the target exists already, cannot be written, or has a path that is not UTF-8.
 pub async fn copy(file: &Path, target: &Path) -> Result<(), DbErr> {
     let connection = open(file).await?;
     let target =
@@ -40,7 +41,7 @@ pub async fn quick_integrity_errors(file: &Path) -> Result<Vec<String>, DbErr> {
     check(file, "quick_check").await
 }
 
-/// Runs one of the pragmas that check a file. They report a sound file by the single row `ok`.
+/// Runs one of the pragmas that check a file. For a sound file, these pragmas return the single row `ok`.
 async fn check(file: &Path, pragma: &str) -> Result<Vec<String>, DbErr> {
     let connection = open(file).await?;
     let sql = Statement::from_string(DatabaseBackend::Sqlite, format!("PRAGMA {pragma}"));

@@ -28,7 +28,7 @@ pub(super) async fn read_timeline(connection: &mut PgConnection) -> Result<Optio
 /// Adds a check to a pool's options: each new connection is refused if the host takes no writes or its timeline is
 /// lower than `oldest`.
 ///
-/// Without it, a pool would reconnect to a host that has become a standby or a former primary since the pool was
+/// Without the check, a pool would reconnect to a host that has become a standby or a former primary since the pool was
 /// opened.
 pub(super) fn require_primary(options: PoolOptions<Postgres>, oldest: String) -> PoolOptions<Postgres> {
     options.after_connect(move |connection, _| {

@@ -1,7 +1,7 @@
 //! Write transactions: beginning one, and deciding whether its commit has happened.
 //!
-//! A service answers 2xx after a commit, so a commit that only looked successful would lose acknowledged data. Every
-//! doubt that a database leaves is resolved here (ADR 13, ADR 14).
+//! A service answers 2xx after a commit, so a commit that only looked successful would lose acknowledged data. This
+//! file decides each case in which the outcome of a commit is in doubt (ADR 13, ADR 14).
 
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
@@ -23,7 +23,7 @@ pub enum CommitError {
 }
 
 impl From<CommitError> for ApiError {
-    /// A refused commit is answered as its database error is, an unknown outcome with 504 `outcome_unknown`.
+    /// Converts a refused commit as its database error is converted, and an unknown outcome into 504 `outcome_unknown`.
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Refused(error) => error.into(),

@@ -24,7 +24,8 @@ pub(super) struct Trust(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// The time of the last distrust. Connections that were opened before it are not used again.
+    /// The time of the last distrust; absent if there was none. Connections that were opened before it are not used
+    /// again.
     distrusted_at: Mutex<Option<Instant>>,
     /// The number of commits that SQLite itself has made on the writer's connection.
     commits: AtomicU64,
@@ -56,7 +57,7 @@ impl Trust {
     }
 
     /// Returns the number of commits that SQLite itself has made on the writer's connection. A commit that does not
-    /// raise it was none.
+    /// raise this number has not happened.
     pub(super) fn commits(&self) -> u64 {
         self.0.commits.load(Ordering::Acquire)
     }
@@ -70,7 +71,7 @@ impl Trust {
                 let trust = connected.clone();
                 Box::pin(async move {
                     // SQLite calls the hook at each commit (<https://www.sqlite.org/c3ref/commit_hook.html>); `true`
-                    // lets it commit.
+                    // permits the commit.
                     connection.lock_handle().await?.set_commit_hook(move || {
                         trust.0.commits.fetch_add(1, Ordering::AcqRel);
                         true

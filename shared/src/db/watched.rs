@@ -1,8 +1,8 @@
 //! Connections that report their failures.
 //!
-//! A failed statement says something about its connection ([`Trust`]), and possibly about the disk or the database file
-//! ([`WriteHealth`]). A wrapper around pools and transactions reports every failure to both, so that no query of a
-//! service has to think of it (ADR 13).
+//! After a failed statement its connection may be in doubt ([`Trust`]), and the disk or the database file may be
+//! failing ([`WriteHealth`]). A wrapper around pools and transactions reports every failure to both, so that no query
+//! of a service has to do it (ADR 13).
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -15,7 +15,8 @@ use super::failure::{self, Failure};
 use super::trust::Trust;
 use super::write_health::WriteHealth;
 
-/// A pool or a transaction that reports failed statements, and otherwise runs them exactly as the wrapped one does.
+/// A pool or a transaction that reports failed statements. It runs statements exactly as the wrapped pool or
+/// transaction does.
 pub struct Watched<C> {
     pub(super) inner: C,
     pub(super) watch: Watch,
@@ -25,7 +26,7 @@ impl Pool {
     /// Pings the database and waits for its answer.
     ///
     /// # Errors
-    /// The reason why it does not answer.
+    /// When the database does not answer.
     pub(crate) async fn ping(&self) -> Result<(), DbErr> {
         self.inner.ping().await
     }

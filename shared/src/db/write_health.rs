@@ -1,7 +1,8 @@
 //! The health of a service's writes: whether the database stores them now, and the trouble if it does not.
 //!
-//! Connections report failures here ([`super::watched`]). Requests ask before they begin a transaction, so that a full
-//! or damaged disk is answered with 503 up front. [`crate::disk`] finds out when the disk is healthy again (ADR 13).
+//! Connections report failures here ([`super::watched`]). A request checks the health before it begins a transaction,
+//! so that it is refused with 503 up front while the disk is full or the file is damaged. [`crate::disk`] finds out
+//! when the disk is healthy again (ADR 13).
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,15 +17,15 @@ use super::file::SqliteFile;
 /// The reason why writes fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The disk is full. Requests are refused up front, so that work under way can use the reserve.
+    /// The disk is full. Requests are refused up front, so that work under way can use the room of the reserve file.
     DiskFull,
-    /// The disk or the database refuses writes, with its own description. Requests still try, because any of them may
-    /// find that writes succeed again.
+    /// The disk or the database refuses writes. The text describes the error. Requests still try, because any of them
+    /// may find that writes succeed again.
     Failing(String),
-    /// An fsync failed. The system may have dropped the pages that it could not write, so nothing more is written until
-    /// the file has been examined.
+    /// An fsync failed. The text describes the error. The system may have dropped the pages that it could not write, so
+    /// nothing more is written until the file has been examined.
     Unexamined(String),
-    /// The file is damaged, with SQLite's description. Nothing more is written.
+    /// The file is damaged. The text is SQLite's description of the damage. Nothing more is written.
     Damaged(String),
 }
 
@@ -60,7 +61,7 @@ struct State {
     /// The SQLite file; absent on Postgres.
     file: Option<SqliteFile>,
     trouble: Mutex<Option<Trouble>>,
-    /// True while `trouble` is set. Every commit reads it, so it must not take the lock.
+    /// True while `trouble` is set. Every commit reads this flag, so reading it must not take the lock.
     is_troubled: AtomicBool,
     changed: Notify,
 }
@@ -72,12 +73,12 @@ impl WriteHealth {
         Self(Arc::new(State { service, file: file.map(SqliteFile::new), trouble, is_troubled, changed }))
     }
 
-    /// The name of the service whose writes these are.
+    /// Returns the name of the service.
     pub(crate) fn service(&self) -> &'static str {
         self.0.service
     }
 
-    /// The SQLite file of the service; `None` on Postgres.
+    /// Returns the SQLite file of the service; `None` on Postgres.
     pub(crate) fn file(&self) -> Option<&SqliteFile> {
         self.0.file.as_ref()
     }
@@ -115,12 +116,12 @@ impl WriteHealth {
     /// Checks that a request may write.
     ///
     /// # Errors
-    /// A [`Refusal`] if its writes would fail, or would use up the reserve.
+    /// An error that wraps a [`Refusal`], if the writes of the request would fail or would use up the reserve.
     pub(crate) fn check(&self) -> Result<(), DbErr> {
         self.trouble().and_then(|trouble| trouble.refusal()).map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 
-    /// Checks that work under way may write, which may use the reserve of a full disk.
+    /// Checks that work under way may write. Unlike a request, it may use the reserve of a full disk.
     ///
     /// # Errors
     /// As [`WriteHealth::check`], except that a full disk is no error.
@@ -128,7 +129,7 @@ impl WriteHealth {
         if self.trouble() == Some(Trouble::DiskFull) { Ok(()) } else { self.check() }
     }
 
-    /// Replaces the trouble, unless the known one is worse. `None` ends it, except for damage.
+    /// Replaces the trouble; `None` ends it. Damage is never replaced, and an unexamined file only by damage or `None`.
     pub(crate) fn set_trouble(&self, new: Option<Trouble>) {
         let mut trouble = self.locked();
         let replaces = match (&*trouble, &new) {
@@ -165,15 +166,15 @@ impl WriteHealth {
         self.0.changed.notified().await;
     }
 
-    /// Records that another file was opened. The trouble of the old one is over, damage too, but a write has to show
-    /// that the new file takes writes.
+    /// Records that another file was opened. The trouble of the old file is over, including damage, but a write has to
+    /// prove that the new file takes writes.
     pub(crate) fn reset_for_new_file(&self) {
-        // Cleared first, because `set_trouble` would keep a damage.
+        // Cleared first, because `set_trouble` would keep damage.
         *self.locked() = None;
         self.set_trouble(Some(Trouble::Failing("the file was opened anew and not tried yet".to_owned())));
     }
 
-    /// Records that the file was examined and is sound. A write has to show that the disk is sound as well.
+    /// Records that the file was examined and is sound. A write has to prove that the disk is sound as well.
     pub(crate) fn record_examined(&self) {
         *self.locked() = Some(Trouble::Failing("not tried yet".to_owned()));
     }

@@ -1,5 +1,5 @@
-//! Consumers without the type of their states: states are JSON here, so comparison, resync, replicas and the operator's
-//! commands handle all copies of a service in one list.
+//! Consumers without the type of their states: states are JSON here, so that comparison, resync, replicas and the
+//! operator's commands can handle all copies of a service in one list.
 
 use async_trait::async_trait;
 use sea_orm::DbErr;
@@ -10,39 +10,43 @@ use serde_json::value::RawValue;
 use super::consumer::StoredCopy;
 use super::context::Context;
 use super::runner;
+use crate::clock::Timestamp;
 use crate::db::Reads;
 use crate::outbox::{Key, State};
 use crate::work::Tx;
 
-/// A consumer of any state, with its copy and its memory. Every [`StoredCopy`] implements it.
+/// A consumer of any state, with its copy and its memory. Every [`StoredCopy`] implements this trait.
 #[async_trait]
 pub trait AnyConsumer: Send + Sync + 'static {
-    /// The name of the consumed stream.
+    /// Returns the name of the consumed stream.
     fn stream(&self) -> &'static str;
     /// Consumes the stream's queue until cancelled.
     async fn run(&self, context: Context);
-    /// The table of the copy, when the copy is one table.
+    /// Returns the name of the copy's table; `None` if the copy is not one table.
     fn table(&self) -> Option<&'static str>;
     /// Loads all rows of the copy into the memory that follows it, if there is one.
     async fn load_memory(&self, db: &Reads) -> Result<(), DbErr>;
     /// Returns whether a memory follows the copy.
     fn has_memory(&self) -> bool;
-    /// Merges states that another replica has applied into the memory. States that do not parse are skipped.
+    /// Merges into the memory the states that another replica has applied. States that do not parse are skipped.
     fn merge_into_memory(&self, states: &[Box<RawValue>]);
     /// Forgets a key in the memory.
     fn forget_in_memory(&self, key: &Key);
-    /// Reads up to `limit` rows with keys above `after`, in the order of their keys.
+    /// Reads up to `limit` rows with keys above `after`, in the order of their keys; without `after` from the first key
+    /// on.
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
     /// Reads the rows of these keys. Keys without a row are left out.
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Row>, DbErr>;
     /// Reads keys and versions of the `limit` rows with the highest keys and of the `limit` rows with the highest
-    /// versions.
+    /// versions. A row may occur twice.
     async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<(Key, i64)>, DbErr>;
     /// Returns whether applying a state with this key would have an effect, see [`StoredCopy::can_apply`].
     async fn can_apply(&self, db: &Reads, key: &Key) -> Result<bool, DbErr>;
     /// Turns the owner's state into the row that this copy would store.
     fn as_copied(&self, state: &Value) -> Result<Row, serde_json::Error>;
-    /// Deletes a row if it still has this version.
+    /// Returns whether no copy needs the owner's state any more, see [`State::has_expired`].
+    fn has_expired(&self, state: &Value, now: Timestamp) -> Result<bool, serde_json::Error>;
+    /// Deletes the row with this key if it still has this version.
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
 }
 
@@ -126,6 +130,10 @@ impl<C: StoredCopy> AnyConsumer for C {
     fn as_copied(&self, state: &Value) -> Result<Row, serde_json::Error> {
         // Parsing drops the fields of the owner's state that this copy does not read.
         Row::of(&StoredCopy::as_copied(self, C::State::deserialize(state)?))
+    }
+
+    fn has_expired(&self, state: &Value, now: Timestamp) -> Result<bool, serde_json::Error> {
+        Ok(C::State::deserialize(state)?.has_expired(now))
     }
 
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {

@@ -9,13 +9,13 @@ use crate::outbox::PublishError;
 /// The reasons why states could not be applied. The text is the cause, for the log and for the dead letter.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The same batch may succeed later: the database is away, a deadlock, a timeout. It is retried without end.
+    /// The same batch may succeed later: the database is away, a deadlock, a timeout. The batch is retried without end.
     #[error("{0}")]
     Transient(String),
     /// The data itself is at fault, so no retry can help. The message is parked.
     #[error("{0}")]
     Permanent(String),
-    /// The cause is not known to be either. A consumer retries a few times and then parks the message.
+    /// It is not known whether a retry can help. A consumer retries a few times and then parks the message.
     #[error("{0}")]
     Unknown(String),
 }

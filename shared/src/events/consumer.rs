@@ -30,7 +30,7 @@ pub trait Consumer: Send + Sync + 'static {
         apply_in_transaction(self, db, states).await
     }
 
-    /// The memory that follows the copy; `None` when this process keeps no part of the copy in memory.
+    /// Returns the memory that follows the copy; `None` when this process keeps no part of the copy in memory.
     fn memory(&self) -> Option<&dyn Memory<Self::State>> {
         None
     }
@@ -39,14 +39,15 @@ pub trait Consumer: Send + Sync + 'static {
 /// The stored rows of a copy, as comparison and repair need them.
 #[async_trait]
 pub trait StoredCopy: Consumer {
-    /// Reads up to `limit` rows with keys above `after` as states, in the order of their keys.
+    /// Reads up to `limit` rows with keys above `after` as states, in the order of their keys; without `after` from the
+    /// first key on.
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
 
     /// Reads the rows of these keys as states. Keys without a row are left out.
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Self::State>, DbErr> {
         let mut found = Vec::new();
         for key in keys {
-            // A page of one that begins right before the key, so that a copy need not implement a second query.
+            // A page of one row that begins right before the key, so that a copy need not implement a second query.
             let states = self.page(db, Some(&key.predecessor()), 1).await?;
             found.extend(states.into_iter().filter(|state| state.key() == *key));
         }
@@ -60,16 +61,17 @@ pub trait StoredCopy: Consumer {
         newest_by_full_scan(self, db, limit).await
     }
 
-    /// The table of the copy, when the copy is one table. `None` for a consumer that applies states to rows of its own.
+    /// Returns the name of the copy's table; `None` for a consumer that applies states to rows of its own.
     fn table(&self) -> Option<&'static str> {
         None
     }
 
-    /// Deletes a row if it still has this version, so that the owner's state can take its place.
+    /// Deletes the row with this key if it still has this version, so that the owner's state can take its place.
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr>;
 
-    /// Returns whether applying a state with this key would have an effect. A copy stores every state. A moderation
-    /// decision about an aggregate that does not exist has no effect, so its absence is no drift.
+    /// Returns whether applying a state with this key would have an effect. By default it would, because a copy stores
+    /// every state. A moderation decision about an aggregate that does not exist has no effect, so its absence is no
+    /// drift.
     async fn can_apply(&self, _db: &Reads, _key: &Key) -> Result<bool, DbErr> {
         Ok(true)
     }

@@ -21,11 +21,11 @@ pub struct Context {
     pub(super) db: Db,
     /// The broker.
     pub(super) broker: Arc<dyn Broker>,
-    /// Cancels the tasks.
+    /// The token that cancels the tasks.
     pub(super) cancel: Cancel,
     /// The progress of the service's consumers.
     pub(crate) progress: ConsumerProgress,
-    /// Publishes applied states to the other replicas of the service.
+    /// The publisher of applied states to the other replicas of the service.
     pub(crate) replicas: ReplicaPublisher,
 }
 
@@ -36,22 +36,22 @@ impl Context {
         Self { service, db, broker, cancel, progress: ConsumerProgress::default(), replicas }
     }
 
-    /// The name of the service.
+    /// Returns the name of the service.
     pub(crate) fn service(&self) -> &'static str {
         self.service
     }
 
-    /// The database of the service.
+    /// Returns the database of the service.
     pub(crate) fn db(&self) -> &Db {
         &self.db
     }
 
-    /// The broker.
+    /// Returns the broker.
     pub(crate) fn broker(&self) -> &dyn Broker {
         self.broker.as_ref()
     }
 
-    /// The token that cancels the tasks.
+    /// Returns the token that cancels the tasks.
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel
     }

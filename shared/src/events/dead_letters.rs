@@ -50,13 +50,13 @@ pub enum Error {
     Publish(#[from] PublishError),
 }
 
-/// Parks a message of `queue`.
+/// Stores a message of `queue` as a dead letter.
 ///
 /// # Errors
-/// When the dead letter is not certainly stored.
+/// When it is not certain that the dead letter is stored.
 pub async fn park(db: &Db, queue: &str, payload: &[u8], reason: &str) -> Result<(), Error> {
-    // A consumer's transaction, which may use the disk's reserve (ADR 13): the queue stands still until this one
-    // succeeds.
+    // A consumer's transaction, which may use the disk's reserve (ADR 13): the queue stands still until the dead letter
+    // is stored.
     let tx = db.begin_consuming().await?;
     let row = ActiveModel {
         id: NotSet,
@@ -97,9 +97,9 @@ pub async fn count(db: &Db, queue: &str) -> Result<u64, DbErr> {
     Entity::find().filter(Column::Queue.eq(queue)).count(db.read()).await
 }
 
-/// Redrives the dead letters of a queue that `ids` names, or drops them; `None` stands for all. Returns their number.
-/// Redriving goes through the outbox, so the message is delivered at least once; that is safe, because applying is
-/// idempotent.
+/// Redrives or drops, as `action` says, the dead letters of a queue that have one of the `ids`; `None` stands for all.
+/// Returns their number. Redriving goes through the outbox, so the message is delivered at least once; that is safe,
+/// because applying is idempotent.
 ///
 /// # Errors
 /// [`Error`]; nothing was changed, unless the outcome of the commit is unknown.
@@ -114,7 +114,7 @@ pub async fn settle(db: &Db, queue: &str, ids: Option<&[String]>, action: DeadLe
     let settled = rows.len() as u64;
     for row in rows {
         if action == DeadLetterAction::Redrive {
-            // A message id of its own: this is a new message, not a redelivery of the parked one.
+            // A new message id, because this is a new message and not a redelivery of the parked one.
             let id = Uuid::now_v7().to_string();
             send_message(&mut tx, id, "redrive", Some(queue), row.payload.clone());
         }
@@ -128,7 +128,8 @@ pub async fn settle(db: &Db, queue: &str, ids: Option<&[String]>, action: DeadLe
 pub struct Migration;
 
 impl MigrationName for Migration {
-    /// The name in the table of applied migrations. It is written out, because a derived name follows the name of the file.
+    /// The name in the table of applied migrations. It is written out, because a derived name would change with the
+    /// name of the file.
     fn name(&self) -> &'static str {
         "dead_letters"
     }

@@ -76,7 +76,7 @@ pub(super) async fn is_empty(db: &Db, consumer: &dyn AnyConsumer) -> Result<bool
     Ok(consumer.page(db.read(), None, 1).await?.is_empty())
 }
 
-/// Writes a request for the whole stream to its owner, as a part of the transaction.
+/// Writes a request to the owner of a stream to send the whole stream, as a part of the transaction.
 pub(super) fn request_whole_stream(tx: &mut Tx, stream: &'static str) -> Result<(), ApplyError> {
     let queue = topology::queue(tx.service(), stream);
     let owner = topology::owner(stream).ok_or_else(|| ApplyError::Permanent(format!("nobody owns {stream}")))?;
@@ -87,7 +87,8 @@ pub(super) fn request_whole_stream(tx: &mut Tx, stream: &'static str) -> Result<
 pub struct Migration;
 
 impl MigrationName for Migration {
-    /// The name in the table of applied migrations. It is written out, because a derived name follows the name of the file.
+    /// The name in the table of applied migrations. It is written out, because a derived name would change with the
+    /// name of the file.
     fn name(&self) -> &'static str {
         "fills"
     }

@@ -27,7 +27,7 @@ impl Column {
         let mut query = Query::select();
         query.expr_as(Func::max(Expr::col(self.name.clone())), "highest").from(self.table.clone());
         let row = connection.query_one(&query).await?;
-        // MAX answers one row in any case; its value is NULL when the table is empty.
+        // MAX returns one row in any case; its value is NULL when the table is empty.
         let highest: Option<i64> = row.map(|row| row.try_get("", "highest")).transpose()?.flatten();
         Ok(highest.unwrap_or(0))
     }
@@ -36,16 +36,16 @@ impl Column {
 /// The columns in which a service stores versions and ids.
 #[derive(Clone, Debug, Default)]
 pub struct IdColumns {
-    /// Versions of aggregates that the service owns.
+    /// The columns with the versions of aggregates that the service owns.
     pub(super) versions: Vec<Column>,
-    /// Ids that the service assigns, with the stream of their aggregates.
+    /// The columns with ids that the service assigns, each with the stream of the aggregates.
     pub(super) sequences: Vec<(&'static str, Column)>,
-    /// References to aggregates of any service, with the stream of these aggregates.
+    /// The columns that refer to aggregates of any service, each with the stream of these aggregates.
     pub(super) references: Vec<(&'static str, Column)>,
 }
 
 impl IdColumns {
-    /// The names of all these columns, as `table.column`.
+    /// Returns the names of all these columns, as `table.column`.
     pub fn names(&self) -> BTreeSet<String> {
         let ids = self.sequences.iter().chain(&self.references).map(|(_, column)| column);
         self.versions.iter().chain(ids).map(|column| format!("{}.{}", column.table, column.name)).collect()

@@ -4,8 +4,8 @@
 //! docs/convergence.md states the rules R1 to R16 by which copies converge although messages are reordered, duplicated
 //! or cut off by a crash; docs/events.md follows one message on its way. In short: the owner of an aggregate assigns
 //! its version under the row lock (R2), the state and its event are stored by one transaction (R4), and every copy
-//! keeps the highest version that it has seen (R5). The outbox, in which events wait for the broker, is the floor
-//! below: [`crate::outbox`].
+//! keeps the highest version that it has seen (R5). Events wait for the broker in [`crate::outbox`], which this module
+//! builds on.
 
 // Names: streams, their owners and consumers, queues and exchanges.
 pub mod topology;

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-/// The shortest pause, and the pause after a single state. Pausing less makes messages smaller and more numerous, which
-/// costs the broker and the consumers more than the gain in latency is worth.
+/// The shortest pause, and the pause after a single state. A shorter pause would make messages smaller and more
+/// numerous, which costs the broker and the consumers more than the gain in latency is worth.
 const MIN_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause, which bounds the delay that batching adds.
 const MAX_PAUSE: Duration = Duration::from_millis(100);
 
-/// The pause between the publication of `states` states and the next batch: 5 ms times the square root of `states`,
-/// within 5 to 100 ms.
+/// Returns the pause between the publication of `states` states and the next batch: 5 ms times the square root of
+/// `states`, within 5 to 100 ms.
 ///
 /// With the square root, the pauses settle in proportion to the rate: 5 ms at 200 states per second, 100 ms at 4 000
 /// and more.
@@ -24,7 +24,7 @@ pub(super) fn pause_after(states: usize) -> Duration {
 mod tests {
     use super::*;
 
-    /// The pause in milliseconds at which a publisher settles while so many states per second are written.
+    /// Returns the pause in milliseconds at which a publisher settles while so many states per second are written.
     fn settled_pause(per_second: f64) -> f64 {
         let next = |pause: Duration, _| pause_after((pause.as_secs_f64() * per_second).round() as usize);
         (0..1_000).fold(MAX_PAUSE, next).as_secs_f64() * 1_000.0

@@ -15,14 +15,14 @@ pub struct StreamProgress {
     pub waiting_since: Option<Timestamp>,
     /// The time at which a batch was last applied; `None` before the first.
     pub applied_at: Option<Timestamp>,
-    /// The age of the oldest event of that batch at that time.
+    /// The age that the oldest event of the last applied batch had at the time `applied_at`.
     pub applied_after: Duration,
     /// The number of messages in the stream's dead-letter queue, as last counted.
     pub dead_letters: u64,
 }
 
 impl StreamProgress {
-    /// The age of the oldest event that this process has received and not yet applied; zero between batches.
+    /// Returns the age of the oldest event that this process has received and not yet applied; zero between batches.
     pub fn lag(&self, now: Timestamp) -> Duration {
         self.waiting_since.map_or(Duration::ZERO, |since| now.since(since))
     }
@@ -33,8 +33,9 @@ impl StreamProgress {
 pub struct ConsumerProgress(Arc<Mutex<BTreeMap<&'static str, StreamProgress>>>);
 
 impl ConsumerProgress {
-    /// Returns whether the copy of a stream lags by more than `grace` now, or did when it last applied a batch within
-    /// the last `grace`. Rows that such a copy lacks may only be late, so the comparison does not count them as drift.
+    /// Returns whether the copy of a stream lags by more than `grace` now, or has applied its last batch less than
+    /// `grace` ago and with more than `grace` of lag. Rows that such a copy lacks may only be late, so the comparison
+    /// does not count them as drift.
     pub(super) fn is_lagging(&self, stream: &str, now: Timestamp, grace: Duration) -> bool {
         let streams = self.locked();
         streams.get(stream).is_some_and(|stream| {
@@ -43,7 +44,7 @@ impl ConsumerProgress {
         })
     }
 
-    /// The progress of each stream, by the stream's name.
+    /// Returns the progress of each stream, by the stream's name.
     pub fn streams(&self) -> BTreeMap<&'static str, StreamProgress> {
         self.locked().clone()
     }
@@ -62,7 +63,7 @@ impl ConsumerProgress {
     pub(super) fn record_applied(&self, stream: &'static str, now: Timestamp) {
         let mut streams = self.locked();
         let stream = streams.entry(stream).or_default();
-        // Before `waiting_since` is cleared, from which the lag is computed.
+        // Before `waiting_since` is cleared, because the lag is computed from it.
         stream.applied_after = stream.lag(now);
         (stream.waiting_since, stream.applied_at) = (None, Some(now));
     }

@@ -19,8 +19,8 @@ use crate::work::{Db, Tx};
 /// The number of states per query when a memory is loaded.
 const PAGE: u64 = 1_000;
 
-/// A row of a copy that is at the same time the state as this service reads it from a message: its columns are the
-/// fields.
+/// A row of a copy. The type is at the same time the state as this service reads it from a message: the columns of the
+/// row are the fields of the state.
 pub trait ProjectionRow:
     State
     + FromQueryResult
@@ -30,7 +30,7 @@ pub trait ProjectionRow:
     /// The column of the version.
     const VERSION: <Self::Entity as EntityTrait>::Column;
 
-    /// Empties the fields that a tombstone loses: it keeps its key and its version only (rule R6 in
+    /// Empties the fields that a tombstone loses: a tombstone keeps its key and its version only (rule R6 in
     /// docs/convergence.md). A state that is no tombstone is unchanged.
     #[must_use]
     fn without_tombstone_fields(self) -> Self {
@@ -88,8 +88,8 @@ where
         Ok(upsert_newer(&**tx, as_active_models(states), R::VERSION).await?)
     }
 
-    /// On Postgres the upsert is one statement, which is a transaction by itself: one round trip instead of three. On
-    /// SQLite it may be several statements.
+    /// Applies and commits the states. On Postgres the upsert is one statement, which is a transaction by itself: one
+    /// round trip instead of three. On SQLite it may be several statements.
     async fn store(&self, db: &Db, states: Vec<R>) -> Result<(), ApplyError> {
         if is_postgres(db.consume()) {
             return Ok(upsert_newer(db.consume(), as_active_models(states), R::VERSION).await?);
@@ -145,7 +145,7 @@ where
     }
 }
 
-/// The condition that a row has this key.
+/// Builds the condition that a row has this key.
 fn has_key<C: ColumnTrait>(columns: &[C], key: &Key) -> Condition {
     let columns = columns.iter().zip(&key.0);
     columns.fold(Condition::all(), |row, (column, id)| row.add(Expr::col(*column).eq(*id)))
@@ -156,7 +156,7 @@ fn as_active_models<R: ProjectionRow>(states: Vec<R>) -> Vec<<R::Entity as Entit
     states.into_iter().map(|state| state.without_tombstone_fields().into_active_model()).collect()
 }
 
-/// Reads up to `limit` rows with keys above `after`, in the order of their keys.
+/// Reads up to `limit` rows with keys above `after`, in the order of their keys; without `after` from the first key on.
 ///
 /// Version 0 marks a name that was taken from a writer's token before the owner's state arrived (rule R10). It is no
 /// state of the owner, so such rows are left out here and in the other queries.

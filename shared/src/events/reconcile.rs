@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::any_consumer::{AnyConsumer, Row};
 use super::source::AnySource;
+use crate::clock::Timestamp;
 use crate::outbox::Key;
 use crate::work::Db;
 
@@ -48,7 +49,7 @@ pub struct Drifted {
     pub owner_version: Option<i64>,
 }
 
-/// Compares one copy with its owner, page by page, and answers the rows that have drifted. It reads the owner's
+/// Compares one copy with its owner, page by page, and returns the rows that have drifted. It reads the owner's
 /// versions and waits for `grace` before it compares, so that changes under way are not taken for drift; with a `grace`
 /// of zero the system must be quiet.
 ///
@@ -86,7 +87,7 @@ pub async fn compare(
                 let due = before.as_ref().map_or(version, |before| before.get(&key).copied().unwrap_or(0));
                 let found = copies.remove(&key);
                 let copy_version = found.as_ref().map(|row| row.version);
-                if let Some(drift) = find_drift(found, due, version, consumer, &state)? {
+                if let Some(drift) = find_drift(found, due, version, consumer, &state, copy.clock().now())? {
                     if copy_version.is_none() && !consumer.can_apply(copy.read(), &key).await? {
                         continue;
                     }
@@ -111,8 +112,8 @@ pub async fn compare(
     }
 }
 
-/// Compares an owner's counters with the rows that they count, and answers the counters that are wrong. With a `grace`
-/// of zero the system must be quiet.
+/// Compares an owner's counters with the rows that they count, and returns the counters that are wrong now and still
+/// after `grace`. With a `grace` of zero the system must be quiet.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -131,20 +132,25 @@ pub async fn find_miscounted(source: &dyn AnySource, owner: &Db, grace: Duration
 }
 
 /// Compares a copy's row with the owner's state of `version`. `due` is the version that the copy must have reached;
-/// zero demands nothing. `None` means that the row has not drifted.
+/// zero demands nothing. `None` means that the row has not drifted; a state that has expired never does.
 pub(super) fn find_drift(
     found: Option<Row>,
     due: i64,
     version: i64,
     consumer: &dyn AnyConsumer,
     state: &Value,
+    now: Timestamp,
 ) -> Result<Option<Drift>, DbErr> {
+    let json = |error: serde_json::Error| DbErr::Json(error.to_string());
+    if consumer.has_expired(state, now).map_err(json)? {
+        return Ok(None);
+    }
     Ok(match found {
         None => (due > 0).then_some(Drift::Behind),
         Some(row) if row.version < due => Some(Drift::Behind),
         Some(row) if row.version > version => Some(Drift::Unknown),
         Some(row) if row.version == version => {
-            let expected = consumer.as_copied(state).map_err(|error| DbErr::Json(error.to_string()))?;
+            let expected = consumer.as_copied(state).map_err(json)?;
             (expected != row).then_some(Drift::Different)
         }
         // Between `due` and `version` the copy is on its way, and the content of that version is no longer known.

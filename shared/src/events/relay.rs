@@ -28,8 +28,8 @@ use crate::work::Db;
 const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 /// The most messages in one batch.
 const BATCH: u64 = 1_000;
-/// The most bytes of one batch in flight: as much as a broker confirms well within the time limit, also of a large
-/// resync.
+/// The most bytes of one batch in flight. A broker confirms that many bytes well within the time limit, also during a
+/// large resync.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// The number of rows that a sweep holds in memory; each may have 256 KiB.
 const PAGE: u64 = 250;
@@ -124,7 +124,7 @@ pub async fn run(db: Db, broker: Arc<dyn Broker>, cancel: Cancel) {
     relay.delete_confirmed().await;
 }
 
-/// An interval that does not catch up on ticks that passed while the relay was busy.
+/// Creates an interval that does not catch up on ticks that passed while the relay was busy.
 fn delaying_interval(period: Duration) -> Interval {
     let mut interval = interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -171,7 +171,7 @@ impl Lane {
 }
 
 impl Lanes {
-    /// The number of messages that can be added before the lanes hold a full batch.
+    /// Returns the number of messages that can be added before the lanes hold a full batch.
     fn free_slots(&self) -> usize {
         let waiting: usize = self.0.values().map(|lane| lane.messages.len()).sum();
         (BATCH as usize).saturating_sub(waiting)
@@ -186,14 +186,15 @@ impl Lanes {
         }
     }
 
-    /// The time at which the next batch may leave; `None` when nothing waits. Full lanes leave at once, without their
-    /// pause.
+    /// Returns the time at which the next batch may leave; `None` when nothing waits. When the lanes are full, the
+    /// batch may leave at once.
     fn next_due(&self, now: Instant) -> Option<Instant> {
         let due = self.0.values().filter(|lane| lane.is_waiting()).map(|lane| lane.next_at).min();
         due.map(|at| if self.free_slots() == 0 { now } else { at })
     }
 
-    /// Takes the messages whose pause is over, or all waiting ones when the lanes are full. Returns their streams too.
+    /// Takes the messages whose pause is over, or all waiting messages when the lanes are full. Returns them with their
+    /// streams.
     fn take_due(&mut self, now: Instant) -> (Vec<String>, Vec<OutboxMessage>) {
         let is_full = self.free_slots() == 0;
         let (mut streams, mut messages) = (Vec::new(), Vec::new());
@@ -224,13 +225,13 @@ struct BatchOutcome {
     streams: Vec<String>,
     /// The ids of outbox rows whose messages were confirmed.
     confirmed: Vec<i64>,
-    /// True when a message was not confirmed that the broker may accept later. An unroutable message does not count: it
-    /// stays in the table, for the next sweep and for the operator to see.
+    /// True when a message was not confirmed although the broker may accept it later. An unroutable message does not
+    /// count: it stays in the table, for the next sweep and for the operator to see.
     failed: bool,
 }
 
-/// Publishes messages in parts of at most [`BATCH_BYTES`] until one part is not confirmed as a whole. The rows of
-/// messages that are not confirmed stay in the table.
+/// Publishes messages in parts of at most [`BATCH_BYTES`], until a part has failed as [`BatchOutcome::failed`]
+/// describes. The rows of messages that are not confirmed stay in the table.
 async fn publish_batch(
     service: &'static str,
     broker: Arc<dyn Broker>,
@@ -305,7 +306,8 @@ impl Relay {
             let outcome = publish_batch(self.db.outbox().service(), Arc::clone(&self.broker), Vec::new(), rows).await;
             let failed = self.record_outcome(outcome);
             self.delete_confirmed().await;
-            // A full outbox refuses writes, and a long sweep empties it: the count lets writes in again meanwhile.
+            // Writes are refused while the outbox is full. The count permits them again when a long sweep has made
+            // room.
             if self.counted_at.elapsed() > COUNT_INTERVAL {
                 self.report_backlog().await;
             }
@@ -343,9 +345,9 @@ impl Relay {
     }
 }
 
-/// Joins the messages of each stream into as few as the size limits allow, each with the ids of the outbox rows that it
-/// carries. Many small transactions then cost the broker and the consumers no more than one large transaction (ADR 10).
-/// Messages for a single queue stay as they are.
+/// Joins the messages of each stream into as few as the size limits allow, and returns each with the ids of the outbox
+/// rows that it carries. Many small transactions then cost the broker and the consumers no more than one large
+/// transaction (ADR 10). Messages for a single queue stay as they are.
 fn join_messages(service: &str, mut messages: Vec<OutboxMessage>) -> Vec<(OutboxMessage, Vec<i64>)> {
     let destination = |message: &OutboxMessage| (message.target.clone(), message.stream.clone());
     // The sort is stable, so messages of one destination become neighbours in the order of their rows.
@@ -367,7 +369,8 @@ fn join_messages(service: &str, mut messages: Vec<OutboxMessage>) -> Vec<(Outbox
     joined
 }
 
-/// Joins messages of one stream. The row id of a joined message is that of the first message it was given.
+/// Joins messages of one stream, and returns each with the ids of the rows that it carries. The `id` of every joined
+/// message is that of the first message in `messages`.
 fn join_stream(service: &str, messages: &[OutboxMessage]) -> Result<Vec<(OutboxMessage, Vec<i64>)>, serde_json::Error> {
     let Some(first) = messages.first() else { return Ok(Vec::new()) };
     let payloads: Vec<&[u8]> = messages.iter().map(|message| message.payload.as_slice()).collect();

@@ -57,7 +57,7 @@ impl ReplicaPublisher {
     }
 
     /// Publishes committed states, in as many messages as the size limits of the envelope ask for. A failure is not
-    /// returned: it lets the other replicas load everything again.
+    /// returned; it makes the next message ask the other replicas to load everything again.
     pub(super) async fn publish_states<T: Serialize>(&self, stream: &str, states: &[T]) {
         match envelope::to_raw_json(states) {
             Ok(states) => {
@@ -69,7 +69,8 @@ impl ReplicaPublisher {
         }
     }
 
-    /// Lets the next message ask the other replicas to load everything again, because states could not be sent to them.
+    /// Makes the next message ask the other replicas to load everything again, because states could not be sent to
+    /// them.
     pub(super) fn request_reload(&self) {
         self.reload_requested.store(true, Ordering::Relaxed);
     }
@@ -108,7 +109,7 @@ impl ReplicaPublisher {
     }
 }
 
-/// Publishes the states that this service's own transactions have committed to the other replicas, until cancelled. The
+/// Publishes to the other replicas the states that this service's own transactions have committed, until cancelled. The
 /// states are those of streams that a memory follows ([`OwnMemories`]).
 pub(crate) async fn publish_own_states(own: OwnMemories, replicas: ReplicaPublisher, cancel: Cancel) {
     let mut next_at = Instant::now();

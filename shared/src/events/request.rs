@@ -66,7 +66,7 @@ impl Request {
 /// operator's commands use it in the one-process form, whose broker cannot be reached from another process (ADR 3).
 ///
 /// # Errors
-/// [`ApplyError`] when the request is not certainly stored.
+/// [`ApplyError`] when it is not certain that the request is stored.
 pub async fn enqueue(db: &Db, service: &str, request: &Request) -> Result<(), ApplyError> {
     let mut tx = db.begin().await?;
     write_request(&mut tx, service, request)?;

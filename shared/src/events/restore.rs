@@ -1,4 +1,4 @@
-//! Restore: makes a database usable again that was put back from a backup (ADR 15).
+//! Restore: makes a database that was put back from a backup usable again (ADR 15).
 //!
 //! Such a database is older than the states that copies and clients have seen of it. Left alone, it would assign
 //! versions that copies already hold with other content, and ids that belong to other aggregates. A restore therefore
@@ -92,8 +92,8 @@ pub async fn apply_plan(db: &Db, service: &str, streams: &Streams, plan: &Restor
     Ok(tx.commit().await?)
 }
 
-/// The requests to an owner that fill all copies of its streams again. Copies are filled without being emptied first: a
-/// service whose copy of the stream `user` is empty, for example, would treat nobody as blocked.
+/// Returns the requests to an owner that fill all copies of its streams again. Copies are filled without being emptied
+/// first: a service whose copy of the stream `user` is empty, for example, would treat nobody as blocked.
 pub fn refill_requests(owner: &str) -> Vec<Request> {
     let routes = topology::ROUTES.iter().filter(|route| route.owner == owner);
     let queues = routes.flat_map(|route| route.consumers.iter().map(|consumer| (route.stream, consumer)));

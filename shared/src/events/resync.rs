@@ -149,8 +149,8 @@ async fn write_states(
     Ok(tx.commit().await?)
 }
 
-/// Deletes the rows of a copy that still have these versions, and asks the owner for the states of all these keys. Both
-/// are one transaction.
+/// Deletes the rows of a copy that still have these versions, and asks the owner for the states of all these keys, in
+/// one transaction.
 pub(super) async fn delete_and_request(
     context: &Context,
     consumer: &dyn AnyConsumer,

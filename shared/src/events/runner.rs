@@ -111,14 +111,15 @@ impl<C: Consumer> Runner<'_, C> {
         }
     }
 
-    /// Commits states in one transaction, and retries while the cause may pass. An error means that no retry can help.
+    /// Commits states in one transaction, and retries while the cause may pass. An error is the reason why the states
+    /// cannot be stored: no retry can help, or all retries after errors of unknown kind have failed.
     async fn commit(&self, states: Vec<C::State>) -> Result<(), String> {
         let mut backoff = Backoff::default();
         let mut unknown_errors = 0;
         loop {
             match self.consumer.store(&self.context.db, states.clone()).await {
                 Ok(()) => {
-                    // Memory is fed after the commit, because only stored states may be shown, and before the
+                    // Memory is fed after the commit, because only stored states may become visible, and before the
                     // acknowledgement, so that requests see what is acknowledged.
                     if let Some(memory) = self.consumer.memory() {
                         memory.remember(&states);
@@ -157,8 +158,8 @@ pub(super) async fn park_until_stored(
     }
 }
 
-/// Parses one state of the message `index`, and keeps it in `newest` unless a state of its key that is as new is there.
-/// A state that does not parse, or whose numbers are out of range, makes the message a dead letter.
+/// Parses one state of the message `index`, and keeps it in `newest` unless a state of the same key that is as new or
+/// newer is there. A state that does not parse, or whose numbers are out of range, makes the message a dead letter.
 fn add_newest<S: State>(
     newest: &mut BTreeMap<Key, (S, usize)>,
     dead: &mut BTreeMap<usize, String>,

@@ -1,7 +1,7 @@
 //! Sources: the owner's side of a stream, from which the owner's states can be read and sent again.
 //!
 //! [`Source`] is typed by the state that a service publishes. [`AnySource`] is the same without the type: states are
-//! JSON there, so resync, comparison and the operator's commands handle all streams of a service in one list.
+//! JSON there, so that resync, comparison and the operator's commands can handle all streams of a service in one list.
 
 use async_trait::async_trait;
 use sea_orm::DbErr;
@@ -19,7 +19,8 @@ pub trait Source: Send + Sync + 'static {
     /// The state as it is published.
     type State: State;
 
-    /// Reads up to `limit` states with keys above `after`, in the order of their keys, tombstones included.
+    /// Reads up to `limit` states with keys above `after`, in the order of their keys, tombstones included; without
+    /// `after` from the first key on.
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Self::State>, DbErr>;
 
     /// Reads the states of these keys. Keys that the owner does not know are left out.
@@ -29,7 +30,7 @@ pub trait Source: Send + Sync + 'static {
     /// recover lost states from a copy.
     const RECOVERS_FROM_COPIES: bool = false;
 
-    /// Stores these states where they are newer than the owner's own. A restore calls it with the rows of a copy.
+    /// Stores these states if they are newer than the owner's own. A restore calls it with the rows of a copy.
     async fn recover(&self, _tx: &Tx, _states: Vec<Self::State>) -> Result<(), DbErr> {
         Ok(())
     }
@@ -52,7 +53,7 @@ pub trait Source: Send + Sync + 'static {
 /// A [`Source`] of any state, for lists. Its methods are those of [`Source`], with states as JSON.
 #[async_trait]
 pub trait AnySource: Send + Sync + 'static {
-    /// The name of the stream.
+    /// Returns the name of the stream.
     fn stream(&self) -> &'static str;
     /// Reads up to `limit` states with keys above `after`, in the order of their keys, as (key, version, JSON).
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr>;
@@ -60,7 +61,7 @@ pub trait AnySource: Send + Sync + 'static {
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
     /// Returns whether the owner can recover lost states from a copy.
     fn recovers_from_copies(&self) -> bool;
-    /// Stores these states where they are newer than the owner's own. A value that is not such a state is an error.
+    /// Stores these states if they are newer than the owner's own. A value that is not such a state is an error.
     async fn recover(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr>;
     /// Returns whether the states are counters that can be counted again.
     fn is_recountable(&self) -> bool;

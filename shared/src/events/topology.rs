@@ -22,8 +22,9 @@ pub struct Route {
 }
 
 /// All streams of the suite.
-pub const ROUTES: [Route; 8] = [
+pub const ROUTES: [Route; 9] = [
     Route { stream: "user", owner: "auth", consumers: &["posts", "subscriptions", "admin", "recommendations"] },
+    Route { stream: "session_end", owner: "auth", consumers: &["posts", "subscriptions", "admin", "recommendations"] },
     Route { stream: "post", owner: "posts", consumers: &["subscriptions", "admin", "recommendations"] },
     Route { stream: "post_counts", owner: "posts", consumers: &["subscriptions", "admin", "recommendations"] },
     Route { stream: "comment", owner: "posts", consumers: &["admin"] },
@@ -33,33 +34,35 @@ pub const ROUTES: [Route; 8] = [
     Route { stream: "moderation.comment", owner: "admin", consumers: &["posts"] },
 ];
 
-/// The name of the queue from which a service consumes a stream.
+/// Returns the name of the queue from which a service consumes a stream.
 pub fn queue(service: &str, stream: &str) -> String {
     format!("{service}.{stream}.v1")
 }
 
-/// The name of the queue for requests to a service: to send states again, to count again, or to forget drifted rows. It
-/// is bound to no stream; requests are published to it by its name, through the default exchange.
+/// Returns the name of the queue for requests to a service: to send states again, to count again, or to forget drifted
+/// rows. The queue is bound to no stream; requests are published to it by its name, through the default exchange.
 pub fn resync_queue(service: &str) -> String {
     format!("{service}.resync.v1")
 }
 
-/// The name of the dead-letter queue of `queue`, for messages that cannot be applied.
+/// Returns the name of the dead-letter queue of `queue`, for messages that cannot be applied.
 pub fn dead_letter_queue(queue: &str) -> String {
     format!("{queue}.dlq")
 }
 
-/// The name of the fanout exchange on which the replicas of a service publish the states that they have applied.
+/// Returns the name of the fanout exchange on which the replicas of a service publish the states that they have
+/// applied.
 pub fn replicas_exchange(service: &str) -> String {
     format!("chatty.applied.{service}")
 }
 
-/// The name of the fanout exchange that brings messages of the comparison (ADR 14) to all replicas of a service.
+/// Returns the name of the fanout exchange that brings messages of the comparison (ADR 14) to all replicas of a
+/// service.
 pub fn comparison_exchange(service: &str) -> String {
     format!("chatty.compare.{service}")
 }
 
-/// The names of all queues of the suite, each with the stream that it is bound to; `None` for resync queues.
+/// Returns the names of all queues of the suite, each with the stream that it is bound to; `None` for resync queues.
 /// Dead-letter queues are not listed.
 pub fn queues() -> Vec<(String, Option<&'static str>)> {
     let events = ROUTES
@@ -68,7 +71,7 @@ pub fn queues() -> Vec<(String, Option<&'static str>)> {
     events.chain(SERVICE_NAMES.iter().map(|service| (resync_queue(service), None))).collect()
 }
 
-/// The service that owns a stream; `None` for a stream that is not in the table.
+/// Returns the service that owns a stream; `None` for a stream that is not in the table.
 pub fn owner(stream: &str) -> Option<&'static str> {
     ROUTES.iter().find(|route| route.stream == stream).map(|route| route.owner)
 }

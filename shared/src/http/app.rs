@@ -16,6 +16,7 @@ use super::docs;
 use super::guard::GuardedRouter;
 use super::measure::{self, Endpoints, Measured, Measurement, measure};
 use super::probes::{CanServe, Probes};
+use super::remote_client::Peer;
 use super::render::{self, render};
 use super::rules::{self, Accepted};
 use crate::error::ApiError;
@@ -32,12 +33,12 @@ pub struct App {
 }
 
 impl App {
-    /// Serves these routes, the probes and the API reference.
+    /// Creates an app that serves these routes, the probes and the API reference.
     pub fn new(routes: Router, openapi: OpenApi, probes: Probes) -> Self {
         Self::of(routes.merge(docs::router(openapi)).merge(probes.router), probes.can_serve)
     }
 
-    /// Serves the probes only, for a port of their own.
+    /// Creates an app that serves the probes only, for a separate port.
     pub fn of_probes(probes: Probes) -> Self {
         Self::of(probes.router, probes.can_serve)
     }
@@ -58,8 +59,10 @@ impl App {
         Self { routes: GuardedRouter::new(router, can_serve), endpoints: Endpoints::default() }
     }
 
-    /// Answers a request of this process, for tests. The rules that only concern the network do not apply.
-    pub async fn answer(&self, request: Request) -> Response {
+    /// Answers a request of this process, for tests. The rules that only concern the network do not apply. The caller
+    /// is trusted like a gateway to name the client.
+    pub async fn answer(&self, mut request: Request) -> Response {
+        request.extensions_mut().insert(Peer::Gateway);
         self.answer_from(request, false).await.map(Body::new)
     }
 
@@ -76,7 +79,7 @@ impl App {
         measure(measurement.clone(), service, request).await
     }
 
-    /// Checks the request, lets its route answer, and renders the answer.
+    /// Checks the request, calls its route, and renders the answer.
     async fn process(&self, request: Request, measurement: &Measurement, over_network: bool) -> Response {
         let method = request.method().clone();
         let request_id = request_id::choose(request.headers());

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// A client for Chatty's own services, with a time limit of 5 s. It ignores the proxy variables of the environment,
-/// because those describe the way to the outside world.
+/// Builds a client for Chatty's own services, with a time limit of 5 s for a request. It ignores the proxy variables of
+/// the environment, because those describe the way to the outside world.
 ///
 /// # Errors
 /// When the TLS backend cannot be initialised.

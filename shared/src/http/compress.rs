@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 
 use crate::error::ApiError;
 
-/// The smallest body that is compressed, in bytes. Below it the saving is not worth the time.
+/// The smallest body that is compressed, in bytes. For a smaller body the saving is not worth the time.
 pub(super) const MIN_SIZE: u64 = 2 * 1024;
 /// From this many bytes on, compressing takes so long that it would delay other requests: another thread does it.
 const LARGE: usize = 64 * 1024;
@@ -32,8 +32,8 @@ pub(super) fn accepts_gzip(accepted: &HeaderValue) -> bool {
     weight(&["gzip", "x-gzip"]).or_else(|| weight(&["*"])).is_some_and(|weight| weight > 0.0)
 }
 
-/// Compresses an answer if it is a text, large enough, and `accepts_gzip`. One with an ETag stays as it is, because the
-/// tag stands for exactly these bytes. For HEAD only the headers change.
+/// Compresses an answer if it is a text, is large enough, and `accepts_gzip` is true. An answer with an ETag stays as
+/// it is, because the tag stands for exactly these bytes. For HEAD only the headers change.
 pub(super) async fn compress(mut response: Response, accepts_gzip: bool, is_head: bool) -> Response {
     let size = if is_head { content_length(response.headers()) } else { response.body().size_hint().exact() };
     let headers = response.headers_mut();
@@ -65,7 +65,7 @@ pub(super) async fn compress(mut response: Response, accepts_gzip: bool, is_head
     }
 }
 
-/// Compresses bytes.
+/// Compresses bytes with gzip.
 ///
 /// # Errors
 /// An internal error of the compressor. It writes to memory, so none is expected.

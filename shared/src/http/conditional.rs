@@ -73,7 +73,7 @@ impl Tag<'_> {
     }
 }
 
-/// `1.1` of `1.1-gzip` and of `1.1--gzip`.
+/// Removes the suffix of a proxy: returns `1.1` for `1.1-gzip` and for `1.1--gzip`.
 fn without_coding(opaque: &str) -> &str {
     match opaque.rsplit_once('-') {
         Some((tag, coding)) if CODINGS.contains(&coding) => tag.strip_suffix('-').unwrap_or(tag),
@@ -81,7 +81,7 @@ fn without_coding(opaque: &str) -> &str {
     }
 }
 
-/// The tags in all lines of a header.
+/// Returns the tags in all lines of a header.
 fn tags(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Tag<'_>> {
     headers.get_all(name).into_iter().flat_map(|line| Tags(str::from_utf8(line.as_bytes()).unwrap_or("?")))
 }

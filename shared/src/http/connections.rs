@@ -32,7 +32,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// The bounds that the system allows. Raises the process's limit of open files as far as the system lets it.
+    /// Returns the bounds that the system allows. Raises the process's limit of open files as far as the system permits
+    /// it.
     pub(super) fn of_process() -> Self {
         let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1_024, |(soft, hard)| {
             let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
@@ -72,7 +73,7 @@ impl Activity {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of requests that have begun, plus those that have been answered.
+    /// Returns the number of requests that have begun, plus those that have been answered.
     pub(super) fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
     }
@@ -125,14 +126,14 @@ impl Connections {
         Arc::new(Self { limits, base: Instant::now(), table: Mutex::default() })
     }
 
-    /// The time for which a write may make no progress.
+    /// Returns the time for which a write may make no progress.
     pub(super) fn stalled(&self) -> Duration {
         self.limits.stalled
     }
 
-    /// Starts the task of a new connection by `start`. At a bound it first closes the connection that has been idle for
-    /// longest, one of the same address if the address has too many. Returns `false` and starts nothing when none is
-    /// idle.
+    /// Starts the task of a new connection by `start`. `address` is `None` for a connection through a gateway. At a
+    /// bound, the connection that has been idle for longest is closed first: one of the same address if that address
+    /// has too many. Returns `false` and starts nothing if none of them is idle.
     pub(super) fn admit(
         self: &Arc<Self>,
         address: Option<IpAddr>,
@@ -191,8 +192,8 @@ impl Table {
     }
 }
 
-/// The address that a connection counts for. With IPv6 it is the network of 64 bits, because one client has all its
-/// addresses.
+/// Returns the address that a connection counts for. For IPv6 it is the network of 64 bits, because one client may have
+/// all addresses of such a network.
 fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),

@@ -31,7 +31,7 @@ const DESCRIPTION: &str = "/openapi.json";
 /// A file of the reference, ready to be sent.
 struct File {
     content_type: String,
-    /// The opaque part of the tag of the plain form.
+    /// The opaque part of the entity tag of the uncompressed form.
     etag: String,
     bytes: Bytes,
     /// The compressed form. Absent for small files and for pictures, which compression does not make smaller.
@@ -93,7 +93,7 @@ struct Docs {
 }
 
 impl Docs {
-    /// A file by its name below `/docs/`, or the description by its path. Builds it on the first request.
+    /// Returns a file by its name below `/docs/`, or the description by its path. Builds the file on the first request.
     async fn get_or_build(self: Arc<Self>, name: String) -> Result<Arc<File>, ApiError> {
         let known = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some(file) = known {
@@ -119,7 +119,7 @@ impl Docs {
     }
 }
 
-/// The routes of the reference and of the description.
+/// Builds the routes of the reference and of the description.
 pub(super) fn router(openapi: OpenApi) -> Router {
     let config = Arc::new(Config::from(DESCRIPTION));
     let docs = Arc::new(Docs { config, openapi, files: Mutex::default() });

@@ -1,5 +1,5 @@
-//! Extractors for path, query and JSON bodies. The extractors of axum answer plain texts about Rust types; these answer
-//! problems that name the field and the broken rule.
+//! Extractors for path, query and JSON bodies. axum's own extractors reject a request with plain text about Rust types;
+//! these reject it with a problem that names the field and the broken rule.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 /// Reads 1 to 100 ids from the query parameter `field`, written as `1,2,3`.
 ///
 /// # Errors
-/// 400 when a part is not an id, 422 when there are none or more than 100.
+/// 400 when a part is not an id, 422 when there is no id or there are more than 100.
 pub fn read_ids<T>(field: &str, text: &str, id: impl Fn(i64) -> T) -> Result<Vec<T>, ApiError> {
     let parts = text.split(',').filter(|part| !part.is_empty());
     let ids: Result<Vec<i64>, serde::de::value::Error> = parts.map(|part| IdVisitor.visit_str(part)).collect();
@@ -93,8 +93,8 @@ pub trait Validate {
     fn validate(&self, errors: &mut FieldErrors);
 }
 
-/// A valid JSON body of at most 64 KiB. 400 for a body that is not JSON, 413 for a larger one, 415 for another content
-/// type, and 422, which names the fields, for one that breaks a rule.
+/// A valid JSON body of at most 64 KiB. 400 for a body that is not JSON, 408 for one that does not arrive in time, 413
+/// for a larger one, 415 for another content type, and 422, which names the fields, for one that breaks a rule.
 #[derive(Clone, Debug)]
 pub struct ValidJson<T>(pub T);
 
@@ -107,8 +107,8 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJso
     }
 }
 
-/// A JSON body that may be missing. An empty body counts as missing, whatever its content type. Otherwise as
-/// [`ValidJson`].
+/// A JSON body that may be missing. An empty body counts as missing, whatever its content type. Any other body is read
+/// as by [`ValidJson`].
 #[derive(Clone, Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 

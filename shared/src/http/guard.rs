@@ -19,7 +19,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// The methods that some path takes, for `OPTIONS *`.
 const METHODS: &str = "GET,HEAD,POST,PATCH,DELETE,OPTIONS";
 
-/// The routes of a port, which answer in time and whatever happens. Clones share the routes.
+/// The routes of a port, guarded so that every request gets an answer in time. Clones share the routes.
 #[derive(Clone)]
 pub(super) struct GuardedRouter {
     router: Router,
@@ -57,7 +57,7 @@ impl GuardedRouter {
     }
 }
 
-/// The error for a panic. The message goes to the log only.
+/// Builds the error for a panic. The message goes to the log only.
 fn describe_panic(panic: &(dyn Any + Send)) -> ApiError {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     ApiError::internal(format!("panic: {}", text.unwrap_or("no message")))

@@ -30,7 +30,7 @@ use crate::tasks::Cancel;
 use crate::work::{Db, Tx};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
-/// The header of an answer that is a replay.
+/// The header that marks a replayed answer.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key, in bytes.
 const MAX_KEY: usize = 255;
@@ -61,7 +61,7 @@ pub struct KeyedRequest {
     pub id: Vec<u8>,
     /// SHA-256 of the parts that a repeated request must have in common with the first.
     body: Vec<u8>,
-    /// The request came without a login.
+    /// True if the request came without a login.
     anonymous: bool,
 }
 
@@ -76,7 +76,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer to a first request.
+    /// Creates the answer to a first request.
     ///
     /// # Errors
     /// 500 when the body cannot be serialized.
@@ -86,7 +86,7 @@ impl Answer {
     }
 
     /// Adds the header `Location` with the path of the created thing: the path of its list, and the id at the JSON
-    /// pointer `id` of the body. Also applies to a replay.
+    /// pointer `id` of the body. It is called for a replay as well, because the header is not stored.
     #[must_use]
     pub fn with_location(mut self, list: &str, id: &str) -> Self {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -94,7 +94,7 @@ impl Answer {
         self
     }
 
-    /// Adds the ETag of the created thing. Not for a replay: the thing may have changed since.
+    /// Adds the ETag of the created thing. It is not called for a replay, because the thing may have changed since.
     #[must_use]
     pub fn with_etag(mut self, etag: String) -> Self {
         self.etag = Some(etag);
@@ -145,8 +145,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The request in the form that is stored. `None`: it came without a key. `body` are the parts that a repeated
-    /// request must have in common with the first.
+    /// Returns the request in the form that is stored; `None` if it came without a key. `who` is `None` for an
+    /// anonymous request. `body` holds the parts that a repeated request must have in common with the first.
     pub fn request(&self, who: Option<UserId>, body: &[&[u8]]) -> Option<KeyedRequest> {
         let key = self.key.as_ref()?;
         let anonymous = who.is_none();
@@ -154,8 +154,8 @@ impl IdempotencyKey {
         Some(KeyedRequest { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body), anonymous })
     }
 
-    /// Finds the answer to an earlier request with this key by the same person to the same path. `None`: this request
-    /// is the first. `body` is as in [`IdempotencyKey::request`].
+    /// Finds the answer to an earlier request with this key by the same person, with the same method and to the same
+    /// path. `None` if this request is the first or has no key. `who` and `body` are as in [`IdempotencyKey::request`].
     ///
     /// # Errors
     /// 422 when the earlier request had another body; 409 while it is still being processed; database errors.
@@ -179,9 +179,9 @@ impl IdempotencyKey {
     }
 }
 
-/// Finds earlier requests with the keys of these, by id: the answer; or 422 when the earlier request had another body;
-/// or 409 while it is still being processed. A request that is missing in the result is the first one, and its key
-/// stays locked until the transaction ends.
+/// Finds the outcomes of earlier requests with the same ids, by id: the stored answer, a 422 when the earlier request
+/// had another body, or a 409 while it is still being processed. A request without an outcome is the first one, and its
+/// key stays locked until the transaction ends.
 ///
 /// # Errors
 /// Database errors.
@@ -209,7 +209,7 @@ pub async fn find(tx: &Tx, requests: &[KeyedRequest]) -> Result<HashMap<Vec<u8>,
     Ok(known)
 }
 
-/// The stored answer, or 422 when it belongs to a request with another body.
+/// Returns the stored answer, or 422 when it belongs to a request with another body.
 fn replay(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
     if row.body != request.body {
         let other = "This Idempotency-Key belongs to a request with another body";
@@ -285,7 +285,7 @@ pub async fn run_upkeep(db: Db, cancel: Cancel) {
     }
 }
 
-/// Removes expired answers. It waits an hour longer than they are valid, because the clocks of two replicas may differ.
+/// Removes expired answers, an hour after they have expired, because the clocks of two replicas may differ.
 async fn remove_expired(db: &Db) -> Result<(), DbErr> {
     remove(db, &Column::CreatedAt.lt(db.clock().now() - RETENTION - EXPIRED_INTERVAL)).await
 }
@@ -342,11 +342,12 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The migration that creates the table.
+/// The migration that creates the table `idempotency_keys`.
 pub struct Migration;
 
 impl MigrationName for Migration {
-    /// The name in the table of applied migrations. It is written out, because a derived name follows the name of the file.
+    /// The name in the table of applied migrations. It is written out, because a derived name would change with the
+    /// name of the file.
     fn name(&self) -> &'static str {
         "idempotency"
     }
@@ -377,7 +378,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The migration that marks answers to anonymous requests.
+/// The migration that adds the column `anonymous_at`, which marks answers to anonymous requests.
 pub struct AnonymousMigration;
 
 impl MigrationName for AnonymousMigration {

@@ -1,4 +1,4 @@
-//! Measures every request with the lifecycle hooks of `axum-prometheus`, under its names and labels.
+//! Measures every request with the lifecycle hooks of `axum-prometheus`, under the names and labels of that crate.
 //!
 //! The ready-made `PrometheusMetricLayer` reads the route from the request, so it has to be a layer of the router, and
 //! axum boxes and clones the service of each layer for every request. The hooks alone are generic and stand around the
@@ -27,7 +27,8 @@ use tower_http::classify::{ClassifiedResponse, SharedClassifier, StatusInRangeAs
 /// and each would stay in memory.
 const UNMATCHED: &str = "unmatched";
 
-/// Sorts answers into successes and failures. The hooks require one; the metrics are labelled by status instead.
+/// Sorts answers into successes and failures. The hooks require a classifier; the metrics are labelled by status
+/// instead.
 type Classifier = SharedClassifier<StatusInRangeAsFailures>;
 
 /// An answer whose body keeps its request pending until it has been sent.
@@ -66,7 +67,7 @@ impl Endpoints {
         }))
     }
 
-    /// The metrics of one method at one endpoint.
+    /// Returns the metrics of one method at one endpoint.
     fn series(&self, endpoint: &str, method: &'static str) -> Arc<Series> {
         let find = |known: &ByEndpoint| known.get(endpoint)?.iter().find(|series| series.method == method).cloned();
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -89,8 +90,8 @@ impl Endpoints {
 struct Series {
     method: &'static str,
     endpoint: Box<str>,
-    /// The requests under way. It is registered by the first one, so that `unmatched`, where none ever is, has no
-    /// gauge.
+    /// The gauge of requests under way. The first such request registers it, so that `unmatched`, where no request is
+    /// ever under way, has no gauge.
     pending: OnceLock<Gauge>,
     /// The number and the duration of answers, by status. Few statuses occur, so a list is searched faster than a map.
     answered: RwLock<Vec<(StatusCode, Counter, Histogram)>>,
@@ -144,7 +145,7 @@ struct Inner {
 }
 
 impl Measurement {
-    /// Does `work`, from within which [`note_route`] reports to this measurement.
+    /// Runs `work`, from within which [`note_route`] reports to this measurement.
     pub(super) async fn scope<F: Future>(&self, work: F) -> F::Output {
         CURRENT.scope(self.clone(), work).await
     }
@@ -154,7 +155,7 @@ impl Measurement {
         self.0.pending.get_or_init(|| Pending::begin(self.0.endpoints.series(route, self.0.method)));
     }
 
-    /// The label of the route that the request has reached.
+    /// Returns the label of the route that the request has reached, or [`UNMATCHED`].
     pub(super) fn endpoint(&self) -> &str {
         self.0.pending.get().map_or(UNMATCHED, |pending| &pending.0.endpoint)
     }
@@ -196,7 +197,7 @@ impl Drop for Pending {
 }
 
 impl<FailureClass> Callbacks<FailureClass> for Measurement {
-    /// Becomes a part of the answer's body.
+    /// The measurement itself, which becomes a part of the answer's body.
     type Data = Self;
 
     fn prepare<B>(&mut self, _request: &http::Request<B>) -> Self {
@@ -221,7 +222,7 @@ impl OnBodyChunk<Bytes> for IgnoreChunks {
     type Data = Measurement;
 }
 
-/// The method as a label. All unknown methods share one, because everybody can invent new ones.
+/// Returns the method as a label. All unknown methods share one label, because everybody can invent new ones.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

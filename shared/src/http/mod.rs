@@ -22,6 +22,7 @@ pub mod conditional;
 mod extract;
 pub mod idempotency;
 mod page;
+mod remote_client;
 mod serde_messages;
 
 // Requests to other services of Chatty.
@@ -36,4 +37,5 @@ pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, is_json, read_
 pub use idempotency::IdempotencyKey;
 pub use page::{Listed, Page};
 pub use probes::{CanServe, Disclosure, Probes};
+pub use remote_client::RemoteClient;
 pub use server::{Listeners, serve};

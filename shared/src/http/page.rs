@@ -24,7 +24,7 @@ const USUAL_BYTES: usize = 16 * 1024;
 pub struct Page {
     /// The most items of the page: 1..=100, by default 20.
     pub limit: u64,
-    /// The key of the last item of the page before. `None`: this is the first page.
+    /// The key of the last item of the page before; `None` for the first page.
     pub after: Option<i64>,
     uri: Uri,
 }
@@ -83,18 +83,19 @@ fn decode(cursor: &str) -> Result<i64, ApiError> {
     key.ok_or_else(|| ApiError::bad_request("bad_cursor", "cursor must be one that an earlier page answered as next"))
 }
 
-/// The cursor for a key.
+/// Returns the cursor for a key.
 fn encode(key: i64) -> String {
     URL_SAFE_NO_PAD.encode(key.to_be_bytes())
 }
 
 impl Page {
-    /// The number of rows to read: one more than the page has, which shows whether there is a next page.
+    /// Returns the number of rows to read: one more than the page has, to find out whether there is a next page.
     pub fn fetch(&self) -> u64 {
         self.limit + 1
     }
 
-    /// Removes the extra row. Returns the cursor of the next page if there is one.
+    /// Removes the extra row that [`Page::fetch`] counts, if it is there, and returns the cursor of the next page;
+    /// `None` if there is no next page. `key` reads the key of a row.
     pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> i64) -> Option<String> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         if rows.len() <= limit {
@@ -104,7 +105,7 @@ impl Page {
         rows.last().map(|row| encode(key(row)))
     }
 
-    /// The answer with this body, and with a link to the next page if there is one. The link keeps the other
+    /// Builds the answer with this body, and with a link to the next page if there is one. The link keeps the other
     /// parameters.
     pub fn answer<T: Serialize>(&self, body: T, next: Option<&str>) -> Listed<T> {
         let link = next.map(|cursor| {
@@ -126,7 +127,7 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    /// The answer with a whole list, which has no pages.
+    /// Builds the answer with a whole list, which has no pages.
     pub fn unpaged(body: T) -> Self {
         Self { body, link: None }
     }

@@ -16,11 +16,11 @@ pub(super) struct Context<'a> {
     /// The route, for the log.
     pub(super) endpoint: &'a str,
     pub(super) accepts_gzip: bool,
-    /// The answer depends on who asks.
+    /// True if the answer depends on who asks.
     pub(super) is_personal: bool,
 }
 
-/// Makes the answer of a route ready to be sent. Logs it when the request failed on our side.
+/// Makes the answer of a route ready to be sent, and passes an error in it to `log`.
 pub(super) async fn render(response: Response, context: Context<'_>) -> Response {
     let mut response = render_problem(response, &context);
     let is_head = context.method == Method::HEAD;
@@ -33,7 +33,8 @@ pub(super) async fn render(response: Response, context: Context<'_>) -> Response
         response = without_body(response);
     }
     if is_head || response.body().size_hint().lower() >= compress::MIN_SIZE {
-        // Boxed, because few answers are compressed, and the future of every request would have room for it otherwise.
+        // Boxed, because few answers are compressed, and otherwise the future of every request would have room for this
+        // one.
         response = Box::pin(compress::compress(response, context.accepts_gzip, is_head)).await;
     }
     set_headers(&mut response, context);
@@ -89,7 +90,8 @@ fn set_headers(response: &mut Response, context: Context<'_>) {
     }
 }
 
-/// Adds OPTIONS to the allowed methods. Every path answers it, but the router does not know that and leaves it out.
+/// Adds OPTIONS to the allowed methods. Every path answers OPTIONS, but the router does not know that and leaves it
+/// out.
 fn allow_options(headers: &mut HeaderMap) {
     let allowed = headers.get(header::ALLOW).and_then(|allowed| allowed.to_str().ok()).unwrap_or_default();
     if allowed.is_empty() || allowed.contains("OPTIONS") {

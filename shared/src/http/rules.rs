@@ -13,7 +13,7 @@ const MAX_PATH: usize = 2_048;
 /// The forms of an answer that the client accepts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Accepted {
-    /// The answer may be compressed.
+    /// True if the answer may be compressed with gzip.
     pub(super) gzip: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn check(request: &Request, over_network: bool) -> Result<Accepted, A
     Ok(accepted)
 }
 
-/// Returns whether a value is a host, with or without a port (RFC 9112, section 3.2). An empty one is allowed. Usual
+/// Returns whether a value is a host, with or without a port (RFC 9112, section 3.2). An empty value is allowed. Usual
 /// names are recognised without parsing.
 fn is_host(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();

@@ -1,5 +1,5 @@
-//! Translates the messages of serde about a body or a query into the words of the client: types of JSON, and none of
-//! Rust.
+//! Translates the messages of serde about a body or a query into words for the client, which name types of JSON and
+//! none of Rust.
 //!
 //! serde has no structured errors, so the translation goes by the texts of serde and `serde_json`. A text that is not
 //! known stays as it is.
@@ -10,13 +10,13 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::error::{FieldError, escape_pointer_token};
 
-/// The error of one field for a message of serde about the value at `path`.
+/// Builds the error of one field from a message of serde about the value at `path`.
 pub(super) fn field_error(path: &Path, message: &str) -> FieldError {
     let (detail, field) = translate(message);
     let mut pointer = pointer(path);
     if let Some(field) = field {
         let token = format!("/{}", escape_pointer_token(field));
-        // For an unknown field the path already ends with the field, for a missing one it does not.
+        // For an unknown field the path already ends with the field. For a missing field it does not.
         if !pointer.ends_with(&token) {
             pointer.push_str(&token);
         }
@@ -24,7 +24,7 @@ pub(super) fn field_error(path: &Path, message: &str) -> FieldError {
     FieldError { pointer, detail }
 }
 
-/// The path as a JSON pointer (RFC 6901).
+/// Writes the path as a JSON pointer (RFC 6901).
 fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
@@ -37,7 +37,7 @@ fn pointer(path: &Path) -> String {
     pointer
 }
 
-/// The broken rule as a part of a sentence, and the field that serde names in addition to the path.
+/// Returns the broken rule as a part of a sentence, and the field that serde names in addition to the path, if any.
 pub(super) fn translate(message: &str) -> (Cow<'static, str>, Option<&str>) {
     let message = message.split(" at line ").next().unwrap_or_default();
     let named = message.split('`').nth(1);
@@ -79,13 +79,13 @@ pub(super) fn translate(message: &str) -> (Cow<'static, str>, Option<&str>) {
     (parse_rule(message), None)
 }
 
-/// The names between backquotes: `title, content` for "one of `title`, `content`".
+/// Returns the names between backquotes: `title, content` for "one of `title`, `content`".
 fn quoted_names(known: &str) -> String {
     let names: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     names.join(", ")
 }
 
-/// The JSON name of the type of a value that serde has found.
+/// Returns the JSON name of the type of a value that serde has found; empty if the type is not known.
 fn json_type(found: &str) -> &'static str {
     let starts = |words: &[&str]| words.iter().any(|word| found.starts_with(word));
     match () {
@@ -100,7 +100,7 @@ fn json_type(found: &str) -> &'static str {
     }
 }
 
-/// The JSON name of the type that serde has expected. A text of our own types stays as it is.
+/// Returns the JSON name of the type that serde has expected. A text of our own types stays as it is.
 fn expected_type(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, 0 or more",
@@ -121,7 +121,8 @@ fn expected_type(expected: &str) -> &str {
     }
 }
 
-/// The broken rule for an error of the standard library about a text that is not a number or a boolean.
+/// Returns the broken rule for an error of the standard library about a text that is not a number or a boolean. A text
+/// that is not known stays as it is.
 fn parse_rule(message: &str) -> Cow<'static, str> {
     let text = match message {
         "invalid digit found in string" | "cannot parse integer from empty string" => "must be a whole number",

@@ -1,7 +1,7 @@
 //! The server: it accepts connections within bounds, ends slow ones, and stops gracefully.
 //!
-//! It takes the place of `axum::serve`, which sets no timer in hyper, so that a client could send its headers for ever.
-//! Neither of them limits the time in which a client takes its answer; see `timed_stream.rs`.
+//! It takes the place of `axum::serve`, with which a client could send its headers for ever, because it sets no timer
+//! in hyper. hyper does not limit the time in which a client takes its answer either; see `timed_stream.rs`.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -24,24 +24,25 @@ use tokio::time::timeout;
 use super::app::App;
 use super::connections::{Activity, Connections, Limits};
 use super::probes::Disclosure;
+use super::remote_client::Peer;
 use super::timed_stream::{Stream, TimedStream};
 use super::unread;
 use crate::config::{ConfigError, Environment, Settings};
 use crate::tasks::{Cancel, Tracker};
 
-/// An idle connection is closed after this time. nginx closes its side after 30 s, so it never meets a closed one.
+/// The time after which an idle connection is closed. nginx closes its side after 30 s, so it never uses a closed one.
 const IDLE: Duration = Duration::from_secs(75);
 /// The time that requests under way have to finish after a stop was requested.
 const DRAIN: Duration = Duration::from_secs(6);
-/// The number of connections that may wait for the accept loop. The clients of further ones try again a second later.
+/// The number of connections that may wait for the accept loop. A client beyond this number tries again a second later.
 const BACKLOG: u32 = 1_024;
 
 /// The bound addresses of a process.
 pub struct Listeners {
     tcp: TcpListener,
-    /// A Unix socket for a gateway on the same machine.
+    /// A Unix socket for a gateway on the same machine; absent if the settings name none.
     unix: Option<UnixListener>,
-    /// A port of its own for health and metrics.
+    /// A separate port for health and metrics; absent if the settings name none.
     metrics: Option<TcpListener>,
     behind_gateway: bool,
     production: bool,
@@ -51,7 +52,7 @@ impl Listeners {
     /// Binds the addresses of the settings.
     ///
     /// # Errors
-    /// When an address is taken, or when the folder of the socket does not exist.
+    /// When an address cannot be bound, for example because it is taken or because the folder of the socket is missing.
     pub fn bind(settings: &Settings) -> Result<Self, ConfigError> {
         let tcp = bind_tcp("CHATTY_LISTEN", settings.listen)?;
         let metrics = settings.metrics_listen.map(|address| bind_tcp("METRICS_LISTEN", address)).transpose()?;
@@ -63,7 +64,7 @@ impl Listeners {
     }
 
     /// Decides how much the main port discloses. It is restricted when another port exists for that purpose, and in
-    /// production when no gateway stands in front of it: one process with all services is its own gateway.
+    /// production when `one_process` is true: one process with all services is its own gateway.
     pub(crate) fn disclosure(&self, one_process: bool, metrics: PrometheusHandle) -> Disclosure {
         let is_restricted = self.metrics.is_some() || (self.production && one_process);
         if is_restricted { Disclosure::Restricted } else { Disclosure::Full(Some(metrics)) }
@@ -94,8 +95,8 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves `app`, and `probes` on the port of their own if there is one, until `cancel`; then lets the requests under
-/// way finish.
+/// Serves `app`, and `probes` on the separate port if there is one, until `cancel`; then waits for the requests under
+/// way.
 pub async fn serve(listeners: Listeners, app: App, probes: Option<App>, tracker: &Tracker, cancel: &Cancel) {
     serve_within(Limits::of_process(), listeners, app, probes, tracker, cancel).await;
 }
@@ -125,26 +126,26 @@ async fn serve_within(
     };
     let of_metrics = async {
         if let (Some(metrics), Some(app)) = (metrics, probes) {
-            // With bounds of its own: monitoring must get in when clients have taken all connections of the main port.
+            // With separate bounds: monitoring must get in when clients have taken all connections of the main port.
             Server { app, connections: Connections::new(limits), ..server.clone() }.accept(tap(metrics)).await;
         }
     };
     tokio::join!(server.accept(tap(tcp)), of_unix, of_metrics);
 }
 
-/// The peer of a connection.
-trait Peer {
-    /// The IP address that connections are counted by. `None`: the address does not tell clients apart.
+/// The other end of a connection.
+trait RemoteAddress {
+    /// Returns the IP address; `None` if the address does not tell clients apart.
     fn ip(&self) -> Option<IpAddr>;
 }
 
-impl Peer for SocketAddr {
+impl RemoteAddress for SocketAddr {
     fn ip(&self) -> Option<IpAddr> {
         Some(Self::ip(self))
     }
 }
 
-impl Peer for tokio::net::unix::SocketAddr {
+impl RemoteAddress for tokio::net::unix::SocketAddr {
     fn ip(&self) -> Option<IpAddr> {
         None
     }
@@ -155,7 +156,7 @@ impl Peer for tokio::net::unix::SocketAddr {
 struct Server<'a> {
     app: App,
     connections: Arc<Connections>,
-    /// All clients come from the address of a gateway, so connections are not counted by address.
+    /// True if all clients come from the address of a gateway, so that connections are not counted by address.
     behind_gateway: bool,
     tracker: &'a Tracker,
     cancel: &'a Cancel,
@@ -164,16 +165,20 @@ struct Server<'a> {
 impl Server<'_> {
     /// Accepts connections until the stop, then waits for the requests under way. axum's listener logs a failed accept
     /// and goes on after a second.
-    async fn accept<L: Listener<Io: Stream, Addr: Peer>>(&self, mut listener: L) {
+    async fn accept<L: Listener<Io: Stream, Addr: RemoteAddress>>(&self, mut listener: L) {
         let graceful = GracefulShutdown::new();
         loop {
             let (stream, peer) = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.cancel.cancelled() => break,
             };
-            let address = peer.ip().filter(|_| !self.behind_gateway);
+            let peer = if self.behind_gateway { Peer::Gateway } else { Peer::Client(peer.ip()) };
+            let address = match peer {
+                Peer::Client(address) => address,
+                Peer::Gateway => None,
+            };
             let is_admitted = self.connections.admit(address, |activity, place| {
-                let connection = graceful.watch(self.connection(stream, activity));
+                let connection = graceful.watch(self.connection(stream, activity, peer));
                 let task = self.tracker.spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "A connection ended early.");
@@ -197,13 +202,15 @@ impl Server<'_> {
         &self,
         stream: S,
         activity: Arc<Activity>,
+        peer: Peer,
     ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<S> {
         let (app, state) = (self.app.clone(), Arc::clone(&activity));
         let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             state.begin(Instant::now());
             let (app, state) = (app.clone(), Arc::clone(&state));
             async move {
-                let (request, unread) = unread::track(request);
+                let (mut request, unread) = unread::track(request);
+                request.extensions_mut().insert(peer);
                 let mut response = app.answer_network(request.map(Body::new)).await;
                 unread.settle(response.headers_mut()).await;
                 state.end();

@@ -22,7 +22,7 @@ use crate::tasks::{Cancel, Tracker};
 
 const PENDING: &str = "axum_http_requests_pending{method=\"GET\",endpoint=\"/waits/{id}\"}";
 
-/// An app with a route that answers when it is notified, and one that panics.
+/// Builds an app with a route that answers when it is notified, and one that panics.
 fn app(answer: &Arc<Notify>, probes: Probes) -> App {
     let answer = Arc::clone(answer);
     let waits = async move || answer.notified().await;
@@ -43,7 +43,7 @@ fn request(method: &str, path: &str) -> Request {
     Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
 }
 
-/// The lines of a metric, sorted: name, labels and value.
+/// Returns the lines of a metric, sorted: name, labels and value.
 fn lines(metrics: &PrometheusHandle, name: &str) -> Vec<String> {
     let text = metrics.render();
     let mut lines: Vec<String> = text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect();

@@ -42,11 +42,12 @@ impl Stream for UnixStream {
 pub(super) struct TimedStream<S> {
     stream: S,
     activity: Arc<Activity>,
-    /// The progress of the connection when the first byte of a head came, and the time when the head must be complete.
+    /// The progress of the connection when the first byte of a head came, and the time when the head must be complete;
+    /// absent while no head arrives.
     deadline: Option<(u64, Pin<Box<Sleep>>)>,
     /// The time for which a write may make no progress.
     patience: Duration,
-    /// Ends that time. Present only while a write waits.
+    /// The timer that ends this time; present only while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
     /// The bytes still to be written of a problem that replaces an answer of hyper.
     refusal: Vec<u8>,
@@ -57,8 +58,8 @@ impl<S: Stream> TimedStream<S> {
         Self { stream, activity, deadline: None, patience, stalled: None, refusal: Vec::new() }
     }
 
-    /// Lets a write fail that has waited for too long. The timer exists only while a write waits, so that writes which
-    /// succeed at once cost nothing.
+    /// Makes a write that has waited longer than `patience` fail. The timer exists only while a write waits, so that
+    /// writes which succeed at once cost nothing.
     fn fail_when_stalled<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -71,7 +72,7 @@ impl<S: Stream> TimedStream<S> {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not take the answer")))
     }
 
-    /// Writes the rest of a replaced answer.
+    /// Writes the rest of the problem that replaces an answer of hyper.
     fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.refusal.is_empty() {
             let written = Pin::new(&mut self.stream).poll_write(cx, &self.refusal);
@@ -82,8 +83,9 @@ impl<S: Stream> TimedStream<S> {
     }
 }
 
-/// The problem that replaces an answer of hyper. hyper answers a head that it cannot read by itself, without a body.
-/// Such an answer is recognised by the missing request id, which all answers of the routes have.
+/// Builds the problem that replaces an answer of hyper; `None` for an answer that stays as it is. hyper itself answers
+/// a head that it cannot read, without a body. Such an answer is recognised by the missing request id, which all
+/// answers of the routes have.
 fn refusal(head: &[u8]) -> Option<Vec<u8>> {
     let status = head.strip_prefix(b"HTTP/1.1 4").or_else(|| head.strip_prefix(b"HTTP/1.0 4"))?;
     let has_request_id =

@@ -37,7 +37,7 @@ pub(super) fn track(request: Request<Incoming>) -> (Request<TrackedBody>, Unread
 /// The unread rest of a tracked body.
 pub(super) struct UnreadBody {
     body: oneshot::Receiver<Incoming>,
-    /// The client sends the body only after `100 Continue`, which hyper sends as soon as the body is read.
+    /// True if the client sends the body only after `100 Continue`, which hyper sends as soon as the body is read.
     expects_continue: bool,
 }
 

@@ -147,7 +147,7 @@ fn encode_message<T: Serialize>(
 /// Decodes a message and checks that it belongs to `stream`.
 ///
 /// # Errors
-/// The reason why it is no message of this stream. The consumer parks the message with this reason.
+/// The reason why the payload is no message of this stream. The consumer parks the message with this reason.
 pub fn decode(payload: &[u8], stream: &str) -> Result<Incoming, String> {
     let message: Incoming = serde_json::from_slice(payload).map_err(|error| format!("not a message: {error}"))?;
     if message.specversion != "1.0" {

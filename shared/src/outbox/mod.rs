@@ -1,7 +1,7 @@
 //! The transactional outbox: an event is stored by the transaction of its change, and leaves for the broker after the
 //! commit.
 //!
-//! This pattern needs no transaction across database and broker (rule R4 in docs/convergence.md). This floor knows the
+//! This pattern needs no transaction across database and broker (rule R4 in docs/convergence.md). This module knows the
 //! form of an event and the places where it waits: the table, and in memory the queue to the relay. [`crate::work`]
 //! stores events, [`crate::events`] sends them.
 

@@ -1,7 +1,7 @@
 //! Memories that follow the streams which this service itself writes, such as caches of posts.
 //!
-//! A client that was answered 2xx must then read its own write, so these memories must not lag behind the answer. A
-//! transaction's states are therefore merged after the commit and before the answer. Afterwards they are sent to the
+//! A client that was answered 2xx must be able to read its own write, so these memories must not lag behind the answer.
+//! A transaction's states are therefore merged after the commit and before the answer. Afterwards they are sent to the
 //! other replicas, like states that a consumer has applied (ADR 9).
 
 use std::any::Any;
@@ -55,8 +55,8 @@ pub(crate) struct PendingStates {
 }
 
 impl OwnMemories {
-    /// Registers a memory for the stream of `S`, in place of an earlier one. Call it while the service is built: a
-    /// state that is committed before is missed.
+    /// Registers a memory for the stream of `S`, in place of an earlier one. Call it while the service is built: the
+    /// memory misses a state that is committed before the call.
     pub fn follow<S: State>(&self, memory: impl OwnMemory<S>) {
         let memory = Arc::new(Typed { memory, states: PhantomData::<fn() -> S> });
         self.memories.write().unwrap_or_else(PoisonError::into_inner).insert(S::STREAM, memory);

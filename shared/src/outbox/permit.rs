@@ -1,9 +1,9 @@
 //! The permit to publish (ADR 15).
 //!
 //! An owner that came back from an old backup would assign versions and ids that its copies have already seen. So it
-//! publishes nothing before it has asked the copies at its start, and nothing as long as one of them knows more than it
-//! does. The comparison in [`crate::events`] sets the permit; this file only holds it, because [`crate::work`] has to
-//! ask for it.
+//! publishes nothing before it has asked the copies at its start, and nothing as long as one of the copies knows more
+//! than the owner. The comparison in [`crate::events`] sets the permit; this file only holds it, because
+//! [`crate::work`] has to check it.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ impl PublishPermit {
     /// # Errors
     /// The reason why it may not.
     pub fn check(&self) -> Result<(), Withheld> {
-        // First, because this reason needs the operator, whereas a start ends by itself.
+        // Checked first, because this reason needs the operator, whereas a start ends by itself.
         if self.0.is_older_than_copies.load(Ordering::Relaxed) {
             return Err(Withheld::OlderThanCopies);
         }

@@ -22,9 +22,9 @@ const MAX_MESSAGES: usize = 10_000;
 /// The most bytes of messages that wait in memory.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// By stream: the number of states in the transactions that wrote to it, states of other streams included. 500 likes
-/// and 1 counter in one transaction count 501 for both streams. The relay derives the pause after a batch from it (ADR
-/// 10).
+/// For each stream, the number of states in the transactions that wrote to it, states of other streams included: 500
+/// likes and 1 counter in one transaction count 501 for both streams. The relay derives the pause after a batch from
+/// this number (ADR 10).
 pub(crate) type StateCounts = HashMap<String, usize>;
 
 /// The outbox of one service in this process. Clones share it.
@@ -66,22 +66,22 @@ impl Outbox {
         }
     }
 
-    /// The name of the service.
+    /// Returns the name of the service.
     pub fn service(&self) -> &'static str {
         self.service
     }
 
-    /// The memories that follow the service's own streams.
+    /// Returns the memories that follow the service's own streams.
     pub fn own_memories(&self) -> &OwnMemories {
         &self.own_memories
     }
 
-    /// The permit of the service to publish as the owner of its streams.
+    /// Returns the permit of the service to publish as the owner of its streams.
     pub fn permit(&self) -> &PublishPermit {
         &self.permit
     }
 
-    /// The versions that this process has published in the last minutes.
+    /// Returns the versions that this process has published in the last five minutes.
     pub(crate) fn recent(&self) -> &Recent {
         &self.recent
     }
@@ -159,7 +159,7 @@ pub enum PublishError {
     /// More events than `OUTBOX_MAX_ROWS` wait for the broker.
     #[error("the outbox has reached its configured size")]
     Full,
-    /// The owner must not publish now, by its permit.
+    /// The permit of the service does not allow publishing now.
     #[error(transparent)]
     Withheld(#[from] Withheld),
     /// A state could not be written as JSON.
@@ -168,7 +168,7 @@ pub enum PublishError {
 }
 
 impl From<PublishError> for ApiError {
-    /// Answers 503 for conditions that pass or that the operator ends, and 500 for a state that cannot be written.
+    /// Becomes a 503 for conditions that pass or that the operator ends, and a 500 for a state that cannot be written.
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Full => {

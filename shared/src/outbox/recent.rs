@@ -1,7 +1,8 @@
 //! The keys and versions that this process has published in the last five minutes.
 //!
-//! In each round of the comparison an owner tells them to its copies, which check that the states have arrived (ADR
-//! 14). So a lost message is noticed within a round, long before the comparison of the whole copy reaches its row.
+//! In each round of the comparison an owner sends these versions to its copies, which check that the states have
+//! arrived (ADR 14). So a lost message is noticed within a round, long before the comparison of the whole copy reaches
+//! its row.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +43,7 @@ impl Recent {
         while buckets.front().is_some_and(|oldest| now.duration_since(oldest.last) > RETENTION) {
             buckets.pop_front();
         }
-        // A bucket ends by its first transaction, or a steady stream of writes would extend it for ever.
+        // The first transaction decides when a bucket ends: a steady stream of writes would extend it for ever.
         if buckets.back().is_none_or(|newest| now.duration_since(newest.begun) > BUCKET_SPAN) {
             buckets.push_back(Bucket { begun: now, last: now, streams: HashMap::new() });
         }
@@ -63,7 +64,7 @@ impl Recent {
     }
 
     /// Returns the keys that were published at least `grace` ago, each with the highest version published by then.
-    /// Younger ones may still be on their way to the copies.
+    /// Younger versions may still be on their way to the copies.
     pub(crate) fn due(&self, stream: &str, grace: Duration, now: Instant) -> BTreeMap<Key, i64> {
         let mut due = BTreeMap::new();
         let mut buckets = self.locked();

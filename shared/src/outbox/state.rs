@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::ids::MAX_ID;
 
 /// The key of an aggregate: one id, or a pair of ids for a like or a subscription. Keys are ordered by their first id,
@@ -29,8 +30,8 @@ impl Key {
         self.0.first().copied().unwrap_or_default()
     }
 
-    /// Returns the key directly before this one in the order of keys, so that a page of the keys after it begins with
-    /// this one.
+    /// Returns the key directly before this one in the order of keys, so that a page of the keys after the returned key
+    /// begins with this one.
     #[must_use]
     pub fn predecessor(&self) -> Self {
         let mut ids = self.0.clone();
@@ -64,12 +65,19 @@ pub trait State: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send
     /// Returns the version of the aggregate. Versions begin with 1 and rise with every change (rule R2 in
     /// docs/convergence.md).
     fn version(&self) -> i64;
+
+    /// Returns true if no copy needs the state any more. A copy may keep or delete the row of an expired state, so
+    /// neither is drift. Hardly any state ever expires (rule R6 in docs/convergence.md names the exception).
+    fn has_expired(&self, _now: Timestamp) -> bool {
+        false
+    }
 }
 
-/// Checks that the version and all ids of a state are from 1 to [`MAX_ID`]. A consumer parks a state that fails.
+/// Checks that the version and all ids of a state are from 1 to [`MAX_ID`]. A consumer parks a message with a state
+/// that fails the check.
 ///
 /// # Errors
-/// A sentence part that names the value out of range.
+/// A part of a sentence that names the value out of range.
 pub(crate) fn check<S: State>(state: &S) -> Result<(), String> {
     if !(1..=MAX_ID).contains(&state.version()) {
         return Err(format!("version {} is out of range", state.version()));

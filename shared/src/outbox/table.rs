@@ -25,8 +25,8 @@ pub struct Model {
     pub message_id: String,
     /// The stream, which is the routing key.
     pub stream: String,
-    /// The one queue for which the message is, such as that of a copy that asked for a resync; absent for a message to
-    /// the exchange.
+    /// The one queue that the message is sent to, such as that of a copy that asked for a resync; absent for a message
+    /// to the exchange.
     pub target: Option<String>,
     /// The CloudEvent, or a resync request, as bytes of JSON.
     pub payload: Vec<u8>,
@@ -49,7 +49,7 @@ pub struct OutboxMessage {
     pub message_id: String,
     /// The stream, which is the routing key.
     pub stream: String,
-    /// The one queue for which the message is; absent for a message to the exchange.
+    /// The one queue that the message is sent to; absent for a message to the exchange.
     pub target: Option<String>,
     /// The CloudEvent, or a resync request, as bytes of JSON.
     pub payload: Vec<u8>,
@@ -85,7 +85,7 @@ pub(crate) async fn insert_messages(tx: &Statements, rows: Vec<ActiveModel>) -> 
     Ok(stored)
 }
 
-/// Counts the messages that wait, and returns the number and the time of the oldest.
+/// Counts the messages that wait. Returns their number and the time of the oldest, which is `None` if no message waits.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -100,11 +100,12 @@ pub async fn backlog(connection: &impl ConnectionTrait) -> Result<(u64, Option<T
     Ok(row.map_or((0, None), |(rows, oldest)| (rows.unsigned_abs(), oldest)))
 }
 
-/// The migration that creates the table.
+/// The migration that creates the table `outbox`.
 pub struct Migration;
 
 impl MigrationName for Migration {
-    /// The name in the table of applied migrations. It is written out, because a derived name follows the name of the file.
+    /// The name in the table of applied migrations. It is written out, because a derived name would change with the
+    /// name of the file.
     fn name(&self) -> &'static str {
         "outbox"
     }

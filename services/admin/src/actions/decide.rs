@@ -1,4 +1,4 @@
-//! Deciding about a person, a post or a comment.
+//! The write by which an admin decides about a person, a post or a comment.
 
 use shared::auth::AdminUser;
 use shared::events::{self, PublishError};
@@ -12,12 +12,13 @@ use crate::error::Error;
 use crate::reports;
 use crate::streams::{CommentDecision, PostDecision, UserDecision};
 
-/// Stores a decision together with its entry in the audit log, publishes it if it changes anything, and reports it to
-/// Sentry. An attempt on a target that does not exist is logged and reported too.
+/// Stores and publishes a decision if it changes anything, adds its entry to the audit log in the same transaction, and
+/// then reports it to Sentry. An attempt on a target that does not exist or does not admit the action is logged and
+/// reported too.
 ///
 /// # Errors
-/// [`Error::Oneself`] when an admin blocks themselves, and [`Error::NotFound`] when the target does not exist or does
-/// not admit the action.
+/// [`Error::Oneself`] when the admin is the person to be blocked; [`Error::NotFound`] when the target does not exist or
+/// does not admit the action; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`] when the transaction fails.
 pub(crate) async fn decide(db: &Db, admin: &AdminUser, decision: &Decision) -> Result<(), Error> {
     let Decision { kind, target_id, action, .. } = *decision;
     if action == Action::Block && target_id == admin.0.id.0 {

@@ -30,7 +30,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Builds an account from its row and the flag for a decision that the owner has not applied yet.
+    /// Builds an account from its row, and from a flag that is true when the owner has not applied the last decision
+    /// yet.
     fn of((row, pending): (Model, bool)) -> Self {
         let status = match (row.deleted, row.blocked, row.verified) {
             (true, _, _) => Status::Erased,
@@ -51,7 +52,8 @@ pub(crate) struct AccountList {
 }
 
 impl AccountList {
-    /// Builds a page from the rows on it, each with its flag as in [`Account::of`], and the cursor of the next page.
+    /// Builds a page from the rows on it, each with its flag as in [`Account::of`], and the cursor of the next page,
+    /// which is `None` on the last page.
     pub(crate) fn of(rows: Vec<(Model, bool)>, next: Option<String>) -> Self {
         Self { users: rows.into_iter().map(Account::of).collect(), next }
     }

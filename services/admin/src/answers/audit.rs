@@ -51,7 +51,7 @@ pub(crate) struct EntryList {
 }
 
 impl EntryList {
-    /// Builds a page from the rows on it and the cursor of the next page.
+    /// Builds a page from the rows on it and the cursor of the next page, which is `None` on the last page.
     pub(crate) fn of(rows: Vec<Model>, next: Option<String>) -> Self {
         Self { entries: rows.into_iter().map(Entry::from).collect(), next }
     }

@@ -14,7 +14,7 @@ pub(crate) struct Decided {
 }
 
 impl Decided {
-    /// Confirms a decision.
+    /// Builds the confirmation of a decision.
     pub(crate) fn of(decision: &Decision) -> Self {
         let Decision { kind, target_id, action, .. } = decision;
         Self { message: format!("{} {target_id} {}", kind.title(), action.participle()) }

@@ -32,7 +32,7 @@ pub(crate) struct StatsOut {
 }
 
 impl StatsOut {
-    /// Builds the response from what was counted.
+    /// Builds the response from the counted numbers.
     pub(crate) fn of(counted: Counted) -> Self {
         let stats = Stats {
             total_users: counted.total_users,

@@ -1,4 +1,4 @@
-//! The stream `comment`: which comments exist, for decisions about them.
+//! The stream `comment`: the existing comments, for decisions about them.
 
 use shared::events::{Key, ProjectionRow, State};
 

@@ -1,4 +1,4 @@
-//! The stream `post`: which posts exist and when they were written, for decisions and statistics.
+//! The stream `post`: the existing posts and the times when they were written, for decisions and statistics.
 
 use shared::events::{Key, ProjectionRow, State};
 

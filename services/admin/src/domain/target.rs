@@ -1,4 +1,4 @@
-//! The targets of decisions: their kinds, the actions on them, and the rule for which action is possible.
+//! The targets of decisions: their kinds, the actions on them, and the rule that says which actions a target admits.
 
 /// A kind of aggregate that admins decide about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) enum Action {
     Unblock,
     /// Hides a post or comment.
     Remove,
-    /// Shows a removed post or comment again.
+    /// Makes a removed post or comment visible again.
     Restore,
 }
 
@@ -73,21 +73,22 @@ impl Action {
 pub(crate) struct Target {
     /// True when the owner's state is a tombstone: the target is deleted, removed or erased.
     pub(crate) is_tombstone: bool,
-    /// True when the tombstone says that the author deleted it, which is final.
+    /// True when the tombstone says that the author deleted the target, which is final.
     pub(crate) is_deleted_by_author: bool,
     /// True when the last decision hides the target.
     pub(crate) is_hidden: bool,
 }
 
 impl Target {
-    /// Returns whether an admin can do this to the target. If not, the target counts as not found.
+    /// Returns whether an admin can take this action on the target. If not, the target counts as not found.
     pub(crate) fn admits(self, action: Action) -> bool {
         if self.is_deleted_by_author {
             return false;
         }
         match action {
             Action::Restore => self.is_hidden,
-            // A tombstone without a decision of ours is the owner's own deletion. With one it may be the removal.
+            // A tombstone without a decision that hides the target is the owner's own deletion. With such a decision
+            // the tombstone may be the removal.
             Action::Block | Action::Unblock | Action::Remove => !self.is_tombstone || self.is_hidden,
         }
     }

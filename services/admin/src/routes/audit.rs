@@ -1,4 +1,4 @@
-//! The audit log.
+//! The route of the audit log.
 
 use axum::extract::State;
 use shared::auth::AdminUser;

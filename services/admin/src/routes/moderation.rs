@@ -1,4 +1,4 @@
-//! Decisions about people, posts and comments.
+//! The routes of decisions about people, posts and comments.
 
 use axum::Json;
 use axum::extract::State;
@@ -135,7 +135,7 @@ pub(crate) async fn restore_comment(
     decide(&s, &admin, Action::Restore, Kind::Comment, id.0, reason).await
 }
 
-/// Carries a decision out and confirms it.
+/// Makes a decision, and builds the response that confirms it.
 async fn decide(
     s: &AppState,
     admin: &AdminUser,

@@ -1,4 +1,4 @@
-//! Statistics.
+//! The route of the statistics.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! People as admins see them.
+//! The route of the accounts, as admins see them.
 
 use axum::extract::State;
 use shared::auth::AdminUser;

@@ -34,8 +34,8 @@ impl<S: PublishedDecision> Decisions<S> {
 impl<S: PublishedDecision> Source for Decisions<S> {
     type State = S;
 
-    // A state holds all that matters of a decision. After a restore of this database alone, the owner of the target may
-    // know decisions that are lost here, and this service takes them back.
+    // A state holds everything about a decision that its target's owner needs. After a restore of this database alone,
+    // the owner of the target may know decisions that are lost here, and this service takes them back.
     const RECOVERS_FROM_COPIES: bool = true;
 
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<S>, DbErr> {

@@ -1,11 +1,12 @@
-//! The streams that this service publishes: decisions, a stream per kind of target. The owner of the target applies
-//! them.
+//! The streams that this service publishes: decisions, a stream per kind of target. The owner of a target applies the
+//! decisions about it.
 
 mod decisions;
 mod moderation_comment;
 mod moderation_post;
 mod moderation_user;
 
+use shared::auth::ended_sessions;
 use shared::events::Streams;
 
 pub(crate) use moderation_comment::CommentDecision;
@@ -14,9 +15,9 @@ pub(crate) use moderation_user::UserDecision;
 
 use crate::db::entities::{audit, comments, counts, decisions as decided, posts, users};
 
-/// Registers the sources of all streams, the columns that hold versions of this service's aggregates, and those that
-/// hold ids of any stream's aggregates. A restore from a backup raises the versions and continues ids above the
-/// highest.
+/// Registers the sources of all streams, the columns that hold versions of this service's aggregates, and the columns
+/// that hold ids of any stream's aggregates. A restore from a backup raises these versions, and assigns new ids above
+/// the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
     let streams = streams
         .source(decisions::Decisions::<UserDecision>::new())
@@ -26,11 +27,12 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("user", decided::Column::ActorId)
         .references("user", audit::Column::ActorId)
         .references("user", users::Column::Id)
+        .references("session_end", ended_sessions::Column::Id)
         .references("post", posts::Column::Id)
         .references("post", counts::Column::Id)
         .references("comment", comments::Column::Id);
     // A target's id belongs to one kind, but the column holds all kinds. A restore only needs upper bounds, so the
-    // column is registered for each: an id that is too high does no harm.
+    // column is registered for each kind: an id that is too high does no harm.
     ["user", "post", "comment"].into_iter().fold(streams, |streams, stream| {
         streams.references(stream, decided::Column::TargetId).references(stream, audit::Column::TargetId)
     })

@@ -1,4 +1,4 @@
-//! The stream `moderation.comment`: removals of comments, which posts applies.
+//! The stream `moderation.comment`: removals and restores of comments, which the service posts applies.
 
 use serde::{Deserialize, Serialize};
 use shared::events::{Key, State};

@@ -1,4 +1,4 @@
-//! The stream `moderation.post`: removals of posts, which posts applies.
+//! The stream `moderation.post`: removals and restores of posts, which the service posts applies.
 
 use serde::{Deserialize, Serialize};
 use shared::events::{Key, State};

@@ -1,4 +1,4 @@
-//! The stream `moderation.user`: blocks of people, which auth applies.
+//! The stream `moderation.user`: blocks and unblocks of people, which the service auth applies.
 
 use serde::{Deserialize, Serialize};
 use shared::events::{Key, State};

@@ -1,4 +1,4 @@
-//! The API of admin: the real router on a database of its own.
+//! Tests of the API of admin. Each test runs the real router on a database of its own.
 
 #![expect(clippy::indexing_slicing, reason = "the exception for tests does not reach their helper functions")]
 
@@ -46,7 +46,7 @@ fn counts(id: i64, version: i64, likes: i64, comments: i64) -> Value {
     json!({ "id": id, "version": version, "like_count": likes, "comment_count": comments, "view_count": 0 })
 }
 
-/// Sets `removed` of a tombstone: true if an admin removed it, false if its author deleted it.
+/// Sets `removed` of a tombstone: true if an admin removed the post or comment, false if its author deleted it.
 fn with_removed(mut state: Value, removed: bool) -> Value {
     state["removed"] = json!(removed);
     state

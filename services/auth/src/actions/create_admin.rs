@@ -8,7 +8,7 @@ use shared::events::PublishError;
 use shared::work::Db;
 
 use crate::credentials::hash_blocking;
-use crate::db::queries::users::{self, NewUser, NotInserted};
+use crate::db::queries::users::{self, NewUser, NotStored};
 use crate::domain::{Username, password};
 use crate::streams::user::UserState;
 
@@ -72,8 +72,8 @@ pub(super) async fn store_admin(db: &Db, username: Username, password_hash: Stri
     };
     let mut tx = db.begin().await?;
     let user = users::insert(&*tx, new, now).await.map_err(|error| match error {
-        NotInserted::Username | NotInserted::Email => CreateAdminError::Taken,
-        NotInserted::Db(error) => CreateAdminError::Db(error),
+        NotStored::Username | NotStored::Email => CreateAdminError::Taken,
+        NotStored::Db(error) => CreateAdminError::Db(error),
     })?;
     events::publish(&mut tx, &[UserState::from(user)])?;
     Ok(tx.commit().await?)

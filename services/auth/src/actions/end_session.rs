@@ -1,10 +1,12 @@
-//! Logout: the end of one session.
+//! The end of sessions by their owner: a logout, or a choice from the list of sessions.
 
-use shared::work::Db;
+use shared::ids::{SessionId, UserId};
+use shared::work::{Db, Tx};
 
-use crate::db::queries::sessions;
+use crate::db::queries::sessions::{self, Ending};
 use crate::domain::secret;
 use crate::error::Error;
+use crate::streams::session_end::publish_ends;
 
 /// Ends the session of a refresh token. An unknown token is no error: its session is gone, which is what the client
 /// wants.
@@ -12,9 +14,41 @@ use crate::error::Error;
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn end_session(db: &Db, presented: &str) -> Result<(), Error> {
-    let tx = db.begin_in_reserve().await?;
+    let mut tx = db.begin_in_reserve().await?;
     if let Some(token) = sessions::find_token(&*tx, &secret::hash(presented)).await? {
-        sessions::revoke(&*tx, token.session_id, db.clock().now()).await?;
+        end(&mut tx, Ending::One(token.session_id)).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// Ends one of a person's own sessions.
+///
+/// # Errors
+/// [`Error::SessionNotFound`] when the person has no such session, or it has ended.
+pub(crate) async fn end_own_session(db: &Db, user_id: UserId, id: SessionId) -> Result<(), Error> {
+    let mut tx = db.begin_in_reserve().await?;
+    let session = sessions::find(&*tx, id.0).await?.filter(|session| session.user_id == user_id.0);
+    let session = session.ok_or(Error::SessionNotFound)?;
+    if end(&mut tx, Ending::One(session.id)).await? == 0 {
+        return Err(Error::SessionNotFound);
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Ends all sessions of a person but the current one.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn end_other_sessions(db: &Db, user_id: UserId, current: SessionId) -> Result<(), Error> {
+    let mut tx = db.begin_in_reserve().await?;
+    end(&mut tx, Ending::OthersOf { user_id: user_id.0, kept: current.0 }).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Ends sessions as a part of the transaction, and publishes their ends. Returns their number.
+pub(super) async fn end(tx: &mut Tx, ending: Ending) -> Result<usize, Error> {
+    let now = tx.clock().now();
+    let ended = sessions::revoke(&**tx, ending, now).await?;
+    publish_ends(tx, &ended)?;
+    Ok(ended.len())
 }

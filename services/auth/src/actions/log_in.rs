@@ -1,38 +1,58 @@
 //! Login by username and password.
 
+use shared::http::RemoteClient;
 use shared::work::Db;
 
 use super::open_session::open_session;
 use crate::credentials::{Hasher, PasswordCheck, Signer, TokenPair};
 use crate::db::entities::users::Model as User;
-use crate::db::queries::{reservations, users};
+use crate::db::queries::{limits, reservations, sessions, users};
+use crate::domain::Username;
+use crate::domain::limit::LOGINS;
 use crate::error::Error;
 
-/// Checks a password and opens a session. The state of the account is named only after a right password.
+/// A try to log in.
+pub(crate) struct Login<'a> {
+    pub(crate) client: &'a RemoteClient,
+    pub(crate) username: &'a str,
+    pub(crate) password: &'a str,
+}
+
+/// Checks a password and opens a session. The state of the account is named only after a right password. With
+/// `is_limited`, few wrong passwords can be tried for a username.
 ///
 /// # Errors
-/// [`Error::InvalidCredentials`], [`Error::NotVerified`], [`Error::Blocked`], or [`Error::Busy`] when too many
-/// passwords are being checked.
+/// [`Error::InvalidCredentials`], [`Error::NotVerified`], [`Error::Blocked`], [`Error::TooManyTries`], or
+/// [`Error::Busy`] when too many passwords are being checked.
 pub(crate) async fn log_in(
     db: &Db,
     hasher: &Hasher,
     signer: &Signer,
-    username: &str,
-    password: &str,
+    is_limited: bool,
+    login: Login<'_>,
 ) -> Result<TokenPair, Error> {
-    let user = users::find_by_username(db.read(), username).await?;
+    let Login { client, username, password } = login;
+    let now = db.clock().now();
+    let user = users::find_by_username(db.read(), username, now).await?;
     // Looked up for everybody: the number of queries must not tell whether there is an account either.
-    let reserved = reservations::find(db.read(), username).await?;
+    let reserved = reservations::find(db.read(), username, now).await?;
     let stored = user.as_ref().map(|user| &user.password_hash);
     let stored = stored.or(reserved.as_ref().map(|reserved| &reserved.password_hash));
+    let tries = if is_limited { Some(take_try(db, username, user.as_ref(), client).await?) } else { None };
     // The check runs without a hash too, so that its duration does not tell whether the username exists.
     let check = hasher.verify(password, stored.map(String::as_str)).await?;
     if check == PasswordCheck::Wrong {
         return Err(Error::InvalidCredentials);
     }
+    if let Some(bucket) = tries {
+        // Only wrong passwords count.
+        let tx = db.begin_in_reserve().await?;
+        limits::give_back(&*tx, LOGINS, &bucket).await?;
+        tx.commit().await?;
+    }
     // A reserved username has no account and never gets one. It must look like one that waits for its verification.
     let Some(user) = user else { return Err(Error::NotVerified) };
-    let pair = open_session(db, signer, &user).await?;
+    let pair = open_session(db, signer, client, &user).await?;
     if check == PasswordCheck::NeedsRehash
         && let Err(error) = renew_hash(db, hasher, &user, password).await
     {
@@ -40,6 +60,26 @@ pub(crate) async fn log_in(
         tracing::warn!(%error, user.id = %user.user_id(), "A password could not be hashed anew.");
     }
     Ok(pair)
+}
+
+/// Takes one try from the bucket of a username, and returns the name of the bucket. It is taken before the password is
+/// checked, so that many requests at the same moment do not get more tries.
+///
+/// A client whose address has had a session of this person has a bucket of its own, so that strangers cannot lock the
+/// person out. Usernames without an account have buckets too, or the refusal would tell that there is an account.
+async fn take_try(db: &Db, username: &str, user: Option<&User>, client: &RemoteClient) -> Result<String, Error> {
+    let key = Username::parse_lookup(username).map(|username| username.key());
+    // Texts that cannot be usernames share one bucket, so that they cannot fill the table.
+    let mut bucket = key.unwrap_or_else(|_not_a_username| " ".to_owned());
+    if let (Some(user), Some(address)) = (user, client.address)
+        && sessions::has_come_from(db.read(), user.id, address).await?
+    {
+        bucket = format!("{bucket} {address}");
+    }
+    let tx = db.begin_in_reserve().await?;
+    let may_try = limits::take(&*tx, LOGINS, &bucket, db.clock().now()).await?;
+    tx.commit().await?;
+    if may_try { Ok(bucket) } else { Err(Error::TooManyTries(LOGINS.period)) }
 }
 
 /// Replaces the hash of a password by one with the current parameters.

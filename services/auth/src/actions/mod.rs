@@ -2,6 +2,7 @@
 //!
 //! An action takes what it needs (the database, the key, the new values) and knows nothing of HTTP requests.
 
+mod erase_unverified;
 mod register;
 mod resend_verification;
 mod verify_email;
@@ -11,6 +12,10 @@ mod log_in;
 mod open_session;
 mod rotate_session;
 
+mod change_email;
+mod change_password;
+mod confirm_password;
+mod reset_password;
 mod update_profile;
 
 mod create_admin;
@@ -19,14 +24,17 @@ mod refuse_default_passwords;
 
 mod tidy;
 
+pub(crate) use change_email::{check_email_link, confirm_email_change, request_email_change, undo_email_change};
+pub(crate) use change_password::change_password;
 pub use create_admin::{CreateAdminError, create_admin};
-pub(crate) use end_session::end_session;
+pub(crate) use end_session::{end_other_sessions, end_own_session, end_session};
 pub(crate) use ensure_first_admin::ensure_first_admin;
-pub(crate) use log_in::log_in;
+pub(crate) use log_in::{Login, log_in};
 pub(crate) use refuse_default_passwords::refuse_default_passwords;
 pub(crate) use register::{Applicant, register};
 pub(crate) use resend_verification::resend_verification;
+pub(crate) use reset_password::{ResetProof, check_reset_link, forget_password, reset_password};
 pub(crate) use rotate_session::rotate_session;
 pub(crate) use tidy::tidy;
 pub(crate) use update_profile::{ProfileChanges, update_profile};
-pub(crate) use verify_email::verify_email;
+pub(crate) use verify_email::{find_registration, reject_registration, verify_email};

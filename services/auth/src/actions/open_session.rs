@@ -3,6 +3,7 @@
 //! Opening and rotating a session lock the account's row, and so does a block. A block therefore ends every session
 //! that was opened before it, and a login after it sees the block.
 
+use shared::http::RemoteClient;
 use shared::work::Db;
 
 use crate::credentials::{Signer, TokenPair};
@@ -11,21 +12,27 @@ use crate::db::queries::{sessions, users};
 use crate::domain::secret;
 use crate::error::Error;
 
-/// Opens a session for a person whose password was right, and gives its first tokens.
+/// Opens a session for a person whose password was right, and returns its first pair of tokens.
 ///
 /// # Errors
-/// [`Error::Blocked`] or [`Error::NotVerified`].
-pub(super) async fn open_session(db: &Db, signer: &Signer, user: &User) -> Result<TokenPair, Error> {
+/// [`Error::Blocked`], [`Error::NotVerified`], or [`Error::InvalidCredentials`] when the account was erased since the
+/// password was checked.
+pub(super) async fn open_session(
+    db: &Db,
+    signer: &Signer,
+    client: &RemoteClient,
+    user: &User,
+) -> Result<TokenPair, Error> {
     let now = db.clock().now();
     // A full disk must not lock people out, so sessions may use the room that is kept in reserve.
     let tx = db.begin_in_reserve().await?;
     // Read again under the lock: the row at hand is from before the hash, which took its time.
     let user = users::find_locked(&*tx, user.user_id()).await?.ok_or(Error::InvalidCredentials)?;
     require_active(&user)?;
-    let session = sessions::insert(&*tx, user.id, now).await?;
+    let session = sessions::insert(&*tx, user.id, client, now).await?;
     let refresh_token = secret::new_token();
     sessions::insert_token(&*tx, &session, None, secret::hash(&refresh_token), now).await?;
-    let access_token = signer.sign_access_token(&user, now)?;
+    let access_token = signer.sign_access_token(&user, session.id, now)?;
     tx.commit().await?;
     Ok(TokenPair { user_id: user.user_id(), access_token, refresh_token })
 }

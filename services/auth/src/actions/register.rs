@@ -13,13 +13,13 @@ use shared::http::IdempotencyKey;
 use shared::http::idempotency::Answer;
 use shared::work::{Db, Tx};
 
+use super::erase_unverified::erase_unverified;
 use crate::credentials::Hasher;
-use crate::db::queries::users::{NewUser, NotInserted};
-use crate::db::queries::{reservations, users, verifications};
+use crate::db::queries::users::{NewUser, NotStored};
+use crate::db::queries::{reservations, users};
 use crate::domain::Username;
-use crate::domain::mails::LINK_VALIDITY;
 use crate::error::Error;
-use crate::mail::{MailQueue, lock_and_check_limit};
+use crate::mail::MailQueue;
 use crate::streams::user::UserState;
 
 /// The number of registrations that may wait for their verification. Strangers can register without limit otherwise,
@@ -61,24 +61,6 @@ pub(crate) async fn register(
         role: Role::User,
         verified_at: None,
     };
-    // If another registration has just taken the address, the second try finds its account.
-    let answer = match try_store(db, mails, &mut key, new.clone(), welcome).await? {
-        Some(answer) => answer,
-        None => try_store(db, mails, &mut key, new, welcome).await?.ok_or(Error::Busy)?,
-    };
-    mails.wake_worker();
-    Ok(answer)
-}
-
-/// Stores the registration and its answer in one transaction. `None`: another registration has taken the address since
-/// it was looked up, and nothing is stored.
-async fn try_store(
-    db: &Db,
-    mails: &MailQueue,
-    key: &mut IdempotencyKey,
-    new: NewUser,
-    welcome: &(impl Serialize + Sync),
-) -> Result<Option<Answer>, Error> {
     let now = db.clock().now();
     let mut tx = db.begin().await?;
     // The password is not part of the request's identity: a fast hash of it must not be stored beside the slow one.
@@ -86,53 +68,49 @@ async fn try_store(
     if let Some(known) = key.find(&tx, None, &identity).await? {
         // Dropping would roll back a moment later, and until then the key is locked for the next repetition.
         tx.rollback().await?;
-        return Ok(Some(known));
+        return Ok(known);
     }
     require_room(&*tx, now, MAX_WAITING).await?;
-    if !try_insert(&mut tx, mails, new, now).await? {
-        return Ok(None);
-    }
+    store(&mut tx, mails, new, now).await?;
     let answer = key.answer(&tx, StatusCode::CREATED, welcome).await?;
     tx.commit().await?;
-    Ok(Some(answer))
+    mails.wake_worker();
+    Ok(answer)
 }
 
-/// Stores an account and its verification, or a reservation when the mailbox has an account. Returns false when another
-/// registration has taken the mailbox since it was looked up; the transaction must be rolled back then.
-async fn try_insert(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> Result<bool, Error> {
-    // Looked up for everybody, so that a known address costs no failed insert and no second transaction.
-    let owner = users::find_by_email(&**tx, &new.email).await?;
-    let username = new.username.key();
-    if reservations::find(&**tx, &username).await?.is_some() {
-        return Err(Error::UsernameTaken);
+/// Stores an account that waits for its verification, or a reservation when somebody owns the mailbox. Other accounts
+/// that wait for the same mailbox stay as they are: none of them owns it (ADR 23).
+async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> Result<(), Error> {
+    // Looked up for everybody, so that the work does not tell whether the address is known.
+    let owner = users::find_owner(&**tx, &new.email).await?;
+    let holder = users::find_holder(&**tx, new.username.as_str()).await?;
+    let is_reserved = reservations::find(&**tx, new.username.as_str(), now).await?.is_some();
+    match holder {
+        // Its time is over, but the hourly task has not come by yet.
+        Some(holder) if holder.has_expired(now) => erase_unverified(tx, holder.user_id(), now).await?,
+        Some(_) => return Err(Error::UsernameTaken),
+        None if is_reserved => return Err(Error::UsernameTaken),
+        None => {}
     }
     if let Some(owner) = owner {
-        if users::find_by_username(&**tx, new.username.as_str()).await?.is_some()
-            || !reservations::insert_if_free(&**tx, username, new.password_hash, now).await?
-        {
+        if !reservations::insert_if_free(&**tx, new.username.key(), new.password_hash, now).await? {
             return Err(Error::UsernameTaken);
         }
-        if lock_and_check_limit(&**tx, &owner, now).await? {
-            mails.add_already_registered(&**tx, &owner, now).await?;
-        }
-        return Ok(true);
+        return Ok(mails.add_already_registered(&**tx, &owner, now).await?);
     }
-    let user = match users::insert(&**tx, new, now).await {
-        Ok(user) => user,
-        Err(NotInserted::Username) => return Err(Error::UsernameTaken),
-        Err(NotInserted::Email) => return Ok(false),
-        Err(NotInserted::Db(error)) => return Err(error.into()),
-    };
-    mails.add_verification(&**tx, &user, now).await?;
+    let user = users::insert(&**tx, new, now).await.map_err(|error| match error {
+        NotStored::Db(error) => error.into(),
+        NotStored::Username | NotStored::Email => Error::UsernameTaken,
+    })?;
+    mails.add_verification(&**tx, std::slice::from_ref(&user), now).await?;
     events::publish(tx, &[UserState::from(user)])?;
-    Ok(true)
+    Ok(())
 }
 
 /// Refuses a registration when too many wait for their verification. Transactions at the same moment do not see each
 /// other, so they may exceed the limit by their own number.
 async fn require_room(db: &impl ConnectionTrait, now: Timestamp, max_waiting: u64) -> Result<(), Error> {
-    let reserved = reservations::count_since(db, now - LINK_VALIDITY).await?;
-    let waiting = verifications::count_waiting(db, now).await? + reserved;
+    let waiting = users::count_waiting(db, now).await? + reservations::count(db, now).await?;
     if waiting < max_waiting { Ok(()) } else { Err(Error::TooManyApplicants) }
 }
 
@@ -143,8 +121,7 @@ mod tests {
 
     use super::*;
     use crate::db::Migrator;
-    use crate::db::entities::verifications::Model as Verification;
-    use crate::domain::secret;
+    use crate::domain::link::VERIFY_WITHIN;
 
     #[tokio::test]
     async fn registrations_that_wait_for_their_verification_are_bounded() {
@@ -156,19 +133,24 @@ mod tests {
         db.migrate(shared::db::Schema::of::<Migrator>()).await.unwrap();
         let tx = db.begin().await.unwrap();
         let now = clock.now();
-        for user_id in 1..=3 {
-            let token_hash = secret::hash(&user_id.to_string());
-            let used_at = (user_id == 3).then_some(now);
-            let expires_at = now + LINK_VALIDITY;
-            let link = Verification { user_id, email_key: "x".into(), token_hash, expires_at, used_at };
-            verifications::replace(&*tx, link).await.unwrap();
+        for name in ["carl", "dora"] {
+            let new = NewUser {
+                username: Username::parse(name).unwrap(),
+                email: "one@example.org".into(),
+                password_hash: "x".into(),
+                first_name: None,
+                last_name: None,
+                role: Role::User,
+                verified_at: None,
+            };
+            users::insert(&*tx, new, now).await.unwrap();
         }
         for name in ["ann", "bob"] {
             assert!(reservations::insert_if_free(&*tx, name.into(), "x".into(), now).await.unwrap());
         }
         require_room(&*tx, now, 5).await.unwrap();
         assert!(matches!(require_room(&*tx, now, 4).await, Err(Error::TooManyApplicants)));
-        require_room(&*tx, now + LINK_VALIDITY, 1).await.unwrap();
+        require_room(&*tx, now + VERIFY_WITHIN, 1).await.unwrap();
         drop(tx);
         db.close().await;
     }

@@ -1,23 +1,25 @@
-//! A new verification link for an account that still waits for its verification.
+//! New verification links for the accounts that wait for an address.
 
 use shared::work::Db;
 
 use crate::db::queries::users;
 use crate::error::Error;
-use crate::mail::{MailQueue, lock_and_check_limit};
+use crate::mail::MailQueue;
 
-/// Sends a new link when the address belongs to an unverified account. The link before becomes invalid.
+/// The number of accounts that one mail has links for. The newest ones get them: whoever asks has registered last, and
+/// a mail cannot hold a link for each of many registrations with a stranger's address.
+const MAX_LINKS: u64 = 5;
+
+/// Sends a new link for each account that waits for this address. Earlier links stay valid, because anybody can ask.
 ///
 /// # Errors
-/// When the database refuses. An address without such an account is no error: the answer must not tell.
+/// When the database refuses. An address for which nobody waits is no error: the answer must not tell.
 pub(crate) async fn resend_verification(db: &Db, mails: &MailQueue, email: &str) -> Result<(), Error> {
     let tx = db.begin().await?;
-    let user = users::find_by_email(&*tx, email).await?.filter(|user| user.verified_at.is_none());
     let now = db.clock().now();
-    if let Some(user) = user
-        && lock_and_check_limit(&*tx, &user, now).await?
-    {
-        mails.add_verification(&*tx, &user, now).await?;
+    if users::find_owner(&*tx, email).await?.is_none() {
+        let waiting = users::list_waiting(&*tx, email, now, MAX_LINKS).await?;
+        mails.add_verification(&*tx, &waiting, now).await?;
     }
     tx.commit().await?;
     // Woken in either case: a worker that finds no mail does no harm.

@@ -5,23 +5,32 @@
 //! an answer get the successor again (ADR 18).
 
 use sea_orm::ConnectionTrait;
+use shared::http::RemoteClient;
 use shared::ids::UserId;
 use shared::work::Db;
 
 use super::open_session::require_active;
 use crate::credentials::{Signer, TokenPair};
-use crate::db::queries::{sessions, users};
+use crate::db::queries::sessions::{self, Ending};
+use crate::db::queries::users;
 use crate::domain::{secret, session};
 use crate::error::Error;
+use crate::streams::session_end::publish_ends;
 
 /// Exchanges a refresh token for a new pair.
 ///
 /// # Errors
-/// [`Error::BadRefreshToken`] when the token is unknown, expired or used, or when its session has ended.
-pub(crate) async fn rotate_session(db: &Db, signer: &Signer, presented: &str) -> Result<TokenPair, Error> {
+/// [`Error::BadRefreshToken`] when the token is unknown, expired, or was used more than ten seconds ago, when no unused
+/// successor of it is found, or when its session has ended or its account is blocked.
+pub(crate) async fn rotate_session(
+    db: &Db,
+    signer: &Signer,
+    client: &RemoteClient,
+    presented: &str,
+) -> Result<TokenPair, Error> {
     let now = db.clock().now();
     let hash = secret::hash(presented);
-    let tx = db.begin_in_reserve().await?;
+    let mut tx = db.begin_in_reserve().await?;
     // The first look only tells whose row to lock. The lock of the account orders all requests about its sessions.
     let token = sessions::find_token(&*tx, &hash).await?.ok_or(Error::BadRefreshToken)?;
     let user = users::find_locked(&*tx, UserId(token.user_id)).await?.ok_or(Error::BadRefreshToken)?;
@@ -42,7 +51,8 @@ pub(crate) async fn rotate_session(db: &Db, signer: &Signer, presented: &str) ->
         Some(used_at) if session::may_repeat(used_at, now) => find_unused_successor(&*tx, signer, presented).await?,
         Some(_) => {
             // Committed before the refusal is returned, or the error would roll the end of the session back.
-            sessions::revoke(&*tx, opened.id, now).await?;
+            let ended = sessions::revoke(&*tx, Ending::One(opened.id), now).await?;
+            publish_ends(&mut tx, &ended)?;
             tx.commit().await?;
             tracing::warn!(
                 user.id = user.id,
@@ -52,7 +62,8 @@ pub(crate) async fn rotate_session(db: &Db, signer: &Signer, presented: &str) ->
             return Err(Error::BadRefreshToken);
         }
     };
-    let access_token = signer.sign_access_token(&user, now)?;
+    sessions::record_use(&*tx, opened.id, client, now).await?;
+    let access_token = signer.sign_access_token(&user, opened.id, now)?;
     tx.commit().await?;
     Ok(TokenPair { user_id: user.user_id(), access_token, refresh_token })
 }

@@ -1,4 +1,4 @@
-//! The task that deletes rows which nobody needs any more.
+//! The task that deletes rows which nobody needs any more, and accounts that were not verified in time.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use shared::tasks::Cancel;
 use shared::work::Db;
 use tokio::time::sleep;
 
-use crate::db::queries::{mail_jobs, sessions, verifications};
+use super::erase_unverified::erase_unverified;
+use crate::db::queries::{limits, links, mail_jobs, reservations, sessions, users};
 use crate::domain::session;
 use crate::error::Error;
 
@@ -14,15 +15,22 @@ use crate::error::Error;
 const PAUSE: Duration = Duration::from_secs(3_600);
 /// The time for which sent mails are kept, and links after their expiry: for questions about them.
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+/// The number of accounts that are erased in one transaction.
+const BATCH: u64 = 100;
 
 /// Deletes old rows once an hour until it is cancelled.
 pub(crate) async fn tidy(db: Db, cancel: Cancel) {
     while !cancel.is_cancelled() {
-        if let Err(error) = delete_old_rows(&db).await {
+        if let Err(error) = tidy_once(&db).await {
             tracing::warn!(%error, "Old rows could not be deleted; trying again later.");
         }
         tokio::select! { () = sleep(PAUSE) => {}, () = cancel.cancelled() => {} }
     }
+}
+
+async fn tidy_once(db: &Db) -> Result<(), Error> {
+    erase_expired(db).await?;
+    delete_old_rows(db).await
 }
 
 async fn delete_old_rows(db: &Db) -> Result<(), Error> {
@@ -31,6 +39,71 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     // A session of this age has expired, so its tokens need not be recognised any more.
     sessions::delete_older_than(&*tx, now - session::MAX_AGE).await?;
     mail_jobs::delete_sent_before(&*tx, now - RETENTION).await?;
-    verifications::delete_expired_before(&*tx, now - RETENTION).await?;
+    links::delete_expired_before(&*tx, now - RETENTION).await?;
+    reservations::delete_expired(&*tx, now).await?;
+    limits::delete_full(&*tx, now).await?;
     Ok(tx.commit().await?)
+}
+
+/// Erases the accounts that were not verified in time, a few in each transaction.
+async fn erase_expired(db: &Db) -> Result<(), Error> {
+    loop {
+        let now = db.clock().now();
+        let mut tx = db.begin().await?;
+        let expired = users::list_expired(&*tx, now, BATCH).await?;
+        for user in &expired {
+            erase_unverified(&mut tx, user.user_id(), now).await?;
+        }
+        tx.commit().await?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::auth::Role;
+    use shared::clock::Clock;
+    use shared::config::{Env, Settings};
+
+    use super::*;
+    use crate::db::Migrator;
+    use crate::db::queries::erased_users;
+    use crate::db::queries::users::NewUser;
+    use crate::domain::Username;
+    use crate::domain::link::VERIFY_WITHIN;
+
+    #[tokio::test]
+    async fn accounts_that_were_not_verified_in_time_are_erased() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]);
+        let clock = Clock::fixed(Clock::system().now());
+        let settings = Settings::from_env(&env, 8000).unwrap();
+        let db = Db::open(&settings, "auth", clock.clone()).await.unwrap();
+        db.migrate(shared::db::Schema::of::<Migrator>()).await.unwrap();
+        let count = BATCH + 1;
+        let tx = db.begin().await.unwrap();
+        for number in 0..=count {
+            let new = NewUser {
+                username: Username::parse(&format!("user{number}")).unwrap(),
+                email: "one@example.org".into(),
+                password_hash: "x".into(),
+                first_name: None,
+                last_name: None,
+                role: Role::User,
+                verified_at: (number == count).then(|| clock.now()),
+            };
+            users::insert(&*tx, new, clock.now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        for (advance, erased) in [(VERIFY_WITHIN - Duration::from_secs(1), 0), (Duration::from_secs(1), count)] {
+            clock.advance(advance);
+            tidy_once(&db).await.unwrap();
+            let left = users::page(db.read(), 0, 1_000).await.unwrap();
+            assert_eq!(left.len() as u64, count + 1 - erased);
+            assert_eq!(erased_users::page(db.read(), 0, 1_000).await.unwrap().len() as u64, erased);
+        }
+        db.close().await;
+    }
 }

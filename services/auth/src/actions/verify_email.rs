@@ -1,30 +1,77 @@
-//! The proof of an address: the token of a verification link makes its account verified.
+//! The proof of an address. An account owns nothing before: several may wait for one address, and the one whose link is
+//! followed gets it (ADR 23).
 
+use sea_orm::ConnectionTrait;
+use shared::clock::Timestamp;
 use shared::events;
 use shared::ids::UserId;
 use shared::work::Db;
 
-use crate::db::queries::{users, verifications};
+use super::erase_unverified::erase_unverified;
+use crate::db::entities::links::Model as Link;
+use crate::db::entities::users::Model as User;
+use crate::db::queries::users::NotStored;
+use crate::db::queries::{links, users};
+use crate::domain::link::Purpose;
 use crate::domain::secret;
 use crate::error::Error;
 use crate::streams::user::UserState;
 
-/// Uses a verification link. The same link answers the same success again, because people follow it twice.
+/// Finds the account that a verification link is for.
 ///
 /// # Errors
-/// [`Error::BadLink`] when the link is unknown, replaced or expired.
+/// [`Error::BadLink`] when the link is unknown or expired, or when another account has got the address.
+pub(crate) async fn find_registration(db: &Db, token: &str) -> Result<User, Error> {
+    let link = find_link(db.read(), token, db.clock().now()).await?;
+    users::find(db.read(), UserId(link.user_id)).await?.ok_or(Error::BadLink)
+}
+
+/// Verifies the account of a link, which owns the address from now on. The other accounts that wait for the address
+/// lose their links. The same link answers the same success again, because people follow it twice.
+///
+/// # Errors
+/// As [`find_registration`].
 pub(crate) async fn verify_email(db: &Db, token: &str) -> Result<(), Error> {
     let now = db.clock().now();
-    let hash = secret::hash(token);
     let mut tx = db.begin().await?;
-    let Some(link) = verifications::consume(&*tx, &hash, now).await? else {
-        let repeated = verifications::was_used(&*tx, &hash).await?;
+    let link = find_link(&*tx, token, now).await?;
+    // Two people who follow their links to one mailbox at the same moment wait here for each other.
+    users::lock_mailbox(&*tx, &link.email_key).await?;
+    if !links::mark_used(&*tx, &link.token_hash, now).await? {
+        // It was used before, or the other person was faster and has taken it away.
+        let is_used = links::find(&*tx, Purpose::Verification, &link.token_hash).await?.is_some();
         tx.rollback().await?;
-        return if repeated { Ok(()) } else { Err(Error::BadLink) };
-    };
-    // The link proves the address that it was sent to, which may not be the account's address any more.
-    if let Some(user) = users::mark_verified(&*tx, UserId(link.user_id), &link.email_key, now).await? {
-        events::publish(&mut tx, &[UserState::from(user)])?;
+        return if is_used { Ok(()) } else { Err(Error::BadLink) };
     }
+    let verified = users::mark_verified(&*tx, UserId(link.user_id), &link.email_key, now).await;
+    let verified = verified.map_err(|error| match error {
+        NotStored::Db(error) => error.into(),
+        NotStored::Email | NotStored::Username => Error::BadLink,
+    })?;
+    let user = verified.ok_or(Error::BadLink)?;
+    links::delete_unused(&*tx, Purpose::Verification, &link.email_key).await?;
+    events::publish(&mut tx, &[UserState::from(user)])?;
     Ok(tx.commit().await?)
+}
+
+/// Erases the account of a link, because the owner of the address has not registered it.
+///
+/// # Errors
+/// [`Error::BadLink`] as in [`find_registration`], and also for a link that was used: a verified account has other ways
+/// to end.
+pub(crate) async fn reject_registration(db: &Db, token: &str) -> Result<(), Error> {
+    let now = db.clock().now();
+    let mut tx = db.begin().await?;
+    let link = find_link(&*tx, token, now).await?;
+    if link.used_at.is_some() {
+        return Err(Error::BadLink);
+    }
+    erase_unverified(&mut tx, UserId(link.user_id), now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Finds a link that was used, or can be used now.
+async fn find_link(db: &impl ConnectionTrait, token: &str, now: Timestamp) -> Result<Link, Error> {
+    let link = links::find(db, Purpose::Verification, &secret::hash(token)).await?;
+    link.filter(|link| link.used_at.is_some() || link.expires_at > now).ok_or(Error::BadLink)
 }

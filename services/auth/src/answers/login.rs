@@ -4,7 +4,8 @@ use serde::Serialize;
 use shared::ids::UserId;
 use utoipa::ToSchema;
 
-use crate::credentials::{ACCESS_TOKEN_LIFETIME, TokenPair};
+use crate::credentials::TokenPair;
+use crate::domain::session::ACCESS_TOKEN_LIFETIME;
 
 /// A session's first tokens.
 #[derive(Serialize, ToSchema)]

@@ -3,6 +3,7 @@
 mod message;
 
 mod login;
+mod sessions;
 mod token;
 
 mod me;
@@ -14,5 +15,6 @@ pub(crate) use login::{LoginOut, PairOut};
 pub(crate) use mails::{MailOut, MailboxOut, ParkedMailOut, ParkedMailsOut};
 pub(crate) use me::MeOut;
 pub(crate) use message::MessageOut;
+pub(crate) use sessions::{SessionOut, SessionsOut};
 pub(crate) use token::{TokenError, TokenOut};
 pub(crate) use user::{UserOut, UsersOut};

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::credentials::{ACCESS_TOKEN_LIFETIME, TokenPair};
+use crate::credentials::TokenPair;
+use crate::domain::session::ACCESS_TOKEN_LIFETIME;
 
 /// Tokens, in OAuth's form.
 #[derive(Serialize, ToSchema)]

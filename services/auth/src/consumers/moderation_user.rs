@@ -10,7 +10,9 @@ use shared::ids::UserId;
 use shared::work::Tx;
 
 use crate::db::entities::users::Model;
-use crate::db::queries::{sessions, users};
+use crate::db::queries::sessions::{self, Ending};
+use crate::db::queries::users;
+use crate::streams::session_end::publish_ends;
 use crate::streams::user::UserState;
 
 /// The newest decision about a person, with admin's own version.
@@ -64,7 +66,8 @@ impl Consumer for Decisions {
                 users::apply_decision(&**tx, decision.id, decision.version, blocked_at, newly_blocked, now).await?;
             if let Some(user) = applied {
                 if newly_blocked {
-                    sessions::revoke_all_of(&**tx, user.id, now).await?;
+                    let ended = sessions::revoke(&**tx, Ending::AllOf(user.id), now).await?;
+                    publish_ends(tx, &ended)?;
                 }
                 changed.push(UserState::from(user));
             }

@@ -4,4 +4,4 @@ mod hasher;
 mod signer;
 
 pub(crate) use hasher::{Hasher, PasswordCheck, hash_blocking};
-pub(crate) use signer::{ACCESS_TOKEN_LIFETIME, Signer, TokenPair};
+pub(crate) use signer::{Signer, TokenPair};

@@ -1,14 +1,13 @@
 //! The private key of this service, and the tokens that are made with it.
 //!
-//! The key signs access tokens, which all services verify with its public half. A second key is derived from it for
-//! refresh tokens: the successor of a refresh token is computed, not drawn at random, so that a client that asks twice
-//! gets the same successor although the database keeps hashes only.
+//! The key signs access tokens, which all services verify with its public half. Two more keys are derived from it. One
+//! is for refresh tokens: the successor of a refresh token is computed, not drawn at random, so that a client that asks
+//! twice gets the same successor although the database keeps hashes only. The other one is for codes in mails.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -20,19 +19,18 @@ use shared::auth::{AUDIENCE, Claims, ISSUER, TOKEN_TYPE};
 use shared::clock::Timestamp;
 use shared::config::ConfigError;
 use shared::error::ApiError;
-use shared::ids::UserId;
+use shared::ids::{SessionId, UserId};
 use uuid::Uuid;
 
 use crate::db::entities::users::Model as User;
-
-/// The time for which an access token is accepted.
-pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
+use crate::domain::session::ACCESS_TOKEN_LIFETIME;
 
 /// The variable that errors about the key name.
 const VARIABLE: &str = "JWT_PRIVATE_KEY_FILE";
 
-/// The purpose of the derived key. No other key is derived with this text.
+/// The purposes of the derived keys. Each key is derived with a text of its own.
 const SUCCESSORS: &[u8] = b"chatty: successors of refresh tokens, 1";
+const CODES: &[u8] = b"chatty: codes in mails, 1";
 
 /// The tokens that a login or a refresh gives.
 pub(crate) struct TokenPair {
@@ -49,6 +47,8 @@ pub(crate) struct Signer {
     key: EncodingKey,
     /// The HMAC key of refresh tokens.
     successors: hmac::Key,
+    /// The HMAC key of codes in mails.
+    codes: hmac::Key,
     /// The id of the key, which every access token names.
     kid: String,
     public: JwkSet,
@@ -78,10 +78,11 @@ impl Signer {
         // The thumbprint is the id, so that replicas with the same key agree on it without a setting.
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        // The second key is derived, so that all replicas have the same one and the operator keeps no second secret.
+        // The other keys are derived, so that all replicas have the same ones and the operator keeps one secret.
         let whole = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
-        let successors = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&whole, SUCCESSORS).as_ref());
-        let signer = Self { key, successors, kid, public: JwkSet { keys: vec![jwk] } };
+        let derive = |purpose| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&whole, purpose).as_ref());
+        let (successors, codes) = (derive(SUCCESSORS), derive(CODES));
+        let signer = Self { key, successors, codes, kid, public: JwkSet { keys: vec![jwk] } };
         // A key that cannot sign must stop the start instead of failing the first login.
         signer.sign(&serde_json::json!({})).map_err(|error| bad(&error))?;
         Ok(signer)
@@ -97,11 +98,18 @@ impl Signer {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.successors, refresh_token.as_bytes()))
     }
 
+    /// Computes the hash of a code in a mail to an account. A code has few digits, so a plain hash in a stolen copy of
+    /// the database would tell it.
+    pub(crate) fn hash_code(&self, user_id: i64, code: &str) -> String {
+        let text = format!("{user_id} {code}");
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.codes, text.as_bytes()))
+    }
+
     /// Signs a new access token.
     ///
     /// # Errors
     /// When signing fails, which [`Signer::open`] has excluded.
-    pub(crate) fn sign_access_token(&self, user: &User, now: Timestamp) -> Result<String, ApiError> {
+    pub(crate) fn sign_access_token(&self, user: &User, session_id: i64, now: Timestamp) -> Result<String, ApiError> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -113,6 +121,7 @@ impl Signer {
             username: user.username.clone(),
             role: user.role(),
             sv: user.session_version,
+            sid: SessionId(session_id),
         };
         self.sign(&claims).map_err(ApiError::internal)
     }

@@ -1,10 +1,15 @@
 //! The migrations are what they were, and lead to the entities.
 
+use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
+use sea_orm_migration::MigratorTrait;
 use shared::http::idempotency;
-use testkit::schema::{check_entities, check_history, table};
+use testkit::schema::{check_entities, check_history, empty_database, table};
 
-use super::entities::{mail_jobs, refresh_tokens, reservations, sessions, users, verifications};
+use super::entities::{self, erased_users, limits, mail_jobs, refresh_tokens, reservations, sessions, users};
 use super::migrations::Migrator;
+use super::queries::links;
+use crate::domain::link::Purpose;
+use crate::domain::names;
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -16,13 +21,69 @@ async fn old_migrations_do_what_they_did() {
 #[tokio::test]
 async fn the_migrations_lead_to_the_entities() {
     let tables = [
+        table::<erased_users::Entity>(),
+        table::<limits::Entity>(),
+        table::<entities::links::Entity>(),
         table::<mail_jobs::Entity>(),
         table::<refresh_tokens::Entity>(),
         table::<reservations::Entity>(),
         table::<sessions::Entity>(),
         table::<users::Entity>(),
-        table::<verifications::Entity>(),
         table::<idempotency::Entity>(),
     ];
     check_entities::<Migrator>(PACKAGE, &tables).await;
+}
+
+/// The migration `m0007_keys` computes the keys of old rows anew. Where two accounts have the same mailbox, the one that
+/// has verified it gets the key, or else the older one. `m0008_unconfirmed` moves the links and gives accounts that wait
+/// a day.
+#[tokio::test]
+async fn old_rows_get_the_keys_of_today_and_keep_their_links() {
+    let db = empty_database().await;
+    let steps = Migrator::migrations().iter().position(|step| step.name() == "m0007_keys").unwrap();
+    Migrator::up(&db, Some(u32::try_from(steps).unwrap())).await.unwrap();
+    // The old program stored the typed address in lower case as the key.
+    let old = [
+        ("ann", "ann@bücher.example", false),
+        ("bob", "ann@xn--bcher-kva.example", true),
+        ("carl", "carl@bücher.example", false),
+        ("dora", "carl@xn--bcher-kva.example", false),
+        ("eve", "jürgen@bücher.example", true),
+    ];
+    let now = "2026-03-01 12:00:00+00:00";
+    for (id, (name, address, is_verified)) in (1..).zip(old) {
+        let verified_at = if is_verified { format!("'{now}'") } else { "NULL".to_owned() };
+        let account = format!(
+            "INSERT INTO users (id, version, username, username_key, email, email_key, password_hash, last_name, \
+             first_name_key, last_name_key, full_name_key, role, verified_at, decision_version, session_version, \
+             created_at, updated_at) VALUES ({id}, 1, '{name}', '{name}', '{address}', '{address}', 'x', \
+             'Οδυσσεύς', '', 'οδυσσεύς', 'οδυσσεύς', 'user', {verified_at}, 0, 0, '{now}', '{now}')"
+        );
+        let link = format!(
+            "INSERT INTO verifications (user_id, email_key, token_hash, expires_at) \
+             VALUES ({id}, '{address}', 'hash of {name}', '{now}')"
+        );
+        for statement in [account, link] {
+            db.execute_unprepared(&statement).await.unwrap();
+        }
+    }
+    Migrator::up(&db, None).await.unwrap();
+    let users = users::Entity::find().order_by_asc(users::Column::Id).all(&db).await.unwrap();
+    let keys: Vec<&str> = users.iter().map(|user| user.email_key.as_str()).collect();
+    // An address cannot contain a space, so no search finds the key of the other account.
+    let expected = [
+        "1 ann@xn--bcher-kva.example",
+        "ann@xn--bcher-kva.example",
+        "carl@xn--bcher-kva.example",
+        "4 carl@xn--bcher-kva.example",
+        "jürgen@xn--bcher-kva.example",
+    ];
+    assert_eq!(keys, expected);
+    for user in &users {
+        let [_, last_name_key, _] = names::keys(None, user.last_name.as_deref());
+        assert_eq!(user.last_name_key, last_name_key);
+        assert_eq!(user.expires_at.is_some(), user.verified_at.is_none());
+        let link = links::find(&db, Purpose::Verification, &format!("hash of {}", user.username)).await.unwrap();
+        assert_eq!(link.map(|link| (link.user_id, link.email_key)), Some((user.id, user.email_key.clone())));
+    }
 }

@@ -1,10 +1,7 @@
-//! The texts of all mails. They contain nothing that a person typed, because the person who typed an address need not
-//! be its owner: otherwise Chatty would deliver a stranger's words.
+//! The texts of all mails. They contain nothing that a person typed. Anybody can register with an address that belongs
+//! to somebody else, and Chatty must not deliver a stranger's words to its owner.
 
-use std::time::Duration;
-
-/// The validity of a verification link. The texts say it too.
-pub(crate) const LINK_VALIDITY: Duration = Duration::from_secs(24 * 3_600);
+use shared::clock::Timestamp;
 
 /// A mail that is ready to be queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +14,76 @@ pub(crate) struct Mail {
     pub(crate) html: String,
 }
 
-/// The part of a verification link between the public URL and the token.
-const LINK_PATH: &str = "/auth/verify/";
-
-/// The mail with a verification link.
-pub(crate) fn verification(to: &str, public_url: &str, token: &str) -> Mail {
-    let link = format!("{public_url}{LINK_PATH}{token}");
-    let text = format!(
-        "Welcome to Chatty!\n\nPlease confirm your e-mail address by opening this link:\n\n{link}\n\n\
-         The link is valid for 24 hours. If you did not register at Chatty, ignore this mail.\n"
+/// The mail with verification links, one for each account that waits for the address. The links do not show the
+/// usernames, because a stranger may have chosen them; the pages behind them do.
+pub(crate) fn verification(to: &str, links: &[String], until: Timestamp) -> Mail {
+    let (greeting, request) = match links {
+        [_] => ("Welcome to Chatty!", "Please confirm your e-mail address by opening this link:"),
+        _ => (
+            "Several people have registered at Chatty with this e-mail address.",
+            "Each link shows the username of one registration. Please confirm the one that is yours:",
+        ),
+    };
+    let until = until.in_words();
+    let end = format!(
+        "Valid until {until}. If you did not register at Chatty, open the link and say so, or ignore this mail."
     );
-    let link = escape(&link);
-    let html = format!(
-        "<p>Welcome to Chatty!</p><p>Please confirm your e-mail address by opening this link:</p>\
-         <p><a href=\"{link}\">{link}</a></p>\
-         <p>The link is valid for 24 hours. If you did not register at Chatty, ignore this mail.</p>"
-    );
+    let anchors = links.iter().map(|link| escape(link)).map(|link| format!("<p><a href=\"{link}\">{link}</a></p>"));
+    let html = format!("<p>{greeting}</p><p>{request}</p>{}<p>{end}</p>", anchors.collect::<String>());
+    let text = format!("{greeting}\n\n{request}\n\n{}\n\n{end}\n", links.join("\n"));
     Mail { kind: "verification", to: to.to_owned(), subject: "Confirm your e-mail address", text, html }
+}
+
+/// The mail with the link and the code that reset a password.
+pub(crate) fn password_reset(to: &str, link: &str, code: &str, until: Timestamp) -> Mail {
+    let until = until.in_words();
+    let request = "Somebody has asked for a new password for your account at Chatty. Choose one by opening this link:";
+    let advice = format!(
+        "Or enter this code where you have asked: {code}\n\nBoth are valid until {until} and for one use. \
+         If you did not ask, ignore this mail: your password has not changed."
+    );
+    let escaped = escape(link);
+    let html = format!(
+        "<p>{request}</p><p><a href=\"{escaped}\">{escaped}</a></p><p>{}</p>",
+        advice.replace("\n\n", "</p><p>")
+    );
+    let text = format!("{request}\n\n{link}\n\n{advice}\n");
+    Mail { kind: "password_reset", to: to.to_owned(), subject: "Choose a new password", text, html }
+}
+
+/// The mail to a new address of an account, with the link that confirms it.
+pub(crate) fn email_change(to: &str, link: &str, until: Timestamp) -> Mail {
+    let request = "Somebody wants to use this address for an account at Chatty. If it is you, open this link:";
+    let end = format!("Valid until {}. If it is not you, ignore this mail.", until.in_words());
+    with_link("email_change", to, "Confirm your new e-mail address", [request, &end], link)
+}
+
+/// The notice to the address that an account had before, with the link that gives it back.
+pub(crate) fn email_changed(to: &str, link: &str, until: Timestamp) -> Mail {
+    let request = "Your account at Chatty has another e-mail address now. If it was not you who changed it, open this \
+                   link to undo the change and to end all sessions:";
+    let end = format!("Valid until {}. If it was you, ignore this mail.", until.in_words());
+    with_link("email_changed", to, "Your e-mail address was changed", [request, &end], link)
+}
+
+/// A mail that consists of a request, a link and an end.
+fn with_link(kind: &'static str, to: &str, subject: &'static str, [request, end]: [&str; 2], link: &str) -> Mail {
+    let escaped = escape(link);
+    let html = format!("<p>{request}</p><p><a href=\"{escaped}\">{escaped}</a></p><p>{end}</p>");
+    Mail { kind, to: to.to_owned(), subject, text: format!("{request}\n\n{link}\n\n{end}\n"), html }
+}
+
+/// The notice that a password was changed.
+pub(crate) fn password_changed(to: &str) -> Mail {
+    let said = "The password of your account at Chatty was changed, and your other sessions have ended. If it was not \
+                you, ask for a new password at once: your mailbox proves that the account is yours.";
+    Mail {
+        kind: "password_changed",
+        to: to.to_owned(),
+        subject: "Your password was changed",
+        text: format!("{said}\n"),
+        html: format!("<p>{said}</p>"),
+    }
 }
 
 /// The mail to the owner of an address that was used for a second registration.
@@ -50,13 +100,6 @@ pub(crate) fn already_registered(to: &str) -> Mail {
     }
 }
 
-/// The token of the verification link in the text of a mail. `None`: the text has no such link.
-pub(crate) fn link_token(text: &str) -> Option<&str> {
-    // The link stands alone on its line, in all versions of the text.
-    let links = text.lines().filter(|line| line.starts_with("http"));
-    links.filter_map(|line| line.rsplit_once(LINK_PATH)).map(|(_, token)| token).next()
-}
-
 /// Replaces every word that may be an address. Mail servers repeat addresses in their answers.
 pub(crate) fn without_addresses(text: &str) -> String {
     let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
@@ -70,15 +113,27 @@ pub(crate) fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::clock::Clock;
+
     use super::*;
+    use crate::domain::link::{Purpose, links_in};
 
     #[test]
-    fn the_link_stands_alone_on_its_line() {
-        let mail = verification("ann@example.org", "https://chatty.example", "t0ken");
-        assert!(mail.text.lines().any(|line| line == "https://chatty.example/auth/verify/t0ken"));
-        assert!(mail.html.contains("href=\"https://chatty.example/auth/verify/t0ken\""));
-        assert_eq!(link_token(&mail.text), Some("t0ken"));
-        assert_eq!(link_token(&already_registered("ann@example.org").text), None);
+    fn each_link_stands_alone_on_its_line() {
+        let until = Clock::system().now();
+        let links = ["https://chatty.example/auth/verify/t0ken", "https://chatty.example/auth/verify/0ther"];
+        for count in 1..=2 {
+            let links: Vec<String> = links.iter().take(count).map(|link| (*link).to_owned()).collect();
+            let mail = verification("ann@example.org", &links, until);
+            for link in &links {
+                assert!(mail.text.lines().any(|line| line == link));
+                assert!(mail.html.contains(&format!("href=\"{link}\"")));
+            }
+            let tokens: Vec<_> = links_in(&mail.text).collect();
+            let expected = [(Purpose::Verification, "t0ken"), (Purpose::Verification, "0ther")];
+            assert_eq!(tokens, expected.into_iter().take(count).collect::<Vec<_>>());
+        }
+        assert_eq!(links_in(&already_registered("ann@example.org").text).count(), 0);
     }
 
     #[test]

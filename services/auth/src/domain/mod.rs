@@ -5,6 +5,8 @@ pub(crate) mod names;
 pub(crate) mod password;
 mod username;
 
+pub(crate) mod limit;
+pub(crate) mod link;
 pub(crate) mod secret;
 pub(crate) mod session;
 

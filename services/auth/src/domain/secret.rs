@@ -11,6 +11,11 @@ pub(crate) fn new_token() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Generates a code that a person can type: six decimal digits.
+pub(crate) fn new_code() -> String {
+    format!("{:06}", rand::random_range(0..1_000_000_u32))
+}
+
 /// The SHA-256 of a token, as base64url, which is stored in its place. A fast hash is safe here, because nobody can
 /// guess 256 random bits.
 pub(crate) fn hash(token: &str) -> String {

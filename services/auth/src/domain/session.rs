@@ -4,6 +4,14 @@ use std::time::Duration;
 
 use shared::clock::Timestamp;
 
+/// The time for which an access token is accepted.
+pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
+/// The time for which the end of a session is told to copies that are filled. It is longer than any token of the session
+/// is accepted, by whatever clock.
+pub(crate) const END_RETENTION: Duration = Duration::from_secs(86_400);
+/// The tolerance of services for the clock of this one, twice: a token may be issued by one replica right after another
+/// has ended its session.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 /// The longest life of a session, counted from the login.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(90 * 86_400);
 /// The longest time that a session may go without a refresh.
@@ -15,6 +23,16 @@ const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 /// True when a session is too old, or its newest token was issued too long ago.
 pub(crate) fn has_expired(opened_at: Timestamp, token_issued_at: Timestamp, now: Timestamp) -> bool {
     now.since(opened_at) >= MAX_AGE || now.since(token_issued_at) >= MAX_IDLE
+}
+
+/// The time after which no service accepts any access token of a session that ended at `ended_at`.
+pub(crate) fn last_token_expires_at(ended_at: Timestamp) -> Timestamp {
+    ended_at + ACCESS_TOKEN_LIFETIME + CLOCK_TOLERANCE
+}
+
+/// The times since which a session must have been opened, and used or opened, for not having expired.
+pub(crate) fn alive_since(now: Timestamp) -> (Timestamp, Timestamp) {
+    (now - MAX_AGE, now - MAX_IDLE)
 }
 
 /// True while a token that was used at this time may be presented again. A later use is a theft.

@@ -15,5 +15,5 @@ pub mod parked;
 pub(crate) use mailer::Mailer;
 pub use mailer::check;
 pub(crate) use measured::Measured;
-pub(crate) use queue::{MailQueue, lock_and_check_limit};
+pub(crate) use queue::MailQueue;
 pub(crate) use worker::run;

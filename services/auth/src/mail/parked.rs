@@ -6,12 +6,13 @@ use sea_orm::DbErr;
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::db::CommitError;
-use shared::work::Db;
+use shared::ids::UserId;
+use shared::work::{Db, Tx};
 
 use super::retry::GIVE_UP_AFTER;
 use crate::db::entities::mail_jobs::Model;
-use crate::db::queries::{mail_jobs, verifications};
-use crate::domain::mails::{self, LINK_VALIDITY};
+use crate::db::queries::{links, mail_jobs, users};
+use crate::domain::link::{Purpose, links_in};
 use crate::domain::secret;
 
 /// A parked mail, as the operator sees it: with the address, but without the text, which holds a link.
@@ -86,12 +87,7 @@ pub async fn redrive(db: &Db, ids: &[i64]) -> Result<Redriven, ParkedError> {
     let tx = db.begin().await?;
     let mut done = Redriven::default();
     for mail in mail_jobs::list_parked(&*tx, ids).await? {
-        let useful = match mails::link_token(&mail.text) {
-            Some(token) => verifications::renew(&*tx, &secret::hash(token), now + LINK_VALIDITY).await?,
-            // A mail without a link does not become outdated.
-            None => true,
-        };
-        if useful {
+        if renew_links(&tx, &mail.text, now).await? {
             mail_jobs::requeue_parked(&*tx, mail.id, now, now + GIVE_UP_AFTER).await?;
             done.queued.push(mail.id);
         } else {
@@ -101,6 +97,25 @@ pub async fn redrive(db: &Db, ids: &[i64]) -> Result<Redriven, ParkedError> {
     }
     tx.commit().await?;
     Ok(done)
+}
+
+/// Makes the links in the text of a mail valid for as long as new ones, and with them the accounts that wait for their
+/// verification. Returns false when the mail has links and none of them can be used any more.
+async fn renew_links(tx: &Tx, text: &str, now: Timestamp) -> Result<bool, DbErr> {
+    let mut has_links = false;
+    let mut is_useful = false;
+    for (purpose, token) in links_in(text) {
+        has_links = true;
+        let until = now + purpose.validity();
+        if let Some(link) = links::renew(&**tx, &secret::hash(token), until).await? {
+            is_useful = true;
+            if purpose == Purpose::Verification {
+                users::extend_waiting(&**tx, UserId(link.user_id), until).await?;
+            }
+        }
+    }
+    // A mail without links does not become outdated.
+    Ok(is_useful || !has_links)
 }
 
 /// Deletes the parked mails with these ids, or all of them when there are no ids. Returns the number of deleted mails.

@@ -6,14 +6,12 @@ use sea_orm::{ConnectionTrait, DbErr};
 use shared::clock::Timestamp;
 use tokio::sync::Notify;
 
+use crate::db::entities::links::Model as Link;
 use crate::db::entities::users::Model as User;
-use crate::db::entities::verifications::Model as Verification;
-use crate::db::queries::{mail_jobs, users, verifications};
-use crate::domain::mails::{self, LINK_VALIDITY};
-use crate::domain::secret;
-
-/// The number of mails that strangers can have sent to one person within [`LINK_VALIDITY`].
-const LIMIT: u64 = 10;
+use crate::db::queries::{limits, links, mail_jobs};
+use crate::domain::limit::MAILS;
+use crate::domain::link::Purpose;
+use crate::domain::{email, mails, secret};
 
 /// The way of mails into the queue. Clones share it.
 #[derive(Clone)]
@@ -30,33 +28,113 @@ impl MailQueue {
         Self { public_url: public_url.into(), filled: Arc::default() }
     }
 
-    /// Gives an account a new verification link and queues the mail that holds it. The link before becomes invalid.
+    /// Queues a mail with a new verification link for each of these accounts, which have one mailbox and wait for its
+    /// verification. Earlier links stay valid. Queues nothing when the mailbox has got its share of mails.
     pub(crate) async fn add_verification(
         &self,
         db: &impl ConnectionTrait,
-        user: &User,
+        users: &[User],
         now: Timestamp,
     ) -> Result<(), DbErr> {
-        let token = secret::new_token();
-        let link = Verification {
-            user_id: user.id,
-            email_key: user.email_key.clone(),
-            token_hash: secret::hash(&token),
-            expires_at: now + LINK_VALIDITY,
-            used_at: None,
+        // A link ends with the account that it verifies, and the mail names the last end.
+        let Some((to, until)) = users.first().zip(users.iter().filter_map(|user| user.expires_at).max()) else {
+            return Ok(());
         };
-        verifications::replace(db, link).await?;
-        mail_jobs::enqueue(db, user.id, mails::verification(&user.email, &self.public_url, &token), now).await
+        if !limits::take(db, MAILS, &to.email_key, now).await? {
+            return Ok(());
+        }
+        let purpose = Purpose::Verification;
+        let mut urls = Vec::with_capacity(users.len());
+        for user in users {
+            let link = Link { expires_at: user.expires_at.unwrap_or(until), ..new_link(user, purpose, now) };
+            urls.push(self.insert_link(db, purpose, link).await?);
+        }
+        mail_jobs::enqueue(db, to.id, mails::verification(&to.email, &urls, until), now).await
     }
 
-    /// Queues the mail that tells a person that their address was used for a second registration.
+    /// Queues the mail that tells a person that their address was used for a second registration. Queues nothing when
+    /// the mailbox has got its share of mails.
     pub(crate) async fn add_already_registered(
         &self,
         db: &impl ConnectionTrait,
         user: &User,
         now: Timestamp,
     ) -> Result<(), DbErr> {
+        if !limits::take(db, MAILS, &user.email_key, now).await? {
+            return Ok(());
+        }
         mail_jobs::enqueue(db, user.id, mails::already_registered(&user.email), now).await
+    }
+
+    /// Queues a mail with a link and a code that reset the password of an account. Earlier links stay valid, earlier
+    /// codes do not. Queues nothing when the mailbox has got its share of mails. `hash_code` computes the stored form of
+    /// a code.
+    pub(crate) async fn add_password_reset(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        hash_code: impl Fn(&str) -> String,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        if !limits::take(db, MAILS, &user.email_key, now).await? {
+            return Ok(());
+        }
+        // One code at a time: with several, somebody who guesses would have several right answers.
+        links::forget_codes(db, Purpose::PasswordReset, user.id).await?;
+        let code = secret::new_code();
+        let link = Link { code_hash: Some(hash_code(&code)), ..new_link(user, Purpose::PasswordReset, now) };
+        let (until, url) = (link.expires_at, self.insert_link(db, Purpose::PasswordReset, link).await?);
+        mail_jobs::enqueue(db, user.id, mails::password_reset(&user.email, &url, &code, until), now).await
+    }
+
+    /// Queues the notice that a password was changed. It is not limited, because only the owner of an account can cause
+    /// it, or somebody of whom the owner must learn.
+    pub(crate) async fn add_password_changed(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        mail_jobs::enqueue(db, user.id, mails::password_changed(&user.email), now).await
+    }
+
+    /// Queues a mail to a new address of an account, with the link that confirms it. Queues nothing when the mailbox has
+    /// got its share of mails.
+    pub(crate) async fn add_email_change(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        address: String,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        let email_key = email::key(&address);
+        if !limits::take(db, MAILS, &email_key, now).await? {
+            return Ok(());
+        }
+        let link = Link { email_key, address: Some(address.clone()), ..new_link(user, Purpose::EmailChange, now) };
+        let (until, url) = (link.expires_at, self.insert_link(db, Purpose::EmailChange, link).await?);
+        mail_jobs::enqueue(db, user.id, mails::email_change(&address, &url, until), now).await
+    }
+
+    /// Queues the notice to the address that an account had before, with the link that gives it back. `before` is the
+    /// account as it was. The notice is not limited, as that of a changed password is not.
+    pub(crate) async fn add_email_changed(
+        &self,
+        db: &impl ConnectionTrait,
+        before: &User,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        let link = Link { address: Some(before.email.clone()), ..new_link(before, Purpose::EmailUndo, now) };
+        let (until, url) = (link.expires_at, self.insert_link(db, Purpose::EmailUndo, link).await?);
+        mail_jobs::enqueue(db, before.id, mails::email_changed(&before.email, &url, until), now).await
+    }
+
+    /// Gives a link its token, stores it, and returns its URL.
+    async fn insert_link(&self, db: &impl ConnectionTrait, purpose: Purpose, link: Link) -> Result<String, DbErr> {
+        let token = secret::new_token();
+        let (purpose_name, token_hash) = (purpose.as_str().to_owned(), secret::hash(&token));
+        links::insert(db, Link { purpose: purpose_name, token_hash, ..link }).await?;
+        Ok(format!("{}{}{token}", self.public_url, purpose.path()))
     }
 
     /// Tells the worker that there are mails. Call it after the commit: before, the worker would not see them.
@@ -70,13 +148,17 @@ impl MailQueue {
     }
 }
 
-/// Locks the row of a person and returns true when a stranger may have one more mail sent to them. The lock holds the
-/// answer true until the transaction ends.
-pub(crate) async fn lock_and_check_limit(
-    db: &impl ConnectionTrait,
-    user: &User,
-    now: Timestamp,
-) -> Result<bool, DbErr> {
-    users::find_locked(db, user.user_id()).await?;
-    Ok(mail_jobs::count_since(db, user.id, now - LINK_VALIDITY).await? < LIMIT)
+/// A link to the address of an account that has no token yet.
+fn new_link(user: &User, purpose: Purpose, now: Timestamp) -> Link {
+    Link {
+        token_hash: String::new(),
+        purpose: purpose.as_str().to_owned(),
+        user_id: user.id,
+        email_key: user.email_key.clone(),
+        address: None,
+        expires_at: now + purpose.validity(),
+        used_at: None,
+        code_hash: None,
+        guesses: 0,
+    }
 }

@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use shared::error::{FieldErrors, Problem};
-use shared::http::{ValidJson, Validate};
+use shared::http::{RemoteClient, ValidJson, Validate};
 use shared::text;
 use utoipa::ToSchema;
 
 use super::not_stored::NOT_STORED;
-use crate::actions;
+use crate::actions::{self, Login};
 use crate::answers::LoginOut;
 use crate::domain::password;
 use crate::error::Error;
@@ -41,13 +41,16 @@ impl Validate for LoginIn {
     (status = 401, description = "Unknown person or wrong password", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Not verified, or blocked", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Too many wrong passwords", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn log_in(
     State(s): State<AppState>,
+    client: RemoteClient,
     ValidJson(login): ValidJson<LoginIn>,
 ) -> Result<impl IntoResponse, Error> {
-    let pair = actions::log_in(&s.db, &s.hasher, &s.signer, &login.username, &login.password).await?;
+    let login = Login { client: &client, username: &login.username, password: &login.password };
+    let pair = actions::log_in(&s.db, &s.hasher, &s.signer, s.limits_logins, login).await?;
     Ok((NOT_STORED, Json(LoginOut::from(pair))))
 }

@@ -28,7 +28,7 @@ pub(crate) async fn list_parked_mails(
     page: Page,
 ) -> Result<Listed<ParkedMailsOut>, Error> {
     // The role of the row counts, not that of the token, which may be older.
-    if me.0.role() != Role::Admin {
+    if me.user.role() != Role::Admin {
         return Err(ApiError::forbidden("Administrators only").into());
     }
     let mut found = mail_jobs::page_parked(s.db.read(), page.after, page.fetch()).await?;

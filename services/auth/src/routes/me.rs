@@ -53,9 +53,9 @@ impl Validate for MePatch {
     (status = 401, description = "No or bad token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Blocked", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.0.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
 pub(crate) async fn get_me(me: Me) -> Json<MeOut> {
-    Json(me.0.into())
+    Json(me.user.into())
 }
 
 /// Changes one's own profile. The username never changes.
@@ -65,7 +65,7 @@ pub(crate) async fn get_me(me: Me) -> Json<MeOut> {
     (status = 403, description = "Blocked", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.0.id))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
 pub(crate) async fn update_me(
     State(s): State<AppState>,
     me: Me,
@@ -73,5 +73,5 @@ pub(crate) async fn update_me(
 ) -> Result<Json<MeOut>, Error> {
     let bio = patch.bio.map(|bio| bio.map(String::from));
     let changes = ProfileChanges { first_name: patch.first_name, last_name: patch.last_name, bio };
-    Ok(Json(actions::update_profile(&s.db, me.0.user_id(), changes).await?.into()))
+    Ok(Json(actions::update_profile(&s.db, me.user.user_id(), changes).await?.into()))
 }

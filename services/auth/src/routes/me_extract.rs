@@ -3,15 +3,20 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use shared::auth::CurrentUser;
+use shared::ids::{NOBODY, SessionId};
 
 use crate::db::entities::users::Model as User;
-use crate::db::queries::users;
+use crate::db::queries::{sessions, users};
 use crate::error::Error;
 use crate::state::AppState;
 
-/// The account of the bearer of an access token. It is read for every request, so that a block or the end of all
-/// sessions counts at once, and not only when the token expires.
-pub(crate) struct Me(pub(crate) User);
+/// The account of the bearer of an access token, and the session of the token. Both are read for every request, so that
+/// a block or the end of a session counts at once, and not only when the token expires.
+pub(crate) struct Me {
+    pub(crate) user: User,
+    /// [`NOBODY`] for a token from before sessions had ids.
+    pub(crate) session_id: SessionId,
+}
 
 impl FromRequestParts<AppState> for Me {
     type Rejection = Error;
@@ -25,6 +30,11 @@ impl FromRequestParts<AppState> for Me {
         if bearer.session_version < user.session_version {
             return Err(Error::SessionEnded);
         }
-        Ok(Self(user))
+        let session_id = bearer.session_id;
+        if session_id.0 != NOBODY {
+            let session = sessions::find(s.db.read(), session_id.0).await?;
+            session.filter(|session| session.revoked_at.is_none()).ok_or(Error::SessionEnded)?;
+        }
+        Ok(Self { user, session_id })
     }
 }

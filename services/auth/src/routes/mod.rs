@@ -3,7 +3,9 @@
 pub(crate) mod register;
 pub(crate) mod verify;
 
+pub(crate) mod email;
 pub(crate) mod login;
+pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod token;
 

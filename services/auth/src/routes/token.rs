@@ -8,10 +8,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::error::{ApiError, Problem};
+use shared::http::RemoteClient;
 use utoipa::ToSchema;
 
 use super::not_stored::NOT_STORED;
-use crate::actions;
+use crate::actions::{self, Login};
 use crate::answers::{TokenError, TokenOut};
 use crate::error::Error;
 use crate::state::AppState;
@@ -56,6 +57,11 @@ impl From<Error> for Refused {
             Error::BadRefreshToken | Error::SessionEnded => refused("invalid_grant", "The refresh token is not valid"),
             Error::UsernameTaken
             | Error::BadLink
+            | Error::BadEmailLink
+            | Error::BadReset
+            | Error::SessionNotFound
+            | Error::WrongPassword
+            | Error::TooManyTries(_)
             | Error::UserNotFound
             | Error::WeakPassword(_)
             | Error::Busy
@@ -83,23 +89,25 @@ impl IntoResponse for Refused {
     responses(
         (status = 200, description = "Tokens", body = TokenOut),
         (status = 400, description = "An OAuth error", body = TokenError),
+        (status = 429, description = "Too many wrong passwords", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
     )
 )]
 #[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn issue_token(State(s): State<AppState>, request: Request) -> Response {
+pub(crate) async fn issue_token(State(s): State<AppState>, client: RemoteClient, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    grant(&s, &parts.headers, body).await.unwrap_or_else(IntoResponse::into_response)
+    grant(&s, &client, &parts.headers, body).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn grant(s: &AppState, headers: &HeaderMap, body: Body) -> Result<Response, Refused> {
+async fn grant(s: &AppState, client: &RemoteClient, headers: &HeaderMap, body: Body) -> Result<Response, Refused> {
     let form = Form::read(headers, body).await?;
     let pair = match form.get("grant_type")? {
         "password" => {
             let (username, password) = (form.get("username")?, form.get("password")?);
-            actions::log_in(&s.db, &s.hasher, &s.signer, username, password).await?
+            let login = Login { client, username, password };
+            actions::log_in(&s.db, &s.hasher, &s.signer, s.limits_logins, login).await?
         }
-        "refresh_token" => actions::rotate_session(&s.db, &s.signer, form.get("refresh_token")?).await?,
+        "refresh_token" => actions::rotate_session(&s.db, &s.signer, client, form.get("refresh_token")?).await?,
         _ => return Err(refused("unsupported_grant_type", "Use password or refresh_token")),
     };
     Ok((NOT_STORED, Json(TokenOut::from(pair))).into_response())

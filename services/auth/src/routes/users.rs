@@ -57,7 +57,7 @@ pub(crate) async fn find_users(
     let mut found = match (asked.username, asked.name) {
         (Some(username), None) => {
             // A username that nobody can have is no error: the answer is an empty page.
-            let user = users::find_by_username(s.db.read(), &username).await?;
+            let user = users::find_by_username(s.db.read(), &username, s.db.clock().now()).await?;
             user.filter(User::is_active).into_iter().collect()
         }
         (None, Some(mask)) => {

@@ -13,9 +13,14 @@ use super::accept::Accepted;
 use super::html;
 use crate::actions;
 use crate::answers::MessageOut;
+use crate::db::entities::users::Model as User;
 use crate::domain::email;
+use crate::domain::mails::escape;
 use crate::error::Error;
 use crate::state::AppState;
+
+/// The answer to a verification, on a page or as JSON.
+const VERIFIED: &str = "Account verified";
 
 /// An address that waits for its link.
 #[derive(Deserialize, ToSchema)]
@@ -35,11 +40,11 @@ impl Validate for ResendIn {
 
 /// Follows the link of the mail.
 ///
-/// Only who names `application/json` in `Accept`, and nothing else, verifies at once. Everybody else gets a page with a button,
-/// because browsers preview links and scanners open those in mails.
+/// Only who names `application/json` in `Accept`, and nothing else, verifies at once. Everybody else gets a page with the
+/// username and two buttons, because browsers preview links and scanners open those in mails.
 #[utoipa::path(get, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
     (status = 200, description = "Verified, now or before; or the page, and nothing has changed", content((MessageOut = "application/json"), (String = "text/html"))),
-    (status = 404, description = "Unknown, replaced or expired", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "Unknown or expired, or another account has got the address; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
     (status = 406, description = "Neither a page nor JSON alone is wanted; nothing has changed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
@@ -56,19 +61,18 @@ pub(crate) async fn follow_verification_link(
             let text = "Ask for application/json alone, or for a page, or use POST";
             return Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", text).into());
         }
-        let form = "<p>Press the button to confirm your e-mail address.</p>\
-                    <form method=\"post\"><button type=\"submit\">Confirm</button></form>";
-        return Ok(html::page(StatusCode::OK, "Confirm your e-mail address", form));
+        let page = actions::find_registration(&s.db, &token).await.map(|user| question(&user, &token));
+        return page.or_else(|error| bad_link_page(error, accepted.prefers_page()));
     }
     actions::verify_email(&s.db, &token).await?;
     let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, Json(MessageOut::new("Account verified"))).into_response())
+    Ok((headers, Json(MessageOut::new(VERIFIED))).into_response())
 }
 
-/// Verifies the address that the link was sent to.
+/// Verifies the address that the link was sent to. From now on it belongs to this account.
 #[utoipa::path(post, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
     (status = 200, description = "Verified, now or before; a page for who prefers one", content((MessageOut = "application/json"), (String = "text/html"))),
-    (status = 404, description = "Unknown, replaced or expired; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
+    (status = 404, description = "Unknown or expired, or another account has got the address; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn verify_account(
@@ -77,16 +81,57 @@ pub(crate) async fn verify_account(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let outcome = actions::verify_email(&s.db, &token).await;
-    if !Accepted::of(&headers).prefers_page() {
-        return outcome.map(|()| Json(MessageOut::new("Account verified")).into_response());
+    answer(outcome, VERIFIED, "You can log in now.", Accepted::of(&headers).prefers_page())
+}
+
+/// Says that the owner of the address has not registered this account, which is deleted.
+#[utoipa::path(post, path = "/auth/verify/{token}/reject", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
+    (status = 200, description = "Deleted; a page for who prefers one", content((MessageOut = "application/json"), (String = "text/html"))),
+    (status = 404, description = "Unknown, used or expired; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
+))]
+#[tracing::instrument(level = "debug", skip_all)]
+pub(crate) async fn reject_registration(
+    State(s): State<AppState>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let outcome = actions::reject_registration(&s.db, &token).await;
+    let text = "Nobody can use this account, and your address is free.";
+    answer(outcome, "Registration deleted", text, Accepted::of(&headers).prefers_page())
+}
+
+/// The page that asks whether the person has registered this account.
+fn question(user: &User, token: &str) -> Response {
+    let name = escape(&user.username);
+    if user.verified_at.is_some() {
+        return html::page(StatusCode::OK, VERIFIED, &format!("<p>{name} can log in.</p>"));
     }
+    let token = escape(token);
+    let form = format!(
+        "<p>Somebody has registered as <strong>{name}</strong> with your e-mail address. Was this you?</p>\
+         <form method=\"post\"><button type=\"submit\">Yes, confirm</button> \
+         <button type=\"submit\" formaction=\"/auth/verify/{token}/reject\">No, delete it</button></form>"
+    );
+    html::page(StatusCode::OK, "Confirm your e-mail address", &form)
+}
+
+/// The outcome as a page or as JSON.
+fn answer(outcome: Result<(), Error>, title: &str, text: &str, as_page: bool) -> Result<Response, Error> {
     match outcome {
-        Ok(()) => Ok(html::page(StatusCode::OK, "Account verified", "<p>You can log in now.</p>")),
-        Err(Error::BadLink) => {
+        Ok(()) if as_page => Ok(html::page(StatusCode::OK, title, &format!("<p>{text}</p>"))),
+        Ok(()) => Ok(Json(MessageOut::new(title)).into_response()),
+        Err(error) => bad_link_page(error, as_page),
+    }
+}
+
+/// The page for a link that cannot be used. Other failures stay failures.
+fn bad_link_page(error: Error, as_page: bool) -> Result<Response, Error> {
+    match error {
+        Error::BadLink if as_page => {
             let advice = "<p>Ask for a new link, or register again.</p>";
             Ok(html::page(StatusCode::NOT_FOUND, "Verification link is invalid or expired", advice))
         }
-        Err(error) => Err(error),
+        error => Err(error),
     }
 }
 

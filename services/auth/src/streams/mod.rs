@@ -1,14 +1,24 @@
 //! The streams that this service publishes, a file each.
 
+pub(crate) mod session_end;
 pub(crate) mod user;
 
+use shared::clock::Clock;
 use shared::events::{State, Streams};
 
-use crate::db::entities::users;
+use crate::db::entities::{erased_users, sessions, users};
+use session_end::{SessionEndSource, SessionEndState};
 use user::{UserSource, UserState};
 
 /// Adds every published stream, with the columns that a restore needs: the one that holds the versions, and the one
 /// that holds the ids.
-pub(crate) fn register(streams: Streams) -> Streams {
-    streams.source(UserSource).versions(users::Column::Version).sequence(UserState::STREAM, users::Column::Id)
+pub(crate) fn register(streams: Streams, clock: Clock) -> Streams {
+    streams
+        .source(UserSource)
+        .source(SessionEndSource { clock })
+        .versions(users::Column::Version)
+        .sequence(UserState::STREAM, users::Column::Id)
+        .sequence(SessionEndState::STREAM, sessions::Column::Id)
+        .versions(erased_users::Column::Version)
+        .references(UserState::STREAM, erased_users::Column::Id)
 }

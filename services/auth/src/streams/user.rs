@@ -2,6 +2,8 @@
 //!
 //! The fields of [`UserState`] are a contract with the services that keep a copy: asyncapi.yaml describes them.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
@@ -11,23 +13,24 @@ use shared::db::Reads;
 use shared::events::{Key, Source, State};
 use shared::ids::UserId;
 
+use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model;
-use crate::db::queries::users;
+use crate::db::queries::{erased_users, users};
 
-/// The newest public state of a person.
+/// The newest public state of a person. A tombstone has only the first three fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UserState {
     pub(crate) id: UserId,
     pub(crate) version: i64,
     pub(crate) deleted: bool,
-    pub(crate) username: String,
+    pub(crate) username: Option<String>,
     pub(crate) first_name: Option<String>,
     pub(crate) last_name: Option<String>,
     pub(crate) bio: Option<String>,
-    pub(crate) created_at: Timestamp,
+    pub(crate) created_at: Option<Timestamp>,
     pub(crate) verified: bool,
     pub(crate) blocked: bool,
-    pub(crate) role: Role,
+    pub(crate) role: Option<Role>,
     pub(crate) session_version: i64,
 }
 
@@ -51,13 +54,32 @@ impl From<Model> for UserState {
             deleted: false,
             verified: user.verified_at.is_some(),
             blocked: user.blocked_at.is_some(),
-            role: user.role(),
-            username: user.username,
+            role: Some(user.role()),
+            username: Some(user.username),
             first_name: user.first_name,
             last_name: user.last_name,
             bio: user.bio,
-            created_at: user.created_at,
+            created_at: Some(user.created_at),
             session_version: user.session_version,
+        }
+    }
+}
+
+impl From<ErasedUser> for UserState {
+    fn from(erased: ErasedUser) -> Self {
+        Self {
+            id: UserId(erased.id),
+            version: erased.version,
+            deleted: true,
+            username: None,
+            first_name: None,
+            last_name: None,
+            bio: None,
+            created_at: None,
+            verified: false,
+            blocked: false,
+            role: None,
+            session_version: 0,
         }
     }
 }
@@ -70,12 +92,22 @@ impl Source for UserSource {
     type State = UserState;
 
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<UserState>, DbErr> {
-        let users = users::page(db, after.map_or(0, Key::first), limit).await?;
-        Ok(users.into_iter().map(UserState::from).collect())
+        let after = after.map_or(0, Key::first);
+        let mut states = merge(users::page(db, after, limit).await?, erased_users::page(db, after, limit).await?);
+        // Each table has answered its lowest ids, so the lowest ids of both together are complete.
+        states.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(states)
     }
 
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<UserState>, DbErr> {
-        let users = users::find_many(db, keys.iter().map(Key::first)).await?;
-        Ok(users.into_iter().map(UserState::from).collect())
+        let ids = || keys.iter().map(Key::first);
+        Ok(merge(users::find_many(db, ids()).await?, erased_users::find_many(db, ids()).await?))
     }
+}
+
+/// The states of both, by id. An account that was erased between the two reads is in both, and its tombstone counts.
+fn merge(users: Vec<Model>, erased: Vec<ErasedUser>) -> Vec<UserState> {
+    let states = users.into_iter().map(UserState::from).chain(erased.into_iter().map(UserState::from));
+    let by_id: BTreeMap<i64, UserState> = states.map(|state| (state.id.0, state)).collect();
+    by_id.into_values().collect()
 }

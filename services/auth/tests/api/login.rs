@@ -1,9 +1,13 @@
 //! Login: wrong passwords and unknown usernames get the same answer and cost the same work.
 
+use std::time::Duration;
+
+use axum::http::Method;
 use axum_prometheus::metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
+use testkit::app::{Answer, TestApp};
 
-use crate::people::{PASSWORD, events, join, log_in, pointers, register, spawn};
+use crate::people::{PASSWORD, events, join, log_in, pointers, register, spawn, spawn_limited};
 
 /// The number of hashes so far, for new passwords and for checks.
 fn hashes(metrics: &PrometheusHandle) -> u64 {
@@ -97,4 +101,55 @@ async fn bad_fields_are_named() {
         answer.is_problem(422, "");
         assert_eq!(pointers(&answer), [format!("/{field}")]);
     }
+}
+
+/// Sends a login from an address, as a gateway passes it on.
+async fn log_in_from(app: &TestApp, address: &str, username: &str, password: &str) -> Answer {
+    let body = json!({ "username": username, "password": password });
+    app.post("/auth/login", body).header("x-real-ip", address).send().await
+}
+
+#[tokio::test]
+async fn wrong_passwords_are_limited_and_strangers_lock_nobody_out() {
+    const HOME: &str = "192.0.2.1";
+    const STRANGER: &str = "203.0.113.9";
+    let app = spawn_limited().await;
+    join(&app, "ann").await;
+    // Right passwords do not count.
+    for _ in 0..15 {
+        assert_eq!(log_in_from(&app, HOME, "ann", PASSWORD).await.status, 200);
+    }
+    // A username without an account is treated alike, however it is written.
+    for [name, again] in [["ann", "ANN"], ["nobody", "Nobody"]] {
+        for _ in 0..10 {
+            log_in_from(&app, STRANGER, name, "a wrong password").await.is_problem(401, "Invalid credentials");
+        }
+        let refused = log_in_from(&app, "203.0.113.10", again, PASSWORD).await;
+        refused.is_problem(429, "Too many tries, try again later");
+        assert_eq!(refused.headers["retry-after"], "2");
+    }
+    let form = format!("grant_type=password&username=ann&password={}", PASSWORD.replace(' ', "+"));
+    let call = app.call(Method::POST, "/auth/token", None).header("x-real-ip", STRANGER);
+    call.body("application/x-www-form-urlencoded", form).send().await.is_problem(429, "");
+    // The address from which she has logged in before has tries of its own.
+    for _ in 0..10 {
+        log_in_from(&app, HOME, "ann", "a wrong password").await.is_problem(401, "");
+    }
+    log_in_from(&app, HOME, "ann", PASSWORD).await.is_problem(429, "");
+    app.clock.advance(Duration::from_secs(2));
+    assert_eq!(log_in_from(&app, HOME, "ann", PASSWORD).await.status, 200);
+    log_in_from(&app, STRANGER, "ann", "a wrong password").await.is_problem(401, "");
+    log_in_from(&app, STRANGER, "ann", "a wrong password").await.is_problem(429, "");
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_moment_get_no_tries_more() {
+    let app = spawn_limited().await;
+    join(&app, "ann").await;
+    let guesses = (0..30).map(|_| log_in_from(&app, "203.0.113.9", "ann", "a wrong password"));
+    let answers = futures_util::future::join_all(guesses).await;
+    let checked = answers.iter().filter(|answer| answer.status != 429).count();
+    assert_eq!(checked, 10, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
+    events(&app).await;
 }

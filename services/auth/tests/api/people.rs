@@ -14,6 +14,16 @@ pub(crate) async fn spawn() -> TestApp {
     spawn_with(&[]).await.0
 }
 
+/// Starts the service as in production, where wrong passwords are limited.
+pub(crate) async fn spawn_limited() -> TestApp {
+    TestApp::spawn(auth::NAME, async |mut deps| {
+        deps.settings.rate_limit = true;
+        let config = auth::Config::from_env(&Env::default(), &deps.settings).unwrap();
+        auth::build(config, deps).unwrap().0
+    })
+    .await
+}
+
 /// Starts the service with these environment variables. Returns the file of its signing key too.
 pub(crate) async fn spawn_with(env: &[(&str, &str)]) -> (TestApp, PathBuf) {
     let mut file = PathBuf::new();

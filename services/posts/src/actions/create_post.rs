@@ -17,11 +17,12 @@ use crate::streams::post::PostState;
 use crate::streams::post_counts::CountsState;
 
 /// Stores the picture, then the post with its counters. With `request`, the answer is stored too, and a repeated
-/// request gets it again instead of creating a second post.
+/// request gets the stored answer instead of creating a second post.
 ///
 /// # Errors
 /// The reasons of [`MediaStore::store`]; [`Error::TooManyPictures`]; an [`Error::Request`] when the idempotency key
-/// belongs to another request, or to one that is under way.
+/// belongs to another request, or to one that is under way; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`] when
+/// the transaction fails.
 pub(crate) async fn create_post(
     db: &Db,
     media: &MediaStore,
@@ -31,7 +32,8 @@ pub(crate) async fn create_post(
     picture: Option<Upload>,
 ) -> Result<Answer, Error> {
     let Some(picture) = picture else { return store_post(db, user, request, new).await };
-    // Decoding a picture is expensive. So a repeated request is answered, and one beyond the quota refused, before it.
+    // Decoding a picture is expensive. So a repeated request gets its answer, and a request beyond the quota is
+    // refused, before the picture is decoded.
     if let Some(known) = find_answer(db, request.as_ref()).await? {
         return Ok(known);
     }
@@ -45,8 +47,9 @@ pub(crate) async fn create_post(
     stored
 }
 
-/// True when a post may refer to the picture that was just stored: the post was stored now, and not by an earlier
-/// request, or its commit has an unknown outcome.
+/// True when a post may refer to the picture that was just stored: this request has stored the post itself, or the
+/// outcome of its commit is unknown. False when the answer is that of an earlier request, or certainly nothing was
+/// stored.
 fn may_be_referred_to(stored: &Result<Answer, Error>) -> bool {
     match stored {
         Ok(answer) => !answer.is_replayed(),
@@ -54,7 +57,7 @@ fn may_be_referred_to(stored: &Result<Answer, Error>) -> bool {
     }
 }
 
-/// Finds the answer to an earlier request with the same key.
+/// Finds the answer to an earlier request with the same key. `None` when there was none, or this request has no key.
 async fn find_answer(db: &Db, request: Option<&KeyedRequest>) -> Result<Option<Answer>, Error> {
     let Some(request) = request else { return Ok(None) };
     let tx = db.begin().await?;
@@ -65,14 +68,16 @@ async fn find_answer(db: &Db, request: Option<&KeyedRequest>) -> Result<Option<A
     known.transpose()
 }
 
-/// Finds the answer to an earlier request with the same key, and locks the key until the transaction ends. The inner
-/// error refuses a request that uses the key of another one.
+/// Looks for an earlier request with the same key. `None` means that this request is the first one; its key then stays
+/// locked until the transaction ends. The inner result is the answer to the earlier request, or the error for a key
+/// that belongs to another request or to one that is under way.
 async fn find_known_answer(tx: &Tx, request: &KeyedRequest) -> Result<Option<Result<Answer, Error>>, Error> {
     let known = idempotency::find(tx, std::slice::from_ref(request)).await?.remove(&request.id);
     Ok(known.map(|known| known.map_err(Error::from)))
 }
 
-/// Stores the post, its counters, their events and the answer for a repeated request in one transaction.
+/// Stores the post, its counters, their events and the answer for a repeated request in one transaction. If an earlier
+/// request had the same key, stores nothing and returns that request's answer.
 async fn store_post(db: &Db, user: CurrentUser, request: Option<KeyedRequest>, new: NewPost) -> Result<Answer, Error> {
     let mut tx = db.begin().await?;
     if let Some(request) = &request

@@ -1,4 +1,4 @@
-//! Deletes a comment of its author for good.
+//! The deletion of a comment by its author, which is final.
 
 use shared::events;
 use shared::ids::UserId;
@@ -10,16 +10,17 @@ use crate::error::Error;
 use crate::streams::comment::CommentState;
 use crate::streams::post_counts;
 
-/// Deletes a comment, also while it or its post is not shown.
+/// Deletes a comment of `author`, even while the comment or its post is not visible.
 ///
 /// # Errors
-/// [`Error::PostNotFound`], [`Error::CommentNotFound`], [`Error::NotTheAuthor`].
+/// [`Error::PostNotFound`], [`Error::CommentNotFound`] or [`Error::NotTheAuthor`] when there is no such comment of this
+/// author; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`] when the transaction fails.
 pub(crate) async fn delete_comment(db: &Db, post: PostId, id: CommentId, author: UserId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let row = comments::delete(&tx, post, id, author).await?;
     events::publish(&mut tx, &[CommentState::from(row)])?;
-    // The comment may not have been counted, because an admin had removed it or its author is hidden. So the rows are
-    // counted again instead of taking one away.
+    // The comment may not have been counted, because an admin had removed it or its author is hidden. So the comments
+    // are counted again, instead of subtracting one from the counter.
     post_counts::recount::<Error>(&mut tx, vec![post]).await?;
     tx.commit().await?;
     Ok(())

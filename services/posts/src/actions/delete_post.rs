@@ -1,4 +1,4 @@
-//! Deletes a post of its author for good.
+//! The deletion of a post by its author, which is final.
 
 use shared::events;
 use shared::ids::UserId;
@@ -11,10 +11,12 @@ use crate::error::Error;
 use crate::media::MediaStore;
 use crate::streams::post::PostState;
 
-/// Deletes a post and its picture, also while an admin has removed the post.
+/// Deletes a post of `author` and its picture, even while the post is not visible.
 ///
 /// # Errors
-/// [`Error::PostNotFound`]; [`Error::NotTheAuthor`]; [`Error::VersionMismatch`] when the condition is not met.
+/// [`Error::PostNotFound`] or [`Error::NotTheAuthor`] when there is no such post of this author;
+/// [`Error::VersionMismatch`] when the condition is not met; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`]
+/// when the transaction fails.
 pub(crate) async fn delete_post(
     db: &Db,
     media: &MediaStore,
@@ -24,12 +26,12 @@ pub(crate) async fn delete_post(
 ) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let version = required_version(&tx, id, author, condition).await?;
-    // The deletion clears the name, so it is read before.
+    // The deletion clears the picture's name, so the name is read first.
     let image = posts::image_name(&tx, id).await?;
     let row = posts::delete(&tx, id, author, version).await?;
     events::publish(&mut tx, &[PostState::from(row)])?;
     tx.commit().await?;
-    // The file goes after the commit: a transaction that fails must not leave a post without its picture.
+    // The file is removed after the commit: a transaction that fails must not leave a post without its picture.
     if let Some(image) = image {
         media.remove(&image).await;
     }

@@ -1,8 +1,8 @@
-//! The writes of this service, a file per verb. Each is one transaction: it changes rows, publishes their states and
-//! commits.
+//! The writes of this service, a file per write. A write is one transaction: it changes rows, publishes their states
+//! and commits.
 //!
-//! Writes that come in bursts (likes, views, comments) do not have a transaction each. They are collected and stored
-//! together, see [`shared_writes`].
+//! There are two exceptions. Writes that come in bursts (likes, views and new comments) are collected and share
+//! transactions, see [`shared_writes`]. A task recounts in many small transactions, see `recount`.
 
 mod create_post;
 mod delete_post;

@@ -1,7 +1,8 @@
-//! Lets the counters follow people: somebody who is blocked or erased leaves them, and comes back with the unblock.
+//! The task that recounts: the counters of posts leave out the likes and comments of people who are blocked or erased,
+//! and count them again after an unblock.
 //!
-//! The work is found in the database, see `db::queries::recounts`, and done in small transactions. So a process that
-//! dies loses nothing, and several replicas can work at the same time.
+//! The recounts that are due are found in the database, see `db::queries::recounts`, and made in small transactions. So
+//! a process that dies loses none, and several replicas can recount at the same time.
 
 use std::time::Duration;
 
@@ -15,11 +16,12 @@ use crate::db::queries::recounts;
 use crate::memory::people::People;
 use crate::streams::post_counts;
 
-/// The pause between two searches for work that no applied state has announced: later rounds that come due, and work of
-/// a process that died.
+/// The pause between two searches for due recounts that no newly applied state has announced: later rounds, and
+/// recounts that a process left unfinished when it died.
 const SEARCH_EVERY: Duration = Duration::from_secs(10);
 
-/// Recounts whenever a state hides or shows somebody, and regularly, until cancelled.
+/// Makes the recounts that are due until cancelled: whenever a state hides a person or makes one visible again, and
+/// every [`SEARCH_EVERY`].
 pub(crate) async fn run_recounts(people: People, db: Db, cancel: Cancel) {
     let mut searches = interval(SEARCH_EVERY);
     loop {
@@ -38,19 +40,20 @@ pub(crate) async fn run_recounts(people: People, db: Db, cancel: Cancel) {
     }
 }
 
-/// Does all work that is due.
+/// Schedules and makes all recounts that are due, until none is left.
 async fn recount_all_due(db: &Db) -> Result<(), ApplyError> {
     loop {
         let scheduled = schedule_changed_people(db).await?;
         while recount_next_page(db).await? {}
-        // One search finds a limited number of people. Only a search without result has found them all.
+        // One search finds a limited number of people. Only a search that finds nobody shows that nobody is left.
         if !scheduled {
             return Ok(());
         }
     }
 }
 
-/// Schedules work for people who were hidden or have come back. Returns false when there are none.
+/// Schedules recounts for people who have become hidden, or visible again, since the counters last followed them.
+/// Returns false when there are none.
 async fn schedule_changed_people(db: &Db) -> Result<bool, ApplyError> {
     let people = recounts::find_changed_people(db.read()).await?;
     if people.is_empty() {
@@ -62,14 +65,16 @@ async fn schedule_changed_people(db: &Db) -> Result<bool, ApplyError> {
     Ok(true)
 }
 
-/// Recounts the next page of one person's posts. Returns false when no work is due.
+/// Recounts the next page of posts for the person whose recount has been due for longest. Returns false when no recount
+/// is due.
 async fn recount_next_page(db: &Db) -> Result<bool, ApplyError> {
     let mut tx = db.begin_consuming().await?;
     let Some(work) = recounts::lock_next_due(&tx).await? else {
         tx.rollback().await?;
         return Ok(false);
     };
-    // One post with very many likes is counted by one statement, which may take longer than a request's statements.
+    // The likes of one post are counted by one statement. For very many likes it may take longer than the time limit of
+    // a request's statements.
     lift_time_limit(&*tx).await?;
     let posts = recounts::next_posts(&tx, &work).await?;
     let last = posts.last().copied();

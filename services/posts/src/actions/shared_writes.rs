@@ -1,12 +1,12 @@
 //! Likes, views and comments: the writes that come in bursts and share transactions.
 //!
 //! `shared::batch` collects the writes that wait while a transaction commits, and this file stores them together. A
-//! transaction changes the counters of each post once, however many of its writes concern this post, and publishes one
-//! message per stream. Rows are written in the order likes, comments, counters, and sorted by key within each table, so
-//! that no two transactions wait for each other's rows.
+//! transaction adds to the counters of each post once, however many of its writes concern this post, and publishes the
+//! states of a stream together. Likes are written first, then comments, then counters. Each statement takes its rows in
+//! the order of their keys, so that two replicas rarely wait for each other's rows.
 //!
-//! The routes have checked before that the post is shown. A write that races with the removal of its post may still be
-//! stored; it is invisible then (rule R11 of `docs/convergence.md`).
+//! The routes check beforehand whether the post is visible. A write that races with the removal of its post may still
+//! be stored; nobody sees it then (rule R11 of `docs/convergence.md`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -39,20 +39,20 @@ use crate::streams::post_counts::{self, CountsState};
 /// A write that waits for a transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Write {
-    /// The post that it concerns.
+    /// The post that the write concerns.
     pub(crate) post: PostId,
     /// The change to make.
     pub(crate) kind: WriteKind,
-    /// The request, if it came with an idempotency key.
+    /// The request; `None` when it has no idempotency key.
     pub(crate) request: Option<KeyedRequest>,
 }
 
 /// A change that a person makes to a post.
 #[derive(Clone, Debug)]
 pub(crate) enum WriteKind {
-    /// Switches this person's like on.
+    /// Makes this person's like active.
     Like(UserId),
-    /// Switches this person's like off.
+    /// Takes this person's like back.
     Unlike(UserId),
     /// Counts a view.
     View,
@@ -65,13 +65,13 @@ pub(crate) enum WriteKind {
 pub(crate) enum UniqueKey {
     /// The like of this person on this post: one statement cannot change one row twice.
     Like(UserId, PostId),
-    /// A request, by its id: the second one must find the answer to the first.
+    /// A request with an idempotency key, by its id: a second one must find the answer to the first.
     Request(Vec<u8>),
 }
 
-/// Stores writes together.
+/// The implementation of [`Batched`] that stores the writes of this service.
 pub(crate) struct SharedWrites {
-    /// Knows the people whose likes and comments the counters may lack.
+    /// The memory that tells whose likes and comments the counters may lack.
     pub(crate) people: People,
 }
 
@@ -95,8 +95,8 @@ impl Batched for SharedWrites {
     }
 }
 
-/// Stores writes and publishes their states. Returns an answer to each write, in the same order. A repeated request is
-/// not stored again; it gets the answer to the first one.
+/// Stores writes and publishes their states. Returns the answer to each write, in the order of `writes`. The write of a
+/// repeated request is not stored again; it gets the answer to the first request.
 async fn store_and_answer(
     tx: &mut Tx,
     writes: &[Write],
@@ -129,9 +129,9 @@ async fn store_and_answer(
 /// The changes of counters that a transaction collects before it makes them.
 struct Counters<'a> {
     people: &'a People,
-    /// The amounts to add, by post.
+    /// The amounts to add to the counters of each post.
     changes: BTreeMap<PostId, CountsChange>,
-    /// The posts whose likes and comments are counted again instead.
+    /// The posts whose likes and comments are counted again, because adding to their counters could be wrong.
     recounted: BTreeSet<PostId>,
 }
 
@@ -140,8 +140,8 @@ impl<'a> Counters<'a> {
         Self { people, changes: BTreeMap::new(), recounted: BTreeSet::new() }
     }
 
-    /// The change of a post's counters, to which a like or a comment of this person adds. `None` when the counters may
-    /// lack this person: then adding could be wrong, and the post is counted again.
+    /// Returns the change of a post's counters, to which the caller adds a like or a comment of this person. `None`
+    /// when the counters may lack this person: adding could be wrong, so the post is noted for counting again.
     fn change_by(&mut self, person: UserId, post: PostId) -> Option<&mut CountsChange> {
         if self.people.may_be_uncounted(person) {
             self.recounted.insert(post);
@@ -150,7 +150,7 @@ impl<'a> Counters<'a> {
         Some(self.changes.entry(post).or_default())
     }
 
-    /// Adds `number` for each of these likes.
+    /// Adds `number` to the change of `like_count` for each of these likes, unless the post has to be counted again.
     fn add_likes(&mut self, likes: &[likes::Model], number: i64) {
         for like in likes {
             if let Some(change) = self.change_by(like.user_id, like.post_id) {
@@ -162,13 +162,13 @@ impl<'a> Counters<'a> {
 
 /// The result of a transaction's statements, from which the answer to each of its writes is built.
 struct Stored {
-    /// The likes that were switched off.
+    /// The likes that were taken back, as pairs of person and post.
     unliked: HashSet<(UserId, PostId)>,
-    /// The comments by post, author and content. Comments that agree in all three are interchangeable.
+    /// The stored comments by post, author and content. Comments that agree in all three are interchangeable.
     comments: HashMap<(PostId, UserId, String), Vec<comments::Model>>,
-    /// The counters after the transaction.
+    /// The counters to which the transaction has added, by post.
     counts: HashMap<PostId, counts::Model>,
-    /// The numbers of views that have no answer yet.
+    /// The number of each post's views that have no answer yet.
     unanswered_views: HashMap<PostId, i64>,
 }
 
@@ -191,13 +191,13 @@ impl Stored {
                 }
             }
         }
-        // First of all locks, because the work of recounting locks its person before the counters, too.
+        // This lock is taken before all others, because a recount also locks its person before the counters.
         let writers = liked.iter().map(|(user, _)| *user).chain(commenters.keys().copied());
         recounts::lock_shared(tx, writers.filter(|user| people.may_be_uncounted(*user)).collect()).await?;
-        // Commenters are inserted and likers are not: a comment must be readable at once, and a list of likers may wait
-        // for auth's state of a person.
+        // Unknown commenters are inserted and unknown likers are not: a comment must be readable at once, while the
+        // list of likers may leave a person out until auth's state arrives.
         users::insert_if_unknown(tx, commenters.into_values()).await?;
-        // Only these rows tell which likes were really switched, so that a repeated like is not counted twice.
+        // Only the returned rows tell which likes have really changed, so that a repeated like is not counted twice.
         let liked = like_queries::like(tx, liked).await?;
         let unliked = like_queries::unlike(tx, unliked).await?;
         counters.add_likes(&liked, 1);
@@ -226,7 +226,8 @@ impl Stored {
         Ok(Self { unliked: off, comments: group_comments(commented), counts, unanswered_views })
     }
 
-    /// The answer to one of the writes. Call once per write: it consumes the stored row.
+    /// Builds the answer to one of the writes. Call this once per write, because it uses up the stored comment or the
+    /// next number of views.
     fn answer(&mut self, write: &Write) -> Result<Answer, ApiError> {
         match &write.kind {
             WriteKind::Like(_) => Answer::new(StatusCode::OK, &Message { message: "Post liked" }),
@@ -243,8 +244,8 @@ impl Stored {
         }
     }
 
-    /// The number of views after the next unanswered view of a post. Each view gets a number of its own, in the order
-    /// in which they came, as if each had a transaction of its own.
+    /// Takes the next view of a post that has no answer yet, and returns the number of views after it. Each view gets a
+    /// number of its own, in the order in which they came, as if each had a transaction of its own.
     fn next_view_count(&mut self, post: PostId) -> i64 {
         let later = self.unanswered_views.get_mut(&post).map_or(0, |left| {
             *left -= 1;
@@ -254,8 +255,8 @@ impl Stored {
     }
 }
 
-/// Groups comments by post, author and content, by which their writes find them. Rows do not come back in the order in
-/// which they were inserted.
+/// Groups comments by post, author and content, so that each write finds its comment: rows may come back in another
+/// order than they were inserted in.
 fn group_comments(rows: Vec<comments::Model>) -> HashMap<(PostId, UserId, String), Vec<comments::Model>> {
     let mut groups: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {

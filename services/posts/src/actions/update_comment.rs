@@ -1,4 +1,4 @@
-//! Changes a comment of its author.
+//! The change of a comment by its author.
 
 use shared::events;
 use shared::ids::UserId;
@@ -10,11 +10,13 @@ use crate::domain::ids::{CommentId, PostId};
 use crate::error::Error;
 use crate::streams::comment::CommentState;
 
-/// Changes the content of a comment, and returns the comment. A change to the same content stores and publishes
-/// nothing.
+/// Changes the content of a comment of `author`, and returns the comment. A change to the same content stores and
+/// publishes nothing.
 ///
 /// # Errors
-/// [`Error::PostNotFound`] or [`Error::CommentNotFound`] when it is not shown; [`Error::NotTheAuthor`].
+/// [`Error::PostNotFound`] or [`Error::CommentNotFound`] when the post or the comment is not visible;
+/// [`Error::NotTheAuthor`] when the comment is somebody else's; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`]
+/// when the transaction fails.
 pub(crate) async fn update_comment(
     db: &Db,
     post: PostId,

@@ -1,4 +1,4 @@
-//! Changes a post of its author.
+//! The change of a post by its author.
 
 use shared::events;
 use shared::ids::UserId;
@@ -10,12 +10,13 @@ use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::streams::post::PostState;
 
-/// Changes fields of a post, and returns the post as it is shown afterwards. A change to the same values stores and
+/// Changes fields of a post of `author`, and returns the post with its counters. A change to the same values stores and
 /// publishes nothing.
 ///
 /// # Errors
-/// [`Error::PostNotFound`] when the post is not shown; [`Error::NotTheAuthor`]; [`Error::VersionMismatch`] when the
-/// condition is not met.
+/// [`Error::PostNotFound`] when the post is not visible; [`Error::NotTheAuthor`] when it is somebody else's;
+/// [`Error::VersionMismatch`] when the condition is not met; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`]
+/// when the transaction fails.
 pub(crate) async fn update_post(
     db: &Db,
     id: PostId,
@@ -29,7 +30,7 @@ pub(crate) async fn update_post(
     if changed {
         events::publish(&mut tx, &[PostState::from(row)])?;
     }
-    // Read in the same transaction: the answer shows the post with the counters beside which it was stored.
+    // The post is read again in the same transaction, because the answer also holds its counters and its author's name.
     let shown = posts::find(&*tx, id).await?;
     tx.commit().await?;
     Ok(shown)

@@ -7,14 +7,15 @@ use shared::work::Tx;
 use crate::db::queries::posts;
 use crate::domain::ids::PostId;
 
-/// A condition on the content of a post: given its current version, the version that it must have when it is changed.
-/// `None` means that any version will do.
+/// A condition on the version of a post. It gets the current version, and returns the version that the post must still
+/// have when it is changed or deleted. `None` means that any version will do.
 ///
-/// It is a function because the fields `If-Match` and `If-None-Match`, which the routes read, can only be evaluated
-/// when the current version is known.
+/// The condition is a function because the fields `If-Match` and `If-None-Match`, which the routes read, can only be
+/// evaluated when the current version is known.
 pub(crate) type VersionCondition = dyn Fn(i64) -> Option<i64> + Send + Sync;
 
-/// Reads the current version of a post of this author, and evaluates the condition. Without a condition nothing is read.
+/// Reads the current version of a post of `author`, and evaluates the condition. Returns the version that the post must
+/// have for the write, or `None` when any will do. Without a condition nothing is read.
 pub(super) async fn required_version(
     tx: &Tx,
     id: PostId,
@@ -22,7 +23,7 @@ pub(super) async fn required_version(
     condition: Option<&VersionCondition>,
 ) -> Result<Option<i64>, DbErr> {
     let Some(condition) = condition else { return Ok(None) };
-    // A post that is gone, or somebody else's, has no version here. The change itself then fails with 404 or 403,
-    // which go before a condition that is not met (RFC 9110, section 13.2.1).
+    // For a post that is deleted or somebody else's, no version is found here. The write itself then fails with 404 or
+    // 403, which take precedence over a condition that is not met (RFC 9110, section 13.2.1).
     Ok(posts::owned_version(tx, id, author).await?.and_then(condition))
 }

@@ -20,7 +20,7 @@ pub(crate) struct CommentOut {
 }
 
 impl CommentOut {
-    /// The answer for a comment that is shown, with its author's username.
+    /// Builds the answer from a comment and its author's username.
     pub(crate) fn of(row: Model, username: String) -> Self {
         Self {
             id: row.id,

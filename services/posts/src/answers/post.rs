@@ -27,7 +27,8 @@ pub(crate) struct PostOut {
 }
 
 impl PostOut {
-    /// The answer for a post; `None` for a tombstone, which has no fields to show.
+    /// Builds the answer from a post, its counters and its author's username. `None` for a tombstone, which has no
+    /// title, content, author or times.
     pub(crate) fn of(post: &PostState, counts: &CountsState, author: &str) -> Option<Self> {
         Some(Self {
             id: post.id,
@@ -43,7 +44,7 @@ impl PostOut {
         })
     }
 
-    /// The answer for a post as it was read from the database.
+    /// Builds the answer from a post that was read from the database. `None` as in [`PostOut::of`].
     pub(crate) fn from_row(shown: ShownPost) -> Option<Self> {
         Self::of(&shown.post.into(), &shown.counts.into(), &shown.author)
     }

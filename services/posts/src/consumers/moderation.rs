@@ -1,8 +1,8 @@
 //! The streams `moderation.post` and `moderation.comment`: admin decides, this service applies.
 //!
-//! A decision is admin's own aggregate with its own version. Applying one changes a row of this service, gives it the
-//! next version and publishes it, all in the transaction that consumes the decision (rule R15 of
-//! `docs/convergence.md`).
+//! A decision is an aggregate of admin with a version of its own. Applying a decision changes a row of this service,
+//! gives this row its next version and publishes the row's state, all in the transaction that consumes the decision
+//! (rule R15 of `docs/convergence.md`).
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -30,7 +30,7 @@ pub(super) trait Moderated: Clone + Debug + Default + PartialEq + Send + Sync + 
     /// The table with one row per thing.
     type Table: ModeratedTable;
 
-    /// Publishes rows that decisions have changed, and corrects what depends on them.
+    /// Publishes the states of rows that decisions have changed, and corrects the counters that depend on these rows.
     fn publish(
         tx: &mut Tx,
         changed: Vec<<Self::Table as EntityTrait>::Model>,
@@ -65,8 +65,8 @@ impl Moderated for Comments {
         let posts: BTreeSet<PostId> = changed.iter().map(|row| row.post_id).collect();
         let states: Vec<CommentState> = changed.into_iter().map(CommentState::from).collect();
         events::publish(tx, &states)?;
-        // A removed comment may not have been counted, because its author is hidden or had deleted it. So the rows are
-        // counted again instead of taking one away.
+        // A comment that is removed or restored may be uncounted anyway, because its author is hidden or has deleted
+        // it. So the comments are counted again, instead of adding or subtracting one.
         post_counts::recount(tx, posts.into_iter().collect()).await
     }
 }

@@ -1,5 +1,7 @@
-//! The migrations are what they were, and lead to the entities.
+//! Tests of the migrations: the old ones do what they always did, and all of them together lead to the tables of the
+//! entities.
 
+use shared::auth::ended_sessions;
 use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, table};
 
@@ -23,6 +25,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<recounts::Entity>(),
         table::<users::Entity>(),
         table::<idempotency::Entity>(),
+        table::<ended_sessions::Entity>(),
     ];
     check_entities::<Migrator>(PACKAGE, &tables).await;
 }

@@ -3,7 +3,7 @@
 //! A client that reads a post compares the whole tag. A client that changes a post compares the content only, because a
 //! like or a view that arrives in between must not make an edit fail.
 
-/// Formats the entity tag with its quotes, ready for an `ETag` field.
+/// Formats the entity tag of these two versions with its quotes, ready for an `ETag` field.
 pub(crate) fn write(content: i64, counts: i64) -> String {
     format!("\"{content}.{counts}\"")
 }
@@ -11,7 +11,8 @@ pub(crate) fn write(content: i64, counts: i64) -> String {
 /// True when the opaque part of a tag (the text between its quotes) names this version of the content. The version of
 /// the counters must be a number, and may be any.
 pub(crate) fn has_content(opaque: &str, version: i64) -> bool {
-    // The content is compared as text, so that spellings which `write` never produces (`07`, `+7`) do not match.
+    // The version of the content is compared as text, so that spellings which `write` never produces (`07`, `+7`) do
+    // not match.
     opaque.split_once('.').is_some_and(|(content, counts)| {
         content == version.to_string() && !counts.is_empty() && counts.bytes().all(|byte| byte.is_ascii_digit())
     })

@@ -1,4 +1,4 @@
-//! Pure rules of this service: ids, entity tags, pictures and byte ranges. Nothing here knows HTTP or a database.
+//! The rules of this service that need neither a server nor a database: ids, entity tags, pictures and byte ranges.
 
 pub(crate) mod etag;
 pub(crate) mod ids;

@@ -7,9 +7,9 @@ use std::ops::Range;
 pub(crate) enum Part {
     /// The whole file: the field is malformed, or asks in a way that a server may ignore.
     Whole,
-    /// These bytes, with an exclusive end.
+    /// The bytes in this range, whose end is exclusive.
     Bytes(Range<u64>),
-    /// No byte at all: the file ends before the range begins. The answer is 416.
+    /// No byte at all: the range begins after the end of the file, or asks for its last zero bytes. The answer is 416.
     RangeNotSatisfiable,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn read(field: &str, size: u64) -> Part {
     }
 }
 
-/// Cuts a range to the file.
+/// Cuts a range at the end of a file of `size` bytes. `end` is exclusive.
 fn clamp(first: u64, end: u64, size: u64) -> Part {
     if first < size { Part::Bytes(first..end.min(size)) } else { Part::RangeNotSatisfiable }
 }

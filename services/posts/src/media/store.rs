@@ -26,24 +26,26 @@ use crate::db::queries::posts;
 use crate::domain::image::{self, ImageError, Picture};
 use crate::error::Error;
 
-/// The pause between two searches for left-over pictures, and the age from which a picture can be left over. It is far
-/// longer than a request takes, so that no picture of a request that is under way is removed.
+/// The pause between two searches for left-over pictures, and the age from which a picture without a post counts as
+/// left over. This age is far longer than a request takes, so that no picture of a request under way is removed.
 const ORPHAN_AGE: Duration = Duration::from_secs(60 * 60);
 /// The number of names that one query looks up.
 const PAGE: usize = 500;
-/// The longest time from the beginning of a request until the decoding of its picture begins, and until it ends. A
-/// request has 15 seconds; the rest is for the file and the transaction.
+/// The longest time from the beginning of a request until the decoding of its picture begins.
 const DECODE_BEGINS_WITHIN: Duration = Duration::from_secs(9);
+/// The longest time from the beginning of a request until the decoding of its picture ends. A request has 15 seconds in
+/// all, so the last two are left for storing the file and for the transaction.
 const DECODE_ENDS_WITHIN: Duration = Duration::from_secs(13);
 /// The number of permits for decoding. One permit stands for a million pixels, which take at most 12 MB while they are
 /// decoded and encoded.
 const PERMITS: u32 = 16;
 
-/// The number of permits that a picture of so many pixels needs. The pixels bound the memory that all pictures take
-/// together. The cores set a minimum, so that no more small pictures are decoded at a time than there are cores.
+/// The number of permits that a picture of `pixels` pixels needs. The permits for pixels bound the memory of all
+/// pictures that are decoded at a time. The number of cores sets a minimum, so that no more small pictures are decoded
+/// at a time than there are cores, of which sixteen count.
 fn permits(pixels: u32) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(PERMITS));
-    pixels.div_ceil(image::MAX_PIXELS / PERMITS).max(PERMITS / cores).clamp(1, PERMITS)
+    pixels.div_ceil(image::MAX_PIXELS / PERMITS).max(PERMITS.div_ceil(cores)).clamp(1, PERMITS)
 }
 
 /// Stores, serves and removes pictures. Clones share the store.
@@ -70,8 +72,9 @@ impl MediaStore {
     /// Checks a picture, encodes it anew and stores it under a new random name, which is returned.
     ///
     /// # Errors
-    /// [`Error::Image`]; [`Error::Media`]; [`Error::TooManyUploads`] when decoding would begin or end too late. Nothing
-    /// is stored then: the request would run into its time limit, and the client could not know what was stored.
+    /// [`Error::Image`] when the picture is not accepted; [`Error::Media`] when the file cannot be stored;
+    /// [`Error::TooManyUploads`] when decoding does not begin or end in time. Nothing is stored in that case, because
+    /// the request would run into its time limit, and the client could not know what was stored.
     pub(crate) async fn store(&self, upload: Upload) -> Result<String, Error> {
         let (_format, pixels) = image::measure(&upload.file)?;
         let permit = Arc::clone(&self.decoding).acquire_many_owned(permits(pixels));
@@ -94,7 +97,7 @@ impl MediaStore {
         Ok(name)
     }
 
-    /// Opens a picture, or a range of its bytes, and tells its media type.
+    /// Opens a picture, or the `range` of its bytes, and returns it with its media type.
     ///
     /// # Errors
     /// [`Error::ImageNotFound`], also for every name that [`MediaStore::store`] cannot have given: a name from a path

@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 48 * 1024 * 1024;
 /// The most bytes of one person's uploads.
 const MAX_BYTES_PER_PERSON: usize = MAX_BYTES / 2;
 
-/// The room for uploads. Clones share it.
+/// The room for uploads, and how much of it is in use. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Uploads(Arc<Mutex<Used>>);
 
@@ -43,17 +43,17 @@ pub(crate) struct Reservation {
 pub(crate) struct Upload {
     /// The file as it was sent. Clones share the bytes.
     pub(crate) file: Bytes,
-    /// The time at which its request began.
+    /// The time at which the service began to handle the request.
     pub(crate) begun: Instant,
-    /// Held for as long as the file is in memory.
+    /// The room of the file, held for as long as the file is in memory.
     pub(crate) _reservation: Arc<Reservation>,
 }
 
 impl Uploads {
-    /// Reserves room for a request with a body of at most so many bytes.
+    /// Reserves room for a request of this person with a body of at most `bytes` bytes.
     ///
     /// # Errors
-    /// [`Error::TooManyUploads`] when the room of all, or of this person, does not suffice.
+    /// [`Error::TooManyUploads`] when the room that is left for everybody, or for this person, does not suffice.
     pub(crate) fn reserve(&self, user: UserId, bytes: usize) -> Result<Reservation, Error> {
         let mut used = self.used();
         let of_person = used.bytes_by_person.get(&user).copied().unwrap_or_default() + bytes;

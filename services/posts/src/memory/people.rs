@@ -15,15 +15,16 @@ use tokio::time::Instant;
 
 use crate::db::entities::users::Model;
 
-/// The time during which the counters may lack a person's likes and comments after the last state that hid or showed
-/// this person. It is longer than the last round of recounting takes to follow, see `db::queries::recounts`.
+/// The time for which the counters may lack a person's likes and comments after the last state that hid this person or
+/// made this person visible again. It is longer than the pauses before the last round of a recount take together, see
+/// `db::queries::recounts`.
 const UNCERTAIN_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// People, as the applied states of auth describe them. Clones share the memory.
 #[derive(Clone, Default)]
 pub(crate) struct People {
     accounts: Accounts,
-    /// The people who were hidden or shown a moment ago, with the time of the last such state.
+    /// The people who have recently become hidden, or visible again, with the time of the last such state.
     recently_changed: Arc<RwLock<HashMap<UserId, Instant>>>,
     wake: Arc<Notify>,
 }
@@ -31,7 +32,7 @@ pub(crate) struct People {
 #[async_trait]
 impl Memory<Model> for People {
     fn remember(&self, rows: &[Model]) {
-        // A person who is hidden now has left the counters. One who was hidden until now may come back.
+        // A person who is hidden now leaves the counters. A person who was hidden until now may come back into them.
         let changed: Vec<UserId> =
             rows.iter().filter(|row| !row.account().active || self.is_hidden(row.id)).map(|row| row.id).collect();
         if !changed.is_empty() {
@@ -40,8 +41,8 @@ impl Memory<Model> for People {
             recently.retain(|_, since| now - *since < UNCERTAIN_FOR);
             recently.extend(changed.iter().map(|id| (*id, now)));
         }
-        // The accounts are updated last. A write that looks in between must still find a person who comes back, in one
-        // of the two.
+        // The accounts are updated last. So a write that looks in between still finds a person who comes back in one of
+        // the two maps.
         self.accounts.remember(rows);
         if !changed.is_empty() {
             self.wake.notify_one();
@@ -58,7 +59,7 @@ impl Memory<Model> for People {
 }
 
 impl People {
-    /// A memory that keeps `accounts` up to date, which authentication consults on each request.
+    /// Creates a memory that keeps `accounts` up to date. Authentication consults these accounts on each request.
     pub(crate) fn new(accounts: Accounts) -> Self {
         Self { accounts, ..Self::default() }
     }
@@ -69,7 +70,8 @@ impl People {
         self.is_hidden(id) || self.recently_changed.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
     }
 
-    /// Waits until a state has hidden or shown somebody. A state that came while nobody waited is not missed.
+    /// Waits until a state has hidden somebody or made somebody visible again. A state that came while nobody waited is
+    /// not missed.
     pub(crate) async fn wait_for_change(&self) {
         self.wake.notified().await;
     }

@@ -24,7 +24,7 @@ use crate::streams::post_counts::CountsState;
 pub(crate) struct CachedPost {
     post: PostState,
     author: String,
-    /// The counters, and the body with its entity tag once it was asked for.
+    /// The counters, and the rendered body with its entity tag once a request has needed them.
     body: Rendered<CountsState, (Bytes, HeaderValue)>,
 }
 
@@ -66,7 +66,7 @@ impl Load for PostLoader {
     }
 }
 
-/// The posts that are shown. Clones share the cache.
+/// The cache of visible posts. Clones share it.
 #[derive(Clone)]
 pub(crate) struct ShownPosts {
     /// The cached posts by their ids.
@@ -75,15 +75,16 @@ pub(crate) struct ShownPosts {
 }
 
 impl ShownPosts {
-    /// A cache of at most so many bytes. `accounts` tells which authors are hidden.
+    /// Creates a cache of at most `bytes` bytes. `accounts` tells which authors are hidden.
     pub(crate) fn new(bytes: u64, accounts: Accounts) -> Self {
         Self { cache: Cache::new(bytes), accounts }
     }
 
-    /// Finds a post that is shown now, in the cache or in the database.
+    /// Finds a visible post, in the cache or in the database.
     ///
     /// # Errors
-    /// [`Error::PostNotFound`]; 503 when the database cannot be read.
+    /// [`Error::PostNotFound`] when the post does not exist or is not visible; an [`Error::Request`] when the database
+    /// cannot be read, or too many requests wait for it.
     pub(crate) async fn find(&self, id: PostId) -> Result<Arc<CachedPost>, Error> {
         let found = self.cache.find(id.0).await?.ok_or(Error::PostNotFound)?;
         // The cache follows posts and counters, not people. So a block of the author is looked up on each read.
@@ -94,7 +95,8 @@ impl ShownPosts {
 
 impl OwnMemory<PostState> for ShownPosts {
     fn remember(&self, states: &[PostState]) {
-        // The state alone does not tell whether the post is shown, so it is read again when it is next asked for.
+        // The state alone does not tell whether the post is visible, so the post is read again when a request next
+        // needs it.
         states.iter().for_each(|state| self.cache.forget(state.id.0));
     }
 

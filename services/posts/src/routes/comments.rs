@@ -1,4 +1,4 @@
-//! Comments.
+//! The routes of comments.
 
 use axum::Json;
 use axum::extract::State;

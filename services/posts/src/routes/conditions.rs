@@ -14,10 +14,10 @@ use crate::error::Error;
 /// A version that no post has, since versions begin with 1.
 const NO_VERSION: i64 = 0;
 
-/// Answers a read with a JSON body and its entity tag, or with 304 when the client has this body already.
+/// Builds the response to a read: a JSON body with its entity tag, or 304 when the client has this body already.
 ///
 /// # Errors
-/// [`Error::VersionMismatch`] when `If-Match` names other tags.
+/// [`Error::VersionMismatch`] when `If-Match` names other tags only.
 pub(super) fn answer_read(headers: &HeaderMap, body: Bytes, etag: HeaderValue) -> Result<Response, Error> {
     let is_current = |opaque: &str| etag.to_str().is_ok_and(|current| current.trim_matches('"') == opaque);
     let mut response = match conditional::evaluate(&Method::GET, headers, is_current) {
@@ -37,7 +37,8 @@ pub(super) fn answer_read(headers: &HeaderMap, body: Bytes, etag: HeaderValue) -
     Ok(response)
 }
 
-/// The condition of a change, from the fields `If-Match` and `If-None-Match`; `None` when the request has neither.
+/// Builds the condition of a change from the fields `If-Match` and `If-None-Match`. `None` when the request has
+/// neither.
 pub(super) fn change_condition(method: Method, headers: HeaderMap) -> Option<Box<VersionCondition>> {
     if !conditional::has_conditions(&headers) {
         return None;

@@ -1,4 +1,4 @@
-//! Likes.
+//! The routes of likes.
 
 use axum::Json;
 use axum::extract::State;
@@ -43,7 +43,7 @@ pub(crate) async fn unlike_post(
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
     match s.shown.find(id).await {
-        // A like on a post that is not shown can still be taken back. To everybody else the post does not exist.
+        // A like on a post that is not visible can still be taken back. To everybody else the post does not exist.
         Err(Error::PostNotFound) if likes::liked_posts(s.db.read(), user.id, &[id]).await?.is_empty() => {
             return Err(Error::PostNotFound);
         }

@@ -1,4 +1,4 @@
-//! Pictures. A picture is served as long as a post that is shown has it.
+//! The route of pictures. A picture is served as long as a visible post has it.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -86,8 +86,8 @@ pub(crate) async fn get_image(
     Ok(([(header::ETAG, tag)], response).into_response())
 }
 
-/// The part of a picture that the request asks for. A range has a meaning for GET only. It is ignored when `If-Range`
-/// names another version, because the client could not join the part with what it has.
+/// Determines the part of a picture that the request asks for. A range has a meaning for GET only. It is ignored when
+/// `If-Range` names another tag than `tag`, because the client could not join the part with what it has.
 fn requested_part(method: &Method, headers: &HeaderMap, tag: &str, size: u64) -> Part {
     let text = |field| headers.get(field).and_then(|value: &HeaderValue| value.to_str().ok());
     let is_same_version = text(header::IF_RANGE).is_none_or(|known| known.trim() == tag);

@@ -1,4 +1,4 @@
-//! Posts and their views.
+//! The routes of posts and of their views.
 
 use axum::Json;
 use axum::extract::{Request, State};

@@ -36,7 +36,8 @@ impl SentPost {
     /// Reads and validates the body.
     ///
     /// # Errors
-    /// [`Error::TooManyUploads`] when there is no room for another form; a 4xx when the body is not a valid post.
+    /// [`Error::TooManyUploads`] when there is no room for another form; an [`Error::Request`] with a 4xx when the body
+    /// is not a valid post, or does not arrive in time.
     pub(super) async fn read(s: &AppState, user: UserId, request: Request) -> Result<Self, Error> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
@@ -78,7 +79,8 @@ async fn discard_body(request: Request) {
     }
 }
 
-/// Reads the fields of a form, each at most once, and validates them.
+/// Reads the fields of a form, each at most once, and validates them. Returns the post and, if one was sent, the file
+/// of its picture.
 async fn read_form(mut form: Multipart) -> Result<(PostIn, Option<Bytes>), ApiError> {
     let bad = |error: MultipartError| {
         let (code, text) = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {

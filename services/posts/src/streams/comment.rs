@@ -57,7 +57,7 @@ impl From<Model> for CommentState {
     }
 }
 
-/// Reads the states of comments for those who keep copies.
+/// Reads the states of comments for the services that keep copies.
 pub(crate) struct CommentSource;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The stream `like`: the pairs of people and posts, switched on or off.
+//! The stream `like`: pairs of a person and a post, active or taken back.
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -11,7 +11,7 @@ use shared::ids::UserId;
 use crate::db::entities::likes::{Column, Entity, Model};
 use crate::domain::ids::PostId;
 
-/// The public state of a like. Its key is the pair; `deleted` means that the like is off.
+/// The public state of a like. Its key is the pair of person and post; `deleted` means that the like was taken back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LikeState {
     user_id: UserId,
@@ -38,7 +38,7 @@ impl From<Model> for LikeState {
     }
 }
 
-/// Reads the states of likes for those who keep copies.
+/// Reads the states of likes for the services that keep copies.
 pub(crate) struct LikeSource;
 
 #[async_trait]
@@ -48,7 +48,8 @@ impl Source for LikeSource {
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<LikeState>, DbErr> {
         let mut query = Entity::find().order_by_asc(Column::UserId).order_by_asc(Column::PostId).limit(limit);
         if let Some(after) = after {
-            // The two columns are compared as one pair, which the primary key answers without sorting.
+            // The two columns are compared as one pair, so that the index of the primary key yields the rows without
+            // sorting.
             let columns = Expr::tuple([Expr::col(Column::UserId), Expr::col(Column::PostId)]);
             query = query.filter(columns.gt(Expr::tuple([Expr::value(after.first()), Expr::value(after.second())])));
         }

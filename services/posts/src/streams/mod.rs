@@ -1,11 +1,12 @@
 //! The streams that this service publishes, a file per stream: the state, which is the contract with other services,
-//! and the source, which reads states for resyncs and comparisons. `consumers/` is its mirror.
+//! and the source, which reads states for resyncs and comparisons. `consumers/` has the streams that it consumes.
 
 pub(crate) mod comment;
 pub(crate) mod like;
 pub(crate) mod post;
 pub(crate) mod post_counts;
 
+use shared::auth::ended_sessions;
 use shared::events::Streams;
 
 use crate::db::entities::{comments, counts, likes, posts, recounts, users};
@@ -28,5 +29,6 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("user", comments::Column::AuthorId)
         .references("user", likes::Column::UserId)
         .references("user", users::Column::Id)
+        .references("session_end", ended_sessions::Column::Id)
         .references("user", recounts::Column::UserId)
 }

@@ -77,7 +77,7 @@ fn image_url(name: &str) -> String {
     format!("/media/{name}")
 }
 
-/// Reads the states of posts for those who keep copies.
+/// Reads the states of posts for the services that keep copies.
 pub(crate) struct PostSource;
 
 #[async_trait]

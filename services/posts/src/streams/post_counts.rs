@@ -48,13 +48,15 @@ impl From<Model> for CountsState {
     }
 }
 
-/// Counts the likes and comments of posts again, corrects the counters that are wrong, and publishes these.
+/// Counts the likes and comments of posts again, corrects the counters that are wrong, and publishes the corrected
+/// ones.
 pub(crate) async fn recount<E: From<DbErr> + From<PublishError>>(tx: &mut Tx, posts: Vec<PostId>) -> Result<(), E> {
     let corrected: Vec<CountsState> = counts::recount(tx, posts).await?.into_iter().map(CountsState::from).collect();
     Ok(events::publish(tx, &corrected)?)
 }
 
-/// Reads the states of counters for those who keep copies, and counts again what an operator finds wrong.
+/// Reads the states of counters for the services that keep copies. For the operator's commands, also finds the counters
+/// that differ from the rows that they count, and counts these again.
 pub(crate) struct CountsSource;
 
 #[async_trait]

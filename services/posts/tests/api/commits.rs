@@ -25,12 +25,13 @@ const REFUSALS: [(&str, u16, &str); 10] = [
 /// The body of a trigger that ends the connection while it commits.
 const END: &str = "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5)";
 
-/// The body of a trigger that refuses a commit.
+/// The body of a trigger that refuses a commit with this SQLSTATE.
 fn refuse(state: &str) -> String {
     format!("RAISE EXCEPTION 'refused on purpose' USING ERRCODE = '{state}'")
 }
 
-/// Sends a write of this kind with this idempotency key. A post has a transaction of its own; the others share one.
+/// Sends a write of this kind, with this idempotency key unless it is a like. A post has a transaction of its own; the
+/// other kinds share transactions.
 async fn write(app: &TestApp, kind: &str, post: i64, key: &str) -> Answer {
     let request = match kind {
         "post" => app.post("/posts", json!({ "title": "Hello", "content": key })),

@@ -19,7 +19,7 @@ async fn counted(app: &TestApp, post: i64) -> (i64, i64) {
     (shown.json["like_count"].as_i64().unwrap(), shown.json["comment_count"].as_i64().unwrap())
 }
 
-/// The numbers of likes and comments that the lists of a post show.
+/// The lengths of a post's lists of likes and comments.
 async fn listed(app: &TestApp, post: i64) -> (i64, i64) {
     let length = async |list: &str| {
         let answer = app.get(&format!("/posts/{post}/{list}?limit=100")).send().await;
@@ -41,7 +41,8 @@ async fn in_a_while(app: &TestApp, mut condition: impl AsyncFnMut() -> bool, wha
     let later = async || {
         app.clock.advance(Duration::from_secs(15));
         version += 1;
-        // The state of a blocked person wakes the recounts, which then do all work that is due by now.
+        // The state of a blocked person wakes the task that recounts, which then makes all recounts that are due by
+        // now.
         app.deliver("user", &[user(9, version, "eve", true)]).await;
         condition().await
     };
@@ -295,7 +296,7 @@ struct Expectation {
     versions: BTreeMap<i64, i64>,
     /// The people who are blocked.
     hidden: BTreeSet<i64>,
-    /// The people whose like is on.
+    /// The people whose like is active.
     likes: BTreeSet<i64>,
     /// The comments that their authors have not deleted, with the authors.
     comments: BTreeMap<i64, i64>,
@@ -308,7 +309,7 @@ struct Expectation {
 }
 
 impl Expectation {
-    /// The numbers of likes and comments that must be shown.
+    /// The numbers of likes and comments that lists and counters must have.
     fn counts(&self) -> (i64, i64) {
         let seen = |person: &i64| !self.hidden.contains(person);
         let removed = |id: &i64| self.decided.get(id).is_some_and(|(_, removed)| *removed);
@@ -317,7 +318,8 @@ impl Expectation {
     }
 }
 
-/// Does a random write to a post, and notes its effect.
+/// Makes a random change that concerns a post (a like, a comment, a decision, a block, or one of these taken back), and
+/// notes its effect.
 async fn write_at_random(app: &TestApp, post: i64, expected: &mut Expectation, random: &mut Random) {
     let person = 2 + random.below(4);
     let acts = !expected.hidden.contains(&person);
@@ -387,8 +389,8 @@ async fn wait_for_row(app: &TestApp, query: &str) {
     app.eventually(found, query).await;
 }
 
-/// A person who comes back and writes at once: the write counts while the person is still left out, and is committed after the
-/// work that brings the person back has looked for posts.
+/// A person comes back and writes at once: the write counts while the person is still left out, and is committed after
+/// the recount that brings the person back has looked for posts.
 #[tokio::test]
 async fn a_write_that_races_the_return_of_its_author_is_counted() {
     let app = spawn().await;
@@ -400,7 +402,7 @@ async fn a_write_that_races_the_return_of_its_author_is_counted() {
     let post = post_of_ann(&app).await;
     app.deliver("user", &[user(2, 2, "bob", true)]).await;
     wait_for_row(&app, "SELECT 1 FROM recounts WHERE user_id = 2 AND rounds = 1").await;
-    // The work cannot begin, and the like cannot end.
+    // The recount cannot begin, and the like cannot be committed.
     let work = app.db().read().begin_unlimited().await.unwrap();
     work.execute_unprepared("LOCK TABLE recounts IN SHARE MODE").await.unwrap();
     app.at_commit("likes", Some("PERFORM pg_advisory_xact_lock(8)")).await;

@@ -36,8 +36,8 @@ async fn a_batch_that_is_stuck_shows_how_far_the_copy_is_behind() {
     app.finish().await;
 }
 
-/// Versions rise, ids continue above the highest one that any service knows, and doing it twice does no harm. The
-/// statements differ between the two databases.
+/// Versions rise, ids continue above the highest one that any service knows, and a second preparation does no harm. The
+/// statements differ between SQLite and Postgres.
 #[tokio::test]
 async fn a_restored_database_gives_out_no_version_and_no_id_anew() {
     let app = spawn().await;

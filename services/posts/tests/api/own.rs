@@ -9,7 +9,7 @@ fn decision(id: i64, version: i64, removed: bool) -> Value {
     json!({ "id": id, "version": version, "removed": removed })
 }
 
-/// Hides a post of ann (user 1) in this way, or shows it again.
+/// Hides a post of ann (user 1) by a removal or by a block of ann, or makes it visible again.
 async fn hide(app: &TestApp, way: &str, post: i64, hidden: bool) {
     let version = if hidden { 2 } else { 3 };
     match way {

@@ -49,7 +49,7 @@ async fn a_picture_is_stored_and_served_while_its_post_is_shown() {
     // A client that is not a gateway gets the file from the service, whatever it claims.
     let asked = app.get(url).header("x-sendfile-type", "X-Accel-Redirect").send().await;
     assert!(asked.bytes == picture.bytes && !asked.headers.contains_key("x-accel-redirect"));
-    // The picture is hidden and shown together with its post.
+    // The picture is hidden, and visible again, together with its post.
     for (version, blocked, status) in [(1, true, 404), (2, false, 200)] {
         app.deliver("user", &[user(1, version, "ann", blocked)]).await;
         assert_eq!(app.get(url).send().await.status, status);

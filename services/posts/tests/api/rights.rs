@@ -13,6 +13,13 @@ async fn what_is_described_as_optional_may_be_missing_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_session_that_has_ended_is_refused_at_once() {
+    let app = spawn().await;
+    app.check_ended_sessions("/likes?post_id=1").await;
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn strangers_can_call_the_public_operations_only() {
     let app = spawn().await;
     app.check_rights(&[

@@ -1,4 +1,4 @@
-//! A post in the shape that all services answer.
+//! A post, in the form in which all services send posts.
 
 use serde::Serialize;
 use shared::clock::Timestamp;

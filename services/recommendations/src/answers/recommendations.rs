@@ -34,7 +34,7 @@ impl RecommendedPost {
         Self { id, post, score, because, fallback: None }
     }
 
-    /// Builds a post that fills the page up. It has no score and no reasons.
+    /// Builds a post that fills up a list of recommendations. Its score is 0, and it has no reasons.
     pub(crate) fn of_fallback(id: PostId, post: Json, fallback: Fallback) -> Self {
         Self { id, post, score: 0.0, because: Vec::new(), fallback: Some(fallback) }
     }
@@ -62,7 +62,7 @@ pub(crate) struct RecommendedPosts {
 }
 
 impl RecommendedPosts {
-    /// Builds the response.
+    /// Builds the response from the recommended posts, best first.
     pub(crate) fn of(posts: Vec<RecommendedPost>) -> Self {
         let message = if posts.is_empty() { "No recommendations available" } else { "Recommended posts" };
         Self { message, posts }
@@ -133,7 +133,7 @@ pub(crate) struct SimilarUsers {
 }
 
 impl SimilarUsers {
-    /// Builds a page from the people on it and the cursor of the next page.
+    /// Builds a page from the people on it and the cursor of the next page, which is `None` on the last page.
     pub(crate) fn of(users: Vec<SimilarUser>, next: Option<String>) -> Self {
         Self { users, next }
     }

@@ -1,4 +1,4 @@
-//! A person in the shape that all services answer.
+//! A person, in the form in which all services send people.
 
 use serde::Serialize;
 use shared::clock::Timestamp;

@@ -1,4 +1,5 @@
-//! The stream `post_counts`: the counters that are shown beside posts. The like matrix counts likes by itself.
+//! The stream `post_counts`: the counters that are sent with posts. The like matrix does not use them, because it
+//! counts likes itself.
 
 use shared::events::{Key, ProjectionRow, State};
 

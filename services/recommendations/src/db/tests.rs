@@ -1,5 +1,7 @@
-//! The migrations are what they were, and lead to the entities.
+//! Tests of the migrations: the old ones do what they always did, and all of them together lead to the tables of the
+//! entities.
 
+use shared::auth::ended_sessions;
 use testkit::schema::{check_entities, check_history, table};
 
 use super::entities::{counts, likes, posts, users};
@@ -14,7 +16,12 @@ async fn old_migrations_do_what_they_did() {
 
 #[tokio::test]
 async fn the_migrations_lead_to_the_entities() {
-    let tables =
-        [table::<counts::Entity>(), table::<likes::Entity>(), table::<posts::Entity>(), table::<users::Entity>()];
+    let tables = [
+        table::<counts::Entity>(),
+        table::<likes::Entity>(),
+        table::<posts::Entity>(),
+        table::<users::Entity>(),
+        table::<ended_sessions::Entity>(),
+    ];
     check_entities::<Migrator>(PACKAGE, &tables).await;
 }

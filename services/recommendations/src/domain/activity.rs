@@ -1,7 +1,8 @@
 //! The activity of people: how many visible posts each of them likes, with a lower bound for every 64 people.
 //!
-//! A search for similar people reads the bounds: 64 people of whom even the least active one has too many likes for the
-//! number that they share are skipped by one comparison.
+//! The more posts a person likes, the more of them the person must share with the asker to be among the most similar.
+//! So the bound tells a search for similar people how many likes each of the 64 people must share at least, and those
+//! who share fewer are skipped together.
 
 use super::bits::WORD_BITS;
 use super::numbered::Idx;
@@ -14,13 +15,14 @@ pub(super) struct Activity {
     bounds: Vec<Bound>,
 }
 
-/// A lower bound for the visible likes of the people in one word, those without any left out.
+/// A lower bound for the number of visible likes that a person in one word has. People without visible likes are left
+/// out.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     fewest: u32,
-    /// The number of times that a person at the bound got one more like since it was computed. The bound may be too low
-    /// by then, which is correct but slow, so it is computed again after as many raises as there are people in the
-    /// word.
+    /// The number of times that a person has left the bound since it was computed, by one more visible like or by the
+    /// loss of the last one. The bound may be too low then, which is correct but slow. So it is computed again when
+    /// this number reaches the number of people in a word.
     raises: u32,
 }
 
@@ -42,13 +44,13 @@ impl Activity {
         self.likes.get(person as usize).copied().unwrap_or_default()
     }
 
-    /// Returns a number that is not above the visible likes of anybody in a word of people who has any.
+    /// Returns a lower bound for the number of visible likes of each person in a word who has any.
     #[inline]
     pub(super) fn fewest_in(&self, word: usize) -> u32 {
         self.bounds.get(word).map_or(u32::MAX, |bound| bound.fewest)
     }
 
-    /// Adds a visible like to a person or removes one, and returns the numbers before and after.
+    /// Adds a visible like to a person or removes one. Returns the person's number of visible likes before and after.
     pub(super) fn add_or_remove(&mut self, person: Idx, is_added: bool) -> (u32, u32) {
         let Some(likes) = self.likes.get_mut(person as usize) else { return (0, 0) };
         let before = *likes;
@@ -91,7 +93,8 @@ impl Activity {
     }
 }
 
-/// Adds one to a counter or subtracts one. It saturates, so that a defect elsewhere cannot make a small number huge.
+/// Adds one to a counter or subtracts one. The counter saturates, so that a defect elsewhere cannot make a small number
+/// huge.
 pub(super) fn step(counter: &mut u32, up: bool) {
     *counter = if up { counter.saturating_add(1) } else { counter.saturating_sub(1) };
 }

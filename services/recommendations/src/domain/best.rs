@@ -1,6 +1,6 @@
 //! The best posts by the likes of given neighbours.
 //!
-//! There are two ways with the same answer. One adds up the score of each post that a neighbour likes. The other
+//! There are two ways with the same result. One adds up the score of each post that a neighbour likes. The other
 //! computes bit-sliced sums that no score exceeds, and exact scores only for posts whose sum can still be among the
 //! best.
 
@@ -17,7 +17,8 @@ use super::top::TopK;
 
 /// The number of posts in an array that can be looked at in the time in which one post is appended to a list.
 const LOOKS_PER_APPEND: usize = 4;
-/// Binary digits of a neighbour's weight in the sums. More digits make closer bounds and take longer to add up.
+/// The number of binary digits of a neighbour's weight in the sums. More digits make closer bounds and take longer to
+/// add up.
 const DIGITS: usize = 6;
 /// The highest weight.
 const MAX_WEIGHT: u32 = (1 << DIGITS) - 1;
@@ -59,7 +60,8 @@ impl LikeMatrix {
     }
 
     /// Adds the similarity of each neighbour to the scores of the posts that the neighbour likes. With `scan_all` the
-    /// best are then searched among the scores of all posts, else among a list of the posts with a score.
+    /// best posts are then searched among the scores of all posts, otherwise among a list of the posts that have a
+    /// score.
     fn best_by_scores(
         &self,
         scratch: &mut Scratch,

@@ -3,25 +3,25 @@
 //! The sums are bit-sliced: plane k holds the binary digit k of every counter, one bit per index. A carry-save adder
 //! tree of seven full adders adds eight bitsets to the planes at once, as in the Harley-Seal population count (Warren,
 //! Hacker's Delight, section 5-1). The operation is known as positional population count (Klarqvist, Mula, Lemire
-//! 2021). It costs the same however many members the bitsets have. Comparing all counters with a number works digit by
-//! digit on the planes, as in bit-sliced indices (O'Neil, Quass 1997).
+//! 2021). Adding up costs the same however many members the bitsets have. Comparing all counters with a number works
+//! digit by digit on the planes, as in bit-sliced indices (O'Neil, Quass 1997).
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::numbered::Idx;
 
-/// Bits of a word.
+/// The number of bits in a word.
 pub(super) const WORD_BITS: usize = u64::BITS as usize;
-/// Words of a block: the widest registers (AVX-512) hold eight.
+/// The number of words in a block: the widest registers (AVX-512) hold eight.
 pub(super) const BLOCK_WORDS: usize = 8;
-/// Bits of a block.
+/// The number of bits in a block.
 pub(super) const BLOCK_BITS: usize = BLOCK_WORDS * WORD_BITS;
-/// Words of a tile, the part of all bitsets that is summed at once. Its planes stay in the processor's cache, and each
-/// bitset is read in runs of 512 bytes.
+/// The number of words in a tile, the part of all bitsets that is summed at once. The planes of a tile stay in the
+/// processor's cache, and each bitset is read in runs of 512 bytes.
 pub(super) const TILE_WORDS: usize = 8 * BLOCK_WORDS;
-/// Binary digits of a sum: enough for 2^31 bitsets, more than one person has posts.
+/// The number of binary digits in a sum: enough for 2^31 bitsets, more than one person has posts.
 const PLANES: usize = 31;
-/// The tile of a bitset without members, which fills the last group of eight.
+/// The tile of a bitset without members. Such bitsets fill up the last group of eight.
 const EMPTY: [u64; TILE_WORDS] = [0; TILE_WORDS];
 
 /// A set of indices, one bit each. Bitsets over the same kind of index have equally many words, see [`Bits::grow`].
@@ -62,7 +62,8 @@ impl Bits {
     }
 }
 
-/// Iterates over the indices whose bits are set in the word at this place, in ascending order.
+/// Iterates over the indices whose bits are set in `bits`, the word at the place `word` of a bitset, in ascending
+/// order.
 pub(super) fn members(word: usize, mut bits: u64) -> impl Iterator<Item = Idx> {
     std::iter::from_fn(move || {
         let bit = (bits != 0).then(|| bits.trailing_zeros())?;
@@ -119,8 +120,9 @@ impl Sums {
         greater | equal
     }
 
-    /// Returns a mask of those indices `among` a word that have the highest sums. It holds more than `limit` indices,
-    /// unless no more are in any bitset, and every index that is left out has a lower sum than all in it.
+    /// Returns a mask of the indices with the highest sums among those of the mask `among` in a word of the tile. It
+    /// holds more than `limit` indices, unless at most `limit` have a sum above 0. Every index that is left out has a
+    /// lower sum than each index in the mask.
     pub(super) fn highest_among(&self, word: usize, among: u64, limit: usize) -> u64 {
         // A binary search for the highest threshold that more than `limit` indices reach, digit by digit.
         let (mut least, mut found) = (0, self.at_least(word, 1) & among);
@@ -133,7 +135,7 @@ impl Sums {
         found
     }
 
-    /// Returns the sum of one index of the tile.
+    /// Returns the sum of the index that has this bit in this word of the tile.
     pub(super) fn get(&self, word: usize, bit: u32) -> u32 {
         let planes = self.planes.iter().take(self.used);
         let digit = |plane: &[u64; TILE_WORDS]| plane.get(word).map_or(0, |word| (word >> bit & 1) as u32);

@@ -1,6 +1,6 @@
-//! The engine compared with its definition, written as plain loops over sets. Random histories with ties, blocks,
-//! deleted posts and withdrawn likes are delivered in any order and more than once, on every instruction set and with
-//! every plan.
+//! Tests that compare the engine with its definition, which is written as plain loops over sets. Random histories with
+//! ties, blocks, deleted posts and withdrawn likes are delivered in any order and more than once, on every instruction
+//! set and with several plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +23,13 @@ struct Size {
 }
 
 const SMALL: Size = Size { people: 9, posts: 12, likes: 90 };
-/// People in more than one block.
+/// A world with more people than one block holds.
 const LARGE: Size = Size { people: 1_300, posts: 24, likes: 6_000 };
 
-/// Posts in more than one tile.
+/// A world with more posts than one tile holds.
 const WIDE: Size = Size { people: 20, posts: 4_300, likes: 5_000 };
 
-/// Likes so dense that most posts have nearly the same score, in several words.
+/// A world with so many likes that most posts have nearly the same score. The posts take several words.
 const DENSE: Size = Size { people: 40, posts: 700, likes: 12_000 };
 
 /// One state of one aggregate.
@@ -91,7 +91,7 @@ struct Truth {
     likes: BTreeSet<(i64, i64)>,
     inactive: BTreeSet<i64>,
     authors: BTreeMap<i64, i64>,
-    /// The active people's likes of visible posts.
+    /// The likes of active people on visible posts: the posts of each person.
     rows: BTreeMap<i64, BTreeSet<i64>>,
 }
 
@@ -186,7 +186,7 @@ impl Truth {
         Recommendations { posts: found, neighbours: nearest }
     }
 
-    /// Lists the places of the neighbours who like a post.
+    /// Lists the neighbours who like a post, as places in `nearest`.
     fn because(&self, post: i64, nearest: &[Reason]) -> Vec<usize> {
         let likes = |place: &usize| self.rows[&nearest[*place].user_id.0].contains(&post);
         (0..nearest.len()).filter(likes).collect()
@@ -215,7 +215,7 @@ fn matrices() -> Vec<LikeMatrix> {
     with_sums.chain(others).chain([LikeMatrix::default()]).collect()
 }
 
-/// Compares the answers to all questions of these people with the definition.
+/// Compares everything that the engine computes for these people with the definition.
 fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: usize, neighbours: usize) {
     let truth = Truth::of(history);
     let mut scratch = Scratch::default();
@@ -236,7 +236,8 @@ fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: 
                 for post in 1..=SMALL.posts {
                     let explained = matrix.explain(&mut scratch, UserId(me), PostId(post), neighbours, weighting);
                     let visible = truth.visible(post) && !truth.inactive.contains(&me);
-                    // A person whom no state names is unknown to the matrix, so nothing is explained to them.
+                    // A person whom no state names is unknown to the matrix, so there is no explanation for such a
+                    // person.
                     let expected = (visible && matrix.knows(UserId(me))).then(|| truth.explain(me, post, &nearest));
                     assert_eq!(explained, expected);
                 }
@@ -245,7 +246,7 @@ fn compare(history: &[Event], people: impl Iterator<Item = i64> + Clone, limit: 
     }
 }
 
-/// Collects the answers to all questions of all people in a small world.
+/// Collects the similar people and the recommendations of all people in a small world.
 fn answers(matrix: &LikeMatrix) -> Vec<(Vec<Reason>, Recommendations)> {
     let (mut all, mut scratch) = (Vec::new(), Scratch::default());
     for me in (1..=SMALL.people).map(UserId) {

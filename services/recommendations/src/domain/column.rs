@@ -8,14 +8,14 @@ use super::numbered::Idx;
 /// bytes for each liker, so only a post that many people like has a bitset.
 #[derive(Debug)]
 pub(super) enum Column {
-    /// The people's indices, in no order: for a post with few likers.
+    /// A list of the people's indices, in no order, for a post with few likers.
     List(Vec<Idx>),
-    /// One bit for each person: for a post with many likers.
+    /// A bitset with one bit for each person, for a post with many likers.
     Bits(Bits),
 }
 
 impl Column {
-    /// Returns the people as a list of its own.
+    /// Returns the people as a new list.
     pub(super) fn to_vec(&self) -> Vec<Idx> {
         match self {
             Self::List(people) => people.clone(),
@@ -36,9 +36,9 @@ impl Column {
         }
     }
 
-    /// Makes room for `people` people, and chooses the form: a list up to `max_listed` likers, else a bitset. A bitset
-    /// becomes a list only below half of that, so that a column near the threshold does not change its form all the
-    /// time.
+    /// Makes room for `people` people, and chooses the form: a list for up to `max_listed` likers, a bitset for more. A
+    /// bitset becomes a list only when `likers`, the number of people in the column, is below half of `max_listed`, so
+    /// that a column near the threshold does not change its form all the time.
     pub(super) fn fit(&mut self, likers: usize, people: usize, max_listed: usize) {
         match self {
             Self::List(list) if list.len() > max_listed => {

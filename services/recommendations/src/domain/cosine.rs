@@ -16,7 +16,7 @@ pub(super) struct Candidate {
     person: Idx,
     shared: u32,
     /// The squared cosine times the asker's number of likes: shared² / likes. It orders people as the cosine does, and
-    /// needs neither a root nor the asker's number.
+    /// needs neither a root nor the asker's number of likes.
     closeness: f64,
 }
 
@@ -25,8 +25,8 @@ impl Candidate {
         Self { person, shared, closeness: u64::from(shared).pow(2) as f64 / f64::from(likes) }
     }
 
-    /// Returns a lower bound for the shared likes with which somebody who has at least `likes` likes comes before this
-    /// one.
+    /// Returns a lower bound for the number of shared likes that somebody with at least `likes` likes needs to come
+    /// before this candidate.
     fn min_shared(&self, likes: u32) -> u32 {
         let shared = (self.closeness * f64::from(likes)).sqrt() * ROUNDING_MARGIN;
         // Rounds up by hand, since `f64::ceil` is a call of the mathematics library without SSE 4.1.
@@ -36,11 +36,11 @@ impl Candidate {
 }
 
 impl LikeMatrix {
-    /// Finds the `limit` people nearest to `me`, nearest first. With `cursor` it finds only people who come after that
-    /// one.
+    /// Finds the `limit` people nearest to `me`, nearest first. With `cursor` it finds only people who come after this
+    /// candidate.
     ///
     /// There are two ways to count shared likes: a counter for each person, which takes a step per like of my posts, or
-    /// bit-sliced sums, which take a step per block of people and bitset. The plan tells which is cheaper for this
+    /// bit-sliced sums, which take a step per block of people and bitset. The plan tells which way is cheaper for this
     /// request. Posts with few likers are counted in either case.
     pub(super) fn nearest_by_cosine(
         &self,
@@ -89,7 +89,7 @@ impl LikeMatrix {
         search.top.into_sorted().into_iter().map(to_neighbour).collect()
     }
 
-    /// Computes how close one person is to `me`, without counters for everybody. `None` if they share no like.
+    /// Computes how close one person is to `me`, without counters for everybody. `None` if the two share no like.
     pub(super) fn find_candidate(&self, me: Idx, person: Idx) -> Option<Candidate> {
         let shared = self.visible_row(me).filter(|post| self.likes(person, *post)).count() as u32;
         (shared > 0).then(|| Candidate::new(person, shared, self.visible_likes_of(person)))
@@ -98,8 +98,8 @@ impl LikeMatrix {
     /// Orders people by similarity, the nearest first, then by the lower user id. The order is that of the exact
     /// fractions shared² / likes, and has no ties.
     ///
-    /// A quotient of integers is rounded once, as long as shared likes stay below 94 million, whose square a float
-    /// still holds. So unequal quotients are in the order of the fractions, and only equal ones need the exact
+    /// The quotient is rounded only once as long as the number of shared likes stays below 94 million, whose square a
+    /// float still holds. So unequal quotients are in the order of the fractions, and only equal ones need the exact
     /// products.
     #[inline]
     fn compare_people(&self, one: &Candidate, other: &Candidate) -> Ordering {
@@ -128,7 +128,7 @@ impl LikeMatrix {
 struct Search<'a, F> {
     matrix: &'a LikeMatrix,
     me: Idx,
-    /// Only people who come after this one are searched for.
+    /// Only people who come after this candidate are searched for.
     cursor: Option<Candidate>,
     top: TopK<Candidate, F>,
 }
@@ -138,7 +138,8 @@ impl<F: Fn(&Candidate, &Candidate) -> Ordering> Search<'_, F> {
     #[inline]
     fn offer(&mut self, person: Idx, shared: u32) {
         let likes = self.matrix.visible_likes_of(person);
-        // This runs for everybody who shares a like. A product takes less time than the quotient of a candidate.
+        // This check runs for everybody who shares a like. A product takes less time than the quotient that a candidate
+        // needs.
         let is_too_far =
             |last: &Candidate| f64::from(shared).powi(2) < last.closeness * ROUNDING_MARGIN * f64::from(likes);
         if person == self.me || self.top.last().is_some_and(is_too_far) {
@@ -153,9 +154,9 @@ impl<F: Fn(&Candidate, &Candidate) -> Ordering> Search<'_, F> {
     /// Offers everybody who can be among the nearest: people who are in enough of these bitsets to come before the last
     /// candidate so far. Likes that the counters have counted already come on top of the sums.
     ///
-    /// The search begins at the asker's own word. People are numbered by activity, so those with about as many likes
-    /// come first. They are often the nearest, and the earlier the last candidate is close, the more people are
-    /// skipped.
+    /// The search begins at the asker's own word. People are numbered by activity, so the people with about as many
+    /// likes as the asker come first. These are often the nearest, and the earlier the last candidate is a near one,
+    /// the more people are skipped.
     fn search_sums(&mut self, scratch: &mut Scratch, sets: &[Vec<&[u64]>]) {
         let Scratch { shared, met, met_again, sums, .. } = scratch;
         let matrix = self.matrix;
@@ -187,15 +188,16 @@ impl<F: Fn(&Candidate, &Candidate) -> Ordering> Search<'_, F> {
                 };
                 let mut offered = 0;
                 if self.top.last().is_none() {
-                    // There is no bound yet. Those who share most come first, so that the first bound is close.
+                    // There is no bound yet. The people who share most come first, so that the first bound is close.
                     offered = sums.highest_among(word - first, *active, self.top.limit());
                     offer(self, offered);
                 }
                 let fewest = matrix.activity.fewest_in(word);
                 let least = self.top.last().map_or(1, |last| last.min_shared(fewest));
                 let mut found = sums.at_least(word - first, least);
-                // People who were met by the counters need less from the sums: one like less after one meeting, and at
-                // most `most_met` less after several. The exact number is added when they are offered.
+                // For some people the counters have counted likes already, so their sums need not be as high: by one
+                // like if one was counted, and by at most `most_met` likes if several were. The exact number is added
+                // when they are offered.
                 for (met, times) in [(&*met, 1), (&*met_again, most_met)] {
                     let met = met.words().get(word).copied().unwrap_or_default();
                     if met != 0 {

@@ -4,8 +4,8 @@
 //! and a post is visible. So a block hides likes and posts without forgetting them, and an unblock restores exactly the
 //! same answers.
 //!
-//! Each like lies in two places: with its version in the row of its person, and in the column of its post. Merging one
-//! is a binary search and an insertion in both, in practice about a microsecond.
+//! Each like lies in two places: with its version in the row of its person, and in the column of its post. Merging a
+//! like takes a binary search in the row and a change of both, in practice about a microsecond.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ pub(super) struct Post {
 pub struct PostState {
     /// The author; absent once the post is deleted.
     pub author_id: Option<UserId>,
-    /// The time at which it was written; absent once the post is deleted.
+    /// The time at which the post was written; absent once the post is deleted.
     pub created_at: Option<Timestamp>,
     /// True once the post is deleted.
     pub deleted: bool,
@@ -89,7 +89,7 @@ impl LikeMatrix {
         }
     }
 
-    /// Merges the state of a like; a withdrawn one is not `liked`.
+    /// Merges the state of a like by its version. `liked` is false for a like that was withdrawn.
     pub fn set_like(&mut self, user_id: UserId, post_id: PostId, liked: bool, version: i64) {
         let (user, post) = (self.find_or_add_person(user_id), self.find_or_add_post(post_id));
         let posts = &self.posts;
@@ -106,7 +106,7 @@ impl LikeMatrix {
         }
     }
 
-    /// Merges the state of a person, who is active unless blocked or erased.
+    /// Merges the state of a person by its version. `active` is false for a person who is blocked or erased.
     pub fn set_user(&mut self, user_id: UserId, active: bool, version: i64) {
         let at = self.find_or_add_person(user_id);
         let likes = self.visible_likes_of(at);
@@ -130,7 +130,7 @@ impl LikeMatrix {
         }
     }
 
-    /// Merges the state of a post.
+    /// Merges the state of a post by its version.
     pub fn set_post(&mut self, post_id: PostId, state: PostState) {
         let at = self.find_or_add_post(post_id);
         let author = state.author_id.map(|id| self.find_or_add_person(id));
@@ -156,21 +156,20 @@ impl LikeMatrix {
         self.refresh_visibility(at);
     }
 
-    /// Resets the version of a like, so that the owner's next state is merged whatever its version is. The same holds
-    /// for people and posts below.
+    /// Resets the version of a like, so that the owner's next state of this like is merged whatever its version is.
     pub fn forget_like(&mut self, user_id: UserId, post_id: PostId) {
         let Some(user) = self.people.find(&user_id) else { return };
         let posts = &self.posts;
         self.people[user].row.forget_version(post_id, |post| posts[post].id);
     }
 
-    /// Resets the version of a person.
+    /// Resets the version of a person, so that the owner's next state of this person is merged whatever its version is.
     pub fn forget_user(&mut self, user_id: UserId) {
         let at = self.find_or_add_person(user_id);
         self.people[at].version = 0;
     }
 
-    /// Resets the version of a post.
+    /// Resets the version of a post, so that the owner's next state of this post is merged whatever its version is.
     pub fn forget_post(&mut self, post_id: PostId) {
         let at = self.find_or_add_post(post_id);
         self.posts[at].version = 0;
@@ -187,7 +186,7 @@ impl LikeMatrix {
         self.plan.instructions()
     }
 
-    /// Adds a person to the column of a post or removes one.
+    /// Adds a person to the column of a post or removes the person, and corrects the post's numbers of likers.
     fn set_liker(&mut self, post: Idx, person: Idx, likes: bool) {
         let people = self.people.len();
         let post = &mut self.posts[post];
@@ -219,7 +218,7 @@ impl LikeMatrix {
         }
     }
 
-    /// Adds a visible like to a person's activity or removes one.
+    /// Adds a visible like to a person's activity or removes one, and corrects the number of people with likes.
     fn add_or_remove_visible_like(&mut self, person: Idx, is_added: bool) {
         let (before, after) = self.activity.add_or_remove(person, is_added);
         if (before == 0) != (after == 0) && self.active.contains(person) {
@@ -227,7 +226,8 @@ impl LikeMatrix {
         }
     }
 
-    /// Finds a person who is active. Nobody else asks, or is a neighbour.
+    /// Finds an active person. `None` for everybody else, because others get no recommendations and are nobody's
+    /// neighbours.
     pub(super) fn find_active(&self, id: UserId) -> Option<Idx> {
         self.people.find(&id).filter(|at| self.active.contains(*at))
     }

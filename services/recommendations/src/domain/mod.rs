@@ -3,8 +3,8 @@
 //! a database.
 //!
 //! In reading order: `matrix` holds the likes, `neighbours` says what a similarity is, `cosine` and `weighted` find the
-//! nearest neighbours, `best` finds the best posts, `similarity` and `ranking` are the questions that can be asked.
-//! `brute_force` compares all of it with the definition, written as plain loops.
+//! nearest neighbours, `best` finds the best posts, and `similarity` and `ranking` have the functions that a service
+//! calls. `brute_force` compares all of it with the definition, written as plain loops.
 
 mod ids;
 mod neighbours;

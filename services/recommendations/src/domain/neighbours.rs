@@ -63,7 +63,7 @@ impl Weights {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Neighbour {
     pub(super) person: Idx,
-    /// The number of visible posts that both like.
+    /// The number of visible posts that both the asker and this person like.
     pub(super) shared: u32,
     pub(super) similarity: f64,
 }
@@ -72,7 +72,7 @@ pub(super) struct Neighbour {
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
     pub(super) people: Vec<Neighbour>,
-    /// The sums behind each similarity with [`Weighting::Idf`], else nothing.
+    /// With [`Weighting::Idf`] the sums behind each similarity, in the order of `people`; otherwise empty.
     pub(super) weights: Vec<Weights>,
 }
 

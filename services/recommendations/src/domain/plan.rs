@@ -2,8 +2,8 @@
 
 use pulp::Arch;
 
-/// The choices between ways of computing the same. Every plan gives the same answers. Costs are in tenths of a
-/// nanosecond, measured on two cores of 2.5 GHz.
+/// The parameters that choose between ways of computing the same result. Every plan gives the same results. Costs are
+/// in tenths of a nanosecond, measured on two cores of 2.5 GHz.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     /// The instruction set for bit-sliced sums.
@@ -11,8 +11,8 @@ pub(super) struct Plan {
     /// A column becomes a bitset when more than one in this many people like its post. From this density on, adding the
     /// bitset's blocks (60 per 512 people) costs less than counting the list's entries (40 per liker).
     pub(super) people_per_liker: usize,
-    /// A row gets a bitset beside its list when its person has liked more than one in this many posts. It saves
-    /// building the bitset for each request that sums the rows of neighbours.
+    /// A row gets a bitset beside its list when its person has liked more than one in this many posts. So the bitset
+    /// need not be built for each request that sums the rows of neighbours.
     pub(super) posts_per_like: usize,
     /// Lists of up to this many members never become a bitset, however few people and posts there are.
     pub(super) min_list: usize,
@@ -45,12 +45,12 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Returns the number of entries up to which a row needs no bitset, among so many posts.
+    /// Returns the number of entries up to which a row needs no bitset when there are `posts` posts.
     pub(super) fn max_entries_without_set(&self, posts: usize) -> usize {
         (posts / self.posts_per_like).max(self.min_list)
     }
 
-    /// Returns the number of likers up to which a column is a list, among so many people.
+    /// Returns the number of likers up to which a column is a list when there are `people` people.
     pub(super) fn max_listed_likers(&self, people: usize) -> usize {
         (people / self.people_per_liker).max(self.min_list)
     }
@@ -65,7 +65,7 @@ impl Plan {
     }
 
     /// Creates a plan for tests that uses these instructions and turns lists of more than `min_list` members into
-    /// bitsets. It always uses bit-sliced sums, or never.
+    /// bitsets. With `use_sums` it always uses bit-sliced sums, without it never.
     #[cfg(test)]
     pub(super) fn forced(arch: Arch, use_sums: bool, min_list: usize) -> Self {
         let plan = Self { arch, min_list, ..Self::default() };

@@ -1,4 +1,4 @@
-//! Recommended posts: the questions that the likes of the nearest neighbours answer.
+//! Recommended posts, their explanations, and popular posts.
 
 use shared::clock::Timestamp;
 use shared::ids::UserId;
@@ -11,7 +11,7 @@ use super::numbered::Idx;
 use super::scratch::Scratch;
 use super::top::TopK;
 
-/// Recommended posts, with the neighbours because of whom.
+/// Recommended posts, and the neighbours because of whom they are recommended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recommendations {
     /// The posts, best first.
@@ -25,9 +25,9 @@ pub struct Recommendations {
 pub struct Recommendation {
     /// The post.
     pub post_id: PostId,
-    /// The sum of the similarities of the neighbours who like it, added from the nearest neighbour on.
+    /// The sum of the similarities of the neighbours who like the post, added from the nearest neighbour on.
     pub score: f64,
-    /// These neighbours as ascending places in [`Recommendations::neighbours`], counted from 0.
+    /// The neighbours who like the post, as ascending places in [`Recommendations::neighbours`], counted from 0.
     pub because: Vec<usize>,
 }
 
@@ -36,9 +36,9 @@ pub struct Recommendation {
 pub struct Explanation {
     /// The sum of the similarities in `because`.
     pub score: f64,
-    /// The neighbours who like it, nearest first. Without any it is not recommended.
+    /// The neighbours who like the post, nearest first. If there are none, the post is not recommended.
     pub because: Vec<Reason>,
-    /// The reason why it is never recommended to this person.
+    /// The reason why the post is never recommended to this person; `None` when there is no such reason.
     pub excluded: Option<Exclusion>,
 }
 
@@ -53,8 +53,8 @@ pub enum Exclusion {
 }
 
 impl LikeMatrix {
-    /// Recommends up to `limit` posts to `me`, best first: what the `neighbours` nearest neighbours like, without what
-    /// I like or wrote. Nothing is recommended to somebody who is unknown or not active.
+    /// Recommends up to `limit` posts to `me`, best first: posts that the `neighbours` nearest neighbours like, without
+    /// posts that `me` likes or wrote. The result is empty for somebody who is unknown or not active.
     pub fn recommend(
         &self,
         scratch: &mut Scratch,
@@ -76,8 +76,8 @@ impl LikeMatrix {
         Recommendations { posts, neighbours: self.explain_all(me, &nearest) }
     }
 
-    /// Explains the score of a post for `me`, whether it is recommended or not. `None` if the post is not visible, or
-    /// `me` is unknown or not active.
+    /// Explains the score that a post has for `me` by the likes of the `neighbours` nearest neighbours, whether the
+    /// post is recommended or not. `None` if the post is not visible, or `me` is unknown or not active.
     pub fn explain(
         &self,
         scratch: &mut Scratch,
@@ -100,8 +100,9 @@ impl LikeMatrix {
         Some(Explanation { score, because, excluded })
     }
 
-    /// Lists up to `limit` visible posts that were written since then, those with more likes first, then the newer
-    /// ones. Posts without likes, posts that `me` likes or wrote, and `known` posts are left out.
+    /// Lists up to `limit` visible posts that were written at `since` or later: by the higher number of likes, then the
+    /// newer post first. Posts without likes, posts that `me` likes or wrote, and `known` posts are left out. The list
+    /// is empty for somebody who is unknown or not active.
     pub fn popular(&self, me: UserId, limit: usize, since: Timestamp, known: &[PostId]) -> Vec<PostId> {
         let Some(me) = self.find_active(me) else { return Vec::new() };
         let mut top = TopK::new(limit, |one: &Idx, other: &Idx| {

@@ -15,7 +15,7 @@ pub(super) struct Row {
     entries: Vec<Entry>,
     /// The version of each entry.
     versions: Vec<i64>,
-    /// The posts that are liked now, once there are many entries.
+    /// The posts that are liked now; `None` while the row has too few entries for a bitset.
     set: Option<Bits>,
 }
 
@@ -68,7 +68,8 @@ impl Row {
         self.set.as_ref()
     }
 
-    /// Returns whether the post with this id is liked now. Takes O(log n) for n entries.
+    /// Returns whether the post with this id is liked now. `id_of` returns the id of a post by its index. Takes O(log
+    /// n) for n entries.
     pub(super) fn likes(&self, id: PostId, id_of: impl Fn(Idx) -> PostId) -> bool {
         let place = self.find(id, id_of).ok();
         place.and_then(|place| self.entries.get(place)).is_some_and(|entry| entry.is_liked())
@@ -78,7 +79,8 @@ impl Row {
         self.entries.binary_search_by_key(&id, |entry| id_of(entry.post()))
     }
 
-    /// Merges the state of a like by its version, and returns whether that changed if the post is liked.
+    /// Merges the state of a like by its version. Returns true when the post is liked now and was not before, or the
+    /// other way round. `id_of` is as in [`Row::likes`].
     pub(super) fn merge(&mut self, post: Idx, is_liked: bool, version: i64, id_of: impl Fn(Idx) -> PostId) -> bool {
         let entry = Entry::new(post, is_liked);
         match self.find(id_of(post), id_of) {
@@ -96,15 +98,16 @@ impl Row {
         }
     }
 
-    /// Resets the version of a like, so that the owner's next state is merged whatever its version is.
+    /// Resets the version of a like, so that the owner's next state is merged whatever its version is. `id_of` is as in
+    /// [`Row::likes`].
     pub(super) fn forget_version(&mut self, id: PostId, id_of: impl Fn(Idx) -> PostId) {
         if let Some(version) = self.find(id, id_of).ok().and_then(|place| self.versions.get_mut(place)) {
             *version = 0;
         }
     }
 
-    /// Adds a post to the bitset or removes it. A row with more than `max_entries` gets a bitset of `posts` bits; then
-    /// the answer is true.
+    /// Adds a post to the bitset or removes it. A row without a bitset gets one of `posts` bits when it has more than
+    /// `max_entries` entries; only then is true returned.
     pub(super) fn update_set(&mut self, post: Idx, is_liked: bool, posts: usize, max_entries: usize) -> bool {
         if let Some(set) = &mut self.set {
             set.set(post, is_liked);
@@ -120,9 +123,9 @@ impl Row {
         true
     }
 
-    /// Makes room in the bitset for `posts` posts, or drops it if the row has too few entries for one among so many
-    /// posts. Returns whether the row still has a bitset. Half the threshold avoids dropping and building it again and
-    /// again.
+    /// Makes room in the bitset for `posts` posts, or drops the bitset if the row has fewer entries than half of
+    /// `max_entries`. With the whole of it as the limit, a row near the limit would drop and build its bitset again and
+    /// again. Returns whether the row still has a bitset.
     pub(super) fn resize_set(&mut self, posts: usize, max_entries: usize) -> bool {
         if self.entries.len() < max_entries / 2 {
             self.set = None;

@@ -1,7 +1,7 @@
 //! The working memory of requests: arrays over all people or posts that would be slow to allocate for each request.
 //!
-//! Every request leaves the arrays as it found them, all zeros. Only the bit-sliced sums, which are cleared before each
-//! use, and the computed squares stay.
+//! Every request leaves the arrays as it found them, all zeros. The exceptions are the bit-sliced sums, which are
+//! cleared before each use, and the computed squares, which later requests use.
 
 use ndarray::Array1;
 
@@ -14,21 +14,21 @@ use super::numbered::Idx;
 pub struct Scratch {
     /// The number of likes that each person shares with the asker, as far as it has been counted.
     pub(super) shared: Counters,
-    /// The sum of the squared weights of these likes.
+    /// The sum of the squared weights of the likes that each person shares with the asker.
     pub(super) shared_weights: Array1<f64>,
-    /// The people whom the counters have met at least once.
+    /// The people for whom the counters in `shared` have counted at least one like.
     pub(super) met: Bits,
-    /// The people whom the counters have met at least twice.
+    /// The people for whom the counters in `shared` have counted at least two likes.
     pub(super) met_again: Bits,
     /// The sums of a tile of people or posts.
     pub(super) sums: Sums,
     /// The score of each post.
     pub(super) scores: Array1<f64>,
-    /// The posts with a score above zero, if they are listed.
+    /// The posts with a score above zero, for a request that lists them; otherwise empty.
     pub(super) scored: Vec<Idx>,
     /// The posts that are never recommended to the asker.
     pub(super) excluded: Bits,
-    /// Bitsets for the rows of neighbours that have none of their own.
+    /// Bitsets that are lent to rows of neighbours without a bitset of their own.
     pub(super) spare_sets: Vec<Bits>,
     /// The rank of each neighbour.
     pub(super) ranks: Ranks,
@@ -36,7 +36,7 @@ pub struct Scratch {
     pub(super) squares: Squares,
 }
 
-/// A counter for each person, and the list of those above zero.
+/// A counter for each person, and the list of the people whose counters are above zero.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     counts: Array1<u32>,
@@ -44,12 +44,12 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Makes room for counters below `len`.
+    /// Makes room for the counters of `len` people.
     pub(super) fn grow(&mut self, len: usize) {
         grow_zeros(&mut self.counts, len);
     }
 
-    /// Adds one to the counter of each of these.
+    /// Adds one to the counter of each of these people.
     #[inline]
     pub(super) fn increment_all(&mut self, all: impl Iterator<Item = Idx>) {
         let counts = self.counts.as_slice_mut().unwrap_or_default();
@@ -63,18 +63,18 @@ impl Counters {
         }
     }
 
-    /// Returns a counter.
+    /// Returns the counter of a person.
     #[inline]
     pub(super) fn get(&self, at: Idx) -> u32 {
         self.counts.get(at as usize).copied().unwrap_or_default()
     }
 
-    /// Lists the counters above zero, in the order in which they were first incremented.
+    /// Lists the people whose counters are above zero, in the order in which the counters were first incremented.
     pub(super) fn nonzero(&self) -> &[Idx] {
         &self.nonzero
     }
 
-    /// Resets all counters to zero, in time proportional to those above zero.
+    /// Resets all counters to zero, in time proportional to the number of counters above zero.
     pub(super) fn clear(&mut self) {
         for at in self.nonzero.drain(..) {
             if let Some(count) = self.counts.get_mut(at as usize) {
@@ -99,7 +99,7 @@ impl Ranks {
         }
     }
 
-    /// Resets the ranks of these neighbours.
+    /// Resets the ranks of these neighbours to 0.
     pub(super) fn clear(&mut self, neighbours: impl Iterator<Item = Idx>) {
         for person in neighbours {
             if let Some(rank) = self.0.get_mut(person as usize) {
@@ -119,14 +119,14 @@ impl Ranks {
 /// computed once and read often, also by later requests.
 #[derive(Debug, Default)]
 pub(super) struct Squares {
-    /// The number of people with a like that the squares are valid for.
+    /// The number of people with a like, for which the squares were computed.
     people: u32,
-    /// The squares; 0 marks one that is not computed yet.
+    /// The squares by the number of likers; 0 marks a square that is not computed yet.
     by_likers: Array1<f64>,
 }
 
 impl Squares {
-    /// Prepares for this number of people with a like, and forgets the squares that were computed for another one.
+    /// Prepares for this number of people with a like, and forgets the squares that were computed for another number.
     pub(super) fn prepare(&mut self, people: u32) {
         if self.people != people {
             *self = Self { people, by_likers: Array1::default(0) };

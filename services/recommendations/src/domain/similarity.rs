@@ -1,4 +1,4 @@
-//! Similar people: the questions that the nearest neighbours answer.
+//! Similar people: the nearest neighbours, and the numbers that their similarities are computed from.
 
 use shared::ids::UserId;
 
@@ -9,8 +9,8 @@ use super::scratch::Scratch;
 
 impl LikeMatrix {
     /// Lists up to `limit` people by their similarity to `me`, most similar first. With `after` only people who come
-    /// after that person are listed. That person is ranked by the likes of now, even if blocked meanwhile; nobody comes
-    /// after a person without a shared like.
+    /// after that person are listed. That person is ranked by the current likes, even if blocked meanwhile; nobody
+    /// comes after a person who shares no like with `me`. The list is empty when `me` is unknown or not active.
     pub fn similar_people(
         &self,
         scratch: &mut Scratch,
@@ -44,7 +44,7 @@ impl LikeMatrix {
         reasons
     }
 
-    /// Describes the neighbour of `me` at a place of the list, counted from 0.
+    /// Describes the neighbour of `me` at a place of the list, counted from 0. `None` behind the end of the list.
     pub(super) fn explain_one(&self, me: Idx, neighbours: &Neighbours, place: usize) -> Option<Reason> {
         let Neighbour { person, shared, similarity } = *neighbours.people.get(place)?;
         Some(Reason {

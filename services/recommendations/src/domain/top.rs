@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 /// A bounded selection: keeps the first `limit` items of an order without ties, of as many as are offered.
 ///
-/// It collects up to twice `limit` items, then cuts them back to `limit` by quickselect. So an offer takes constant
-/// time on average, and an item behind the last of a cut is refused by one comparison.
+/// The selection collects up to twice `limit` items, then cuts them back to `limit` by quickselect. So an offer takes
+/// constant time on average, and an item behind the last of a cut is refused by one comparison.
 pub(super) struct TopK<T, F> {
     limit: usize,
     /// After the first cut, the last of the first `limit` items stands at place `limit - 1`, with newer offers behind
@@ -20,19 +20,19 @@ impl<T, F: Fn(&T, &T) -> Ordering> TopK<T, F> {
         Self { limit, items: Vec::new(), is_cut: false, order }
     }
 
-    /// Returns the number of items that are kept at most.
+    /// Returns the largest number of items that are kept in the end.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Returns the last item of the last cut: an item behind it is refused. `None` before the first cut, when every
-    /// item is still taken.
+    /// Returns the last item that the last cut has kept: an item behind it is refused. `None` before the first cut,
+    /// when every item is still taken.
     #[inline]
     pub(super) fn last(&self) -> Option<&T> {
         self.items.get(self.limit.checked_sub(1)?).filter(|_| self.is_cut)
     }
 
-    /// Takes an item unless it is behind the last one.
+    /// Takes an item unless it is behind [`TopK::last`].
     #[inline]
     pub(super) fn offer(&mut self, item: T) {
         if self.last().is_some_and(|last| (self.order)(&item, last).is_gt()) {

@@ -10,11 +10,13 @@ use super::scratch::{Scratch, Squares};
 use super::top::TopK;
 
 impl LikeMatrix {
-    /// Finds the `limit` people with the highest weighted cosine to `me`, then with the lower user id.
+    /// Finds the `limit` people with the highest weighted cosine to `me`, highest first; among equals the lower user id
+    /// comes first.
     ///
-    /// One pass over the columns of my likes sums the weights that each person shares with me. The exact cosine also
-    /// needs a pass over the other person's row, so people come in the order of an upper bound, and the search ends at
-    /// the first whose bound is below the last neighbour.
+    /// One pass over the columns of the posts that `me` likes sums the weights that each person shares with `me`. The
+    /// exact cosine also needs a pass over the other person's row. So people are taken in the order of an upper bound
+    /// of their cosine, the highest first, and the search ends at the first person whose bound is below the cosine of
+    /// the last neighbour so far.
     pub(super) fn nearest_by_weight(&self, scratch: &mut Scratch, me: Idx, limit: usize) -> Neighbours {
         let Scratch { shared, shared_weights, squares, .. } = scratch;
         shared.grow(self.people.len());
@@ -37,7 +39,8 @@ impl LikeMatrix {
             }
         }
         let weight_of = |person: Idx| shared_weights.get(person as usize).copied().unwrap_or_default();
-        // Nobody's other likes weigh less than those of posts that all people like: ln(1 + 1)².
+        // A like weighs least if all people with likes like its post: ln(1 + 1)². The bound assumes this weight for
+        // likes that are not shared.
         let lightest = 2_f64.ln().powi(2);
         let met = shared.nonzero().iter().filter(|person| **person != me && self.active.contains(**person));
         let mut at_most: Vec<(f64, Idx)> = met
@@ -48,7 +51,7 @@ impl LikeMatrix {
             })
             .collect();
         at_most.sort_unstable_by(|(one, _), (other, _)| other.total_cmp(one));
-        // Unlike plain cosines these are not roots of fractions, so they are compared as floats.
+        // Unlike plain cosines, weighted ones are not roots of fractions of integers, so they are compared as floats.
         let mut top = TopK::new(limit, |(one, _): &(Neighbour, Weights), (other, _): &(Neighbour, Weights)| {
             let by_similarity = other.similarity.total_cmp(&one.similarity);
             by_similarity.then_with(|| self.compare_ids(one.person, other.person))

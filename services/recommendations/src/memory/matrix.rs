@@ -20,7 +20,7 @@ use super::shown::PostLoader;
 use crate::db::entities::{counts, likes, posts, users};
 use crate::domain::{LikeMatrix, PostId, PostState, Scratch};
 
-/// Posts per query while the matrix is filled.
+/// The number of posts per query while the matrix is filled.
 const LOAD_PAGE: u64 = 5_000;
 
 /// The like matrix of this process, and the memory of the stream `like`. Clones share it.
@@ -84,7 +84,7 @@ impl Memory<posts::Model> for Posts {
         self.shown.forget(key.first());
     }
 
-    /// Fills the matrix without the texts of posts. They stay in the database until an answer shows them.
+    /// Fills the matrix without the texts of posts. The texts stay in the database until an answer needs them.
     async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         use posts::{Column, Entity};
         self.shown.clear();
@@ -132,8 +132,9 @@ impl Memory<likes::Model> for Matrix {
         self.write().forget_like(UserId(key.first()), PostId(key.second()));
     }
 
-    /// Streams the rows from the database, because likes are by far the most: pages of them would be slower, and all at
-    /// once would need too much memory. They come last, so the matrix is filled afterwards.
+    /// Streams the rows from the database, because there are far more likes than anything else: reading them in pages
+    /// would be slower, and all at once would need too much memory. Likes are loaded last, so the matrix counts as
+    /// filled afterwards.
     async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         use likes::{Column, Entity};
         let columns = [Column::UserId, Column::PostId, Column::Deleted, Column::Version];
@@ -171,8 +172,8 @@ impl Memory<users::Model> for People {
         self.matrix.write().forget_user(UserId(key.first()));
     }
 
-    /// Numbers people by their likes, most first, before the matrix learns anything else: the order decides how many
-    /// people a search can skip. Then loads the people themselves.
+    /// Numbers people by their likes, people with most likes first, before the matrix learns anything else: the order
+    /// decides how many people a search can skip. Then loads the states of the people.
     async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         use likes::{Column, Entity};
         let likes = Entity::find().select_only().column(Column::UserId).group_by(Column::UserId);

@@ -1,7 +1,7 @@
-//! The recommender: asks the like matrix, and adds the posts and people to its answers.
+//! The recommender: asks the like matrix, and adds rendered posts and profiles of people to its results.
 //!
-//! The matrix counts people and posts that cannot be shown yet, because their own states have not arrived: authors
-//! without a name, or people who are only known by a like. Such results are skipped, and the matrix is asked for more
+//! The matrix also returns posts and people that are not visible yet, because states have not arrived: posts by authors
+//! without a name, and people who are only known by a like. Such results are skipped, and the matrix is asked for more
 //! in their place.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::error::Error;
 
 /// The maximum age of popular posts.
 const RECENT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// The factor by which more results are asked for when too many cannot be shown.
+/// The factor by which more results are asked for when too many of them are not visible.
 const MORE: usize = 4;
 
 /// The choice of the neighbours whose likes count.
@@ -52,7 +52,7 @@ impl Recommender {
     /// Recommends up to `limit` posts to `me`, best first.
     ///
     /// # Errors
-    /// 503 until the matrix is filled, and when the database is needed and does not answer.
+    /// 503 until the matrix is filled, and when the database is needed and cannot be read.
     pub(crate) async fn recommend(
         &self,
         me: UserId,
@@ -76,7 +76,7 @@ impl Recommender {
         }
     }
 
-    /// Appends popular posts of the last days until there are `limit` posts.
+    /// Appends popular posts that are not older than [`RECENT`] until there are `limit` posts or no more popular ones.
     ///
     /// # Errors
     /// As [`Recommender::recommend`].
@@ -91,8 +91,8 @@ impl Recommender {
         if missing == 0 {
             return Ok(());
         }
-        // No post that the neighbours like appears as a popular one, not even one that could not be shown. The posts
-        // that are listed already are excluded too: a neighbour may have withdrawn a like since they were ranked.
+        // No post that the neighbours like appears as a popular one, not even one that is not visible. The posts that
+        // are listed already are excluded too: a neighbour may have withdrawn a like since they were ranked.
         let ranked = self.rank_posts(me, ranking, usize::MAX)?.posts;
         let known: Vec<PostId> =
             ranked.iter().map(|post| post.post_id).chain(posts.iter().map(RecommendedPost::id)).collect();
@@ -111,7 +111,8 @@ impl Recommender {
         }
     }
 
-    /// Explains the score of one post for `me`, also if it is not recommended. `None` if the post cannot be shown.
+    /// Explains the score of one post for `me`, even if the post is not recommended. `None` if the post is not visible,
+    /// or `me` is unknown or not active.
     ///
     /// # Errors
     /// As [`Recommender::recommend`].
@@ -158,14 +159,15 @@ impl Recommender {
         self.matrix.ask(|likes, scratch| likes.recommend(scratch, me, limit, neighbours, weighting))
     }
 
-    /// Adds the rendered post to each item, and skips items whose post cannot be shown.
+    /// Adds the rendered post to each item, and skips items whose post is not visible. `id_of` returns the id of an
+    /// item's post.
     async fn render<'a, T>(
         &self,
         items: &'a [T],
         id_of: impl Fn(&T) -> PostId,
     ) -> Result<Vec<(&'a T, Json)>, ApiError> {
         let ids: Vec<i64> = items.iter().map(|item| id_of(item).0).collect();
-        // The cache answers in the order of the ids and leaves out what it does not find.
+        // The cache returns posts in the order of the ids and leaves out those that it does not find.
         let mut shown = self.shown.find_all(&ids).await?.into_iter().peekable();
         let rendered = items.iter().filter_map(|item| {
             let post = shown.next_if(|shown| shown.id() == id_of(item))?;
@@ -175,8 +177,8 @@ impl Recommender {
     }
 }
 
-/// Neighbours as JSON. Each is rendered at most once, although it is a reason for several posts: reasons are most of an
-/// answer.
+/// Neighbours as JSON. Each neighbour is rendered at most once, although it may be a reason for several posts, because
+/// reasons are the largest part of an answer.
 struct RenderedReasons<'a>(Vec<(&'a Reason, Option<Json>)>);
 
 impl<'a> RenderedReasons<'a> {

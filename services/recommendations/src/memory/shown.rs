@@ -1,4 +1,4 @@
-//! Posts as recommendations show them: rendered bodies in a bounded cache, which follows the copies.
+//! The posts of recommendations as rendered bodies, for a bounded cache that follows the copies.
 
 use async_trait::async_trait;
 use sea_orm::DbErr;
@@ -27,13 +27,13 @@ impl ShownPost {
         self.body.get(|counts| Json::of(&PostOut::of(&self.post, counts)))
     }
 
-    /// Replaces the counters if these are newer.
+    /// Replaces the counters by `counts` if these have a higher version.
     pub(super) fn merge_counts(&self, counts: &counts::Model) {
         self.body.merge(counts);
     }
 }
 
-/// Loads posts by their ids.
+/// The loader of the cache: reads visible posts by their ids.
 pub(crate) struct PostLoader;
 
 #[async_trait]
@@ -54,8 +54,8 @@ impl Load for PostLoader {
 
     fn bytes(shown: &ShownPost) -> usize {
         let post = &shown.post;
-        // 600 bytes are the structs with their short strings. The texts exist twice: in the row and in the rendered
-        // body.
+        // 600 bytes is the estimated size of the structs with their short strings. The texts exist twice: in the row
+        // and in the rendered body.
         600 + 2 * (post.title.len() + post.content.len() + post.image_url.as_ref().map_or(0, String::len))
     }
 }

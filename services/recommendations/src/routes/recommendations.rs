@@ -1,4 +1,4 @@
-//! Recommended posts and similar people.
+//! The routes of recommended posts and of similar people.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -150,8 +150,10 @@ pub(crate) async fn recommend_users(
     Ok(page.answer(SimilarUsers::of(users, next.clone()), next.as_deref()))
 }
 
-/// Reads an integer from 1 to `max`. Text that is an integer of any length, but outside of that, is out of range (422);
-/// everything else is not a number (400).
+/// Reads an integer from 1 to `max`, or returns `default` when `text` is `None`.
+///
+/// # Errors
+/// [`Error::OutOfRange`] for any other integer, however long; [`Error::NotANumber`] for every other text.
 fn read_bounded(field: &'static str, text: Option<&str>, default: usize, max: u32) -> Result<usize, Error> {
     let Some(text) = text else { return Ok(default) };
     let digits = text.strip_prefix('-').unwrap_or(text);

@@ -1,15 +1,17 @@
-//! The states that this service owns: none. It is a pure projection and publishes nothing, but a restore has to know
-//! which ids its copies hold.
+//! The states that this service owns: none. The service only keeps copies and publishes nothing, but a restore has to
+//! know which ids the copies hold.
 
+use shared::auth::ended_sessions;
 use shared::events::Streams;
 
 use crate::db::entities::{counts, likes, posts, users};
 
-/// Registers the columns that hold ids of other services' aggregates. After a restore their owner continues ids above
-/// the highest that anybody knows.
+/// Registers the columns that hold ids of other services' aggregates. After a restore, the owner of these aggregates
+/// assigns new ids above the highest id that any service knows.
 pub(crate) fn register(streams: Streams) -> Streams {
     streams
         .references("user", users::Column::Id)
+        .references("session_end", ended_sessions::Column::Id)
         .references("user", posts::Column::AuthorId)
         .references("user", likes::Column::UserId)
         .references("post", posts::Column::Id)

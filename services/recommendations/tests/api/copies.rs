@@ -1,4 +1,5 @@
-//! The copies and the memory behind the answers: order, repetition, restart, reconcile.
+//! The copies and the memory behind the answers: events in any order and twice, a restart, and the comparison with the
+//! owners.
 
 use recommendations::{NAME, build};
 use sea_orm::ConnectionTrait;
@@ -68,7 +69,7 @@ async fn many_likes_may_take_longer_than_a_request() {
     let expected = for_ann(&app, "").await.json;
     let db = app.db().clone();
     if is_postgres(db.read()) {
-        // Together longer than the statement timeout of requests on Postgres. SQLite has no such limit.
+        // All rows together take longer than the statement timeout of requests on Postgres. SQLite has no such limit.
         let seconds = 5.5 / LIKES.len() as f64;
         let slow = format!("CREATE VIEW likes AS SELECT *, pg_sleep({seconds})::text FROM all_likes");
         db.read().execute_unprepared(&format!("ALTER TABLE likes RENAME TO all_likes; {slow}")).await.expect("a view");

@@ -1,4 +1,4 @@
-//! The HTTP contract of the recommendations service, fed by events alone.
+//! Tests of the API of recommendations. Each test feeds the real service with events.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a failed expectation fails the test")]
 
 mod bad_input;

@@ -1,4 +1,4 @@
-//! Recommended posts.
+//! Recommended posts, explanations, and popular posts.
 
 use serde_json::json;
 
@@ -103,7 +103,7 @@ async fn posts_of_unknown_authors_are_left_out_and_the_limit_is_met_by_others() 
     let posts: Vec<_> =
         strange.clone().map(|id| post(id, 99, 1)).chain(known.clone().map(|id| post(id, 5, 1))).collect();
     app.deliver("post", &posts).await;
-    // Cleo likes the strange ones too, so that they score higher than the known ones.
+    // Cleo also likes the posts of the unknown author, so that these score higher than the others.
     let likes: Vec<_> = strange.clone().flat_map(|id| [like(2, id, 1, true), like(3, id, 1, true)]).collect();
     app.deliver("like", &likes).await;
     app.deliver("like", &known.map(|id| like(2, id, 1, true)).collect::<Vec<_>>()).await;

@@ -1,4 +1,4 @@
-//! Similar people.
+//! Similar people: their order, their pages, and blocks.
 
 use serde_json::{Value, json};
 use testkit::app::{Answer, TestApp};
@@ -39,8 +39,8 @@ async fn similar_people_come_most_similar_first() {
 async fn pages_hold_everybody_once() {
     let app = empty().await;
     app.deliver("post", &[post(1, 500, 1), post(2, 500, 1)]).await;
-    // People 1 and 2..=60 like post 1, and every third one likes post 2 as well. The state of every tenth one never
-    // arrives.
+    // The people 1 to 60 like post 1, and those among 2 to 60 whose id is a multiple of 3 like post 2 as well. The
+    // states of people whose id is a multiple of 10 never arrive.
     let people: Vec<i64> = (2..=60).collect();
     let mut likes = vec![like(1, 1, 1, true)];
     for id in &people {

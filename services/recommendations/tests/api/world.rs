@@ -81,7 +81,7 @@ pub(crate) fn like(user: i64, post: i64, version: i64, active: bool) -> Value {
     json!({"user_id": user, "post_id": post, "version": version, "deleted": !active})
 }
 
-/// Asks for the recommendations of Ann.
+/// Requests Ann's recommendations with this query string, and returns the answer.
 pub(crate) async fn for_ann(app: &TestApp, query: &str) -> Answer {
     let answer = app.get(&format!("/recommendations{query}")).as_user(1, "ann").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);

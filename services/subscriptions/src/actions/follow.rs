@@ -1,4 +1,4 @@
-//! Following somebody.
+//! The write by which a person begins to follow another one.
 
 use shared::events;
 use shared::ids::UserId;
@@ -7,11 +7,12 @@ use shared::work::Db;
 use crate::db::queries::{subscriptions, users};
 use crate::error::Error;
 
-/// Lets `follower` follow `followee` from now on.
+/// Makes the subscription of `follower` to `followee` active.
 ///
 /// # Errors
-/// [`Error::Oneself`] when both are the same person, [`Error::UserNotFound`] when the followee is not visible, and
-/// [`Error::AlreadySubscribed`] when the subscription is active already.
+/// [`Error::Oneself`] when both are the same person; [`Error::UserNotFound`] when the followee is not visible;
+/// [`Error::AlreadySubscribed`] when the subscription is active already; [`Error::Db`] or [`Error::Commit`] when the
+/// transaction fails.
 pub(crate) async fn follow(db: &Db, follower: UserId, followee: UserId) -> Result<(), Error> {
     if follower == followee {
         return Err(Error::Oneself);

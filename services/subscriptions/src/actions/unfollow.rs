@@ -1,4 +1,4 @@
-//! Ceasing to follow somebody.
+//! The write by which a person stops following another one.
 
 use shared::events;
 use shared::ids::UserId;
@@ -11,7 +11,8 @@ use crate::error::Error;
 /// somebody who has been blocked.
 ///
 /// # Errors
-/// [`Error::SubscriptionNotFound`] when there is no active subscription.
+/// [`Error::SubscriptionNotFound`] when there is no active subscription; [`Error::Db`] or [`Error::Commit`] when the
+/// transaction fails.
 pub(crate) async fn unfollow(db: &Db, follower: UserId, followee: UserId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let subscription = subscriptions::deactivate(&tx, follower, followee).await?.ok_or(Error::SubscriptionNotFound)?;

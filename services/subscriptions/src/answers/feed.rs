@@ -18,7 +18,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Builds a page from posts that are rendered already, and the cursor of the next page.
+    /// Builds a page from rendered posts and the cursor of the next page, which is `None` on the last page.
     pub(crate) fn of(posts: Vec<Json>, next: Option<String>) -> Self {
         Self { message: "Your feed", posts, next }
     }

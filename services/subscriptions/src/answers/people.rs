@@ -1,4 +1,4 @@
-//! The responses about subscriptions: confirmations, lists of followers and followees, and filtered ids.
+//! The responses about subscriptions: confirmations, pages of followers and followees, and the ids of `GET /following`.
 
 use serde::Serialize;
 use shared::clock::Timestamp;
@@ -62,7 +62,8 @@ pub(crate) struct SubscriptionList {
 }
 
 impl SubscriptionList {
-    /// Builds a page from the rows on it, the number of people on all pages, and the cursor of the next page.
+    /// Builds a page from the rows on it, the number of people on all pages, and the cursor of the next page, which is
+    /// `None` on the last page.
     pub(crate) fn of(rows: Vec<Model>, total: u64, next: Option<String>) -> Self {
         Self { users: rows.into_iter().map(User::from).collect(), total, next }
     }

@@ -1,4 +1,4 @@
-//! A post as the feed shows it: the shape that all services answer.
+//! A post of the feed, in the form in which all services send posts.
 
 use serde::Serialize;
 use shared::clock::Timestamp;
@@ -34,7 +34,8 @@ pub(crate) struct PostOut {
 }
 
 impl PostOut {
-    /// Builds the response body of a post. Returns `None` for a tombstone, which has no title, text or times.
+    /// Builds the response body of a post. Returns `None` for a tombstone, which has no title, text or times, and for
+    /// an author without a username.
     pub(crate) fn of(post: &posts::Model, author: &users::Model, counts: &counts::Model) -> Option<Self> {
         Some(Self {
             id: post.id,

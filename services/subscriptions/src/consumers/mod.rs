@@ -4,17 +4,18 @@ mod post;
 mod post_counts;
 mod user;
 
-use shared::auth::Accounts;
+use shared::auth::{Accounts, EndedSessions, ended_sessions};
 use shared::events::{Projection, Streams};
 
 use crate::db::entities::{counts, posts, users};
 use crate::memory::feed::FeedMemory;
 
-/// Registers a consumer for each stream. Applied states go to the memory as well: those of users to `accounts`, which
-/// decides whose tokens are refused, and those of posts and counters to `feed`.
-pub(crate) fn register(streams: Streams, feed: FeedMemory, accounts: Accounts) -> Streams {
+/// Registers a consumer for each stream. Applied states go to the memory as well: those of users to `accounts` and
+/// those of ended sessions to `ended`, which decide whose tokens are refused, and those of posts and counters to `feed`.
+pub(crate) fn register(streams: Streams, feed: FeedMemory, accounts: Accounts, ended: EndedSessions) -> Streams {
     streams
         .consumer(Projection::<users::Model>::with_memory(accounts))
+        .consumer(Projection::<ended_sessions::Model>::with_memory(ended))
         .consumer(Projection::<posts::Model>::with_memory(feed.clone()))
         .consumer(Projection::<counts::Model>::with_memory(feed))
 }

@@ -1,4 +1,4 @@
-//! The stream `post_counts`: the counters that are shown beside posts.
+//! The stream `post_counts`: the counters of posts.
 
 use shared::events::{Key, ProjectionRow, State};
 

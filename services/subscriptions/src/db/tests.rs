@@ -1,5 +1,7 @@
-//! The migrations are what they were, and lead to the entities.
+//! Tests of the migrations: the old ones do what they always did, and all of them together lead to the tables of the
+//! entities.
 
+use shared::auth::ended_sessions;
 use testkit::schema::{check_entities, check_history, table};
 
 use super::entities::{counts, posts, subscriptions, users};
@@ -19,6 +21,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<posts::Entity>(),
         table::<subscriptions::Entity>(),
         table::<users::Entity>(),
+        table::<ended_sessions::Entity>(),
     ];
     check_entities::<Migrator>(PACKAGE, &tables).await;
 }

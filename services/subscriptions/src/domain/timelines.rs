@@ -1,8 +1,8 @@
 //! Timelines: the ids of the newest posts, grouped by author, from which a page of any feed is merged in memory.
 //!
-//! This is fan-out on read: a post is added once, whoever follows its author, and following, unfollowing, deleting and
-//! blocking repair no stored list. The newest posts are complete down to the [`Timelines::floor`]; older ones are read
-//! from the database.
+//! Feeds are merged when they are read. So a post is added once, whoever follows its author, and following,
+//! unfollowing, deleting and blocking need not repair any stored feed. The newest posts are complete down to the
+//! [`Timelines::floor`]; older ones are read from the database.
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
@@ -14,8 +14,9 @@ use super::ids::PostId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(u32);
 
-/// The capacity of the list of candidate heads, as a multiple of the page's size. A full list is cut back to one page:
-/// the larger it is, the rarer and the longer each cut.
+/// The capacity of the list of heads from which a page is merged, as a multiple of the page's size. A head is the
+/// newest post of an author that may be on the page. A full list is cut back to the size of the page; with a larger
+/// capacity, cuts are rarer and take longer.
 const HEADS_PER_POST: usize = 4;
 
 /// The value of [`Timelines::newest`] for an author without posts. Ids begin at 1.
@@ -33,7 +34,7 @@ pub(crate) struct Timelines {
     /// All posts, tombstones included, by id. Their versions decide which states are stale.
     posts: BTreeMap<PostId, KnownPost>,
     slots: HashMap<UserId, Slot>,
-    /// The newest post of each author by slot, [`NO_POST`] without one. It repeats the last element of
+    /// The newest post of each author by slot; [`NO_POST`] for an author without posts. It repeats the last element of
     /// [`Author::posts`] in a dense array, because a first page, which most pages are, scans the heads of all followed
     /// authors.
     newest: Vec<PostId>,
@@ -130,8 +131,8 @@ impl Timelines {
         self.complete.then_some(self.floor)
     }
 
-    /// Finds up to `count` posts of these authors, newest first, all older than `before`, as far down as the floor.
-    /// Authors for whom `is_hidden` holds are skipped.
+    /// Finds up to `count` posts of these authors, newest first, all older than `before` if it is given, as far down as
+    /// the floor. Authors for whom `is_hidden` holds are skipped.
     ///
     /// Only the `count` authors with the newest heads can have a post on the page. One pass over all followed authors
     /// keeps the heads that can still be among these, then a heap merges the posts of the authors that are left. With f
@@ -169,8 +170,8 @@ impl Timelines {
         page
     }
 
-    /// Retains the `count` newest heads of visible authors. Returns the oldest of these if there are that many: no
-    /// older head can get onto the page.
+    /// Retains the `count` newest heads of visible authors. Returns the oldest of the retained heads if there are
+    /// `count` of them, because no older head can then get onto the page; otherwise `None`.
     fn retain_newest(
         &self,
         heads: &mut Vec<(PostId, Slot)>,
@@ -209,7 +210,7 @@ impl Timelines {
     }
 }
 
-/// Finds the newest of these ascending posts that is older than `before`.
+/// Finds the newest post that is older than `before`, in a list of posts in ascending order.
 fn newest_before(posts: &[PostId], before: PostId) -> Option<PostId> {
     let place = posts.partition_point(|post| *post < before);
     posts.get(place.checked_sub(1)?).copied()

@@ -19,7 +19,7 @@ use crate::domain::Slot;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 
-/// Posts per query while the timelines are filled.
+/// The number of posts per query while the timelines are filled.
 const LOAD_PAGE: u64 = 5_000;
 
 /// The memory of one process. Clones share it.
@@ -52,11 +52,11 @@ impl FeedMemory {
         FollowedLoader(self.timelines.clone())
     }
 
-    /// Returns the ids of up to `limit` posts of a reader's feed, newest first, all older than `after`. `None` means
-    /// that the reader follows nobody. Visibility is decided now, not when the posts arrived.
+    /// Returns the ids of up to `limit` posts of a reader's feed, newest first, all older than `after` if it is given.
+    /// `None` means that the reader follows nobody. Visibility is decided now, not when the posts arrived.
     ///
     /// # Errors
-    /// When the database is needed and does not answer.
+    /// When the database is needed and fails.
     pub(crate) async fn find_page(
         &self,
         db: &Db,
@@ -69,8 +69,8 @@ impl FeedMemory {
         };
         let (mut ids, floor) = self.find_in_timelines(&followed, after, limit);
         let missing = limit.saturating_sub(ids.len() as u64);
-        // Without a floor the timelines are still being filled, so the database answers from the newest post on. Ids
-        // begin at 1: below a floor of 1 or 0 there is nothing to read.
+        // Without a floor the timelines are still being filled, so the whole page is read from the database. Ids begin
+        // at 1: below a floor of 1 or 0 there is nothing to read.
         let below = floor.into_iter().chain(after).min();
         if missing > 0 && below.is_none_or(|below| below.0 > 1) {
             ids.extend(queries::feed::find_older_posts(db.read(), reader, below, missing).await?);
@@ -78,7 +78,8 @@ impl FeedMemory {
         Ok(Some(ids))
     }
 
-    /// Reads a page from the timelines, as far down as their floor, and returns that floor with it.
+    /// Reads a page from the timelines, as far down as their floor, and returns it with this floor. While the timelines
+    /// are being filled, the page is empty and the floor is `None`.
     fn find_in_timelines(&self, followed: &[Slot], after: Option<PostId>, limit: u64) -> (Vec<PostId>, Option<PostId>) {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let (accounts, timelines) = (self.accounts.all(), self.timelines.read());
@@ -91,7 +92,7 @@ impl FeedMemory {
     /// Returns posts as JSON in the order of the ids, without those that are not visible any more.
     ///
     /// # Errors
-    /// When the database is needed and does not answer.
+    /// When the database is needed and fails.
     pub(crate) async fn render(&self, ids: &[PostId]) -> Result<Vec<Json>, ApiError> {
         let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
         Ok(self.shown.find_all(&ids).await?.iter().map(|post| post.body()).collect())
@@ -115,7 +116,7 @@ impl Memory<posts::Model> for FeedMemory {
         self.shown.forget(key.first());
     }
 
-    /// Fills the timelines with the newest posts. Their texts stay in the database until a page shows them.
+    /// Fills the timelines with the newest posts. The texts of the posts stay in the database until a page needs them.
     async fn load(&self, db: &Reads) -> Result<(), DbErr> {
         self.shown.clear();
         let (mut lowest, mut left) = (PostId(i64::MAX), self.max_posts);

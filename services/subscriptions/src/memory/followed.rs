@@ -11,7 +11,7 @@ use super::timelines::SharedTimelines;
 use crate::db::queries::subscriptions;
 use crate::domain::Slot;
 
-/// Loads the followees of readers by the readers' ids, as slots of the timelines.
+/// The loader of the cache: reads the followees of readers, by the readers' ids, as slots of the timelines.
 pub(crate) struct FollowedLoader(pub(super) SharedTimelines);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Posts as the feed shows them: rendered bodies in a bounded cache, which follows the copies.
+//! The posts of feeds as rendered bodies, for a bounded cache that follows the copies.
 
 use async_trait::async_trait;
 use sea_orm::DbErr;
@@ -23,13 +23,13 @@ impl ShownPost {
         self.body.get(|counts| Json::of(&PostOut::of(&self.post, &self.author, counts)))
     }
 
-    /// Replaces the counters if these are newer.
+    /// Replaces the counters by `counts` if these have a higher version.
     pub(super) fn merge_counts(&self, counts: &counts::Model) {
         self.body.merge(counts);
     }
 }
 
-/// Loads posts by their ids.
+/// The loader of the cache: reads visible posts by their ids.
 pub(crate) struct PostLoader;
 
 #[async_trait]
@@ -51,8 +51,8 @@ impl Load for PostLoader {
     fn bytes(shown: &ShownPost) -> usize {
         let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let post = &shown.post;
-        // 700 bytes are both structs with their short strings. The texts exist twice: in the row and in the rendered
-        // body.
+        // 700 bytes is the estimated size of both structs with their short strings. The texts exist twice: in the row
+        // and in the rendered body.
         700 + 2 * (length(&post.title) + length(&post.content) + length(&post.image_url))
     }
 }

@@ -15,8 +15,8 @@ impl SharedTimelines {
         Self(Arc::new(RwLock::new(Timelines::new(max_posts))))
     }
 
-    /// Locks the timelines for reading. A panic of another holder does not poison them: each change leaves them
-    /// consistent.
+    /// Locks the timelines for reading. A panic of another holder of the lock is ignored, because each change leaves
+    /// the timelines consistent.
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Timelines> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The feed.
+//! The route of the feed.
 
 use axum::extract::State;
 use shared::auth::CurrentUser;

@@ -1,4 +1,4 @@
-//! Following and being followed.
+//! The routes by which people follow each other, and those that list followers and followees.
 
 use axum::Json;
 use axum::extract::State;
@@ -74,7 +74,7 @@ pub(crate) async fn list_following(
     list_people(&s, Side::Following, id, &page).await
 }
 
-/// Answers a page of one side of a person's subscriptions.
+/// Builds the response with a page of the people on one side of a person's subscriptions.
 async fn list_people(s: &AppState, side: Side, id: UserId, page: &Page) -> Result<Listed<SubscriptionList>, Error> {
     let db = s.db.read();
     if !users::is_visible(db, id).await? {

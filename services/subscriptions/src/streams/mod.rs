@@ -1,6 +1,7 @@
 //! The states that this service owns. It publishes none of them, because no other service consumes subscriptions; they
 //! only reach the memory of its own replicas.
 
+use shared::auth::ended_sessions;
 use shared::events::{Key, State, Streams};
 
 use crate::db::entities::{counts, posts, subscriptions, users};
@@ -18,13 +19,14 @@ impl State for subscriptions::Model {
 }
 
 /// Registers the columns that hold versions of this service's aggregates, and those that hold ids of any stream's
-/// aggregates. A restore from a backup raises the former and continues ids above the highest of the latter.
+/// aggregates. A restore from a backup raises these versions, and assigns new ids above the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
     streams
         .versions(subscriptions::Column::Version)
         .references("user", subscriptions::Column::FollowerId)
         .references("user", subscriptions::Column::FolloweeId)
         .references("user", users::Column::Id)
+        .references("session_end", ended_sessions::Column::Id)
         .references("user", posts::Column::AuthorId)
         .references("post", posts::Column::Id)
         .references("post", counts::Column::Id)

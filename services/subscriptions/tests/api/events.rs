@@ -1,4 +1,4 @@
-//! Copies converge: every event twice, and out of order.
+//! Events: copies converge even when every event comes twice and out of order.
 
 use serde_json::{Value, json};
 

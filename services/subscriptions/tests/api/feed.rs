@@ -1,4 +1,4 @@
-//! The feed.
+//! The feed: its order, its visibility, and its pages from memory and from the database.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Following and being followed.
+//! Subscriptions: following, unfollowing, and the lists of followers and followees.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The API of subscriptions: the real router on a database of its own.
+//! Tests of the API of subscriptions. Each test runs the real router on a database of its own.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,8 +1,8 @@
 //! The in-process broker of the one-process form: a message is confirmed when every consumer of its stream has
 //! committed it.
 //!
-//! It stores nothing. Until the confirm, the message is safe in the owner's outbox. One process is one replica of each
-//! service, so messages to other replicas go nowhere.
+//! The broker stores nothing. Until the confirm, the message is safe in the owner's outbox. One process is one replica
+//! of each service, so messages to other replicas go nowhere.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,15 +21,16 @@ use crate::work::Db;
 
 /// The longest time for the confirms of a batch. As with RabbitMQ, a message that takes longer is published again.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most messages that wait in the memory of one queue. Beyond it, publishing waits (backpressure).
+/// The most messages that wait in the memory of one queue. While a queue is full, publishing to it waits
+/// (backpressure).
 const CAPACITY: usize = 1_024;
 
 /// The broker of a process that runs several services.
 pub struct LocalBroker {
     services: Vec<&'static str>,
-    /// The consumer of each queue.
+    /// The senders to the consumers, by the names of their queues.
     consumers: Mutex<HashMap<String, mpsc::Sender<Delivery>>>,
-    /// The subscribers to the comparison, by service.
+    /// The senders to the subscribers of the comparison, by service.
     comparisons: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
     /// Wakes publishers that wait for a queue to get its consumer.
     consumer_added: Notify,
@@ -53,7 +54,7 @@ impl LocalBroker {
         Self { recorded: Some(Mutex::default()), ..Self::new(services) }
     }
 
-    /// Takes the messages that were recorded since the last call.
+    /// Takes the messages that were recorded since the last call; empty if the broker does not record.
     pub fn take_recorded(&self) -> Vec<OutboxMessage> {
         self.recorded.as_ref().map(|recorded| std::mem::take(&mut *locked(recorded))).unwrap_or_default()
     }
@@ -65,8 +66,8 @@ impl LocalBroker {
         }
     }
 
-    /// The queues that a message goes to: its target, or the queues of its stream's consumers. Queues of services that
-    /// do not run in this process are left out.
+    /// Returns the names of the queues that a message goes to: its target, or the queues of its stream's consumers.
+    /// Queues of services that do not run in this process are left out.
     fn target_queues(&self, message: &OutboxMessage) -> Vec<String> {
         if let Some(target) = &message.target {
             let known = self.services.iter().any(|service| target.starts_with(&format!("{service}.")));
@@ -80,7 +81,8 @@ impl LocalBroker {
             .collect()
     }
 
-    /// Waits for the consumer of a queue: while the process starts, its service may not have subscribed yet.
+    /// Waits for the consumer of a queue, and returns the sender to it. While the process starts, the service of the
+    /// queue may not have subscribed yet.
     async fn wait_for_consumer(&self, queue: &str) -> mpsc::Sender<Delivery> {
         loop {
             // Created before the map is read, so that a consumer that is added in between is not missed.
@@ -92,7 +94,8 @@ impl LocalBroker {
         }
     }
 
-    /// Delivers a message to all of its queues. Returns a receiver for each, which learns of the consumer's commit.
+    /// Delivers a message to all of its queues. Returns one receiver for each queue, which learns of the consumer's
+    /// commit.
     async fn deliver(&self, message: &OutboxMessage) -> Result<Vec<oneshot::Receiver<()>>, BrokerError> {
         let mut confirms = Vec::new();
         for queue in self.target_queues(message) {
@@ -220,7 +223,7 @@ impl Subscription for LocalSubscription {
         while deliveries.len() < max {
             match self.receiver.recv().now_or_never() {
                 Some(Some(delivery)) => deliveries.push(delivery),
-                // Nothing more is ready, or another consumer has taken the queue over; the next call answers that.
+                // Nothing more is ready, or another consumer has taken the queue over; the next call tells which.
                 Some(None) | None => break,
             }
         }

@@ -15,7 +15,8 @@ use crate::work::Db;
 pub use local::LocalBroker;
 pub use rabbit::{QueueState, RabbitBroker};
 
-/// A failure of the broker. The message stays where it was, in the outbox or in the queue, and is tried again.
+/// A failure of the broker. The message stays where it was, in the outbox or in the queue, and is sent or received
+/// again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct BrokerError {
@@ -35,7 +36,7 @@ impl BrokerError {
         Self { text: text.into(), unroutable: true, refused: false }
     }
 
-    /// Returns whether the broker is well and only this message is affected.
+    /// Returns true if no queue takes the message. The broker is well, and only this message is affected.
     pub fn is_unroutable(&self) -> bool {
         self.unroutable
     }
@@ -84,11 +85,11 @@ pub(crate) enum Receipt {
 /// A parked message: one that could not be applied. `chatty dead-letters` prints it as JSON.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct DeadLetter {
-    /// The id by which the operator's commands name it, unique within its queue.
+    /// The id by which the operator's commands name the dead letter, unique within its queue.
     pub id: String,
-    /// The name of the queue that it was consumed from.
+    /// The name of the queue that the message was consumed from.
     pub queue: String,
-    /// The reason why it could not be applied.
+    /// The reason why the message could not be applied.
     pub reason: String,
     /// The body of the message; bytes that are not UTF-8 are replaced.
     pub payload: String,
@@ -113,8 +114,8 @@ pub trait Broker: Send + Sync + 'static {
     /// missing, the owner of its stream is asked to send everything again.
     async fn declare_topology(&self) -> Result<(), BrokerError>;
 
-    /// Publishes a batch of messages and waits for all publisher confirms. Each result tells whether that message is
-    /// stored in every queue that it is routed to.
+    /// Publishes a batch of messages and waits for all publisher confirms. Each result is that of the message at the
+    /// same position, and tells whether it is stored in every queue that it is routed to.
     async fn publish(&self, batch: &[OutboxMessage]) -> Vec<Result<(), BrokerError>>;
 
     /// Subscribes to a queue. `db` is the consumer's own database, in which the in-process broker parks dead letters.
@@ -148,8 +149,8 @@ pub trait Broker: Send + Sync + 'static {
     /// Counts the dead letters of a queue.
     async fn count_dead_letters(&self, queue: &str, db: &Db) -> Result<u64, BrokerError>;
 
-    /// Redrives the dead letters of a queue that `ids` names, or drops them; `None` stands for all. Returns their
-    /// number.
+    /// Redrives or drops, as `action` says, the dead letters of a queue that have one of the `ids`; `None` stands for
+    /// all. Returns their number. On RabbitMQ one call reaches the oldest 1 000 at most.
     async fn settle_dead_letters(
         &self,
         queue: &str,
@@ -164,7 +165,7 @@ pub trait Broker: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Returns whether the broker is connected. It makes no connection.
+    /// Returns whether the broker is connected, without connecting.
     async fn is_up(&self) -> bool;
 }
 
@@ -175,7 +176,7 @@ pub trait Subscription: Send + Sync {
     /// the queue has to be consumed anew.
     async fn next(&mut self, max: usize) -> Option<Vec<Delivery>>;
 
-    /// Acknowledges deliveries. They must be all that this subscription has answered since the last acknowledgement, in
+    /// Acknowledges deliveries. They must be all that this subscription has returned since the last acknowledgement, in
     /// their order, because RabbitMQ acknowledges everything up to the last one.
     async fn ack(&mut self, deliveries: Vec<Delivery>);
 

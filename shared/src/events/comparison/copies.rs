@@ -1,7 +1,8 @@
 //! The copies' side of the comparison: compares the owner's versions and states with the copy's rows, and asks the
 //! owner again for rows that are still wrong after the grace time.
 //!
-//! A row that is not as the owner says is only a suspect at first, because most such rows have simply not arrived yet.
+//! A row that differs from the owner's is only a suspect at first, because in most cases the owner's state has simply
+//! not arrived yet.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use super::message::{Message, PAGE, Rows, find_by_stream};
 use super::timing::Timing;
+use crate::clock::Timestamp;
 use crate::events::any_consumer::{AnyConsumer, Row};
 use crate::events::apply_error::ApplyError;
 use crate::events::context::Context;
@@ -23,12 +25,13 @@ use crate::outbox::Key;
 
 /// The number of parts of each stream that are compared in a round.
 const PARTS: usize = 10;
-/// The number of suspects of a stream above which it is not compared further: the repair comes first.
+/// The number of suspects of a stream above which the stream is not compared further: the repair comes first.
 const MAX_SUSPECTS: usize = 5_000;
-/// The number of times that a row is asked for. A row that is wrong afterwards is left to the operator: as a rule its
-/// state cannot be applied, and each further request would add a dead letter.
+/// The number of times that the owner is asked for a row. A row that is wrong afterwards is left to the operator: as a
+/// rule its state cannot be applied, and each further request would add a dead letter.
 const REQUESTS_PER_ROW: u32 = 3;
-/// The number of its newest rows that a copy sends to an owner that starts, by key and by version.
+/// The number of rows with the highest keys, and of rows with the highest versions, that a copy sends to an owner that
+/// starts.
 const NEWEST: u64 = 100;
 
 pub(super) struct Copies {
@@ -56,7 +59,7 @@ impl Pass {
     }
 }
 
-/// A row that was not as the owner says.
+/// A row of the copy that was missing or differed from what the owner sent.
 struct Suspect {
     /// The version that the copy must have reached.
     version: i64,
@@ -74,8 +77,8 @@ impl Copies {
         Self { context, consumers, timing, passes }
     }
 
-    /// Starts a round: asks for the next part of each stream. A part that was not answered in the last round is asked
-    /// for again.
+    /// Starts a round: asks the owners for the next part of each stream. A part that was not answered in the last round
+    /// is asked for again.
     pub(super) async fn start_round(&mut self) {
         for consumer in self.consumers.clone() {
             if let Some(pass) = self.passes.get_mut(consumer.stream()) {
@@ -87,8 +90,8 @@ impl Copies {
         }
     }
 
-    /// Sends the owner the copy's rows of the next part, unless the round has no part left, an answer is due, or there
-    /// are too many suspects.
+    /// Sends the owner the copy's rows of the next part, unless the round has no part left, the last answer is missing,
+    /// there are too many suspects, or the owner cannot be reached.
     async fn request_next_part(&mut self, consumer: &dyn AnyConsumer) -> Result<(), DbErr> {
         let stream = consumer.stream();
         let Some(pass) = self.passes.get_mut(stream) else { return Ok(()) };
@@ -142,9 +145,9 @@ impl Copies {
         }
         let keys: Vec<Key> = expected.keys().cloned().collect();
         let mut found = find_rows(&self.context, consumer.as_ref(), &keys).await?;
-        let check_at = Instant::now() + self.timing.grace;
+        let (check_at, now) = (Instant::now() + self.timing.grace, self.context.db.clock().now());
         for (key, (version, state)) in expected {
-            let drift = find_drift(found.remove(&key), version, consumer.as_ref(), Some(&state))?;
+            let drift = find_drift(found.remove(&key), version, consumer.as_ref(), Some(&state), now)?;
             // A row that is a suspect already keeps its number of requests.
             if drift.is_some() && !pass.suspects.contains_key(&key) {
                 pass.suspects.insert(key, Suspect { version, state: Some(state), check_at, requests: 0 });
@@ -163,19 +166,20 @@ impl Copies {
         Ok(())
     }
 
-    /// Handles versions that the owner published a while ago. They are past the grace time, so a row below its version
-    /// is checked at once.
+    /// Handles versions that the owner published a while ago. Their grace time is over, so a row below its version
+    /// becomes a suspect that is checked at once.
     pub(super) async fn on_published(&mut self, stream: &str, rows: Rows) -> Result<(), DbErr> {
         let consumer = find_by_stream(&self.consumers, stream, |consumer| consumer.stream());
         let Some((consumer, pass)) = consumer.and_then(|consumer| Some((consumer, self.passes.get_mut(stream)?)))
         else {
             return Ok(());
         };
+        let now = self.context.db.clock().now();
         for rows in rows.chunks(PAGE as usize) {
             let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
             let mut found = find_rows(&self.context, consumer.as_ref(), &keys).await?;
             for (key, version) in rows {
-                let drift = find_drift(found.remove(key), *version, consumer.as_ref(), None)?;
+                let drift = find_drift(found.remove(key), *version, consumer.as_ref(), None, now)?;
                 if drift.is_some() && !pass.suspects.contains_key(key) && pass.suspects.len() <= MAX_SUSPECTS {
                     let suspect = Suspect { version: *version, state: None, check_at: Instant::now(), requests: 0 };
                     pass.suspects.insert(key.clone(), suspect);
@@ -185,7 +189,8 @@ impl Copies {
         Ok(())
     }
 
-    /// Answers the owner's question for the versions that this copy holds of these keys, or for its newest rows.
+    /// Answers the owner's question for the versions that this copy holds of these keys, or without keys, for its
+    /// newest rows.
     pub(super) async fn on_ask(&self, stream: String, keys: Option<Vec<Key>>) -> Result<(), DbErr> {
         let consumer = find_by_stream(&self.consumers, &stream, |consumer| consumer.stream());
         let Some((consumer, owner)) = consumer.zip(topology::owner(&stream)) else { return Ok(()) };
@@ -237,12 +242,13 @@ async fn repair_suspects(
     grace: Duration,
 ) -> Result<(), ApplyError> {
     let mut found = find_rows(context, consumer, &keys).await?;
+    let now = context.db.clock().now();
     let (mut repaired, mut behind, mut different) = (0_u64, Vec::new(), Vec::new());
     for key in keys {
         let Some(suspect) = pass.suspects.get_mut(&key) else { continue };
         let row = found.remove(&key);
         let version = row.as_ref().map(|row| row.version);
-        let drift = find_drift(row, suspect.version, consumer, suspect.state.as_ref())?;
+        let drift = find_drift(row, suspect.version, consumer, suspect.state.as_ref(), now)?;
         let Some(drift) = drift else {
             // A row that was never asked for was only late.
             repaired += u64::from(suspect.requests > 0);
@@ -318,11 +324,12 @@ fn find_drift(
     version: i64,
     consumer: &dyn AnyConsumer,
     state: Option<&Value>,
+    now: Timestamp,
 ) -> Result<Option<Drift>, DbErr> {
     let Some(state) = state else {
         return Ok(found.is_none_or(|row| row.version < version).then_some(Drift::Behind));
     };
-    let drift = reconcile::find_drift(found, version, version, consumer, state)?;
+    let drift = reconcile::find_drift(found, version, version, consumer, state, now)?;
     Ok(drift.filter(|drift| *drift != Drift::Unknown))
 }
 

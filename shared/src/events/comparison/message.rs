@@ -47,12 +47,12 @@ impl Context {
     }
 }
 
-/// The services that keep copies of a stream.
+/// Returns the names of the services that keep copies of a stream.
 pub(super) fn consumers_of(stream: &str) -> &'static [&'static str] {
     topology::ROUTES.iter().find(|route| route.stream == stream).map_or(&[], |route| route.consumers)
 }
 
-/// Finds the source or the consumer of a stream; `stream_of` reads the stream of one.
+/// Finds the source or the consumer of `stream` in a list; `stream_of` returns the stream of an element.
 pub(super) fn find_by_stream<'a, T: ?Sized>(
     all: &'a [Arc<T>],
     stream: &str,

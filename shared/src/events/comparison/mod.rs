@@ -2,7 +2,7 @@
 //!
 //! In each round an owner sends its copies the versions that it published a while ago, and a copy sends the owner the
 //! next parts of each stream, which the owner answers with its own states. A copy asks again for states that it lacks
-//! or that differ. On the way the owner learns whether a copy has seen more of it than its own database holds. It then
+//! or that differ. In this way the owner also learns whether a copy holds newer states than its own database. If so, it
 //! publishes nothing, because it would assign versions and ids a second time (ADR 15).
 //!
 //! Nothing here is durable: the messages go over a fanout exchange that stores nothing. A lost message is sent again in
@@ -32,13 +32,14 @@ pub use timing::Timing;
 /// The longest time for the query that decides which replica compares.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Returns whether the service has to ask its copies before it publishes: it owns a stream of which a copy can be
-/// reached.
+/// Returns whether the service has to ask copies before it publishes. It has to if it owns a stream of which a copy can
+/// be reached.
 pub(crate) fn has_copies(context: &Context, streams: &Streams) -> bool {
     !owner::reachable_copies(context, &streams.sources).is_empty()
 }
 
-/// Compares the streams that the service owns, and the copies that it keeps, until cancelled.
+/// Takes part in the comparison for the streams that the service owns and for the copies that it keeps, until
+/// cancelled.
 pub async fn run(context: Context, streams: Streams, timing: Timing) {
     let mut owner = Owner::new(context.clone(), streams.sources, timing);
     let mut copies = Copies::new(context.clone(), streams.consumers, timing);
@@ -73,9 +74,9 @@ pub async fn run(context: Context, streams: Streams, timing: Timing) {
     }
 }
 
-/// Handles a message. Every replica receives it. Repairing and answering with states is left to the one that compares;
-/// a question about held rows is answered by all, and rows that are ahead of the owner are noticed by all, because each
-/// has to stop publishing.
+/// Handles a message. Every replica receives it. Repairing and answering with states is left to the replica that
+/// compares; a question about held rows is answered by all, and rows that are ahead of the owner are noticed by all,
+/// because each has to stop publishing.
 async fn handle(owner: &mut Owner, copies: &mut Copies, message: Message, is_comparing: bool) {
     let handled = match message {
         Message::Published { stream, rows } if is_comparing => copies.on_published(&stream, rows).await,

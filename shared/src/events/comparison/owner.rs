@@ -1,5 +1,5 @@
 //! The owner's side of the comparison: sends the published versions, answers with its states, and notices when a copy
-//! has seen more than its own database holds (ADR 15).
+//! holds newer states than its own database (ADR 15).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(5);
 const START_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// The time after which a copy that has not answered is asked again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest pause between two questions to copies that are ahead, whether they still are.
+/// The longest pause between two questions to copies that are ahead, which show whether the copies are still ahead.
 const AHEAD_INTERVAL: Duration = Duration::from_secs(2);
 /// The most rows of one copy that are remembered because they are ahead of the owner. One is enough to stop publishing.
 const MAX_AHEAD: usize = 500;
@@ -31,7 +31,7 @@ const MAX_PUBLISHED: usize = 5_000;
 /// A copy: the stream, and the service that keeps the copy.
 type Copy = (&'static str, &'static str);
 
-/// The copies of these sources that the broker can reach.
+/// Returns the copies of the streams of `sources` that the broker can reach.
 pub(super) fn reachable_copies(context: &Context, sources: &[Arc<dyn AnySource>]) -> BTreeSet<Copy> {
     let copies_of = |stream: &'static str| consumers_of(stream).iter().map(move |service| (stream, *service));
     let all = sources.iter().flat_map(|source| copies_of(source.stream()));
@@ -47,7 +47,8 @@ pub(super) struct Owner {
     sources: Vec<Arc<dyn AnySource>>,
     timing: Timing,
     copies: BTreeSet<Copy>,
-    /// Copies that have not answered since the start, each with the time at which it was last asked.
+    /// The copies that have not answered since the start, each with the time of the last question; `None` if none was
+    /// sent.
     unchecked: BTreeMap<Copy, Option<Instant>>,
     /// The time until which the start waits for these copies; `None` when no start is under way.
     start_deadline: Option<Instant>,
@@ -66,7 +67,7 @@ impl Owner {
     }
 
     /// Starts a round: sends the copies the versions that this replica published a while ago, and asks the copies that
-    /// have never answered.
+    /// have not answered since the start.
     pub(super) async fn start_round(&mut self) {
         // Each message would wait for a broker that is away.
         if !self.context.broker.is_up().await {
@@ -141,7 +142,7 @@ impl Owner {
         }
     }
 
-    /// Handles the answer of a copy: the rows that it holds of `keys`, or its newest rows.
+    /// Handles the answer of a copy: the rows that it holds of `keys`, or without keys, its newest rows.
     pub(super) async fn on_holds(
         &mut self,
         stream: String,
@@ -213,7 +214,7 @@ impl Owner {
         self.copies.iter().find(|copy| **copy == (stream, service)).copied()
     }
 
-    /// Finds the rows that are ahead of the owner: it does not know their keys, or not with so high a version.
+    /// Finds the rows that are ahead of the owner, which has no row with their key, or only one of a lower version.
     async fn find_ahead(&self, stream: &str, rows: Rows) -> Result<Rows, DbErr> {
         let source = find_by_stream(&self.sources, stream, |source| source.stream());
         let Some(source) = source else { return Ok(Vec::new()) };
@@ -258,7 +259,7 @@ impl Owner {
         }
     }
 
-    /// Reports the copies that have not answered to `/readyz`, as `SERVICE.STREAM`.
+    /// Passes the names of the copies that have not answered, as `SERVICE.STREAM`, to the state that `/readyz` reports.
     fn report_unchecked(&self) {
         let names = self.unchecked.keys().map(|(stream, service)| format!("{service}.{stream}")).collect();
         self.context.db.outbox().permit().set_unchecked(names);

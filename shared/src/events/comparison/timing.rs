@@ -15,12 +15,12 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The timing from the settings, with the usual grace time of 30 s.
+    /// Reads the timing from the settings, with the usual grace time of 30 s.
     pub fn of(settings: &Settings) -> Self {
         Self { interval: settings.compare_every, grace: GRACE }
     }
 
-    /// The pause between two checks for due work within a round.
+    /// Returns the pause between two checks for due work within a round.
     pub(super) fn check_interval(self) -> Duration {
         Duration::from_secs(1).min(self.grace / 4)
     }

@@ -11,8 +11,8 @@ pub struct Model {
     pub id: i64,
     pub version: i64,
     pub deleted: bool,
-    /// On tombstones only: true when an admin removed the post and its author has not deleted it, absent when the owner
-    /// did not say.
+    /// True in the tombstone of a post that an admin has removed and its author has not deleted, false in the tombstone
+    /// of one that its author has deleted. Absent in a tombstone that does not tell, and as long as the post exists.
     pub removed: Option<bool>,
     pub created_at: Option<Timestamp>,
 }

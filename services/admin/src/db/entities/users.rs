@@ -1,4 +1,4 @@
-//! The table `users`: a copy of people. Of an erased person name, role and time are absent.
+//! The table `users`: a copy of people. The row of an erased person has no name, role and time.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

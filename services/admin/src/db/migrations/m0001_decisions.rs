@@ -1,4 +1,4 @@
-//! Decisions, the audit log, and the copies of users, posts, comments and counters.
+//! The tables of decisions and of the audit log, and of the copies of users, posts, comments and counters.
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{
@@ -32,7 +32,7 @@ fn decisions_table() -> TableCreateStatement {
         .col(text("kind"))
         .col(big_integer("target_id"))
         .col(big_integer("version"))
-        // Blocked, or removed.
+        // True when the target is blocked or removed.
         .col(boolean("hidden"))
         .col(text_null("reason"))
         .col(big_integer("actor_id"))
@@ -58,7 +58,7 @@ fn audit_table() -> TableCreateStatement {
         .to_owned()
 }
 
-// The copies have no constraint but their key: their rows come in any order.
+// The copies below have no constraint but their keys, because their rows arrive in any order.
 
 fn users_table() -> TableCreateStatement {
     Table::create()

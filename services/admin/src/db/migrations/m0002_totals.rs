@@ -11,7 +11,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Copies have these when their owner's next state comes, or after `chatty reconcile --fix`.
+        // A row of a copy gets these values with its owner's next state, or by `chatty reconcile --fix`.
         let columns = [
             Table::alter().table("posts").add_column(boolean_null("removed")).to_owned(),
             Table::alter().table("comments").add_column(boolean_null("removed")).to_owned(),

@@ -1,4 +1,4 @@
-//! People as admins list them.
+//! The SQL queries for the list of accounts, which read people together with the decisions about them.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! Statements on the audit log.
+//! The SQL statements on the table `audit_log`, which holds the decisions of admins and their attempts on targets that
+//! do not exist.
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},

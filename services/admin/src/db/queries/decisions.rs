@@ -1,4 +1,4 @@
-//! Statements on decisions.
+//! The SQL statements on the table `decisions`, which holds the last decision about each target.
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -12,7 +12,7 @@ use crate::db::entities::decisions::{ActiveModel, Column, Entity, Model};
 use crate::domain::decision::Decision;
 use crate::domain::target::Kind;
 
-/// Finds the last decision about a target.
+/// Finds the last decision about a target; `None` when no admin has ever decided about it.
 pub(crate) async fn find(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id((kind.as_str().to_owned(), id)).one(db).await
 }
@@ -26,7 +26,7 @@ pub(crate) async fn find_all(
     about(kind).filter(Column::TargetId.is_in(ids)).all(db).await
 }
 
-/// Lists up to `limit` decisions about one kind, by ascending target id, all with ids above `after`.
+/// Lists up to `limit` decisions about targets of one kind, by ascending target id, all with ids above `after`.
 pub(crate) async fn list(db: &impl ConnectionTrait, kind: Kind, after: i64, limit: u64) -> Result<Vec<Model>, DbErr> {
     about(kind).filter(Column::TargetId.gt(after)).order_by_asc(Column::TargetId).limit(limit).all(db).await
 }
@@ -41,7 +41,7 @@ pub(crate) async fn store(tx: &Tx, decision: &Decision, actor: UserId) -> Result
     if decision.action.hides() { hide(tx, decision, actor).await } else { show(tx, decision, actor).await }
 }
 
-/// Marks the target as hidden, unless it is.
+/// Marks the target as hidden. `None` when it is hidden already.
 async fn hide(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Model>, DbErr> {
     let now = tx.clock().now();
     let row = ActiveModel {
@@ -64,7 +64,7 @@ async fn hide(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Mode
     Ok(rows.into_iter().next())
 }
 
-/// Marks the target as shown, if it is hidden. A target without a decision is shown already.
+/// Marks the target as visible. `None` when it is visible already, as is every target without a decision.
 async fn show(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Model>, DbErr> {
     let rows = Entity::update_many()
         .col_expr(Column::Hidden, Expr::value(false))
@@ -80,9 +80,9 @@ async fn show(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Mode
     Ok(rows.into_iter().next())
 }
 
-/// Stores decisions, as (target id, version, hidden), that the owners of their targets have applied and that this
-/// database has lost in a restore. The owners know neither the reason nor the admin, so the reason is absent and the
-/// admin is [`NOBODY`].
+/// Stores decisions that the owners of their targets have applied and that this database has lost in a restore, each as
+/// (target id, version, hidden), where they are newer than the stored ones. The owners know neither the reason nor the
+/// admin, so the reason is absent and the admin is [`NOBODY`].
 pub(crate) async fn upsert_recovered(
     tx: &Tx,
     kind: Kind,

@@ -1,8 +1,8 @@
-//! The statistics, counted from the copies.
+//! The SQL queries of the statistics, which are counted from the copies.
 //!
 //! Posts, comments and likes follow one rule. A post counts unless its author has deleted it or an admin has removed
-//! it, whoever wrote it. Its comments and likes count as its own counters say, which the service posts keeps equal to
-//! its lists.
+//! it, whoever wrote it. The comments and likes on a post count as the post's own counters say, which the service posts
+//! keeps equal to the lengths of the post's lists.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::db::entities::{counts, posts, users};
 /// The length of the window of the `last_24h` numbers.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The numbers of the suite, as the copies give them.
+/// The numbers of people, posts, comments and likes, counted from the copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) total_users: u64,
@@ -28,8 +28,8 @@ pub(crate) struct Counted {
     pub(crate) total_likes: i64,
 }
 
-/// Counts everything as of `now`, in seven queries. They do not share a snapshot, so the numbers may be
-/// of slightly different moments.
+/// Counts all numbers in seven queries; the last 24 hours end at `now`. The queries do not share a snapshot, so the
+/// numbers may be of slightly different moments.
 pub(crate) async fn count_all(db: &impl ConnectionTrait, now: Timestamp) -> Result<Counted, DbErr> {
     let people = users::Entity::find().filter(users::Column::Deleted.eq(false));
     let written = posts::Entity::find().filter(posts::Column::Deleted.eq(false));

@@ -1,4 +1,4 @@
-//! Lookup of the target of a decision among the copies of people, posts and comments.
+//! The SQL queries that look up the target of a decision in the copies of people, posts and comments.
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 use shared::ids::UserId;
@@ -7,7 +7,7 @@ use super::decisions;
 use crate::db::entities::{comments, posts, users};
 use crate::domain::target::{Kind, Target};
 
-/// Finds a target together with the last decision about it. `None` means that no state of it has arrived here.
+/// Finds a target together with the last decision about it. `None` means that no state of the target has arrived here.
 pub(crate) async fn find(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<Option<Target>, DbErr> {
     let Some((is_tombstone, removed)) = find_copy(db, kind, id).await? else { return Ok(None) };
     // A tombstone that does not say who deleted it may be a removal, so only `Some(false)` is the author's deletion.
@@ -16,7 +16,7 @@ pub(crate) async fn find(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Resu
     Ok(Some(Target { is_tombstone, is_deleted_by_author, is_hidden }))
 }
 
-/// Finds the copy of the owner's state, as (deleted, removed).
+/// Finds the copy of the owner's state, as (deleted, removed). `None` when there is no copy.
 async fn find_copy(db: &impl ConnectionTrait, kind: Kind, id: i64) -> Result<Option<(bool, Option<bool>)>, DbErr> {
     Ok(match kind {
         Kind::User => users::Entity::find_by_id(UserId(id)).one(db).await?.map(|row| (row.deleted, None)),

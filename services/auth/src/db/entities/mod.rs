@@ -1,11 +1,14 @@
 //! The tables, a file each.
 
+pub(crate) mod erased_users;
 pub(crate) mod users;
 
 pub(crate) mod refresh_tokens;
 pub(crate) mod sessions;
 
 pub(crate) mod reservations;
-pub(crate) mod verifications;
 
+pub(crate) mod links;
 pub(crate) mod mail_jobs;
+
+pub(crate) mod limits;

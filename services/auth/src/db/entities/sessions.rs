@@ -14,6 +14,12 @@ pub(crate) struct Model {
     pub(crate) created_at: Timestamp,
     /// When the session was ended; none of its refresh tokens is accepted afterwards.
     pub(crate) revoked_at: Option<Timestamp>,
+    /// The time of the last refresh. `None`: there was none, or the session is older than this column.
+    pub(crate) last_used_at: Option<Timestamp>,
+    /// The `User-Agent` of the newest login or refresh.
+    pub(crate) client: Option<String>,
+    /// The IP address of the newest login or refresh.
+    pub(crate) address: Option<String>,
 }
 
 /// No relations: queries name their joins.

@@ -19,7 +19,7 @@ pub(crate) struct Model {
     pub(crate) username_key: String,
     /// As it was registered; mails are sent here.
     pub(crate) email: String,
-    /// The form of the address that is the same for one mailbox; unique.
+    /// The form of the address that is the same for one mailbox; unique among the accounts that are verified.
     pub(crate) email_key: String,
     /// An argon2id hash in PHC format.
     pub(crate) password_hash: String,
@@ -37,6 +37,8 @@ pub(crate) struct Model {
     pub(crate) role: String,
     /// When the person proved that they read the mails sent to `email`.
     pub(crate) verified_at: Option<Timestamp>,
+    /// When the account ends unless its address is verified before; `None` for a verified account.
+    pub(crate) expires_at: Option<Timestamp>,
     /// When an admin blocked the account. A column of its own, so that a verification cannot undo a block.
     pub(crate) blocked_at: Option<Timestamp>,
     /// The version of the newest moderation decision that was applied; 0 before the first.
@@ -56,6 +58,11 @@ impl Model {
     /// The role, which decides what the person may do.
     pub(crate) fn role(&self) -> Role {
         Role::from_stored(&self.role)
+    }
+
+    /// True when nobody has verified the account in time. It counts as gone from then on, also while its row is there.
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
     }
 
     /// True when the account is verified and not blocked: it can log in, and others can see it.

@@ -140,3 +140,52 @@ CREATE TABLE mail_jobs (
     unsettled bigint NOT NULL DEFAULT 0,
     give_up_at timestamp with time zone);
 -- m0007_keys
+-- m0008_unconfirmed
+CREATE TABLE erased_users (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    erased_at timestamp with time zone NOT NULL);
+ALTER TABLE erased_users ADD CONSTRAINT erased_users_pkey PRIMARY KEY (id);
+CREATE TABLE limits (
+    key text NOT NULL,
+    full_at bigint NOT NULL);
+ALTER TABLE limits ADD CONSTRAINT limits_pkey PRIMARY KEY (key);
+CREATE TABLE links (
+    token_hash text NOT NULL,
+    purpose text NOT NULL,
+    user_id bigint NOT NULL,
+    email_key text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone);
+CREATE INDEX ix_links_expires_at ON public.links USING btree (expires_at);
+CREATE INDEX ix_links_user_id ON public.links USING btree (user_id);
+ALTER TABLE links ADD CONSTRAINT links_pkey PRIMARY KEY (token_hash);
+CREATE TABLE users (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    username text NOT NULL,
+    username_key text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    password_hash text NOT NULL,
+    first_name text,
+    last_name text,
+    bio text,
+    first_name_key text NOT NULL,
+    last_name_key text NOT NULL,
+    full_name_key text NOT NULL,
+    role text NOT NULL,
+    verified_at timestamp with time zone,
+    blocked_at timestamp with time zone,
+    decision_version bigint NOT NULL,
+    session_version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone);
+CREATE INDEX ix_users_email_key ON public.users USING btree (email_key);
+CREATE INDEX ix_users_expires_at ON public.users USING btree (expires_at);
+CREATE UNIQUE INDEX uq_users_email_key ON public.users USING btree (email_key) WHERE (verified_at IS NOT NULL);
+DROP verifications;
+DROP verifications ix_verifications_expires_at;
+DROP verifications uq_verifications_token_hash;
+DROP verifications verifications_pkey;

@@ -130,3 +130,68 @@ CREATE TABLE "mail_jobs" (
     "unsettled" integer NOT NULL DEFAULT 0,
     "give_up_at" timestamp_with_timezone_text NULL);
 -- m0007_keys
+-- m0008_unconfirmed
+CREATE TABLE "erased_users" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "erased_at" timestamp_with_timezone_text NOT NULL );
+CREATE TABLE "limits" (
+    "key" text NOT NULL PRIMARY KEY,
+    "full_at" integer NOT NULL );
+CREATE TABLE "links" (
+    "token_hash" text NOT NULL PRIMARY KEY,
+    "purpose" text NOT NULL,
+    "user_id" integer NOT NULL,
+    "email_key" text NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL,
+    "used_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_links_expires_at" ON "links" ("expires_at");
+CREATE INDEX "ix_links_user_id" ON "links" ("user_id");
+CREATE TABLE "users" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "username" text NOT NULL,
+    "username_key" text NOT NULL,
+    "email" text NOT NULL,
+    "email_key" text NOT NULL,
+    "password_hash" text NOT NULL,
+    "first_name" text NULL,
+    "last_name" text NULL,
+    "bio" text NULL,
+    "first_name_key" text NOT NULL,
+    "last_name_key" text NOT NULL,
+    "full_name_key" text NOT NULL,
+    "role" text NOT NULL,
+    "verified_at" timestamp_with_timezone_text NULL,
+    "blocked_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL,
+    "session_version" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL ,
+    "expires_at" timestamp_with_timezone_text NULL);
+CREATE INDEX "ix_users_email_key" ON "users" ("email_key");
+CREATE INDEX "ix_users_expires_at" ON "users" ("expires_at");
+CREATE UNIQUE INDEX "uq_users_email_key" ON "users" ("email_key") WHERE "verified_at" IS NOT NULL;
+DROP verifications;
+DROP verifications ix_verifications_expires_at;
+DROP verifications uq_verifications_token_hash;
+-- m0009_sessions
+CREATE TABLE "links" (
+    "token_hash" text NOT NULL PRIMARY KEY,
+    "purpose" text NOT NULL,
+    "user_id" integer NOT NULL,
+    "email_key" text NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL,
+    "used_at" timestamp_with_timezone_text NULL ,
+    "address" text NULL,
+    "code_hash" text NULL,
+    "guesses" integer NOT NULL DEFAULT 0);
+CREATE TABLE "sessions" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "user_id" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "revoked_at" timestamp_with_timezone_text NULL ,
+    "last_used_at" timestamp_with_timezone_text NULL,
+    "client" text NULL,
+    "address" text NULL);
+CREATE INDEX "ix_sessions_revoked_at" ON "sessions" ("revoked_at");

@@ -8,6 +8,8 @@ mod m0004_reservations;
 mod m0005_waiting;
 mod m0006_mail_retries;
 mod m0007_keys;
+mod m0008_unconfirmed;
+mod m0009_sessions;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -29,6 +31,8 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::fills::Migration),
             Box::new(m0006_mail_retries::Migration),
             Box::new(m0007_keys::Migration),
+            Box::new(m0008_unconfirmed::Migration),
+            Box::new(m0009_sessions::Migration),
         ]
     }
 }

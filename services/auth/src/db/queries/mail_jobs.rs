@@ -5,16 +5,14 @@
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::clock::Timestamp;
 
 use crate::db::entities::mail_jobs::{ActiveModel, Column, Entity, Model, PARKED, QUEUED, SENT};
 use crate::domain::email;
 use crate::domain::mails::Mail;
 
-/// Queues a mail. It replaces a queued mail of the same kind to the same person, whose link is outdated by now.
+/// Queues a mail. It replaces a queued mail of the same kind to the same person, who needs only one of the two.
 pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail, now: Timestamp) -> Result<(), DbErr> {
     Entity::delete_many()
         .filter(Column::UserId.eq(user_id))
@@ -45,9 +43,9 @@ pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail,
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
 
-/// Counts the mails to a person that were queued after a time, whatever has become of them.
-pub(crate) async fn count_since(db: &impl ConnectionTrait, user_id: i64, time: Timestamp) -> Result<u64, DbErr> {
-    Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::CreatedAt.gt(time)).count(db).await
+/// Deletes all mails to a person, with their texts.
+pub(crate) async fn delete_all_of(db: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::UserId.eq(user_id)).exec(db).await.map(|_| ())
 }
 
 /// Claims due mails for one worker. Other workers see them as not due before `until`.

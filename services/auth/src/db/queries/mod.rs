@@ -1,10 +1,13 @@
 //! The statements, a file per table or pair of tables.
 
+pub(crate) mod erased_users;
 pub(crate) mod users;
 
 pub(crate) mod sessions;
 
 pub(crate) mod reservations;
-pub(crate) mod verifications;
 
+pub(crate) mod links;
 pub(crate) mod mail_jobs;
+
+pub(crate) mod limits;

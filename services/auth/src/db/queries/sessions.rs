@@ -1,17 +1,52 @@
 //! Statements on sessions and their refresh tokens.
 
+use std::net::IpAddr;
+
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::clock::Timestamp;
+use shared::db::pad_to_power_of_two;
+use shared::http::RemoteClient;
 
 use crate::db::entities::refresh_tokens::{self, Model as RefreshToken};
 use crate::db::entities::sessions::{ActiveModel, Column, Entity, Model};
+use crate::domain::session;
 
 /// Stores a new session.
-pub(crate) async fn insert(db: &impl ConnectionTrait, user_id: i64, now: Timestamp) -> Result<Model, DbErr> {
-    let row = ActiveModel { id: NotSet, user_id: Set(user_id), created_at: Set(now), revoked_at: Set(None) };
+pub(crate) async fn insert(
+    db: &impl ConnectionTrait,
+    user_id: i64,
+    client: &RemoteClient,
+    now: Timestamp,
+) -> Result<Model, DbErr> {
+    let row = ActiveModel {
+        id: NotSet,
+        user_id: Set(user_id),
+        created_at: Set(now),
+        revoked_at: Set(None),
+        last_used_at: Set(None),
+        client: Set(client.user_agent.clone()),
+        address: Set(client.address.map(|address| address.to_string())),
+    };
     Entity::insert(row).exec_with_returning(db).await
+}
+
+/// Records that a session was used, and by which client.
+pub(crate) async fn record_use(
+    db: &impl ConnectionTrait,
+    id: i64,
+    client: &RemoteClient,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::LastUsedAt, Expr::value(Some(now)))
+        .col_expr(Column::Client, Expr::value(client.user_agent.clone()))
+        .col_expr(Column::Address, Expr::value(client.address.map(|address| address.to_string())))
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
 }
 
 /// Finds a session by its id.
@@ -19,25 +54,69 @@ pub(crate) async fn find(db: &impl ConnectionTrait, id: i64) -> Result<Option<Mo
     Entity::find_by_id(id).one(db).await
 }
 
-/// Ends a session, unless it has ended before.
-pub(crate) async fn revoke(db: &impl ConnectionTrait, id: i64, now: Timestamp) -> Result<(), DbErr> {
-    revoke_where(db, Column::Id.eq(id), now).await
+/// Returns whether a person has opened or refreshed a session from this address.
+pub(crate) async fn has_come_from(db: &impl ConnectionTrait, user_id: i64, address: IpAddr) -> Result<bool, DbErr> {
+    let known = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Address.eq(address.to_string()));
+    Ok(known.one(db).await?.is_some())
 }
 
-/// Ends all sessions of a person.
-pub(crate) async fn revoke_all_of(db: &impl ConnectionTrait, user_id: i64, now: Timestamp) -> Result<(), DbErr> {
-    revoke_where(db, Column::UserId.eq(user_id), now).await
+/// Lists the sessions of a person that can still be refreshed, newest first.
+pub(crate) async fn list_alive(db: &impl ConnectionTrait, user_id: i64, now: Timestamp) -> Result<Vec<Model>, DbErr> {
+    let (opened, used) = session::alive_since(now);
+    let recently_used = Condition::any().add(Column::LastUsedAt.gt(used)).add(Column::CreatedAt.gt(used));
+    let alive = Condition::all()
+        .add(Column::UserId.eq(user_id))
+        .add(Column::RevokedAt.is_null())
+        .add(Column::CreatedAt.gt(opened))
+        .add(recently_used);
+    Entity::find().filter(alive).order_by_desc(Column::Id).all(db).await
 }
 
-async fn revoke_where(db: &impl ConnectionTrait, condition: Expr, now: Timestamp) -> Result<(), DbErr> {
+/// Reads the sessions that have ended since a time, in the order of their ids, beginning after an id.
+pub(crate) async fn page_ended(
+    db: &impl ConnectionTrait,
+    since: Timestamp,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let ended = Entity::find().filter(Column::RevokedAt.gt(since)).filter(Column::Id.gt(after));
+    ended.order_by_asc(Column::Id).limit(limit).all(db).await
+}
+
+/// Finds the sessions with these ids.
+pub(crate) async fn find_many(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).order_by_asc(Column::Id).all(db).await
+}
+
+/// The sessions that are to be ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// The session with this id.
+    One(i64),
+    /// All sessions of a person.
+    AllOf(i64),
+    /// All sessions of a person but the one with this id.
+    OthersOf { user_id: i64, kept: i64 },
+}
+
+/// Ends sessions and returns those that have not ended before. The caller publishes their ends, see
+/// [`publish_ends`](crate::streams::session_end::publish_ends).
+pub(crate) async fn revoke(db: &impl ConnectionTrait, ending: Ending, now: Timestamp) -> Result<Vec<Model>, DbErr> {
+    let condition = match ending {
+        Ending::One(id) => Condition::all().add(Column::Id.eq(id)),
+        Ending::AllOf(user_id) => Condition::all().add(Column::UserId.eq(user_id)),
+        Ending::OthersOf { user_id, kept } => Condition::all().add(Column::UserId.eq(user_id)).add(Column::Id.ne(kept)),
+    };
     Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(Some(now)))
         .filter(condition)
         // The first end counts: a later one must not move the time.
         .filter(Column::RevokedAt.is_null())
-        .exec(db)
+        .exec_with_returning(db)
         .await
-        .map(|_| ())
 }
 
 /// Stores the hash of a refresh token. `parent_id` is the token that it was issued for.

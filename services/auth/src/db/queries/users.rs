@@ -5,13 +5,16 @@
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use shared::auth::Role;
 use shared::clock::Timestamp;
 use shared::db::{on_constraint, pad_to_power_of_two};
 use shared::ids::UserId;
 
 use crate::db::entities::users::{ActiveModel, Column, Entity, Model};
+use crate::domain::link::VERIFY_WITHIN;
 use crate::domain::{Username, email, names};
 
 /// An account that is to be stored.
@@ -26,26 +29,29 @@ pub(crate) struct NewUser {
     pub(crate) verified_at: Option<Timestamp>,
 }
 
-/// The reason why an account was not stored. The caller must roll the transaction back, because Postgres accepts no
-/// more statements in it.
+/// The reason why an account was not stored or changed. The caller must roll the transaction back, because Postgres
+/// accepts no more statements in it.
 #[derive(Debug)]
-pub(crate) enum NotInserted {
+pub(crate) enum NotStored {
     /// Another account has the username.
     Username,
-    /// Another account has the mailbox.
+    /// Another account has verified the mailbox.
     Email,
     /// The statement failed for another reason.
     Db(DbErr),
 }
 
-impl From<DbErr> for NotInserted {
+impl From<DbErr> for NotStored {
     fn from(error: DbErr) -> Self {
         Self::Db(error)
     }
 }
 
-/// Stores a new account.
-pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timestamp) -> Result<Model, NotInserted> {
+/// The unique index of mailboxes that somebody has verified.
+const CONFIRMED_MAILBOX: &str = "uq_users_email_key";
+
+/// Stores a new account. Unless it is verified already, it ends after [`VERIFY_WITHIN`].
+pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timestamp) -> Result<Model, NotStored> {
     let [first_name_key, last_name_key, full_name_key] =
         names::keys(new.first_name.as_deref(), new.last_name.as_deref());
     let row = ActiveModel {
@@ -64,6 +70,7 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
         full_name_key: Set(full_name_key),
         role: Set(new.role.as_str().to_owned()),
         verified_at: Set(new.verified_at),
+        expires_at: Set(new.verified_at.is_none().then(|| now + VERIFY_WITHIN)),
         blocked_at: Set(None),
         decision_version: Set(0),
         session_version: Set(0),
@@ -72,8 +79,8 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
     };
     // The unique indexes are the rule. A look-up before the insert could not exclude a registration at the same moment.
     Entity::insert(row).exec_with_returning(db).await.map_err(|error| {
-        match on_constraint(error, "uq_users_username_key", NotInserted::Username) {
-            NotInserted::Db(error) => on_constraint(error, "uq_users_email_key", NotInserted::Email),
+        match on_constraint(error, "uq_users_username_key", NotStored::Username) {
+            NotStored::Db(error) => on_constraint(error, CONFIRMED_MAILBOX, NotStored::Email),
             taken => taken,
         }
     })
@@ -89,15 +96,70 @@ pub(crate) async fn find_locked(db: &impl ConnectionTrait, id: UserId) -> Result
     Entity::find_by_id(id.0).lock_exclusive().one(db).await
 }
 
-/// Finds an account by its username, in any case. A text that cannot be a username finds nothing.
-pub(crate) async fn find_by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
+/// Finds an account by its username, in any case. A text that cannot be a username finds nothing, and an account that
+/// was not verified in time counts as gone.
+pub(crate) async fn find_by_username(
+    db: &impl ConnectionTrait,
+    username: &str,
+    now: Timestamp,
+) -> Result<Option<Model>, DbErr> {
+    let found = find_holder(db, username).await?;
+    Ok(found.filter(|user| !user.has_expired(now)))
+}
+
+/// Finds the account whose row holds a username, also when it was not verified in time and is not erased yet.
+pub(crate) async fn find_holder(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
     let Ok(username) = Username::parse_lookup(username) else { return Ok(None) };
     Entity::find().filter(Column::UsernameKey.eq(username.key())).one(db).await
 }
 
-/// Finds the account of a mailbox, in any spelling of the address.
-pub(crate) async fn find_by_email(db: &impl ConnectionTrait, address: &str) -> Result<Option<Model>, DbErr> {
-    Entity::find().filter(Column::EmailKey.eq(email::key(address))).one(db).await
+/// Finds the account that owns a mailbox, because it has verified it, in any spelling of the address.
+pub(crate) async fn find_owner(db: &impl ConnectionTrait, address: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::EmailKey.eq(email::key(address))).filter(is_verified()).one(db).await
+}
+
+/// Locks the rows of all accounts with a mailbox until the transaction ends.
+pub(crate) async fn lock_mailbox(db: &impl ConnectionTrait, email_key: &str) -> Result<(), DbErr> {
+    // In the order of their ids, so that two transactions cannot wait for each other.
+    let rows = Entity::find().filter(Column::EmailKey.eq(email_key)).order_by_asc(Column::Id).lock_exclusive();
+    rows.all(db).await.map(|_| ())
+}
+
+/// Lists the newest accounts that wait for the verification of a mailbox.
+pub(crate) async fn list_waiting(
+    db: &impl ConnectionTrait,
+    address: &str,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let waiting = Entity::find().filter(Column::EmailKey.eq(email::key(address))).filter(Column::ExpiresAt.gt(now));
+    waiting.order_by_desc(Column::Id).limit(limit).all(db).await
+}
+
+/// Counts the accounts that wait for their verification.
+pub(crate) async fn count_waiting(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::ExpiresAt.gt(now)).count(db).await
+}
+
+/// Lists accounts that were not verified in time.
+pub(crate) async fn list_expired(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::ExpiresAt.lte(now)).order_by_asc(Column::ExpiresAt).limit(limit).all(db).await
+}
+
+/// Lets an account wait for its verification until a time. It does nothing to a verified account.
+pub(crate) async fn extend_waiting(db: &impl ConnectionTrait, id: UserId, until: Timestamp) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(Some(until)))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::ExpiresAt.is_not_null())
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Deletes the row of an account. Returns false when another transaction has deleted it before.
+pub(crate) async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
+    Ok(Entity::delete_by_id(id.0).exec(db).await?.rows_affected == 1)
 }
 
 /// Finds the active accounts whose first, last or full name matches a LIKE pattern, newest first. `after` is the last
@@ -122,22 +184,30 @@ pub(crate) async fn search_by_name(
 
 /// Verified and not blocked.
 fn is_active() -> Condition {
-    Condition::all().add(Column::VerifiedAt.is_not_null()).add(Column::BlockedAt.is_null())
+    Condition::all().add(is_verified()).add(Column::BlockedAt.is_null())
 }
 
-/// Marks an account as verified. Returns `None` when it is verified already, or has another address by now.
+fn is_verified() -> Expr {
+    Column::VerifiedAt.is_not_null()
+}
+
+/// Marks an account as verified, and so as the owner of its mailbox. Returns `None` when it is verified already.
+///
+/// # Errors
+/// [`NotStored::Email`] when another account owns the mailbox.
 pub(crate) async fn mark_verified(
     db: &impl ConnectionTrait,
     id: UserId,
     email_key: &str,
     now: Timestamp,
-) -> Result<Option<Model>, DbErr> {
+) -> Result<Option<Model>, NotStored> {
     let update = Entity::update_many()
         .col_expr(Column::VerifiedAt, Expr::value(Some(now)))
+        .col_expr(Column::ExpiresAt, Expr::value(None::<Timestamp>))
         // A second verification must change nothing, or it would publish a state that says nothing new.
         .filter(Column::VerifiedAt.is_null())
         .filter(Column::EmailKey.eq(email_key));
-    update_one(db, update, id, now).await
+    update_one(db, update, id, now).await.map_err(|error| on_constraint(error, CONFIRMED_MAILBOX, NotStored::Email))
 }
 
 /// Replaces first name, last name and bio, and with the names their search keys. Returns `None` for a blocked account.
@@ -177,8 +247,40 @@ pub(crate) async fn apply_decision(
     update_one(db, update, id, now).await
 }
 
-/// Replaces the hash of a password by another hash of the same password. It does nothing when the password was changed
-/// in the meantime.
+/// Replaces the address of a verified account, which no other service knows.
+///
+/// # Errors
+/// [`NotStored::Email`] when another account owns the mailbox.
+pub(crate) async fn set_email(db: &impl ConnectionTrait, id: UserId, address: String) -> Result<(), NotStored> {
+    let update = Entity::update_many()
+        .col_expr(Column::EmailKey, Expr::value(email::key(&address)))
+        .col_expr(Column::Email, Expr::value(address))
+        .filter(Column::Id.eq(id.0));
+    let stored = update.exec(db).await.map(|_| ());
+    stored.map_err(|error| on_constraint(error, CONFIRMED_MAILBOX, NotStored::Email))
+}
+
+/// Makes all access tokens invalid that were issued so far.
+pub(crate) async fn end_tokens(db: &impl ConnectionTrait, id: UserId, now: Timestamp) -> Result<Option<Model>, DbErr> {
+    let end = Expr::col(Column::SessionVersion).add(1_i64);
+    update_one(db, Entity::update_many().col_expr(Column::SessionVersion, end), id, now).await
+}
+
+/// Stores the hash of a new password, and makes all access tokens invalid that were issued so far.
+pub(crate) async fn set_password(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    password_hash: String,
+    now: Timestamp,
+) -> Result<Option<Model>, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(password_hash))
+        .col_expr(Column::SessionVersion, Expr::col(Column::SessionVersion).add(1_i64));
+    update_one(db, update, id, now).await
+}
+
+/// Replaces the hash of a password, and nothing that other services know. It does nothing when the hash was replaced in
+/// the meantime.
 pub(crate) async fn replace_password_hash(
     db: &impl ConnectionTrait,
     id: UserId,

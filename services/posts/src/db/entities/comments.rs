@@ -1,7 +1,7 @@
-//! Comments, as their owner keeps them.
+//! The table `comments`, which this service owns.
 //!
-//! A row is never deleted. `deleted_at` is the author's final deletion and clears the content; `removed_at` is an
-//! admin's decision and keeps the content, so that it can be restored.
+//! A row is never deleted. `deleted_at` is the time of the author's deletion, which is final and clears the content.
+//! `removed_at` is the time of an admin's removal, which keeps the content so that the comment can be restored.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;

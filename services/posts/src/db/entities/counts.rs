@@ -1,5 +1,5 @@
-//! The counters of a post, versioned and published by themselves, so that a like does not publish the post again.
-//! `db::queries::counts` states the rule of what they count.
+//! The table `post_counts`, which this service owns: the counters of posts. They have versions and messages of their
+//! own, so that a like does not publish the post again. `db::queries::counts` says what they count.
 
 use sea_orm::entity::prelude::*;
 

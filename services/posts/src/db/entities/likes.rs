@@ -1,5 +1,5 @@
-//! Likes: pairs of a person and a post. A pair is switched on and off and never deleted, because its version has to
-//! grow with each change (rule R8 of `docs/convergence.md`).
+//! The table `likes`, which this service owns: pairs of a person and a post. A like that is taken back stays as an
+//! inactive row, because its version has to grow with each change (rule R8 of `docs/convergence.md`).
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;

@@ -1,4 +1,4 @@
-//! The tables as sea-orm entities, a file per table. All are owned by this service but `users`, which is a copy.
+//! The tables as sea-orm entities, a file per table. This service owns all of them except `users`, which is a copy.
 #![expect(unreachable_pub, reason = "the derives of sea-orm make public items")]
 
 pub(crate) mod comments;

@@ -1,7 +1,7 @@
-//! Posts, as their owner keeps them.
+//! The table `posts`, which this service owns.
 //!
-//! A row is never deleted. `deleted_at` is the author's final deletion and clears title, content and picture;
-//! `removed_at` is an admin's decision and keeps them, so that the post can be restored.
+//! A row is never deleted. `deleted_at` is the time of the author's deletion, which is final and clears title, content
+//! and picture. `removed_at` is the time of an admin's removal, which keeps them so that the post can be restored.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
@@ -17,10 +17,10 @@ pub struct Model {
     /// The version of the published state, from 1. Each change adds one.
     pub version: i64,
     pub author_id: UserId,
-    /// Absent, as the content, once the author has deleted the post.
+    /// The title; like the content, it is absent once the author has deleted the post.
     pub title: Option<String>,
     pub content: Option<String>,
-    /// The name of the picture in the media store.
+    /// The name of the picture in the media store; absent when the post has none.
     pub image_name: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

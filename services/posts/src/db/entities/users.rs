@@ -1,6 +1,7 @@
-//! The copy of auth's users: the fields that are needed to show an author or to hide one.
+//! The table `users`: a copy of the fields of auth's users that tell whether an author is visible, and under which
+//! name.
 //!
-//! Version 0 is not a state of auth. It is a name from an access token, kept until auth's first state arrives.
+//! A row with version 0 is not a state of auth. It holds a name from an access token until auth's first state arrives.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

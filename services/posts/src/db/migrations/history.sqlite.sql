@@ -92,3 +92,9 @@ CREATE INDEX ix_users_hidden ON users (id) WHERE deleted OR blocked;
 CREATE TABLE "copy_fills" (
     "stream" text NOT NULL PRIMARY KEY,
     "asked_at" timestamp_with_timezone_text NOT NULL );
+-- ended_sessions
+CREATE TABLE "ended_sessions" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_ended_sessions_expires_at" ON "ended_sessions" ("expires_at");

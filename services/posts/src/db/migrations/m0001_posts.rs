@@ -1,4 +1,4 @@
-//! Posts, counters, comments, likes, and the copy of users.
+//! The tables of posts, counters, comments and likes, and of the copy of users.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::prelude::{
@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
         for table in [posts_table(), counts_table(), comments_table(), likes_table(), users_table()] {
             manager.create_table(table).await?;
         }
-        // Pages of one author's posts, and of one post's comments and likes.
+        // These indexes serve the pages of one author's posts, and of one post's comments and likes.
         let indexes = [
             Index::create().name("ix_posts_author_id").table("posts").col("author_id").col("id").to_owned(),
             Index::create().name("ix_comments_post_id").table("comments").col("post_id").col("id").to_owned(),
@@ -28,7 +28,7 @@ impl MigrationTrait for Migration {
             manager.create_index(index).await?;
         }
         if is_postgres(manager.get_connection()) {
-            // Counters are updated all the time: room in the page keeps the updates off the index.
+            // Counters change all the time. With free room in its page, a row is updated without a change of the index.
             manager.get_connection().execute_unprepared("ALTER TABLE post_counts SET (fillfactor = 70)").await?;
         }
         Ok(())
@@ -103,7 +103,7 @@ fn users_table() -> TableCreateStatement {
     Table::create()
         .table("users")
         .col(big_integer("id").primary_key())
-        // 0: taken from a token, before auth's state has arrived.
+        // 0 in a row that was made from an access token before auth's first state arrived.
         .col(big_integer("version"))
         .col(boolean("deleted"))
         .col(text_null("username"))

@@ -1,4 +1,4 @@
-//! An index by which pictures are looked up by name, to find the ones that no post shows.
+//! An index on the names of pictures, by which the pictures are found that no post refers to.
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{DeriveMigrationName, Index, MigrationTrait, SchemaManager};

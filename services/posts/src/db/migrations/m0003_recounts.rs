@@ -1,5 +1,5 @@
-//! The recounts that are still to do, because a person's likes and comments were hidden or shown again, and the indexes
-//! that find the posts concerned.
+//! The table of the recounts that follow when a person becomes hidden or visible again, and the indexes by which the
+//! people and their posts are found.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::prelude::{
@@ -32,12 +32,12 @@ fn recounts_table() -> TableCreateStatement {
     Table::create()
         .table("recounts")
         .col(big_integer("user_id").primary_key())
-        // Whether the person's likes and comments are left out of the counters, or are about to be.
+        // True when the person's likes and comments are left out of the counters, or are about to be.
         .col(boolean("hidden"))
         // The last post that the current round has counted.
         .col(big_integer("after_post"))
         .col(big_integer("rounds"))
-        // Empty: nothing is left to do.
+        // Empty when nothing is left to do.
         .col(timestamp_with_time_zone_null("due_at"))
         .to_owned()
 }

@@ -1,5 +1,5 @@
-//! The schema, step by step. A step is history: it names tables and columns as they were, never by the entities of
-//! today, and `history.*.sql` records what each step leaves.
+//! The schema, step by step. A step never changes once it is released. So it writes the names of tables and columns as
+//! text, instead of using entities, which may change later. `history.*.sql` records the schema after each step.
 
 mod m0001_posts;
 mod m0002_image_names;
@@ -21,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::http::idempotency::AnonymousMigration),
             Box::new(m0003_recounts::Migration),
             Box::new(shared::events::fills::Migration),
+            Box::new(shared::auth::ended_sessions::Migration),
         ]
     }
 }

@@ -1,4 +1,5 @@
-//! Comments: who sees which, and what their authors do to them.
+//! The SQL statements on the table `comments`, and the conditions that say which comments are visible and which are
+//! counted.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{
@@ -20,7 +21,7 @@ fn not_deleted() -> Condition {
     Condition::all().add(Column::DeletedAt.is_null()).add(Column::RemovedAt.is_null())
 }
 
-/// The condition for a comment that is shown: neither deleted nor removed, by a visible author.
+/// The condition for a visible comment: neither deleted nor removed, and by a visible author.
 fn shown() -> Condition {
     not_deleted().add(Column::AuthorId.in_subquery(users::visible_ids()))
 }
@@ -31,7 +32,7 @@ pub(crate) fn counted_without(hidden: SelectStatement) -> Condition {
     not_deleted().add(Column::AuthorId.not_in_subquery(hidden))
 }
 
-/// Reads a page of a post's comments with their authors' names, oldest first.
+/// Reads a page of a post's visible comments, oldest first, each with its author's username.
 pub(crate) async fn list(db: &impl ConnectionTrait, post: PostId, page: &Page) -> Result<Vec<(Model, String)>, DbErr> {
     let mut query =
         Entity::find().filter(shown()).filter(Column::PostId.eq(post)).order_by_asc(Column::Id).limit(page.fetch());
@@ -69,11 +70,12 @@ pub(crate) async fn insert(tx: &Tx, new: Vec<NewComment>) -> Result<Vec<Model>, 
     insert_rows_returning(tx, rows.collect(), None).await
 }
 
-/// Changes a comment of this author. The flag is false when it had this content already: then nothing was written, and
-/// nothing must be published.
+/// Changes the content of a visible comment of `author`. Returns the comment, and false when it had this content
+/// already: nothing was written then, and nothing must be published.
 ///
 /// # Errors
-/// [`Error::PostNotFound`], [`Error::CommentNotFound`], [`Error::NotTheAuthor`].
+/// [`Error::PostNotFound`], [`Error::CommentNotFound`] or [`Error::NotTheAuthor`] when there is no such comment;
+/// [`Error::Db`] when a statement fails.
 pub(crate) async fn update(
     tx: &Tx,
     post: PostId,
@@ -93,10 +95,12 @@ pub(crate) async fn update(
     Ok((update_owned(tx, query, owned, post, id).await?, true))
 }
 
-/// Deletes a comment of this author for good, whether it is shown or not. The content goes, key and version stay.
+/// Deletes a comment of `author` for good, even while it is not visible. The row loses its content, and keeps its key
+/// with the next version.
 ///
 /// # Errors
-/// [`Error::PostNotFound`], [`Error::CommentNotFound`], [`Error::NotTheAuthor`].
+/// [`Error::PostNotFound`], [`Error::CommentNotFound`] or [`Error::NotTheAuthor`] when there is no such comment;
+/// [`Error::Db`] when a statement fails.
 pub(crate) async fn delete(tx: &Tx, post: PostId, id: CommentId, author: UserId) -> Result<Model, Error> {
     let query = Entity::update_many()
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
@@ -116,8 +120,8 @@ fn owned_by(post: PostId, id: CommentId, author: UserId) -> Condition {
     has_id(post, id).add(Column::AuthorId.eq(author))
 }
 
-/// Runs an update of a comment, if `owned` holds. The reason for a refusal is looked up afterwards, when nothing was
-/// written.
+/// Runs an update of the comment that meets the condition `owned`, and returns the changed row. If no comment meets it,
+/// the reason is looked up afterwards and returned as the error.
 async fn update_owned(
     tx: &Tx,
     query: UpdateMany<Entity>,

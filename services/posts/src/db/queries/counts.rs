@@ -1,11 +1,12 @@
-//! The counters of posts, and the one rule of what they count.
+//! The SQL statements on the table `post_counts`, which holds the counters of posts, and the one rule of what they
+//! count.
 //!
-//! `like_count` and `comment_count` are the numbers of likes and comments that the lists show: likes that are on, and
+//! `like_count` and `comment_count` are the lengths of the lists of likes and comments. They count active likes, and
 //! comments that are neither deleted nor removed, without those of people who are blocked or erased. `view_count` is
 //! the number of all views (rule R11 of `docs/convergence.md`, and ADR 19).
 //!
-//! A write that knows what it changes adds to the counters. Everything else counts the rows again. Both do so under
-//! the lock of the counters, so that no change gets lost between them.
+//! A write that knows by how much it changes the counters adds to them. Every other write counts the rows again. Both
+//! hold the lock of the counters, so that no change gets lost.
 
 use std::collections::BTreeMap;
 
@@ -63,25 +64,25 @@ pub(crate) async fn lock(tx: &Tx, posts: Vec<PostId>) -> Result<(), DbErr> {
     rows.lock_exclusive().all(&**tx).await.map(|_| ())
 }
 
-/// Counts the likes and comments of posts again and corrects their counters. Returns the rows that were wrong.
+/// Counts the likes and comments of posts again, and corrects the counters that are wrong. Returns the corrected rows.
 pub(crate) async fn recount(tx: &Tx, posts: Vec<PostId>) -> Result<Vec<Model>, DbErr> {
     if posts.is_empty() {
         return Ok(Vec::new());
     }
     // The locks need a statement of their own. On Postgres a statement sees what was committed when it began, so a
-    // count that waited for the locks itself would miss what the other transaction has just committed.
+    // count that waited for the locks itself would miss what their last holder has just committed.
     lock(tx, posts.clone()).await?;
     let of_posts = Column::PostId.is_in(pad_to_power_of_two(posts));
-    // The hidden people come from the work of recounting, and not from the copy of users. Otherwise a person who is
-    // blocked and unblocked meanwhile could be left out here although no recount would follow.
+    // The hidden people are those of the table `recounts`, and not those of the copy of users. With the copy, a person
+    // who is blocked and unblocked at once could be left out here, and no recount would follow.
     let tallies: Vec<Tally> =
         select_tallies(&recounts::uncounted_ids()).filter(of_posts).into_model().all(&**tx).await?;
     let changes = tallies.into_iter().map(|tally| (tally.post_id, tally.correction())).collect();
     add_to_counts(tx, changes).await
 }
 
-/// Finds the posts whose counters differ from what their lists show, with the versions of the counters. It reads all
-/// posts, page by page.
+/// Finds the posts whose counters differ from the lengths of their lists, each with the version of its counters. All
+/// posts are read, page by page.
 pub(crate) async fn find_miscounted(db: &Reads) -> Result<Vec<(PostId, i64)>, DbErr> {
     let (mut wrong, mut after) = (Vec::new(), PostId(0));
     let hidden = users::hidden_ids();
@@ -102,14 +103,14 @@ struct Tally {
     version: i64,
     like_count: i64,
     comment_count: i64,
-    /// The number of likes that count.
+    /// The value that `like_count` should have.
     likes: i64,
-    /// The number of comments that count.
+    /// The value that `comment_count` should have.
     comments: i64,
 }
 
 impl Tally {
-    /// The amounts that make the stored counters right.
+    /// The amounts whose addition makes the stored counters right.
     fn correction(&self) -> CountsChange {
         let (likes, comments) = (self.likes - self.like_count, self.comments - self.comment_count);
         CountsChange { likes, comments, views: 0 }
@@ -117,7 +118,7 @@ impl Tally {
 }
 
 /// Selects [`Tally`] rows in the order of the posts. `hidden` is a subquery of the people whose likes and comments do
-/// not count. Counters and rows are read by one statement, so that both are of the same moment.
+/// not count. One statement reads the counters and counts the rows, so that both are of the same moment.
 fn select_tallies(hidden: &SelectStatement) -> Select<Entity> {
     let likes = like_rows::Entity::find()
         .select_only()

@@ -1,5 +1,6 @@
-//! Moderation decisions, as the rows of posts and comments store them: the version of the last one that was applied,
-//! and the removal that it ordered (rule R15 of `docs/convergence.md`).
+//! The SQL statements that apply moderation decisions. A row of `posts` or `comments` stores the version of the last
+//! decision that was applied to it and, if that ordered a removal, the time of the removal (rule R15 of
+//! `docs/convergence.md`).
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
@@ -38,12 +39,13 @@ pub(crate) struct AppliedDecision {
     pub(crate) id: i64,
     /// Admin's version of the decision.
     pub(crate) decision_version: i64,
-    /// Absent when the decision was to restore.
+    /// The time of the removal; absent when the decision was to restore.
     pub(crate) removed_at: Option<Timestamp>,
 }
 
-/// Applies a decision to a row, under its lock, if the decision is newer than the last one. Returns the changed row;
-/// `None` when the decision is not newer, or there is no such row.
+/// Applies a decision to a row, under the row's lock, if the decision is newer than the last one. It removes the row's
+/// post or comment if `removed` is true, and restores it if not. Returns the changed row; `None` when the decision is
+/// not newer, or there is no such row.
 pub(crate) async fn apply_decision<T: ModeratedTable>(
     tx: &Tx,
     id: i64,
@@ -61,7 +63,7 @@ pub(crate) async fn apply_decision<T: ModeratedTable>(
     Ok(rows.into_iter().next())
 }
 
-/// Reads applied decisions in the order of the rows' ids, above the id `after`.
+/// Reads the applied decisions of up to `limit` rows with ids above `after`, in the order of the ids.
 pub(crate) async fn list<T: ModeratedTable>(db: &Reads, after: i64, limit: u64) -> Result<Vec<AppliedDecision>, DbErr> {
     let rows = T::find()
         .select_only()
@@ -79,8 +81,8 @@ pub(crate) async fn exists<T: ModeratedTable>(db: &Reads, id: i64) -> Result<boo
     Ok(found.is_some())
 }
 
-/// Forgets the version of the last decision if it is still this one, so that the next one is applied whatever its
-/// version. The row itself stays as it is.
+/// Forgets the version of the last decision if it is still `decision_version`, so that the next decision is applied
+/// whatever its version is. Nothing else of the row changes.
 pub(crate) async fn forget_decision<T: ModeratedTable>(tx: &Tx, id: i64, decision_version: i64) -> Result<(), DbErr> {
     let row = T::update_many()
         .col_expr(T::DECISION_VERSION, Expr::value(0_i64))

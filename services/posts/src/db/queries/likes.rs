@@ -1,7 +1,7 @@
-//! Likes: pairs of a person and a post that are switched on and off.
+//! The SQL statements on the table `likes`, which holds pairs of a person and a post. A like is active, or taken back.
 //!
-//! Both directions write many pairs with one statement, in the order of the pairs: transactions that lock the same rows
-//! in different orders can wait for each other.
+//! Both [`like`] and [`unlike`] write many pairs with one statement, in the order of the pairs: transactions that lock
+//! the same rows in different orders can wait for each other.
 
 use sea_orm::sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Query, SelectStatement, TableRef};
 use sea_orm::{
@@ -17,8 +17,8 @@ use super::users;
 use crate::db::entities::likes::{ActiveModel, Column, Entity, Model};
 use crate::domain::ids::PostId;
 
-/// Switches likes on. `pairs` holds each pair at most once. Returns the rows that were off or did not exist: the others
-/// are not changed, so nothing is published of them.
+/// Makes likes active. `pairs` holds each pair at most once. Returns the new form of the rows that were not active or
+/// did not exist. Likes that were active already do not change, so nothing is published about them.
 pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
     pairs.sort_unstable();
     let rows = pairs.into_iter().map(|(user, post)| ActiveModel {
@@ -35,7 +35,7 @@ pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Ve
     insert_rows_returning(tx, rows.collect(), Some(switch_on_again)).await
 }
 
-/// Switches likes off. `pairs` holds each pair at most once. Returns the rows that were on.
+/// Takes likes back. `pairs` holds each pair at most once. Returns the new form of the rows that were active.
 pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
     if pairs.is_empty() {
         return Ok(Vec::new());
@@ -61,12 +61,13 @@ pub(crate) async fn unlike(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<
     Model::find_by_statement(tx.get_database_backend().build(&switch_off)).all(&**tx).await
 }
 
-/// The condition for a like that `like_count` counts: it is on, and of nobody of `hidden`, a subquery of ids.
+/// The condition for a like that `like_count` counts: it is active, and its person is not in `hidden`, a subquery of
+/// user ids.
 pub(crate) fn counted_without(hidden: SelectStatement) -> Condition {
     Condition::all().add(Column::Active.eq(true)).add(Column::UserId.not_in_subquery(hidden))
 }
 
-/// Reads a page of the visible people who like a post, with their names, newest account first.
+/// Reads a page of the visible people who like a post, newest account first, as ids with usernames.
 pub(crate) async fn list_people(
     db: &impl ConnectionTrait,
     post: PostId,
@@ -86,7 +87,7 @@ pub(crate) async fn list_people(
     Ok(rows.into_iter().filter_map(|row| names.get(&row.user_id).map(|name| (row.user_id, name.clone()))).collect())
 }
 
-/// Reads which of these posts a person likes, in the order of their ids. Posts that are not shown are included.
+/// Returns those of `posts` that a person likes, in the order of their ids. Posts that are not visible are included.
 pub(crate) async fn liked_posts(
     db: &impl ConnectionTrait,
     user: UserId,

@@ -1,4 +1,4 @@
-//! The statements, a file per aggregate. They read and write rows; they publish nothing.
+//! The SQL statements, a file per aggregate. They read and write rows, and publish nothing.
 
 pub(crate) mod users;
 

@@ -1,4 +1,4 @@
-//! Posts: who sees which, and what their authors do to them.
+//! The SQL statements on the table `posts`, and the condition that says which posts are visible.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::error::Error;
 const PICTURES_PER_DAY: u64 = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A post that is shown, with its counters and its author's name.
+/// A visible post, with its counters and its author's username.
 #[derive(Clone, Debug, DerivePartialModel)]
 #[sea_orm(entity = "posts::Entity")]
 pub(crate) struct ShownPost {
@@ -42,11 +42,11 @@ pub(crate) struct ShownPost {
 pub(crate) struct NewPost {
     pub(crate) title: String,
     pub(crate) content: String,
-    /// The name of the picture in the media store.
+    /// The name of the picture in the media store; `None` when the post has none.
     pub(crate) image_name: Option<String>,
 }
 
-/// The fields of a post that its author replaces; the others stay.
+/// The new values of a post's fields. A field that is `None` stays as it is.
 #[derive(Clone, Debug)]
 pub(crate) struct PostChanges {
     pub(crate) title: Option<String>,
@@ -58,7 +58,7 @@ fn not_deleted() -> Condition {
     Condition::all().add(posts::Column::DeletedAt.is_null()).add(posts::Column::RemovedAt.is_null())
 }
 
-/// Selects the posts that are shown: neither deleted nor removed, by a visible author whose name is known.
+/// Selects the visible posts: neither deleted nor removed, and by a visible author whose name is known.
 fn select_shown() -> Select<posts::Entity> {
     use posts::{Column as C, Entity};
     let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
@@ -71,16 +71,16 @@ fn select_shown() -> Select<posts::Entity> {
         .filter(users::Column::Username.is_not_null())
 }
 
-/// Reads one post.
+/// Reads one visible post.
 ///
 /// # Errors
-/// [`Error::PostNotFound`] when it does not exist or is not shown.
+/// [`Error::PostNotFound`] when the post does not exist or is not visible; [`Error::Db`] when a statement fails.
 pub(crate) async fn find(db: &impl ConnectionTrait, id: PostId) -> Result<ShownPost, Error> {
     let query = select_shown().filter(posts::Column::Id.eq(id)).into_partial_model();
     query.one(db).await?.ok_or(Error::PostNotFound)
 }
 
-/// Reads those of these posts that are shown, in any order.
+/// Reads the visible posts among `ids`, in any order.
 pub(crate) async fn find_all(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = PostId>,
@@ -88,17 +88,17 @@ pub(crate) async fn find_all(
     select_shown().filter(posts::Column::Id.is_in(pad_to_power_of_two(ids))).into_partial_model().all(db).await
 }
 
-/// Checks that a post is shown, without reading its content.
+/// Checks that a post is visible, without reading its content.
 ///
 /// # Errors
-/// [`Error::PostNotFound`] when it is not.
+/// [`Error::PostNotFound`] when the post is not visible; [`Error::Db`] when a statement fails.
 pub(crate) async fn require_shown(db: &impl ConnectionTrait, id: PostId) -> Result<(), Error> {
     let found = select_shown().filter(posts::Column::Id.eq(id)).select_only().column(posts::Column::Id);
     let found: Option<PostId> = found.into_tuple().one(db).await?;
     found.map(|_| ()).ok_or(Error::PostNotFound)
 }
 
-/// Reads a page of posts, newest first; with `author`, only this person's.
+/// Reads a page of visible posts, newest first. With `author`, only this person's posts are read.
 pub(crate) async fn list(
     db: &impl ConnectionTrait,
     author: Option<UserId>,
@@ -118,8 +118,8 @@ pub(crate) async fn list(
 /// transaction that stores the picture's post; without the lock it merely saves the work of a hopeless request.
 ///
 /// # Errors
-/// [`Error::TooManyPictures`] when the pictures of the last 24 hours have reached the limit. A deleted post does not
-/// count, because its picture is gone.
+/// [`Error::TooManyPictures`] when the person's pictures of the last 24 hours have reached the limit; a deleted post
+/// does not count, because its picture is gone. [`Error::Db`] when a statement fails.
 pub(crate) async fn require_picture_quota(
     db: &impl ConnectionTrait,
     now: Timestamp,
@@ -162,11 +162,12 @@ pub(crate) async fn insert(tx: &Tx, author: UserId, new: NewPost) -> Result<(pos
     Ok((post, counts))
 }
 
-/// Changes a post of this author; with `version`, only if its content still has this version. The flag is false when
-/// the fields had these values already: then nothing was written, and nothing must be published.
+/// Changes a visible post of `author`; with `version`, only if the post still has this version. Returns the post, and
+/// false when the fields had these values already: nothing was written then, and nothing must be published.
 ///
 /// # Errors
-/// [`Error::PostNotFound`], [`Error::NotTheAuthor`], [`Error::VersionMismatch`].
+/// [`Error::PostNotFound`] or [`Error::NotTheAuthor`] when there is no such post; [`Error::VersionMismatch`] when it
+/// has another version than `version`; [`Error::Db`] when a statement fails.
 pub(crate) async fn update(
     tx: &Tx,
     id: PostId,
@@ -195,11 +196,13 @@ pub(crate) async fn update(
     Ok((update_owned(tx, query, id, owned, version).await?, true))
 }
 
-/// Deletes a post of this author for good, whether it is shown or not. The content goes; key and version stay, because
-/// a copy that receives an older state later must still find a newer version (rule R6 of `docs/convergence.md`).
+/// Deletes a post of `author` for good, even while it is not visible; with `version`, only if the post still has this
+/// version. The row loses its content, and keeps its key with the next version, because a copy that receives an older
+/// state later must still find a newer version (rule R6 of `docs/convergence.md`).
 ///
 /// # Errors
-/// [`Error::PostNotFound`], [`Error::NotTheAuthor`], [`Error::VersionMismatch`].
+/// [`Error::PostNotFound`] or [`Error::NotTheAuthor`] when there is no such post; [`Error::VersionMismatch`] when it
+/// has another version than `version`; [`Error::Db`] when a statement fails.
 pub(crate) async fn delete(tx: &Tx, id: PostId, author: UserId, version: Option<i64>) -> Result<posts::Model, Error> {
     let nothing = Expr::value(Option::<String>::None);
     let query = posts::Entity::update_many()
@@ -221,10 +224,10 @@ fn has_version(version: Option<i64>) -> Condition {
     Condition::all().add_option(version.map(|version| posts::Column::Version.eq(version)))
 }
 
-/// Runs an update of a post, if `owned` holds and the post has this version.
+/// Runs an update of the post that meets the condition `owned` and has this version, and returns the changed row.
 ///
 /// Ownership is a condition of the update itself, so that no other transaction can come between a check and the write.
-/// The reason for a refusal is looked up afterwards, when nothing was written.
+/// If no row was changed, the reason is looked up afterwards and returned as the error.
 async fn update_owned(
     tx: &Tx,
     query: UpdateMany<posts::Entity>,
@@ -243,27 +246,29 @@ async fn update_owned(
     Err(Error::NotTheAuthor)
 }
 
-/// Reads the version of a post of this author, shown or not; `None` when it is deleted or somebody else's.
+/// Reads the version of a post of `author`, visible or not. `None` when the author has deleted it, when it is somebody
+/// else's, or when it does not exist.
 pub(crate) async fn owned_version(tx: &Tx, id: PostId, author: UserId) -> Result<Option<i64>, DbErr> {
     let owned = owned_by(id, author).add(posts::Column::DeletedAt.is_null());
     posts::Entity::find().filter(owned).select_only().column(posts::Column::Version).into_tuple().one(&**tx).await
 }
 
-/// Reads the name of a post's picture, if it has one.
+/// Reads the name of a post's picture; `None` when the post has no picture or does not exist.
 pub(crate) async fn image_name(tx: &Tx, id: PostId) -> Result<Option<String>, DbErr> {
     let name: Option<Option<String>> =
         posts::Entity::find_by_id(id).select_only().column(posts::Column::ImageName).into_tuple().one(&**tx).await?;
     Ok(name.flatten())
 }
 
-/// True when a post that is shown has this picture.
+/// True when a visible post has the picture with this name.
 pub(crate) async fn is_image_shown(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
     let post = select_shown().filter(posts::Column::ImageName.eq(name));
     let post: Option<PostId> = post.select_only().column(posts::Column::Id).into_tuple().one(db).await?;
     Ok(post.is_some())
 }
 
-/// The names of those of these pictures that a post refers to. Removed posts count too, since they may be restored.
+/// Returns those of `names` that are pictures to which a post refers. Removed posts count too, since they may be
+/// restored.
 pub(crate) async fn images_in_use(db: &impl ConnectionTrait, names: &[String]) -> Result<HashSet<String>, DbErr> {
     let names = names.iter().map(String::as_str);
     let found: Vec<String> = posts::Entity::find()

@@ -1,6 +1,7 @@
-//! The work of recounting: whose likes and comments the counters leave out, and how far the counters have followed.
+//! The SQL statements on the table `recounts`, which says whose likes and comments the counters leave out, and how far
+//! the recount of each person's posts has come.
 //!
-//! The work is found by comparing the copy of users with the table `recounts`. So nothing is lost when a process dies
+//! The recounts to make are found by comparing the copy of users with this table. So none is lost when a process dies
 //! between a user's state and the recount. Progress is stored page by page, in the transaction that counts a page.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,13 +22,14 @@ use crate::db::entities::recounts::{ActiveModel, Column, Entity, Model};
 use crate::db::entities::{comments as comment_rows, counts, likes as like_rows, users as people};
 use crate::domain::ids::PostId;
 
-/// The most people, and the most posts of one person, that one transaction handles.
+/// The most posts of one person that one transaction recounts, and the most hidden people and the most returned people
+/// that one search finds.
 const PAGE: u64 = 100;
 /// The most likes and comments that one transaction counts, unless a single post has more.
 const MAX_ROWS: i64 = 20_000;
-/// The pauses between the rounds while a person is hidden. A write that was under way when the block was applied counts
-/// itself, and a replica that has not heard of the block accepts more writes until the access token expires. The
-/// repeated rounds correct both.
+/// The pauses between the rounds through the posts of a hidden person. A write that was under way when the block was
+/// applied has been counted, and a replica that has not heard of the block accepts more writes until the access token
+/// expires. The second and the third round correct both.
 const PAUSES: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(11 * 60)];
 
 /// The ids of the people whose likes and comments the counters leave out, as a subquery.
@@ -35,7 +37,8 @@ pub(crate) fn uncounted_ids() -> SelectStatement {
     Entity::find().select_only().column(Column::UserId).filter(Column::Hidden.eq(true)).into_query()
 }
 
-/// Finds people who are hidden and still counted (true), or visible again and not counted (false).
+/// Finds people whom the counters do not follow yet: with the value true, people who are hidden and still counted; with
+/// the value false, people who are visible again and not counted. At most [`PAGE`] of each are found.
 pub(crate) async fn find_changed_people(db: &Reads) -> Result<BTreeMap<UserId, bool>, DbErr> {
     let work: RelationDef = people::Entity::belongs_to(Entity).from(people::Column::Id).to(Column::UserId).into();
     let counted = Condition::any().add(Column::Hidden.is_null()).add(Column::Hidden.eq(false));
@@ -47,8 +50,9 @@ pub(crate) async fn find_changed_people(db: &Reads) -> Result<BTreeMap<UserId, b
     Ok(left.into_iter().map(|id| (id, true)).chain(came_back.into_iter().map(|id| (id, false))).collect())
 }
 
-/// Schedules a recount, from now, of every post that one of these people has liked or commented. The flag is true for a
-/// person who is hidden. Work on an earlier change of the same person begins anew.
+/// Schedules a recount, due now, of every post that one of these people has liked or commented on. The value is true
+/// for a person who is hidden, and false for one who is visible again. A recount for the same person that is under way
+/// begins anew.
 pub(crate) async fn schedule(tx: &Tx, people: BTreeMap<UserId, bool>) -> Result<(), DbErr> {
     let now = tx.clock().now();
     let rows = people.into_iter().map(|(user, hidden)| ActiveModel {
@@ -64,8 +68,8 @@ pub(crate) async fn schedule(tx: &Tx, people: BTreeMap<UserId, bool>) -> Result<
     insert_rows(&**tx, rows.collect(), Some(begin_anew)).await
 }
 
-/// Takes the work that has been due for longest, and locks it until the transaction ends. Work that another replica has
-/// locked is skipped, so that replicas recount for different people.
+/// Finds the recount that has been due for longest, and locks it until the transaction ends. Recounts that another
+/// replica has locked are skipped, so that replicas recount for different people. `None` when none is due.
 pub(crate) async fn lock_next_due(tx: &Tx) -> Result<Option<Model>, DbErr> {
     let due = Entity::find()
         .filter(Column::DueAt.lte(tx.clock().now()))
@@ -75,9 +79,10 @@ pub(crate) async fn lock_next_due(tx: &Tx) -> Result<Option<Model>, DbErr> {
     due.one(&**tx).await
 }
 
-/// Holds the work on these people still until the transaction ends. A transaction that writes for them and counts again
-/// needs it: otherwise it could count while they are still left out, and store its rows after the work that brings them
-/// back has looked for their posts, and then nobody would count these rows. SQLite has one writer and needs no lock.
+/// Locks the recounts for these people until the transaction ends, so that none of them proceeds meanwhile. A
+/// transaction that writes likes or comments of these people, and counts again, needs this lock. Without the lock it
+/// could count while a person is still left out, and commit after the recount that brings the person back has looked
+/// for the person's posts; its rows would then never be counted. SQLite has one writer and needs no lock.
 pub(crate) async fn lock_shared(tx: &Tx, people: BTreeSet<UserId>) -> Result<(), DbErr> {
     if people.is_empty() {
         return Ok(());
@@ -86,11 +91,11 @@ pub(crate) async fn lock_shared(tx: &Tx, people: BTreeSet<UserId>) -> Result<(),
     rows.order_by_asc(Column::UserId).lock_shared().all(&**tx).await.map(|_| ())
 }
 
-/// The next posts, in the order of their ids, that the person has ever liked or commented: as many as one transaction
-/// counts in a moment. No post is left when the round is complete.
+/// Finds the next posts of a recount, in the order of their ids, among the posts that the person has ever liked or
+/// commented on: as many as one transaction counts in a moment. The result is empty when the round is complete.
 pub(crate) async fn next_posts(tx: &Tx, work: &Model) -> Result<Vec<PostId>, DbErr> {
-    // Likes that are off and comments that are deleted are included, because a write that raced with the block may have
-    // changed the counters by them.
+    // Likes that were taken back and comments that are deleted are included, because a write that raced with the block
+    // may have changed the counters of their posts.
     let liked = like_rows::Entity::find()
         .select_only()
         .column(like_rows::Column::PostId)
@@ -108,12 +113,13 @@ pub(crate) async fn next_posts(tx: &Tx, work: &Model) -> Result<Vec<PostId>, DbE
         .limit(PAGE);
     let mut ids: BTreeSet<PostId> = liked.into_tuple().all(&**tx).await?.into_iter().collect();
     ids.extend(commented.into_tuple::<PostId>().all(&**tx).await?);
-    // Each of the two queries has the lowest ids of its table, so the lowest of both together miss none.
+    // Each of the two queries returns the lowest ids of its table, so the lowest of both together leave no post out.
     let ids: Vec<PostId> = ids.into_iter().take(PAGE as usize).collect();
     take_countable(tx, ids).await
 }
 
-/// Takes posts until their counters promise more than [`MAX_ROWS`] rows; the first post is always taken.
+/// Takes posts from the front of `ids` while their counters add up to at most [`MAX_ROWS`] likes and comments. The
+/// first post is always taken.
 async fn take_countable(tx: &Tx, ids: Vec<PostId>) -> Result<Vec<PostId>, DbErr> {
     let counters =
         counts::Entity::find().filter(counts::Column::PostId.is_in(pad_to_power_of_two(ids.iter().copied())));
@@ -128,8 +134,9 @@ async fn take_countable(tx: &Tx, ids: Vec<PostId>) -> Result<Vec<PostId>, DbErr>
     Ok(ids.into_iter().take_while(fits).collect())
 }
 
-/// Stores the progress of work: the last post that was counted, or `None` at the end of a round. At the end of a round
-/// the work rests until the next one if the person is hidden, and is deleted if not.
+/// Stores the progress of a recount. `last` is the last post that was counted, or `None` at the end of a round. Then
+/// the recount for a hidden person pauses until the next round, if there is one, and the recount for a visible person
+/// is deleted.
 pub(crate) async fn store_progress(tx: &Tx, work: Model, last: Option<PostId>) -> Result<(), DbErr> {
     let mut row = ActiveModel { user_id: Unchanged(work.user_id), ..ActiveModel::default() };
     if let Some(last) = last {
@@ -138,7 +145,7 @@ pub(crate) async fn store_progress(tx: &Tx, work: Model, last: Option<PostId>) -
         let pause = usize::try_from(work.rounds).ok().and_then(|round| PAUSES.get(round));
         row.after_post = Set(PostId(0));
         row.rounds = Set(work.rounds + 1);
-        // After the last round the row stays without a date: it says that this person is not counted.
+        // After the last round the row stays, without a time: it says that this person is not counted.
         row.due_at = Set(pause.map(|pause| tx.clock().now() + *pause));
     } else {
         return Entity::delete_by_id(work.user_id).exec(&**tx).await.map(|_| ());

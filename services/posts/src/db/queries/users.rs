@@ -1,4 +1,4 @@
-//! The copy of users: who is visible, and under which name.
+//! The SQL statements on the table `users`, the copy of users, and the condition that says who is visible.
 //!
 //! Visibility is decided when something is read (rule R9 of `docs/convergence.md`), so a block changes no post and no
 //! comment, and an unblock restores them exactly.
@@ -26,8 +26,8 @@ pub(crate) fn visible_ids() -> SelectStatement {
     Entity::find().filter(visible()).select_only().column(Column::Id).into_query()
 }
 
-/// The condition for a hidden person: blocked or erased. It has the very form of the partial index on hidden people, so
-/// that the planner uses this index.
+/// The condition for a hidden person: blocked or erased. The condition has the same form as that of the partial index
+/// on hidden people, so that the planner uses this index.
 pub(crate) fn hidden() -> Condition {
     let is_true = |column| Expr::col((Entity, column));
     Condition::any().add(is_true(Column::Deleted)).add(is_true(Column::Blocked))
@@ -38,7 +38,7 @@ pub(crate) fn hidden_ids() -> SelectStatement {
     Entity::find().filter(hidden()).select_only().column(Column::Id).into_query()
 }
 
-/// The usernames of those of these people who are visible.
+/// Reads the usernames of the visible people among `ids`, by their ids.
 pub(crate) async fn visible_usernames(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
@@ -48,14 +48,15 @@ pub(crate) async fn visible_usernames(
 }
 
 /// Locks the row of a person until the transaction ends, so that a limit per person is checked and used up by one
-/// request at a time. The row must exist. On SQLite the transaction is the only writer, so that no lock is needed.
+/// request at a time. The row must exist, because without it nothing is locked. On SQLite the transaction is the only
+/// writer, so that no lock is needed.
 pub(crate) async fn lock(tx: &Tx, id: UserId) -> Result<(), DbErr> {
     Entity::find_by_id(id).lock_exclusive().one(&**tx).await.map(|_| ())
 }
 
-/// Inserts the people who are not known yet as version 0, with the names in their access tokens, so that they can read
-/// their own new posts at once. Auth's states replace these rows when they arrive. `people` are sorted by id, because
-/// transactions that insert rows in different orders can wait for each other.
+/// Inserts the people who are not known yet as version 0, with the names in their access tokens, so that their new
+/// posts and comments are visible at once. Auth's states replace these rows when they arrive. `people` must be sorted
+/// by id, because transactions that insert rows in different orders can wait for each other.
 pub(crate) async fn insert_if_unknown(tx: &Tx, people: impl IntoIterator<Item = &CurrentUser>) -> Result<(), DbErr> {
     let rows = people.into_iter().map(|user| ActiveModel {
         id: Set(user.id),

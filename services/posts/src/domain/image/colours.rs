@@ -16,13 +16,14 @@ use super::error::ImageError;
 const SRGB_GAMMA: u32 = 45_455;
 /// The white point and the red, green and blue primaries of sRGB in the unit of PNG's chunk cHRM, 1/100 000.
 const SRGB_CHROMATICITIES: [u32; 8] = [31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
-/// The difference up to which a value still counts as that of sRGB: encoders round differently.
+/// The largest difference, in the same unit, with which a value still counts as that of sRGB: encoders round
+/// differently.
 const TOLERANCE: u32 = 500;
 
 /// The colour space that an ICC profile describes; `None` is sRGB.
 ///
-/// sRGB is also assumed when the profile is broken, or when it describes gray and the picture is coloured: browsers do
-/// the same.
+/// sRGB is also assumed when the profile is broken, when it describes gray although the picture is `coloured`, and when
+/// it describes a space other than RGB, gray and CMYK: browsers do the same.
 ///
 /// # Errors
 /// [`ImageError::ForPrint`] when the profile describes inks.
@@ -41,7 +42,8 @@ pub(crate) fn of_icc(profile: &[u8], coloured: bool) -> Result<Option<ColorProfi
 /// cICP, iCCP, sRGB, then gAMA with cHRM.
 ///
 /// # Errors
-/// [`ImageError::ForPrint`] and [`ImageError::HighDynamicRange`].
+/// [`ImageError::ForPrint`] when an ICC profile describes inks; [`ImageError::HighDynamicRange`] when the chunk cICP
+/// names PQ or HLG.
 pub(crate) fn of_png(info: &Info<'_>) -> Result<Option<ColorProfile>, ImageError> {
     if let Some(points) = info.coding_independent_code_points {
         return of_code_points(points);
@@ -61,7 +63,8 @@ pub(crate) fn of_png(info: &Info<'_>) -> Result<Option<ColorProfile>, ImageError
     }
     let mut profile = primaries.unwrap_or_else(ColorProfile::new_srgb);
     if let Some(gamma) = gamma {
-        // The samples are light raised to this gamma; the profile wants the way back, from samples to light.
+        // A sample is light raised to the power of gamma. The profile needs the inverse function, from samples to
+        // light.
         let exponent = 100_000.0 / f64::from(gamma);
         profile = with_curve(profile, &ToneReprCurve::Parametric(vec![exponent as f32]));
     }
@@ -133,7 +136,8 @@ pub(crate) fn to_srgb(picture: DynamicImage, profile: &ColorProfile) -> RgbaImag
     pixels
 }
 
-/// Transforms the samples in place, row by row: a second picture would double the memory that a request takes.
+/// Transforms RGBA samples in place, row by row of `width` pixels, because a second picture would double the memory
+/// that a request takes.
 fn transform_rows<T: Copy + Default>(
     transform: &(dyn TransformExecutor<T> + Send + Sync),
     width: usize,

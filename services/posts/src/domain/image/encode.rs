@@ -22,17 +22,17 @@ const MAX_PALETTE: usize = 256;
 /// A picture, together with the properties that decide how few bits it needs.
 pub(crate) struct Canvas {
     pixels: RgbaImage,
-    /// No pixel is transparent.
+    /// True when every pixel is fully opaque.
     opaque: bool,
-    /// Every pixel has three equal channels.
+    /// True when the three colour channels of every pixel are equal.
     gray: bool,
     /// The index of each colour in the palette; `None` when there are more than [`MAX_PALETTE`] colours.
     palette: Option<HashMap<[u8; 4], u8>>,
 }
 
 impl Canvas {
-    /// Analyses the pixels. The colour behind full transparency becomes black: some editors erase by making pixels
-    /// transparent, and their colours must not be recoverable.
+    /// Analyses the pixels, and makes the colour of fully transparent pixels black: some editors erase by making pixels
+    /// transparent, and the erased colours must not be recoverable.
     pub(crate) fn new(mut pixels: RgbaImage) -> Self {
         let (mut opaque, mut gray) = (true, true);
         let mut colours = Some(HashMap::new());
@@ -59,7 +59,7 @@ impl Canvas {
         Self { pixels, opaque, gray, palette: colours.map(assign_indices) }
     }
 
-    /// Encodes the picture as a JPEG, which has no alpha channel: meant for pictures that came as a JPEG.
+    /// Encodes the picture as a JPEG. A JPEG has no alpha channel, so this is meant for pictures that came as a JPEG.
     pub(crate) fn jpeg(&self) -> Result<Vec<u8>, ImageError> {
         let mut bytes = Vec::new();
         let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
@@ -71,7 +71,7 @@ impl Canvas {
         Ok(bytes)
     }
 
-    /// Encodes the picture as a WebP.
+    /// Encodes the picture as a WebP, without loss if `lossless` is true.
     pub(crate) fn webp(&self, lossless: bool) -> Result<Vec<u8>, ImageError> {
         let failed = || ImageError::Broken("it cannot be written as WebP".to_owned());
         let mut config = WebPConfig::new().map_err(|()| failed())?;
@@ -125,7 +125,8 @@ impl Canvas {
         Ok(bytes.into_inner())
     }
 
-    /// Packs the palette indices of all pixels, `bits` each. A row begins with a new byte, as PNG demands.
+    /// Packs the palette indices of all pixels into bytes, `bits` bits for each index. Every row begins with a new
+    /// byte, as PNG demands.
     fn pack(&self, palette: &HashMap<[u8; 4], u8>, bits: usize) -> Vec<u8> {
         let index = |pixel: &image::Rgba<u8>| palette.get(&pixel.0).copied().unwrap_or_default();
         let mut bytes = Vec::new();
@@ -140,8 +141,8 @@ impl Canvas {
     }
 }
 
-/// Assigns each colour its index. The order is fixed, by alpha and then by colour, so that the same picture always
-/// becomes the same file.
+/// Replaces the values of the map by the colours' indices. Their order is fixed, by alpha and then by colour, so that
+/// the same picture always becomes the same file.
 fn assign_indices(colours: HashMap<[u8; 4], u8>) -> HashMap<[u8; 4], u8> {
     let mut colours: Vec<[u8; 4]> = colours.into_keys().collect();
     colours.sort_unstable_by_key(|colour| (colour[3], *colour));

@@ -47,8 +47,8 @@ pub(super) fn inspect(
     Ok(Properties { profile, lossy })
 }
 
-/// Reads the chunks of a PNG with the `png` crate: `image` tells neither of an animation nor of the chunks cICP, gAMA
-/// and cHRM.
+/// Reads the properties of a PNG with the crate `png`, because the crate `image` reports neither animations nor the
+/// chunks cICP, gAMA and cHRM.
 fn inspect_png(file: &[u8]) -> Result<Properties, ImageError> {
     let limits = png::Limits { bytes: MAX_ALLOC };
     let reader = png::Decoder::new_with_limits(Cursor::new(file), limits).read_info();

@@ -38,7 +38,7 @@ pub(crate) fn measure(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
     }
 }
 
-/// A reader of this format that allocates at most [`MAX_ALLOC`].
+/// Creates a reader of this format that allocates at most [`MAX_ALLOC`] bytes.
 pub(super) fn reader(file: &[u8], format: ImageFormat) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     let mut limits = Limits::default();

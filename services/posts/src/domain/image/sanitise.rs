@@ -1,4 +1,4 @@
-//! The way of an uploaded file into a file that is safe to store.
+//! The conversion of an uploaded file into a file that is safe to store.
 
 use image::{DynamicImage, ImageDecoder, ImageFormat};
 
@@ -21,7 +21,7 @@ pub(crate) struct Picture {
 /// A JPEG stays a JPEG. Any other format is encoded without loss, a GIF as PNG, unless the file was lossy already or
 /// the result would exceed [`MAX_BYTES`]: then it becomes a lossy WebP, which keeps transparency.
 ///
-/// This is a long computation: run it on a blocking thread.
+/// The computation is long, so run it on a blocking thread.
 ///
 /// # Errors
 /// Every variant of [`ImageError`].

@@ -7,7 +7,7 @@ use shared::ids::UserId;
 
 use crate::domain::PostId;
 
-/// A post. A tombstone keeps its id and version only, so everything else may be absent.
+/// A post. A tombstone keeps its id and version only, so all other fields may be absent.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "posts")]
 pub struct Model {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 
-/// A person. Of an erased one the profile is absent.
+/// A person. The row of an erased person has no profile.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "users")]
 pub struct Model {

@@ -1,4 +1,4 @@
-//! The copies. Content columns are nullable, because a tombstone keeps only its key and version.
+//! The tables of the copies. Columns of content are nullable, because a tombstone keeps only its key and version.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, boolean, text_null, timestamp_with_time_zone_null};

@@ -1,4 +1,4 @@
-//! Named queries, a file per table. Each applies the rules of visibility itself.
+//! The SQL queries, a file per table. They return visible posts and visible people only.
 
 pub(crate) mod posts;
 pub(crate) mod users;

@@ -1,4 +1,4 @@
-//! Queries on the copy of posts.
+//! The SQL queries on the table `posts`, the copy of posts.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DerivePartialModel, JoinType, QuerySelect, RelationDef};
@@ -27,8 +27,8 @@ pub(crate) struct VisiblePost {
     pub(crate) counts: Option<counts::Model>,
 }
 
-/// Finds the visible ones among these posts, in any order: not deleted, and by a known author who is neither blocked
-/// nor erased.
+/// Finds the visible posts among `ids`, in any order: not deleted, and by an author whose name is known and who is
+/// neither blocked nor erased.
 pub(crate) async fn find_visible(db: &Reads, ids: impl IntoIterator<Item = PostId>) -> Result<Vec<VisiblePost>, DbErr> {
     use posts::{Column as C, Entity};
     let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();

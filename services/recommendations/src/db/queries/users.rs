@@ -1,4 +1,4 @@
-//! Queries on the copy of users.
+//! The SQL queries on the table `users`, the copy of users.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,8 @@ pub(crate) struct VisibleUser {
     pub(crate) created_at: Timestamp,
 }
 
-/// Finds the visible ones among these people, by their ids: known, and neither blocked nor erased.
+/// Finds the visible people among `ids`, by their ids: people whose profile is known and who are neither blocked nor
+/// erased.
 pub(crate) async fn find_visible(db: &Reads, ids: &[UserId]) -> Result<HashMap<UserId, VisibleUser>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());

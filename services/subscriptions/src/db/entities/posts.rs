@@ -1,4 +1,4 @@
-//! The table `posts`: a copy of posts. A tombstone keeps its id and version only, so everything else may be absent.
+//! The table `posts`: a copy of posts. A tombstone keeps its id and version only, so all other fields may be absent.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

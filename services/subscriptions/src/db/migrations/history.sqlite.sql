@@ -55,3 +55,9 @@ CREATE TABLE "users" (
 CREATE TABLE "copy_fills" (
     "stream" text NOT NULL PRIMARY KEY,
     "asked_at" timestamp_with_timezone_text NOT NULL );
+-- ended_sessions
+CREATE TABLE "ended_sessions" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_ended_sessions_expires_at" ON "ended_sessions" ("expires_at");

@@ -1,4 +1,4 @@
-//! Subscriptions, and the copies of users, posts and counters.
+//! The tables of subscriptions and of the copies of users, posts and counters.
 
 use sea_orm::DbErr;
 use sea_orm_migration::prelude::{
@@ -17,7 +17,7 @@ impl MigrationTrait for Migration {
         for table in [subscriptions_table(), users_table(), posts_table(), counts_table()] {
             manager.create_table(table).await?;
         }
-        // Followers of one person; posts of one author from new to old.
+        // These indexes find the followers of one person, and the posts of one author from new to old.
         let indexes = [
             Index::create()
                 .name("ix_subscriptions_followee_id")
@@ -50,7 +50,7 @@ fn subscriptions_table() -> TableCreateStatement {
         .to_owned()
 }
 
-// The copies have no constraint but their key: their rows come in any order.
+// The copies below have no constraint but their keys, because their rows arrive in any order.
 
 fn users_table() -> TableCreateStatement {
     Table::create()

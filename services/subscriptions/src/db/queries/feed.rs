@@ -1,4 +1,4 @@
-//! Queries for the feed: posts of followed authors, newest first.
+//! The SQL queries of the feed: posts of followed authors, newest first.
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QueryOrder,
@@ -25,8 +25,8 @@ pub(crate) struct VisiblePost {
     pub(crate) counts: Option<counts::Model>,
 }
 
-/// Finds the ids of posts by people whom `reader` follows, newest first, all older than `below` if it is given.
-/// Visibility is decided by the copies as they are now.
+/// Finds the ids of up to `limit` visible posts by people whom `reader` follows, newest first, all older than `below`
+/// if it is given.
 pub(crate) async fn find_older_posts(
     db: &impl ConnectionTrait,
     reader: UserId,
@@ -67,8 +67,8 @@ pub(crate) async fn find_visible_posts(
         .await
 }
 
-/// Finds posts older than `below`, newest first and tombstones included, as (id, author, deleted, version): the columns
-/// that timelines are built from.
+/// Finds up to `limit` posts older than `below`, newest first and tombstones included, as (id, author, deleted,
+/// version): the columns that timelines are built from.
 pub(crate) async fn find_timeline_posts(
     db: &impl ConnectionTrait,
     below: PostId,

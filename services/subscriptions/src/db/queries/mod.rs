@@ -1,4 +1,5 @@
-//! Named statements, a file per table or view of the data. They read and write rows and know no rule of HTTP or events.
+//! The SQL statements, a file per table or per kind of answer. They read and write rows, and know nothing of HTTP or
+//! events.
 
 pub(crate) mod feed;
 pub(crate) mod subscriptions;

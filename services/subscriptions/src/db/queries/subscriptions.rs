@@ -1,4 +1,4 @@
-//! Statements on subscriptions.
+//! The SQL statements on the table `subscriptions`, which holds pairs of follower and followee.
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, SelectStatement};
 use sea_orm::{
@@ -58,7 +58,7 @@ pub(crate) fn followed_ids(follower: UserId) -> SelectStatement {
     active().filter(Column::FollowerId.eq(follower)).select_only().column(Column::FolloweeId).into_query()
 }
 
-/// Finds the people whom these followers follow, as (follower, followee).
+/// Finds the active subscriptions of these followers, visible or not, as (follower, followee).
 pub(crate) async fn find_followed_by_all(
     db: &impl ConnectionTrait,
     followers: &[i64],
@@ -67,7 +67,7 @@ pub(crate) async fn find_followed_by_all(
     pairs.select_only().columns([Column::FollowerId, Column::FolloweeId]).into_tuple().all(db).await
 }
 
-/// Finds the ones among these people whom a person follows, visible or not, by ascending id.
+/// Returns those of `ids` that are people whom `follower` follows, visible or not, by ascending id.
 pub(crate) async fn find_followed_among(
     db: &impl ConnectionTrait,
     follower: UserId,
@@ -82,8 +82,8 @@ pub(crate) async fn find_followed_among(
     rows.into_tuple().all(db).await
 }
 
-/// Lists the visible people on one side of a person's subscriptions, newest account first, all with ids below `after`
-/// if it is given. Also returns the number of people on all pages.
+/// Lists up to `limit` visible people on one side of a person's subscriptions, newest account first, all with ids below
+/// `after` if it is given. Also returns the number of people on all pages.
 pub(crate) async fn list_people(
     db: &impl ConnectionTrait,
     side: Side,

@@ -1,4 +1,4 @@
-//! Statements on the copy of users, and the rule that decides which of them are visible.
+//! The SQL statements on the table `users`, the copy of users, and the rule that decides who is visible.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub(crate) async fn is_visible(db: &impl ConnectionTrait, id: UserId) -> Result<
     Ok(Entity::find_by_id(id).filter(visible()).count(db).await? > 0)
 }
 
-/// Finds the visible ones among these people, by their ids.
+/// Finds the visible people among `ids`, by their ids.
 pub(crate) async fn find_visible(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,

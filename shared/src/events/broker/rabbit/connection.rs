@@ -40,15 +40,16 @@ impl ReconnectingConnection {
         Self { urls, next, name, connection, connecting }
     }
 
-    /// Opens a connection of its own to the first node that answers. When all nodes fail, an error that may pass is
-    /// returned rather than a refusal, because a node that comes up may not know its users yet (ADR 20).
+    /// Opens a separate connection, which RabbitMQ lists under `name`, to the first node that answers. When all nodes
+    /// fail, an error that may pass is returned rather than a refusal, because a node that comes up may not know its
+    /// users yet (ADR 20).
     pub(super) async fn open_another(&self, name: &str) -> Result<Connection, BrokerError> {
         let mut failed = BrokerError::new("the broker has no URL");
         let next = self.next.load(Ordering::Relaxed) % self.urls.len().max(1);
         let nodes = self.urls.iter().enumerate().cycle().skip(next).take(self.urls.len());
         for (tried, (index, url)) in nodes.enumerate() {
             let mut url = url.expose_secret().to_owned();
-            // lapin reads these from the URL only. A value that the operator has set there is kept.
+            // lapin reads these settings from the URL only. A value that the operator has set there is kept.
             for (name, value) in [("heartbeat", HEARTBEAT), ("frame_max", FRAME_MAX)] {
                 if !url.contains(&format!("{name}=")) {
                     let separator = if url.contains('?') { '&' } else { '?' };
@@ -71,7 +72,7 @@ impl ReconnectingConnection {
 
     /// Returns the open connection, or opens one.
     ///
-    /// A task of its own opens it. A caller's future may stay unpolled while the caller waits for something else that
+    /// A separate task opens it. A caller's future may stay unpolled while the caller waits for something else that
     /// needs the connection too; if that future held the lock, neither would make progress.
     #[expect(clippy::disallowed_methods, reason = "it ends by itself, within the time that connecting may take")]
     pub(super) async fn get(self: &Arc<Self>) -> Result<Arc<Connection>, BrokerError> {
@@ -94,7 +95,7 @@ impl ReconnectingConnection {
         Ok(connection)
     }
 
-    /// Lets go of a connection that failed; the next use opens a new one.
+    /// Drops a connection that failed; the next use opens a new one.
     pub(super) fn disconnect(&self) {
         *self.locked() = None;
     }
@@ -114,17 +115,17 @@ pub(super) async fn with_timeout<T>(work: impl Future<Output = lapin::Result<T>>
     timeout(TIMEOUT, work).await.map_err(|_elapsed| BrokerError::new("the broker took too long"))?.map_err(Into::into)
 }
 
-/// AMQP's short string, the type of names, routing keys and most properties.
+/// Makes AMQP's short string, the type of names, routing keys and most properties.
 pub(super) fn short_string(text: &str) -> ShortString {
     ShortString::from(text)
 }
 
-/// AMQP's long string, the type of text in arguments and headers.
+/// Makes AMQP's long string, the type of text in arguments and headers.
 pub(super) fn long_string(text: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(text))
 }
 
-/// AMQP's field table, the type of queue arguments and headers.
+/// Makes AMQP's field table, the type of queue arguments and headers.
 pub(super) fn field_table(pairs: &[(&str, AMQPValue)]) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in pairs {

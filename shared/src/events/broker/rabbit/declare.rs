@@ -24,7 +24,7 @@ const DELIVERY_LIMIT: i32 = 50;
 ///
 /// A queue that had to be created may have missed messages, so the owner of its stream is asked to send everything
 /// again. The request is published twice. The first one, before the declaration, is there even if this process dies
-/// right after it; the second one, after the declaration, is certain to be answered to a queue that exists.
+/// right after it. The second one, after the declaration, is certain to be answered when the queue exists.
 pub(super) async fn declare_topology(connection: &Connection, channel: &Channel) -> Result<(), BrokerError> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let declared =
@@ -54,8 +54,8 @@ pub(super) async fn declare_topology(connection: &Connection, channel: &Channel)
     Ok(())
 }
 
-/// The arguments of a queue. They belong to its name: RabbitMQ refuses to declare an existing queue with other
-/// arguments (406).
+/// Returns the arguments of a queue. They cannot change as long as the queue exists: RabbitMQ refuses to declare an
+/// existing queue with other arguments (406).
 fn queue_arguments(queue: &str) -> FieldTable {
     field_table(&[
         ("x-queue-type", long_string("quorum")),
@@ -69,13 +69,13 @@ fn queue_arguments(queue: &str) -> FieldTable {
     ])
 }
 
-/// The arguments of a dead-letter queue. Its delivery limit is as high as can be, because RabbitMQ counts a delivery
-/// whenever an operator lists the dead letters and returns them.
+/// Returns the arguments of a dead-letter queue. Its delivery limit is as high as can be, because RabbitMQ counts a
+/// delivery whenever an operator lists the dead letters and returns them.
 fn dead_letter_arguments() -> FieldTable {
     field_table(&[("x-queue-type", long_string("quorum")), ("x-delivery-limit", AMQPValue::LongInt(i32::MAX))])
 }
 
-/// Declares a queue with its dead-letter queue, and binds it to its stream.
+/// Declares a queue with its dead-letter queue, and binds it to its stream if it has one.
 async fn declare_queue(channel: &Channel, queue: &str, stream: Option<&str>) -> Result<(), BrokerError> {
     // The dead-letter queue comes first, so that the queue never has a dead letter without a place for it.
     let dead = topology::dead_letter_queue(queue);
@@ -172,7 +172,8 @@ async fn inspect_queue(connection: &Connection, queue: &str, arguments: FieldTab
     }
 }
 
-/// A request to the owner of a stream to send everything to `queue`.
+/// Builds the request to the owner of a stream to send everything to `queue`; `None` if the stream has no owner or the
+/// request cannot be encoded.
 fn resend_request(stream: &str, queue: &str) -> Option<OutboxMessage> {
     let request = Request::Resend { stream: stream.to_owned(), queue: queue.to_owned(), ids: None };
     request.to_message(topology::owner(stream)?).ok()

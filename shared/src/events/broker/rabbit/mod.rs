@@ -103,7 +103,7 @@ impl RabbitBroker {
         Ok(payloads.boxed())
     }
 
-    /// Opens a connection of its own for one command of an operator.
+    /// Opens a separate connection for one command of an operator.
     async fn open_operator_connection(&self) -> Result<Connection, BrokerError> {
         self.consuming.open_another("chatty operator").await
     }
@@ -137,7 +137,8 @@ impl Broker for RabbitBroker {
     async fn consume(&self, queue: &str, _db: &Db) -> Result<Box<dyn Subscription>, BrokerError> {
         let connection = self.consuming.get().await?;
         if count_messages(&connection, queue).await?.is_none() {
-            // The queue is missing. Declaring it also asks its owner for the states that it has missed.
+            // The queue is missing. Declaring it also asks the owner of its stream for the states that the queue has
+            // missed.
             self.publisher.declare_topology().await?;
         }
         let channel = with_timeout(connection.create_channel()).await?;

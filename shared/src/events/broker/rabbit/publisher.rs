@@ -65,7 +65,7 @@ impl Publisher {
         results
     }
 
-    /// Lets go of the connection and its channels; the next use opens new ones.
+    /// Drops the connection and its channels; the next use opens new ones.
     fn disconnect(&self) {
         self.idle_channels().clear();
         self.connection.disconnect();
@@ -128,7 +128,7 @@ impl Publisher {
         let mut slot = self.fanout_channel.lock().await;
         let sent = timeout(FANOUT_TIMEOUT, async {
             let connection = self.connection.get().await?;
-            // A blocked connection would let this wait for its whole time limit, with each message anew.
+            // On a blocked connection each message would wait for the whole time limit.
             if connection.status().blocked() {
                 return Err(BrokerError::new("the broker takes no messages now"));
             }
@@ -145,8 +145,8 @@ impl Publisher {
             }
         });
         let sent = sent.await.unwrap_or_else(|_elapsed| {
-            // A connection that does not answer may never do so again, and nothing else may be published on it that
-            // would notice.
+            // A connection that does not answer may never do so again. It is given up here, because perhaps no other
+            // message is published on it that would fail.
             self.disconnect();
             Err(BrokerError::new("the broker took too long"))
         });

@@ -1,0 +1,45 @@
+//! A new password for a person who knows the old one.
+
+use shared::ids::SessionId;
+use shared::work::Db;
+
+use super::confirm_password::confirm_password;
+use super::end_session::end;
+use crate::credentials::Hasher;
+use crate::db::entities::users::Model as User;
+use crate::db::queries::sessions::Ending;
+use crate::db::queries::{links, users};
+use crate::domain::link::Purpose;
+use crate::error::Error;
+use crate::mail::MailQueue;
+
+/// Replaces the password of a person, ends their other sessions, and tells them by mail.
+///
+/// # Errors
+/// [`Error::WrongPassword`] when `current` is not the password; [`Error::TooManyTries`]; [`Error::WeakPassword`];
+/// [`Error::Busy`].
+pub(crate) async fn change_password(
+    db: &Db,
+    hasher: &Hasher,
+    mails: &MailQueue,
+    (user, session_id): (&User, SessionId),
+    current: &str,
+    password: &str,
+) -> Result<(), Error> {
+    confirm_password(db, hasher, user, current).await?;
+    let hash = hasher.hash_if_strong(password, &user.username, &user.email).await?;
+    let now = db.clock().now();
+    let mut tx = db.begin().await?;
+    // Another request may have changed the password since it was checked.
+    let locked = users::find_locked(&*tx, user.user_id()).await?;
+    if locked.is_none_or(|locked| locked.password_hash != user.password_hash) {
+        return Err(Error::WrongPassword);
+    }
+    users::replace_password_hash(&*tx, user.user_id(), &user.password_hash, hash).await?;
+    links::delete_unused_of(&*tx, Purpose::PasswordReset, user.id).await?;
+    end(&mut tx, Ending::OthersOf { user_id: user.id, kept: session_id.0 }).await?;
+    mails.add_password_changed(&*tx, user, now).await?;
+    tx.commit().await?;
+    mails.wake_worker();
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! A new password for a person who has forgotten the old one.
+
+use shared::events;
+use shared::ids::UserId;
+use shared::work::Db;
+
+use super::end_session::end;
+use crate::credentials::{Hasher, Signer};
+use crate::db::entities::links::Model as Link;
+use crate::db::queries::sessions::Ending;
+use crate::db::queries::{links, users};
+use crate::domain::link::Purpose;
+use crate::domain::secret;
+use crate::error::Error;
+use crate::mail::MailQueue;
+use crate::streams::user::UserState;
+
+/// The proof that somebody reads the mails to an account.
+pub(crate) enum ResetProof {
+    /// The token of the link.
+    Token(String),
+    /// The code of the same mail, typed on another device.
+    Code { email: String, code: String },
+}
+
+/// Sends a link and a code to the owner of an address.
+///
+/// # Errors
+/// When the database refuses. An address without an account is no error: the answer must not tell.
+pub(crate) async fn forget_password(db: &Db, mails: &MailQueue, signer: &Signer, email: &str) -> Result<(), Error> {
+    let now = db.clock().now();
+    let tx = db.begin().await?;
+    if let Some(user) = users::find_owner(&*tx, email).await? {
+        mails.add_password_reset(&*tx, &user, |code| signer.hash_code(user.id, code), now).await?;
+    }
+    tx.commit().await?;
+    // Woken in either case: a worker that finds no mail does no harm.
+    mails.wake_worker();
+    Ok(())
+}
+
+/// Finds out whether a link can reset a password.
+///
+/// # Errors
+/// [`Error::BadReset`] when it cannot.
+pub(crate) async fn check_reset_link(db: &Db, token: &str) -> Result<(), Error> {
+    find_by_token(db, token).await.map(|_link| ())
+}
+
+/// Replaces a forgotten password, ends all sessions of the person, and tells them by mail.
+///
+/// # Errors
+/// [`Error::BadReset`] when the proof is unknown, used or expired, or when too many codes were tried;
+/// [`Error::WeakPassword`]; [`Error::Busy`].
+pub(crate) async fn reset_password(
+    db: &Db,
+    hasher: &Hasher,
+    signer: &Signer,
+    mails: &MailQueue,
+    proof: ResetProof,
+    password: &str,
+) -> Result<(), Error> {
+    let link = match proof {
+        ResetProof::Token(token) => find_by_token(db, &token).await?,
+        ResetProof::Code { email, code } => find_by_code(db, signer, &email, &code).await?,
+    };
+    let user = users::find(db.read(), UserId(link.user_id)).await?.ok_or(Error::BadReset)?;
+    // Hashed before the transaction, because a row must not stay locked for as long as a hash takes.
+    let hash = hasher.hash_if_strong(password, &user.username, &user.email).await?;
+    let now = db.clock().now();
+    let mut tx = db.begin().await?;
+    // A link that was sent to an address which the account has no more must not open the account.
+    let user = users::find_locked(&*tx, user.user_id()).await?.filter(|user| user.email_key == link.email_key);
+    let user = user.ok_or(Error::BadReset)?;
+    if !links::mark_used(&*tx, &link.token_hash, now).await? {
+        return Err(Error::BadReset);
+    }
+    links::delete_unused_of(&*tx, Purpose::PasswordReset, user.id).await?;
+    let user = users::set_password(&*tx, user.user_id(), hash, now).await?.ok_or(Error::BadReset)?;
+    end(&mut tx, Ending::AllOf(user.id)).await?;
+    mails.add_password_changed(&*tx, &user, now).await?;
+    events::publish(&mut tx, &[UserState::from(user)])?;
+    tx.commit().await?;
+    mails.wake_worker();
+    Ok(())
+}
+
+async fn find_by_token(db: &Db, token: &str) -> Result<Link, Error> {
+    let link = links::find(db.read(), Purpose::PasswordReset, &secret::hash(token)).await?;
+    let now = db.clock().now();
+    link.filter(|link| link.used_at.is_none() && link.expires_at > now).ok_or(Error::BadReset)
+}
+
+/// Finds the link whose mail holds this code. A wrong code uses up one of the guesses.
+async fn find_by_code(db: &Db, signer: &Signer, email: &str, code: &str) -> Result<Link, Error> {
+    let user = users::find_owner(db.read(), email).await?.ok_or(Error::BadReset)?;
+    let tx = db.begin().await?;
+    let link = links::take_guess(&*tx, Purpose::PasswordReset, user.id, db.clock().now()).await?;
+    // Committed before the code is compared, so that no failure gives the guess back.
+    tx.commit().await?;
+    let hash = signer.hash_code(user.id, code);
+    link.filter(|link| link.code_hash.as_ref() == Some(&hash)).ok_or(Error::BadReset)
+}

@@ -1,0 +1,20 @@
+//! Accounts that were erased. Only id and version are left, because the copies in other services have to learn of the
+//! end, and no id may be assigned again (rule R6 in docs/convergence.md).
+
+use sea_orm::entity::prelude::*;
+use shared::clock::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "erased_users")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: i64,
+    /// One more than the last version of the account.
+    pub(crate) version: i64,
+    pub(crate) erased_at: Timestamp,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,27 @@
+//! Statements on what is left of erased accounts.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use shared::clock::Timestamp;
+use shared::db::pad_to_power_of_two;
+
+use crate::db::entities::erased_users::{ActiveModel, Column, Entity, Model};
+
+/// Stores that an account was erased. `version` is the version of the state that tells it.
+pub(crate) async fn insert(db: &impl ConnectionTrait, id: i64, version: i64, now: Timestamp) -> Result<Model, DbErr> {
+    let row = ActiveModel { id: Set(id), version: Set(version), erased_at: Set(now) };
+    Entity::insert(row).exec_with_returning(db).await
+}
+
+/// Reads erased accounts in the order of their ids, beginning after an id.
+pub(crate) async fn page(db: &impl ConnectionTrait, after: i64, limit: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit).all(db).await
+}
+
+/// Finds the erased accounts with these ids, in the order of their ids.
+pub(crate) async fn find_many(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).order_by_asc(Column::Id).all(db).await
+}

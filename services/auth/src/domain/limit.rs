@@ -1,0 +1,25 @@
+//! The limits on actions that strangers could repeat to somebody's harm.
+
+use std::time::Duration;
+
+/// A limit on how often something may happen: a burst at once, and afterwards once in each period. This is the "generic
+/// cell rate algorithm" (ITU-T I.371): one number for each key, and no counting in windows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    /// The name, which is a part of the stored key.
+    pub(crate) name: &'static str,
+    /// The number that may happen at once after a time of rest.
+    pub(crate) burst: u32,
+    /// The time after which one more may happen.
+    pub(crate) period: Duration,
+}
+
+/// The wrong passwords for one username: 1 800 an hour, as matrix-authentication-service allows.
+pub(crate) const LOGINS: Limit = Limit { name: "login", burst: 10, period: Duration::from_secs(2) };
+
+/// The times that somebody with a person's access token may be asked for the person's current password.
+pub(crate) const CURRENT_PASSWORD: Limit =
+    Limit { name: "current_password", burst: 5, period: Duration::from_secs(60) };
+
+/// The mails that strangers can have sent to one mailbox, whichever address the strangers come from.
+pub(crate) const MAILS: Limit = Limit { name: "mail", burst: 3, period: Duration::from_secs(3_600) };

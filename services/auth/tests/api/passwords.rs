@@ -1,0 +1,216 @@
+//! Passwords that are forgotten, reset and changed.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use testkit::app::{Answer, TestApp};
+
+use crate::people::{PASSWORD, events, link, log_in, mails, member, pointers, register, spawn, text};
+
+const NEW: &str = "another horse, another lamp";
+const BAD_RESET: &str = "Reset link or code is invalid or expired";
+const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
+
+async fn forget(app: &TestApp, email: &str) {
+    let answer = app.post("/auth/password/forgot", json!({ "email": email })).send().await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+}
+
+async fn reset(app: &TestApp, body: Value) -> Answer {
+    app.post("/auth/password/reset", body).send().await
+}
+
+/// The token and the code in a mail.
+fn proofs(mail: &Value) -> (String, String) {
+    let (path, text) = (link(mail), mail["text"].as_str().unwrap());
+    let (_, rest) = text.split_once("asked: ").unwrap();
+    (path.rsplit_once('/').unwrap().1.to_owned(), rest.split_whitespace().next().unwrap().to_owned())
+}
+
+async fn status_of_login(app: &TestApp, password: &str) -> u16 {
+    app.post("/auth/login", json!({ "username": "ann", "password": password })).send().await.status
+}
+
+#[tokio::test]
+async fn a_link_resets_the_password_once_and_ends_all_sessions() {
+    let app = spawn().await;
+    let (_, access, refresh) = member(&app, "ann").await;
+    events(&app).await;
+    forget(&app, "ANN@example.org").await;
+    let mail = mails(&app, "ann@example.org", 2).await.swap_remove(0);
+    assert_eq!(mail["subject"], "Choose a new password");
+    let (token, _) = proofs(&mail);
+    for bad in ["1234567", "password123", "ann@example.org"] {
+        reset(&app, json!({ "token": token, "password": bad })).await.is_problem(422, "");
+    }
+    assert_eq!(reset(&app, json!({ "token": token, "password": NEW })).await.status, 204);
+    assert_eq!((status_of_login(&app, PASSWORD).await, status_of_login(&app, NEW).await), (401, 200));
+    app.get("/auth/me").bearer(&access).send().await.is_problem(401, "The session has ended, log in again");
+    app.post("/auth/refresh", json!({ "refresh_token": refresh })).send().await.is_problem(401, "");
+    let states = events(&app).await;
+    let user = states.iter().find(|(stream, _)| stream == "user").unwrap();
+    assert_eq!(user.1["session_version"], 1, "other services refuse the tokens too");
+    assert_eq!(states.iter().filter(|(stream, _)| stream == "session_end").count(), 1);
+    let notice = mails(&app, "ann@example.org", 3).await.swap_remove(0);
+    assert_eq!(notice["subject"], "Your password was changed");
+    reset(&app, json!({ "token": token, "password": NEW })).await.is_problem(404, BAD_RESET);
+}
+
+#[tokio::test]
+async fn a_code_resets_the_password_and_can_be_tried_five_times() {
+    let app = spawn().await;
+    member(&app, "ann").await;
+    forget(&app, "ann@example.org").await;
+    let (_, code) = proofs(&mails(&app, "ann@example.org", 2).await[0]);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let body = |code: &str| json!({ "email": "Ann@example.org", "code": code, "password": NEW });
+    for _ in 0..5 {
+        reset(&app, body(wrong)).await.is_problem(404, BAD_RESET);
+    }
+    reset(&app, body(&code)).await.is_problem(404, BAD_RESET);
+    forget(&app, "ann@example.org").await;
+    let mail = mails(&app, "ann@example.org", 3).await.swap_remove(0);
+    let (token, code) = proofs(&mail);
+    for _ in 0..4 {
+        reset(&app, body(wrong)).await.is_problem(404, BAD_RESET);
+    }
+    assert_eq!(reset(&app, body(&code)).await.status, 204);
+    assert_eq!(status_of_login(&app, NEW).await, 200);
+    // The link of the same mail and the earlier one are used up as well.
+    reset(&app, json!({ "token": token, "password": NEW })).await.is_problem(404, BAD_RESET);
+    reset(&app, body(&code)).await.is_problem(404, BAD_RESET);
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_moment_are_counted_each() {
+    let app = spawn().await;
+    member(&app, "ann").await;
+    forget(&app, "ann@example.org").await;
+    let (_, code) = proofs(&mails(&app, "ann@example.org", 2).await[0]);
+    let guess =
+        async |code: String| reset(&app, json!({ "email": "ann@example.org", "code": code, "password": NEW })).await;
+    let wrong = (0..30).map(|number| format!("{number:06}")).filter(|wrong| *wrong != code);
+    futures_util::future::join_all(wrong.map(guess)).await;
+    guess(code).await.is_problem(404, BAD_RESET);
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn nobody_learns_which_addresses_have_an_account() {
+    let app = spawn().await;
+    register(&app, "waiting").await;
+    mails(&app, "waiting@example.org", 1).await;
+    for email in ["nobody@example.org", "waiting@example.org"] {
+        forget(&app, email).await;
+        let body = json!({ "email": email, "code": "123456", "password": NEW });
+        reset(&app, body).await.is_problem(404, BAD_RESET);
+    }
+    // The worker takes all queued mails together: when this one is there, none before it is still on the way.
+    register(&app, "last").await;
+    mails(&app, "last@example.org", 1).await;
+    mails(&app, "waiting@example.org", 1).await;
+    mails(&app, "nobody@example.org", 0).await;
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn a_reset_is_valid_for_half_an_hour_and_for_nothing_else() {
+    let app = spawn().await;
+    member(&app, "ann").await;
+    forget(&app, "ann@example.org").await;
+    let mail = mails(&app, "ann@example.org", 2).await.swap_remove(0);
+    let (token, code) = proofs(&mail);
+    app.call(Method::POST, &format!("/auth/verify/{token}"), None).send().await.is_problem(404, "");
+    app.clock.advance(Duration::from_secs(30 * 60));
+    reset(&app, json!({ "token": token, "password": NEW })).await.is_problem(404, BAD_RESET);
+    let body = json!({ "email": "ann@example.org", "code": code, "password": NEW });
+    reset(&app, body).await.is_problem(404, BAD_RESET);
+    for (body, pointer) in [
+        (json!({ "password": NEW }), "/token"),
+        (json!({ "token": token, "email": "ann@example.org", "password": NEW }), "/token"),
+        (json!({ "email": "ann@example.org", "password": NEW }), "/token"),
+        (json!({ "email": "ann", "code": "123456", "password": NEW }), "/email"),
+        (json!({ "email": "ann@example.org", "code": "12345x", "password": NEW }), "/code"),
+        (json!({ "token": "x".repeat(129), "password": NEW }), "/token"),
+        (json!({ "token": token, "password": "short" }), "/password"),
+    ] {
+        let answer = reset(&app, body.clone()).await;
+        answer.is_problem(422, "");
+        assert_eq!(pointers(&answer), [pointer], "{body}");
+    }
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn a_browser_gets_a_form_behind_the_link() {
+    let app = spawn().await;
+    member(&app, "ann").await;
+    forget(&app, "ann@example.org").await;
+    let link = link(&mails(&app, "ann@example.org", 2).await[0]);
+    let page = app.get(&link).header("accept", BROWSER).send().await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("<input type=\"password\" name=\"password\""), "{}", page.text);
+    let submit = async |body: &str| {
+        let call = app.call(Method::POST, &link, None).header("accept", BROWSER);
+        call.body("application/x-www-form-urlencoded", body.to_owned()).send().await
+    };
+    let weak = submit("password=password123").await;
+    assert_eq!((weak.status, weak.text.contains("too common")), (422, true), "{}", weak.text);
+    submit("other=x").await.is_problem(400, "");
+    let done = submit("password=another+horse%2C+another+lamp").await;
+    assert_eq!((done.status, done.text.contains("Your password was changed")), (200, true), "{}", done.text);
+    assert_eq!(status_of_login(&app, NEW).await, 200);
+    let again = app.get(&link).header("accept", BROWSER).send().await;
+    assert_eq!((again.status, again.text.contains("Reset link is invalid or expired")), (404, true));
+    app.get(&link).header("accept", "application/json").send().await.is_problem(404, BAD_RESET);
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn a_change_asks_the_old_password_and_ends_the_other_sessions() {
+    let app = spawn().await;
+    let (_, token, refresh) = member(&app, "ann").await;
+    let other = log_in(&app, "ann").await;
+    events(&app).await;
+    let change = async |current: &str, new: &str| {
+        let body = json!({ "current_password": current, "password": new });
+        app.post("/auth/password/change", body).bearer(&token).send().await
+    };
+    change("a wrong password", NEW).await.is_problem(403, "The current password is wrong");
+    change(PASSWORD, "ann@example.org").await.is_problem(422, "");
+    change(PASSWORD, "qwertyuiop").await.is_problem(422, "");
+    forget(&app, "ann@example.org").await;
+    let (reset_token, _) = proofs(&mails(&app, "ann@example.org", 2).await[0]);
+    assert_eq!(change(PASSWORD, NEW).await.status, 204);
+    assert_eq!((status_of_login(&app, PASSWORD).await, status_of_login(&app, NEW).await), (401, 200));
+    assert_eq!(app.get("/auth/me").bearer(&token).send().await.status, 200, "this session goes on");
+    assert_eq!(app.post("/auth/refresh", json!({ "refresh_token": refresh })).send().await.status, 200);
+    app.get("/auth/me").bearer(&text(&other, "token")).send().await.is_problem(401, "");
+    assert_eq!(mails(&app, "ann@example.org", 3).await[0]["subject"], "Your password was changed");
+    reset(&app, json!({ "token": reset_token, "password": PASSWORD })).await.is_problem(404, BAD_RESET);
+    let ends = events(&app).await;
+    assert_eq!(ends.iter().filter(|(stream, _)| stream == "session_end").count(), 1);
+    app.post("/auth/password/change", json!({})).send().await.is_problem(401, "");
+}
+
+/// A stolen access token must not become a way to guess the password.
+#[tokio::test]
+async fn the_current_password_can_be_tried_a_few_times() {
+    let app = spawn().await;
+    let (_, token, _) = member(&app, "ann").await;
+    let change = async |current: &str| {
+        let body = json!({ "current_password": current, "password": NEW });
+        app.post("/auth/password/change", body).bearer(&token).send().await
+    };
+    for _ in 0..5 {
+        change("a wrong password").await.is_problem(403, "");
+    }
+    let refused = change(PASSWORD).await;
+    refused.is_problem(429, "Too many tries, try again later");
+    assert_eq!(refused.headers["retry-after"], "60");
+    app.clock.advance(Duration::from_secs(60));
+    assert_eq!(change(PASSWORD).await.status, 204);
+    events(&app).await;
+}
