@@ -21,10 +21,10 @@ workspace "Chatty" "A social network of five services that never share a databas
             cli = container "chatty" "The operator's commands: reconcile, rebuild, dead-letters, admin create, demo" "Rust"
 
             authDb = container "auth_db" "Users, sessions, links, mail jobs, outbox" "Postgres or SQLite" "Database"
-            postsDb = container "posts_db" "Posts, counters, comments, likes, a copy of users, outbox" "Postgres or SQLite" "Database"
-            subscriptionsDb = container "subscriptions_db" "Subscriptions, copies of users, posts and counters, outbox" "Postgres or SQLite" "Database"
-            adminDb = container "admin_db" "Decisions, audit log, copies of users, posts, comments and counters, outbox" "Postgres or SQLite" "Database"
-            recommendationsDb = container "recommendations_db" "Copies of users, posts, counters and likes, outbox" "Postgres or SQLite" "Database"
+            postsDb = container "posts_db" "Posts, counters, comments, likes, copies of users and ended sessions, outbox" "Postgres or SQLite" "Database"
+            subscriptionsDb = container "subscriptions_db" "Subscriptions, copies of users, ended sessions, posts and counters, outbox" "Postgres or SQLite" "Database"
+            adminDb = container "admin_db" "Decisions, audit log, copies of users, ended sessions, posts, comments and counters, outbox" "Postgres or SQLite" "Database"
+            recommendationsDb = container "recommendations_db" "Copies of users, ended sessions, posts, counters and likes, outbox" "Postgres or SQLite" "Database"
 
             broker = container "Broker" "Exchange chatty.events, a queue SERVICE.STREAM.v1 for each consumer and stream, and one for requests to each service" "RabbitMQ; in one process a part of it" "Queue"
             media = container "Media store" "Pictures under random names" "Folder" "Database"
@@ -49,11 +49,11 @@ workspace "Chatty" "A social network of five services that never share a databas
         recommendations -> recommendationsDb "Reads and writes" "SQL"
         posts -> media "Stores and reads pictures" "Files"
 
-        auth -> broker "Publishes user; consumes moderation.user" "AMQP"
-        posts -> broker "Publishes post, post_counts, comment, like; consumes user, moderation.post, moderation.comment" "AMQP"
-        subscriptions -> broker "Consumes user, post, post_counts" "AMQP"
-        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment; consumes user, post, post_counts, comment" "AMQP"
-        recommendations -> broker "Consumes user, post, post_counts, like" "AMQP"
+        auth -> broker "Publishes user, session_end; consumes moderation.user" "AMQP"
+        posts -> broker "Publishes post, post_counts, comment, like; consumes user, session_end, moderation.post, moderation.comment" "AMQP"
+        subscriptions -> broker "Consumes user, session_end, post, post_counts" "AMQP"
+        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment; consumes user, session_end, post, post_counts, comment" "AMQP"
+        recommendations -> broker "Consumes user, session_end, post, post_counts, like" "AMQP"
 
         posts -> auth "Fetches the public keys" "HTTP"
         subscriptions -> auth "Fetches the public keys" "HTTP"

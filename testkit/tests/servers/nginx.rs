@@ -2,9 +2,10 @@
 //! itself.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
@@ -28,6 +29,8 @@ struct Gateway {
     port: u16,
     /// The number of requests that `posts` has broken off.
     broken: Arc<AtomicUsize>,
+    /// The log of requests.
+    log: PathBuf,
     client: Client,
     _nginx: Process,
     _services: JoinSet<()>,
@@ -67,6 +70,7 @@ impl Gateway {
         Self {
             port,
             broken,
+            log: folder.path().join("access.log"),
             client: Client::builder().no_proxy().build().unwrap(),
             _nginx: nginx.unwrap(),
             _services: services,
@@ -375,4 +379,30 @@ async fn texts_are_compressed_and_single_posts_are_not() {
     let long = "a".repeat(2_500);
     assert_eq!(answer(&format!("/posts?x={long}"), false).await, (true, true));
     assert_eq!(answer(&format!("/posts/1?x={long}"), false).await, (false, false), "its ETag stays strong");
+}
+
+#[tokio::test]
+async fn the_tokens_of_links_stay_out_of_the_log() {
+    let gateway = Gateway::start().await;
+    let ways = ["verify", "password/reset", "email/confirm", "email/undo"];
+    for way in ways {
+        gateway.get(&format!("/auth/{way}/s3cret")).await;
+        gateway.request(Method::POST, &format!("/auth/{way}/s3cret/reject?s3cret")).send().await.unwrap();
+    }
+    gateway.request(Method::POST, "/auth/verify/resend").send().await.unwrap();
+    // nginx writes its log once a second.
+    let logged = async {
+        loop {
+            let log = std::fs::read_to_string(&gateway.log).unwrap_or_default();
+            if log.contains("/auth/verify/resend") {
+                return log;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let log = tokio::time::timeout(Duration::from_secs(20), logged).await.unwrap();
+    assert!(!log.contains("s3cret"), "{log}");
+    for way in ways {
+        assert_eq!(log.matches(&format!("/auth/{way}/-")).count(), 2, "{way}: {log}");
+    }
 }

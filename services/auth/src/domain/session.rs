@@ -8,7 +8,7 @@ use shared::clock::Timestamp;
 pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
 /// The time for which the end of a session is told to copies that are filled. It is longer than any token of the session
 /// is accepted, by whatever clock.
-pub(crate) const END_RETENTION: Duration = Duration::from_secs(86_400);
+pub(crate) const END_RETENTION: Duration = Duration::from_secs(3_600);
 /// The tolerance of services for the clock of this one, twice: a token may be issued by one replica right after another
 /// has ended its session.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
