@@ -31,7 +31,8 @@ pub(crate) fn release_reserve(health: &WriteHealth) {
     }
 }
 
-/// Keeps a reserve file on the disk and, while writes fail, tests whether they are stored again. Runs until `cancel`.
+/// Keeps a reserve file beside a SQLite database and, while writes fail, tests whether writes succeed again. Runs until
+/// `cancel`.
 pub(crate) async fn watch(db: Db, cancel: Cancel) {
     let health = db.write_health().clone();
     let service = health.service();

@@ -61,7 +61,8 @@ pub trait AnySource: Send + Sync + 'static {
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
     /// Returns whether the owner can recover lost states from a copy.
     fn recovers_from_copies(&self) -> bool;
-    /// Stores these states if they are newer than the owner's own. A value that is not such a state is an error.
+    /// Stores those of these states that are newer than the owner's own. Fails if a value is not a state of this
+    /// stream.
     async fn recover(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr>;
     /// Returns whether the states are counters that can be counted again.
     fn is_recountable(&self) -> bool;

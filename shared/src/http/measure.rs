@@ -171,7 +171,8 @@ impl Measurement {
 }
 
 tokio::task_local! {
-    /// The measurement of the request that this task serves: the router reports the route to it from within.
+    /// The measurement of the request that this task serves. The router, which runs inside the measured service,
+    /// reports the route to it.
     static CURRENT: Measurement;
 }
 

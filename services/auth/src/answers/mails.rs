@@ -1,4 +1,4 @@
-//! Mails, as admins see the parked ones and as developers read all of them.
+//! Mails: the parked ones as admins see them, and all of them as developers read them.
 
 use serde::Serialize;
 use shared::clock::Timestamp;

@@ -152,7 +152,8 @@ fn answer(done: Result<(), Error>, title: &str, text: &str, headers: &HeaderMap)
     }
 }
 
-/// The page for a link that cannot be used, if the client prefers one.
+/// Turns the error of a link that cannot be used into a page, if the client prefers pages. Returns any other error
+/// unchanged.
 fn page_of(error: Error, headers: &HeaderMap) -> Result<Response, Error> {
     match error {
         Error::BadEmailLink if Accepted::of(headers).prefers_page() => {

@@ -109,8 +109,10 @@ impl LikeMatrix {
         top.into_sorted()
     }
 
-    /// Adds up integer weights that are slightly more than proportional to the similarities, for all posts at once. The
-    /// sums are upper bounds of the scores: only a post whose sum reaches the last candidate's score is scored exactly.
+    /// Finds the best posts by integer sums. Each neighbour gets a weight: the similarity, scaled and rounded up. For
+    /// all posts at once, the weights of the neighbours who like a post are added up. A sum is never below the scaled
+    /// score of its post. So once `limit` candidates are known, a post is scored exactly only if its sum reaches the
+    /// score of the worst of them.
     fn best_by_sums(&self, scratch: &mut Scratch, me: Idx, limit: usize, nearest: &[Neighbour]) -> Vec<Candidate> {
         let Scratch { sums, ranks, excluded, spare_sets, .. } = scratch;
         let (posts, visible) = (self.posts.len(), self.visible.words());

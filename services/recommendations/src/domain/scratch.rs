@@ -89,7 +89,8 @@ impl Counters {
 pub(super) struct Ranks(Array1<u32>);
 
 impl Ranks {
-    /// Ranks these neighbours, nearest first, among `people` people.
+    /// Sets the ranks of these neighbours, who come nearest first and are ranked from 1 on. `people` is the number of
+    /// all people.
     pub(super) fn set(&mut self, people: usize, neighbours: impl Iterator<Item = Idx>) {
         grow_zeros(&mut self.0, people);
         for (rank, person) in (1..).zip(neighbours) {

@@ -10,7 +10,7 @@ use crate::domain::Timelines;
 pub(super) struct SharedTimelines(Arc<RwLock<Timelines>>);
 
 impl SharedTimelines {
-    /// Creates empty timelines that keep at most `max_posts` posts.
+    /// Creates empty timelines that keep at most `max_posts` posts in all, not per author.
     pub(super) fn new(max_posts: usize) -> Self {
         Self(Arc::new(RwLock::new(Timelines::new(max_posts))))
     }

@@ -2,7 +2,7 @@
 //!
 //! In each round an owner sends its copies the versions that it published a while ago, and a copy sends the owner the
 //! next parts of each stream, which the owner answers with its own states. A copy asks again for states that it lacks
-//! or that differ. In this way the owner also learns whether a copy holds newer states than its own database. If so, it
+//! or that differ. In this way the owner also learns whether a copy holds newer states than the owner does. If so, it
 //! publishes nothing, because it would assign versions and ids a second time (ADR 15).
 //!
 //! Nothing here is durable: the messages go over a fanout exchange that stores nothing. A lost message is sent again in

@@ -1,5 +1,5 @@
 //! The owner's side of the comparison: sends the published versions, answers with its states, and notices when a copy
-//! holds newer states than its own database (ADR 15).
+//! holds newer states than the owner's database (ADR 15).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
