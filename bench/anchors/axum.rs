@@ -1,7 +1,7 @@
-//! The anchor of reads: an axum server that answers every GET with the same bytes, which is the cost of a read that
-//! looks nothing up.
+//! The program that Chatty's reads are compared with: an axum server that answers every GET with the same bytes. It
+//! looks nothing up, so its cost is the least that a read can have.
 //!
-//! To run it alone: `anchor-axum 127.0.0.1:9000 body.json`
+//! To run this program alone: `anchor-axum 127.0.0.1:9000 body.json`
 #![expect(clippy::print_stdout, reason = "a program for people who run it alone")]
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
-/// The headers of Chatty's answers, so that both sides send as many bytes.
+/// The headers of each answer. They are as long as those of Chatty, so that both programs send equally many bytes.
 const HEADERS: [(&str, &str); 4] = [
     ("content-type", "application/json"),
     ("etag", "\"1.1\""),

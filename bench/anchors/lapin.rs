@@ -1,9 +1,12 @@
-//! The anchor of events: RabbitMQ and lapin alone, with one quorum queue, persistent messages of 400 bytes, and
-//! publisher confirms. Each mode prints one line of JSON.
+//! The program that Chatty's events are compared with: RabbitMQ and lapin alone, with one quorum queue, persistent
+//! messages of 400 bytes, and publisher confirms. Each mode prints one line of JSON.
 //!
-//! - `anchor-lapin AMQP_URL lag RATE SECONDS`: the milliseconds from publishing to consuming at this rate.
-//! - `anchor-lapin AMQP_URL publish COUNT WINDOW`: messages per second with at most `WINDOW` unconfirmed.
-//! - `anchor-lapin AMQP_URL consume COUNT`: messages per second out of a full queue, acknowledged 500 at a time.
+//! - `anchor-lapin AMQP_URL lag RATE SECONDS`: publishes `RATE` messages a second, and prints the p50 and the p99 of
+//!   the milliseconds from the moment when a message is due until it is consumed.
+//! - `anchor-lapin AMQP_URL publish COUNT WINDOW`: prints the messages published per second, of which at most `WINDOW`
+//!   are unconfirmed at any time.
+//! - `anchor-lapin AMQP_URL consume COUNT`: prints the messages per second that are taken from a full queue and
+//!   acknowledged 500 at a time.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program for people who run it alone")]
 
 use std::collections::VecDeque;
@@ -21,11 +24,11 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, PublisherConfirm};
 use tokio::time::{Instant, sleep_until};
 
-/// The name of the queue, which is deleted in the end.
+/// The name of the queue. The queue is deleted at the end of each run.
 const QUEUE: &str = "anchor.lapin";
 /// The size of a message in bytes.
 const BYTES: usize = 400;
-/// The number of unacknowledged messages that the broker sends ahead.
+/// The number of messages that the broker sends at most before the first of them is acknowledged.
 const PREFETCH: u16 = 1_000;
 /// The number of messages that are acknowledged at a time.
 const ACK_EVERY: usize = 500;
@@ -56,7 +59,7 @@ async fn main() -> Result<()> {
         }
         _ => bail!("the modes are `lag RATE SECONDS`, `publish COUNT WINDOW` and `consume COUNT`"),
     };
-    // Also after an error, so that the next run begins with an empty queue.
+    // The queue is deleted after an error, too, so that the next run begins with an empty one.
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
     println!("{}", result?);
     Ok(())
@@ -72,7 +75,8 @@ async fn subscribe(channel: &Channel) -> Result<Consumer> {
     Ok(channel.basic_consume(QUEUE.into(), "".into(), options, FieldTable::default()).await?)
 }
 
-/// Publishes messages with at most `window` of them unconfirmed, and returns the rate.
+/// Publishes `count` messages, of which at most `window` are unconfirmed at any time. Returns the number of messages
+/// per second.
 async fn publish(channel: &Channel, count: usize, window: usize) -> Result<f64> {
     let (body, begun) = (vec![b'x'; BYTES], Instant::now());
     let mut unconfirmed = VecDeque::with_capacity(window);
@@ -90,7 +94,7 @@ async fn publish(channel: &Channel, count: usize, window: usize) -> Result<f64> 
     Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Consumes this number of messages, and returns the rate as JSON.
+/// Consumes `count` messages. Returns the number of messages per second as JSON.
 async fn consume(channel: &Channel, count: usize) -> Result<String> {
     let mut consumer = subscribe(channel).await?;
     let begun = Instant::now();
@@ -105,8 +109,8 @@ async fn consume(channel: &Channel, count: usize) -> Result<String> {
     Ok(format!("{{\"per_second\":{rate:.1}}}"))
 }
 
-/// Measures the time from the moment when a message was due until it was consumed, in an open loop. Returns p50 and p99
-/// as JSON.
+/// Publishes `rate` messages per second for this number of seconds in an open loop, and measures the time from the
+/// moment when a message was due until it was consumed. Returns the p50 and the p99 in milliseconds as JSON.
 async fn lag(connection: &Connection, channel: &Channel, rate: f64, seconds: f64) -> Result<String> {
     let receiving = connection.create_channel().await?;
     receiving.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
@@ -119,7 +123,7 @@ async fn lag(connection: &Connection, channel: &Channel, rate: f64, seconds: f64
         for n in 0..count {
             sleep_until(due(n)).await;
             body.splice(..8, (n as u64).to_be_bytes());
-            // Confirms still come, but nothing waits for them in this mode.
+            // The broker still sends confirms, but nothing waits for them in this mode.
             drop(send(channel, &body).await?);
         }
         anyhow::Ok(())

@@ -1,4 +1,5 @@
-//! The anchors, which Chatty is measured against: programs in `bench/anchors`, and pgbench with the SQL files there.
+//! The anchors, which are the programs that Chatty is compared with: those in `bench/anchors`, and pgbench with the SQL
+//! files of that folder.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,7 +10,7 @@ use testkit::servers::machine;
 use testkit::stack::find_repository;
 use tokio::process::{Child, Command};
 
-/// Returns the folder of the anchors.
+/// Returns the path of the folder `bench/anchors`.
 pub(crate) fn folder() -> Result<PathBuf> {
     Ok(find_repository()?.join("bench/anchors"))
 }
@@ -28,14 +29,14 @@ pub(crate) struct PgBench {
 pub(crate) struct Sql {
     /// The file's name.
     pub(crate) file: &'static str,
-    /// The name of the variable in the file, and its value: the number of things to choose from.
+    /// The name of a variable in the file and its value, which is the number of rows that the statement chooses from.
     pub(crate) variable: (&'static str, usize),
 }
 
 /// Runs pgbench on an SQL file with this number of clients, each on a connection of its own, for this length of time.
 ///
-/// On a machine that is busy elsewhere, connecting the clients may take all of that time and make pgbench fail. So it
-/// gets three tries.
+/// On a machine that is busy elsewhere, connecting the clients may take all of that time and make pgbench fail. So
+/// pgbench gets three tries.
 pub(crate) async fn pgbench(database: &str, sql: Sql, clients: usize, length: Duration) -> Result<PgBench> {
     let time = length.as_secs().max(1).to_string();
     for _ in 0..2 {
@@ -46,15 +47,16 @@ pub(crate) async fn pgbench(database: &str, sql: Sql, clients: usize, length: Du
     run_pgbench(database, sql, clients, &["--time", &time]).await
 }
 
-/// Runs one transaction per client. Nearly all of its cost is that of the connections, which can then be subtracted.
+/// Runs one transaction per client. Nearly all of the cost of this run is that of the connections, so the caller can
+/// subtract it from the cost of a longer run.
 pub(crate) async fn pgbench_once(database: &str, sql: Sql, clients: usize) -> Result<PgBench> {
     run_pgbench(database, sql, clients, &["--transactions", "1"]).await
 }
 
-/// Runs pgbench on a file, with prepared statements, and reads the figures from its text.
+/// Runs pgbench on an SQL file, and reads the figures from its output. `how_long` are the arguments that limit the run.
 async fn run_pgbench(database: &str, sql: Sql, clients: usize, how_long: &[&str]) -> Result<PgBench> {
     let output = Command::new(machine::find_postgres()?.join("pgbench"))
-        // Prepared statements, because Chatty uses them, too.
+        // Statements are prepared, because those of Chatty are, too.
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
         .args(["--client", &clients.to_string()])
         .args(how_long)
@@ -84,11 +86,11 @@ pub(crate) async fn read_figure(program: &Path, arguments: &[&str]) -> Result<se
     serde_json::from_slice(&output.stdout).with_context(problem)
 }
 
-/// A running anchor. It ends when it is dropped.
+/// A running anchor. The process is killed when this is dropped.
 pub(crate) struct Anchor(Child);
 
 impl Anchor {
-    /// Returns its process id.
+    /// Returns the process id of the anchor.
     pub(crate) fn pid(&self) -> Result<i32> {
         Ok(i32::try_from(self.0.id().context("the anchor has ended")?)?)
     }

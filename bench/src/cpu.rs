@@ -1,14 +1,14 @@
-//! The processor time and the memory that processes use, from `/proc`.
+//! The processor time and the memory that processes use, as `/proc` reports them.
 
 use std::collections::HashMap;
 use std::fs;
 
-/// Returns the processor time of these processes and of all that they have started so far, in seconds.
+/// Returns the processor time in seconds that these processes and all their descendants have used so far.
 pub(crate) fn seconds(roots: &[i32]) -> f64 {
     family(roots).map(|stat| stat.ticks as f64 / ticks_per_second()).sum()
 }
 
-/// Returns the memory (PSS) of these processes and of all that they have started, in bytes.
+/// Returns the memory (PSS) of these processes and of all their descendants, in bytes.
 pub(crate) fn memory(roots: &[i32]) -> u64 {
     family(roots).map(|stat| pss(stat.pid)).sum()
 }
@@ -29,7 +29,7 @@ struct Stat {
     ticks: u64,
 }
 
-/// Returns these processes and all their descendants. Postgres works in children, and nginx in workers.
+/// Returns these processes and all their descendants. Postgres and nginx do their work in child processes.
 fn family(roots: &[i32]) -> impl Iterator<Item = Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let all: Vec<Stat> = entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect();
@@ -41,8 +41,8 @@ fn family(roots: &[i32]) -> impl Iterator<Item = Stat> {
     })
 }
 
-/// Reads `/proc/PID/stat`. The ticks are those in user mode and in kernel mode, and both of children that were waited
-/// for.
+/// Reads `/proc/PID/stat`; None if there is no such process any more. The ticks are the time in user mode and in kernel
+/// mode, both of the process itself and of its children that have ended and that it has waited for.
 fn read(pid: i32) -> Option<Stat> {
     // The name in parentheses may contain anything, so the fields are counted from its end: state, parent, and so on.
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

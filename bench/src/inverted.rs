@@ -1,6 +1,7 @@
 //! The plain way to find similar people: an inverted list of people for each post, and a counter for each person.
 //!
-//! It is the anchor in the same program (P17), and the reference that the engine's answers are compared with.
+//! This way is the anchor of P17, which runs in the same program as the engine, and the reference that the engine's
+//! answers are compared with.
 
 use crate::likes::Like;
 
@@ -19,7 +20,8 @@ struct Lists {
 }
 
 impl Lists {
-    /// Builds the lists by counting: first the length of each, then its items.
+    /// Builds the lists from pairs of a key and an item. A first pass counts the items of each key, and a second one
+    /// stores them.
     fn of(pairs: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
         let len = pairs.clone().map(|(key, _)| key as usize + 1).max().unwrap_or_default();
         let mut begins = vec![0; len + 1];

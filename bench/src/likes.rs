@@ -1,6 +1,6 @@
 //! Data sets of likes: generated from a seed in the shape of well-known data sets, or read from a file.
 //!
-//! MovieLens' own files may not be passed on, so the benchmark generates likes unless it is given a file.
+//! The files of MovieLens may not be passed on, so the benchmark generates likes unless it gets such a file.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -28,7 +28,7 @@ pub(crate) struct Shape {
 pub(crate) const ML_100K: Shape = Shape { people: 943, posts: 1_682, likes: 100_000, least: 20 };
 /// The shape of MovieLens 1M.
 pub(crate) const ML_1M: Shape = Shape { people: 6_040, posts: 3_706, likes: 1_000_000, least: 20 };
-/// A million likes that are spread thinly.
+/// A million likes that are spread over many people and many posts.
 pub(crate) const SPARSE: Shape = Shape { people: 100_000, posts: 50_000, likes: 1_000_000, least: 1 };
 /// The shape of MovieLens 20M.
 pub(crate) const ML_20M: Shape = Shape { people: 138_000, posts: 27_000, likes: 20_000_000, least: 20 };
@@ -91,7 +91,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Like>> {
     text.lines().map(line).collect()
 }
 
-/// Writes likes as a file that `read` and the anchors understand.
+/// Writes likes to a file that [`read`] and the anchors can read.
 pub(crate) fn write(path: &Path, likes: &[Like]) -> Result<()> {
     let mut text = String::new();
     for (person, post) in likes {
@@ -100,7 +100,8 @@ pub(crate) fn write(path: &Path, likes: &[Like]) -> Result<()> {
     std::fs::write(path, text).with_context(|| path.display().to_string())
 }
 
-/// Splits likes by chance: about four fifths to learn from, and about one fifth to be found again.
+/// Splits likes by chance. Returns about four fifths of them, which are to be learned from, and the other fifth, which
+/// is to be found again.
 pub(crate) fn split(likes: &[Like], seed: u64) -> (Vec<Like>, Vec<Like>) {
     let mut random = StdRng::seed_from_u64(seed);
     likes.iter().partition(|_| random.random_bool(0.8))

@@ -25,7 +25,8 @@ pub(crate) type Call = Request<Full<Bytes>>;
 
 /// The requests of a load, and the test for right answers.
 pub(crate) trait Script: Send + Sync + 'static {
-    /// Returns the request number `n` of client number `client`. The URI is a path; the host is added when it is sent.
+    /// Returns the request number `n` of client number `client`. The URI is a path; the client adds the host when it
+    /// sends the request.
     fn call(&self, client: usize, n: usize) -> Call;
 
     /// Returns whether an answer is right.
@@ -151,7 +152,7 @@ impl Client {
 /// Sends one request on a connection of its own, and returns the body of the answer.
 ///
 /// # Errors
-/// If the status of the answer is no success.
+/// If the connection or the request fails, or the status of the answer is no success.
 pub(crate) async fn send_once(address: SocketAddr, call: Call) -> Result<Vec<u8>> {
     let (status, body) = Client::connect(address).await?.send(call).await?;
     ensure!(status.is_success(), "{address} answers {status}: {}", String::from_utf8_lossy(&body));
@@ -192,7 +193,7 @@ pub(crate) async fn run_closed_loop(
     collect(tasks, start).await
 }
 
-/// Lets each client send this number of requests, one after the other, in a closed loop.
+/// Sends `each` requests from each client, one after the other, in a closed loop.
 pub(crate) async fn send_each(
     address: SocketAddr,
     clients: usize,
@@ -216,17 +217,17 @@ pub(crate) async fn send_each(
     collect(tasks, start).await
 }
 
-/// The treatment of requests that are due and not sent when the time of an open loop is over.
+/// The treatment of requests that were due but are not sent yet when the time of an open loop is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Late {
-    /// They are sent all the same, so that their latencies are not missing.
+    /// The requests are sent all the same, so that their latencies are not missing.
     Sent,
-    /// They are never sent, because the rate is too high on purpose.
+    /// The requests are never sent, because the rate is too high on purpose.
     Dropped,
 }
 
-/// Runs an open loop: sends requests at a fixed rate for a length of time, whatever becomes of the answers. The clients
-/// take turns, and one that still waits for an answer sends its next request late.
+/// Runs an open loop: sends `per_second` requests per second for a length of time, also while earlier ones are not
+/// answered yet. The clients take turns, and a client that still waits for an answer sends its next request late.
 pub(crate) async fn run_open_loop(
     address: SocketAddr,
     clients: usize,
@@ -237,14 +238,15 @@ pub(crate) async fn run_open_loop(
     ensure!(per_second > 0.0, "an open loop needs a rate");
     let all = (length.as_secs_f64() * per_second) as usize;
     let connected = connect_all(address, clients).await?;
-    // A moment later, so that all tasks run before the first request is due.
+    // The load starts a moment later, so that all tasks run before the first request is due.
     let start = Instant::now() + Duration::from_millis(50);
     let mut tasks = JoinSet::new();
     for (index, mut client) in connected.into_iter().enumerate() {
         let script = Arc::clone(&script);
         tasks.spawn(async move {
             let mut load = Load::new()?;
-            // Request n belongs to client n modulo their number, so each client knows its due times without the others.
+            // Request n belongs to the client whose number is n modulo the number of clients, so each client knows its
+            // due times without the others.
             for n in (index..all).step_by(clients) {
                 let due = start + Duration::from_secs_f64(n as f64 / per_second);
                 sleep_until(due).await;

@@ -1,7 +1,8 @@
-//! `make bench`: Chatty beside other programs that do the same (the anchors), measured in turns in one run.
+//! The program behind `make bench`, which compares Chatty with other programs that do the same work (the anchors). Both
+//! are measured in turns in one run.
 //!
-//! The goals, their numbers and the method are explained in docs/performance.md. A goal that is missed does not make
-//! the program fail; the table says so.
+//! The goals, their numbers and the method are explained in docs/performance.md. A missed goal does not make the
+//! program fail, but the table names it.
 #![expect(clippy::print_stdout, reason = "the table is what the program is for")]
 
 mod anchors;
@@ -52,7 +53,7 @@ const GOALS: [&str; 22] = [
     "P21", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P15", "P16", "P17",
     "P18", "P19", "P20", "P22", "P23",
 ];
-/// The measurements without a number.
+/// The measurements that have no number. `--only` accepts them, too.
 const OTHERS: [&str; 2] = ["prototype", "memory"];
 
 #[tokio::main]
@@ -85,7 +86,7 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
     let mut world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
     let mut outcomes = Vec::new();
-    // Before any load: this is the memory of services that have done nothing yet.
+    // This comes before any load, because it measures the memory of services that have done nothing yet.
     let mut at_rest = None;
     if wanted("P21") || wanted("memory") {
         at_rest = Some(memory::measure_at_rest(&world, &cli.bin_dir, &cli.tools).await?);
@@ -166,17 +167,17 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     if wanted("prototype") {
         done(overload::run_prototype_tests(&world, &cli.tools).await?)?;
     }
-    // Last, since it leaves a million posts in the databases.
+    // This comes last, since it leaves a million posts in the databases.
     if let Some([at_rest, _]) = at_rest.filter(|_| wanted("memory")) {
         done(memory::measure_with_posts(&mut world, &at_rest, cli.full).await?)?;
     }
-    // Once more as a whole, below the lines of each goal.
+    // The table is printed once more as a whole, below the rows that were printed after each goal.
     println!("\n{}", report::table(&outcomes));
     world.stack.stop()?;
     Ok(outcomes)
 }
 
-/// Describes the machine and the day, for the head of the results.
+/// Returns a line about the day and the machine for the head of the results.
 async fn machine() -> Result<String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));

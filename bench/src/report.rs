@@ -48,8 +48,8 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
-    /// Returns whether the ratios hold the bound: the median does, and all rounds but two come within 15 % of it. With
-    /// one or two rounds, all of them have to.
+    /// Returns whether the ratios hold the bound: the median holds it, and at most two ratios miss it by more than
+    /// about 15 %. If there are only one or two ratios, none may.
     fn holds(self, ratios: &[f64]) -> bool {
         let (middle, near): (bool, Box<dyn Fn(f64) -> bool>) = match self {
             Self::AtLeast(bound, _) => (median(ratios) >= bound, Box::new(move |ratio| ratio >= 0.85 * bound)),
@@ -72,7 +72,7 @@ impl Bound {
 }
 
 impl Outcome {
-    /// Makes the outcome of a goal from its rounds. The first of the two texts describes Chatty, the second the anchor.
+    /// Creates the outcome of a goal from the figures of its rounds. `chatty` and `anchor` describe the two sides.
     /// `right` is false if something that has to be exact was not, such as a counter; then the goal is missed.
     pub(crate) fn new(
         goal: &str,
@@ -161,7 +161,7 @@ pub(crate) fn write(folder: &Path, machine: &str, outcomes: &[Outcome]) -> Resul
     Ok(())
 }
 
-/// Replaces old outcomes by new ones of the same goals, and sorts all by number.
+/// Adds new outcomes to old ones, replaces those of the same goals, and sorts all by number.
 fn merge(old: Vec<Outcome>, new: &[Outcome]) -> Vec<Outcome> {
     let is_new = |outcome: &Outcome| new.iter().any(|new| new.goal == outcome.goal);
     let mut all: Vec<Outcome> = old.into_iter().filter(|old| !is_new(old)).chain(new.iter().cloned()).collect();

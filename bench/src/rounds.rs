@@ -1,4 +1,5 @@
-//! Rounds: anchor and Chatty take turns (A B B A …), so that other work of the machine meets both alike.
+//! Rounds, in which the anchor and Chatty are measured in turns (A B B A …), so that other work of the machine slows
+//! both alike.
 //!
 //! Each round has a ratio of its own. On a machine with two cores that does other things, figures vary by a factor of
 //! three between minutes and much less between seconds, so ratios of neighbouring measurements are the most stable
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-/// The amount of measuring.
+/// The number and the length of measurements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     /// The number of rounds, each of which measures both sides.
@@ -52,7 +53,7 @@ impl Compared {
     }
 }
 
-/// Returns the median; of an even number of figures the mean of the two in the middle, of none NaN.
+/// Returns the median. For an even number of figures this is the mean of the two in the middle, and for no figures NaN.
 pub(crate) fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -64,7 +65,8 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
     }
 }
 
-/// Measures both sides in turns, after a warm-up of each whose figure is dropped.
+/// Measures both sides in turns. Before the first round each side is measured once as a warm-up, and that figure is
+/// dropped.
 pub(crate) async fn compare(effort: Effort, mut anchor: impl Side, mut chatty: impl Side) -> Result<Compared> {
     anchor.measure(effort.length).await?;
     chatty.measure(effort.length).await?;

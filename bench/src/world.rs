@@ -1,5 +1,5 @@
-//! The system under measurement: the distributed form, as `make stack` starts it, and access tokens for any number of
-//! people.
+//! The system under measurement: the five services as programs of their own, as `make stack` starts them, and access
+//! tokens for any number of people.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,8 +28,8 @@ impl World {
             repository: find_repository()?,
             testkit: bin_dir.join("testkit"),
             bin_dir,
-            // Some goals store the rows of copies directly. A comparison would find that these copies know more than their
-            // owner, which would then refuse all writes (docs/adr/0015).
+            // Some goals store the rows of copies directly. A comparison would find that these copies know more than
+            // their owner, which would then refuse all writes (docs/adr/0015).
             service_env: vec![("COMPARE_SECONDS".to_owned(), u16::MAX.to_string())],
             proxied: false,
             brokers: 1,
@@ -54,7 +54,7 @@ impl World {
         testkit::app::sign(&self.key, &self.kid, TOKEN_TYPE, &claims)
     }
 
-    /// Returns the address of a service, past the gateway.
+    /// Returns the address at which a service itself listens, without the gateway.
     pub(crate) fn address(&self, service: &str) -> Result<SocketAddr> {
         let services = &self.stack.addresses().services;
         let url = &services.get(service).context("no such service")?.url;
@@ -66,14 +66,14 @@ impl World {
         address(&self.stack.addresses().gateway_url)
     }
 
-    /// Returns the superuser's URL of a database of this stack.
+    /// Returns the URL of a database of this stack, for the superuser of Postgres.
     pub(crate) fn database(&self, name: &str) -> Result<String> {
         let url = &self.stack.addresses().postgres_url;
         let server = url.rsplit_once('/').context("not a URL")?.0;
         Ok(format!("{server}/{name}"))
     }
 
-    /// Returns the superuser's URL of a service's database.
+    /// Returns the URL of a service's database, for the superuser of Postgres.
     pub(crate) fn database_of(&self, service: &str) -> Result<String> {
         let services = &self.stack.addresses().services;
         let url = &services.get(service).context("no such service")?.database_url;
@@ -99,7 +99,7 @@ async fn get(url: &str) -> Result<Vec<u8>> {
     crate::load::send_once(host.parse()?, crate::load::Script::call(&script, 0, 0)).await
 }
 
-/// Runs statements by psql, and returns the rows as text without the last line's end.
+/// Runs statements with psql, and returns the rows as text without the last line's end.
 pub(crate) async fn run_sql(database: &str, script: &str) -> Result<String> {
     Ok(psql(database, script).await?.trim().to_owned())
 }

@@ -1,8 +1,8 @@
 //! `chatty backup`: a copy of the data of the one-process suite, also while it runs.
 //!
 //! A backup is a folder with the five databases, the pictures, the signing key and a manifest with the checksum of each
-//! file. The folder gets its name when it is complete, so a backup that was interrupted cannot be taken for a complete
-//! one.
+//! file. The folder gets its final name only when it is complete, so a backup that was interrupted cannot be taken for
+//! a complete one.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind::NotFound};
@@ -53,11 +53,11 @@ pub(crate) struct Manifest {
 /// One file of a backup.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// Its path in the backup, with `/` between folders.
+    /// The path of the file in the backup, with `/` between folders.
     pub(crate) name: String,
-    /// Its size in bytes.
+    /// The size of the file in bytes.
     pub(crate) bytes: u64,
-    /// Its SHA-256 in hexadecimal digits.
+    /// The SHA-256 of the file in hexadecimal digits.
     pub(crate) sha256: String,
 }
 
@@ -65,7 +65,7 @@ impl Manifest {
     /// Reads the manifest of a backup.
     ///
     /// # Errors
-    /// When `folder` has no manifest, or one of another format.
+    /// When `folder` has no manifest, or one that cannot be read or has another format.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let file = folder.join(MANIFEST);
         let text =
@@ -89,7 +89,7 @@ impl Manifest {
 }
 
 impl Backup {
-    /// Makes the backup and prints its size.
+    /// Makes the backup, and prints the number of its files and their size.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         if suite::is_distributed(env) {
             bail!(
@@ -124,15 +124,15 @@ impl Backup {
     }
 }
 
-/// Copies all files of the suite into `to`, and answers their manifest.
+/// Copies all files of the suite into `to`, and returns their manifest.
 async fn copy_all(layout: &Layout, to: &Path) -> anyhow::Result<Manifest> {
     let progress = Progress::start("copying pictures");
     let mut files = Vec::new();
     data_folder::create_folder(&to.join(MEDIA))?;
     copy_pictures(layout, to, &mut files)?;
-    // The databases are copied one after the other. A copy that is older than its owner is filled again by a restore;
-    // rows that a copy has and its owner does not would be forgotten. So the copies come first, and auth, the owner of
-    // people, is the last.
+    // The databases are copied one after the other. If a service's copy of another one's data is older than the
+    // owner's, the owner fills it again after a restore. But what the copy has and the owner does not have would be
+    // lost. So the services that only keep copies come first, and auth, the owner of people, comes last.
     for (name, file) in layout.databases.iter().rev() {
         progress.step(format_args!("copying {name}"));
         if !file.is_file() {

@@ -1,4 +1,4 @@
-//! The control socket, by which the process that serves the suite carries out the operator's commands.
+//! The control socket, through which an operator's commands reach the process that serves the suite.
 //!
 //! The files of SQLite can be opened by one process only (docs/adr/0021). So while the suite is served, a command sends
 //! its command line to the serving process, which runs it and sends its output back. Where no process serves, the
@@ -32,7 +32,7 @@ use crate::suite;
 
 /// The name of the socket in the data folder.
 const SOCKET: &str = "chatty.sock";
-/// The longest path of a socket in bytes that every system accepts. Linux accepts 107 (unix(7)).
+/// The length in bytes of the longest path of a socket that every system accepts. Linux accepts 107 (unix(7)).
 const MAX_PATH: usize = 103;
 /// The pause after a failed accept, which fails again at once when, for example, the process has no file descriptor
 /// left.
@@ -55,7 +55,7 @@ struct Request {
 enum Reply {
     /// A piece of the command's output.
     Output(Output),
-    /// The end of the command: true if its exit code is 0, or the text of its error.
+    /// The end of the command: true if its exit code is 0, false for another exit code, or the text of its error.
     Ended(Result<bool, String>),
 }
 
@@ -104,7 +104,7 @@ async fn forward(serving: UnixStream, secret: String) -> anyhow::Result<ExitCode
 }
 
 /// Binds the control socket of a data folder that this process has locked. Because of the lock, a socket that is there
-/// already was left behind by a process that was killed.
+/// already was left behind by a process that was killed, and is removed.
 pub(crate) fn listen(settings: &Settings) -> anyhow::Result<UnixListener> {
     let bind = || {
         let Address { path, .. } = &Address::of(settings)?;
@@ -119,8 +119,8 @@ pub(crate) fn listen(settings: &Settings) -> anyhow::Result<UnixListener> {
     bind().with_context(|| format!("CHATTY_DATA_DIR: {}", settings.data_dir.join(SOCKET).display()))
 }
 
-/// Carries out the commands that arrive, each in a task of its own. It never ends by itself; dropping it ends all
-/// commands.
+/// Carries out the commands that arrive, each in a task of its own. The future never ends by itself. Dropping it ends
+/// all commands.
 pub(crate) async fn serve(listener: UnixListener, env: &Env) -> Infallible {
     let mut callers = JoinSet::new();
     loop {
@@ -148,7 +148,8 @@ pub(crate) async fn serve(listener: UnixListener, env: &Env) -> Infallible {
 /// Reads one command from `caller`, carries it out, and sends its output and its end.
 ///
 /// # Errors
-/// When the caller has gone, or has sent no request. Errors of the command itself are sent to the caller.
+/// When the caller has gone, or has sent no request or one that cannot be read. Errors of the command itself are sent
+/// to the caller.
 async fn carry_out_for(caller: UnixStream, env: &Env) -> anyhow::Result<()> {
     let (read, mut write) = caller.into_split();
     let mut lines = BufReader::new(read).lines();
@@ -166,7 +167,7 @@ async fn carry_out_for(caller: UnixStream, env: &Env) -> anyhow::Result<()> {
     send(&mut write, &Reply::Ended(ended)).await
 }
 
-/// Sends the output of a command to its caller until the command has ended, which drops the sender.
+/// Sends the output of a command to its caller until the command has ended, because its end drops the sender.
 async fn forward_output(mut printed: UnboundedReceiver<Output>, write: &mut OwnedWriteHalf) -> anyhow::Result<()> {
     while let Some(output) = printed.recv().await {
         send(write, &Reply::Output(output)).await?;
@@ -186,7 +187,8 @@ async fn send(write: &mut OwnedWriteHalf, message: &impl Serialize) -> anyhow::R
     Ok(write.write_all(&line).await?)
 }
 
-/// The address of the socket. Keep it until the socket is bound or connected.
+/// The address of the control socket. It has to exist until the socket is bound or connected, because it keeps the data
+/// folder open.
 struct Address {
     path: PathBuf,
     /// The open data folder, if the path leads through its file descriptor.
@@ -194,8 +196,8 @@ struct Address {
 }
 
 impl Address {
-    /// The address in the data folder. A path that is too long for a socket is replaced by a short one through the file
-    /// descriptor of the open folder, in `/proc/self/fd`.
+    /// Returns the address of the socket in the data folder. A path that is too long for a socket is replaced by a
+    /// short one through the file descriptor of the open folder, in `/proc/self/fd`.
     fn of(settings: &Settings) -> io::Result<Self> {
         let path = settings.data_dir.join(SOCKET);
         if path.as_os_str().len() <= MAX_PATH {

@@ -13,7 +13,7 @@ use shared::services::SERVICE_NAMES;
 /// The name of the folder in the data folder that exists while a restore is under way.
 const RESTORING: &str = "restoring";
 
-/// Creates the data folder if it does not exist, and locks it. The lock is held until the file is dropped.
+/// Creates the data folder if it does not exist, and locks it. The lock is held until the returned file is dropped.
 ///
 /// # Errors
 /// When another process holds the lock, or the folder cannot be used.
@@ -27,8 +27,8 @@ pub(crate) fn lock(settings: &Settings) -> anyhow::Result<File> {
     Ok(lock)
 }
 
-/// The folder in which a restore prepares the files. It is in the data folder, so that the files can be moved by
-/// renaming them.
+/// Returns the folder in which a restore prepares the files. It lies in the data folder, so that the files can be moved
+/// by renaming them.
 pub(crate) fn restore_folder(settings: &Settings) -> PathBuf {
     settings.data_dir.join(RESTORING)
 }
@@ -58,10 +58,10 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The paths that the environment names.
+    /// Returns the paths that the environment names.
     ///
     /// # Errors
-    /// A setting of auth or posts that is not valid.
+    /// When a setting of auth or posts is not valid.
     pub(crate) fn of(env: &Env, settings: &Settings) -> anyhow::Result<Self> {
         let databases = SERVICE_NAMES.iter().map(|service| format!("{service}.db"));
         Ok(Self {
@@ -87,7 +87,7 @@ impl Layout {
     }
 }
 
-/// The size in bytes and the SHA-256, in hexadecimal digits, of a file.
+/// Returns the size of a file in bytes, and its SHA-256 in hexadecimal digits.
 pub(crate) fn checksum(file: &Path) -> anyhow::Result<(u64, String)> {
     let mut reader = File::open(file).with_context(|| file.display().to_string())?;
     copy_and_checksum(&mut reader, &mut std::io::sink()).with_context(|| file.display().to_string())
@@ -100,7 +100,7 @@ pub(crate) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<(u64, String)>
     let mut writer = OpenOptions::new()
         .write(true)
         .create_new(true)
-        // From the first byte on, since the file may hold a key.
+        // The mode holds from the first byte on, since the file may hold a key.
         .mode(0o600)
         .open(to)
         .with_context(|| to.display().to_string())?;
@@ -109,7 +109,8 @@ pub(crate) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<(u64, String)>
     Ok(checksum)
 }
 
-/// Copies while the checksum is computed, so that the file is read once.
+/// Copies all bytes while the checksum is computed, so that the file is read once. Returns the size in bytes and the
+/// SHA-256.
 fn copy_and_checksum(reader: &mut impl Read, writer: &mut impl Write) -> std::io::Result<(u64, String)> {
     let (mut digest, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 256 * 1024]);
     loop {
@@ -122,10 +123,10 @@ fn copy_and_checksum(reader: &mut impl Read, writer: &mut impl Write) -> std::io
     Ok((bytes, digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-/// Creates a folder with permissions for its owner alone, and the folders above it.
+/// Creates a folder and the folders above it. Only the owner gets permissions for the folder itself.
 pub(crate) fn create_folder(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    // Set in any case: the folder may have existed, and the mode of a new one depends on the umask.
+    // The mode is set in any case: the folder may have existed, and the mode of a new one depends on the umask.
     fs::set_permissions(folder, Permissions::from_mode(0o700)).with_context(|| folder.display().to_string())
 }
 

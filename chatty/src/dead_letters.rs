@@ -1,6 +1,8 @@
-//! `chatty dead-letters`: messages that a consumer could not apply, and put aside instead of blocking its queue.
+//! `chatty dead-letters`: messages that a consumer could not apply, and has put aside so that they do not block its
+//! queue.
 //!
-//! With RabbitMQ they are in dead-letter queues, in one process in a table of the consumer's database.
+//! With RabbitMQ, dead letters are in queues of their own. In the one-process suite they are in a table of the
+//! consumer's database.
 
 use std::process::ExitCode;
 
@@ -85,7 +87,7 @@ async fn list(operator: &Operator, json: bool) -> anyhow::Result<()> {
     output::print_line(format_args!("{} dead letters", all.len()))
 }
 
-/// The service whose consumer reads a queue. Its name is the first part of the queue's name.
+/// Returns the service whose consumer reads a queue. The name of the service is the first part of the queue's name.
 fn service_of_queue<'a>(operator: &'a Operator, queue: &str) -> anyhow::Result<&'a OpenedService> {
     operator.service(queue.split('.').next().unwrap_or_default())
 }

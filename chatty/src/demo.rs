@@ -1,4 +1,4 @@
-//! `chatty demo`: it fills a running suite with people, posts, likes and comments.
+//! `chatty demo`, which fills a running suite with people, posts, likes and comments.
 //!
 //! The command uses the public API as any client does, including registration by mail, so it works on both forms of the
 //! suite. Its content does not depend on chance: the same people write, follow and like the same things each time.
@@ -112,7 +112,8 @@ impl Demo {
     /// Fills the suite, and prints the numbers of people, posts and so on.
     ///
     /// # Errors
-    /// When the suite does not answer, refuses a request, or has been filled before.
+    /// When `--base` is not valid, or the suite does not answer, refuses a request, delivers no mail, or has been
+    /// filled before.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let base = match self.base {
             Some(base) => {
@@ -158,7 +159,7 @@ impl Api {
         }
     }
 
-    /// Sends a request that must succeed, and answers the body. `what` names the step in an error.
+    /// Sends a request that must succeed, and returns the body of the answer. `what` names the step in an error.
     async fn send(request: RequestBuilder, what: &str) -> anyhow::Result<Value> {
         let answer = request.send().await.with_context(|| format!("{what}: is chatty running?"))?;
         let status = answer.status();
@@ -169,7 +170,7 @@ impl Api {
         serde_json::from_str(&text).with_context(|| format!("{what}: {text}"))
     }
 
-    /// Registers a person, opens the link in the mail, and logs in. `None`: the username is taken.
+    /// Registers a person, opens the link in the mail, and logs in. Returns None if the username is taken.
     async fn register(
         &self,
         username: &str,
@@ -194,7 +195,7 @@ impl Api {
             bail!("register {username}: {}", answer.text().await?);
         }
         let link = self.find_link_in_mail(&email).await?;
-        // Only a POST verifies in any case; for most clients a GET shows a page instead (docs/adr/0018).
+        // Only a POST verifies the address in any case. To most clients a GET returns a page instead (docs/adr/0018).
         Self::send(self.request(Method::POST, &link, None), "verify").await?;
         let login = json!({ "username": username, "password": password });
         let login = Self::send(self.request(Method::POST, "/auth/login", None).json(&login), "log in").await?;
@@ -203,8 +204,8 @@ impl Api {
         Ok(Some(Person { id, token, interest }))
     }
 
-    /// Finds the path of the verification link in the newest mail to an address. Mails are sent by a worker, so it
-    /// waits up to 10 s for the mail.
+    /// Finds the path of the verification link in the newest mail to an address. Since a worker sends the mails, this
+    /// function waits up to 10 s for the mail.
     async fn find_link_in_mail(&self, email: &str) -> anyhow::Result<String> {
         for _ in 0..100 {
             let request = self.client.get(&self.mail).query(&[("to", email)]).header("accept", "application/json");
@@ -220,13 +221,13 @@ impl Api {
         bail!("no mail to {email} has arrived within 10 s")
     }
 
-    /// Lets each person write posts about their interest. Returns the ids of the posts with their interests.
+    /// Writes posts of each person about that person's interest. Returns the id and the interest of each post.
     async fn write_posts(&self, people: &[Person]) -> anyhow::Result<Vec<(i64, usize)>> {
         let mut posts = Vec::new();
         for round in 0..POSTS.len() {
             for (number, person) in people.iter().enumerate() {
-                // Rotated by the person, so that people with the same interest write the same posts in a different
-                // order.
+                // The posts are rotated by the person, so that people with the same interest write the same posts in a
+                // different order.
                 let post = POSTS.get(person.interest).and_then(|posts| posts.get((round + number) % posts.len()));
                 let (title, content) = post.context("no post for this interest")?;
                 let request = self.request(Method::POST, "/posts", Some(&person.token));
@@ -244,7 +245,7 @@ impl Api {
         Ok(posts)
     }
 
-    /// Lets each person follow all people with the same interest and one person with another interest. Returns the
+    /// Subscribes each person to all people with the same interest and to one person with another interest. Returns the
     /// number of subscriptions.
     async fn follow_people(&self, people: &[Person]) -> anyhow::Result<usize> {
         let mut pairs = HashSet::new();
@@ -254,7 +255,7 @@ impl Api {
             // There are four people per interest, so the fifth person from here has another one.
             pairs.extend(people.get((number + 5) % people.len()).map(|other| (number, other.id)));
         }
-        // Sorted, because the order of a hash set differs between runs.
+        // The pairs are sorted, because the order of a hash set differs between runs.
         let mut pairs: Vec<(usize, i64)> = pairs.into_iter().collect();
         pairs.sort_unstable();
         for (number, id) in &pairs {
@@ -264,8 +265,8 @@ impl Api {
         Ok(pairs.len())
     }
 
-    /// Follows the person `id`. The service of subscriptions may receive the state of a new person a moment after the
-    /// registration, and answers 404 until then, so the request is repeated for up to 5 s.
+    /// Subscribes a person to the person `id`. The state of a new person may reach the service subscriptions a moment
+    /// after the registration. Until then that service answers 404, so the request is repeated for up to 5 s.
     async fn subscribe(&self, person: &Person, id: i64) -> anyhow::Result<()> {
         for _ in 0..50 {
             let request = self.request(Method::POST, &format!("/subscribe/{id}"), Some(&person.token));
@@ -277,13 +278,13 @@ impl Api {
         bail!("the service of subscriptions has not heard of user {id} within 5 s")
     }
 
-    /// Lets people like most posts of their interest and some others, and comment on some of the posts that they like.
-    /// Returns the numbers of likes and comments.
+    /// For each person, likes most posts of the same interest and some others, and comments on some of the posts that
+    /// the person likes. Returns the numbers of likes and comments.
     async fn like_and_comment(&self, people: &[Person], posts: &[(i64, usize)]) -> anyhow::Result<(usize, usize)> {
         let (mut likes, mut comments) = (0, 0);
         for (number, person) in people.iter().enumerate() {
             for (index, (post, interest)) in posts.iter().enumerate() {
-                // Stands for chance: a number from 0 to 9 that looks random and is the same in each run.
+                // This number from 0 to 9 stands for chance. It looks random, and is the same in each run.
                 let chance = (number * 7 + index * 13) % 10;
                 let likes_it = if *interest == person.interest { chance < 6 } else { chance == 0 };
                 if !likes_it {

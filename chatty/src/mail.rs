@@ -1,6 +1,6 @@
 //! `chatty mail`: mails that auth has given up to deliver, and parked for the operator (docs/adr/0018).
 //!
-//! Needs the database of auth only, so it works while the other databases are down.
+//! The command needs the database of auth only, so it works while the other databases are down.
 
 use std::process::ExitCode;
 

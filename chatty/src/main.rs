@@ -27,7 +27,8 @@ use shared::{command, fail_points, telemetry};
 use crate::operation::Operation;
 use crate::parts::PARTS;
 
-/// Returns the 19 MiB of each password hash to the system at once. The system's allocator keeps them.
+/// The allocator of this program. It returns the 19 MiB of each password hash to the system at once, which the system's
+/// own allocator would keep.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -46,7 +47,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-/// The broker of the distributed form, for the operator's commands.
+/// The variable with the URL of the broker, which the operator's commands use on the distributed form.
 const BROKER: Variable = ("AMQP_URL", "commands on five services: the services' RabbitMQ");
 /// The text that `--help` shows for each `*_DATABASE_URL`.
 const DATABASE: &str = "commands on five services: the database of this service";
@@ -68,7 +69,7 @@ enum Command {
     Openapi,
 }
 
-/// The end of `--help`: examples, and the environment variables.
+/// Returns the end of the `--help` text: examples, and the environment variables.
 fn after_help() -> String {
     let common = VARIABLES.iter().filter(|(name, _)| !serve::DISTRIBUTED_ONLY.contains(name));
     let own = PARTS.iter().flat_map(|part| part.variables);

@@ -49,13 +49,14 @@ impl Operation {
     /// Parses a command line without the program's name.
     ///
     /// # Errors
-    /// When it is not the command line of an operation.
+    /// When `words` are not the command line of an operation.
     pub(crate) fn parse(words: &[String]) -> anyhow::Result<Self> {
         Ok(CommandLine::try_parse_from(words)?.operation)
     }
 
-    /// Asks for the secret that the operation needs: the password of a new administrator. It is empty for all others. A
-    /// secret is no argument, because the arguments of a process can be seen by every user of the machine.
+    /// Asks for the secret that the operation needs: the password of a new administrator. The secret is empty for all
+    /// other operations. It is no argument, because the arguments of a process are visible to every user of the
+    /// machine.
     pub(crate) fn ask_for_secret(&self) -> anyhow::Result<String> {
         match self {
             Self::Admin(_) => accounts::Admin::ask_for_password(),

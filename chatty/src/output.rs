@@ -1,7 +1,7 @@
 //! The output of the commands: results go to standard output, progress and errors to standard error.
 //!
 //! A command may be carried out by the process that serves the suite, for another process that a person has started.
-//! Its output must then reach that process, so commands print through the functions of this file only.
+//! The output must then reach that other process, so commands print through the functions of this file only.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -63,19 +63,19 @@ pub(crate) fn print_failure(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The progress of a command, shown until it is dropped.
+/// The progress of a command, which is displayed until this value is dropped.
 pub(crate) enum Progress {
     /// A spinner, on a terminal.
     Spinner(ProgressBar),
     /// One line per step, when standard error is not a terminal.
     Lines,
-    /// Messages to the process in which the user typed the command, over the control socket. That process shows them as
-    /// a spinner or as lines.
+    /// Messages to the process in which the user typed the command, over the control socket. That process displays them
+    /// as a spinner or as lines.
     Forwarded(UnboundedSender<Output>),
 }
 
 impl Progress {
-    /// Shows the first step.
+    /// Begins to display the progress of a command, with its first step.
     pub(crate) fn start(step: impl Display) -> Self {
         let progress = match CALLER.try_with(|caller| caller.output.clone()) {
             Ok(caller) => Self::Forwarded(caller),
@@ -90,7 +90,7 @@ impl Progress {
         progress
     }
 
-    /// Shows the step that begins now.
+    /// Displays the step that begins now.
     pub(crate) fn step(&self, step: impl Display) {
         match self {
             Self::Spinner(spinner) => spinner.set_message(step.to_string()),

@@ -1,4 +1,4 @@
-//! The crates of the services, in one table: all that the suite and the operator's commands call of each.
+//! The table of the services' crates, with everything in each of them that the suite and the operator's commands call.
 
 use shared::auth::Keys;
 use shared::config::{ConfigError, Env, Settings, Variable};
@@ -8,22 +8,22 @@ use shared::service::{Deps, Service};
 use shared::services::SERVICES;
 use utoipa::openapi::OpenApi;
 
-/// Builds a service. Auth also answers the public keys, which the services after it get in [`Deps`].
+/// Builds a service. Auth also returns the public keys, which the services that are built after it get in [`Deps`].
 type Build = fn(&Env, Deps) -> anyhow::Result<(Service, Option<Keys>)>;
 
 /// A service, as its crate offers it.
 #[derive(Clone, Copy)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
-    /// The settings that it alone reads, for `--help`.
+    /// The settings that only this service reads, for `--help`.
     pub(crate) variables: &'static [Variable],
-    /// Reads these settings; fails when one of them is not valid.
+    /// Reads the settings that only this service reads, and fails when one of them is not valid.
     pub(crate) check: fn(&Env, &Settings) -> Result<(), ConfigError>,
-    /// Builds it; nothing is bound or connected yet.
+    /// Builds the service. Nothing is bound or connected yet.
     pub(crate) build: Build,
-    /// The description of its routes.
+    /// Returns the description of the service's routes.
     pub(crate) openapi: fn() -> OpenApi,
-    /// The streams that it owns and those that it keeps copies of.
+    /// Returns the streams that the service owns and those that it keeps copies of.
     pub(crate) streams: fn() -> Streams,
     pub(crate) schema: fn() -> Schema,
 }
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(PARTS.map(|part| part.name), SERVICES.map(|service| service.name));
     }
 
-    /// A stream that the table of routes lacks would have no queue: its messages would be gone.
+    /// A stream that is missing in the table of routes would have no queue, and its messages would be lost.
     #[test]
     fn the_streams_of_each_service_are_those_of_the_table_of_routes() {
         for part in PARTS {

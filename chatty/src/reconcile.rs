@@ -1,4 +1,4 @@
-//! `chatty reconcile` and `chatty rebuild`: they compare copies with their owners, and repair them.
+//! `chatty reconcile` and `chatty rebuild`, which compare copies with their owners, and have them repaired.
 //!
 //! The commands change no copy themselves. They read both databases and send requests to the services, and the running
 //! services repair their own copies.
@@ -70,13 +70,14 @@ pub(crate) struct Report {
 }
 
 impl Reconcile {
-    /// Compares, prints and repairs. The exit code is 0 if no row differs in the end.
+    /// Compares all copies with their owners, prints the rows that differ, and has them repaired if `--fix` is given.
+    /// The exit code is 0 if no row differs in the end.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let operator = Operator::open(env).await?;
         let grace = if self.now { Duration::ZERO } else { compare::GRACE };
         let reports = compare_all(&operator, None, grace).await?;
         print_reports(&reports, self.json)?;
-        // Before the repair, which may fail, and again after it.
+        // The metrics are written before the repair, which may fail, and again after it.
         self.write_metrics(&reports)?;
         let drifted = count_rows(&reports);
         let clean = if drifted > 0 && self.fix {
@@ -98,8 +99,8 @@ impl Reconcile {
     }
 }
 
-/// Writes the number of rows that differ, by copy, in the text format of Prometheus. The file is replaced by a rename,
-/// so that the collector never reads a part of it.
+/// Writes for each copy the number of rows that differ, in the text format of Prometheus. The file is replaced by a
+/// rename, so that the collector never reads a part of it.
 fn write_metrics(file: &Path, reports: &[Report]) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut text = tempfile::NamedTempFile::new_in(folder).with_context(|| folder.display().to_string())?;
@@ -118,7 +119,8 @@ fn write_metrics(file: &Path, reports: &[Report]) -> anyhow::Result<()> {
 }
 
 impl Rebuild {
-    /// Asks the owners to send all states again, and waits until the copies agree with them.
+    /// Asks the owners to send all states that the service keeps copies of again, and waits until these copies agree
+    /// with their owners.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         let operator = Operator::open(env).await?;
         let service = operator.service(&self.service)?.name;
@@ -130,7 +132,8 @@ impl Rebuild {
             streams += 1;
         }
         let reports = wait_until_equal(&operator, Some(service), "the copies to be filled").await?;
-        // Resending brings missing and older rows. Rows that the owner does not know have to be forgotten besides.
+        // Resent states repair rows that are missing or behind. Rows that the owner does not know must be forgotten,
+        // too.
         repair(&operator, reports, Some(service)).await?;
         operator.close().await;
         output::print_line(format_args!("{service} agrees with the owners of its {streams} streams"))?;
@@ -138,12 +141,13 @@ impl Rebuild {
     }
 }
 
-/// The number of rows that differ, in all reports.
+/// Returns the number of rows that differ, in all reports together.
 pub(crate) fn count_rows(reports: &[Report]) -> usize {
     reports.iter().map(|report| report.rows.len()).sum()
 }
 
-/// Prints each row that differs, and then the numbers of copies and rows; as JSON if `json`.
+/// Prints each row that differs, and then the numbers of copies and rows. If `json` is true, prints the reports as JSON
+/// instead.
 pub(crate) fn print_reports(reports: &[Report], json: bool) -> anyhow::Result<()> {
     if json {
         return output::print_line(serde_json::to_string_pretty(reports)?);
@@ -197,12 +201,13 @@ pub(crate) fn list_pairs<'a>(operator: &'a Operator, only: Option<&str>) -> anyh
     Ok(pairs)
 }
 
-/// Compares all copies with their owners and all counters with what they count, or the copies of the service `only`.
+/// Compares all copies with their owners, and all counters with what they count. If `only` names a service, only the
+/// copies of that service are compared. A row counts as different only if it still differs after `grace`.
 async fn compare_all(operator: &Operator, only: Option<&str>, grace: Duration) -> anyhow::Result<Vec<Report>> {
     let pairs = list_pairs(operator, only)?;
     let progress = Progress::start("comparing copies with their owners");
     let mut reports = Vec::new();
-    // At once, so that the grace time passes once instead of once per copy.
+    // All copies are compared at the same time, so that the grace time passes once instead of once per copy.
     let results = join_all(pairs.iter().map(|pair| {
         compare::compare(pair.source.as_ref(), &pair.owner.db, pair.consumer.as_ref(), &pair.copy.db, grace)
     }))
@@ -238,7 +243,8 @@ async fn compare_counters(operator: &Operator, grace: Duration) -> anyhow::Resul
 /// which no row differs.
 ///
 /// # Errors
-/// When the copies stop coming closer to their owners; the rows that still differ are printed.
+/// When a request cannot be sent, a comparison fails, or the copies stop coming closer to their owners. In the last
+/// case the rows that still differ are printed.
 async fn repair(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -> anyhow::Result<Vec<Report>> {
     for Report { service, stream, owner, rows } in reports {
         let (counts, rows): (Vec<Drifted>, Vec<Drifted>) = rows.into_iter().partition(|row| row.drift == Drift::Counts);
@@ -271,7 +277,7 @@ async fn repair(operator: &Operator, reports: Vec<Report>, only: Option<&str>) -
 }
 
 /// Compares until no row differs, or until the number of rows that differ has not fallen for 120 s. Returns the last
-/// reports. `what` completes the sentence "waiting for …" that is shown meanwhile.
+/// reports. `what` completes the sentence "waiting for …", which is displayed meanwhile.
 pub(crate) async fn wait_until_equal(
     operator: &Operator,
     only: Option<&str>,
@@ -287,7 +293,7 @@ pub(crate) async fn wait_until_equal(
         if differ == 0 || progressed.elapsed() > PATIENCE {
             return Ok(reports);
         }
-        // Shown during the pause only, because each comparison shows a progress of its own.
+        // This is displayed during the pause only, because each comparison displays a progress of its own.
         let _progress = Progress::start(format_args!("waiting for {what}: {differ} rows differ"));
         tokio::time::sleep(Duration::from_secs(2)).await;
     }

@@ -17,8 +17,8 @@ pub(crate) const DISTRIBUTED_ONLY: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUT
 /// Serves the suite, and carries out commands from the control socket, until SIGTERM or Ctrl-C. Returns the exit code.
 ///
 /// # Errors
-/// When the start is refused: a setting that is not valid, a data folder that another process uses, or an interrupted
-/// restore.
+/// When the start is refused: because a setting is not valid, another process uses the data folder or the address, a
+/// restore was interrupted, or a database cannot be opened.
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings::from_env(env, suite::PORT)?;
@@ -26,12 +26,12 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
         let reason = "is for the five services only; one process keeps all data in CHATTY_DATA_DIR: remove the setting";
         return Err(ConfigError::new(name, reason).into());
     }
-    // Held until the end. It is taken before anything in the folder is read, because another process may be writing
-    // there.
+    // The lock is held until the end. It is taken before anything in the folder is read, because another process may be
+    // writing there.
     let lock = data_folder::lock(&settings)?;
     data_folder::refuse_interrupted_restore(&settings)?;
-    // Before the files are opened, so that a command that is started meanwhile waits for the suite instead of opening
-    // them itself.
+    // The socket is bound before the files are opened, so that a command that is started meanwhile waits for the suite
+    // instead of opening the files itself.
     let commands = control::listen(&settings)?;
     let services = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
@@ -50,8 +50,8 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Composes the message that is printed when the suite is ready. The text is made at that moment, because it tells how
-/// long the start took.
+/// Returns the function that composes the message for the moment when the suite is ready. The text is made only then,
+/// because it tells how long the start took.
 fn compose_start_message(env: &Env, settings: &Settings, started: Instant) -> impl FnOnce() -> String {
     let (url, data) = (settings.public_url.clone(), settings.data_dir.display().to_string());
     let development = settings.environment == Environment::Development;

@@ -33,7 +33,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(2);
 /// tokens with its keys.
 ///
 /// # Errors
-/// A setting that is not valid, or a file that cannot be opened.
+/// When a setting is not valid, or a file cannot be opened.
 pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
     let settings = Settings::from_env(env, PORT)?;
     let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(&SERVICE_NAMES));
@@ -56,7 +56,7 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
     Ok(services)
 }
 
-/// The OpenAPI description of all five services together, as JSON.
+/// Returns the OpenAPI description of all five services together, as JSON.
 pub(crate) fn openapi() -> anyhow::Result<String> {
     Ok(shared::openapi::merge(descriptions()).to_pretty_json()?)
 }
@@ -69,7 +69,7 @@ fn descriptions() -> [OpenApi; SERVICES.len()] {
 pub(crate) struct OpenedService {
     pub(crate) name: &'static str,
     pub(crate) db: Db,
-    /// The streams that it owns and copies.
+    /// The streams that the service owns and those that it keeps copies of.
     pub(crate) streams: Streams,
     pub(crate) schema: Schema,
 }
@@ -87,7 +87,7 @@ impl Operator {
     /// Opens the databases that the environment names, or else the files in the data folder.
     ///
     /// # Errors
-    /// A variable that is missing or not valid, a missing file, or a Postgres database that refuses this process.
+    /// When a variable is missing or not valid, a file is missing, or a Postgres database refuses this process.
     pub(crate) async fn open(env: &Env) -> anyhow::Result<Self> {
         let distributed = is_distributed(env);
         let mut opened = Vec::new();
@@ -95,8 +95,8 @@ impl Operator {
             opened.push(OpenedService { name, db: open_database(env, name, distributed).await?, streams, schema });
         }
         if distributed {
-            // Opening connects nothing. A wrong password is found here, with the variable's name, before the command
-            // does anything.
+            // Opening a database does not connect to it yet. A wrong password is found here, with the variable's name,
+            // before the command does anything.
             let admitted = join_all(opened.iter().map(|service| check_admission(service.name, &service.db))).await;
             admitted.into_iter().collect::<Result<(), ConfigError>>()?;
         }
@@ -126,8 +126,8 @@ impl Operator {
     }
 }
 
-/// The base URL of the running suite: that of the gateway in the distributed form, or else that of the process with
-/// these settings.
+/// Returns the base URL of the running suite: that of the gateway in the distributed form, or else that of the process
+/// with these settings.
 pub(crate) fn base_url(env: &Env) -> anyhow::Result<String> {
     let settings = Settings::from_env(env, PORT)?;
     Ok(if is_distributed(env) { settings.public_url } else { settings.local_url() })
@@ -142,7 +142,7 @@ pub(crate) fn is_distributed(env: &Env) -> bool {
 /// folder.
 ///
 /// # Errors
-/// A variable that is missing or not valid, or a missing file.
+/// When a variable is missing or not valid, or the file is missing.
 pub(crate) async fn open_database(env: &Env, name: &'static str, distributed: bool) -> anyhow::Result<Db> {
     let url = if distributed {
         let variable = url_variable(name);
@@ -161,14 +161,15 @@ pub(crate) async fn open_database(env: &Env, name: &'static str, distributed: bo
     Ok(Db::open_for_operator(&settings, name).await?)
 }
 
-/// The name of the variable with the URL of a service's database.
+/// Returns the name of the variable with the URL of a service's database, or `DATABASE_URL` if there is no such
+/// service.
 pub(crate) fn url_variable(name: &str) -> &'static str {
     let service = SERVICES.iter().find(|service| service.name == name);
     service.map_or("DATABASE_URL", |service| service.database_variable)
 }
 
-/// Checks that a database does not refuse this process for good, as it does after a wrong password. A database that
-/// does not answer in time passes, because the command may not need it.
+/// Checks that a database does not refuse this process for good, for example because of a wrong password. A database
+/// that does not answer in time passes, because the command may not need it.
 async fn check_admission(name: &str, db: &Db) -> Result<(), ConfigError> {
     let reason = match timeout(FIRST_ANSWER, db.ping()).await {
         Ok(Err(error)) => permanent_refusal(&error),
@@ -181,7 +182,7 @@ fn has_database_file(folder: &Path, name: &str) -> bool {
     folder.join(format!("{name}.db")).is_file()
 }
 
-/// All services with their streams and migrations. No database is needed for these.
+/// Returns the name, the streams and the migrations of each service. No database is needed for this.
 pub(crate) fn services() -> [(&'static str, Streams, Schema); SERVICES.len()] {
     PARTS.map(|part| (part.name, (part.streams)(), (part.schema)()))
 }
@@ -259,7 +260,7 @@ mod tests {
             "sessions.user_id",
             "links.user_id",
         ];
-        // The same, at the owner of the posts only.
+        // Ids that no other database knows, in the database of posts only.
         let inner_of_posts = ["comments.post_id", "likes.post_id", "post_counts.post_id"];
         for (name, streams, schema) in services() {
             let settings = Settings::from_env(&env, PORT).unwrap();
@@ -276,7 +277,8 @@ mod tests {
                 let (table, column): (String, String) = (row.try_get("", "t").unwrap(), row.try_get("", "c").unwrap());
                 let full = format!("{table}.{column}");
                 let is_shared_id = (column == "id" || column.ends_with("_id")) && !is_inner(&full);
-                // The versions of a copy come from its owner. A restore that raised them too would leave the copy ahead.
+                // The versions of a copy come from its owner. A restore that raised them too would leave the copy ahead
+                // of its owner.
                 let is_own_version = column == "version" && !is_copy(&table);
                 assert!(column != "version" || is_own_version == named.contains(&full), "{name}: {full}");
                 assert!(!is_shared_id || named.contains(&full), "{name} does not name {full} in streams/mod.rs");

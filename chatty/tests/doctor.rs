@@ -17,7 +17,7 @@ fn doctor(data: &Path, env: &[(&str, &str)]) -> (Option<i32>, Vec<Value>) {
     (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// The variables that give all services a database at this URL.
+/// Returns the variables that give all services a database at this URL.
 fn all_databases(url: &str) -> Vec<(&str, &str)> {
     SERVICES.iter().map(|service| (service.database_variable, url)).collect()
 }

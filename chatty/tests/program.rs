@@ -1,5 +1,5 @@
-//! The program as a user starts it: its command line, the settings that it refuses, and the address at which its
-//! commands find the suite.
+//! Tests of the program as a user starts it: its command line, the settings that it refuses, and the address at which
+//! its commands find the suite.
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails")]
 
 use std::io::{Read, Write};
@@ -73,7 +73,7 @@ fn every_setting_that_can_never_work_is_named() {
         ("DATABASE_URL", "postgres://x@127.0.0.1:1/x?sslmode=require"),
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f?hartbeat=1"),
         ("AUTH_JWKS_URL", "jwks.json"),
-        // These are valid for a service of its own, and would have no effect in one process.
+        // These are valid for a service in a process of its own, and would have no effect in one process.
         ("DATABASE_URL", "postgres://x@127.0.0.1:1/x"),
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
         ("AUTH_JWKS_URL", "http://127.0.0.1:1/keys"),

@@ -2,8 +2,8 @@
 //!
 //! The database is SQLite, or Postgres when `TEST_DATABASE=postgres` (on the server of `TEST_POSTGRES_URL`). Every
 //! answer and every event that passes through the harness is compared with its description, so that each test also
-//! tests the OpenAPI and AsyncAPI documents. Dropping an app stops its tasks; `TestApp::finish` also waits until its
-//! events have left and its tasks have ended.
+//! tests the OpenAPI and AsyncAPI documents. Dropping an app stops its tasks; `TestApp::finish` also waits until all
+//! events have left the outbox and all tasks have ended.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -58,7 +58,7 @@ pub struct TestApp {
     failed: Cancel,
     api: Api,
     described: Events,
-    // Holds SQLite's files and whatever else the service writes; it goes with the app.
+    // Holds SQLite's files and whatever else the service writes. The folder is deleted when the app is dropped.
     _folder: tempfile::TempDir,
 }
 
@@ -149,7 +149,7 @@ impl TestApp {
                 assert_eq!(refused, name.contains(" /admin/"), "{name} as somebody");
             }
             let admin = call().as_admin().send().await;
-            // A cache that kept such an answer, or its refusal, would give it to the next user.
+            // A cache that kept the answer to one user, or the refusal of a stranger, would give it to the next user.
             let is_cacheable =
                 |answer: &Answer| answer.headers.get("cache-control").is_none_or(|rule| rule != "no-store");
             if operation.bearer {
@@ -242,7 +242,7 @@ impl TestApp {
         assert_eq!(status(&other).await, 200);
     }
 
-    /// Signs any claims with the key that the service trusts, as an access token.
+    /// Signs any claims as an access token, with the key that the service trusts. Returns the token.
     pub fn sign(&self, claims: &Value) -> String {
         sign(&self.key, "test", TOKEN_TYPE, claims)
     }
@@ -265,7 +265,7 @@ impl TestApp {
         }
     }
 
-    /// Wraps states into messages as their owner does: ids, each with its payload.
+    /// Wraps states into messages as their owner does. Returns the id and the payload of each message.
     fn messages(&self, stream: &str, states: &[Value]) -> Vec<(String, Vec<u8>)> {
         let owner = topology::owner(stream).expect("a stream");
         let messages = envelope::encode(owner, stream, states, self.clock.now()).expect("states");
@@ -279,8 +279,8 @@ impl TestApp {
         let message = OutboxMessage { id: 0, message_id: id.to_owned(), stream: stream.to_owned(), target, payload };
         let deliver = async || self.broker.publish(std::slice::from_ref(&message)).await.iter().all(Result::is_ok);
         self.eventually(deliver, "an event to be applied").await;
-        // The broker has recorded the delivery itself, too, which is no event of the service. The rest is put back for
-        // the next call of `events`.
+        // The broker has recorded the delivery itself, too, which is no event of the service. The other messages are
+        // put back for the next call of `events`.
         let own: Vec<OutboxMessage> = self.broker.take_recorded().into_iter().filter(|m| m.message_id != id).collect();
         self.broker.prepend_recorded(own);
     }
@@ -305,7 +305,7 @@ impl TestApp {
     }
 
     /// Makes every commit of a transaction that has changed `table` run the PL/pgSQL statement `instead`, such as one
-    /// that fails or breaks the connection. `None` removes it again. Works on Postgres only.
+    /// that fails or breaks the connection. `None` removes the statement again. This works on Postgres only.
     pub async fn at_commit(&self, table: &str, instead: Option<&str>) {
         let drop = format!("DROP TRIGGER IF EXISTS at_commit ON {table}");
         self.db().relay().execute_unprepared(&drop).await.expect("no trigger");
@@ -324,7 +324,7 @@ impl TestApp {
         }
     }
 
-    /// Stops SQLite's file from growing, as a full disk does, until its writer's connection is opened anew.
+    /// Stops SQLite's file from growing, as a full disk does, until the connection that writes to it is opened anew.
     pub async fn fill_disk(&self) {
         let pages = Statement::from_string(DbBackend::Sqlite, "PRAGMA page_count");
         let pages = self.db().relay().query_one_raw(pages).await.expect("an answer").expect("a row");
@@ -336,7 +336,8 @@ impl TestApp {
     /// Polls a condition until it holds. `what` completes the sentence "waited in vain for".
     ///
     /// # Panics
-    /// If it does not hold within 20 s, even if one evaluation takes that long; or if a task of the service ends early.
+    /// If the condition does not hold within 20 s, even if a single evaluation takes that long; or if a task of the
+    /// service ends early.
     pub async fn eventually(&self, mut condition: impl AsyncFnMut() -> bool, what: &str) {
         let wait = async {
             while !condition().await {
@@ -388,7 +389,7 @@ impl Call<'_> {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// Replaces the body by these bytes of this content type.
+    /// Replaces the body by these bytes, and sets their content type.
     pub fn body(mut self, content_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.body = bytes.into();
         self.header("content-type", content_type)
@@ -441,7 +442,8 @@ pub fn signing_key(kid: &str) -> (EncodingKey, Jwk) {
     (key, jwk)
 }
 
-/// Signs claims as a JWT. `kid` and `kind` become its header's key id and type, true or not.
+/// Signs claims as a JWT. `kid` and `kind` become the key id and the type in the header of the token, whether they are
+/// true or not.
 pub fn sign(key: &EncodingKey, kid: &str, kind: &str, claims: &Value) -> String {
     let header = Header { kid: Some(kid.to_owned()), typ: Some(kind.to_owned()), ..Header::new(Algorithm::EdDSA) };
     jsonwebtoken::encode(&header, claims, key).expect("a token")
@@ -452,7 +454,8 @@ pub fn claims(token: &str) -> Claims {
     jsonwebtoken::dangerous::insecure_decode::<Claims>(token).expect("claims").claims
 }
 
-/// Awaits a future for 20 s at most, and fails the test after that: a server that has died must not hang the tests.
+/// Awaits a future for 20 s at most, and fails the test after that with the message "waited in vain for" `what`: a
+/// server that has died must not hang the tests.
 async fn within_deadline<T>(future: impl Future<Output = T>, what: &str) -> T {
     tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_elapsed| panic!("waited in vain for {what}"))
 }
@@ -464,7 +467,7 @@ pub(crate) async fn empty_postgres(name: &str) -> Option<String> {
         return None;
     }
     let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL: `make test` sets it");
-    // Unique among the test binaries that share the server, and among the tests of this one.
+    // The name is unique among the test binaries that share the server, and among the tests of this binary.
     let database = format!("{name}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let connection = Database::connect(&server).await.expect("the Postgres of the tests");
     connection.execute_unprepared(&format!("CREATE DATABASE {database}")).await.expect("a database");

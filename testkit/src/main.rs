@@ -1,6 +1,6 @@
 //! The `testkit` program: the stack, fault injection, the mail sink, and a command with a private Postgres beside it.
 //!
-//! The Makefile calls it, and a stack starts it once more as its mail sink.
+//! The Makefile calls this program, and a stack starts it once more as its mail sink.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -126,11 +126,11 @@ async fn execute() -> Result<ExitCode> {
             let form = if embedded { chaos::Form::Embedded } else { chaos::Form::Distributed };
             let faults = chaos::select(form, &faults, brokers, standby)?;
             let stack = StackOptions { brokers, standby, ..stack_options(find_repository()?, bin_dir)? };
-            // Beside the programs, because the stack's own folder is removed at the end.
+            // The ledger lies beside the programs, because the stack's own folder is removed at the end.
             let ledger = stack.bin_dir.join(format!("chaos-{seed}.jsonl"));
             let duration = match duration {
                 chaos::Length::Seconds(seconds) => Duration::from_secs(seconds),
-                // `complete` alone decides then.
+                // `complete` alone then decides how long faults are injected.
                 chaos::Length::All => Duration::ZERO,
             };
             let plan = chaos::Plan { form, seed, duration, faults, complete, stack, ledger };
@@ -227,7 +227,8 @@ async fn run_beside_postgres(command: &[String]) -> Result<ExitCode> {
     let mut child = tokio::process::Command::new(program)
         .args(args)
         .env("TEST_POSTGRES_URL", postgres.address().url())
-        // A process group of its own, so that a signal also reaches the processes that the command has started.
+        // The command gets a process group of its own, so that a signal also reaches the processes that the command has
+        // started.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
@@ -245,7 +246,7 @@ async fn run_beside_postgres(command: &[String]) -> Result<ExitCode> {
             killpg(Pid::from_raw(group), received).ok();
         }
     };
-    // Only now: the command may need its database until its very end.
+    // Postgres is stopped only now: the command may need its database until its very end.
     drop(postgres);
     Ok(exit_code(status))
 }
@@ -259,7 +260,7 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 /// Runs `work`, and drops it on SIGINT or SIGTERM. Dropping it stops the servers that it has started.
 ///
 /// # Errors
-/// Errors of `work`; or that it was interrupted.
+/// If `work` fails, or is interrupted by a signal.
 async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;

@@ -15,8 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// ended by itself.
 ///
 /// # Errors
-/// If the program cannot be started, or has not ended after 30 s; it is killed then, and the error shows its standard
-/// error.
+/// If the program cannot be started, or has not ended after 30 s. In the second case the program is killed, and the
+/// error quotes its standard error.
 pub fn run(program: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Result<Output> {
     let folder = tempfile::tempdir()?;
     let output = tempfile::tempfile()?;

@@ -37,8 +37,8 @@ const EVENT_TABLES: [Table; 3] = [
 /// Asserts that each migration leaves the schema that is recorded for it. `package` is the service's folder.
 ///
 /// # Panics
-/// If an old migration leaves another schema than before. Also once for new migrations at the end of the list: they are
-/// added to the record, which its author is expected to read and commit.
+/// If an old migration leaves another schema than before. Also once for new migrations at the end of the list: these
+/// are added to the record, which their author is expected to read and commit.
 pub async fn check_history<M: MigratorTrait>(package: &str) {
     let db = empty_database().await;
     let database = if is_postgres(&db) { "postgres" } else { "sqlite" };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use shared::services::{SERVICE_NAMES, SERVICES};
 
-/// A longer file has more than one subject.
+/// The largest number of lines of a file. A longer file has more than one subject.
 const LINES: usize = 500;
 
 fn root() -> PathBuf {
@@ -22,7 +22,7 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// All Rust files below a folder, with their text.
+/// Returns all Rust files below a folder, with their text.
 fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -95,8 +95,8 @@ fn files_are_short() {
     }
 }
 
-/// A doc line names its subject first. One that begins with a question word describes the thing by what is asked about it, and has
-/// to be read twice. Few are left, in texts of the API.
+/// A doc line names its subject first. A line that begins with a question word has to be read twice. Few are left, in
+/// texts of the API.
 #[test]
 fn doc_lines_begin_with_their_subject() {
     const QUESTIONS: [&str; 7] = ["What", "Who", "Whoever", "Whether", "Those", "Where", "How"];
@@ -150,7 +150,8 @@ fn services_have_the_same_rooms() {
     }
 }
 
-/// Names as environment variables have them, of at least two words.
+/// Returns the names in a text that look like those of environment variables: capitals, with an underscore between two
+/// words.
 fn names(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let named = words.filter(|word| word.contains('_') && !word.starts_with('_') && !word.ends_with('_'));
@@ -158,7 +159,8 @@ fn names(text: &str) -> BTreeSet<String> {
     named.map(str::to_owned).collect()
 }
 
-/// The variables that the programs read: `env.get("NAME")` and its like, and those of the five databases.
+/// Returns the variables that the programs read with `env.get("NAME")` and similar calls, and those of the five
+/// databases.
 fn variables_read() -> BTreeSet<String> {
     let folders = SERVICE_NAMES.map(|service| format!("services/{service}/src")).into_iter();
     let mut read = BTreeSet::new();
@@ -179,7 +181,8 @@ fn variables_read() -> BTreeSet<String> {
     read
 }
 
-/// A setting that is described is read by something, and one that is read is described: in `.env.example` and by `--help`.
+/// A setting that is described is read by something, and one that is read is described: in `.env.example` and by
+/// `--help`.
 #[test]
 fn every_setting_in_the_texts_is_read_and_every_one_that_is_read_is_described() {
     let variables = variables_read();
@@ -203,7 +206,7 @@ fn every_setting_in_the_texts_is_read_and_every_one_that_is_read_is_described() 
     }
     let mut known = variables;
     known.extend(example);
-    // Of the operating system, not of Chatty.
+    // This name belongs to the operating system and not to Chatty.
     known.insert("SCHED_IDLE".to_owned());
     for path in files(&root(), &["rs", "py", "yml", "sh", "conf", "toml"]).into_iter().chain([root().join("Makefile")])
     {
@@ -220,7 +223,7 @@ fn read_lines(path: &str, name: impl Fn(&str) -> Option<&str>) -> BTreeSet<Strin
     text.lines().filter_map(name).filter(|name| names(name).contains(*name)).map(str::to_owned).collect()
 }
 
-/// All files of the repository with one of these endings.
+/// Returns all files below a folder that have one of these endings, without those in `target` and in hidden folders.
 fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -235,7 +238,7 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// The text between two words, as a number; thousands are grouped by spaces.
+/// Returns the number that stands between two texts. Its thousands are grouped by spaces.
 fn number(text: &str, before: &str, after: &str) -> f64 {
     let found = text.split_once(before).and_then(|(_, rest)| rest.split_once(after)).map(|(number, _)| number);
     let number = found.unwrap_or_else(|| panic!("docs/scale.md: nothing between `{before}` and `{after}`"));

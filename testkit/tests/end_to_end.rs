@@ -19,7 +19,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use testkit::stack::{Stack, StackOptions};
 
-/// The limit for a write to show everywhere.
+/// The longest time until a write has to be visible everywhere.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The limit for a change to reach the caches of other replicas. It is shorter than the lifetime of a cache's entries,
 /// so that an entry which merely expires does not look like one that was updated.
@@ -146,7 +146,7 @@ impl Suite {
     }
 }
 
-/// Held while a stack runs. Two stacks of ten processes each would starve each other.
+/// The lock that a test holds while its stack runs. Two stacks of ten processes each would starve each other.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Starts a stack with this number of replicas of posts and of subscriptions. Returns it with the folder of the
@@ -287,7 +287,7 @@ async fn caches_of_other_replicas_follow_each_write() {
     // expires.
     suite.eventually_everywhere(&post, &bob, |status, shown| status == 200 && shown["title"] == "First").await;
     suite.eventually_everywhere("/feed", &bob, |_, feed| feed["message"] == "No subscriptions yet").await;
-    // Switched back and forth, so that a replica which ignores a later change is noticed.
+    // The like is given, taken back and given again, so that a replica which ignores a later change is noticed.
     for (method, count) in [(Method::POST, 1), (Method::DELETE, 0), (Method::POST, 1)] {
         assert_eq!(suite.call(method, &likes, Some(&bob.token), None).await.0, 200);
         suite.eventually_everywhere(&post, &bob, |_, shown| shown["like_count"] == count).await;
@@ -298,7 +298,7 @@ async fn caches_of_other_replicas_follow_each_write() {
 
     let first = |feed: &Value| feed["posts"][0]["title"] == "Second" && feed["posts"][0]["like_count"] == 1;
     let (follow, unfollow) = (format!("/subscribe/{}", ann.id), format!("/unsubscribe/{}", ann.id));
-    // Twice, because the second subscription is a switch of the same row.
+    // This is done twice, because the second subscription makes the same row active again.
     for _ in 0..2 {
         assert_eq!(suite.call(Method::POST, &follow, Some(&bob.token), None).await.0, 200);
         suite.eventually_everywhere("/feed", &bob, |_, feed| first(feed)).await;

@@ -1,4 +1,4 @@
-//! Tests of the private servers: they do what the tests and the stack rely on. They need the packages that
+//! Tests that the private servers do what other tests and the stack rely on. These tests need the packages that
 //! `testkit/install.sh` finds or installs.
 #![cfg(feature = "servers")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]

@@ -16,25 +16,26 @@ use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare, median};
 use crate::world::{World, run_sql};
 
-/// The rate of the likes that keep the system busy.
+/// The number of likes per second that keep the system busy.
 const LIKES_PER_SECOND: f64 = 500.0;
-/// The rate of the posts that keep the system busy.
+/// The number of posts per second that keep the system busy.
 const POSTS_PER_SECOND: f64 = 39.0;
-/// The rate of the posts whose way is measured. Together with the others there are 50 posts a second. The two rates
-/// have no common divisor, or each measured post would come always in the same moment as another one, or never.
+/// The number of measured posts per second. Together with the other posts there are 50 a second. The two rates have no
+/// common divisor: if they had one, the measured posts would always, or never, be due at the same moment as other
+/// posts.
 const MARKERS_PER_SECOND: f64 = 11.0;
 /// The author of the posts that keep the system busy.
 const AUTHOR: usize = 2_000_001;
 /// The author of the measured posts.
 const MARKER: usize = 2_000_002;
-/// The one follower of that author.
+/// The only follower of [`MARKER`].
 const READER: usize = 2_000_003;
-/// The number of events of a backlog.
+/// The number of events in each backlog.
 const BACKLOG: usize = 100_000;
-/// The number of likes in one row of the outbox, as it is when some hundred clients share commits.
+/// The number of likes in one row of the outbox when some hundred clients share commits.
 const SHARED: usize = 50;
 
-/// Posts by the user of this access token.
+/// New posts by the user of this access token.
 struct Posts(String);
 
 impl Script for Posts {
@@ -44,10 +45,12 @@ impl Script for Posts {
     }
 }
 
-/// Measures the time from the answer to a new post until it is in a follower's feed, while others like and post (P13).
-/// The anchor is a message from publishing to consuming, at the same rate of messages.
+/// Measures the time from the answer to a new post until the post is in a follower's feed, while other people like and
+/// post (P13). The anchor is the time of a message from publishing to consuming, at the same number of messages per
+/// second.
 pub(crate) async fn measure_lag(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
-    // Stored past the events: the measured author and the reader have to be there before the first post.
+    // The measured author and the reader are stored directly and not by events, because both have to be there before
+    // the first post.
     let people = format!(
         "INSERT INTO users (id, version, deleted, username, created_at, verified, blocked, session_version) \
          VALUES ({MARKER}, 1, false, 'user{MARKER}', now(), true, false, 0) ON CONFLICT DO NOTHING;
@@ -95,8 +98,8 @@ pub(crate) async fn measure_lag(world: &World, programs: &Path, effort: Effort) 
     Ok(vec![first, Outcome::new("P13 p99", what, "ms", &tails, Bound::AtMost(2.5, 2.0), seen())])
 }
 
-/// Writes posts at a fixed rate, and returns for each the milliseconds from its answer until it is the first one in the
-/// reader's feed.
+/// Writes posts at a fixed rate, and returns for each post the milliseconds from the answer to the request until the
+/// post is the first one in the reader's feed.
 async fn measure_markers(world: &World, length: Duration) -> Result<Vec<f64>> {
     let (posts, feeds) = (world.address("posts")?, world.address("subscriptions")?);
     let (author, reader) = (world.token(MARKER), world.token(READER));
@@ -137,13 +140,13 @@ fn quantile(figures: &[f64], share: f64) -> f64 {
     sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
-/// Returns a figure of an anchor by its name.
+/// Returns the figure of this name from the JSON that an anchor has printed.
 fn number(seen: &Value, name: &str) -> Result<f64> {
     seen.get(name).and_then(Value::as_f64).with_context(|| format!("the anchor says no {name}"))
 }
 
-/// Measures how quickly a full outbox gets to the broker (P12), and then how quickly a consumer catches up that finds
-/// its queue full (P14).
+/// Measures how quickly the events of a full outbox get to the broker (P12), and then how quickly a consumer that finds
+/// its queue full catches up (P14).
 pub(crate) async fn measure_backlog(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     let amqp = world.stack.addresses().amqp_url.clone();
     let anchor = async |words: &[&str]| {
@@ -159,14 +162,14 @@ pub(crate) async fn measure_backlog(world: &mut World, programs: &Path, effort: 
         rows.anchor.push(anchor(&["publish", &count, "1000"]).await?);
         one_by_one.anchor.push(anchor(&["publish", "2000", "1"]).await?);
         consumed.anchor.push(anchor(&["consume", &count]).await?);
-        // New people in each round, since a like that is known already is not counted as arrived.
+        // The people are new in each round, since a like that is known already is not counted as arrived.
         let first = 1_000_000_000 + 2 * round * BACKLOG;
         rows.chatty.push(measure_relay(world, first, 1).await?);
         consumed.chatty.push(measure_consumer(world, first).await?);
         likes.chatty.push(measure_relay(world, first + BACKLOG, SHARED).await?);
         measure_consumer(world, first + BACKLOG).await?;
     }
-    // One measurement of the anchor stands for both, and so does one of Chatty.
+    // Both rows P12a share one measurement of the anchor, and P12a and P12b share one measurement of Chatty.
     likes.anchor.clone_from(&rows.anchor);
     one_by_one.chatty.clone_from(&rows.chatty);
     let what = "rows of the outbox to the broker, deleted when confirmed";
@@ -194,7 +197,8 @@ pub(crate) async fn measure_backlog(world: &mut World, programs: &Path, effort: 
     ])
 }
 
-/// Fills the outbox of posts with likes of new people, as transactions of `per_row` likes each would have stored them.
+/// Fills the outbox of the service posts with likes of new people, in rows like those that transactions of `per_row`
+/// likes each store. The ids of the people begin after `first`.
 async fn fill_outbox(world: &World, first: usize, per_row: usize) -> Result<()> {
     let rows = format!(
         "INSERT INTO outbox (message_id, stream, payload) SELECT gen_random_uuid()::text, 'like', convert_to(format(\
@@ -208,8 +212,8 @@ async fn fill_outbox(world: &World, first: usize, per_row: usize) -> Result<()> 
     run_sql(&world.database_of("posts")?, &rows).await.map(drop)
 }
 
-/// Starts posts with likes in its outbox, and returns how many likes a second leave it. Nothing consumes them
-/// meanwhile.
+/// Fills the outbox of the service posts, starts the service, and returns how many likes per second leave the outbox.
+/// The service recommendations is stopped meanwhile, so nothing consumes the likes.
 async fn measure_relay(world: &mut World, first: usize, per_row: usize) -> Result<f64> {
     world.stack.kill("recommendations")?;
     world.stack.kill("posts")?;
@@ -217,13 +221,14 @@ async fn measure_relay(world: &mut World, first: usize, per_row: usize) -> Resul
     let database = world.database_of("posts")?;
     let left =
         async || Ok::<_, anyhow::Error>(run_sql(&database, "SELECT count(*) FROM outbox").await?.parse::<usize>()?);
-    // Rows are counted, and each stands for the same number of likes.
+    // The rows are counted. Each of them stands for the same number of likes.
     let rows = left().await?;
     world.stack.spawn_with("posts", &[])?;
     measure_rate(async || Ok(BACKLOG - (left().await? * BACKLOG).div_ceil(rows))).await
 }
 
-/// Starts recommendations, and returns how many likes a second arrive in its database.
+/// Starts the service recommendations, and returns how many likes per second arrive in its database. Only likes of the
+/// people whose ids begin after `first` are counted.
 async fn measure_consumer(world: &mut World, first: usize) -> Result<f64> {
     let database = world.database_of("recommendations")?;
     world.stack.spawn_with("recommendations", &[])?;
@@ -231,8 +236,11 @@ async fn measure_consumer(world: &mut World, first: usize) -> Result<f64> {
     measure_rate(async || Ok(run_sql(&database, &arrived).await?.parse()?)).await
 }
 
-/// Returns the rate of a backlog from its first event to its last, so that the start of the process is not counted.
-/// `done` returns the number of events that are done.
+/// Returns the number of events per second from the first event of a backlog to the last, so that the start of the
+/// process is not counted. `done` returns how many events of the backlog are done.
+///
+/// # Errors
+/// If the backlog is not done after two minutes, or `done` fails.
 async fn measure_rate(done: impl AsyncFn() -> Result<usize>) -> Result<f64> {
     let mut begun: Option<(Instant, usize)> = None;
     let patience = Instant::now() + Duration::from_secs(120);

@@ -1,4 +1,4 @@
-//! P7: first pages of feeds, beside a server that answers the same bytes (P7a), and beside the best SQL (P7b).
+//! P7: first pages of feeds, compared with a server that answers the same bytes (P7a) and with the best SQL (P7b).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,19 +17,20 @@ use crate::world::{World, run_sql};
 const CLIENTS: usize = 64;
 /// The number of people who follow 500 others each.
 const READERS: usize = 64;
-/// The number of people who follow 2 000 others each. Their ids come after those of the readers.
+/// The number of people who follow 2 000 others each. Their ids follow those of the other readers.
 const AVID_READERS: usize = 16;
 /// The number of people who have written posts.
 const AUTHORS: usize = 100_000;
-/// The number of their posts.
+/// The number of posts that these people have written.
 const POSTS: usize = 600_000;
-/// The id before the first of these posts, far from the ids that the service posts gives out meanwhile.
+/// The id just below that of the first of these posts. It is far above the ids that the service posts gives out
+/// meanwhile.
 const FIRST_POST: usize = 1_000_000_000;
-/// The statement that reads a first page by key.
+/// The anchor's statement, which reads the first page of a reader's feed by keys.
 const FEED: Sql = Sql { file: "feed.sql", variable: ("readers", READERS) };
 
-/// Measures first pages of feeds, beside a server that answers the bytes of one of them to everything, and beside the
-/// best SQL.
+/// Measures first pages of feeds, compared with a server that answers the bytes of one such page to every request
+/// (P7a), and with the best SQL (P7b).
 pub(crate) async fn measure_first_page(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     seed(world).await?;
     let feeds = world.address("subscriptions")?;
@@ -72,8 +73,8 @@ pub(crate) async fn measure_first_page(world: &mut World, programs: &Path, effor
     Ok(outcomes)
 }
 
-/// Stores people, posts and subscriptions in the database of subscriptions directly, and not by events, and restarts
-/// the service so that it reads them.
+/// Stores people, posts, counters and subscriptions directly in the database of the service subscriptions, not by
+/// events, and restarts the service so that it reads them.
 async fn seed(world: &mut World) -> Result<()> {
     let first_author = 1_000;
     let readers = READERS + AVID_READERS;

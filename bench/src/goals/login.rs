@@ -1,4 +1,5 @@
-//! P19: logins under a storm, and the reads beside it. P20: one check of a password, beside the C library.
+//! P19: a storm of logins, and reads of the same service meanwhile. P20: the check of one password, compared with the C
+//! library.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -17,9 +18,9 @@ use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort, compare};
 use crate::world::World;
 
-/// The password that the anchors hash.
+/// The password that [`time_own_hashes`] hashes and checks.
 const PASSWORD: &str = "a long enough password";
-/// The number of logins that are tried in a second: several times as many as can succeed.
+/// The number of logins that are tried per second: several times as many as can succeed.
 const STORM: f64 = 200.0;
 /// The number of clients that read meanwhile.
 const READERS: usize = 64;
@@ -32,24 +33,25 @@ impl Script for Logins {
         load::post("/auth/login", None, &json!({ "username": "admin", "password": "secret" }))
     }
 
-    /// A refusal (503) is right for the service, but no login.
+    /// Returns whether the login has succeeded. A refusal (503) is a right answer of the service, but it is not a
+    /// login.
     fn accepts(&self, status: StatusCode, _body: &bytes::Bytes) -> bool {
         status == StatusCode::OK
     }
 }
 
-/// Measures a storm of logins: the successful ones per hashing thread, beside a thread that does nothing but hash
-/// (P19a), and the p99 of reads during the storm, beside the p99 without it (P19b).
+/// Measures a storm of logins: the successful ones per second and hashing thread, compared with a thread that does
+/// nothing but hash (P19a), and the p99 of reads during the storm, compared with the p99 without a storm (P19b).
 pub(crate) async fn measure_storm(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     let auth = world.address("auth")?;
-    // Auth hashes on all cores but one.
+    // Auth has one hashing thread fewer than the machine has cores, but at least one.
     let threads = std::thread::available_parallelism()?.get().saturating_sub(1).max(1);
     let refused = RefCell::new(0.0_f64);
     let logins = compare(
         effort,
         async |length| Ok(1_000.0 / time_own_hashes(length).await?),
         async |length| {
-            // Each of 200 clients tries once a second, so a login that waits does not hold up the next ones.
+            // Each of 200 clients tries once a second, so a login that waits does not delay those of the other clients.
             let load = load::run_open_loop(auth, 200, (STORM, length), Late::Sent, Arc::new(Logins)).await?;
             let slowest = load.refusals.value_at_quantile(0.99) as f64 / 1_000.0;
             let mut refused = refused.borrow_mut();
@@ -86,7 +88,7 @@ pub(crate) async fn measure_storm(world: &World, effort: Effort) -> Result<Vec<O
     Ok(vec![first, Outcome::new("P19b", what, "ms", &lates, Bound::AtMost(2.5, 1.5), seen)])
 }
 
-/// Measures the check of one password, beside the C library (P20).
+/// Measures the check of one password, compared with the C library (P20).
 pub(crate) async fn measure_one_check(effort: Effort, tools: &Path) -> Result<Outcome> {
     let python = python(tools, "argon2", &["argon2-cffi==25.1.0"]).await?;
     let script = anchors::folder()?.join("argon2_cffi.py").display().to_string();
@@ -103,7 +105,8 @@ pub(crate) async fn measure_one_check(effort: Effort, tools: &Path) -> Result<Ou
     Ok(Outcome::new("P20", what, "ms", &compared, Bound::AtMost(1.15, 1.0), (true, String::new())))
 }
 
-/// Returns the median duration of a check in milliseconds, on one thread, with the library and the parameters of auth.
+/// Checks a password again and again for this length of time, on one thread, with the library and the parameters that
+/// auth uses. Returns the median duration of a check in milliseconds.
 async fn time_own_hashes(length: Duration) -> Result<f64> {
     let millis = tokio::task::spawn_blocking(move || {
         let stored =

@@ -1,4 +1,4 @@
-//! P21: the memory of the services at rest; and the same with a million posts, and after use.
+//! P21: the memory of the services at rest. The same is measured with a million posts, and after use.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::world::{World, run_sql};
 /// The time in which the services have nothing to do before they are measured.
 const REST: Duration = Duration::from_secs(20);
 
-/// Measures the services at rest, with their consumers, relays, caches and connections: each beside an axum server that
-/// only answers (P21), and all together beside one worker of FastAPI (P21 sum).
+/// Measures the services at rest, with their consumers, relays, caches and connections: each compared with an axum
+/// server that only answers (P21), and all together compared with one worker of FastAPI (P21 sum).
 pub(crate) async fn measure_at_rest(world: &World, programs: &Path, tools: &Path) -> Result<[Outcome; 2]> {
     let axum = reads::same_bytes(programs, b"{}").await?;
     let stub = reads::stub(world, tools).await?;
@@ -35,15 +35,15 @@ pub(crate) async fn measure_at_rest(world: &World, programs: &Path, tools: &Path
     Ok([one, Outcome::new("P21 sum", what, "MiB", &all, Bound::AtMost(1.5, 1.0), (true, String::new()))])
 }
 
-/// The number of posts that are stored before the second measurement.
+/// The number of posts that [`measure_with_posts`] stores.
 const MANY_POSTS: usize = 1_000_000;
-/// The length of the load before the third measurement.
+/// The length of the load in [`measure_with_posts`].
 const SOAK: Duration = Duration::from_secs(20);
-/// The length of that load for figures that are published.
+/// The length of the same load for figures that are published.
 const LONG_SOAK: Duration = Duration::from_secs(600);
 
-/// Measures the services with a million posts in their tables, right after a start; and once more after people have
-/// read and liked at full speed.
+/// Measures the services with a million posts in their tables right after a start, compared with `at_rest`; and once
+/// more after people have read and liked at full speed, for longer if `full` is true.
 pub(crate) async fn measure_with_posts(world: &mut World, at_rest: &Outcome, full: bool) -> Result<Vec<Outcome>> {
     for (service, table) in
         [("posts", POSTS_OF_POSTS), ("subscriptions", COPY), ("admin", SHORT_COPY), ("recommendations", COPY)]
@@ -75,20 +75,20 @@ pub(crate) async fn measure_with_posts(world: &mut World, at_rest: &Outcome, ful
     Ok(vec![first, Outcome::new("memory", (&what, "before"), "MiB", &compared, bound, seen)])
 }
 
-/// The statements that store posts at their owner.
+/// The statements that store `COUNT` posts in the database of posts, which owns them.
 const POSTS_OF_POSTS: &str = "INSERT INTO posts (version, author_id, title, content, created_at, updated_at, \
     decision_version) SELECT 1, 1, 'Post ' || n, repeat('All work and no play. ', 18), now(), now(), 0 \
     FROM generate_series(1, COUNT) AS n; INSERT INTO post_counts (post_id, version, like_count, comment_count, view_count) \
     SELECT id, 1, 0, 0, 0 FROM posts ON CONFLICT DO NOTHING;";
-/// The statement that stores copies of posts at services that show them.
+/// The statement that stores copies of `COUNT` posts in the database of a service that returns whole posts.
 const COPY: &str = "INSERT INTO posts (id, version, deleted, author_id, title, content, created_at, updated_at) \
     SELECT n, 1, false, 1 + n % 50000, 'Post ' || n, repeat('All work and no play. ', 18), now(), now() \
     FROM generate_series(1, COUNT) AS n ON CONFLICT DO NOTHING;";
-/// The statement that stores copies of posts at admin, which keeps no texts.
+/// The statement that stores copies of `COUNT` posts in the database of admin, which keeps no texts.
 const SHORT_COPY: &str = "INSERT INTO posts (id, version, deleted, created_at) SELECT n, 1, false, now() \
     FROM generate_series(1, COUNT) AS n ON CONFLICT DO NOTHING;";
 
-/// Returns the memory of each service in MiB, and the same as text.
+/// Returns the memory of each service in MiB, as numbers and as text.
 fn measure_sizes(world: &World) -> Result<(Vec<f64>, String)> {
     let sizes: Vec<f64> = SERVICE_NAMES
         .into_iter()

@@ -1,4 +1,4 @@
-//! The goals, a file for each subject. Their numbers are those of docs/performance.md.
+//! The goals of docs/performance.md, numbered as there, with a file for each subject.
 
 /// Events from one service to the next: P12, P13, P14.
 pub(crate) mod events;
@@ -8,13 +8,13 @@ pub(crate) mod feed;
 pub(crate) mod login;
 /// Memory at rest and after use: P21.
 pub(crate) mod memory;
-/// More requests than can be answered: P23, and the prototype's own tests.
+/// More requests than can be answered: P23, and the tests of the prototype.
 pub(crate) mod overload;
 /// Reads: P1 to P6.
 pub(crate) mod reads;
 /// Recommendations: P15 to P18.
 pub(crate) mod recommend;
-/// The time from a start until a service is ready: P22.
+/// The time from the start of a service until it is ready: P22.
 pub(crate) mod start;
 /// Durable writes: P8 to P11, P24.
 pub(crate) mod writes;

@@ -1,4 +1,4 @@
-//! P23: more requests than can be answered; and the prototype's own tests, as they were run then.
+//! P23: more requests than can be answered; and the tests that the prototype was measured with.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,11 +21,11 @@ const MANY: usize = 1_024;
 const FLOOD: Duration = Duration::from_secs(10);
 /// The length of a flood for figures that are published.
 const LONG_FLOOD: Duration = Duration::from_secs(30);
-/// The limit for the service to be as quick again as before the flood.
+/// The longest time after a flood until the service has to be as quick as before.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
 
-/// Floods the service with twice as many reads, and then likes, as it can answer, from a thousand clients in an open
-/// loop (P23). In the end every counter must be right.
+/// Sends the service posts twice as many reads as it can answer, and then twice as many likes, from a thousand clients
+/// in an open loop (P23). At the end every counter of likes must be right. If `full` is true, the floods are longer.
 pub(crate) async fn measure_flood(world: &World, effort: Effort, full: bool) -> Result<Vec<Outcome>> {
     let length = if full { LONG_FLOOD } else { FLOOD };
     let read = Arc::new(Get(vec![("/posts/5".to_owned(), None)]));
@@ -36,8 +36,8 @@ pub(crate) async fn measure_flood(world: &World, effort: Effort, full: bool) -> 
     Ok(outcomes)
 }
 
-/// Compares a flood with the peak: the rate of right answers, and their p99 from the moment when they are sent. The
-/// peak is the rate of a closed loop with `clients` clients. `goal` and `what` name the rows.
+/// Compares a flood with a closed loop of `clients` clients, whose rate is the peak: by the rate of right answers, and
+/// by the p99 from the sending of a request to its answer. `goal` and `what` name the rows of the table.
 async fn compare_flood(
     world: &World,
     effort: Effort,
@@ -48,7 +48,8 @@ async fn compare_flood(
     let posts = world.address("posts")?;
     let (mut rates, mut tails) = (Compared::default(), Compared::default());
     let (mut errors, mut slowest) = (0, Duration::ZERO);
-    // From the sending and not from the due time, since most requests of a flood are never sent.
+    // The latency counts from the sending of a request and not from the moment when it was due, since a flood sends
+    // nearly all requests late.
     let p99 = |load: &Load| load.served.value_at_quantile(0.99) as f64 / 1_000.0;
     // Three rounds at most: each of them floods the machine for many seconds.
     for _ in 0..effort.rounds.min(3) {
@@ -75,8 +76,9 @@ async fn compare_flood(
     Ok(vec![first, second])
 }
 
-/// Returns the time until such a request is answered well and within this number of milliseconds again. Requests that
-/// are refused or whose connection breaks do not count. It gives up after the limit.
+/// Sends requests of a script one after the other until one of them gets a right answer within `millis` milliseconds,
+/// and returns the time that this has taken. It gives up after [`RECOVERY_LIMIT`], and then returns the longer time
+/// that has passed.
 async fn measure_recovery(address: SocketAddr, millis: f64, script: &impl Script) -> Result<Duration> {
     let begun = Instant::now();
     // Each try opens a connection of its own, since the flood's connections are gone.
@@ -92,8 +94,8 @@ async fn measure_recovery(address: SocketAddr, millis: f64, script: &impl Script
     Ok(begun.elapsed())
 }
 
-/// Runs the prototype's tests with the commands of that time: wrk on one cached record, ab on the hit counter. Each is
-/// a single round.
+/// Runs the tests of the prototype with the same commands as then: wrk on one cached record, and ab on the hit counter.
+/// Each test is a single round.
 pub(crate) async fn run_prototype_tests(world: &World, tools: &Path) -> Result<Vec<Outcome>> {
     let auth = world.address("auth")?;
     let stub = reads::stub(world, tools).await?;
@@ -121,7 +123,7 @@ pub(crate) async fn run_prototype_tests(world: &World, tools: &Path) -> Result<V
         let arguments = ["-n", "1000", "-c", clients, "-m", "POST", &url];
         let text = reads::run_to_end(&find_program("ab")?, &arguments).await?;
         let count = |line: &str| {
-            // ab writes the line about other statuses only if there were any.
+            // ab writes the line about statuses that are no 2xx only if there were any.
             let found = text.lines().find_map(|found| found.strip_prefix(line)?.trim().split(' ').next()?.parse().ok());
             found.unwrap_or(0.0)
         };

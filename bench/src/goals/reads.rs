@@ -25,8 +25,8 @@ const CLIENTS: usize = 64;
 /// The post that most goals read.
 const POST: &str = "/posts/5";
 
-/// Measures a post from memory, beside a server that answers the same bytes to everything: requests a second (P1),
-/// processor time (P1 cpu), and latencies at a fixed rate (P1 p99).
+/// Measures a post from memory, compared with a server that answers the same bytes to every request: requests per
+/// second (P1), processor time (P1 cpu), and the p99 of the latency at a fixed rate (P1 p99).
 pub(crate) async fn measure_post(world: &World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     let posts = world.address("posts")?;
     let anchor = same_bytes(programs, &fetch(posts, POST).await?).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn measure_post(world: &World, programs: &Path, effort: Effort)
     .await?;
     let bare = "axum that answers the same bytes";
     let errors = errors.into_inner();
-    // Without this, a service that fails quickly would win.
+    // Without this condition, a service that fails quickly would win.
     let judged = || (errors == 0, format!("{errors} errors"));
     let mut outcomes = vec![Outcome::new(
         "P1",
@@ -82,8 +82,8 @@ pub(crate) async fn measure_post(world: &World, programs: &Path, effort: Effort)
     Ok(outcomes)
 }
 
-/// Measures the same read through the gateway, beside the direct read (P3), and beside an nginx that opens a new
-/// connection to the service for each request (P3 plain).
+/// Measures the read of a post through the gateway, compared with the direct read (P3), and with an nginx that opens a
+/// new connection to the service for each request (P3 plain).
 pub(crate) async fn measure_gateway(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     let (posts, gateway) = (world.address("posts")?, world.gateway()?);
     let script = Arc::new(Get(vec![(POST.to_owned(), None)]));
@@ -92,14 +92,14 @@ pub(crate) async fn measure_gateway(world: &World, effort: Effort) -> Result<Vec
     let first = compare_servers(effort, "P3", what, Bound::AtLeast(0.55, 0.65), sides(posts)).await?;
 
     let folder = tempfile::tempdir()?;
-    // The workers run as another user if root starts nginx.
+    // If root starts nginx, its workers run as another user, who has to be able to enter the folder.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
     let [port] = free_ports()?;
     let text = std::fs::read_to_string(anchors::folder()?.join("nginx.conf"))?;
     let text = text.replace("LISTEN", &port.to_string()).replace("SERVICE", &posts.port().to_string());
     std::fs::write(folder.path().join("nginx.conf"), text)?;
     let arguments = ["-p", &folder.path().display().to_string(), "-c", "nginx.conf", "-e", "stderr"];
-    // Started by the test kit, because its workers have to end with it.
+    // The test kit starts nginx, because it also ends the workers when nginx is dropped.
     let nginx = Spec {
         name: "nginx".to_owned(),
         program: find_program("nginx")?,
@@ -120,7 +120,8 @@ pub(crate) async fn measure_gateway(world: &World, effort: Effort) -> Result<Vec
     Ok(vec![first, second])
 }
 
-/// Compares two servers in turns, each in a closed loop with a script of its own. An error makes the goal missed.
+/// Compares two servers in turns, each with a script of its own in a closed loop. A single error makes the goal missed.
+/// The first of the two texts in `what` describes Chatty, the second the anchor.
 pub(crate) async fn compare_servers(
     effort: Effort,
     goal: &str,
@@ -140,7 +141,7 @@ pub(crate) async fn compare_servers(
     Ok(Outcome::new(goal, what, "requests/s", &compared, bound, (errors == 0, format!("{errors} errors"))))
 }
 
-/// Measures the same read with an access token, beside the read without one (P2).
+/// Measures the read of a post with an access token, compared with the same read without one (P2).
 pub(crate) async fn measure_with_token(world: &World, effort: Effort) -> Result<Outcome> {
     let posts = world.address("posts")?;
     let sides = [None, Some(world.token(1_000))].map(|token| (posts, Arc::new(Get(vec![(POST.to_owned(), token)]))));
@@ -150,14 +151,14 @@ pub(crate) async fn measure_with_token(world: &World, effort: Effort) -> Result<
     compare_servers(effort, "P2", what, Bound::AtLeast(0.95, 0.98), sides).await
 }
 
-/// Measures posts that are not in memory, beside the same rows by prepared SQL (P5). Then a thousand clients at once
-/// must get no error.
+/// Measures posts that are not in memory, compared with the same rows read by prepared SQL (P5). Afterwards a thousand
+/// clients at once must get no error.
 pub(crate) async fn measure_cold(world: &mut World, effort: Effort) -> Result<Outcome> {
     const POSTS: usize = 10_000;
     const SELECT: Sql = Sql { file: "select.sql", variable: ("posts", POSTS) };
     world.stack.restart_with("posts", &[("CACHE_MAX_MIB", "0")]).await?;
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
-    // All posts, in an order without neighbours.
+    // All posts, in an order in which no two neighbours come after each other.
     let all = Arc::new(Get((1..=POSTS).map(|id| (format!("/posts/{}", 1 + id * 7_919 % POSTS), None)).collect()));
     let mut errors = 0;
     let compared = compare(
@@ -177,7 +178,7 @@ pub(crate) async fn measure_cold(world: &mut World, effort: Effort) -> Result<Ou
     Ok(Outcome::new("P5", what, "requests/s", &compared, Bound::AtLeast(0.6, 1.0), seen))
 }
 
-/// Counts how often the table is read when 500 clients want one post at once that is not in memory (P6).
+/// Counts how often the table is read when 500 clients at once want the same post, which is not in memory (P6).
 pub(crate) async fn measure_stampede(world: &mut World) -> Result<Outcome> {
     world.stack.restart("posts").await?;
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
@@ -195,7 +196,7 @@ pub(crate) async fn measure_stampede(world: &mut World) -> Result<Outcome> {
     Ok(Outcome::new("P6", what, "queries", &compared, Bound::AtMost(1.0, 1.0), seen))
 }
 
-/// A stub of the prototype's cached read: FastAPI with one worker, and Redis.
+/// A server like the prototype's cached read: FastAPI with one worker, and Redis.
 pub(crate) struct Stub {
     /// The address at which it listens.
     pub(crate) address: SocketAddr,
@@ -204,7 +205,8 @@ pub(crate) struct Stub {
     _redis: Anchor,
 }
 
-/// Starts the stub, which answers with the person that Chatty has. FastAPI is installed into a folder of its own first.
+/// Starts the stub, which answers with the same person as Chatty's `GET /users/1`. The Python packages that it needs
+/// are installed into a folder of `tools` first.
 pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
     let packages = ["fastapi==0.165.0", "uvicorn==0.54.0", "uvloop", "httptools", "redis"];
     let python = python(tools, "fastapi", &packages).await?;
@@ -221,7 +223,8 @@ pub(crate) async fn stub(world: &World, tools: &Path) -> Result<Stub> {
     Ok(Stub { address, worker: stub, _redis: redis })
 }
 
-/// Measures one cached person by wrk, as the prototype was measured: requests a second (P4) and the mean latency.
+/// Measures `GET /users/1`, which is cached, with wrk, as the prototype was measured: requests per second (P4) and the
+/// mean latency (P4 mean).
 pub(crate) async fn measure_person(world: &World, effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
     let (auth, stub) = (world.address("auth")?, stub(world, tools).await?);
     let (latencies, errors) = (RefCell::new(Compared::default()), RefCell::new((0, 0)));
@@ -255,12 +258,14 @@ pub(crate) async fn measure_person(world: &World, effort: Effort, tools: &Path) 
     Ok(vec![first, Outcome::new("P4 mean", what, "ms", &latencies, bound, (true, String::new()))])
 }
 
-/// Judges the errors of the stub and of Chatty. Only those of Chatty make the goal missed.
+/// Takes the numbers of errors of the stub and of Chatty. Returns whether Chatty made none, and both numbers as a note
+/// for the table.
 pub(crate) fn wrk_errors((stub, chatty): (u64, u64)) -> (bool, String) {
     (chatty == 0, format!("{chatty} errors; the stub {stub}"))
 }
 
-/// Returns a Python with these packages, in a virtual environment that is created at its first use.
+/// Returns the path of a Python interpreter that has these packages. It belongs to the virtual environment `name` in
+/// the folder `tools`, which is created at its first use.
 pub(crate) async fn python(tools: &Path, name: &str, packages: &[&str]) -> Result<PathBuf> {
     let python = tools.join(name).join("bin/python");
     if !python.exists() {
@@ -275,6 +280,9 @@ pub(crate) async fn python(tools: &Path, name: &str, packages: &[&str]) -> Resul
 }
 
 /// Runs a program to its end, and returns its standard output.
+///
+/// # Errors
+/// If the program cannot be started, or its exit code is not 0.
 pub(crate) async fn run_to_end(program: &Path, arguments: &[&str]) -> Result<String> {
     let output = Command::new(program).args(arguments).kill_on_drop(true).output().await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -305,7 +313,7 @@ pub(crate) struct WrkSeen {
     pub(crate) errors: u64,
 }
 
-/// Lets wrk read the first person.
+/// Runs wrk with `GET /users/1` against the server at `address`, and returns the figures that wrk has measured.
 pub(crate) async fn wrk(address: SocketAddr, wrk: Wrk) -> Result<WrkSeen> {
     let url = format!("http://{address}/users/1");
     let (threads, connections) = (format!("-t{}", wrk.threads), format!("-c{}", wrk.connections));
@@ -326,7 +334,7 @@ pub(crate) async fn wrk(address: SocketAddr, wrk: Wrk) -> Result<WrkSeen> {
     Ok(WrkSeen { rate: word("Requests/sec:", 1)?.parse()?, millis: number.context("a latency")?, errors })
 }
 
-/// Returns the body that a service answers with.
+/// Sends a GET request, and returns the body of the answer.
 async fn fetch(address: SocketAddr, path: &str) -> Result<Vec<u8>> {
     load::send_once(address, load::request("GET", path, None)).await
 }

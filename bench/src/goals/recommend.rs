@@ -1,4 +1,5 @@
-//! P15 to P18: the recommendation engine, by a call and over HTTP, its memory, and the quality of its recommendations.
+//! P15 to P18: the recommendation engine, called directly and over HTTP, its memory, and the quality of its
+//! recommendations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,7 +26,7 @@ const U_DATA: &str = "U_DATA";
 const CLIENTS: usize = 64;
 /// The number of people of a large data set whose answers are measured.
 const SAMPLE: usize = 2_000;
-/// The number of random splits that quality is measured on.
+/// The number of random splits of the likes on which the quality is measured.
 const SPLITS: u64 = 5;
 
 /// The engine with a data set, and its people in a mixed order.
@@ -53,14 +54,14 @@ impl Engine {
             matrix.set_like(UserId(i64::from(*person)), PostId(i64::from(*post)), true, 1);
         }
         matrix.tighten_all();
-        // People who follow each other are far apart by activity, so that a short round meets all kinds of people.
+        // Neighbours in this list are far apart by activity, so that a short round meets all kinds of people.
         let len = people.len();
         let people = (0..len).filter_map(|at| people.get(at * 7_919 % len)).map(|person| UserId(i64::from(*person)));
         Self { matrix, scratch: Scratch::default(), people: people.collect() }
     }
 
-    /// Asks a question for one person after the other, for this length of time and for each of a sample at least once.
-    /// Returns the microseconds of each answer.
+    /// Asks a question about one person after the other, until this length of time has passed and [`SAMPLE`] answers,
+    /// or one about each person, have been given. Returns the microseconds that each answer has taken.
     fn time_answers(
         &mut self,
         length: Duration,
@@ -102,7 +103,7 @@ fn at_quantile(figures: &[f64], quantile: f64) -> f64 {
     sorted.get(((sorted.len() as f64 * quantile) as usize).min(sorted.len() - 1)).copied().unwrap_or(f64::NAN)
 }
 
-/// The library implicit as an anchor, on a file with the same likes.
+/// The anchor, which is the Python library `implicit`. It reads the same likes from a file.
 struct Implicit<'a> {
     python: std::path::PathBuf,
     script: String,
@@ -115,7 +116,7 @@ impl<'a> Implicit<'a> {
         Ok(Self { python, script: anchors::folder()?.join("implicit_knn.py").display().to_string(), data })
     }
 
-    /// Measures one of the script's modes (`what`) and returns its figure.
+    /// Runs the script in its mode `what`, and returns the figure that it has measured.
     async fn measure(&self, length: Duration, what: &str) -> Result<f64> {
         let data = self.data.display().to_string();
         let arguments = [&*self.script, &data, &length.as_secs().to_string(), what];
@@ -123,8 +124,8 @@ impl<'a> Implicit<'a> {
     }
 }
 
-/// Returns likes in the shape of MovieLens 100K with a name for the table: the real ones if `U_DATA` names their file,
-/// else generated ones.
+/// Returns likes in the shape of MovieLens 100K and the name of the data set for the table: the real ones if `U_DATA`
+/// names their file, else generated ones.
 fn movie_likes() -> Result<(Vec<Like>, &'static str)> {
     match std::env::var_os(U_DATA) {
         Some(path) => Ok((likes::read(Path::new(&path))?, "MovieLens 100K")),
@@ -132,8 +133,8 @@ fn movie_likes() -> Result<(Vec<Like>, &'static str)> {
     }
 }
 
-/// Measures similar people and recommended posts by a call of the engine, beside implicit (P15), and the answer after a
-/// new like (P16b).
+/// Measures similar people and recommended posts by direct calls of the engine, compared with `implicit` (P15), and the
+/// recommendations after a new like (P16b).
 pub(crate) async fn measure_calls(effort: Effort, tools: &Path) -> Result<Vec<Outcome>> {
     let folder = tempfile::tempdir()?;
     let mut outcomes = Vec::new();
@@ -176,8 +177,8 @@ pub(crate) async fn measure_calls(effort: Effort, tools: &Path) -> Result<Vec<Ou
     Ok(outcomes)
 }
 
-/// Measures a like followed by recommendations that know of it, beside implicit, which has to compute its model again
-/// (P16b).
+/// Measures a like followed by recommendations that take it into account, compared with `implicit`, which has to
+/// compute its model again (P16b).
 async fn measure_new_like(effort: Effort, implicit: &Implicit<'_>, engine: &mut Engine) -> Result<Outcome> {
     let mut version = 1;
     let compared = compare(
@@ -187,7 +188,7 @@ async fn measure_new_like(effort: Effort, implicit: &Implicit<'_>, engine: &mut 
             let (begun, mut answers) = (Instant::now(), 0_u32);
             let people = engine.people.clone();
             for person in people.iter().cycle() {
-                // Each version switches the like to the other position, so that no call is without an effect.
+                // Each version gives the like or takes it back, so that no call is without an effect.
                 version += 1;
                 engine.matrix.set_like(*person, PostId(1), version % 2 == 0, version);
                 drop(engine.matrix.recommend(&mut engine.scratch, *person, 5, 100, Weighting::None));
@@ -205,7 +206,7 @@ async fn measure_new_like(effort: Effort, implicit: &Implicit<'_>, engine: &mut 
     Ok(Outcome::new("P16b", what, "answers/s", &compared, bound, (true, String::new())))
 }
 
-/// Measures recommendations over HTTP, beside a server that answers the same bytes (P16a).
+/// Measures recommendations over HTTP, compared with a server that answers the same bytes (P16a).
 pub(crate) async fn measure_over_http(world: &mut World, programs: &Path, effort: Effort) -> Result<Vec<Outcome>> {
     let (likes, name) = movie_likes()?;
     seed(world, &likes).await?;
@@ -219,7 +220,7 @@ pub(crate) async fn measure_over_http(world: &mut World, programs: &Path, effort
         let page = load::send_once(service, load::Script::call(&*script, 0, 0)).await?;
         let answer: Value = serde_json::from_slice(&page)?;
         let posts = answer.pointer("/posts").and_then(Value::as_array).map_or(0, Vec::len);
-        // Fewer posts would make a smaller answer than the one that is claimed.
+        // With fewer posts the answer would be smaller than the one that the goal is about.
         ensure!(posts == 5, "{posts} posts are recommended");
         let anchor = same_bytes(programs, &page).await?;
         let what = format!("recommendations of everybody, {neighbours} neighbours, {name}, {} bytes", page.len());
@@ -249,8 +250,8 @@ pub(crate) async fn measure_over_http(world: &mut World, programs: &Path, effort
     Ok(outcomes)
 }
 
-/// Replaces the copies in the database of recommendations by people, posts and likes of a data set, and restarts the
-/// service.
+/// Replaces the copies in the database of recommendations by the people, posts and likes of a data set, and restarts
+/// the service.
 pub(crate) async fn seed(world: &mut World, likes: &[Like]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("likes");
@@ -271,7 +272,8 @@ pub(crate) async fn seed(world: &mut World, likes: &[Like]) -> Result<()> {
     world.stack.restart("recommendations").await
 }
 
-/// Measures large data sets, beside plain inverted lists, and the memory that each like takes (P17).
+/// Compares the engine with plain inverted lists on large data sets, and measures the memory that each like takes
+/// (P17).
 pub(crate) fn measure_large(effort: Effort) -> Result<Vec<Outcome>> {
     Ok(vec![
         compare_with_lists("P17-20M", ML_20M, effort, |times, bytes| {
@@ -287,7 +289,8 @@ pub(crate) fn measure_large(effort: Effort) -> Result<Vec<Outcome>> {
 }
 
 /// Compares the engine with inverted lists on generated likes, after both have given the same answers. `judge` gets the
-/// microseconds of all answers and the bytes of a like.
+/// microseconds of each answer and the bytes that a like takes, and returns whether both are good enough, and a note
+/// for the table.
 fn compare_with_lists(
     goal: &str,
     shape: Shape,
@@ -299,7 +302,7 @@ fn compare_with_lists(
     let mut engine = Engine::new(&likes);
     let bytes = (resident()? - before) / likes.len() as f64;
     let mut lists = Inverted::new(&likes);
-    // Both sides answer for the same people, and a difference would mean that one of them measures something else.
+    // Both sides answer for the same people. If their answers differed, the two would not do the same work.
     engine.people.truncate(SAMPLE);
     for me in engine.people.iter().take(50) {
         let ours: Vec<i64> =
@@ -315,7 +318,7 @@ fn compare_with_lists(
         for me in &engine.people {
             sum += lists.nearest(u32::try_from(me.0)?).iter().map(|(cosine, _)| cosine).sum::<f64>();
         }
-        // The sum also keeps the compiler from leaving the work out.
+        // The test of the sum also keeps the compiler from leaving the work out.
         ensure!(sum > 0.0, "nobody is similar to anybody");
         compared.anchor.push(engine.people.len() as f64 / begun.elapsed().as_secs_f64());
         let ours = engine.time_similar_people(Duration::ZERO);
@@ -337,7 +340,8 @@ fn resident() -> Result<f64> {
     Ok(kibibytes * 1024.0)
 }
 
-/// Measures the quality of recommendations: likes that were taken away have to be found again (P18).
+/// Measures the quality of recommendations (P18): some likes are taken away, and the recommendations made from the
+/// other likes should contain them.
 pub(crate) fn measure_quality() -> Result<Vec<Outcome>> {
     let (likes, name) = movie_likes()?;
     let mut found: BTreeMap<&str, Vec<Quality>> = BTreeMap::new();
@@ -387,15 +391,16 @@ pub(crate) fn measure_quality() -> Result<Vec<Outcome>> {
 /// The quality of rankings of posts.
 #[derive(Clone, Copy, Debug)]
 struct Quality {
-    /// nDCG@5: the hits among the first five, each divided by log2 of its place + 1, over the same sum of the best
-    /// ranking.
+    /// nDCG@5: the sum of 1 / log2(place + 1) of the wanted posts among the first five, divided by the same sum of the
+    /// best possible ranking.
     ndcg: f64,
     /// recall@10: the share of the wanted posts that is among the first ten.
     recall: f64,
 }
 
 impl Quality {
-    /// Returns the mean over all people from whom likes were taken away. `wanted` are these likes.
+    /// Returns the mean quality over all people in `wanted`, which holds the likes that were taken away from each
+    /// person. `ranking` returns the posts that are recommended to a person, the best one first.
     fn of(wanted: &BTreeMap<u32, BTreeSet<u32>>, mut ranking: impl FnMut(u32) -> Vec<u32>) -> Self {
         let (mut ndcg, mut recall) = (0.0, 0.0);
         for (person, wanted) in wanted {
@@ -421,7 +426,7 @@ impl Engine {
     }
 }
 
-/// Simple rankings to compare with: popularity, and the prototype's algorithm.
+/// Simple rankings that the engine is compared with: popularity, and the prototype's algorithm.
 struct Plain {
     lists: Inverted,
     rows: BTreeMap<u32, BTreeSet<u32>>,
@@ -445,13 +450,13 @@ impl Plain {
         self.rows.get(&me).is_some_and(|row| row.contains(&post))
     }
 
-    /// Returns the most liked posts that the person does not like yet.
+    /// Returns the ten most liked posts that the person does not like yet.
     fn popular(&self, me: u32) -> Vec<u32> {
         self.by_popularity.iter().copied().filter(|post| !self.liked(me, *post)).take(10).collect()
     }
 
-    /// Returns the posts that the three most similar people like, by the sum of their similarities. Equal posts stay in
-    /// the order of their ids, as nothing decides between them.
+    /// Returns the first ten of the posts that the three most similar people like and the person does not, by the sum
+    /// of the similarities. Posts with the same sum stay in the order of their ids, as nothing decides between them.
     fn prototype(&mut self, me: u32) -> Vec<u32> {
         let mut scores: BTreeMap<u32, f64> = BTreeMap::new();
         for (cosine, person) in self.lists.nearest(me) {

@@ -14,7 +14,8 @@ use crate::report::{Bound, Outcome};
 use crate::rounds::{Compared, Effort};
 use crate::world::{World, run_sql};
 
-/// Measures the start of posts until it is ready, with its database and the broker up (P22).
+/// Measures the time from the start of the service posts until it is ready, while its database and the broker run
+/// (P22).
 pub(crate) async fn measure_until_ready(world: &mut World, programs: &Path, effort: Effort) -> Result<Outcome> {
     let (posts, database) = (world.address("posts")?, world.database_of("posts")?);
     let mut compared = Compared::default();
@@ -35,8 +36,8 @@ pub(crate) async fn measure_until_ready(world: &mut World, programs: &Path, effo
     Ok(Outcome::new("P22", what, "ms", &compared, Bound::AtMost(4.0, 2.0), (true, String::new())))
 }
 
-/// Measures the start of recommendations, which reads a million likes first, beside reading their table with psql
-/// (P22-likes).
+/// Measures the time from the start of the service recommendations until it is ready, for which it reads a million
+/// likes. The anchor is psql, which reads the table of these likes (P22-likes).
 pub(crate) async fn measure_with_likes(world: &mut World, effort: Effort) -> Result<Outcome> {
     let likes = likes::generate(likes::SPARSE, 1)?;
     recommend::seed(world, &likes).await?;
@@ -63,7 +64,7 @@ async fn await_ready(address: SocketAddr) -> Result<()> {
     let begun = Instant::now();
     let is_ready = async || -> Result<bool> {
         let answer = load::send_once(address, load::request("GET", "/readyz", None)).await?;
-        // `degraded` is a 200, too: the service serves, but its memory is not filled yet.
+        // The answer `degraded` has the status 200, too: the service serves, but its memory is not filled yet.
         Ok(serde_json::from_slice::<serde_json::Value>(&answer)?.get("status").is_some_and(|word| word == "ready"))
     };
     while !is_ready().await.unwrap_or(false) {

@@ -1,5 +1,5 @@
-//! P8 to P11, and P24: durable writes, which share commits. The anchor is pgbench with the same effect in one
-//! statement.
+//! P8 to P11, and P24: durable writes, which share commits. The anchor is pgbench with one statement that has the same
+//! effect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,11 +29,11 @@ const FANS: usize = 40_000;
 /// The largest number of pgbench's clients. Each has a connection, and Postgres allows 120 in all.
 const MOST_CONNECTIONS: usize = 80;
 
-/// Likes that were never given before. Each client is one person, who goes through the posts, and becomes the next
-/// person when all posts are liked.
+/// Likes that were never given before. Each client likes all posts as one person, one after the other, and then goes on
+/// as another person.
 pub(crate) struct Likes {
     tokens: Vec<String>,
-    /// The number of likes of each client so far, in all rounds.
+    /// The number of likes that each client has given so far, in all rounds.
     given: Vec<AtomicUsize>,
 }
 
@@ -56,8 +56,8 @@ impl Script for Likes {
     }
 }
 
-/// Likes of one post by everybody, person after person; then everybody takes the like back, and so on. So each request
-/// changes the counter.
+/// Likes of one post: everybody likes it, one person after the other, then everybody takes the like back, and so on. So
+/// each request changes the counter.
 struct Fans {
     tokens: Vec<String>,
     next: AtomicUsize,
@@ -72,8 +72,8 @@ impl Script for Fans {
     }
 }
 
-/// Stores the posts that are read and liked in the database directly, because the API limits what a person may write.
-/// Nothing else is measured on them.
+/// Stores the posts for the goals that read and like posts. They are written into the database directly, because the
+/// API limits how much a person may write.
 pub(crate) async fn seed_posts(world: &World) -> Result<()> {
     let seeds = format!(
         "INSERT INTO users (id, version, deleted, username, blocked, session_version) \
@@ -88,8 +88,8 @@ pub(crate) async fn seed_posts(world: &World) -> Result<()> {
     run_sql(&world.database_of("posts")?, &seeds).await.map(drop)
 }
 
-/// Creates the database that pgbench works in, on the server of the stack, with the tables of posts that a like writes
-/// to.
+/// Creates the database for pgbench on the server of the stack, with the tables of the service posts that a like
+/// changes, and returns its URL. An existing one is dropped first.
 async fn create_anchor_database(world: &World) -> Result<String> {
     let database = world.database("anchor")?;
     run_sql(&world.database("postgres")?, "DROP DATABASE IF EXISTS anchor;\nCREATE DATABASE anchor;").await?;
@@ -112,8 +112,8 @@ async fn read_all_posts(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Measures likes of random posts, beside pgbench with the same effect (P8a) and with a single insert (P8b), and the
-/// processor time of a like (P24). Everything runs meanwhile: relay, broker, and the consumers of three services.
+/// Measures likes of random posts, compared with pgbench with the same effect (P8a) and with a single insert (P8b), and
+/// the processor time of a like (P24). The relay, the broker and the consumers of three services run meanwhile.
 pub(crate) async fn measure_likes(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     let database = create_anchor_database(world).await?;
     let on_all = Likes::new((0..PEOPLE * 8).map(|n| world.token(1_000 + n)).collect());
@@ -137,8 +137,8 @@ pub(crate) async fn measure_likes(world: &World, effort: Effort) -> Result<Vec<O
     Ok(outcomes)
 }
 
-/// Measures likes of one post (P9). Each person has read it before with the same token, so that the service knows the
-/// token.
+/// Measures likes of one post by many people (P9). Each person first reads the post with the same token, so that the
+/// service knows the token.
 pub(crate) async fn measure_likes_of_one_post(world: &World, effort: Effort) -> Result<Vec<Outcome>> {
     struct Readers(Vec<String>);
     impl Script for Readers {
@@ -163,7 +163,7 @@ pub(crate) async fn measure_likes_of_one_post(world: &World, effort: Effort) -> 
     Ok(outcomes)
 }
 
-/// Measures the latency of a like if there is one client only, which cannot share a commit (P10).
+/// Measures the latency of a like when there is only one client, whose likes cannot share commits (P10).
 pub(crate) async fn measure_single_client(world: &World, effort: Effort) -> Result<Outcome> {
     let database = create_anchor_database(world).await?;
     let script = Likes::new((0..PEOPLE * 2).map(|n| world.token(900_000 + n)).collect());
@@ -184,7 +184,7 @@ pub(crate) async fn measure_single_client(world: &World, effort: Effort) -> Resu
     Ok(Outcome::new("P10", what, "ms", &compared, Bound::AtMost(1.3, 1.15), (errors == 0, format!("{errors} errors"))))
 }
 
-/// Observations beside the rate of likes.
+/// The observations of a comparison of likes, apart from the rate.
 #[derive(Default)]
 struct Observations {
     errors: u64,
@@ -207,7 +207,8 @@ impl Observations {
     }
 }
 
-/// Compares likes of this script by `clients` clients with a statement of pgbench by as many, up to its limit.
+/// Compares the likes of a script, sent by `clients` clients, with a statement that pgbench runs with as many clients,
+/// but at most [`MOST_CONNECTIONS`].
 async fn compare_likes(
     world: &World,
     effort: Effort,
@@ -220,7 +221,8 @@ async fn compare_likes(
     let postgres = [world.stack.pid("postgres")?];
     let seen = std::cell::RefCell::new(Observations::default());
     let connections = clients.min(MOST_CONNECTIONS);
-    // Connections of pgbench cost processor time in each round. Chatty has pools, so that time is subtracted.
+    // Connections of pgbench cost processor time in each round. Chatty keeps its connections in pools, so the time of
+    // connecting is subtracted from that of pgbench.
     let before = cpu::seconds(&postgres);
     pgbench_once(database, statement, connections).await?;
     let connecting = cpu::seconds(&postgres) - before;
@@ -254,8 +256,11 @@ async fn compare_likes(
     Ok((compared, seen))
 }
 
-/// Waits until the events of a round have left posts, so that their work does not slow the anchor down. Fails after 30
-/// s.
+/// Waits until the events of a round have left the outbox of the service posts, so that relaying them does not slow the
+/// anchor down.
+///
+/// # Errors
+/// If the outbox is not empty after about 30 s.
 pub(crate) async fn await_empty_outbox(world: &World) -> Result<()> {
     let database = world.database_of("posts")?;
     for _ in 0..600 {
@@ -267,7 +272,7 @@ pub(crate) async fn await_empty_outbox(world: &World) -> Result<()> {
     anyhow::bail!("the outbox of posts does not drain")
 }
 
-/// Checks that every counter of likes equals the number of rows that it counts.
+/// Checks that every counter of likes in the database of posts equals the number of rows that it counts.
 pub(crate) async fn check_counts(world: &World) -> Result<()> {
     let wrong = "SELECT count(*) FROM post_counts LEFT JOIN \
                  (SELECT post_id, count(*) AS likes FROM likes WHERE active GROUP BY post_id) AS liked USING (post_id) \
@@ -277,7 +282,7 @@ pub(crate) async fn check_counts(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Checks that no hit is lost when 50 and then 100 clients hit one counter, as the prototype lost some (P11).
+/// Checks that no hit is lost when 50 and then 100 clients hit one counter (P11). The prototype lost some of them.
 pub(crate) async fn measure_hits(world: &World) -> Result<Outcome> {
     struct Hits;
     impl Script for Hits {

@@ -16,17 +16,17 @@ use crate::suite::{self, OpenedService};
 
 /// The largest accepted difference between the clocks of two machines. Tokens and links expire by the clock.
 const MAX_SKEW: Duration = Duration::from_secs(5);
-/// The age of an event in an outbox from which on it counts as stuck. The relay sends an event at once, the sweep
-/// within half a minute.
+/// The age from which on an event in an outbox counts as stuck. The relay sends an event at once, the sweep within half
+/// a minute.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
-/// The number of connections that commands and the operator need besides the replicas.
+/// The number of connections that commands and the operator need besides those of the replicas.
 const COMMAND_CONNECTIONS: i64 = 2;
 
 /// Checks all five databases, and the connections that they need together on each server.
 pub(super) async fn check(env: &Env, settings: &Settings, distributed: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // By server, since several databases may share one: its limit, its open connections, and the connections that are
-    // wanted.
+    // For each server, since several databases may share one: the limit of its connections, the number of open ones,
+    // and the number of those that are wanted.
     let mut servers: BTreeMap<String, (i64, i64, i64)> = BTreeMap::new();
     let per_replica = i64::from(settings.database_max_connections);
     for (name, streams, schema) in suite::services() {
@@ -136,7 +136,8 @@ async fn check_dead_letters(service: &OpenedService) -> Finding {
     dead_letters_finding(check, all)
 }
 
-/// The finding for a number of dead letters. Any is a warning, because only the operator can decide about it.
+/// Returns the finding for a number of dead letters. Even a single one is a warning, because only the operator can
+/// decide what becomes of it.
 pub(super) fn dead_letters_finding(check: String, count: u64) -> Finding {
     if count == 0 {
         return Finding::ok(check, "there are none");
@@ -166,7 +167,8 @@ async fn check_mails(service: &OpenedService) -> Finding {
     }
 }
 
-/// Checks the clock of a Postgres server, and the connections that one database needs.
+/// Checks the clock of a Postgres server, and the connections that the database of one service needs. A replica of the
+/// service may open `per_replica` connections.
 fn check_server(name: &str, server: &Server, per_replica: i64) -> Vec<Finding> {
     let apart = Clock::system().now().abs_difference(Timestamp::new(server.clock));
     let check = format!("clock of {name}'s database");
@@ -192,12 +194,14 @@ fn check_server(name: &str, server: &Server, per_replica: i64) -> Vec<Finding> {
     vec![clock, connections]
 }
 
-/// The connections that all connected replicas, or else one, and the commands may open.
+/// Returns the number of connections that the commands and all connected replicas may open. At least one replica is
+/// counted.
 fn wanted_connections(server: &Server, per_replica: i64) -> i64 {
     server.replicas.max(1) * per_replica + COMMAND_CONNECTIONS
 }
 
-/// Checks the connections that all databases of one server need together.
+/// Checks the connections that all databases of one server need together: `wanted` may be opened, `open` are open, and
+/// the server allows `max`.
 fn check_budget(server: &str, max: i64, open: i64, wanted: i64) -> Finding {
     let check = format!("connections to the server {server}");
     let found = format!("the services may open {wanted} of {max}, {open} are open");

@@ -1,4 +1,4 @@
-//! `chatty doctor`: it checks everything that the suite needs, and names a fix for each problem.
+//! `chatty doctor`, which checks everything that the suite needs, and names a fix for each problem.
 //!
 //! Each part of the suite has a file with its checks. A check changes nothing, and always ends: a server that does not
 //! answer is a finding.
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::output::{self, Progress};
 use crate::suite;
 
-/// The limit for one check.
+/// The longest time that one check may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The arguments of `chatty doctor`.
@@ -37,9 +37,9 @@ pub(crate) struct Doctor {
 enum Level {
     /// Nothing is wrong.
     Ok,
-    /// It works, but may not go on working.
+    /// The part that was checked works, but may not go on working.
     Warning,
-    /// It does not work, or is not safe.
+    /// The part that was checked does not work, or is not safe.
     Problem,
 }
 
@@ -51,7 +51,7 @@ struct Finding {
     level: Level,
     /// A sentence that tells the result.
     found: String,
-    /// A sentence that tells the operator how to repair it; absent when nothing is wrong.
+    /// A sentence that tells the operator how to repair the cause; None when nothing is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
@@ -70,7 +70,7 @@ impl Finding {
     }
 }
 
-/// Ends a check that takes longer than [`CHECK_LIMIT`]: the missing answer is then its finding.
+/// Runs a check, and ends it after [`CHECK_LIMIT`]. The finding is then that there was no answer.
 async fn within_limit(check: &str, work: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
     timeout(CHECK_LIMIT, work).await.unwrap_or_else(|_elapsed| {
         let found = format!("no answer within {} s", CHECK_LIMIT.as_secs());

@@ -19,15 +19,15 @@ const LOW_SPACE: u64 = 1 << 30;
 /// The free space in bytes below which there is a problem.
 const NO_SPACE: u64 = 128 << 20;
 
-/// Checks all settings by reading them as the services do. Returns the common settings unless they are not valid, in
-/// which case no other check is possible.
+/// Checks all settings by reading them as the services do. Returns the findings and the common settings, or None if
+/// these are not valid: no other check is possible then.
 pub(super) fn check(env: &Env, distributed: bool) -> (Vec<Finding>, Option<Settings>) {
     let settings = match Settings::from_env(env, suite::PORT) {
         Ok(settings) => settings,
         Err(error) => return (vec![Finding::problem("settings", error, "see .env.example")], None),
     };
     let mut findings = Vec::new();
-    // Each service reports its first error only; the next one shows after that is repaired.
+    // Each service reports its first error only; the next one is reported when that one is repaired.
     for error in PARTS.iter().filter_map(|part| (part.check)(env, &settings).err()) {
         findings.push(match error.variable {
             // Only auth needs the mail server, so a container for commands often does not have its password.
@@ -76,8 +76,8 @@ fn check_production(env: &Env, settings: &Settings) -> Vec<Finding> {
         )];
     }
     let mut findings = Vec::new();
-    // Production accepts http for the machine itself only, where somebody may try it (docs/adr/0016), so this is a
-    // warning.
+    // In production, PUBLIC_URL may begin with http:// only if it names the machine itself, on which somebody may try
+    // the suite (docs/adr/0016). So this is only a warning.
     if !settings.public_url.starts_with("https://") {
         let found = format!("PUBLIC_URL is {}, which only this machine can reach", settings.public_url);
         findings.push(Finding::warning(
@@ -104,8 +104,8 @@ fn check_production(env: &Env, settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// The URLs in a variable. A URL of a database or of RabbitMQ may name several hosts; each host is answered as a URL of
-/// its own.
+/// Returns the URLs in a variable. A URL of a database or of RabbitMQ may name several hosts; each host is returned as
+/// a URL of its own.
 fn urls(env: &Env, name: &str) -> Vec<Url> {
     let Some(value) = env.get(name) else { return Vec::new() };
     let each = match name {
@@ -116,7 +116,7 @@ fn urls(env: &Env, name: &str) -> Vec<Url> {
     each.iter().filter_map(|url| Url::parse(url).ok()).collect()
 }
 
-/// Returns whether a password is one of .env.example, or one that servers are installed with.
+/// Returns whether a password is one of those in .env.example, or one that servers often have after their installation.
 fn is_default(password: &str) -> bool {
     password.starts_with("development-") || ["password", "guest", "postgres", "secret", "changeme"].contains(&password)
 }
@@ -162,7 +162,8 @@ fn check_space(folder: &Path) -> Finding {
     }
 }
 
-/// Checks the permissions of the signing key; `None` when its file is not on this machine.
+/// Checks the permissions of the signing key. Returns None when its file is not on this machine, or the settings of
+/// auth are not valid.
 pub(super) fn check_key(env: &Env, settings: &Settings) -> Option<Finding> {
     let config = auth::Config::from_env(env, settings).ok()?;
     let file = config.key_file();

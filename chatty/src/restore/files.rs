@@ -15,7 +15,7 @@ use crate::output::Progress;
 /// by SQLite too.
 ///
 /// # Errors
-/// A file that is missing or damaged, or one whose path leads out of the backup.
+/// When a file is missing or damaged, when its path leads out of the backup, or when `to` cannot be written.
 pub(super) async fn copy_and_check(manifest: &Manifest, backup: &Path, to: &Path) -> anyhow::Result<()> {
     let progress = Progress::start("copying the backup");
     data_folder::create_folder(&to.join(MEDIA))?;
@@ -45,8 +45,8 @@ pub(super) async fn copy_and_check(manifest: &Manifest, backup: &Path, to: &Path
     Ok(())
 }
 
-/// Moves the prepared files to the paths where the suite reads them. The databases come last, so that a suite whose
-/// databases are there has its key and its pictures too.
+/// Moves the prepared files to the paths where the suite reads them. A signing key or a picture that exists there is
+/// kept. The databases come last, so that a suite whose databases are there has its key and its pictures too.
 pub(super) fn put_in_place(prepared: &Path, layout: &Layout) -> anyhow::Result<()> {
     if layout.key.exists() {
         let file = layout.key.display();

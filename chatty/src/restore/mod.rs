@@ -33,7 +33,7 @@ pub(crate) struct Restore {
 }
 
 impl Restore {
-    /// Restores in one of the two forms of the suite, or explains which arguments the form needs.
+    /// Restores in one of the two forms of the suite, or fails with the arguments that the form needs.
     pub(crate) async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
         match (self.folder, suite::is_distributed(env)) {
             (Some(folder), false) => {
@@ -79,8 +79,9 @@ async fn refuse_running(operator: &Operator) -> anyhow::Result<()> {
 /// Copies a backup into the data folder and prepares its databases for use.
 ///
 /// # Errors
-/// Every error before the last step, which moves the files into place, leaves the data folder as it was. If that step
-/// is interrupted, a start is refused until the data folder has been emptied and the restore repeated.
+/// When the backup or the data folder cannot be used. Every error before the last step, which moves the files into
+/// place, leaves the data folder as it was. If that step is interrupted, a start is refused until the data folder has
+/// been emptied and the restore repeated.
 async fn bring_back(env: &Env, settings: &Settings, folder: &Path) -> anyhow::Result<()> {
     data_folder::refuse_interrupted_restore(settings)?;
     let layout = Layout::of(env, settings)?;
@@ -126,6 +127,9 @@ async fn bring_back(env: &Env, settings: &Settings, folder: &Path) -> anyhow::Re
 }
 
 /// Runs the services until no copy differs from its owner, and prints the result of the comparison.
+///
+/// # Errors
+/// When a service cannot run, or the copies stop coming closer to their owners.
 async fn verify(env: &Env) -> anyhow::Result<ExitCode> {
     let services = Box::pin(suite::build(env)).await?;
     let compared = async {

@@ -22,11 +22,11 @@ use crate::suite::Operator;
 const PAGE: u64 = 1_000;
 
 /// Brings the schemas up to date, raises versions and ids, and stores the requests by which the running services will
-/// fill all copies again. It may be repeated: a second run only raises once more.
+/// fill all copies again. This may be repeated: a second run only raises versions and ids once more.
 ///
 /// # Errors
-/// Each database is changed in one transaction. After an error, repeat the restore: some databases may be changed,
-/// others not.
+/// When a database cannot be read or changed. Each database is changed in one transaction, so after an error some may
+/// be changed and others not: repeat the restore.
 pub(super) async fn raise(operator: &Operator) -> anyhow::Result<()> {
     let progress = Progress::start("looking for the highest ids");
     let mut highest: BTreeMap<&'static str, i64> = BTreeMap::new();
@@ -46,8 +46,8 @@ pub(super) async fn raise(operator: &Operator) -> anyhow::Result<()> {
     progress.step("looking for what the owners have lost");
     for pair in list_pairs(operator, None)? {
         let copy = || format!("{}.{}", pair.copy.name, pair.route.stream);
-        // The decisions of admin have taken effect at auth and posts, so their copies are right and admin takes them
-        // back (rule R15). All other copies forget the rows that their owner has lost.
+        // The decisions of admin have taken effect at auth and posts. So the copies there are right, and admin takes
+        // the decisions back from them (rule R15). All other copies forget the rows that their owner has lost.
         if pair.source.recovers_from_copies() {
             let states = read_states(&pair).await.with_context(copy)?;
             plans.entry(pair.owner.name).or_default().taken_back.push((pair.route.stream, states));
@@ -65,7 +65,7 @@ pub(super) async fn raise(operator: &Operator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads all rows of a copy, as the states of its owner.
+/// Reads all rows of a copy, in the form of the states that its owner publishes.
 async fn read_states(pair: &Pair<'_>) -> anyhow::Result<Vec<Value>> {
     let mut states = Vec::new();
     let mut after: Option<Key> = None;
@@ -77,7 +77,7 @@ async fn read_states(pair: &Pair<'_>) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-/// The requests to a copy to delete the rows whose aggregates its owner no longer knows.
+/// Returns the requests that make a copy delete the rows whose aggregates the owner no longer knows.
 async fn forget_requests(pair: &Pair<'_>) -> anyhow::Result<Vec<Request>> {
     let (source, consumer) = (pair.source.as_ref(), pair.consumer.as_ref());
     // No grace time: no service runs, so no state is on its way to the copy.

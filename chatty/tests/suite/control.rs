@@ -66,7 +66,7 @@ async fn a_command_does_the_same_with_and_without_the_running_suite() {
     assert_eq!(suite.log_in("olga", "a kettle, a ladder").await.0, 200);
     assert!(complaint(&create_admin(&data, "oleg", "short")).contains("password"));
     suite.wait_until_copies_agree().await;
-    // Dropping kills the process, so its socket is left behind.
+    // Dropping the suite kills its process, so the socket is left behind.
     drop(suite);
     assert!(data.join("chatty.sock").exists());
     commands("stopped");

@@ -62,7 +62,8 @@ async fn a_copy_whose_file_is_deleted_is_filled_again() {
     suite.eventually("readiness", async || suite.get("/readyz", None).await["status"] == "ready").await;
 }
 
-/// The copies of the owner still hold the lost rows, so the owner must not assign their ids again.
+/// The copies in other services still hold the rows that the owner has lost, so the owner must not assign their ids
+/// again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_whose_file_is_deleted_writes_nothing_until_it_is_restored() {
     let folder = tempfile::tempdir().unwrap();

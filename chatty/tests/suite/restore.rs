@@ -49,7 +49,8 @@ async fn make_two_backups(folder: &Path) -> Later {
     Later { cara: cara_id, post: removed, comment }
 }
 
-/// Makes a backup of the files of the newer one, but with these files of the older one.
+/// Makes the backup `name` of the files of the newer backup, except for the files `older`, which are taken from the
+/// older one. Returns its folder.
 fn mix_backups(folder: &Path, name: &str, older: &[&str]) -> PathBuf {
     let to = folder.join(name);
     fs::create_dir_all(to.join("media")).unwrap();
@@ -69,8 +70,8 @@ fn mix_backups(folder: &Path, name: &str, older: &[&str]) -> PathBuf {
     to
 }
 
-/// Restores such a mixed backup and starts the suite. All copies must agree with their owners, and no id may be given
-/// out again.
+/// Restores a backup of [`mix_backups`] and starts the suite on it. All copies must agree with their owners, and no id
+/// may be given out again.
 async fn restore_mixed(folder: &Path, name: &str, older: &[&str], later: &Later) -> Suite {
     let backup = mix_backups(folder, name, older);
     let data = folder.join(format!("{name}-data"));

@@ -19,13 +19,13 @@ pub(crate) fn chatty(data: &Path, arguments: &[&str]) -> Output {
     command.args(arguments).env_clear().env("CHATTY_DATA_DIR", data).output().unwrap()
 }
 
-/// The error that a failed command has printed.
+/// Returns the error that a failed command has printed.
 pub(crate) fn complaint(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The report of a comparison of all copies when each of them agrees with its owner.
+/// Returns the report of a comparison of all copies when each of them agrees with its owner.
 pub(crate) fn no_drift() -> String {
     let copies: usize = ROUTES.iter().map(|route| route.consumers.len()).sum();
     format!("{copies} copies compared, 0 rows differ")
@@ -97,7 +97,7 @@ impl Suite {
         self.call(Method::GET, path, token, None).await.1
     }
 
-    /// Sends a request that must succeed, and answers its body.
+    /// Sends a request that must succeed, and returns the body of the answer.
     pub(crate) async fn make(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.call(method, path, Some(token), body).await;
         assert!((200..300).contains(&status), "{path}: {status} {answer}");

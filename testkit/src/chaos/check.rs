@@ -19,10 +19,10 @@ use super::ledger::{Entry, Outcome, expectations};
 use super::workload::World;
 use crate::stack::Stack;
 
-/// The limit for the suite to come to rest, and for the mails of registrations to come.
+/// The longest time until the suite has to be at rest, and until the mails of registrations have to arrive.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The name under which the report counts rows of copies, since no single fault can be blamed for them.
+/// The name under which the report counts rows of copies that differ, since no single fault can be blamed for them.
 pub(super) const COPY_ROW: &str = "copy";
 
 /// A difference between what was acknowledged and what is there.
@@ -46,7 +46,7 @@ pub(super) enum AnomalyKind {
     Duplicated,
 }
 
-/// Waits until every copy equals its owner, as `chatty reconcile --now` sees it, and nothing is on its way.
+/// Waits until every copy equals its owner, as `chatty reconcile --now` sees it, and no message is on its way.
 /// `find_waiting` names what still waits, or returns an empty text.
 ///
 /// # Errors
@@ -69,7 +69,7 @@ pub(super) async fn await_quiet(mut chatty: Command, find_waiting: impl AsyncFn(
     }
 }
 
-/// Returns the rows of copies that differ from their owners'.
+/// Returns the rows of copies that differ from those of their owners.
 pub(super) async fn list_drifted_rows(mut chatty: Command) -> Result<Vec<Anomaly>> {
     let reconcile = chatty.args(["reconcile", "--now", "--json"]).kill_on_drop(true).output().await?;
     let reports: Vec<Value> = serde_json::from_slice(&reconcile.stdout)
@@ -85,8 +85,8 @@ pub(super) async fn list_drifted_rows(mut chatty: Command) -> Result<Vec<Anomaly
     Ok(rows.collect())
 }
 
-/// Names the first outbox that has rows, or the queues that have messages, in the distributed form. Dead letters lie in
-/// queues, too, so they count. An empty text means that nothing waits.
+/// Returns the name of the first outbox that has rows, or of the queues that have messages, in the distributed form.
+/// Dead letters lie in queues, too, so they count. An empty text means that nothing waits.
 pub(super) async fn find_waiting(stack: &Stack) -> Result<String> {
     for service in SERVICE_NAMES {
         let rows = psql(stack, service, "SELECT count(*) FROM outbox").await?;
@@ -106,8 +106,8 @@ fn is_unrelated(line: &str) -> bool {
     line.starts_with("amq.gen")
 }
 
-/// Reads the owners' data through the API, as values by the ledger's names of objects. An object that is shown twice
-/// has two values.
+/// Reads the owners' data through the API. Returns the values of each object, under its name in the ledger. An object
+/// that the answers contain twice has two values.
 pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Result<BTreeMap<String, Vec<Value>>> {
     let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let mut record = |object: String, value: Value| seen.entry(object).or_default().push(value);
@@ -115,7 +115,7 @@ pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Resu
     for person in &world.people {
         // Posts are found by their title, which is the marker of their client and unique in a run.
         for post in api.list(&format!("/posts?author={}", person.id), "posts", None).await? {
-            // The posts of `populate` stand in no entry of the ledger.
+            // The posts that `populate` has written have no entry in the ledger.
             if !world.homes.contains(&post["id"].as_i64().unwrap_or_default()) {
                 record(format!("post/{}", post["title"].as_str().unwrap_or_default()), post["content"].clone());
             }
@@ -184,7 +184,8 @@ pub(super) async fn compare_counters(world: &World) -> Result<Vec<Anomaly>> {
     Ok(found)
 }
 
-/// Waits for the mails of all acknowledged registrations, and returns a complaint for each that does not come in 120 s.
+/// Waits for the mails of all acknowledged registrations, and returns a complaint for each mail that does not come
+/// within 120 s.
 pub(super) async fn await_mails(world: &World, entries: &[Entry]) -> Result<Vec<String>> {
     let deadline = Instant::now() + PATIENCE;
     let mut missing: Vec<&str> = entries
@@ -223,7 +224,8 @@ pub(super) fn find_reused_ids(entries: &[Entry]) -> Vec<Anomaly> {
     found
 }
 
-/// Compares the ledger with the observed values, and returns each object that is not as it may be.
+/// Compares the ledger with the observed values, and returns an anomaly for each object that does not have a value
+/// which it may have.
 pub(super) fn compare(entries: &[Entry], mut seen: BTreeMap<String, Vec<Value>>) -> Vec<Anomaly> {
     let mut found = Vec::new();
     for (object, expected) in expectations(entries) {
@@ -252,7 +254,7 @@ pub(super) fn compare(entries: &[Entry], mut seen: BTreeMap<String, Vec<Value>>)
             add(kind, format!("is {value}, allowed {:?}", expected.allowed));
         }
     }
-    // The rest was in no entry of the ledger: nobody asked for it.
+    // The remaining objects have no entry in the ledger: nobody asked for them.
     for (object, values) in seen.into_iter().filter(|(object, _)| !object.starts_with("views/")) {
         found.push(Anomaly {
             kind: AnomalyKind::Unexpected,

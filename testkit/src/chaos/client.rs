@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::ledger::Outcome;
 
-/// The limit for one answer. Every deadline of services and gateway is shorter, so a request that takes longer hangs.
+/// The limit for one answer. Every deadline of services and gateway is shorter, so a request that takes longer than
+/// this limit hangs.
 const ANSWER_LIMIT: Duration = Duration::from_secs(25);
 /// The limit for repeating a request until its outcome is known.
 const REPEAT_LIMIT: Duration = Duration::from_secs(180);
@@ -75,7 +76,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// Creates a client of the gateway at this URL. `mailbox` is the URL of the page that shows all mails as JSON.
+    /// Creates a client of the gateway at this URL. `mailbox` is the URL that returns all mails as JSON.
     pub(super) fn new(gateway: &str, mailbox: &str) -> Result<Self> {
         let client = Client::builder().no_proxy().timeout(ANSWER_LIMIT).build()?;
         Ok(Self { client, gateway: gateway.to_owned(), mailbox: mailbox.to_owned() })
@@ -94,7 +95,8 @@ impl Api {
 
     /// Repeats a POST with an `Idempotency-Key` until its outcome is known (rule R14).
     ///
-    /// The outcome stays unknown, and breaks the contract, if it is not known after 180 s.
+    /// If the outcome is not known after 180 s, it stays unknown, and the answer counts as one that breaks the
+    /// contract.
     pub(super) async fn repeat_until_known(
         &self,
         path: &str,
@@ -124,8 +126,8 @@ impl Api {
         }
     }
 
-    /// Sends a request, and sends it again only as long as no connection can be opened. Concludes from the answer if
-    /// the request had its effect.
+    /// Sends a request, and sends it again only as long as no connection can be opened. Concludes from the answer
+    /// whether the request had its effect.
     async fn send(
         &self,
         method: Method,
@@ -163,7 +165,7 @@ impl Api {
         };
         let (outcome, breaks_contract) = match status {
             200..300 => (Outcome::Ok, false),
-            // Certainly not stored. It has to be a problem document, and to say when to come again.
+            // The write is certainly not stored. The answer has to be a problem document, and to say when to try again.
             503 => (Outcome::Refused, body["status"] != 503 || !has_retry_after),
             // Only the caller knows which refusals are right, such as a 404 for a thing that was deleted.
             400..500 => (Outcome::Refused, false),
@@ -176,7 +178,8 @@ impl Api {
         Answer { outcome, status, body, breaks_contract }
     }
 
-    /// Repeats a POST while it gets 503, for 50 s at most. The hashing of passwords is refused so on a busy machine.
+    /// Repeats a POST while it gets 503, for 50 s at most. On a busy machine, requests that need a password to be
+    /// hashed are refused in this way.
     async fn call_patiently(&self, path: &str, body: Value) -> Answer {
         let end = Instant::now() + ANSWER_LIMIT * 2;
         loop {
@@ -207,7 +210,7 @@ impl Api {
         bail!("GET {path} does not succeed")
     }
 
-    /// Creates a post with a picture, once. Returns the status and the body.
+    /// Sends a single request that creates a post with a picture. Returns the status and the body.
     pub(super) async fn upload(&self, person: &Person, picture: &'static [u8]) -> Result<(u16, Value)> {
         let form = Form::new().text("title", "picture").text("content", "of nothing");
         let form = form.part("image", Part::bytes(picture).file_name("pixel.png"));

@@ -1,8 +1,8 @@
-//! The faults of the disk under the suite in one process: it is full (E4), its calls fail (E5), its files cannot be
+//! The faults of the disk under the suite in one process: it is full (E4), system calls fail (E5), its files cannot be
 //! changed (E6), or files are deleted (E7).
 //!
-//! The process has to survive all of them without a restart. It is restarted only after it has recovered, to see that
-//! its files tell the same as its memory.
+//! The process has to survive all of them without a restart. It is restarted only after it has recovered, to check that
+//! its files hold the same as its memory.
 
 use std::fs;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ use super::workload::World;
 use crate::servers::disk::{FailingCalls, Filler, Immutable};
 use crate::servers::machine::find_program;
 
-/// The limit for the recovery once the disk is good again.
+/// The longest time until the suite has to have recovered after the disk is good again.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(20);
-/// The limit in which a disk that stays full has to refuse a write.
+/// The longest time until a suite whose disk stays full has to refuse a write.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(30);
-/// The time in which a service notices that a file is gone: files are looked at every 2 s.
+/// The time in which a service notices that a file is gone: each service checks its files every 2 s.
 const DETECTION: Duration = Duration::from_secs(3);
 /// The system calls by which SQLite changes its files.
 const CHANGE_CALLS: &str = "pwrite64,ftruncate,fallocate";
@@ -38,7 +38,7 @@ const SYNC_CALLS: &str = "fsync,fdatasync";
 
 /// A trouble with the disk, which ends when this is dropped.
 enum Trouble {
-    /// The disk is full. If the flag is set, room that is freed meanwhile is taken as well.
+    /// The disk is full. If the flag is true, room that is freed meanwhile is taken as well.
     Full(Filler, bool),
     /// Some system calls fail.
     Failing(FailingCalls),
@@ -47,8 +47,9 @@ enum Trouble {
 }
 
 impl Suite {
-    /// Fills the disk, lets system calls fail, or makes files immutable for 3 to 12 s under load, then ends that (E4 to
-    /// E6). The process has to recover without a restart; afterwards it is stopped, in one of two ways, and started.
+    /// Fills the disk, makes system calls fail, or makes files immutable for 3 to 12 s under load, and then ends this
+    /// trouble (E4 to E6). The process has to recover without a restart. Afterwards it is stopped, by SIGTERM or
+    /// SIGKILL, and started again.
     pub(super) async fn spoil_disk(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
         let length = Duration::from_millis(rng.random_range(3_000..12_000));
         let mut probes = Probes::default();
@@ -84,8 +85,9 @@ impl Suite {
         self.run().await
     }
 
-    /// Deletes the file of a copy's database with its write-ahead log, or the log of any service, under load (E7). The
-    /// process has to recover without a restart. The file of an owner is never deleted: only a backup brings it back.
+    /// Deletes files under load (E7): the database of recommendations, which only keeps copies, with its write-ahead
+    /// log, or the write-ahead log of any service. The process has to recover without a restart. The file of an owner
+    /// is never deleted: only a backup brings it back.
     pub(super) async fn delete_files(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
         sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
         if rng.random_bool(0.5) {
@@ -96,7 +98,7 @@ impl Suite {
             let service = SERVICE_NAMES.choose(rng).context("a service")?;
             fs::remove_file(self.data().join(format!("{service}.db-wal")))?;
         }
-        // Before that the service may still say `ready`, and the recovery would seem to be over.
+        // Until then the service may still say `ready`, and the recovery would seem to be over.
         sleep(DETECTION).await;
         if let Err(error) = await_recovery(async || system::are_ready(&[self.url()]).await, world, RECOVERY_LIMIT).await
         {
@@ -105,7 +107,8 @@ impl Suite {
         self.restart(fault, world, rng).await
     }
 
-    /// Begins the trouble of a fault, probes until its time is over, and ends it.
+    /// Begins the trouble of a fault, writes and reads until `length` is over, and ends the trouble. If the disk stays
+    /// full, goes on until a write is refused, for 30 s at most.
     async fn write_during_trouble(
         &self,
         fault: Fault,
@@ -149,7 +152,7 @@ impl Suite {
             Kind::FailingDisk => {
                 let calls = [format!("{CHANGE_CALLS},{SYNC_CALLS}"), SYNC_CALLS.to_owned(), CHANGE_CALLS.to_owned()];
                 let calls = calls.choose(rng).context("calls")?;
-                // Each call, or each third one of a thread: a transaction may fail in its middle.
+                // Either each call fails, or each third one of a thread, so that a transaction may fail in its middle.
                 let when = ["1+1", "1+3"].choose(rng).context("a choice")?;
                 Trouble::Failing(FailingCalls::begin(self.pid()?, calls, "EIO", when).await?)
             }
@@ -193,7 +196,7 @@ impl Suite {
     }
 }
 
-/// Tries to trace a process that runs already. Containers and hardened kernels often forbid it.
+/// Tries to trace a process that runs already. Containers and hardened kernels often forbid this.
 async fn try_tracing() -> Result<()> {
     let mut sleeper = tokio::process::Command::new(find_program("sleep")?).arg("60").kill_on_drop(true).spawn()?;
     let pid = i32::try_from(sleeper.id().context("a process number")?)?;

@@ -35,18 +35,18 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 const DISK: u64 = 64;
 /// The room that ext4 needs for its journal and metadata, in MiB.
 const JOURNAL: u64 = 32;
-/// The number of power cuts that are tried within one trace, beside the one at its end.
+/// The number of moments within one trace at which a power cut is tried, besides the one at its end.
 const CUTS_PER_TRACE: usize = 3;
 
 /// `chatty serve` on a data folder of its own.
 pub(super) struct Suite {
-    /// The program.
+    /// The path of the program `chatty`.
     chatty: PathBuf,
     ledger: PathBuf,
     spec: Spec,
-    // Dropped before the folder that it works in.
+    // This is dropped before the folder that the process works in.
     process: Option<Process>,
-    /// The trace of the running process; only while the power is going to fail.
+    /// The trace of the running process; None unless the power is going to fail.
     trace: Option<Trace>,
     /// The anomalies that faults have found while they were injected.
     pub(super) anomalies: Vec<check::Anomaly>,
@@ -56,8 +56,8 @@ pub(super) struct Suite {
 }
 
 impl Suite {
-    /// Starts the suite on an empty folder. If the power is going to fail, it runs under strace from its first call on,
-    /// because the creation of the databases is a moment at which the power may fail.
+    /// Starts the suite on an empty folder. If the power is going to fail, the process runs under strace from its first
+    /// call on, because the creation of the databases is a moment at which the power may fail.
     pub(super) async fn start(plan: &Plan) -> Result<Self> {
         let folder = fresh_folder("suite")?;
         fs::create_dir(folder.path().join("logs"))?;
@@ -203,8 +203,8 @@ impl Suite {
         Ok(())
     }
 
-    /// Lets clients write for some seconds, and then the power fails: the suite goes on with the data that a disk would
-    /// have kept. Some earlier moments are tried on the side, each with a process of its own.
+    /// Waits for some seconds while clients write, and then simulates a power failure (E3): the suite goes on with the
+    /// data that a disk would have kept. The data of some earlier moments is checked too, each time by another process.
     async fn cut_power(&mut self, fault: Fault, world: &Arc<World>, rng: &mut StdRng) -> Result<()> {
         if self.trace.is_none() {
             // A trace has to begin with the first call of a process, since it tells which descriptor is which file.
@@ -251,7 +251,7 @@ impl Suite {
             fs::remove_dir_all(&folder)?;
         }
         fs::remove_dir_all(self.data())?;
-        // A moment after every call of the trace, so only the changes that were never synced are uncertain.
+        // This moment lies after every call of the trace, so only the changes that were never synced are uncertain.
         cut.write_disk_at(u64::MAX - 1, rng, &self.data())?;
         self.run().await?;
         for picture in &pictures {
@@ -288,10 +288,10 @@ impl Suite {
 }
 
 /// Mounts a disk that is large enough for a run of this length, and small enough to be filled in a moment. With even
-/// seeds it is an ext4 on a loop device if this machine has one; else it is in memory.
+/// seeds it is an ext4 on a loop device if this machine can mount one, and otherwise a disk in memory.
 ///
 /// # Errors
-/// If no fault of the plan needs it, or if nothing can be mounted.
+/// If no fault of the plan needs such a disk, or if nothing can be mounted.
 fn mount_disk(plan: &Plan, path: &Path) -> Result<SmallDisk> {
     let wanted = |fault: &Fault| matches!(fault.kind, Kind::FillDisk | Kind::FailingDisk | Kind::FixedFiles);
     ensure!(plan.faults.iter().any(wanted), "none of the faults needs one");
@@ -334,7 +334,8 @@ impl Picture {
     }
 }
 
-/// Posts pictures, one after the other, until it is dropped.
+/// Posts pictures, one after the other, until this future is dropped. Each picture that was acknowledged is added to
+/// `pictures`.
 async fn upload(world: &World, pictures: &Mutex<Vec<Picture>>) {
     loop {
         match world.api.upload(&world.extra, PICTURE).await {
@@ -351,7 +352,7 @@ async fn upload(world: &World, pictures: &Mutex<Vec<Picture>>) {
     }
 }
 
-/// Describes a process on a data folder, with a free port.
+/// Returns the description of a process that serves a data folder on a free port.
 fn spec(chatty: &Path, folder: &Path, data: &Path) -> Result<Spec> {
     let [port] = free_ports()?;
     let name = if data.ends_with("data") { "chatty" } else { "moment" };

@@ -1,7 +1,7 @@
 //! The ledger: a file with one line for each operation and its outcome, which is on the disk before the client begins
 //! the next operation.
 //!
-//! The comparison at the end of a run relies on it alone, and it is kept as evidence if the run fails.
+//! The comparison at the end of a run relies on the ledger alone. If the run fails, the ledger is kept as evidence.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,10 +29,11 @@ pub(super) enum Outcome {
 /// The record of one operation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// The fault during which it ran; empty between faults.
+    /// The fault during which the operation ran; empty between faults.
     pub(super) fault: String,
-    /// The object that it changes, such as `post/p-2-17`. Only one client writes to an object, one operation at a time;
-    /// so the order of an object's entries is the order of its changes. Counters are the exception: all clients add.
+    /// The object that the operation changes, such as `post/p-2-17`. Only one client writes to an object, one operation
+    /// at a time; so the order of an object's entries is the order of its changes. Counters are the exception: all
+    /// clients add.
     pub(super) object: String,
     /// The object's value if the operation has its effect; null means "not there". For a counter, the addend.
     pub(super) value: Value,
@@ -60,7 +61,8 @@ pub(super) struct Expected {
     pub(super) allowed: Vec<Value>,
     /// True if any operation was acknowledged, which decides between "lost" and "unexpected".
     pub(super) acknowledged: bool,
-    /// The numbers of acknowledged and of unknown operations: the range of a counter to which each adds one.
+    /// The numbers of acknowledged and of unknown operations. For a counter, to which each operation adds one, they
+    /// give the range of its value.
     pub(super) hits: (u64, u64),
     /// The fault during which the last acknowledged operation ran.
     pub(super) fault: String,
@@ -73,7 +75,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn create(path: &Path) -> Result<Self> {
-        // Overwritten, because a ledger of an earlier run would be compared with the wrong data.
+        // An existing file is overwritten, because a ledger of an earlier run would be compared with the wrong data.
         let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self { file: Mutex::new(file) })
     }

@@ -99,7 +99,7 @@ pub struct Plan {
     pub duration: Duration,
     /// The faults to choose from.
     pub faults: Vec<Fault>,
-    /// If true, each of them is injected at least once, even if that takes longer than `duration`.
+    /// If true, each of the faults is injected at least once, even if that takes longer than `duration`.
     pub complete: bool,
     /// The stack's options. The embedded form takes only the folder of the programs from them.
     pub stack: StackOptions,
@@ -147,7 +147,7 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     if !report.complaints.is_empty() {
         let folder = plan.ledger.with_extension("logs");
         system.keep_logs(&folder)?;
-        // First, because the report prints only the first few complaints.
+        // This complaint comes first, because the report prints only the first few.
         report.complaints.insert(0, format!("the logs are in {}", folder.display()));
     }
     system.stop()?;
@@ -221,7 +221,8 @@ async fn examine(plan: &Plan, system: &mut System, world: &World, report: &mut R
     // A suite that does not come to rest is a complaint; its data is compared all the same, which tells why.
     let quiet = system.await_quiet(&plan.stack.bin_dir).await;
     let mut entries = ledger::read(&plan.ledger)?;
-    // Before anything becomes uncertain: an id is never given out twice, not even after a restore.
+    // Reused ids are looked for before any entry becomes uncertain: an id is never given out twice, not even after a
+    // restore.
     let mut anomalies = check::find_reused_ids(&entries);
     ledger::make_uncertain(&mut entries, &world.rolled_back(), |object| workload::owner_of(object) == "posts");
     let seen = check::observe(&world.api, world, &entries).await?;
@@ -233,7 +234,7 @@ async fn examine(plan: &Plan, system: &mut System, world: &World, report: &mut R
     anomalies.extend(system.take_anomalies());
     if let Err(error) = quiet {
         complaints.push(error.to_string());
-        // Rest includes that no copy differs; so the rows that do differ are worth naming only now.
+        // In a suite at rest no copy differs, so such rows are looked for only if the suite does not come to rest.
         match check::list_drifted_rows(system.operator(&plan.stack.bin_dir)).await {
             Ok(rows) => anomalies.extend(rows),
             Err(error) => complaints.push(format!("{error:#}")),
@@ -312,12 +313,12 @@ async fn inject_and_recover(
 }
 
 /// Waits until all services are ready, and then until each of them has acknowledged a write since the last time that a
-/// write was refused for now. The second part is needed because a service that says `ready` has to take writes, and to
-/// go on taking them. Returns the time until all services were ready.
+/// write was temporarily refused. The second part is needed because a service that says `ready` has to take writes, and
+/// to go on taking them. Returns the time until all services were ready.
 ///
 /// # Errors
-/// If services are not ready, or writes are still refused, after `limit`. A service that no client happened to write to
-/// has until [`RECOVERY_LIMIT`].
+/// If services are not ready, or writes are still refused, after `limit`. If no client happens to write to a service,
+/// that service has until [`RECOVERY_LIMIT`].
 async fn await_recovery(is_ready: impl AsyncFn() -> bool, world: &World, limit: Duration) -> Result<Duration> {
     let fault_ended = Instant::now();
     while !is_ready().await {

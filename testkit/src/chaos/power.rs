@@ -1,5 +1,5 @@
-//! Simulated power failures: from a trace of a process's system calls, this builds its folder as a disk would have it
-//! if the power had failed at some moment.
+//! Simulated power failures: from a trace of the system calls of a process, this file builds the folder of the process
+//! as a disk would have it if the power had failed at some moment.
 //!
 //! Only what an fsync has confirmed is certain: the content of a file by an fsync of the file, its name by an fsync of
 //! the folder. Of later writes each 4 KiB may be there or not, as the seed decides. Later changes of names happen in
@@ -19,7 +19,8 @@ use super::trace::{self, Call, Effect, is_volatile};
 /// The unit that a disk writes as a whole or not at all, in bytes.
 const PAGE: u64 = 4096;
 
-/// A trace that is being recorded of the processes that write to a folder, one after the other.
+/// A trace under way. It records the system calls of the processes that write to a data folder, one process after the
+/// other.
 pub(super) struct Trace {
     folder: PathBuf,
     data: PathBuf,
@@ -69,7 +70,8 @@ impl PowerCut {
     /// Writes the folder `into` as a disk would have it if the power failed at this moment, in nanoseconds since 1970.
     pub(super) fn write_disk_at(&self, moment: u64, rng: &mut StdRng, into: &Path) -> Result<()> {
         let mut disk = self.before.clone();
-        // Calls come in the order in which they returned. One that began later cannot have had its effect before that.
+        // Calls come in the order in which they returned. A call that began after the moment cannot have had its effect
+        // before it.
         for call in self.calls.iter().filter(|call| call.start <= moment) {
             disk.apply(call, call.end <= moment)?;
         }
@@ -113,7 +115,7 @@ enum Change<'a> {
 }
 
 impl<'a> Disk<'a> {
-    /// Adds everything in a folder, as certain.
+    /// Adds everything in a folder to the disk, as certain.
     fn load(&mut self, folder: &Path) -> Result<()> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -217,7 +219,7 @@ impl<'a> Disk<'a> {
     /// them, as chance decides.
     fn write(mut self, data: &Path, into: &Path, rng: &mut StdRng) -> Result<()> {
         let share = [0.0, 0.5, 0.9, 1.0][rng.random_range(0..4)];
-        // A disk keeps the order of names, but not how far it got.
+        // A disk keeps the order in which names were changed, but it may have done only the first of these changes.
         let kept = self.pending.iter().take_while(|_| rng.random_bool(share)).count();
         for (_, names) in self.pending.drain(..kept) {
             set_names(&mut self.certain, &names);
@@ -272,7 +274,7 @@ impl Change<'_> {
         }
     }
 
-    /// Applies a part of the change: of a write, each page with the probability `share`.
+    /// Applies a part of the change: each page of a write, or a new length as a whole, with the probability `share`.
     fn tear(self, content: &mut Vec<u8>, share: f64, rng: &mut StdRng) {
         // A new length is written with the file's metadata, so it is there as a whole or not at all.
         let Self::Write(mut offset, mut data) = self else {

@@ -1,8 +1,8 @@
 //! Probes of a broken system: posts and reads by one client beside the workload. Reads have to succeed, refusals have
 //! to be explained, and each acknowledged post has to be there later.
 //!
-//! The probes do not go through the ledger. They are looked up while the system still runs, which tells a write that is
-//! lost by a restart from one that was never there.
+//! The probes do not go through the ledger. Their posts are looked up while the system still runs, which tells a post
+//! that is lost by a restart from one that was never there.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,8 @@ use super::check::{self, AnomalyKind};
 use super::ledger::{self, Outcome};
 use super::workload::{BAD_DISK, World};
 
-/// The length of a post's text in bytes, so that some posts need new pages in every file. A full disk has none.
+/// The length of a post's text in bytes. It is so large that some posts need new pages in every file, which a full disk
+/// does not have.
 const TEXT: usize = 9_000;
 
 /// The results of all probes so far.
@@ -24,7 +25,7 @@ const TEXT: usize = 9_000;
 pub(super) struct Probes {
     /// Ids and titles of the acknowledged posts.
     written: Vec<(i64, String)>,
-    /// The number of posts that were refused for now (503).
+    /// The number of posts that were temporarily refused (503).
     pub(super) refused: u32,
     /// The number of these refusals after which `/readyz` said `degraded`.
     degraded: u32,
@@ -33,8 +34,8 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    /// Writes one post, and reads a post and a list, which has to succeed whatever is broken. Returns whether the new
-    /// post was refused for now.
+    /// Writes one post, and reads a post and a list. The reads have to succeed whatever is broken. Returns whether the
+    /// new post was temporarily refused.
     pub(super) async fn write_and_read(&mut self, world: &World) -> bool {
         let fault = world.fault();
         let title = format!("probe-{}", ledger::now());
@@ -79,13 +80,13 @@ impl Probes {
     }
 
     /// Looks each acknowledged post up. Returns the posts that are missing or different, and the ids that were given
-    /// out twice. `when` tells in the anomaly's text at which time it was looked for.
+    /// out twice. `when` says in the text of an anomaly at which time the posts were looked up.
     pub(super) async fn find_anomalies(&self, world: &World, when: &str) -> Vec<check::Anomaly> {
         let fault = world.fault();
         let mut found = Vec::new();
         let mut add = |kind, text: String| found.push(check::Anomaly { kind, fault: fault.clone(), text });
         for (place, (id, title)) in self.written.iter().enumerate() {
-            // The second of two posts with one id cannot be looked up: it is the first one, or it has replaced it.
+            // The second of two posts with the same id cannot be looked up: the id leads to only one of them.
             if self.written.iter().take(place).any(|(other, _)| other == id) {
                 add(AnomalyKind::Duplicated, format!("the id {id} was acknowledged twice"));
                 continue;
@@ -99,7 +100,7 @@ impl Probes {
         found
     }
 
-    /// Probes ten times a second for this length of time.
+    /// Calls [`Self::write_and_read`] about ten times a second for this length of time.
     pub(super) async fn write_and_read_for(&mut self, world: &World, length: Duration) {
         let end = Instant::now() + length;
         while Instant::now() < end {

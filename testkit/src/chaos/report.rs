@@ -21,7 +21,8 @@ pub(super) struct Row {
     pub(super) lost: u32,
     pub(super) unexpected: u32,
     pub(super) duplicated: u32,
-    /// The longest time from the end of the fault until all services were ready; `None` if they never were.
+    /// The longest time from the end of the fault until all services were ready; None if they never were, or if the
+    /// fault was not injected.
     pub(super) recovery: Option<Duration>,
 }
 
@@ -48,7 +49,7 @@ impl Report {
         self.complaints.is_empty()
     }
 
-    /// Returns the faults that this machine allows, and for which the run was too short.
+    /// Returns the names of the faults that this machine allows and for which the run was too short.
     fn without_time(&self) -> Vec<&'static str> {
         let names = self.faults.iter().map(|fault| fault.name);
         names.filter(|name| self.was_not_made(name) && !self.is_impossible(name)).collect()
@@ -63,7 +64,8 @@ impl Report {
     }
 
     fn write_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The width of the longest title of all, so that tables of different runs have the same columns.
+        // The column is as wide as the longest title of all faults, so that tables of different runs have the same
+        // columns.
         let all = || FAULTS.iter().chain(&EMBEDDED_FAULTS);
         let width = all().map(|fault| fault.title.len()).max().unwrap_or_default();
         writeln!(

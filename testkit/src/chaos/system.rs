@@ -27,7 +27,7 @@ pub(super) const COMPARE_SECONDS: (&str, &str) = ("COMPARE_SECONDS", "2");
 /// connection went back to its pool in the middle of a transaction.
 const NESTED_TRANSACTION: &str = "there is already a transaction in progress";
 
-/// The suite, running.
+/// The running suite.
 pub(super) enum System {
     /// Five services with Postgres and RabbitMQ.
     Distributed(Box<Stack>),
@@ -50,7 +50,7 @@ impl System {
         })
     }
 
-    /// Returns a client of the API, as users reach it.
+    /// Returns a client of the API at the address that users use.
     pub(super) fn api(&self) -> Result<Api> {
         match self {
             Self::Distributed(stack) => {
@@ -88,7 +88,7 @@ impl System {
         let urls: Vec<String> = match self {
             Self::Distributed(stack) => {
                 let services = &stack.addresses().services;
-                // Past the gateway, which does not serve `/readyz`.
+                // The services are asked directly, because the gateway does not serve `/readyz`.
                 SERVICE_NAMES.iter().filter_map(|name| services.get(*name)).map(|service| service.url.clone()).collect()
             }
             Self::Embedded(suite) => vec![suite.url()],
@@ -106,7 +106,8 @@ impl System {
         }
     }
 
-    /// Searches the logs for what they should never say. The embedded form has no log of a database.
+    /// Searches the log of Postgres for the warning that it must never contain. Returns a complaint if it is there. The
+    /// embedded form has no such log.
     pub(super) fn check_logs(&self) -> Result<Vec<String>> {
         let Self::Distributed(stack) = self else { return Ok(Vec::new()) };
         let log = fs::read(stack.folder().join("logs/postgres.log"))?;
@@ -155,7 +156,7 @@ impl System {
     pub(super) fn stop(self) -> Result<()> {
         match self {
             Self::Distributed(stack) => stack.stop(),
-            // Dropping it stops the process and removes the folder.
+            // Dropping the suite stops the process and removes the folder.
             Self::Embedded(_) => Ok(()),
         }
     }
@@ -173,7 +174,7 @@ pub(super) async fn are_ready(urls: &[String]) -> bool {
 
 /// Returns the document of `/readyz` at a URL, whatever the status of the answer.
 pub(super) async fn read_readiness(url: &str) -> Result<Value> {
-    // A new client each time: a connection that was opened before a fault would say nothing about new ones.
+    // A new client is created each time: a connection that was opened before a fault would say nothing about new ones.
     let client = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(5)).build()?;
     Ok(client.get(format!("{url}/readyz")).send().await?.json().await?)
 }

@@ -1,7 +1,7 @@
 //! The reader of strace's output: every system call that can change a file or make a change last, as a typed effect.
 //!
 //! A call that the reader does not know is an error, and so is one whose data strace has cut off. A power cut that was
-//! built from an incomplete trace would accuse the suite of losses that are none.
+//! built from an incomplete trace would report losses that are none.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ const CALLS: &str = "open,openat,creat,write,pwrite64,writev,pwritev,pwritev2,ft
 /// A system call that succeeded, or that was cut off. Its times are in nanoseconds since 1970.
 pub(super) struct Call {
     pub(super) start: u64,
-    /// The time at which it returned, or at which its process died during the call.
+    /// The time at which the call returned, or at which its process died during the call.
     pub(super) end: u64,
-    /// The number of the process that made it, counted from 1 within a trace.
+    /// The number of the process that made the call, counted from 1 within a trace.
     pub(super) run: u32,
     pub(super) effect: Effect,
 }
@@ -114,7 +114,7 @@ pub(super) fn read(folder: &Path, data: &Path) -> Result<Vec<Call>> {
     Ok(calls)
 }
 
-/// Parses a line such as `1795264229.208050201 fsync(11</data/auth.db>) = 0 <0.001042609>`. Returns nothing for a call
+/// Parses a line such as `1795264229.208050201 fsync(11</data/auth.db>) = 0 <0.001042609>`. Returns None for a call
 /// that failed, or that is about other files. The end of a call that was cut off is `u64::MAX`.
 fn parse(line: &str, run: u32, data: &Path) -> Result<Option<Call>> {
     let (time, rest) = line.split_once(' ').context("no time")?;
@@ -133,8 +133,9 @@ fn parse(line: &str, run: u32, data: &Path) -> Result<Option<Call>> {
     };
     let mut text = Arguments(arguments.trim_end().strip_suffix(')').unwrap_or(arguments));
     let first = text.next()?;
-    // Most calls begin with the descriptor of the file that they change. `open` and its kin begin with a name, and
-    // calls that end in `at` with the descriptor of a folder. Sockets have descriptors, too, but no path below `data`.
+    // Most calls begin with the descriptor of the file that they change. `open` and similar calls begin with a name,
+    // and calls that end in `at` with the descriptor of a folder. Sockets have descriptors, too, but no path below
+    // `data`.
     let writes = !matches!(name, "open" | "openat" | "creat") && first.path.is_some() && !name.ends_with("at");
     let of_interest = |path: &Path| path.starts_with(data) && !is_volatile(path);
     if writes && (first.is_deleted || !first.path.as_deref().is_some_and(of_interest)) {
@@ -188,18 +189,18 @@ fn nanoseconds(seconds: &str) -> Result<u64> {
     Ok(whole.parse::<u64>()? * 1_000_000_000 + fraction.parse::<u64>()?)
 }
 
-/// The rest of a call's arguments, as text.
+/// The arguments of a call that are not parsed yet, as text.
 struct Arguments<'a>(&'a str);
 
 #[derive(Debug, Default)]
 struct Argument<'a> {
     /// The argument outside of quotes: a number, flags or a descriptor.
     bare: &'a str,
-    /// The path of a descriptor's file.
+    /// The path of the file, if the argument is a descriptor.
     path: Option<PathBuf>,
-    /// True if the descriptor's file has no name any more.
+    /// True if the file of the descriptor has no name any more.
     is_deleted: bool,
-    /// The bytes of a quoted argument.
+    /// The bytes of the argument, if it is quoted.
     data: Option<Vec<u8>>,
 }
 

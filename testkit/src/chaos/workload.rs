@@ -29,8 +29,8 @@ pub(super) struct World {
     pub(super) admin: Person,
     /// People who do nothing but get blocked and unblocked by the admin.
     pub(super) victims: Vec<Person>,
-    /// The ids of one lasting post of each of the people. Nobody deletes them, so likes, comments and views always have
-    /// a target.
+    /// The ids of the lasting posts, one of each of the people. Nobody deletes these posts, so likes, comments and
+    /// views always have a target.
     pub(super) homes: Vec<i64>,
     /// The person in whose name faults write. The workload does not touch this person's objects.
     pub(super) extra: Person,
@@ -44,11 +44,12 @@ pub(super) struct World {
     pub(super) refused: AtomicU64,
     /// The spans of time whose writes the service posts has lost because its database was restored from a dump.
     pub(super) rolled_back: Mutex<Vec<(u64, u64)>>,
-    /// Set at the end of a run, to end all clients.
+    /// True at the end of a run, when all clients have to end.
     pub(super) stop: AtomicBool,
     /// The services that have acknowledged a write since this set was emptied.
     pub(super) acknowledged: Mutex<BTreeSet<&'static str>>,
-    /// Observations that must never be made, such as answers that the API must never give. One makes the run fail.
+    /// Observations that must never be made, such as answers that the API must never give. A single one makes the run
+    /// fail.
     pub(super) complaints: Mutex<Vec<String>>,
 }
 
@@ -81,10 +82,11 @@ impl World {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
-    /// Makes an operation, judges its answer, and writes it into the ledger.
+    /// Sends the request of an operation, judges the answer, and writes the operation into the ledger. Returns the
+    /// outcome and the body of the answer.
     async fn operate(&self, operation: Operation<'_>) -> Result<(Outcome, Value)> {
         let Operation { method, path, person, body, key, object, value, is_retry } = operation;
-        // Read before the request: a fault that ends meanwhile may still have caused the answer.
+        // These are read before the request, because a fault that ends meanwhile may still have caused the answer.
         let fault = self.fault();
         let skewed = self.skewed.load(Ordering::Relaxed);
         let bad_disk = self.bad_disk.load(Ordering::Relaxed);
@@ -94,8 +96,9 @@ impl World {
             Some(key) => self.api.repeat_until_known(path, person, body, key).await,
             None => self.api.call(method.clone(), path, person, body).await,
         };
-        // A switch that is already in the wanted position gets 404 or 409. A retry finds it so if its first try had the
-        // effect; and after a restore that undid an acknowledged like, the client is wrong about the position.
+        // A request for what is already so (a like that is active, for example) gets 404 or 409. A retry gets it if the
+        // first try had its effect; and a client may get it after a restore that has undone an acknowledged like, of
+        // which the client does not know.
         let may_be_undone = owner_of(object) == "posts" && !self.rolled_back().is_empty();
         if (is_retry || (may_be_undone && object.starts_with("like/"))) && matches!(answer.status, 404 | 409) {
             answer.outcome = Outcome::Ok;
@@ -147,13 +150,14 @@ struct Operation<'a> {
     key: Option<&'a str>,
     /// The object's name in the ledger.
     object: &'a str,
-    /// The object's value afterwards.
+    /// The value that the object has after the operation.
     value: Value,
-    /// True if the same was asked for before with an unknown outcome. A 404 or a 409 then says that it was done.
+    /// True if the same operation was tried before with an unknown outcome. A 404 or a 409 then says that the first try
+    /// had its effect.
     is_retry: bool,
 }
 
-/// An object that one client switches on and off: a like, a subscription, or a block (rule R8).
+/// A like, a subscription or a block, which one client makes active and takes back in turns (rule R8).
 struct Switch {
     object: String,
     on: (Method, String),
@@ -168,10 +172,11 @@ impl Switch {
         Self { object, on, off, is_on: false, is_uncertain: false }
     }
 
-    /// Switches to the other position, or tries the last operation again if its outcome is unknown.
+    /// Makes the object active, or takes it back if it is active. If the outcome of the last operation is unknown,
+    /// tries that operation again.
     async fn toggle(&mut self, world: &World, person: &Person) -> Result<()> {
         let (method, path) = if self.is_on { self.off.clone() } else { self.on.clone() };
-        // In the ledger an object that is switched off is not there.
+        // In the ledger the value of an object that was taken back is null.
         let value = if self.is_on { Value::Null } else { json!(true) };
         let is_retry = self.is_uncertain;
         let (path, object) = (path.as_str(), self.object.as_str());
@@ -205,7 +210,7 @@ struct Writer {
     serial: u64,
 }
 
-/// Runs the client of one of the people until the stop.
+/// Runs the client of one of the people until `world.stop` is true.
 pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Result<()> {
     let person = world.people.get(index).context("a person")?.clone();
     let mut switches = Vec::new();
@@ -237,7 +242,7 @@ pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Re
     Ok(())
 }
 
-/// Runs the admin's client until the stop. It blocks and unblocks the victims.
+/// Runs the admin's client, which blocks and unblocks the victims, until `world.stop` is true.
 pub(super) async fn run_moderator(world: Arc<World>, seed: u64) -> Result<()> {
     let mut rng = StdRng::seed_from_u64(seed);
     let path = |id: i64, what: &str| (Method::POST, format!("/admin/users/{id}/{what}"));
@@ -287,7 +292,7 @@ impl Writer {
         }
     }
 
-    /// Makes an operation once, without a key.
+    /// Sends the request of an operation once, without an idempotency key.
     async fn operate(
         &self,
         call: (Method, &str),
@@ -299,8 +304,9 @@ impl Writer {
         self.world.operate(Operation { method, path, person, body, key: None, object, value, is_retry: false }).await
     }
 
-    /// Creates an object: three times of four with an idempotency key and until the outcome is known, else once and
-    /// without a key, so that both ways of the server are used.
+    /// Creates an object. In three of four cases the request has an idempotency key and is repeated until the outcome
+    /// is known. In the fourth case it is sent once and without a key, so that both ways of the server are used. If
+    /// `anonymous` is true, the request has no access token.
     async fn create(
         &mut self,
         path: &str,
@@ -310,7 +316,8 @@ impl Writer {
         value: Value,
     ) -> Result<(Outcome, Value)> {
         self.serial += 1;
-        // Keys belong to a person, but views and registrations come without one, so the key names the person as well.
+        // Keys belong to a person, but views and registrations come without an access token, so the key names the
+        // person as well.
         let key = format!("{}-{}", self.person.id, self.serial);
         let key = self.rng.random_bool(0.75).then_some(key.as_str());
         let person = (!anonymous).then_some(&self.person);
@@ -330,8 +337,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a post out of the list for one operation. It is put back only if the outcome is known, because a later
-    /// operation would overtake one that may still come.
+    /// Takes a post out of the list for one operation; None if the list is empty. The post is put back only if the
+    /// outcome is known, because a later operation would overtake one that may still come.
     fn take_post(&mut self) -> Option<Post> {
         let chosen = self.rng.random_range(0..self.posts.len().max(1));
         (chosen < self.posts.len()).then(|| self.posts.swap_remove(chosen))

@@ -24,11 +24,12 @@ pub struct Operation {
     pub method: Method,
     /// The path with its parameters in braces.
     pub template: String,
-    /// True if it needs a bearer token.
+    /// True if the operation needs a bearer token.
     pub bearer: bool,
     /// The parameters, except those of the path.
     pub parameters: Vec<Parameter>,
-    /// The first media type that its body may have, and true if the body is required. None if there is no body.
+    /// The first described media type of the request's body, and true if the body is required. None if there is no
+    /// body.
     pub body: Option<(String, bool)>,
 }
 
@@ -37,11 +38,11 @@ pub struct Operation {
 pub struct Parameter {
     /// The parameter's name.
     pub name: String,
-    /// The part of the request that it stands in: `query` or `header`.
+    /// The part of the request that contains the parameter: `query` or `header`.
     pub location: String,
-    /// True if it must be given.
+    /// True if the parameter must be given.
     pub required: bool,
-    /// Some values that its description rules out.
+    /// Some values that the description of the parameter rules out.
     pub invalid_values: Vec<String>,
 }
 
@@ -128,12 +129,13 @@ impl Api {
         let media = content.get(media_type).unwrap_or_else(|| panic!("{name} is not described as `{media_type}`"));
         if media_type.ends_with("json") {
             self.schemas.check(name, &media["schema"], &answer.json);
-            // No schema says so, but no answer of this API shows the mail address of another user.
+            // No schema says so, but no answer of this API contains the mail address of another user.
             assert!(template == OWN_PROFILE || !answer.text.contains("\"email\":"), "an address: {}", answer.text);
         }
     }
 
-    /// Returns the nearest values beyond the limits of a schema, and a value beside those that it lists.
+    /// Returns the nearest values beyond the limits of a schema and, if the schema lists the possible values, one that
+    /// is not in the list.
     fn invalid_values(&self, schema: &Value) -> Vec<String> {
         // An optional parameter is described as one of null and its real schema.
         let mut variants = schema["oneOf"].as_array().into_iter().flatten();

@@ -15,9 +15,9 @@ pub struct Events {
 pub struct Stream {
     /// The stream's name, which is its routing key.
     pub name: String,
-    /// The service that publishes it.
+    /// The service that publishes the stream.
     pub owner: String,
-    /// The queues that receive it.
+    /// The queues that receive the stream.
     pub queues: Vec<String>,
 }
 

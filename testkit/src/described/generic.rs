@@ -1,5 +1,5 @@
-//! Checks of every route of a router, whatever it does: rules of HTTP (RFC 9110), and the description's word on
-//! required and optional parts of a request.
+//! Checks of every route of a router, whatever it does: rules of HTTP (RFC 9110), and whether the parts of a request
+//! are required or optional as the description says.
 //!
 //! No service has to write such tests for its own routes, and a new route is checked as soon as it is described.
 
@@ -56,8 +56,8 @@ impl Received {
     }
 }
 
-/// Asserts that every path answers as HTTP wants it where the description is silent: methods that it does not have
-/// (405), OPTIONS, HEAD, content codings (415), expectations (417), and paths that are too long (414).
+/// Asserts that every path answers as HTTP wants it where the description is silent: methods that the path does not
+/// have (405), OPTIONS, HEAD, content codings (415), expectations (417), and paths that are too long (414).
 pub async fn check_generic(api: &Api, app: &impl Answers) {
     let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for operation in api.operations() {
@@ -67,7 +67,7 @@ pub async fn check_generic(api: &Api, app: &impl Answers) {
             methods.insert("HEAD".to_owned());
         }
     }
-    // Paths that every service has beside the described ones.
+    // Every service has these paths besides the described ones.
     for path in ["/livez", "/readyz", "/docs/", "/docs", "/docs/swagger-ui.css", "/openapi.json"] {
         paths.insert(path.to_owned(), ["GET", "HEAD"].map(str::to_owned).into());
     }
@@ -112,7 +112,7 @@ pub async fn check_generic(api: &Api, app: &impl Answers) {
     assert!(received.status == 204 && received.list(header::ALLOW).contains("GET"), "OPTIONS *");
 }
 
-/// Asserts that HEAD is answered as GET is, without the body, with and without compression.
+/// Asserts that HEAD gets the same status and the same headers as GET but no body, with and without compression.
 async fn check_head(app: &impl Answers, path: &str) {
     for accepted in ["identity", "gzip"] {
         let request = |method: &str| Request::builder().method(method).uri(path).header("accept-encoding", accepted);
@@ -120,7 +120,7 @@ async fn check_head(app: &impl Answers, path: &str) {
         assert_eq!((received.status, 0), (head.status, head.body.len()), "HEAD {path}");
         let same = |headers: &HeaderMap| {
             let mut headers = headers.clone();
-            // One differs in each request; the other one may be missing for HEAD, and is compared below.
+            // The request id differs in each request. The length may be missing for HEAD, and is compared below.
             for name in ["x-request-id", "content-length"] {
                 headers.remove(name);
             }

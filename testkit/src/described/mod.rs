@@ -12,7 +12,8 @@
 pub mod api;
 /// The events of all services, from `asyncapi.yaml`.
 pub mod events;
-/// Rules of HTTP for every route, and of optional parts for every described operation.
+/// Checks of the rules of HTTP for every route, and of required and optional parts of requests for every described
+/// operation.
 pub mod generic;
 
 use std::collections::HashMap;
@@ -35,7 +36,7 @@ impl Schemas {
     }
 
     /// Asserts that a value matches its schema. `name` is the key under which the compiled schema is cached, and names
-    /// it in the message.
+    /// the schema in the message of a failure.
     #[track_caller]
     fn check(&self, name: String, schema: &Value, instance: &Value) {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);

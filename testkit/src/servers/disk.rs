@@ -27,7 +27,7 @@ impl SmallDisk {
     /// Mounts a file system in memory (tmpfs) of this size on a folder that does not exist yet.
     ///
     /// # Errors
-    /// If this process may not mount, which takes root.
+    /// If this process may not mount, for which it has to be root.
     pub fn mount(path: &Path, mebibytes: u64) -> Result<Self> {
         make_folder(path, None)?;
         let options = format!("size={mebibytes}m,mode=755");
@@ -50,7 +50,7 @@ impl SmallDisk {
         Ok(Self { path: path.to_path_buf(), kind: "ext4" })
     }
 
-    /// Returns the folder on which it is mounted.
+    /// Returns the folder on which the disk is mounted.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -62,7 +62,7 @@ impl SmallDisk {
         self.kind
     }
 
-    /// Takes all the room that is left, by a file that goes when the filler is dropped.
+    /// Takes all the room that is left on the disk, with a file that is removed when the returned value is dropped.
     pub fn fill(&self) -> Result<Filler> {
         let path = self.path.join("filler");
         let mut filler = Filler { file: File::create(&path)?, path };
@@ -73,7 +73,8 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Detached, because a process that is about to end may still use it, and a plain unmount would fail.
+        // The disk is only detached, because a process that is about to end may still use it, and a plain unmount would
+        // fail.
         umount2(&self.path, MntFlags::MNT_DETACH).ok();
     }
 }
@@ -86,7 +87,7 @@ pub struct Filler {
 }
 
 impl Filler {
-    /// Takes the room that has been freed since.
+    /// Takes the room that has been freed since the last time.
     pub fn top_up(&mut self) -> Result<()> {
         // Large pieces first, since they are quick; then single blocks, so that nothing is left.
         for size in [1024 * 1024, 4096] {
@@ -138,8 +139,8 @@ impl Drop for Immutable {
     }
 }
 
-/// A running process some of whose system calls fail until this is dropped. Strace is attached to it and answers in the
-/// kernel's place, so no module of the kernel is needed.
+/// A running process some of whose system calls fail until this is dropped. Strace is attached to the process and
+/// returns the errors in the kernel's place, so no module of the kernel is needed.
 #[derive(Debug)]
 pub struct FailingCalls {
     strace: std::process::Child,
@@ -148,8 +149,8 @@ pub struct FailingCalls {
 
 impl FailingCalls {
     /// Makes system calls of all threads of a process fail. `calls` are their names (`fsync,fdatasync`), `error` is the
-    /// error's name (`EIO`), and `when` is strace's choice among them, such as `1+3` for each third call of a thread. A
-    /// failing call has no effect. The calls fail from the moment when this returns.
+    /// error's name (`EIO`), and `when` tells in the notation of strace which of the calls fail, such as `1+3` for each
+    /// third call of a thread. A failing call has no effect. The calls fail from the moment when this returns.
     ///
     /// # Errors
     /// If strace may not trace the process, or does not attach within 10 s.
@@ -171,7 +172,7 @@ impl FailingCalls {
         Ok(failing)
     }
 
-    /// Detaches from the process. Its calls succeed again when this returns.
+    /// Detaches strace from the process, whose calls succeed again when this returns.
     pub async fn end(mut self) -> Result<()> {
         self.ask_to_end();
         let end = Instant::now() + ATTACH_LIMIT;

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::{Gid, Uid, User};
 use serde::{Deserialize, Serialize};
 
-/// The range of ports. It lies below the range that the kernel gives to outgoing connections (from 32768 on Linux), so
-/// that no client takes the port of a part that is down for a moment.
+/// The range from which free ports are chosen. It lies below the range that the kernel gives to outgoing connections
+/// (from 32768 on Linux), so that no client takes the port of a part that is down for a moment.
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
 
 /// The folders of the programs of Debian's packages. An ordinary user's `PATH` lacks `sbin`.
@@ -30,7 +30,7 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
 
 fn free_port(seen: &mut BTreeSet<u16>) -> Result<u16> {
     for _ in 0..1_000 {
-        // Random, because tests that start at the same moment would all find the same first free port.
+        // The port is random, because tests that start at the same moment would all find the same first free port.
         let port = rand::random_range(PORTS);
         // Binding is the one sure test. The listener is closed at once.
         if seen.insert(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -40,7 +40,7 @@ fn free_port(seen: &mut BTreeSet<u16>) -> Result<u16> {
     bail!("found no free port between {} and {}", PORTS.start, PORTS.end)
 }
 
-/// An account with fewer rights, which a server runs as.
+/// An account with fewer rights than root, as which a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The numeric user id.
@@ -50,7 +50,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Chooses an account for a server that refuses to run as root: the first of these names that exists. Returns none
+    /// Chooses an account for a server that refuses to run as root: the first of these names that exists. Returns None
     /// if this process is an ordinary user, as which the server can run.
     ///
     /// # Errors
@@ -85,9 +85,9 @@ pub fn give(path: &Path, owner: Option<Account>) -> Result<()> {
     Ok(())
 }
 
-/// Creates a new folder under the system's temporary one; it goes when the returned value is dropped. Everybody may
-/// pass through it but only its owner may list it, because Postgres runs as another user if root starts it, and has to
-/// reach its data inside.
+/// Creates a new folder under the system's temporary one, which is removed when the returned value is dropped.
+/// Everybody may pass through it but only its owner may list it, because Postgres runs as another user if root starts
+/// it, and has to reach its data inside.
 pub fn fresh_folder(purpose: &str) -> Result<tempfile::TempDir> {
     let folder = tempfile::Builder::new()
         .prefix(&format!("chatty-{purpose}-"))
@@ -118,7 +118,7 @@ fn everybody_may_enter(folder: &Path) -> bool {
 /// Writes a file that only its owner may read, such as one with a password.
 pub fn write_secret(path: &Path, text: &str) -> Result<()> {
     let write = || -> Result<()> {
-        // Replaced instead of overwritten: an existing file would keep its mode.
+        // The file is replaced instead of overwritten: an existing file would keep its mode.
         if path.exists() {
             fs::remove_file(path)?;
         }

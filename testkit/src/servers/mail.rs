@@ -1,7 +1,7 @@
-//! The mail sink: a small SMTP server that stores all mails instead of delivering them, and an HTTP page that shows
+//! The mail sink: a small SMTP server that stores all mails instead of delivering them, and an HTTP page that returns
 //! them as JSON in the form of Chatty's development mailbox.
 //!
-//! It can also misbehave as mail servers do, see `Mood`, so that the mail worker's retries can be tested.
+//! The sink can also misbehave as mail servers do (see [`Mood`]), so that the retries of the mail worker can be tested.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -20,7 +20,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The number of mails that are remembered. The oldest ones make room.
+/// The number of mails that are remembered. When there are more, the oldest ones are forgotten.
 const MAX_MESSAGES: usize = 10_000;
 /// The limit for a mail, in bytes. It is announced by SIZE (RFC 1870).
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -48,7 +48,7 @@ pub enum Mood {
     Forgetful,
 }
 
-/// A mail as the mailbox shows it. A mail to several recipients becomes several of these.
+/// A mail as the mailbox returns it. A mail to several recipients becomes several of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// The number of the mail, counted from 1.
@@ -61,7 +61,7 @@ pub struct Message {
     pub text: String,
     /// The HTML text, if the mail has one.
     pub html: Option<String>,
-    /// The time of its arrival (RFC 3339, UTC).
+    /// The time at which the mail arrived (RFC 3339, UTC).
     pub created_at: String,
 }
 
@@ -78,7 +78,8 @@ struct Stored {
 }
 
 impl Mailbox {
-    /// Opens a mailbox that survives its process: accepted mails are appended to the file, and read from it again.
+    /// Opens a mailbox that keeps its mails in a file, so that they survive the process. The mails that the file
+    /// already holds are read.
     pub fn open(path: &Path) -> Result<Self> {
         let mut stored = Stored::default();
         if path.exists() {
@@ -146,7 +147,7 @@ fn parse(raw: &[u8]) -> (String, String, Option<String>) {
     };
     let subject = mail.subject().unwrap_or_default().to_owned();
     let text = mail.body_text(0).unwrap_or_default().into_owned();
-    // The parser would make HTML out of a plain text; the mailbox shows only what was sent.
+    // The parser would make HTML out of a plain text; the mailbox returns only what was sent.
     let html = mail.html_bodies().find_map(|part| match &part.body {
         PartType::Html(html) => Some(html.clone().into_owned()),
         _ => None,
@@ -189,7 +190,7 @@ async fn serve_smtp(mailbox: Mailbox, mood: Mood, listener: TcpListener) -> Resu
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
                 let mailbox = mailbox.clone();
-                // An error ends this session only: it is the client's problem, which it has to notice itself.
+                // An error ends this session only. The client has to notice that itself.
                 sessions.spawn(async move { Session::new(mailbox, mood, stream).run().await.ok() });
             }
             Some(_) = sessions.join_next() => {}
@@ -328,7 +329,7 @@ impl Session {
     /// Reads a line with its end; `None` at the end of the connection.
     ///
     /// # Errors
-    /// If no line comes in 60 s, or if it is too long or cut off.
+    /// If no line comes within 60 s, or if the line is too long or cut off.
     async fn read_line(&mut self) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         let mut limited = (&mut self.stream).take(MAX_LINE_BYTES);

@@ -32,7 +32,7 @@ pub struct PostgresAddress {
     programs: PathBuf,
 }
 
-/// A running private server, in a folder of its own. Both go when it is dropped.
+/// A running private server, in a folder of its own. Dropping it stops the server and removes the folder.
 #[derive(Debug)]
 pub struct Postgres {
     address: PostgresAddress,
@@ -42,8 +42,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server. Without `durable` it never waits for the disk (`fsync=off`), and is killed in the end; that is
-    /// for tests, which begin with empty databases.
+    /// Starts a server. If `durable` is false, the server never waits for the disk (`fsync=off`), and is killed in the
+    /// end. That is for tests, which begin with empty databases.
     pub async fn start(durable: bool) -> Result<Self> {
         let folder = machine::fresh_folder("postgres")?;
         let [port] = machine::free_ports()?;
@@ -159,7 +159,8 @@ impl PostgresAddress {
         Ok(())
     }
 
-    /// Adds the standby's port to a URL of this server. Connections then go to the one of the two that takes writes.
+    /// Adds the standby's port to a URL of this server. Connections then go to that one of the two servers which takes
+    /// writes.
     #[must_use]
     pub fn with_standby(&self, url: &str, standby: u16) -> String {
         let port = self.port;
@@ -213,7 +214,7 @@ impl PostgresAddress {
 /// by its environment and its input, where the process list does not show them.
 ///
 /// # Errors
-/// If a statement fails, which also ends the script; the error is what `psql` said.
+/// If a statement fails, which also ends the script. The error is the text that `psql` has written to standard error.
 pub async fn psql(database: &str, script: &str) -> Result<String> {
     let mut url = Url::parse(database)?;
     let password = url.password().unwrap_or_default().to_owned();
@@ -242,7 +243,7 @@ pub async fn promote(standby: &Spec) -> Result<()> {
     run(promote.args(["promote", "--wait", "--pgdata"]).arg(&standby.folder)).await.context("cannot promote")
 }
 
-/// Chooses the account that a server runs as if this process is root.
+/// Chooses the account for a server if this process is root, and None otherwise.
 fn server_account() -> Result<Option<Account>> {
     Account::instead_of_root(&["postgres", "nobody"])
 }
@@ -267,7 +268,7 @@ async fn run(command: &mut tokio::process::Command) -> Result<()> {
 fn initialise(programs: &Path, data: &Path, account: Option<Account>, password: &str, durable: bool) -> Result<()> {
     ensure!(!data.exists(), "{} exists already", data.display());
     machine::make_folder(data, account)?;
-    // Beside the data folder, since initdb wants that to be empty.
+    // The password file lies beside the data folder, since initdb wants that folder to be empty.
     let password_file = data.with_extension("password");
     machine::write_secret(&password_file, password)?;
     machine::give(&password_file, account)?;

@@ -1,9 +1,9 @@
 //! One process in a session of its own: started with a clean environment, awaited until it is ready, and stopped with
 //! all that it has started.
 //!
-//! A `Spec` describes it and can be stored, so that a later command can adopt the process. A watchdog beside each
-//! process stops it if the starting process dies, even by SIGKILL; otherwise servers of an aborted test would run for
-//! ever.
+//! A `Spec` describes a process and can be stored, so that a later command can adopt the process. A watchdog beside
+//! each process stops it if the starting process dies, even by SIGKILL; otherwise servers of an aborted test would run
+//! for ever.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -28,8 +28,8 @@ const POLL: Duration = Duration::from_millis(40);
 const LAST_LINES: usize = 15;
 
 /// The watchdog's script. It waits for the end of its standard input, whose other end the owner holds. A line before
-/// the end means that the watch is over. The bare end means that the owner has died, so the process group `$1` and the
-/// folder `$2` go, too.
+/// the end means that the watch is over. The bare end means that the owner has died, so the script kills the process
+/// group `$1` and removes the folder `$2`.
 const WATCHDOG: &str = r#"
 trap '' INT TERM HUP
 read -r _ && exit 0
@@ -54,16 +54,16 @@ pub struct Spec {
     pub folder: PathBuf,
     /// The file to which standard output and standard error are appended.
     pub log: PathBuf,
-    /// The account that it runs as, if that is not this process's.
+    /// The account that the process runs as; None for that of this program.
     pub account: Option<Account>,
-    /// The test for its readiness.
+    /// The test that tells whether the process is ready.
     pub probe: Probe,
-    /// The way to ask it to end.
+    /// The way to ask the process to end.
     pub ending: Ending,
     /// If true, a start that fails at once is tried again until the deadline. After a SIGKILL Postgres refuses to start
     /// as long as an orphaned backend is alive.
     pub persistent: bool,
-    /// The time that it may take to become ready.
+    /// The time that the process may take to become ready.
     pub deadline: Duration,
 }
 
@@ -113,20 +113,20 @@ impl Identity {
 pub struct Process {
     spec: Spec,
     identity: Identity,
-    /// The child; none if an earlier command started the process.
+    /// The child; None if an earlier command started the process.
     child: Mutex<Option<Child>>,
-    /// The watchdog; none if the process is detached.
+    /// The watchdog; None if the process is detached or adopted.
     watchdog: Mutex<Option<Child>>,
 }
 
 impl Process {
     /// Starts a process and waits until it is ready.
     ///
-    /// Unless it is detached, it ends when it is dropped, and also if this process dies. In the second case `folder` is
-    /// removed, too.
+    /// Unless the process is detached, it ends when the returned value is dropped, and also if this program dies. In
+    /// the second case `folder` is removed, too.
     ///
     /// # Errors
-    /// If it ends before it is ready, or is not ready by its deadline. The error quotes the end of its log.
+    /// If the process ends before it is ready, or is not ready by its deadline. The error quotes the end of its log.
     pub async fn start(spec: Spec, folder: Option<&Path>) -> Result<Self> {
         let end = Instant::now() + spec.deadline;
         loop {
@@ -149,8 +149,8 @@ impl Process {
     pub fn spawn(spec: Spec, folder: Option<&Path>) -> Result<Self> {
         let start = || -> Result<Child> {
             let log = OpenOptions::new().create(true).append(true).open(&spec.log)?;
-            // In a session of its own, it gets neither the Ctrl-C nor the hang-up of the terminal that are meant for
-            // its starter.
+            // In a session of its own, the process gets neither the Ctrl-C nor the hang-up of the terminal that are
+            // meant for its starter.
             let mut command = Command::new(find_program("setsid")?);
             command
                 .arg(&spec.program)
@@ -174,13 +174,14 @@ impl Process {
         Ok(Self { spec, identity, child: Mutex::new(Some(child)), watchdog: Mutex::new(Some(watchdog)) })
     }
 
-    /// Adopts a process that an earlier command has started and left running. Dropping it does not end it.
+    /// Adopts a process that an earlier command has started and left running. Dropping the returned value does not end
+    /// the process.
     #[must_use]
     pub fn adopt(spec: Spec, identity: Identity) -> Self {
         Self { spec, identity, child: Mutex::new(None), watchdog: Mutex::new(None) }
     }
 
-    /// Dismisses the watchdog, so that the process survives this one.
+    /// Dismisses the watchdog, so that the process survives this program.
     pub fn detach(&self) {
         if let Some(mut watchdog) = lock(&self.watchdog).take() {
             if let Some(mut input) = watchdog.stdin.take() {
@@ -191,19 +192,19 @@ impl Process {
         }
     }
 
-    /// Returns the description that it was started from.
+    /// Returns the description from which the process was started.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// Returns its process id and start time.
+    /// Returns the process id and the start time of the process.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// Returns whether it still runs.
+    /// Returns whether the process still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         if let Some(child) = lock(&self.child).as_mut() {
@@ -214,16 +215,16 @@ impl Process {
             .is_some_and(|state| state.started == self.identity.started && !state.ended)
     }
 
-    /// Returns its exit status, if it has ended and this process has started it.
+    /// Returns the exit status of the process, if it has ended and this program has started it; otherwise None.
     #[must_use]
     pub fn exit_status(&self) -> Option<ExitStatus> {
         lock(&self.child).as_mut()?.try_wait().ok().flatten()
     }
 
-    /// Waits until it is ready, for as long as its description allows.
+    /// Waits until the process is ready, for as long as its description allows.
     ///
     /// # Errors
-    /// If it ends first, or is not ready in time.
+    /// If the process ends first, or is not ready in time.
     pub async fn wait_until_ready(&self) -> Result<()> {
         self.wait_until(Instant::now() + self.spec.deadline).await
     }
@@ -255,7 +256,7 @@ impl Process {
         format!("the last lines of {}:\n{last}", log.display())
     }
 
-    /// Sends a signal to this process alone, not to its group. Does nothing if it has ended.
+    /// Sends a signal to this process alone, not to its group. Does nothing if the process has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         if self.is_alive() {
             nix::sys::signal::kill(Pid::from_raw(self.identity.pid), signal)
@@ -264,18 +265,19 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to end in the way of its description, without waiting.
+    /// Asks the process to end, in the way that its description names, and does not wait.
     pub fn ask_to_stop(&self) {
         let signal = match self.spec.ending {
             Ending::Term => Signal::SIGTERM,
             Ending::Int => Signal::SIGINT,
             Ending::Kill => Signal::SIGKILL,
         };
-        // An error means that it has ended already, or belongs to another user. The wait for its end finds out.
+        // An error means that the process has ended already, or belongs to another user. The wait for its end finds
+        // out.
         self.signal(signal).ok();
     }
 
-    /// Asks it to end, waits, and kills the rest of its group.
+    /// Asks the process to end, waits for its end, and kills everything that is left of its process group.
     pub fn stop(&self) {
         self.ask_to_stop();
         let patience = match self.spec.ending {
@@ -307,7 +309,7 @@ impl Drop for Process {
 }
 
 impl Probe {
-    /// Returns whether the process is ready, within 3 s.
+    /// Returns whether the process proves to be ready within 3 s.
     async fn answers(&self) -> bool {
         let attempt = async {
             match self {

@@ -56,7 +56,7 @@ impl Proxy {
     }
 }
 
-/// Accepts connections until it is dropped.
+/// Accepts connections until this future is dropped.
 async fn accept(listener: TcpListener, upstream: SocketAddr, condition: watch::Receiver<Condition>) {
     let mut connections = JoinSet::new();
     loop {
@@ -75,8 +75,8 @@ async fn serve(near: TcpStream, upstream: SocketAddr, condition: watch::Receiver
     let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
     let mut cut = condition.clone();
     tokio::select! {
-        // Each direction ends by itself, since a half-closed connection is legal. An error ends its direction, as it
-        // would without a proxy.
+        // Each direction ends by itself, since a half-closed connection is legal. An error ends the direction in which
+        // it occurs, as it would without a proxy.
         _ = async {
             tokio::join!(
                 forward(near_in, far_out, condition.clone()),
@@ -87,7 +87,7 @@ async fn serve(near: TcpStream, upstream: SocketAddr, condition: watch::Receiver
     }
 }
 
-/// Forwards the bytes of one direction until its end, under the condition of each moment.
+/// Forwards the bytes of one direction until it ends, under the condition that holds at each moment.
 async fn forward(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,

@@ -1,7 +1,8 @@
 //! A private RabbitMQ, or a cluster of several nodes, with a port mapper (epmd) of its own.
 //!
-//! Erlang nodes usually share one port mapper per machine, which the first of them starts and leaves running. With an
-//! own one, stopping the broker stops everything, and the machine's own broker is never touched.
+//! Erlang nodes usually share one port mapper per machine, which the first of them starts and leaves running. This
+//! broker has a port mapper of its own, so stopping the broker stops everything, and the machine's own broker is never
+//! touched.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,11 +16,11 @@ use tempfile::TempDir;
 use crate::servers::machine;
 use crate::servers::process::{Ending, Probe, Process, Spec};
 
-/// The runtime's flags. By default Erlang's schedulers spin while they are idle, which takes processor time from the
-/// other parts on a small machine.
+/// The flags of the Erlang runtime. By default Erlang's schedulers spin while they are idle, which takes processor time
+/// from the other parts on a small machine.
 const RUNTIME_FLAGS: &str = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}";
 
-/// A running private broker of one node, in a folder of its own. Both go when it is dropped.
+/// A running private broker of one node, in a folder of its own. Dropping it stops the broker and removes the folder.
 #[derive(Debug)]
 pub struct RabbitMq {
     plan: RabbitMqPlan,
@@ -207,8 +208,8 @@ fn environment(
         ("RABBITMQ_LOGS", "-".to_owned()),
         ("RABBITMQ_PID_FILE", text(&folder.join("pid"))),
         ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", RUNTIME_FLAGS.to_owned()),
-        // Makes the start script replace itself by the runtime instead of becoming its parent, so that signals to the
-        // started process reach the runtime.
+        // This makes the start script replace itself by the runtime instead of becoming its parent, so that signals to
+        // the started process reach the runtime.
         ("RUNNING_UNDER_SYSTEMD", "true".to_owned()),
     ];
     Ok(env.map(|(name, value)| (name.to_owned(), value)).into())

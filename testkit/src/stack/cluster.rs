@@ -1,4 +1,4 @@
-//! Questions and commands for stacks whose broker has several nodes, or whose Postgres has a standby.
+//! The methods of a stack whose broker has several nodes, or whose Postgres has a standby.
 
 use anyhow::{Context, Result, ensure};
 
@@ -9,7 +9,7 @@ use crate::servers::postgres::{self, STANDBY};
 const NODE_NAME: &str = "RABBITMQ_NODENAME";
 
 impl Stack {
-    /// Returns the part that leads a queue.
+    /// Returns the name of the part whose node leads a queue.
     ///
     /// # Errors
     /// If no node is alive, or if there is no such queue.

@@ -17,7 +17,8 @@ pub(super) struct Layout {
     root: PathBuf,
 }
 
-/// Finds the repository around the current folder: the nearest parent whose `Cargo.toml` has a workspace.
+/// Finds the repository around the current folder: the nearest folder, from the current one upwards, whose `Cargo.toml`
+/// has a workspace.
 pub fn find_repository() -> Result<PathBuf> {
     let current = std::env::current_dir()?;
     for folder in current.ancestors() {
@@ -46,7 +47,7 @@ impl Layout {
         self.root.join("logs").join(format!("{name}.log"))
     }
 
-    /// Creates the folder with a link to the data. The logs and pid files of an earlier stack go.
+    /// Creates the folder with a link to the data. The logs and pid files of an earlier stack are removed.
     pub(super) fn create(&self, data: &Path) -> Result<()> {
         machine::make_folder(&self.root, None)?;
         for name in ["logs", "pids"] {
@@ -89,7 +90,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Removes the description of the stack, and its data if they are given. The logs stay.
+    /// Removes the description of the stack, and the folder `data` if one is given. The logs stay.
     pub(super) fn clear(&self, data: Option<&Path>) -> Result<()> {
         for name in ["state.json", "env", "rabbitmqctl", "data"] {
             fs::remove_file(self.root.join(name)).ok();

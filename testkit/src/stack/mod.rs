@@ -28,7 +28,8 @@ use parts::{MAPPER, Plan, Standby};
 pub use state::{Addresses, Service};
 use state::{Started, State};
 
-/// The size of the disk under databases and pictures, in MiB. It holds a run of faults, and is filled in a moment.
+/// The size of the disk under databases and pictures, in MiB. It is large enough for a run of faults, and small enough
+/// to be filled in a moment.
 const SMALL_DISK: u64 = 256;
 
 /// The parameters of a stack.
@@ -43,13 +44,14 @@ pub struct StackOptions {
     /// Further environment variables of all five services. They override the stack's own.
     pub service_env: Vec<(String, String)>,
     /// If true, the services reach Postgres and the broker through proxies, and databases and pictures lie on a small
-    /// disk where this process may mount one. Not possible with a cluster or a standby.
+    /// disk where this process may mount one. This is not possible with a cluster or a standby.
     pub proxied: bool,
     /// The number of nodes of the broker, 1 to 3.
     pub brokers: usize,
     /// If true, Postgres has a synchronous standby, which every commit waits for.
     pub standby: bool,
-    /// The number of replicas of posts and of subscriptions behind the gateway. The second one is the part `posts-2`.
+    /// The number of replicas of posts and of subscriptions behind the gateway. The second replica of posts is the part
+    /// `posts-2`.
     pub replicas: usize,
 }
 
@@ -58,16 +60,17 @@ pub struct StackOptions {
 pub struct Stack {
     layout: Layout,
     state: State,
-    // Dropped in this order: the processes end before their disk and their folder go.
+    // Dropped in this order: the processes end before their disk and their folder are removed.
     running: Vec<Process>,
     proxies: BTreeMap<&'static str, Proxy>,
     disk: Option<SmallDisk>,
-    /// The folder of the data; none in a detached stack, whose folder survives this process.
+    /// The folder of the data; None in a detached stack, whose folder survives this process.
     folder: Option<TempDir>,
 }
 
 impl Stack {
-    /// Starts a stack in a private folder. It ends when it is dropped, and also if this process dies.
+    /// Starts a stack in a private folder. The stack ends when the returned value is dropped, and also if this process
+    /// dies.
     pub async fn start(options: &StackOptions) -> Result<Self> {
         let folder = fresh_folder("stack")?;
         let layout = Layout::new(folder.path().join("stack"));
@@ -92,12 +95,12 @@ impl Stack {
         let folder = fresh_folder("stack")?;
         let mut stack = Self::bring_up(options, layout, folder).await?;
         stack.running.iter().for_each(Process::detach);
-        // From now on the folder belongs to the stack, so it must not go with this process.
+        // From now on the folder belongs to the stack, so it must not be removed when this process ends.
         stack.folder.take().map(TempDir::keep);
         Ok(stack)
     }
 
-    /// Opens the detached stack of a repository; returns none if there is none.
+    /// Opens the detached stack of a repository. Returns None if the repository has none.
     pub fn open(repository: &Path) -> Result<Option<Self>> {
         let layout = Layout::new(repository.join(".stack"));
         let Some(state) = State::read(&layout)? else {
@@ -202,8 +205,8 @@ impl Stack {
         Ok(())
     }
 
-    /// Restarts a part with further environment variables, without waiting until it is ready. For a part that may die
-    /// first.
+    /// Restarts a part with further environment variables, without waiting until it is ready. This is meant for a part
+    /// that may die before it is ready. The next restart is without the variables.
     pub fn spawn_with(&mut self, name: &str, env: &[(&str, &str)]) -> Result<()> {
         let spec = self.spec(name)?;
         self.remove(name);
@@ -256,7 +259,7 @@ impl Stack {
         self.process(name)?.signal(signal)
     }
 
-    /// Returns the exit status of a part, if it has ended and this process has started it.
+    /// Returns the exit status of a part, if it has ended and this process has started it, and None otherwise.
     #[must_use]
     pub fn exit_status(&self, name: &str) -> Option<ExitStatus> {
         self.process(name).ok()?.exit_status()
@@ -308,8 +311,8 @@ impl Stack {
         self.layout.clear(Some(&self.state.data))
     }
 
-    /// Stops all processes in the order of their needs. Further replicas, which stand in no group, stop when they are
-    /// dropped.
+    /// Stops all processes, each of them before those that it needs. Further replicas, which stand in no group of the
+    /// order, stop when they are dropped.
     fn stop_processes(&mut self) {
         let mut running = std::mem::take(&mut self.running);
         for group in parts::STOP_ORDER {
@@ -322,8 +325,8 @@ impl Stack {
         }
     }
 
-    /// Adds a started process to the stack, and writes it down at once, so that a later command can stop it even if
-    /// this one dies.
+    /// Adds a started process to the stack, and stores its identity at once, so that a later command can stop it even
+    /// if this one dies.
     fn add(&mut self, process: Process) -> Result<()> {
         let name = process.spec().name.clone();
         self.layout.write_pid(&name, process.identity().pid)?;

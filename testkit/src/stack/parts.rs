@@ -54,10 +54,10 @@ pub(super) struct Standby {
     pub(super) log: PathBuf,
 }
 
-/// Services that can have several replicas behind the gateway.
+/// The services that can have several replicas behind the gateway.
 const REPLICATED: [&str; 2] = ["posts", "subscriptions"];
 
-/// Returns the names of the parts that can be restarted in a stack with one node of each.
+/// Returns the names of the parts that can be restarted in a stack with one broker node and without a standby.
 pub fn part_names() -> impl Iterator<Item = &'static str> {
     SERVERS.into_iter().chain(SERVICE_NAMES)
 }
@@ -74,7 +74,7 @@ pub(super) struct Plan {
     pub(super) rabbitmqctl: String,
     pub(super) standby: Option<Standby>,
     pub(super) database: PostgresAddress,
-    /// The broker's URL, past any proxy.
+    /// The broker's URL, which does not lead through a proxy.
     amqp_url: String,
     /// The ports of the services' first replicas.
     ports: BTreeMap<String, u16>,
@@ -217,7 +217,8 @@ impl Plan {
         Ok([("postgres", self.database.port), ("rabbitmq", broker)])
     }
 
-    /// Describes every replica of every service. Its URLs lead through the proxies, where there are any.
+    /// Describes every replica of every service. The URLs in its environment lead through the proxies, where there are
+    /// any.
     pub(super) fn services(
         &self,
         state: &State,

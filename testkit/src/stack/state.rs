@@ -18,7 +18,7 @@ use crate::stack::parts::Plan;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) repository: PathBuf,
-    /// The folder with everything that goes when the stack stops.
+    /// The folder with everything that is removed when the stack stops.
     pub(super) data: PathBuf,
     pub(super) addresses: Addresses,
     /// The started parts, by name.
@@ -35,7 +35,7 @@ pub(super) struct Started {
 /// The addresses of a stack's parts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Addresses {
-    /// The URL of the gateway, which is the way for users.
+    /// The URL of the gateway, which users use.
     pub gateway_url: String,
     /// The URL of the mail sink's page.
     pub mail_url: String,
@@ -50,14 +50,14 @@ pub struct Addresses {
 /// The addresses of a service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
-    /// The URL of its own port, past the gateway.
+    /// The URL of the service's own port, without the gateway.
     pub url: String,
-    /// The URL of its database, for its own role.
+    /// The URL of the service's database, for the service's own role.
     pub database_url: String,
 }
 
 impl Addresses {
-    /// Returns the shell variables of `.stack/env`, which are also those of the operator's program.
+    /// Returns the names and values of the shell variables in `.stack/env`. The operator's program reads some of them.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut variables = vec![
@@ -103,7 +103,7 @@ impl State {
         machine::write_secret(&layout.state(), &serde_json::to_string_pretty(self)?)
     }
 
-    /// Adopts the process of a part, dead or alive.
+    /// Adopts the process of a part, dead or alive. Returns None if no such part was started.
     pub(super) fn adopt(&self, name: &str) -> Option<Process> {
         let part = self.parts.get(name)?;
         Some(Process::adopt(part.spec.clone(), part.identity))

@@ -1,4 +1,4 @@
-//! The files that cannot read `shared::services` agree with it: they name every service, and no other.
+//! Tests that the files that cannot read `shared::services` agree with it: they name every service, and no other.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use shared::services::{SERVICE_NAMES, SERVICES, ServiceInfo};
 
 use crate::read;
 
-/// Lines of files that stand there once for each service. `{name}`, `{NAME}` and `{port}` are those of the service, in
-/// small letters and in capitals. A file names a stranger when something else stands where the first name should: each
-/// row ends with the few that may.
+/// The lines that a file has once for each service: the file, the line, and the names that may stand in the place of
+/// the first name although no service has them. In a line, `{name}` and `{NAME}` stand for the name of the service in
+/// small and in capital letters, and `{port}` for its port.
 const LINES: [(&str, &str, &[&str]); 23] = [
     ("Cargo.toml", "\n    \"services/{name}\",\n", &[]),
     ("Cargo.toml", "\n{name} = { path = \"services/{name}\" }\n", &[]),
@@ -74,13 +74,14 @@ fn every_file_names_the_services_of_the_list_and_no_other() {
     assert!(problems.is_empty(), "{}", problems.join("\n\n"));
 }
 
-/// A line for a service.
+/// Returns a line of [`LINES`] for a service.
 fn filled(line: &str, service: &ServiceInfo) -> String {
     let line = line.replace("{name}", service.name).replace("{NAME}", &service.name.to_uppercase());
     line.replace("{port}", &service.port.to_string())
 }
 
-/// Everything that a text has where a line has its first name; nothing when no text of the line comes before the name.
+/// Returns everything that stands in a text where a line of [`LINES`] has its first name. Returns nothing when the line
+/// has no text before that name.
 fn named<'a>(text: &'a str, line: &str) -> BTreeSet<&'a str> {
     let line = line.replace("{NAME}", "{name}");
     let Some((before, after)) = line.split_once("{name}") else { return BTreeSet::new() };
@@ -89,14 +90,14 @@ fn named<'a>(text: &'a str, line: &str) -> BTreeSet<&'a str> {
     if before.is_empty() { BTreeSet::new() } else { between(text, before, after) }
 }
 
-/// Everything on one line that stands between two marks.
+/// Returns everything that stands between two marks on one line.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> BTreeSet<&'a str> {
     let starts = text.match_indices(before).filter_map(|(at, mark)| text.get(at + mark.len()..));
     let found = starts.filter_map(|rest| rest.split_once(after)).map(|(found, _)| found);
     found.filter(|found| !found.contains('\n')).collect()
 }
 
-/// The part of a file from one mark to another.
+/// Returns the part of a file from one mark to another.
 fn part(path: &str, from: &str, to: &str) -> String {
     let text = read(path);
     let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("{path} has no `{from}`"));

@@ -19,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The time in which a message that must not come would come.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
-/// Checks the whole contract. The queues are empty between its parts.
+/// Checks the whole contract. The queues are empty after each of its parts.
 pub(crate) async fn check(broker: Arc<dyn Broker>, databases: &Databases) {
     let mut world = Contract::open(broker, databases).await;
     world.every_consumer_of_a_stream_gets_it_and_nobody_else().await;
@@ -102,7 +102,7 @@ impl Contract {
         let confirm = self.publish(message("user", Some("posts.user.v1"), "again"));
         let taken = timeout(PATIENCE, self.users_at_posts.next(1)).await.unwrap().unwrap();
         assert_eq!(taken[0].payload, b"again");
-        // As if the process had died: the delivery and the connection to the queue are gone.
+        // This is as if the process had died: the delivery and the connection to the queue are gone.
         drop(taken);
         self.users_at_posts = self.broker.consume("posts.user.v1", &self.posts).await.unwrap();
         take(&mut self.users_at_posts, "again").await;

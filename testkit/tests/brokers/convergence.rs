@@ -62,7 +62,7 @@ pub(crate) async fn check(seed: u64, link: impl Fn() -> Link, databases: &Databa
     write_randomly(&owner, &mut rng, CHANGES, true).await;
 
     await_agreement(databases, &owner, &format!("seed {seed}")).await;
-    // Otherwise a copy of nothing would agree as well.
+    // Without this check, copies that are as empty as their owner would agree as well.
     let stored = Entity::find().count(owner.read()).await.unwrap();
     assert_eq!(stored, THINGS as u64, "the history has touched everything");
     for process in processes {
@@ -70,7 +70,7 @@ pub(crate) async fn check(seed: u64, link: impl Fn() -> Link, databases: &Databa
     }
 }
 
-/// Waits until all copies equal the owner and its outbox is empty. `after` names the situation if that fails.
+/// Waits until all copies equal the owner and the owner's outbox is empty. `after` names the situation if that fails.
 pub(crate) async fn await_agreement(databases: &Databases, owner: &Db, after: &str) {
     let quiet = Instant::now() + PATIENCE;
     let mut differences = differences(databases, owner).await;
@@ -82,7 +82,7 @@ pub(crate) async fn await_agreement(databases: &Databases, owner: &Db, after: &s
 }
 
 /// Makes one transaction of the owner: three things change, and their states are published with it. It is committed if
-/// `commits`, else rolled back.
+/// `commits` is true, and rolled back otherwise.
 pub(crate) async fn write_randomly(owner: &Db, rng: &mut StdRng, change: usize, commits: bool) {
     let mut tx = owner.begin().await.unwrap();
     let mut ids: Vec<i64> = (1..=THINGS).collect::<Vec<_>>().sample(rng, 3).copied().collect();

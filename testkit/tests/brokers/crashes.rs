@@ -36,7 +36,7 @@ struct CrashOnce {
 }
 
 impl CrashOnce {
-    /// Crashes if this is the step, the first time that it is reached.
+    /// Panics if the crash is planned before this step and has not happened yet.
     fn reach(&self, step: Crash) {
         assert!(step != self.before || self.has_crashed.swap(true, Ordering::Relaxed), "the process dies here");
     }
@@ -77,7 +77,7 @@ impl StoredCopy for CrashingConsumer {
 
 #[async_trait]
 impl Memory<Model> for CrashOnce {
-    /// The runner tells memory of new states between commit and acknowledgement, which is the last step to crash at.
+    /// Crashes before the acknowledgement, since the runner calls this after the commit and before it acknowledges.
     fn remember(&self, _states: &[Model]) {
         self.reach(Crash::Acknowledge);
     }
@@ -90,7 +90,7 @@ impl Memory<Model> for CrashOnce {
 }
 
 /// Checks each crash by itself: one message, one crash, one start. Nothing else could bring the message, so a copy that
-/// has it in the end got it again.
+/// has it in the end has received it again.
 pub(crate) async fn check(link: impl Fn() -> Link, databases: &Databases) {
     let mut rng = StdRng::seed_from_u64(0);
     let mut owner = Process::new(OWNER, databases).await;

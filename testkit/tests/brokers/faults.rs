@@ -1,5 +1,5 @@
-//! A wrapper of a broker that injects faults which real brokers and networks may show: messages and confirms get lost,
-//! messages come twice, late and out of order, and consumers stop before or after an acknowledgement.
+//! A wrapper of a broker that injects faults which also happen with real brokers and networks: messages and confirms
+//! get lost, messages come twice, late and out of order, and consumers stop before or after an acknowledgement.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ impl Faults {
         Self { rng: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))), stopped: Arc::default() }
     }
 
-    /// Puts these faults in front of a broker.
+    /// Returns a link whose broker has these faults.
     pub(crate) fn wrap(&self, link: Link) -> Link {
         let broker = FaultyBroker { inner: link.broker, faults: self.clone(), late: Mutex::default() };
         Link { broker: Arc::new(broker), transport: link.transport }
@@ -38,7 +38,7 @@ impl Faults {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Decides whether a fault with this probability happens.
+    /// Decides whether a fault with this probability happens. None happens after [`Self::stop`].
     fn happens(&self, probability: f64) -> bool {
         !self.stopped.load(Ordering::Relaxed) && self.rng.lock().unwrap().random_bool(probability)
     }
@@ -156,7 +156,7 @@ impl Subscription for FaultySubscription {
 
     async fn ack(&mut self, deliveries: Vec<Delivery>) {
         if self.faults.happens(0.1) {
-            // As if killed between commit and acknowledgement: the whole batch comes again.
+            // This is as if the process was killed between commit and acknowledgement: the whole batch comes again.
             self.dead = true;
             return;
         }

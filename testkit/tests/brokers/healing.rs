@@ -243,8 +243,8 @@ pub(crate) async fn a_dropped_copy_comes_back(databases: &Databases, broker: &Ar
     world.stop().await;
 }
 
-/// A row of a copy that is ahead of its owner stops the owner's writes, until the copy has forgotten the row. That is
-/// the request which `reconcile --fix` sends.
+/// A row of a copy that is ahead of its owner stops the owner's writes, until the copy has forgotten the row. The test
+/// requests that as `chatty reconcile --fix` does.
 pub(crate) async fn a_row_ahead_stops_the_owner_until_it_is_forgotten(databases: &Databases, broker: &Arc<dyn Broker>) {
     let world = World::start(databases, broker, QUICK, QUICK).await;
     for id in [1, 2] {
@@ -327,7 +327,8 @@ async fn publish_next_version(owner: &RunningService, id: i64) {
     tx.commit().await.unwrap();
 }
 
-/// Copies that are away do not keep the owner from starting. It calls them unchecked, and asks them when they come.
+/// Copies that are away do not keep the owner from starting. The owner reports them as unchecked, and asks them when
+/// they come.
 pub(crate) async fn a_copy_that_does_not_answer_is_unchecked(databases: &Databases, broker: &Arc<dyn Broker>) {
     let begun = Instant::now();
     let owner = RunningService::start(OWNER, databases, Arc::clone(broker), QUICK).await;

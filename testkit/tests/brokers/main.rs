@@ -33,7 +33,7 @@ use crate::contract::QUIET;
 use crate::process::Link;
 use crate::world::{Databases, Model as Thing, SERVICES};
 
-/// Returns a function that makes links to one in-process broker. It has no connections that could break, so the
+/// Returns a function that makes links to one in-process broker. The broker has no connections that could break, so the
 /// transport never ends.
 fn local() -> impl Fn() -> Link {
     let broker = Arc::new(LocalBroker::new(&SERVICES));

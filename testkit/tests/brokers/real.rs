@@ -1,6 +1,6 @@
 //! The tests of this binary on RabbitMQ and Postgres, and those that only a real broker can fail.
 //!
-//! They share one broker and run one after the other in a single test, because starting a broker takes seconds.
+//! These tests share one broker and run one after the other in a single test, because starting a broker takes seconds.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -60,8 +60,8 @@ async fn replicas_hear_each_other(url: &str) {
     assert!(elsewhere.next().now_or_never().is_none());
 }
 
-/// A future that began to connect and is not polled any more must not block others who need the connection. The relay
-/// does so with a batch while it declares queues.
+/// A future that began to connect and is not polled any more must not block others who need the connection. The relay,
+/// for example, does not poll the publication of a batch while it declares queues.
 async fn an_abandoned_attempt_to_connect_blocks_nobody(url: &str) {
     let broker = RabbitBroker::new(url.to_owned().into());
     let mut publishing = broker.publish_to_replicas("recommendations", b"left alone");
@@ -71,8 +71,8 @@ async fn an_abandoned_attempt_to_connect_blocks_nobody(url: &str) {
     drop(publishing);
 }
 
-/// A queue or a binding that was removed by hand comes back with the next declaration of the topology, and a queue that
-/// had to be created asks its owner for a resync.
+/// A queue or a binding that was removed by hand comes back with the next declaration of the topology, and for a queue
+/// that had to be created, the owner of its stream is asked for a resync.
 async fn removed_queues_and_bindings_are_declared_again(rabbitmq: &RabbitMq, databases: &Databases) {
     let (broker, db) = (RabbitBroker::new(rabbitmq.url().into()), databases.open("auth").await);
     broker.declare_topology().await.unwrap();
@@ -149,7 +149,7 @@ fn link(broker: &str) -> Link {
     Link { broker: Arc::new(RabbitBroker::new(String::from(url).into())), transport }
 }
 
-/// Forwards connections until it is dropped, which cuts them.
+/// Forwards connections until this future is dropped, which cuts them.
 async fn forward(listener: TcpListener, upstream: SocketAddr) {
     let mut connections = JoinSet::new();
     loop {

@@ -1,7 +1,7 @@
 //! The small world of these tests: things that one service owns and three services keep copies of.
 //!
-//! It borrows names of Chatty, because queues are declared from the real topology: the owner is `auth` and the stream
-//! is `user`. Its table and its entity are its own.
+//! The world borrows names of Chatty, because queues are declared from the real topology: the owner is `auth` and the
+//! stream is `user`. The table and the entity are its own.
 
 use async_trait::async_trait;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! Reads which file of a crate names which other one.
+//! The reader of imports, which finds out which files of a crate name which other files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,14 +12,14 @@ use syn::{Attribute, File, Item, ItemUse, Macro, UseTree, Visibility};
 /// The path of a module or of an item in it, from the root of the crate.
 type Names = Vec<String>;
 
-/// A file that names something of another file.
+/// An import: a file names something of another file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Import {
     /// The file that imports, relative to the crate's `src`.
     pub(crate) from: String,
     /// The file that is imported.
     pub(crate) to: String,
-    /// The first path that names it.
+    /// The first path by which the file names something of the other one.
     path: String,
 }
 
@@ -59,7 +59,7 @@ impl Crate {
 }
 
 struct Source {
-    /// Relative to `src`.
+    /// The path of the file, relative to `src`.
     name: String,
     parsed: File,
 }
@@ -73,7 +73,7 @@ fn read_folder(root: &Path, folder: &Path, files: &mut BTreeMap<Names, Source>) 
         }
         let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
         let Some(module) = name.strip_suffix(".rs") else { continue };
-        // A file of tests, and the program, which is a crate of its own.
+        // Files of tests are left out, and so is the program, which is a crate of its own.
         if module.ends_with("tests") || module == "main" {
             continue;
         }
@@ -112,7 +112,8 @@ impl Modules {
         modules
     }
 
-    /// The path from the root, if the path leads into this crate.
+    /// Returns the path from the root of the crate, or None if `path` leads out of the crate. `module` is the module in
+    /// which the path stands, and `imported` are the modules that this module has imported.
     fn absolute(&self, module: &Names, path: &[String], imported: &BTreeMap<String, Names>) -> Option<Names> {
         let (first, rest) = path.split_first()?;
         let mut base = match first.as_str() {
@@ -135,7 +136,7 @@ impl Modules {
         Some(base)
     }
 
-    /// The module in whose file the item of a path is defined.
+    /// Returns the module in whose file the item of a path is defined.
     fn target(&self, path: &[String]) -> Option<Names> {
         let mut path = path.to_vec();
         // A name may be re-exported more than once on its way.
@@ -152,7 +153,7 @@ impl Modules {
     }
 }
 
-/// The paths of a use tree, each with the name that it gives.
+/// Returns the paths of a use tree, each with the name that it gives to the item.
 fn leaves(tree: &UseTree) -> Vec<(Names, String)> {
     match tree {
         UseTree::Path(path) => {

@@ -1,7 +1,8 @@
-//! The floors of the house: imports go down only, and no two files hold each other.
+//! Tests of the floors that ARCHITECTURE.md describes: imports go down only, and no files import each other in a
+//! circle.
 //!
-//! `shared/src/lib.rs` lists its modules in groups, the ground first; a group is a floor. The floors of a service are the same
-//! in all five and stand here.
+//! `shared/src/lib.rs` lists its modules in groups, the ground first. Each group is a floor. The floors of a service
+//! are the same in all five and are listed here.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
 
 mod imports;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use imports::{Crate, Import};
 
-/// The floors of a service from the ground up. Rooms that a service does not have are left out by it.
+/// The floors of a service from the ground up. A service need not have every room.
 const FLOORS: [&[&str]; 11] = [
     &["config", "domain", "error"],
     &["db"],
@@ -32,7 +33,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The services, with the name that their folder has.
+/// Returns each service: the name of its folder and its imports.
 fn services() -> Vec<(String, Crate)> {
     let mut found: Vec<_> = fs::read_dir(root().join("services"))
         .unwrap()
@@ -45,13 +46,13 @@ fn services() -> Vec<(String, Crate)> {
     found
 }
 
-/// The top-level module that a file belongs to; `lib` for the root.
+/// Returns the top-level module that a file belongs to; `lib` for the root.
 fn room(file: &str) -> &str {
     let room = file.split_once('/').map_or(file, |(room, _)| room);
     room.trim_end_matches(".rs")
 }
 
-/// Imports that go up, each as a sentence.
+/// Returns the imports that go up, each as a sentence.
 fn upward(imports: &[Import], floors: &BTreeMap<String, usize>) -> Vec<String> {
     let floor = |file: &str| {
         let floor = floors.get(room(file));
@@ -124,7 +125,7 @@ fn no_files_hold_each_other() {
     }
 }
 
-/// Files that import each other in a circle: the strongly connected components of more than one file.
+/// Returns the files that import each other in a circle: the strongly connected components of more than one file.
 fn circles(imports: &[Import]) -> Vec<BTreeSet<String>> {
     let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for import in imports.iter().filter(|import| import.from != import.to) {

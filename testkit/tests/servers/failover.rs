@@ -28,7 +28,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Starts both, with an empty table `t`.
+    /// Starts both servers, with an empty table `t`.
     async fn start() -> Self {
         let primary = Postgres::start(true).await.unwrap();
         let one = primary.address().create_database("posts", 20, None).await.unwrap();
@@ -38,7 +38,7 @@ impl Pair {
         Self { primary, standby, one, both }
     }
 
-    /// Opens the database as a service does that knows both hosts.
+    /// Opens the database as a service that knows both hosts does.
     async fn open(&self) -> Db {
         let settings = Settings::from_env(&Env::of([("DATABASE_URL", &self.both)]), 8000).unwrap();
         Db::open(&settings, "posts", Clock::system()).await.unwrap()

@@ -1,4 +1,4 @@
-//! The mail sink, spoken to in plain SMTP, without a mail library.
+//! Tests of the mail sink, in plain SMTP and without a mail library.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ impl Sink {
         Self { smtp, http, _server: server }
     }
 
-    /// Sends each line, and returns the codes of all replies, the greeting's first.
+    /// Sends each line, and returns the codes of all replies. The first one is that of the greeting.
     async fn talk(&self, lines: &[&str]) -> Vec<String> {
         let stream = TcpStream::connect(("127.0.0.1", self.smtp)).await.unwrap();
         let mut stream = BufStream::new(stream);

@@ -1,5 +1,5 @@
-//! The gateway: the service that each path goes to, the headers that services get, and the answers that nginx gives
-//! itself.
+//! Tests of the gateway: the service that each path goes to, the headers that services get, and the answers that nginx
+//! gives itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The gateway in front of stubs of the five services. They answer with the request that they got, except that `posts`
-/// breaks off requests to `/posts/broken`, and that `admin` is down.
+/// The gateway in front of stubs of the five services. The stubs answer with the request that they have received,
+/// except that `posts` breaks off requests to `/posts/broken`, and that `admin` is down.
 struct Gateway {
     port: u16,
     /// The number of requests that `posts` has broken off.
@@ -219,7 +219,7 @@ async fn private_paths_are_not_found() {
         let answer = gateway.send_raw(bytes.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
         assert!(answer.contains("\"code\":\"not_found\""), "{path}: {answer}");
-        // The version of nginx, which would tell an attacker more than a user needs.
+        // The answer must not contain the version of nginx, which would tell an attacker more than a user needs.
         assert!(!answer.contains("1.22"), "{answer}");
     }
     let delete = gateway.request(Method::DELETE, "/nothing").send().await;
@@ -229,7 +229,7 @@ async fn private_paths_are_not_found() {
 #[tokio::test]
 async fn headers_about_the_client_come_from_nginx_alone() {
     let gateway = Gateway::start().await;
-    // Every header by which a client could pretend to be another client, or an internal part.
+    // These are all headers by which a client could pretend to be another client, or an internal part.
     let mut request = gateway.request(Method::GET, "/auth/me");
     for name in [
         "x-forwarded-for",

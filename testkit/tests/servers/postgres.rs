@@ -1,5 +1,5 @@
-//! The private Postgres: databases that only their role may enter, limits of connections, and the errors that a service
-//! sees when an operator or a limit of the server ends its statements.
+//! Tests of the private Postgres: databases that only their role may enter, limits of connections, and the errors that
+//! a service sees when an operator or a limit of the server ends its statements.
 
 use std::fs;
 use std::process::Output;
@@ -20,7 +20,7 @@ use super::failover::{insert, insert_when_possible};
 /// The limit for everything that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a statement by psql, and returns its output whatever its status.
+/// Runs a statement with psql, and returns the output of psql whatever its exit status is.
 async fn query(url: &str, sql: &str) -> Output {
     Command::new(find_postgres().unwrap().join("psql"))
         .args(["-X", "-A", "-t", "-d", url, "-c", sql])
@@ -29,7 +29,7 @@ async fn query(url: &str, sql: &str) -> Output {
         .unwrap()
 }
 
-/// Runs a statement by psql, which must succeed, and returns the rows as text.
+/// Runs a statement with psql, which must succeed, and returns the rows as text.
 pub(super) async fn answer(url: &str, sql: &str) -> String {
     let output = query(url, sql).await;
     assert!(output.status.success(), "{output:?}");
@@ -84,7 +84,7 @@ async fn pools() -> (Postgres, String, Db) {
     (server, url, db)
 }
 
-/// Waits until a statement's answer is as wanted.
+/// Repeats a query until it returns the rows `wanted`.
 async fn eventually(url: &str, sql: &str, wanted: &str) {
     let started = Instant::now();
     while answer(url, sql).await != wanted {
@@ -142,7 +142,7 @@ async fn limits_of_the_role_are_no_fault_of_the_program() {
 async fn a_begin_that_nobody_waits_for_leaves_no_transaction_open() {
     let (server, url, db) = pools().await;
     insert(&db, 1).await.unwrap();
-    // Cut off at each of many moments: some of the BEGINs are on their way to the server then.
+    // The begin is cut off at each of many moments. At some of them the BEGIN is on its way to the server.
     for n in 0..300 {
         let begun = timeout(Duration::from_micros(n), db.begin()).await;
         drop(begun);

@@ -1,5 +1,5 @@
-//! The private RabbitMQ: it has the settings of Chatty's brokers, obeys `rabbitmqctl`, can be restarted, and takes its
-//! port mapper with it when it ends.
+//! Tests of the private RabbitMQ: it has the settings of Chatty's brokers, obeys `rabbitmqctl`, can be restarted, and
+//! takes its port mapper with it when it ends.
 
 use testkit::servers::process::Process;
 use testkit::servers::rabbitmq::RabbitMq;

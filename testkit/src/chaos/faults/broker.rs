@@ -16,7 +16,8 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.restart("rabbitmq").await
 }
 
-/// Keeps the broker away for 45 s (F6), until every pause between two tries to connect has reached its longest.
+/// Kills the broker, and starts it again after 45 s (F6). By then every pause between two tries to connect has reached
+/// its longest.
 pub(super) async fn lose(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.kill("rabbitmq")?;
     sleep(Duration::from_secs(45)).await;

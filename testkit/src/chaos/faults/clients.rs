@@ -20,8 +20,8 @@ use crate::chaos::ledger::{self, Entry, Outcome};
 use crate::chaos::workload::World;
 use crate::servers::proxy::Condition;
 
-/// The limit in which the connection of a client that makes no progress has to be closed. The servers allow 10 s for
-/// the headers, and 15 s for a whole request.
+/// The longest time until the connection of a client that makes no progress has to be closed. The servers allow 10 s
+/// for the headers, and 15 s for a whole request.
 const CLOSE_LIMIT: Duration = Duration::from_secs(20);
 /// The limit for the resident memory of a service, in KiB.
 const MEMORY_LIMIT: u64 = 400 * 1024;
@@ -57,8 +57,8 @@ pub(super) async fn trickle(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Sends a byte a second until the server closes the connection. Returns whether it did so in time; `None` if it did
-/// not accept the connection at all.
+/// Sends a byte a second until the server closes the connection. Returns whether the server did so within
+/// [`CLOSE_LIMIT`], or None if it did not accept the connection at all.
 async fn drip(to: SocketAddr, in_body: bool) -> Option<bool> {
     let mut stream = TcpStream::connect(to).await.ok()?;
     let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
@@ -84,9 +84,10 @@ async fn drip(to: SocketAddr, in_body: bool) -> Option<bool> {
     Some(false)
 }
 
-/// Lets 300 clients write, half of them through the gateway and half directly to services, while Postgres is slow
-/// (F22b). Each hangs up 0 to 80 ms after it has sent its request, which may be at any moment of a transaction. A
-/// connection with an open transaction must not go back to its pool; Postgres' log shows it if one does.
+/// Sends writes from 300 clients, half of them through the gateway and half directly to services, while Postgres is
+/// slow (F22b). Each client hangs up 0 to 80 ms after it has begun its request, which may be at any moment of a
+/// transaction. A connection with an open transaction must not go back to its pool. If one does, the log of Postgres
+/// tells.
 pub(super) async fn hang_up(scene: &mut Scene<'_>) -> Result<()> {
     const CLIENTS: usize = 300;
     const AT_ONCE: usize = 30;
@@ -116,7 +117,7 @@ pub(super) async fn hang_up(scene: &mut Scene<'_>) -> Result<()> {
 }
 
 /// Sends a write and drops the connection after a pause. Only a comment is an object of the ledger, with an unknown
-/// outcome; the other writes are of a person whom the comparison does not look at.
+/// outcome; the other writes belong to a person whom the comparison ignores.
 async fn write_and_hang_up(
     world: &World,
     url: String,
@@ -169,7 +170,7 @@ pub(super) async fn send_bad_bodies(scene: &mut Scene<'_>) -> Result<()> {
         let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
         ensure!(line.contains(status), "a body {name} gets `{line}`");
     }
-    // By then the memory of refused bodies has been freed.
+    // After this pause the memory of the refused bodies has been freed.
     sleep(Duration::from_millis(500)).await;
     for service in ["auth", "posts"] {
         let memory = resident(scene.stack.pid(service)?)?;

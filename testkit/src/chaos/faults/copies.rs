@@ -13,7 +13,7 @@ use super::Scene;
 
 /// The limit for a copy to heal. A row is compared at the earliest 30 s after it was changed.
 const HEAL_LIMIT: Duration = Duration::from_secs(90);
-/// The service that keeps copies and owns nothing, so that its database can be lost without a backup.
+/// The service whose copies are lost. It owns nothing, so its database can be lost without a backup.
 const COPIER: &str = "recommendations";
 
 /// Deletes all rows of a copy, and waits until they have come back (F26).
@@ -28,7 +28,8 @@ pub(super) async fn wipe(scene: &mut Scene<'_>) -> Result<()> {
 }
 
 /// Changes one row of a copy and deletes another one (F26b). `chatty reconcile` must name no other rows, and both must
-/// be repaired. The version stays as it is: a row that is ahead of its owner would mean that the owner was restored.
+/// be repaired without it. The version stays as it is: a row that is ahead of its owner would mean that the owner was
+/// restored.
 pub(super) async fn drift(scene: &mut Scene<'_>) -> Result<()> {
     let [different, gone, ..] = scene.world.homes.as_slice() else { anyhow::bail!("two posts") };
     let script = format!(
@@ -97,7 +98,7 @@ pub(super) async fn kill_first_start(scene: &mut Scene<'_>) -> Result<()> {
 }
 
 /// Drops the copier's database despite its open connections, and creates an empty one with the same rights and limits
-/// as the stack gave it.
+/// as the stack gave the first one.
 async fn recreate(scene: &Scene<'_>) -> Result<()> {
     let place = scene.stack.small_disk().map_or("", |_disk| " TABLESPACE small");
     let script = format!(

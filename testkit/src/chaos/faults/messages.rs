@@ -1,7 +1,8 @@
 //! Faults of messages: they come twice (F17) or out of order (F18), cannot be applied (F19, F29), pile up (F20), or do
 //! not come because a binding is missing (F10b).
 //!
-//! A client of the broker beside the services causes them. It works on real queues, so the services cannot tell.
+//! A client of the broker, which is none of the services, causes these faults. It works on the real queues, so the
+//! services see no difference.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,8 @@ use crate::stack::Addresses;
 
 /// The limit for everything that is awaited here: dead letters, grown queues, consumers that catch up.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The limit for a consumer's resident memory, in KiB. It has room for the prefetched messages and a batch of states.
+/// The limit for a consumer's resident memory, in KiB. This leaves room for the prefetched messages and a batch of
+/// states.
 const MEMORY_LIMIT: u64 = 600 * 1024;
 
 async fn connect(addresses: &Addresses) -> Result<Connection> {
@@ -42,7 +44,8 @@ async fn open_confirming_channel(connection: &Connection) -> Result<Channel> {
     Ok(channel)
 }
 
-/// Puts a persistent message into a queue, past the exchange. The broker has confirmed it when this returns.
+/// Publishes a persistent message directly to a queue, without the exchange `chatty.events`, and waits until the broker
+/// has confirmed it.
 #[expect(clippy::disallowed_methods, reason = "it stands for what goes wrong outside of the services")]
 async fn put(channel: &Channel, queue: &str, properties: BasicProperties, payload: &[u8]) -> Result<()> {
     let (exchange, queue) = (ShortString::from(""), ShortString::from(queue));
@@ -61,7 +64,8 @@ pub(super) enum Shuffle {
     Reordered,
 }
 
-/// Running competing consumers that put the messages which they take back into their queues.
+/// Running consumers that compete with those of the services. They take messages, hold them for a while, and put them
+/// back into the same queues.
 pub(super) struct Shuffling {
     stop: watch::Sender<bool>,
     tasks: JoinSet<Result<usize>>,
@@ -81,7 +85,8 @@ pub(super) async fn start_shuffling(addresses: &Addresses, queues: &[&str], how:
 }
 
 impl Shuffling {
-    /// Puts all held messages back, ends, and returns the number of messages that were disturbed.
+    /// Ends the consumers after they have put back all messages that they hold. Returns the number of messages that
+    /// they have taken.
     pub(super) async fn stop(mut self) -> Result<usize> {
         self.stop.send_replace(true);
         let mut passed = 0;
@@ -92,7 +97,8 @@ impl Shuffling {
     }
 }
 
-/// Takes messages, holds them for a while, and puts them back, until the stop. Returns the number of messages taken.
+/// Takes messages, holds them for a while, and puts them back, until `stop` is true. Returns the number of messages
+/// taken.
 async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Receiver<bool>) -> Result<usize> {
     channel.basic_qos(200, BasicQosOptions::default()).await?;
     let (name, tag) = (ShortString::from(queue.as_str()), ShortString::from(""));
@@ -111,10 +117,11 @@ async fn shuffle(channel: Channel, queue: String, how: Shuffle, stop: watch::Rec
             for _ in 0..times {
                 put(&channel, &queue, delivery.properties.clone(), &delivery.data).await?;
             }
-            // Only after the copy is confirmed: a broken connection must repeat a message, never lose one.
+            // The message is acknowledged only after its copy is confirmed: a broken connection must repeat a message,
+            // never lose one.
             delivery.acker.ack(BasicAckOptions::default()).await?;
         }
-        // A pause in which the service's own consumer gets the messages.
+        // In this pause the service's own consumer gets the messages.
         sleep(Duration::from_millis(100)).await;
     }
     channel.close(200, ShortString::from("done")).await?;
@@ -130,7 +137,7 @@ const QUEUES: [&str; 5] = [
     "auth.moderation.user.v1",
 ];
 
-/// Sends one message of five twice, on a queue of each service, for a while (F17).
+/// Sends about one of five messages twice, on a queue of each service, for a while (F17).
 pub(super) async fn duplicate(scene: &mut Scene<'_>) -> Result<()> {
     shuffle_for_a_while(scene, Shuffle::Doubled).await
 }
@@ -143,7 +150,7 @@ pub(super) async fn reorder(scene: &mut Scene<'_>) -> Result<()> {
 async fn shuffle_for_a_while(scene: &mut Scene<'_>, how: Shuffle) -> Result<()> {
     let shuffle = start_shuffling(scene.stack.addresses(), &QUEUES, how).await?;
     sleep(scene.random_outage() * 2).await;
-    // The workload sends messages all the time; without one the fault would prove nothing.
+    // Without any message the fault would prove nothing. The workload sends messages all the time.
     ensure!(shuffle.stop().await? > 0, "no message came by");
     Ok(())
 }
@@ -169,13 +176,13 @@ pub(super) async fn remove_binding(scene: &mut Scene<'_>) -> Result<()> {
     let [queue, exchange, key] = [queue.as_str(), "chatty.events", stream].map(ShortString::from);
     channel.queue_unbind(queue, exchange, key, FieldTable::default()).await?;
     connection.close(200, ShortString::from("done")).await?;
-    // Time for the workload to publish messages that this copy misses.
+    // This gives the workload time to publish messages that this copy misses.
     sleep(scene.random_outage() * 2).await;
     Ok(())
 }
 
-/// Puts messages into a queue that no consumer can apply (F19). Each has to become a dead letter with a reason, and the
-/// queue has to go on.
+/// Puts messages that no consumer can apply into a queue (F19). Each of them has to become a dead letter with a reason,
+/// and the consumer has to go on with the queue.
 pub(super) async fn poison(scene: &mut Scene<'_>) -> Result<()> {
     let queue = "recommendations.like.v1";
     let like =
@@ -244,8 +251,8 @@ async fn await_letters(scene: &Scene<'_>, queue: &str, count: usize) -> Result<(
     }
 }
 
-/// Starts a consumer that needs 200 ms for each batch on a queue with a million states, all of which it knows already
-/// (F20). It has to get through without holding them all in memory.
+/// Puts a million states, all of which a service knows already, into its queue, and starts the service so that it needs
+/// 200 ms for each batch (F20). The service has to get through without holding all of them in memory.
 pub(super) async fn pile_up(scene: &mut Scene<'_>) -> Result<()> {
     let (service, queue) = ("recommendations", "recommendations.like.v1");
     let known = "SELECT json_agg(json_build_object('user_id', user_id, 'post_id', post_id, 'version', version, \

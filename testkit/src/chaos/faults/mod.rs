@@ -183,8 +183,8 @@ fn owners() -> Vec<&'static str> {
     owners
 }
 
-/// Returns the faults with these names. Without names, returns all faults that the form allows; in the distributed
-/// form, all that fit a stack with this number of broker nodes and with or without a standby.
+/// Returns the faults with these names. Without names, returns all faults that the form can have. In the distributed
+/// form these are the faults that fit a stack with this number of broker nodes, and with or without a standby.
 ///
 /// # Errors
 /// If a name is no fault of the form, or of such a stack.
@@ -212,7 +212,7 @@ impl Fault {
     /// Injects the fault, and ends it. Checks what must hold meanwhile, but does not wait for the recovery.
     ///
     /// # Errors
-    /// If something that must hold did not, or if the fault could not be made.
+    /// If something that must hold did not, or if the fault could not be injected.
     pub(super) async fn inject(self, scene: &mut Scene<'_>) -> Result<()> {
         match self.kind {
             Kind::KillService => processes::kill(scene).await,
@@ -305,7 +305,7 @@ impl Scene<'_> {
         psql(self.stack, service, statement).await
     }
 
-    /// Runs statements in a database as Postgres' superuser. The way does not lead through a proxy, so it stays open
+    /// Runs statements in a database as Postgres' superuser. The connection does not lead through a proxy, so it works
     /// whatever the fault is.
     async fn as_superuser(&self, database: &str, script: &str) -> Result<String> {
         server::psql(&self.superuser_url(database)?, script).await
@@ -318,7 +318,7 @@ impl Scene<'_> {
     }
 }
 
-/// Runs a statement in a service's database as the service's role, past any proxy, and returns the rows as text.
+/// Runs a statement in a service's database as the service's role, without any proxy, and returns the rows as text.
 pub(super) async fn psql(stack: &Stack, service: &str, statement: &str) -> Result<String> {
     let service = stack.addresses().services.get(service).context("a service")?;
     let psql = machine::find_postgres()?.join("psql");
@@ -328,7 +328,8 @@ pub(super) async fn psql(stack: &Stack, service: &str, statement: &str) -> Resul
 /// Runs a command and returns its standard output.
 ///
 /// # Errors
-/// If it ends with a failure; the error holds its standard error.
+/// If the command cannot be run, or if it ends with a failure. In the second case the error holds the standard error of
+/// the command.
 pub(super) async fn output(command: &mut Command) -> Result<String> {
     let output = command.kill_on_drop(true).output().await?;
     if !output.status.success() {

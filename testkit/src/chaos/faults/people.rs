@@ -17,12 +17,12 @@ use super::messages::{Shuffle, start_shuffling};
 use crate::chaos::ledger::Outcome;
 use crate::chaos::workload::World;
 
-/// The limit for a block, or its end, to be seen everywhere.
+/// The longest time until a block, or its end, has to take effect everywhere.
 const SEEN_LIMIT: Duration = Duration::from_secs(20);
 
-/// Blocks a person in the middle of writing, and unblocks the person again (F27). While the block lasts nothing by the
-/// person may be shown, and the session may not be renewed. After the unblock exactly the acknowledged posts have to be
-/// shown.
+/// Blocks a person in the middle of writing, and unblocks the person again (F27). While the block lasts, no post of the
+/// person may be visible, and the session may not be renewed. After the unblock, exactly the acknowledged posts have to
+/// be visible.
 pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
     let world = scene.world;
     let writer = &world.extra;
@@ -80,13 +80,13 @@ pub(super) async fn block_while_writing(scene: &mut Scene<'_>) -> Result<()> {
     world.api.log_in_again(writer).await
 }
 
-/// Returns the ids of the posts that are shown of the faults' person.
+/// Returns the ids of the visible posts of `world.extra`, the person whom only faults use.
 async fn shown_posts(world: &World) -> Result<BTreeSet<i64>> {
     let posts = world.api.list(&format!("/posts?author={}", world.extra.id), "posts", None).await?;
     posts.iter().map(|post| post["id"].as_i64().context("an id")).collect()
 }
 
-/// Lets 50 clients count 1 000 views of one post, through the two connections with which posts writes, while posts and
+/// Counts 1 000 views of one post from 50 clients, through the two connections with which posts writes, while posts and
 /// then Postgres are killed (H1). Each hit has an idempotency key, so the counter has to be exactly 1 000 in the end.
 pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
     const PEOPLE: usize = 50;
@@ -139,7 +139,8 @@ pub(super) async fn hit(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Creates and deletes posts at once, and switches a like on and off, while the events of both come in any order (F28).
+/// Creates posts and deletes each of them at once, and also gives a like and takes it back, while the events of both
+/// come in any order (F28).
 pub(super) async fn storm(scene: &mut Scene<'_>) -> Result<()> {
     let world = scene.world;
     let queues = ["subscriptions.post.v1", "recommendations.post.v1", "recommendations.like.v1"];

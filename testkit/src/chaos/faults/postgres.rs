@@ -28,8 +28,8 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     scene.stack.restart("postgres").await
 }
 
-/// Stops every process of the server for a while (SIGSTOP), also the one that accepts connections (F12). To a client it
-/// looks like a server that is up and never answers.
+/// Stops every process of the server for a while (SIGSTOP), including the one that accepts connections (F12). To a
+/// client the server then seems to be up, but never answers.
 pub(super) async fn stall(scene: &mut Scene<'_>) -> Result<()> {
     let pid = scene.stack.pid("postgres")?;
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
@@ -71,7 +71,7 @@ pub(super) async fn lock_in_reverse(scene: &mut Scene<'_>) -> Result<()> {
     for _ in 0..2 {
         for service in ["subscriptions", "recommendations", "admin"] {
             match scene.psql(service, script).await {
-                // This script may be the one that fails, which is as good.
+                // If this script is the one that fails, the deadlock has happened all the same.
                 Err(error) if !error.to_string().contains("deadlock detected") => return Err(error),
                 _ => {}
             }
@@ -83,7 +83,7 @@ pub(super) async fn lock_in_reverse(scene: &mut Scene<'_>) -> Result<()> {
 /// Terminates the sessions that hold the advisory locks under which relays sweep (F30).
 ///
 /// # Errors
-/// If no relay holds such a lock for 30 s.
+/// If no relay takes such a lock within 30 s.
 pub(super) async fn lose_locks(scene: &mut Scene<'_>) -> Result<()> {
     let script = "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database \
                   WHERE locktype = 'advisory' AND datname = current_database()";
@@ -102,8 +102,8 @@ pub(super) async fn lose_locks(scene: &mut Scene<'_>) -> Result<()> {
     }
 }
 
-/// Fills the disk under databases and pictures, and frees it again (F15). Meanwhile posts are refused with 503 as soon
-/// as they need room, reads go on, and no part of a picture may be left behind.
+/// Fills the disk under databases and pictures, and frees it again (F15). Meanwhile new posts must be refused with 503
+/// as soon as they need room, reads must go on, and no part of a picture may be left behind.
 pub(super) async fn fill_disk(scene: &mut Scene<'_>) -> Result<()> {
     let disk = scene.stack.small_disk()?;
     let media = disk.path().join("media");
@@ -124,7 +124,7 @@ pub(super) async fn fill_disk(scene: &mut Scene<'_>) -> Result<()> {
     }
     let (picture, _) = world.api.upload(&world.extra, PICTURE).await?;
     let during = file_names(&media)?;
-    // Before the first check that may fail: the system needs its room back in any case.
+    // The room is freed before the first check that may fail, because the system needs it back in any case.
     drop(filler);
     ensure!(refused > 0, "a full disk refused nothing");
     ensure!(picture == 503, "a picture on a full disk gets {picture}");
@@ -144,7 +144,7 @@ pub(super) async fn exhaust_pool(scene: &mut Scene<'_>) -> Result<()> {
     let posts = scene.stack.addresses().services.get("posts").context("posts")?.url.clone();
     let locked = scene.psql("posts", "BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(6); COMMIT");
     let ask = async {
-        // By then the lock is held.
+        // After this pause the lock is held.
         sleep(Duration::from_millis(300)).await;
         let mut asking = JoinSet::new();
         for _ in 0..200 {

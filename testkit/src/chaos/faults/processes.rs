@@ -27,7 +27,8 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
 /// without the fail point (F2 to F4).
 ///
 /// # Errors
-/// If it does not abort within 60 s, or dies in another way. A build without fail points never does.
+/// If the service does not abort within 60 s, or dies in another way. A service that was built without fail points
+/// never aborts.
 pub(super) async fn die_at(scene: &mut Scene<'_>, point: &str, services: &[&str]) -> Result<()> {
     let service = scene.choose(services)?;
     // The death comes at one of the first passes, so that runs differ in what is under way.
@@ -98,7 +99,7 @@ pub(super) async fn skew_clock(scene: &mut Scene<'_>) -> Result<()> {
     ensure!(clock_is_wrong(scene, service).await?, "the clock of {service} is right");
     sleep(scene.random_outage() * 2).await;
     scene.stack.restart(service).await?;
-    // By then all requests that met the wrong clock have been answered.
+    // After this pause all requests that met the wrong clock have been answered.
     sleep(Duration::from_millis(500)).await;
     scene.world.skewed.store(false, Ordering::Relaxed);
     Ok(())

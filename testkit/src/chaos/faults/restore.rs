@@ -16,11 +16,12 @@ use crate::servers::machine;
 
 /// The limit for the owner to notice that it is older than its copies.
 const NOTICE_LIMIT: Duration = Duration::from_secs(60);
-/// The problem code with which it refuses writes from then on.
+/// The problem code with which such an owner refuses writes from then on.
 const CODE: &str = "older_than_copies";
 
-/// Restores the database of posts from a dump that is some seconds old, without `chatty restore`. The service has to
-/// notice, and to refuse writes with a message that names the command. Then the command is run, as an operator would.
+/// Restores the database of posts from a dump that is some seconds old, without `chatty restore` (F26d). The service
+/// has to notice this, and to refuse writes with a message that names the command. Then the command is run, as an
+/// operator would run it.
 ///
 /// The writes between the dump and the restore are lost by the restore itself, so their outcome becomes unknown.
 pub(super) async fn restore_without_care(scene: &mut Scene<'_>) -> Result<()> {
@@ -38,7 +39,7 @@ pub(super) async fn restore_without_care(scene: &mut Scene<'_>) -> Result<()> {
     std::fs::remove_file(&dump)?;
     scene.stack.spawn_with("posts", &[])?;
     await_notice(scene).await?;
-    // The command refuses to run while any service does.
+    // The command refuses to run while any service runs.
     stop(scene, &SERVICE_NAMES).await?;
     let restored = scene.run_chatty(&["restore"]).await?;
     ensure!(restored.status.success(), "chatty restore: {}", String::from_utf8_lossy(&restored.stderr));

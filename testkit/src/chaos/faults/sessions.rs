@@ -14,8 +14,9 @@ use super::Scene;
 use crate::chaos::probes::Probes;
 use crate::servers::proxy::Condition;
 
-/// Makes every database read-only for a while (F11d). Either all sessions become read-only; or only sessions that begin
-/// meanwhile do, and these stay read-only after the spell, so that a service has to close them.
+/// Makes every database read-only for a while (F11d). Chance decides between two forms. In the first, all sessions
+/// become read-only. In the second, only the sessions that begin meanwhile do, and these stay read-only afterwards, so
+/// that a service has to close them.
 pub(super) async fn make_read_only(scene: &mut Scene<'_>) -> Result<()> {
     let length = scene.random_outage() * 2;
     let mut probes = Probes::default();
@@ -61,7 +62,7 @@ pub(super) async fn time_out(scene: &mut Scene<'_>) -> Result<()> {
          WHERE application_name LIKE 'chatty-%' AND state = 'active' AND random() < 0.5",
         0.01,
     );
-    // Locks that are held longer than the limit, so that the services' statements run into it.
+    // These locks are held longer than the limit, so that the services' statements run into it.
     let hold = repeat_for_length("PERFORM 1 FROM posts FOR UPDATE", 0.05);
     tokio::try_join!(scene.as_superuser("postgres", &cancel), scene.as_superuser("posts", &hold))?;
     for setting in LIMITS {
@@ -124,7 +125,7 @@ async fn alter_each(scene: &Scene<'_>, what: &str, change: &str) -> Result<()> {
     scene.as_superuser("postgres", &script).await.map(drop)
 }
 
-/// Breaks every connection to Postgres, so that all sessions begin anew, with the settings of now.
+/// Breaks every connection to Postgres, so that all sessions begin anew, with the present settings.
 async fn reconnect(scene: &Scene<'_>) -> Result<()> {
     let proxy = scene.stack.proxy("postgres")?;
     proxy.set(Condition::Cut);
