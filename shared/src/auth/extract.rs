@@ -79,9 +79,6 @@ where
             _ => return Err(ApiError::unauthorized("An access token is required")),
         };
         let claims = verify(&auth.keys, &auth.clock, token).await?;
-        if auth.ended_sessions.contains(claims.sid) {
-            return Err(session_ended());
-        }
         // `verify` refuses a token without a usable id, so the default is never taken.
         let id = claims.user_id().unwrap_or(UserId(crate::ids::NOBODY));
         // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
@@ -92,6 +89,10 @@ where
             if claims.sv < account.session_version {
                 return Err(session_ended());
             }
+        }
+        // After the block: it ends the sessions too, and a blocked person should learn the reason.
+        if auth.ended_sessions.contains(claims.sid) {
+            return Err(session_ended());
         }
         let (username, role) = (claims.username.clone(), claims.role);
         Ok(Self { id, username, role, session_version: claims.sv, session_id: claims.sid })

@@ -12,7 +12,6 @@ use shared::work::Tx;
 use crate::db::entities::users::Model;
 use crate::db::queries::sessions::{self, Ending};
 use crate::db::queries::users;
-use crate::streams::session_end::publish_ends;
 use crate::streams::user::UserState;
 
 /// The newest decision about a person, with admin's own version.
@@ -66,8 +65,7 @@ impl Consumer for Decisions {
                 users::apply_decision(&**tx, decision.id, decision.version, blocked_at, newly_blocked, now).await?;
             if let Some(user) = applied {
                 if newly_blocked {
-                    let ended = sessions::revoke(&**tx, Ending::AllOf(user.id), now).await?;
-                    publish_ends(tx, &ended)?;
+                    sessions::revoke(&**tx, Ending::AllOf(user.id), now).await?;
                 }
                 changed.push(UserState::from(user));
             }

@@ -44,7 +44,8 @@ impl State for SessionEndState {
 impl SessionEndState {
     /// The state of a session; `None` while it has not ended.
     pub(crate) fn of(session: &Model) -> Option<Self> {
-        let expires_at = session::last_token_expires_at(session.revoked_at?);
+        let ended_at = session.revoked_at.filter(|_| session.is_end_published)?;
+        let expires_at = session::last_token_expires_at(ended_at);
         Some(Self { id: SessionId(session.id), version: 1, deleted: false, expires_at })
     }
 }

@@ -87,3 +87,10 @@ CREATE TABLE copy_fills (
     stream text NOT NULL,
     asked_at timestamp with time zone NOT NULL);
 ALTER TABLE copy_fills ADD CONSTRAINT copy_fills_pkey PRIMARY KEY (stream);
+-- ended_sessions
+CREATE TABLE ended_sessions (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL);
+ALTER TABLE ended_sessions ADD CONSTRAINT ended_sessions_pkey PRIMARY KEY (id);
+CREATE INDEX ix_ended_sessions_expires_at ON public.ended_sessions USING btree (expires_at);

@@ -14,6 +14,9 @@ pub(crate) struct Model {
     pub(crate) created_at: Timestamp,
     /// When the session was ended; none of its refresh tokens is accepted afterwards.
     pub(crate) revoked_at: Option<Timestamp>,
+    /// True when the end was published on the stream `session_end`. The end of all sessions of a person is not: it raises
+    /// the session version of the account, which ends the access tokens of all of them.
+    pub(crate) is_end_published: bool,
     /// The time of the last refresh. `None`: there was none, or the session is older than this column.
     pub(crate) last_used_at: Option<Timestamp>,
     /// The `User-Agent` of the newest login or refresh.

@@ -189,3 +189,24 @@ DROP verifications;
 DROP verifications ix_verifications_expires_at;
 DROP verifications uq_verifications_token_hash;
 DROP verifications verifications_pkey;
+-- m0009_sessions
+CREATE TABLE links (
+    token_hash text NOT NULL,
+    purpose text NOT NULL,
+    user_id bigint NOT NULL,
+    email_key text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    address text,
+    code_hash text,
+    guesses bigint NOT NULL DEFAULT 0);
+CREATE TABLE sessions (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    client text,
+    address text,
+    is_end_published boolean NOT NULL DEFAULT false);
+CREATE INDEX ix_sessions_revoked_at ON public.sessions USING btree (revoked_at);

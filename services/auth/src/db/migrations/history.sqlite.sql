@@ -193,5 +193,6 @@ CREATE TABLE "sessions" (
     "revoked_at" timestamp_with_timezone_text NULL ,
     "last_used_at" timestamp_with_timezone_text NULL,
     "client" text NULL,
-    "address" text NULL);
+    "address" text NULL,
+    "is_end_published" boolean NOT NULL DEFAULT FALSE);
 CREATE INDEX "ix_sessions_revoked_at" ON "sessions" ("revoked_at");

@@ -1,7 +1,7 @@
 //! Details of sessions, by which their owner recognises them; new addresses and codes that belong to links in mails.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, text_null, timestamp_with_time_zone_null};
+use sea_orm_migration::schema::{big_integer, boolean, text_null, timestamp_with_time_zone_null};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -14,6 +14,7 @@ impl MigrationTrait for Migration {
             ("sessions", timestamp_with_time_zone_null("last_used_at")),
             ("sessions", text_null("client")),
             ("sessions", text_null("address")),
+            ("sessions", boolean("is_end_published").default(false).to_owned()),
             ("links", text_null("address")),
             ("links", text_null("code_hash")),
             ("links", big_integer("guesses").default(0).to_owned()),

@@ -25,6 +25,7 @@ pub(crate) async fn insert(
         user_id: Set(user_id),
         created_at: Set(now),
         revoked_at: Set(None),
+        is_end_published: Set(false),
         last_used_at: Set(None),
         client: Set(client.user_agent.clone()),
         address: Set(client.address.map(|address| address.to_string())),
@@ -79,7 +80,10 @@ pub(crate) async fn page_ended(
     after: i64,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    let ended = Entity::find().filter(Column::RevokedAt.gt(since)).filter(Column::Id.gt(after));
+    let ended = Entity::find()
+        .filter(Column::RevokedAt.gt(since))
+        .filter(Column::IsEndPublished.eq(true))
+        .filter(Column::Id.gt(after));
     ended.order_by_asc(Column::Id).limit(limit).all(db).await
 }
 
@@ -96,7 +100,7 @@ pub(crate) async fn find_many(
 pub(crate) enum Ending {
     /// The session with this id.
     One(i64),
-    /// All sessions of a person.
+    /// All sessions of a person. The caller raises the session version of the account, which ends the access tokens.
     AllOf(i64),
     /// All sessions of a person but the one with this id.
     OthersOf { user_id: i64, kept: i64 },
@@ -112,6 +116,7 @@ pub(crate) async fn revoke(db: &impl ConnectionTrait, ending: Ending, now: Times
     };
     Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(Some(now)))
+        .col_expr(Column::IsEndPublished, Expr::value(!matches!(ending, Ending::AllOf(_))))
         .filter(condition)
         // The first end counts: a later one must not move the time.
         .filter(Column::RevokedAt.is_null())
