@@ -30,7 +30,7 @@ impl Lists {
                 *begin += 1;
             }
         }
-        // From lengths to begins: each list begins where the lists before it end.
+        // The lengths become begins: each list begins where the lists before it end.
         let mut sum = 0;
         for begin in &mut begins {
             sum += *begin;

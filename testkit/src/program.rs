@@ -22,7 +22,8 @@ pub fn run(program: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Result<O
     let output = tempfile::tempfile()?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(env.iter().copied()).current_dir(folder.path());
-    // Standard error goes to a file: a pipe that nobody reads would block a program that writes more than it holds.
+    // Standard error goes to a file: a pipe that nobody reads would block a program that writes more than the pipe
+    // holds.
     let mut child = command.stdout(Stdio::piped()).stderr(output.try_clone()?).stdin(Stdio::null()).spawn()?;
     let begun = Instant::now();
     while child.try_wait()?.is_none() {

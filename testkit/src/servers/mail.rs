@@ -1,7 +1,8 @@
 //! The mail sink: a small SMTP server that stores all mails instead of delivering them, and an HTTP page that returns
 //! them as JSON in the form of Chatty's development mailbox.
 //!
-//! The sink can also misbehave as mail servers do (see [`mail::Mood`]), so that the retries of the mail worker can be tested.
+//! The sink can also misbehave as mail servers do (see [`mail::Mood`]), so that the retries of the mail worker can be
+//! tested.
 
 use std::collections::VecDeque;
 use std::io::Write;

@@ -36,7 +36,7 @@ pub struct PostgresAddress {
 #[derive(Debug)]
 pub struct Postgres {
     address: PostgresAddress,
-    // Dropped in this order: the process ends before its folder goes.
+    // Dropped in this order: the process ends before its folder is removed.
     process: Process,
     _folder: TempDir,
 }

@@ -109,7 +109,7 @@ fn make_builds_the_services_of_the_list() {
     assert_eq!(part("Makefile", "\nSERVICES := ", "\n"), SERVICE_NAMES.join(" "));
 }
 
-/// Each role may have 60 connections, and the superuser needs some too.
+/// The database of each service allows 60 connections, and the superuser needs some too.
 #[test]
 fn postgres_has_connections_for_all_services() {
     let limit = part("deploy/postgres/init.sh", "CONNECTION LIMIT ", ";").parse::<usize>().unwrap();

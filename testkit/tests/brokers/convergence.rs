@@ -45,7 +45,7 @@ pub(crate) async fn check(seed: u64, link: impl Fn() -> Link, databases: &Databa
         let commits = rng.random_bool(0.9);
         write_randomly(&owner, &mut rng, change, commits).await;
         if rng.random_bool(0.3) {
-            // The random pause lets the kill meet the change at different points of its way.
+            // Because of the random pause, the kill meets changes at different points of their way.
             sleep(Duration::from_micros(rng.random_range(0..8_000))).await;
             let victim = rng.random_range(0..processes.len());
             processes[victim].kill().await;

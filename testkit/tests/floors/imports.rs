@@ -89,7 +89,7 @@ fn read_folder(root: &Path, folder: &Path, files: &mut BTreeMap<Names, Source>) 
 /// All modules of the crate, and the names that they re-export.
 struct Modules {
     all: BTreeSet<Names>,
-    /// From a module and a name to the full path of that name.
+    /// The full path of each name that a module re-exports, by the module and the name.
     exported: BTreeMap<(Names, String), Names>,
 }
 

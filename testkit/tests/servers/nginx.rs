@@ -210,7 +210,7 @@ async fn private_paths_are_not_found() {
         "/postsx",
         "/adminx",
         "/posts/../metrics",
-        // Encoded, to get past a comparison of the raw path.
+        // This path is encoded, to get past a comparison of the raw path.
         "/posts/..%2fmetrics",
         "/stored-media/a.png",
         "/internal",
@@ -220,7 +220,7 @@ async fn private_paths_are_not_found() {
         assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
         assert!(answer.contains("\"code\":\"not_found\""), "{path}: {answer}");
         // The answer must not contain the version of nginx, which would tell an attacker more than a user needs.
-        assert!(!answer.contains("1.22"), "{answer}");
+        assert!(!answer.contains("nginx/"), "{answer}");
     }
     let delete = gateway.request(Method::DELETE, "/nothing").send().await;
     assert_eq!(problem(delete.unwrap()).await, (404, json!("not_found")));
