@@ -49,11 +49,11 @@ workspace "Chatty" "A social network of five services that never share a databas
         recommendations -> recommendationsDb "Reads and writes" "SQL"
         posts -> media "Stores and reads pictures" "Files"
 
-        auth -> broker "Publishes user, session_end; consumes moderation.user" "AMQP"
-        posts -> broker "Publishes post, post_counts, comment, like; consumes user, session_end, moderation.post, moderation.comment" "AMQP"
-        subscriptions -> broker "Consumes user, session_end, post, post_counts" "AMQP"
-        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment; consumes user, session_end, post, post_counts, comment" "AMQP"
-        recommendations -> broker "Consumes user, session_end, post, post_counts, like" "AMQP"
+        auth -> broker "Publishes user, session_end; consumes moderation.user, erasure_done" "AMQP"
+        posts -> broker "Publishes post, post_counts, comment, like, erasure_done; consumes user, session_end, moderation.post, moderation.comment" "AMQP"
+        subscriptions -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts" "AMQP"
+        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment, erasure_done; consumes user, session_end, post, post_counts, comment" "AMQP"
+        recommendations -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts, like" "AMQP"
 
         posts -> auth "Fetches the public keys" "HTTP"
         subscriptions -> auth "Fetches the public keys" "HTTP"

@@ -31,6 +31,7 @@ pub mod openapi;
 pub mod auth;
 pub mod batch;
 pub mod cache;
+pub mod erasure;
 
 pub mod health;
 

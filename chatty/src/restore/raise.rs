@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
-use shared::events::Key;
 use shared::events::reconcile as compare;
 use shared::events::request::Request;
 use shared::events::restore::{self, RestorePlan};
+use shared::events::{Key, Recovery};
 
 use crate::output::Progress;
 use crate::reconcile::{KEYS_PER_REQUEST, Pair, list_pairs};
@@ -47,11 +47,14 @@ pub(super) async fn raise(operator: &Operator) -> anyhow::Result<()> {
     for pair in list_pairs(operator, None)? {
         let copy = || format!("{}.{}", pair.copy.name, pair.route.stream);
         // The decisions of admin have taken effect at auth and posts. So the copies there are right, and admin takes
-        // the decisions back from them (rule R15). All other copies forget the rows that their owner has lost.
-        if pair.source.recovers_from_copies() {
-            let states = read_states(&pair).await.with_context(copy)?;
+        // the decisions back from them (rule R15). People who have left must not come back (ADR 28). Apart from that,
+        // the copies forget the rows that their owner has lost.
+        let recovery = pair.source.recovery();
+        if recovery != Recovery::Nothing {
+            let states = read_states(&pair, recovery).await.with_context(copy)?;
             plans.entry(pair.owner.name).or_default().taken_back.push((pair.route.stream, states));
-        } else {
+        }
+        if recovery != Recovery::Everything {
             let requests = forget_requests(&pair).await.with_context(copy)?;
             plans.entry(pair.copy.name).or_default().requests.extend(requests);
         }
@@ -65,15 +68,16 @@ pub(super) async fn raise(operator: &Operator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads all rows of a copy, in the form of the states that its owner publishes.
-async fn read_states(pair: &Pair<'_>) -> anyhow::Result<Vec<Value>> {
+/// Reads the rows of a copy that its owner takes back, in the form of the states that the owner publishes.
+async fn read_states(pair: &Pair<'_>, recovery: Recovery) -> anyhow::Result<Vec<Value>> {
+    let is_wanted = |state: &Value| recovery == Recovery::Everything || state["deleted"] == true;
     let mut states = Vec::new();
     let mut after: Option<Key> = None;
     loop {
         let rows = pair.consumer.page(pair.copy.db.read(), after.as_ref(), PAGE).await?;
         let Some(last) = rows.last() else { return Ok(states) };
         after = Some(last.key.clone());
-        states.extend(rows.into_iter().map(|row| row.content));
+        states.extend(rows.into_iter().map(|row| row.content).filter(is_wanted));
     }
 }
 

@@ -10,7 +10,7 @@ use shared::services::SERVICE_NAMES;
 
 use crate::running::{PASSWORD, Suite, chatty, complaint, no_drift, text};
 
-/// Ids that were given out after the older of two backups.
+/// The ids that the tests look for: given out after the older of two backups, but for the last one.
 struct Later {
     /// A person, whom an administrator has blocked.
     cara: i64,
@@ -18,6 +18,8 @@ struct Later {
     post: i64,
     /// A comment on that post, which was removed too.
     comment: i64,
+    /// A post that is in both backups of posts, by eva, who has left.
+    of_eva: i64,
 }
 
 /// Makes two backups of a running suite, `older` and `newer`. Returns the ids that were given out between them.
@@ -29,6 +31,8 @@ async fn make_two_backups(folder: &Path) -> Later {
     suite.make(Method::POST, &format!("/posts/{first}/likes"), &ben, None).await;
     suite.make(Method::POST, &format!("/subscribe/{ann_id}"), &ben, None).await;
     suite.comment(&ben, first).await;
+    let (_, eva) = suite.register("eva").await;
+    let of_eva = suite.post(&eva, "Mine").await;
     suite.wait_until_copies_agree().await;
     suite.back_up(&folder.join("older"));
 
@@ -44,9 +48,12 @@ async fn make_two_backups(folder: &Path) -> Later {
     suite.make(Method::DELETE, &format!("/admin/comments/{comment}"), &admin, None).await;
     suite.make(Method::DELETE, &format!("/admin/posts/{removed}"), &admin, None).await;
     suite.make(Method::POST, &format!("/admin/users/{cara_id}/block"), &admin, None).await;
+    suite.make(Method::DELETE, "/auth/me", &eva, Some(json!({ "password": PASSWORD }))).await;
+    let is_gone = async || suite.get(&format!("/posts/{of_eva}"), None).await["status"] == 404;
+    suite.eventually("the posts of eva to be gone", is_gone).await;
     suite.wait_until_copies_agree().await;
     suite.back_up(&folder.join("newer"));
-    Later { cara: cara_id, post: removed, comment }
+    Later { cara: cara_id, post: removed, comment, of_eva }
 }
 
 /// Makes the backup `name` of the files of the newer backup, except for the files `older`, which are taken from the
@@ -102,10 +109,12 @@ async fn owners_that_are_older_than_their_copies_agree_with_them_again() {
     let files = files.each_ref().map(String::as_str);
     let suite = restore_mixed(folder, "all", &files, &later).await;
     assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "the account is younger than this backup of auth");
+    assert_eq!(suite.log_in("eva", PASSWORD).await.0, 200, "no database of this backup knows that she has left");
     drop(suite);
 
     let suite = restore_mixed(folder, "auth", &["auth.db"], &later).await;
     assert_eq!(suite.log_in("cara", PASSWORD).await.0, 401, "the account is younger than this backup of auth");
+    assert_eq!(suite.log_in("eva", PASSWORD).await.0, 401, "the copies know that she has left");
     assert_eq!(suite.get("/posts/1", None).await["title"], "Changed");
     drop(suite);
 
@@ -114,6 +123,9 @@ async fn owners_that_are_older_than_their_copies_agree_with_them_again() {
     assert_eq!(suite.get("/posts/1", None).await["title"], "First");
     assert_eq!(suite.get("/feed", Some(&ben)).await["posts"][0]["title"], "First", "the copy follows its owner");
     assert_eq!(suite.get("/posts/1", None).await["like_count"], 1);
+    let of_eva = format!("/posts/{}", later.of_eva);
+    let is_gone = async || suite.get(&of_eva, None).await["status"] == 404;
+    suite.eventually("the posts of eva to be gone again", is_gone).await;
     drop(suite);
 
     // The decisions that admin has lost are taken back from auth and posts, which have applied them.

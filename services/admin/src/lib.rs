@@ -16,8 +16,11 @@ mod streams;
 
 use shared::auth::{Accounts, EndedSessions};
 use shared::db::Schema;
+use shared::erasure::run_erasures;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
+
+use actions::PersonalDecisions;
 
 /// The service's name.
 pub const NAME: &str = "admin";
@@ -27,10 +30,11 @@ pub const PORT: u16 = 8003;
 /// Builds the service, which has no settings of its own. It binds no port and connects to nothing yet.
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
-    let (ended, db) = (state.auth.ended_sessions.clone(), deps.db.clone());
+    let (ended, db, erased_db) = (state.auth.ended_sessions.clone(), deps.db.clone(), deps.db.clone());
     let streams = register_streams(state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .task("erasures", |cancel| run_erasures(PersonalDecisions, erased_db, cancel))
         .task("ended_sessions", |cancel| ended.run_upkeep(db, cancel))
 }
 

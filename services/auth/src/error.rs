@@ -54,6 +54,9 @@ pub(crate) enum Error {
     /// No person with this id is shown: there is none, or the account is unverified or blocked.
     #[error("User not found")]
     UserNotFound,
+    /// No erasure has this receipt.
+    #[error("Receipt not found")]
+    ReceiptNotFound,
     /// The new password is too easy to guess. Holds the rule that it breaks.
     #[error("{0}")]
     WeakPassword(&'static str),
@@ -87,9 +90,12 @@ impl From<Error> for ApiError {
             Error::Blocked => Self::new(StatusCode::FORBIDDEN, "account_blocked", text),
             Error::SessionEnded => Self::unauthorized(text),
             Error::BadRefreshToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", text),
-            Error::BadLink | Error::BadEmailLink | Error::BadReset | Error::UserNotFound | Error::SessionNotFound => {
-                Self::not_found(text)
-            }
+            Error::BadLink
+            | Error::BadEmailLink
+            | Error::BadReset
+            | Error::UserNotFound
+            | Error::SessionNotFound
+            | Error::ReceiptNotFound => Self::not_found(text),
             Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", text),
             Error::WeakPassword(rule) => Self::invalid_field("password", rule),
             Error::TooManyTries(wait) => Self::too_many("too_many_tries", text, wait.as_secs()),

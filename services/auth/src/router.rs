@@ -6,7 +6,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{dev_mail, email, jwks, login, mails, me, password, register, sessions, token, users, verify};
+use crate::routes::{
+    dev_mail, email, erasures, jwks, login, mails, me, password, register, sessions, token, users, verify,
+};
 use crate::state::AppState;
 
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
@@ -33,7 +35,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(email::change_email))
         .routes(routes!(email::show_email_change, email::confirm_email_change))
         .routes(routes!(email::show_email_undo, email::undo_email_change))
-        .routes(routes!(me::get_me, me::update_me))
+        .routes(routes!(me::get_me, me::update_me, erasures::leave))
+        .routes(routes!(erasures::get_receipt))
         .routes(routes!(users::get_user))
         .routes(routes!(users::find_users))
         .routes(routes!(jwks::get_jwks))

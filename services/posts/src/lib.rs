@@ -27,12 +27,13 @@ mod error;
 use shared::auth::EndedSessions;
 use shared::config::ConfigError;
 use shared::db::Schema;
+use shared::erasure::run_erasures;
 use shared::events::Streams;
 use shared::http::idempotency;
 use shared::service::{Deps, Service};
 
-use actions::run_recounts;
 use actions::shared_writes::SharedWrites;
+use actions::{PersonalPosts, run_recounts};
 pub use config::{Config, VARIABLES};
 use memory::people::People;
 use memory::shown_posts::PostLoader;
@@ -56,6 +57,7 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     // The cache follows what this service itself commits, so that nobody reads an older post after a write.
     deps.db.outbox().own_memories().follow::<PostState>(shown.clone());
     deps.db.outbox().own_memories().follow::<CountsState>(shown.clone());
+    let personal = PersonalPosts { media: media.clone() };
     let shared_writes = SharedWrites { people: people.clone() };
     let streams = streams_with(people.clone(), ended.clone());
     let db = || deps.db.clone();
@@ -64,6 +66,7 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
         .task("shown", |cancel| shown.cache.run(db(), PostLoader, cancel))
         .task("writes", |cancel| writes.run(db(), shared_writes, cancel))
         .task("recounts", |cancel| run_recounts(people, db(), cancel))
+        .task("erasures", |cancel| run_erasures(personal, db(), cancel))
         .task("ended_sessions", |cancel| ended.run_upkeep(db(), cancel))
         .task("media", |cancel| media.run_cleanup(db(), cancel))
         .task("idempotency", |cancel| idempotency::run_upkeep(db(), cancel)))

@@ -4,6 +4,7 @@
 //! The program and the one-process suite use [`build`]; the operator's tools use [`streams()`] and [`schema`], and the
 //! benchmark uses [`domain`].
 
+mod actions;
 mod answers;
 mod consumers;
 mod db;
@@ -18,9 +19,11 @@ mod streams;
 use shared::auth::{Accounts, EndedSessions};
 use shared::cache::Cache;
 use shared::db::Schema;
+use shared::erasure::run_erasures;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
 
+use actions::CopiedData;
 use memory::matrix::{Matrix, Posts};
 use memory::shown::PostLoader;
 
@@ -34,10 +37,11 @@ pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
     let (shown, db) = (state.recommender.shown.clone(), deps.db.clone());
     let posts = Posts { matrix: state.recommender.matrix.clone(), shown: shown.clone() };
-    let (ended, ended_db) = (state.auth.ended_sessions.clone(), deps.db.clone());
+    let (ended, ended_db, erased_db) = (state.auth.ended_sessions.clone(), deps.db.clone(), deps.db.clone());
     let streams = register_streams(posts, state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .task("erasures", |cancel| run_erasures(CopiedData, erased_db, cancel))
         .task("ended_sessions", |cancel| ended.run_upkeep(ended_db, cancel))
         .task("shown", |cancel| shown.run(db, PostLoader, cancel))
 }

@@ -17,9 +17,11 @@ mod streams;
 
 use shared::auth::{Accounts, EndedSessions};
 use shared::db::Schema;
+use shared::erasure::run_erasures;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
 
+use actions::PersonalSubscriptions;
 pub use config::{Config, VARIABLES};
 use db::entities::subscriptions;
 use memory::feed::FeedMemory;
@@ -45,6 +47,10 @@ pub fn build(config: &Config, deps: Deps) -> Service {
         .task("followed", {
             let db = db.clone();
             move |cancel| followed.run(db, followed_loader, cancel)
+        })
+        .task("erasures", {
+            let db = db.clone();
+            |cancel| run_erasures(PersonalSubscriptions, db, cancel)
         })
         .task("ended_sessions", {
             let db = db.clone();

@@ -50,5 +50,5 @@ pub use crate::work::{publish, remember};
 pub use apply_error::ApplyError;
 pub use consumer::{Consumer, Memory, StoredCopy};
 pub use projection::{Projection, ProjectionRow, load_pages};
-pub use source::Source;
+pub use source::{Recovery, Source};
 pub use streams::Streams;

@@ -13,6 +13,17 @@ use crate::db::Reads;
 use crate::outbox::{Key, State};
 use crate::work::Tx;
 
+/// The states that an owner takes back from its copies when it was restored from a backup that is older than they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// None: the copies forget what their owner has lost.
+    Nothing,
+    /// Tombstones only, because what was erased must not come back. The copies forget everything else.
+    Tombstones,
+    /// All, because a state holds everything that the owner stores about its aggregate.
+    Everything,
+}
+
 /// The owner's side of a stream: reads the stream's states from the owner's tables.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
@@ -26,11 +37,11 @@ pub trait Source: Send + Sync + 'static {
     /// Reads the states of these keys. Keys that the owner does not know are left out.
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Self::State>, DbErr>;
 
-    /// True when a state holds everything that the owner stores about its aggregate, so that a restored owner can
-    /// recover lost states from a copy.
-    const RECOVERS_FROM_COPIES: bool = false;
+    /// The states that a restored owner takes back from copies.
+    const RECOVERY: Recovery = Recovery::Nothing;
 
-    /// Stores these states if they are newer than the owner's own. A restore calls it with the rows of a copy.
+    /// Stores these states if they are newer than the owner's own. A restore calls it with rows of a copy, as far as
+    /// [`Source::RECOVERY`] says.
     async fn recover(&self, _tx: &Tx, _states: Vec<Self::State>) -> Result<(), DbErr> {
         Ok(())
     }
@@ -59,8 +70,8 @@ pub trait AnySource: Send + Sync + 'static {
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<(Key, i64, Value)>, DbErr>;
     /// Reads the states of these keys, as (key, version, JSON). Unknown keys are left out.
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<(Key, i64, Value)>, DbErr>;
-    /// Returns whether the owner can recover lost states from a copy.
-    fn recovers_from_copies(&self) -> bool;
+    /// Returns which states a restored owner takes back from copies.
+    fn recovery(&self) -> Recovery;
     /// Stores those of these states that are newer than the owner's own. Fails if a value is not a state of this
     /// stream.
     async fn recover(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr>;
@@ -91,8 +102,8 @@ impl<S: Source> AnySource for S {
         as_json(&Source::find(self, db, keys).await?)
     }
 
-    fn recovers_from_copies(&self) -> bool {
-        S::RECOVERS_FROM_COPIES
+    fn recovery(&self) -> Recovery {
+        S::RECOVERY
     }
 
     async fn recover(&self, tx: &Tx, states: &[Value]) -> Result<(), DbErr> {

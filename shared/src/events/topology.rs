@@ -22,7 +22,7 @@ pub struct Route {
 }
 
 /// All streams of the suite.
-pub const ROUTES: [Route; 9] = [
+pub const ROUTES: [Route; 13] = [
     Route { stream: "user", owner: "auth", consumers: &["posts", "subscriptions", "admin", "recommendations"] },
     Route { stream: "session_end", owner: "auth", consumers: &["posts", "subscriptions", "admin", "recommendations"] },
     Route { stream: "post", owner: "posts", consumers: &["subscriptions", "admin", "recommendations"] },
@@ -32,6 +32,10 @@ pub const ROUTES: [Route; 9] = [
     Route { stream: "moderation.user", owner: "admin", consumers: &["auth"] },
     Route { stream: "moderation.post", owner: "admin", consumers: &["posts"] },
     Route { stream: "moderation.comment", owner: "admin", consumers: &["posts"] },
+    Route { stream: "erasure_done.posts", owner: "posts", consumers: &["auth"] },
+    Route { stream: "erasure_done.subscriptions", owner: "subscriptions", consumers: &["auth"] },
+    Route { stream: "erasure_done.admin", owner: "admin", consumers: &["auth"] },
+    Route { stream: "erasure_done.recommendations", owner: "recommendations", consumers: &["auth"] },
 ];
 
 /// Returns the name of the queue from which a service consumes a stream.

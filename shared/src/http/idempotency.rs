@@ -61,8 +61,10 @@ pub struct KeyedRequest {
     pub id: Vec<u8>,
     /// SHA-256 of the parts that a repeated request must have in common with the first.
     body: Vec<u8>,
-    /// True if the request came without a login.
-    anonymous: bool,
+    /// The person who sent the request; `None` for one without a login.
+    user: Option<UserId>,
+    /// The person whom the answer is about.
+    about: Option<UserId>,
 }
 
 /// An answer that can be stored and replayed.
@@ -149,9 +151,9 @@ impl IdempotencyKey {
     /// anonymous request. `body` holds the parts that a repeated request must have in common with the first.
     pub fn request(&self, who: Option<UserId>, body: &[&[u8]]) -> Option<KeyedRequest> {
         let key = self.key.as_ref()?;
-        let anonymous = who.is_none();
-        let who = who.map_or(0, |user| user.0).to_be_bytes();
-        Some(KeyedRequest { id: hash(&[&who, self.route.as_bytes(), key.as_bytes()]), body: hash(body), anonymous })
+        let sender = who.map_or(0, |user| user.0).to_be_bytes();
+        let id = hash(&[&sender, self.route.as_bytes(), key.as_bytes()]);
+        Some(KeyedRequest { id, body: hash(body), user: who, about: who })
     }
 
     /// Finds the answer to an earlier request with this key by the same person, with the same method and to the same
@@ -164,6 +166,14 @@ impl IdempotencyKey {
         let known = find(tx, std::slice::from_ref(&request)).await?.remove(&request.id);
         self.request = Some(request);
         known.transpose()
+    }
+
+    /// Notes the person whom the answer to an anonymous request is about, so that [`forget_person`] deletes it too.
+    /// [`IdempotencyKey::find`] must have been called before.
+    pub fn note_person(&mut self, person: Option<UserId>) {
+        if let Some(request) = &mut self.request {
+            request.about = person;
+        }
     }
 
     /// Builds the answer, and stores it for 24 h if the request has a key. [`IdempotencyKey::find`] must have been
@@ -237,13 +247,29 @@ pub async fn store(tx: &Tx, answers: Vec<(KeyedRequest, Answer)>) -> Result<(), 
         status: Set(answer.status.as_u16().into()),
         answer: Set(answer.body),
         created_at: Set(now),
-        anonymous_at: Set(request.anonymous.then_some(now)),
+        anonymous_at: Set(request.user.is_none().then_some(now)),
+        user_id: Set(request.about),
     });
     // An expired answer with the same id may not have been removed yet.
     let replace = OnConflict::column(Column::Id)
-        .update_columns([Column::Body, Column::Status, Column::Answer, Column::CreatedAt, Column::AnonymousAt])
+        .update_columns([
+            Column::Body,
+            Column::Status,
+            Column::Answer,
+            Column::CreatedAt,
+            Column::AnonymousAt,
+            Column::UserId,
+        ])
         .to_owned();
     insert_rows(&**tx, rows.collect(), Some(replace)).await
+}
+
+/// Deletes the stored answers that are about a person.
+///
+/// # Errors
+/// Database errors.
+pub async fn forget_person(tx: &Tx, user: UserId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::UserId.eq(user)).exec(&**tx).await.map(|_| ())
 }
 
 impl IntoParams for IdempotencyKey {
@@ -334,6 +360,9 @@ pub struct Model {
     pub created_at: Timestamp,
     /// The time of the answer if the request was anonymous. Its index finds the surplus of such answers.
     pub anonymous_at: Option<Timestamp>,
+    /// The person whom the answer is about: the sender of the request, or the new person of a registration. Absent in
+    /// rows that are older than this column.
+    pub user_id: Option<UserId>,
 }
 
 /// The table has no relations.
@@ -397,6 +426,30 @@ impl MigrationTrait for AnonymousMigration {
             .table("idempotency_keys")
             .col("anonymous_at")
             .to_owned();
+        manager.create_index(index).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+/// The migration that adds the column `user_id`, by which the answers to a person who leaves are found.
+pub struct PersonMigration;
+
+impl MigrationName for PersonMigration {
+    fn name(&self) -> &'static str {
+        "idempotency_person"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for PersonMigration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let column = ColumnDef::new("user_id").big_integer().null().to_owned();
+        manager.alter_table(Table::alter().table("idempotency_keys").add_column(column).to_owned()).await?;
+        let index =
+            Index::create().name("ix_idempotency_keys_user_id").table("idempotency_keys").col("user_id").to_owned();
         manager.create_index(index).await
     }
 

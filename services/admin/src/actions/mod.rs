@@ -1,5 +1,7 @@
 //! The writes of this service: one transaction each.
 
 mod decide;
+mod erase_person;
 
 pub(crate) use decide::decide;
+pub(crate) use erase_person::PersonalDecisions;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use sea_orm::DbErr;
 use shared::db::Reads;
-use shared::events::{Key, Source, State};
+use shared::events::{Key, Recovery, Source, State};
 use shared::work::Tx;
 
 use crate::db::entities::decisions::Model;
@@ -36,7 +36,7 @@ impl<S: PublishedDecision> Source for Decisions<S> {
 
     // A state holds everything about a decision that its target's owner needs. After a restore of this database alone,
     // the owner of the target may know decisions that are lost here, and this service takes them back.
-    const RECOVERS_FROM_COPIES: bool = true;
+    const RECOVERY: Recovery = Recovery::Everything;
 
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<S>, DbErr> {
         let rows = decisions::list(db, S::KIND, after.map_or(0, Key::first), limit).await?;

@@ -2,13 +2,16 @@
 //! decisions about it.
 
 mod decisions;
+mod erasure_done;
 mod moderation_comment;
 mod moderation_post;
 mod moderation_user;
 
 use shared::auth::ended_sessions;
+use shared::erasure;
 use shared::events::Streams;
 
+pub(crate) use erasure_done::ErasureDone;
 pub(crate) use moderation_comment::CommentDecision;
 pub(crate) use moderation_post::PostDecision;
 pub(crate) use moderation_user::UserDecision;
@@ -19,7 +22,7 @@ use crate::db::entities::{audit, comments, counts, decisions as decided, posts, 
 /// that hold ids of any stream's aggregates. A restore from a backup raises these versions, and assigns new ids above
 /// the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
-    let streams = streams
+    let streams = erasure::register::<ErasureDone>(streams)
         .source(decisions::Decisions::<UserDecision>::new())
         .source(decisions::Decisions::<PostDecision>::new())
         .source(decisions::Decisions::<CommentDecision>::new())

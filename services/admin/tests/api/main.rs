@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "the exception for tests does not reach their helper functions")]
 
+mod erasure;
 mod program;
 mod rights;
 

@@ -19,7 +19,7 @@ pub(super) async fn erase_unverified(tx: &mut Tx, id: UserId, now: Timestamp) ->
     if users::delete(&**tx, id).await? {
         links::delete_all_of(&**tx, user.id).await?;
         mail_jobs::delete_all_of(&**tx, user.id).await?;
-        let erased = erased_users::insert(&**tx, user.id, user.version + 1, now).await?;
+        let erased = erased_users::insert(&**tx, &user, user.version + 1, now).await?;
         events::publish(tx, &[UserState::from(erased)])?;
     }
     Ok(())

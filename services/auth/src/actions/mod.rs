@@ -2,6 +2,7 @@
 //!
 //! An action takes what it needs (the database, the key, the new values) and knows nothing of HTTP requests.
 
+mod erase_account;
 mod erase_unverified;
 mod register;
 mod resend_verification;
@@ -29,6 +30,7 @@ pub(crate) use change_password::change_password;
 pub use create_admin::{CreateAdminError, create_admin};
 pub(crate) use end_session::{end_other_sessions, end_own_session, end_session};
 pub(crate) use ensure_first_admin::ensure_first_admin;
+pub(crate) use erase_account::erase_account;
 pub(crate) use log_in::{Login, log_in};
 pub(crate) use refuse_default_passwords::refuse_default_passwords;
 pub(crate) use register::{Applicant, register};

@@ -11,6 +11,7 @@ use shared::clock::Timestamp;
 use shared::events;
 use shared::http::IdempotencyKey;
 use shared::http::idempotency::Answer;
+use shared::ids::UserId;
 use shared::work::{Db, Tx};
 
 use super::erase_unverified::erase_unverified;
@@ -71,7 +72,8 @@ pub(crate) async fn register(
         return Ok(known);
     }
     require_room(&*tx, now, MAX_WAITING).await?;
-    store(&mut tx, mails, new, now).await?;
+    let person = store(&mut tx, mails, new, now).await?;
+    key.note_person(person);
     let answer = key.answer(&tx, StatusCode::CREATED, welcome).await?;
     tx.commit().await?;
     mails.wake_worker();
@@ -79,8 +81,8 @@ pub(crate) async fn register(
 }
 
 /// Stores an account that waits for its verification, or a reservation when somebody owns the mailbox. Other accounts
-/// that wait for the same mailbox stay as they are: none of them owns it (ADR 23).
-async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> Result<(), Error> {
+/// that wait for the same mailbox stay as they are: none of them owns it (ADR 23). Returns the id of the account.
+async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> Result<Option<UserId>, Error> {
     // Looked up for everybody, so that the work does not tell whether the address is known.
     let owner = users::find_owner(&**tx, &new.email).await?;
     let holder = users::find_holder(&**tx, new.username.as_str()).await?;
@@ -96,15 +98,17 @@ async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> 
         if !reservations::insert_if_free(&**tx, new.username.key(), new.password_hash, now).await? {
             return Err(Error::UsernameTaken);
         }
-        return Ok(mails.add_already_registered(&**tx, &owner, now).await?);
+        mails.add_already_registered(&**tx, &owner, now).await?;
+        return Ok(None);
     }
     let user = users::insert(&**tx, new, now).await.map_err(|error| match error {
         NotStored::Db(error) => error.into(),
         NotStored::Username | NotStored::Email => Error::UsernameTaken,
     })?;
     mails.add_verification(&**tx, std::slice::from_ref(&user), now).await?;
+    let id = user.user_id();
     events::publish(tx, &[UserState::from(user)])?;
-    Ok(())
+    Ok(Some(id))
 }
 
 /// Refuses a registration when too many wait for their verification. Transactions at the same moment do not see each

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::erase_unverified::erase_unverified;
 use crate::db::queries::{limits, links, mail_jobs, reservations, sessions, users};
+use crate::domain::mails::RECEIPT;
 use crate::domain::session;
 use crate::error::Error;
 
@@ -15,6 +16,8 @@ use crate::error::Error;
 const PAUSE: Duration = Duration::from_secs(3_600);
 /// The time for which sent mails are kept, and links after their expiry: for questions about them.
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+/// The time for which a receipt is kept that could not be sent: its address is that of a person who has left.
+const RECEIPT_RETENTION: Duration = Duration::from_secs(7 * 86_400);
 /// The number of accounts that are erased in one transaction.
 const BATCH: u64 = 100;
 
@@ -39,6 +42,7 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     // A session of this age has expired, so its tokens need not be recognised any more.
     sessions::delete_older_than(&*tx, now - session::MAX_AGE).await?;
     mail_jobs::delete_sent_before(&*tx, now - RETENTION).await?;
+    mail_jobs::delete_kind_before(&*tx, RECEIPT, now - RECEIPT_RETENTION).await?;
     links::delete_expired_before(&*tx, now - RETENTION).await?;
     reservations::delete_expired(&*tx, now).await?;
     limits::delete_full(&*tx, now).await?;

@@ -10,11 +10,13 @@ mod me;
 mod user;
 
 mod mails;
+mod receipt;
 
 pub(crate) use login::{LoginOut, PairOut};
 pub(crate) use mails::{MailOut, MailboxOut, ParkedMailOut, ParkedMailsOut};
 pub(crate) use me::MeOut;
 pub(crate) use message::MessageOut;
+pub(crate) use receipt::{ErasedOut, ReceiptOut};
 pub(crate) use sessions::{SessionOut, SessionsOut};
 pub(crate) use token::{TokenError, TokenOut};
 pub(crate) use user::{UserOut, UsersOut};

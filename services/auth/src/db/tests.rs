@@ -5,7 +5,9 @@ use sea_orm_migration::MigratorTrait;
 use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, empty_database, table};
 
-use super::entities::{self, erased_users, limits, mail_jobs, refresh_tokens, reservations, sessions, users};
+use super::entities::{
+    self, confirmations, erased_users, limits, mail_jobs, receipts, refresh_tokens, reservations, sessions, users,
+};
 use super::migrations::Migrator;
 use super::queries::links;
 use crate::domain::link::Purpose;
@@ -21,7 +23,9 @@ async fn old_migrations_do_what_they_did() {
 #[tokio::test]
 async fn the_migrations_lead_to_the_entities() {
     let tables = [
+        table::<confirmations::Entity>(),
         table::<erased_users::Entity>(),
+        table::<receipts::Entity>(),
         table::<limits::Entity>(),
         table::<entities::links::Entity>(),
         table::<mail_jobs::Entity>(),

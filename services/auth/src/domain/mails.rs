@@ -73,6 +73,19 @@ fn with_link(kind: &'static str, to: &str, subject: &'static str, [request, end]
     Mail { kind, to: to.to_owned(), subject, text: format!("{request}\n\n{link}\n\n{end}\n"), html }
 }
 
+/// The kind of the mail with the receipt of an erasure. Its address is the last that is left of the person, so the mail
+/// is deleted when it is sent.
+pub(crate) const RECEIPT: &str = "receipt";
+
+/// The mail with the receipt of an erasure.
+pub(crate) fn receipt(to: &str, link: &str) -> Mail {
+    let request = "Your account at Chatty was deleted, as you asked, and everything that you wrote is being erased. This \
+                   link shows how far that is:";
+    let end = "The link is valid for ever and shows numbers only. This is the last mail to you: your address is erased \
+               too.";
+    with_link(RECEIPT, to, "Your account was deleted", [request, end], link)
+}
+
 /// The notice that a password was changed.
 pub(crate) fn password_changed(to: &str) -> Mail {
     let said = "The password of your account at Chatty was changed, and your other sessions have ended. If it was not \

@@ -13,6 +13,9 @@ use crate::domain::limit::MAILS;
 use crate::domain::link::Purpose;
 use crate::domain::{email, mails, secret};
 
+/// The path of a receipt, up to its token.
+const RECEIPT_PATH: &str = "/auth/erasures/";
+
 /// The way of mails into the queue. Clones share it.
 #[derive(Clone)]
 pub(crate) struct MailQueue {
@@ -127,6 +130,22 @@ impl MailQueue {
         let link = Link { address: Some(before.email.clone()), ..new_link(before, Purpose::EmailUndo, now) };
         let (until, url) = (link.expires_at, self.insert_link(db, Purpose::EmailUndo, link).await?);
         mail_jobs::enqueue(db, before.id, mails::email_changed(&before.email, &url, until), now).await
+    }
+
+    /// Queues the mail with the address of a person's receipt.
+    pub(crate) async fn add_receipt(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        mail_jobs::enqueue(db, user.id, mails::receipt(&user.email, &self.receipt_url(token)), now).await
+    }
+
+    /// The address of a receipt.
+    pub(crate) fn receipt_url(&self, token: &str) -> String {
+        format!("{}{RECEIPT_PATH}{token}", self.public_url)
     }
 
     /// Gives a link its token, stores it, and returns its URL.

@@ -9,6 +9,7 @@ pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod token;
 
+pub(crate) mod erasures;
 pub(crate) mod me;
 pub(crate) mod users;
 

@@ -63,6 +63,7 @@ impl From<Error> for Refused {
             | Error::WrongPassword
             | Error::TooManyTries(_)
             | Error::UserNotFound
+            | Error::ReceiptNotFound
             | Error::WeakPassword(_)
             | Error::Busy
             | Error::TooManyApplicants

@@ -6,7 +6,7 @@ pub(crate) mod user;
 use shared::clock::Clock;
 use shared::events::{State, Streams};
 
-use crate::db::entities::{erased_users, sessions, users};
+use crate::db::entities::{confirmations, erased_users, receipts, sessions, users};
 use session_end::{SessionEndSource, SessionEndState};
 use user::{UserSource, UserState};
 
@@ -21,4 +21,6 @@ pub(crate) fn register(streams: Streams, clock: Clock) -> Streams {
         .sequence(SessionEndState::STREAM, sessions::Column::Id)
         .versions(erased_users::Column::Version)
         .references(UserState::STREAM, erased_users::Column::Id)
+        .references(UserState::STREAM, receipts::Column::UserId)
+        .references(UserState::STREAM, confirmations::Column::UserId)
 }

@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 use shared::auth::Role;
 use shared::clock::Timestamp;
 use shared::db::Reads;
-use shared::events::{Key, Source, State};
+use shared::events::{Key, Recovery, Source, State};
 use shared::ids::UserId;
+use shared::work::Tx;
 
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model;
-use crate::db::queries::{erased_users, users};
+use crate::db::queries::{erased_users, erasure, users};
 
-/// The newest public state of a person. A tombstone has only the first three fields.
+/// The newest public state of a person. A tombstone has only the first three fields, and the session version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UserState {
     pub(crate) id: UserId,
@@ -28,6 +29,8 @@ pub(crate) struct UserState {
     pub(crate) last_name: Option<String>,
     pub(crate) bio: Option<String>,
     pub(crate) created_at: Option<Timestamp>,
+    /// Absent in the copies of some services, from which a restore reads tombstones.
+    #[serde(default)]
     pub(crate) verified: bool,
     pub(crate) blocked: bool,
     pub(crate) role: Option<Role>,
@@ -79,7 +82,7 @@ impl From<ErasedUser> for UserState {
             verified: false,
             blocked: false,
             role: None,
-            session_version: 0,
+            session_version: erased.session_version,
         }
     }
 }
@@ -90,6 +93,8 @@ pub(crate) struct UserSource;
 #[async_trait]
 impl Source for UserSource {
     type State = UserState;
+
+    const RECOVERY: Recovery = Recovery::Tombstones;
 
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<UserState>, DbErr> {
         let after = after.map_or(0, Key::first);
@@ -102,6 +107,17 @@ impl Source for UserSource {
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<UserState>, DbErr> {
         let ids = || keys.iter().map(Key::first);
         Ok(merge(users::find_many(db, ids()).await?, erased_users::find_many(db, ids()).await?))
+    }
+
+    /// Erases again the people who have left since the backup was made.
+    async fn recover(&self, tx: &Tx, states: Vec<UserState>) -> Result<(), DbErr> {
+        let now = tx.clock().now();
+        for state in states.iter().filter(|state| state.deleted) {
+            if let Some(user) = users::find_locked(&**tx, state.id).await? {
+                erasure::erase(tx, &user, state.version, now).await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ mod people;
 mod accounts;
 mod commits;
 mod emails;
+mod erasure;
 mod keyboards;
 mod login;
 mod mailboxes;

@@ -1,8 +1,9 @@
 //! The writes of this service, a file per write. A write is one transaction: it changes rows, publishes their states
 //! and commits.
 //!
-//! There are two exceptions. Writes that come in bursts (likes, views and new comments) are collected and share
-//! transactions, see [`shared_writes`]. A task recounts in many small transactions, see `recount`.
+//! There are exceptions. Writes that come in bursts (likes, views and new comments) are collected and share
+//! transactions, see [`shared_writes`]. Two tasks recount and
+//! erase in many small transactions, see `recount` and `erase_person`.
 
 mod create_post;
 mod delete_post;
@@ -14,11 +15,13 @@ mod update_comment;
 
 pub(crate) mod shared_writes;
 
+mod erase_person;
 mod recount;
 
 pub(crate) use create_post::create_post;
 pub(crate) use delete_comment::delete_comment;
 pub(crate) use delete_post::delete_post;
+pub(crate) use erase_person::PersonalPosts;
 pub(crate) use recount::run_recounts;
 pub(crate) use update_comment::update_comment;
 pub(crate) use update_post::update_post;

@@ -2,6 +2,7 @@
 //! entities.
 
 use shared::auth::ended_sessions;
+use shared::erasure;
 use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, table};
 
@@ -26,6 +27,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<users::Entity>(),
         table::<idempotency::Entity>(),
         table::<ended_sessions::Entity>(),
+        table::<erasure::Entity>(),
     ];
     check_entities::<Migrator>(PACKAGE, &tables).await;
 }

@@ -133,6 +133,17 @@ impl MediaStore {
         }
     }
 
+    /// Removes a picture, and succeeds only when it is gone, whether it was there or not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn erase(&self, name: &str) -> Result<(), object_store::Error> {
+        match self.store.delete(&Path::from(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes left-over pictures every [`ORPHAN_AGE`], until cancelled.
     pub(crate) async fn run_cleanup(self, db: Db, cancel: Cancel) {
         let mut rounds = interval(ORPHAN_AGE);

@@ -2,11 +2,13 @@
 //! and the source, which reads states for resyncs and comparisons. `consumers/` has the streams that it consumes.
 
 pub(crate) mod comment;
+pub(crate) mod erasure_done;
 pub(crate) mod like;
 pub(crate) mod post;
 pub(crate) mod post_counts;
 
 use shared::auth::ended_sessions;
+use shared::erasure;
 use shared::events::Streams;
 
 use crate::db::entities::{comments, counts, likes, posts, recounts, users};
@@ -14,7 +16,7 @@ use crate::db::entities::{comments, counts, likes, posts, recounts, users};
 /// Adds every stream that this service owns, and the columns that a restore from a backup has to raise or to look at:
 /// versions, ids that this service assigns, and ids of other streams.
 pub(crate) fn register(streams: Streams) -> Streams {
-    streams
+    erasure::register::<erasure_done::ErasureDone>(streams)
         .source(post::PostSource)
         .source(post_counts::CountsSource)
         .source(comment::CommentSource)

@@ -10,6 +10,7 @@ mod bad_input;
 mod comments;
 mod commits;
 mod counts;
+mod erasure;
 mod events;
 mod idempotency;
 mod likes;

@@ -2,6 +2,7 @@
 //! entities.
 
 use shared::auth::ended_sessions;
+use shared::erasure;
 use testkit::schema::{check_entities, check_history, table};
 
 use super::entities::{counts, likes, posts, users};
@@ -22,6 +23,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<posts::Entity>(),
         table::<users::Entity>(),
         table::<ended_sessions::Entity>(),
+        table::<erasure::Entity>(),
     ];
     check_entities::<Migrator>(PACKAGE, &tables).await;
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod copies;
+mod erasure;
 mod posts;
 mod program;
 mod rights;

@@ -1,7 +1,10 @@
-//! The states that this service owns. It publishes none of them, because no other service consumes subscriptions; they
+//! The states that this service owns. Subscriptions are not published, because no other service consumes them; they
 //! only reach the memory of its own replicas.
 
+pub(crate) mod erasure_done;
+
 use shared::auth::ended_sessions;
+use shared::erasure;
 use shared::events::{Key, State, Streams};
 
 use crate::db::entities::{counts, posts, subscriptions, users};
@@ -21,7 +24,7 @@ impl State for subscriptions::Model {
 /// Registers the columns that hold versions of this service's aggregates, and those that hold ids of any stream's
 /// aggregates. A restore from a backup raises these versions, and assigns new ids above the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
-    streams
+    erasure::register::<erasure_done::ErasureDone>(streams)
         .versions(subscriptions::Column::Version)
         .references("user", subscriptions::Column::FollowerId)
         .references("user", subscriptions::Column::FolloweeId)

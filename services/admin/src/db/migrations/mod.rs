@@ -18,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_totals::Migration),
             Box::new(shared::events::fills::Migration),
             Box::new(shared::auth::ended_sessions::Migration),
+            Box::new(shared::erasure::Migration),
         ]
     }
 }

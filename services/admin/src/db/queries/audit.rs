@@ -1,15 +1,18 @@
 //! The SQL statements on the table `audit_log`, which holds the decisions of admins and their attempts on targets that
 //! do not exist.
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use shared::auth::CurrentUser;
+use shared::ids::UserId;
 use shared::work::Tx;
 
 use crate::db::entities::audit::{ActiveModel, Column, Entity, Model};
 use crate::domain::decision::{Decision, Outcome};
+use crate::domain::target::Kind;
 
 /// Appends an entry. Call it in the transaction that stores the decision, so that neither exists without the other.
 pub(crate) async fn append(tx: &Tx, actor: &CurrentUser, decision: &Decision, outcome: Outcome) -> Result<(), DbErr> {
@@ -26,6 +29,28 @@ pub(crate) async fn append(tx: &Tx, actor: &CurrentUser, decision: &Decision, ou
         result: Set(outcome.as_str().to_owned()),
     };
     Entity::insert(row).exec_without_returning(&**tx).await.map(|_| ())
+}
+
+/// The text in the place of the name of an admin who has left. No username has brackets.
+const ERASED: &str = "(erased)";
+
+/// Erases the name of a person in the entries about what the person did as an admin, and the reasons in the entries
+/// about the person. Returns the number of changed entries.
+pub(crate) async fn clear_person(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
+    let named = Entity::update_many()
+        .col_expr(Column::ActorUsername, Expr::value(ERASED))
+        .filter(Column::ActorId.eq(user))
+        .filter(Column::ActorUsername.ne(ERASED))
+        .exec(&**tx)
+        .await?;
+    let about = Entity::update_many()
+        .col_expr(Column::Reason, Expr::value(None::<String>))
+        .filter(Column::TargetKind.eq(Kind::User.as_str()))
+        .filter(Column::TargetId.eq(user.0))
+        .filter(Column::Reason.is_not_null())
+        .exec(&**tx)
+        .await?;
+    Ok(i64::try_from(named.rows_affected + about.rows_affected).unwrap_or(i64::MAX))
 }
 
 /// Lists up to `limit` entries, newest first, all with ids below `after` if it is given.

@@ -80,6 +80,19 @@ async fn show(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Mode
     Ok(rows.into_iter().next())
 }
 
+/// Erases the reason of the decision about a person, which does not change the decision. Returns the number of changed
+/// rows.
+pub(crate) async fn clear_reasons(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
+    let cleared = Entity::update_many()
+        .col_expr(Column::Reason, Expr::value(None::<String>))
+        .filter(Column::Kind.eq(Kind::User.as_str()))
+        .filter(Column::TargetId.eq(user.0))
+        .filter(Column::Reason.is_not_null())
+        .exec(&**tx)
+        .await?;
+    Ok(i64::try_from(cleared.rows_affected).unwrap_or(i64::MAX))
+}
+
 /// Stores decisions that the owners of their targets have applied and that this database has lost in a restore, each as
 /// (target id, version, hidden), where they are newer than the stored ones. The owners know neither the reason nor the
 /// admin, so the reason is absent and the admin is [`NOBODY`].

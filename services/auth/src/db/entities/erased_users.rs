@@ -12,6 +12,9 @@ pub(crate) struct Model {
     /// One more than the last version of the account.
     pub(crate) version: i64,
     pub(crate) erased_at: Timestamp,
+    /// One more than the last session version of an account that had been verified, so that all its tokens are refused;
+    /// 0 for an account that nobody had verified.
+    pub(crate) session_version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,8 @@
 //! The tables, a file each.
 
+pub(crate) mod confirmations;
 pub(crate) mod erased_users;
+pub(crate) mod receipts;
 pub(crate) mod users;
 
 pub(crate) mod refresh_tokens;

@@ -210,3 +210,34 @@ CREATE TABLE sessions (
     address text,
     is_end_published boolean NOT NULL DEFAULT false);
 CREATE INDEX ix_sessions_revoked_at ON public.sessions USING btree (revoked_at);
+-- idempotency_person
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone,
+    user_id bigint);
+CREATE INDEX ix_idempotency_keys_user_id ON public.idempotency_keys USING btree (user_id);
+-- m0012_erasures
+CREATE TABLE confirmations (
+    service text NOT NULL,
+    user_id bigint NOT NULL,
+    version bigint NOT NULL,
+    complete boolean NOT NULL,
+    counts text NOT NULL,
+    confirmed_at timestamp with time zone NOT NULL);
+ALTER TABLE confirmations ADD CONSTRAINT confirmations_pkey PRIMARY KEY (service, user_id);
+CREATE TABLE erased_users (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    erased_at timestamp with time zone NOT NULL,
+    session_version bigint NOT NULL DEFAULT 0);
+CREATE TABLE receipts (
+    user_id bigint NOT NULL,
+    token_hash text NOT NULL,
+    erased_at timestamp with time zone NOT NULL,
+    counts text NOT NULL);
+ALTER TABLE receipts ADD CONSTRAINT receipts_pkey PRIMARY KEY (user_id);
+CREATE UNIQUE INDEX uq_receipts_token_hash ON public.receipts USING btree (token_hash);

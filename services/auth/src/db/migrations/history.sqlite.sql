@@ -196,3 +196,33 @@ CREATE TABLE "sessions" (
     "address" text NULL,
     "is_end_published" boolean NOT NULL DEFAULT FALSE);
 CREATE INDEX "ix_sessions_revoked_at" ON "sessions" ("revoked_at");
+-- idempotency_person
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL ,
+    "anonymous_at" timestamp_with_timezone_text NULL,
+    "user_id" integer NULL);
+CREATE INDEX "ix_idempotency_keys_user_id" ON "idempotency_keys" ("user_id");
+-- m0012_erasures
+CREATE TABLE "confirmations" (
+    "service" text NOT NULL,
+    "user_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "complete" boolean NOT NULL,
+    "counts" text NOT NULL,
+    "confirmed_at" timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY ("service", "user_id") );
+CREATE TABLE "erased_users" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "erased_at" timestamp_with_timezone_text NOT NULL ,
+    "session_version" integer NOT NULL DEFAULT 0);
+CREATE TABLE "receipts" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "token_hash" text NOT NULL,
+    "erased_at" timestamp_with_timezone_text NOT NULL,
+    "counts" text NOT NULL );
+CREATE UNIQUE INDEX "uq_receipts_token_hash" ON "receipts" ("token_hash");

@@ -10,6 +10,7 @@ mod m0006_mail_retries;
 mod m0007_keys;
 mod m0008_unconfirmed;
 mod m0009_sessions;
+mod m0012_erasures;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -33,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_keys::Migration),
             Box::new(m0008_unconfirmed::Migration),
             Box::new(m0009_sessions::Migration),
+            Box::new(shared::http::idempotency::PersonMigration),
+            Box::new(m0012_erasures::Migration),
         ]
     }
 }

@@ -6,10 +6,21 @@ use shared::clock::Timestamp;
 use shared::db::pad_to_power_of_two;
 
 use crate::db::entities::erased_users::{ActiveModel, Column, Entity, Model};
+use crate::db::entities::users::Model as User;
 
 /// Stores that an account was erased. `version` is the version of the state that tells it.
-pub(crate) async fn insert(db: &impl ConnectionTrait, id: i64, version: i64, now: Timestamp) -> Result<Model, DbErr> {
-    let row = ActiveModel { id: Set(id), version: Set(version), erased_at: Set(now) };
+pub(crate) async fn insert(
+    db: &impl ConnectionTrait,
+    user: &User,
+    version: i64,
+    now: Timestamp,
+) -> Result<Model, DbErr> {
+    let row = ActiveModel {
+        id: Set(user.id),
+        version: Set(version),
+        erased_at: Set(now),
+        session_version: Set(if user.verified_at.is_some() { user.session_version + 1 } else { 0 }),
+    };
     Entity::insert(row).exec_with_returning(db).await
 }
 

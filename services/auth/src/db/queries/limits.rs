@@ -1,11 +1,12 @@
 //! Statements on rate limits.
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LikeExpr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use shared::clock::Timestamp;
 
 use crate::db::entities::limits::{ActiveModel, Column, Entity};
-use crate::domain::limit::Limit;
+use crate::db::entities::users::Model as User;
+use crate::domain::limit::{CURRENT_PASSWORD, LOGINS, Limit, MAILS};
 
 /// Uses a limit once. Returns false, and uses nothing, when `what` has no room left under it. Transactions that ask for
 /// the same key at the same time wait for each other, so together they never use more than the limit.
@@ -35,6 +36,17 @@ pub(crate) async fn give_back(db: &impl ConnectionTrait, limit: Limit, what: &st
 /// Deletes the rows of keys whose whole burst is available again.
 pub(crate) async fn delete_full(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::FullAt.lt(now.unix_micros())).exec(db).await.map(|_| ())
+}
+
+/// Deletes what the limits remember of a person: of the account, the username and the mailbox.
+pub(crate) async fn forget_person(db: &impl ConnectionTrait, user: &User) -> Result<(), DbErr> {
+    let login = key(LOGINS, &user.username_key);
+    // A username has no character that LIKE reads as a pattern but the underscore.
+    let by_address = LikeExpr::new(format!("{} %", login.replace('_', "\\_"))).escape('\\');
+    let about = Condition::any()
+        .add(Column::Key.is_in([login, key(MAILS, &user.email_key), key(CURRENT_PASSWORD, &user.id.to_string())]))
+        .add(Column::Key.like(by_address));
+    Entity::delete_many().filter(about).exec(db).await.map(|_| ())
 }
 
 fn key(limit: Limit, what: &str) -> String {

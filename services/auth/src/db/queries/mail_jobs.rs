@@ -5,7 +5,9 @@
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use shared::clock::Timestamp;
 
 use crate::db::entities::mail_jobs::{ActiveModel, Column, Entity, Model, PARKED, QUEUED, SENT};
@@ -46,6 +48,16 @@ pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail,
 /// Deletes all mails to a person, with their texts.
 pub(crate) async fn delete_all_of(db: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::UserId.eq(user_id)).exec(db).await.map(|_| ())
+}
+
+/// Deletes one mail.
+pub(crate) async fn delete(db: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
+    Entity::delete_by_id(id).exec(db).await.map(|_| ())
+}
+
+/// Counts the mails to a person that are stored.
+pub(crate) async fn count_of(db: &impl ConnectionTrait, user_id: i64) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::UserId.eq(user_id)).count(db).await
 }
 
 /// Claims due mails for one worker. Other workers see them as not due before `until`.
@@ -222,6 +234,11 @@ pub(crate) async fn list_mailbox(db: &impl ConnectionTrait, to: Option<&str>, li
         mails = mails.filter(Column::ToKey.eq(email::key(to)));
     }
     mails.all(db).await
+}
+
+/// Deletes the mails of a kind that were queued before a time, sent or not.
+pub(crate) async fn delete_kind_before(db: &impl ConnectionTrait, kind: &str, time: Timestamp) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::Kind.eq(kind)).filter(Column::CreatedAt.lt(time)).exec(db).await.map(|_| ())
 }
 
 /// Deletes the sent mails that were queued before a time.

@@ -1,6 +1,8 @@
 //! The statements, a file per table or pair of tables.
 
 pub(crate) mod erased_users;
+pub(crate) mod erasure;
+pub(crate) mod receipts;
 pub(crate) mod users;
 
 pub(crate) mod sessions;

@@ -159,6 +159,21 @@ pub(crate) async fn mark_token_used(db: &impl ConnectionTrait, id: i64, now: Tim
         .map(|_| ())
 }
 
+/// Ends all sessions of a person, and deletes everything in them that tells about the person. The rows stay until their
+/// age deletes them, because copies may hold the ends of some. Returns their number.
+pub(crate) async fn scrub_all_of(db: &impl ConnectionTrait, user_id: i64, now: Timestamp) -> Result<u64, DbErr> {
+    revoke(db, Ending::AllOf(user_id), now).await?;
+    let tokens = refresh_tokens::Entity::delete_many().filter(refresh_tokens::Column::UserId.eq(user_id));
+    tokens.exec(db).await?;
+    let scrubbed = Entity::update_many()
+        .col_expr(Column::Client, Expr::value(None::<String>))
+        .col_expr(Column::Address, Expr::value(None::<String>))
+        .filter(Column::UserId.eq(user_id))
+        .exec(db)
+        .await?;
+    Ok(scrubbed.rows_affected)
+}
+
 /// Deletes the sessions and refresh tokens from before a time.
 pub(crate) async fn delete_older_than(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
     let tokens = refresh_tokens::Entity::delete_many().filter(refresh_tokens::Column::IssuedAt.lt(time));

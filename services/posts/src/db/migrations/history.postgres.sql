@@ -108,3 +108,22 @@ CREATE TABLE ended_sessions (
     expires_at timestamp with time zone NOT NULL);
 ALTER TABLE ended_sessions ADD CONSTRAINT ended_sessions_pkey PRIMARY KEY (id);
 CREATE INDEX ix_ended_sessions_expires_at ON public.ended_sessions USING btree (expires_at);
+-- erasures
+CREATE TABLE erasures (
+    user_id bigint NOT NULL,
+    version bigint NOT NULL,
+    counts text NOT NULL,
+    passes bigint NOT NULL,
+    due_at timestamp with time zone);
+ALTER TABLE erasures ADD CONSTRAINT erasures_pkey PRIMARY KEY (user_id);
+CREATE INDEX ix_users_left ON public.users USING btree (id) WHERE (deleted AND (session_version > 0));
+-- idempotency_person
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone,
+    user_id bigint);
+CREATE INDEX ix_idempotency_keys_user_id ON public.idempotency_keys USING btree (user_id);

@@ -98,3 +98,21 @@ CREATE TABLE "ended_sessions" (
     "version" integer NOT NULL,
     "expires_at" timestamp_with_timezone_text NOT NULL );
 CREATE INDEX "ix_ended_sessions_expires_at" ON "ended_sessions" ("expires_at");
+-- erasures
+CREATE TABLE "erasures" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "counts" text NOT NULL,
+    "passes" integer NOT NULL,
+    "due_at" timestamp_with_timezone_text NULL );
+CREATE INDEX ix_users_left ON users (id) WHERE deleted AND session_version > 0;
+-- idempotency_person
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL ,
+    "anonymous_at" timestamp_with_timezone_text NULL,
+    "user_id" integer NULL);
+CREATE INDEX "ix_idempotency_keys_user_id" ON "idempotency_keys" ("user_id");

@@ -22,6 +22,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_recounts::Migration),
             Box::new(shared::events::fills::Migration),
             Box::new(shared::auth::ended_sessions::Migration),
+            Box::new(shared::erasure::Migration),
+            Box::new(shared::http::idempotency::PersonMigration),
         ]
     }
 }

@@ -4,6 +4,7 @@
 use sea_orm_migration::prelude::*;
 
 mod m0001_copies;
+mod m0002_authors;
 
 pub(crate) struct Migrator;
 
@@ -16,6 +17,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_copies::Migration),
             Box::new(shared::events::fills::Migration),
             Box::new(shared::auth::ended_sessions::Migration),
+            Box::new(shared::erasure::Migration),
+            Box::new(m0002_authors::Migration),
         ]
     }
 }

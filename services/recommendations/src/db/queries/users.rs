@@ -8,7 +8,7 @@ use shared::clock::Timestamp;
 use shared::db::{Reads, pad_to_power_of_two};
 use shared::ids::UserId;
 
-use crate::db::entities::users;
+use crate::db::entities::{likes, posts, users};
 
 /// A visible person.
 #[derive(Debug, FromQueryResult)]
@@ -37,4 +37,11 @@ pub(crate) async fn find_visible(db: &Reads, ids: &[UserId]) -> Result<HashMap<U
         .all(db)
         .await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Returns whether the copies hold a post or an active like of a person.
+pub(crate) async fn has_posts_or_likes(db: &impl ConnectionTrait, user: UserId) -> Result<bool, DbErr> {
+    let posts = posts::Entity::find().filter(posts::Column::AuthorId.eq(user));
+    let likes = likes::Entity::find().filter(likes::Column::UserId.eq(user)).filter(likes::Column::Deleted.eq(false));
+    Ok(posts.one(db).await?.is_some() || likes.one(db).await?.is_some())
 }

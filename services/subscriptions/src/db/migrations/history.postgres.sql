@@ -68,3 +68,12 @@ CREATE TABLE ended_sessions (
     expires_at timestamp with time zone NOT NULL);
 ALTER TABLE ended_sessions ADD CONSTRAINT ended_sessions_pkey PRIMARY KEY (id);
 CREATE INDEX ix_ended_sessions_expires_at ON public.ended_sessions USING btree (expires_at);
+-- erasures
+CREATE TABLE erasures (
+    user_id bigint NOT NULL,
+    version bigint NOT NULL,
+    counts text NOT NULL,
+    passes bigint NOT NULL,
+    due_at timestamp with time zone);
+ALTER TABLE erasures ADD CONSTRAINT erasures_pkey PRIMARY KEY (user_id);
+CREATE INDEX ix_users_left ON public.users USING btree (id) WHERE (deleted AND (session_version > 0));

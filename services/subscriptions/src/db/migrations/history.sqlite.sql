@@ -61,3 +61,11 @@ CREATE TABLE "ended_sessions" (
     "version" integer NOT NULL,
     "expires_at" timestamp_with_timezone_text NOT NULL );
 CREATE INDEX "ix_ended_sessions_expires_at" ON "ended_sessions" ("expires_at");
+-- erasures
+CREATE TABLE "erasures" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "counts" text NOT NULL,
+    "passes" integer NOT NULL,
+    "due_at" timestamp_with_timezone_text NULL );
+CREATE INDEX ix_users_left ON users (id) WHERE deleted AND session_version > 0;

@@ -16,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_subscriptions::Migration),
             Box::new(shared::events::fills::Migration),
             Box::new(shared::auth::ended_sessions::Migration),
+            Box::new(shared::erasure::Migration),
         ]
     }
 }

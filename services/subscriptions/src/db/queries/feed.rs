@@ -25,6 +25,11 @@ pub(crate) struct VisiblePost {
     pub(crate) counts: Option<counts::Model>,
 }
 
+/// Returns whether the copy holds a post of a person, shown or not. A tombstone names no author.
+pub(crate) async fn has_posts_of(db: &impl ConnectionTrait, author: UserId) -> Result<bool, DbErr> {
+    Ok(posts::Entity::find().filter(posts::Column::AuthorId.eq(author)).one(db).await?.is_some())
+}
+
 /// Finds the ids of up to `limit` visible posts by people whom `reader` follows, newest first, all older than `below`
 /// if it is given.
 pub(crate) async fn find_older_posts(

@@ -22,6 +22,16 @@ pub(crate) enum Side {
     Following,
 }
 
+impl Side {
+    /// The column of the person whose subscriptions these are, and that of the other people.
+    fn columns(self) -> (Column, Column) {
+        match self {
+            Self::Followers => (Column::FolloweeId, Column::FollowerId),
+            Self::Following => (Column::FollowerId, Column::FolloweeId),
+        }
+    }
+}
+
 /// Activates a subscription, which creates it the first time, and returns the stored row. `None` means that it was
 /// active already.
 pub(crate) async fn activate(tx: &Tx, follower: UserId, followee: UserId) -> Result<Option<Model>, DbErr> {
@@ -51,6 +61,33 @@ pub(crate) async fn deactivate(tx: &Tx, follower: UserId, followee: UserId) -> R
         .exec_with_returning(&**tx)
         .await?;
     Ok(rows.pop())
+}
+
+/// Deactivates up to `limit` subscriptions in which a person is on `side`, and returns the stored rows.
+pub(crate) async fn deactivate_some(tx: &Tx, side: Side, person: UserId, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let (this, other) = side.columns();
+    // Locked in the order of the other people, so that two transactions cannot wait for each other.
+    let others: Vec<UserId> = active()
+        .filter(this.eq(person))
+        .order_by_asc(other)
+        .limit(limit)
+        .lock_exclusive()
+        .select_only()
+        .column(other)
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::update_many()
+        .col_expr(Column::Active, Expr::value(false))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(this.eq(person))
+        .filter(other.is_in(others))
+        .filter(Column::Active.eq(true))
+        .exec_with_returning(&**tx)
+        .await
 }
 
 /// Builds the subquery that selects the ids of the people whom a person follows.
@@ -91,10 +128,7 @@ pub(crate) async fn list_people(
     after: Option<i64>,
     limit: u64,
 ) -> Result<(Vec<User>, u64), DbErr> {
-    let (this, other) = match side {
-        Side::Followers => (Column::FolloweeId, Column::FollowerId),
-        Side::Following => (Column::FollowerId, Column::FolloweeId),
-    };
+    let (this, other) = side.columns();
     let all = active().filter(this.eq(id)).filter(other.in_subquery(users::visible_ids()));
     let total = all.clone().count(db).await?;
     let mut rows = all.order_by_desc(other).limit(limit).select_only().column(other);

@@ -1,0 +1,33 @@
+//! The statements that erase everything about a person in this database, across its tables.
+
+use std::collections::BTreeMap;
+
+use sea_orm::DbErr;
+use shared::clock::Timestamp;
+use shared::http::idempotency;
+use shared::work::Tx;
+
+use super::{erased_users, limits, links, mail_jobs, sessions, users};
+use crate::db::entities::erased_users::Model as ErasedUser;
+use crate::db::entities::users::Model as User;
+
+/// Erases a locked account with everything that belongs to it. `version` is that of the tombstone, which is returned
+/// together with the numbers of erased things, by their kind.
+pub(crate) async fn erase(
+    tx: &Tx,
+    user: &User,
+    version: i64,
+    now: Timestamp,
+) -> Result<(ErasedUser, BTreeMap<String, i64>), DbErr> {
+    let mails = mail_jobs::count_of(&**tx, user.id).await?;
+    let sessions = sessions::scrub_all_of(&**tx, user.id, now).await?;
+    let counts = [("accounts", 1), ("sessions", sessions), ("mails", mails)];
+    let counts =
+        counts.into_iter().map(|(kind, number)| (kind.to_owned(), i64::try_from(number).unwrap_or(i64::MAX))).collect();
+    links::delete_all_of(&**tx, user.id).await?;
+    mail_jobs::delete_all_of(&**tx, user.id).await?;
+    limits::forget_person(&**tx, user).await?;
+    idempotency::forget_person(tx, user.user_id()).await?;
+    users::delete(&**tx, user.user_id()).await?;
+    Ok((erased_users::insert(&**tx, user, version, now).await?, counts))
+}

@@ -1,0 +1,105 @@
+//! The end of an account by its owner, and the receipt.
+
+use std::fmt::Write;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use shared::error::{FieldErrors, Problem};
+use shared::http::{Path, ValidJson, Validate};
+use utoipa::ToSchema;
+
+use super::accept::Accepted;
+use super::html;
+use super::me_extract::Me;
+use super::not_stored::NOT_STORED;
+use crate::actions;
+use crate::answers::{ErasedOut, ReceiptOut};
+use crate::db::queries::receipts;
+use crate::domain::{password, secret};
+use crate::error::Error;
+use crate::state::AppState;
+
+/// The proof that it is the owner who leaves.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeaveIn {
+    #[schema(format = Password)]
+    password: String,
+}
+
+impl Validate for LeaveIn {
+    fn validate(&self, errors: &mut FieldErrors) {
+        if !password::has_valid_length(&self.password) {
+            errors.add("password", "must have 1 to 128 characters");
+        }
+    }
+}
+
+/// Deletes one's account and erases everything in it, in all services.
+///
+/// The account is gone with the answer. Posts, pictures, comments, likes and subscriptions follow within seconds; the
+/// receipt shows how far that is. Its address comes by mail as well.
+#[utoipa::path(delete, path = "/auth/me", tag = "users", security(("bearer" = [])), request_body = LeaveIn, responses(
+    (status = 202, description = "Deleted; the rest is being erased", body = ErasedOut, headers(("Location" = String, description = "The receipt"))),
+    (status = 401, description = "No or bad token", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The password is wrong, or blocked", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Too many wrong passwords", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Too many passwords are being checked", body = Problem, content_type = "application/problem+json"),
+))]
+#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
+pub(crate) async fn leave(
+    State(s): State<AppState>,
+    me: Me,
+    ValidJson(leave): ValidJson<LeaveIn>,
+) -> Result<impl IntoResponse, Error> {
+    let receipt = actions::erase_account(&s.db, &s.hasher, &s.mails, &me.user, &leave.password).await?;
+    let location = [(header::LOCATION, receipt.clone())];
+    let message = "Account deleted, and everything in it is being erased";
+    Ok((StatusCode::ACCEPTED, NOT_STORED, location, Json(ErasedOut { message, receipt })))
+}
+
+/// Shows how far the erasure of an account is. Whoever has the address may see it: it holds numbers only.
+#[utoipa::path(get, path = "/auth/erasures/{token}", tag = "users", params(("token" = String, Path, description = "From the answer or the mail")), responses(
+    (status = 200, description = "The receipt; a page for who prefers one", content((ReceiptOut = "application/json"), (String = "text/html"))),
+    (status = 404, description = "No such receipt", body = Problem, content_type = "application/problem+json"),
+))]
+#[tracing::instrument(level = "debug", skip_all)]
+pub(crate) async fn get_receipt(
+    State(s): State<AppState>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let found = receipts::find(s.db.read(), &secret::hash(&token)).await?;
+    let (receipt, confirmations) = found.ok_or(Error::ReceiptNotFound)?;
+    let receipt = ReceiptOut::of(&receipt, &confirmations);
+    if Accepted::of(&headers).prefers_page() {
+        return Ok(page(&receipt));
+    }
+    let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, Json(receipt)).into_response())
+}
+
+/// The receipt as a page.
+fn page(receipt: &ReceiptOut) -> Response {
+    let mut rows = String::new();
+    for service in &receipt.services {
+        let state = match (service.confirmed_at, service.complete) {
+            (None, _) => "being erased",
+            (Some(_), false) => "erased; looks once more in a few minutes",
+            (Some(_), true) => "erased",
+        };
+        let counts: Vec<String> =
+            service.counts.iter().map(|(kind, number)| format!("{number} {}", kind.replace('_', " "))).collect();
+        let _ = write!(rows, "<tr><th>{}</th><td>{state}</td><td>{}</td></tr>", service.service, counts.join(", "));
+    }
+    let title = if receipt.complete { "Your data is erased" } else { "Your data is being erased" };
+    let body = format!(
+        "<p>The account was deleted on {}.</p><table><tr><th>Service</th><th>State</th><th>Erased</th></tr>{rows}</table>",
+        receipt.erased_at.in_words()
+    );
+    html::page(StatusCode::OK, title, &body)
+}

@@ -1,0 +1,10 @@
+//! The stream `erasure_done.recommendations`: this service confirms to auth that it has erased a person's data.
+
+use shared::erasure::ErasureStream;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ErasureDone;
+
+impl ErasureStream for ErasureDone {
+    const STREAM: &'static str = "erasure_done.recommendations";
+}

@@ -1,0 +1,34 @@
+//! The erasure of the subscriptions of a person who has left.
+
+use async_trait::async_trait;
+use shared::erasure::{PersonalData, Step};
+use shared::events::{self, ApplyError};
+use shared::ids::UserId;
+use shared::work::Tx;
+
+use crate::db::queries::feed;
+use crate::db::queries::subscriptions::{self, Side};
+use crate::streams::erasure_done::ErasureDone;
+
+/// The most subscriptions that one step erases.
+const PAGE: u64 = 200;
+
+/// The data of people that this service owns.
+pub(crate) struct PersonalSubscriptions;
+
+#[async_trait]
+impl PersonalData for PersonalSubscriptions {
+    type Stream = ErasureDone;
+
+    async fn erase_some(&self, tx: &mut Tx, user: UserId) -> Result<Step, ApplyError> {
+        for (side, kind) in [(Side::Following, "following"), (Side::Followers, "followers")] {
+            let ended = subscriptions::deactivate_some(tx, side, user, PAGE).await?;
+            if !ended.is_empty() {
+                events::remember(tx, &ended);
+                return Ok(Step::Erased(vec![(kind, ended.len() as i64)]));
+            }
+        }
+        let is_left = feed::has_posts_of(&**tx, user).await?;
+        Ok(if is_left { Step::CopiesLeft } else { Step::Done })
+    }
+}

@@ -1,0 +1,42 @@
+//! The end of the subscriptions of a person who has left.
+
+use serde_json::{Value, json};
+use testkit::app::TestApp;
+
+use crate::{follow, post, spawn_with_people, user};
+
+/// The confirmation, once it is published.
+async fn confirmation(app: &TestApp) -> Option<Value> {
+    app.events().await.into_iter().find(|(stream, _)| stream == "erasure_done.subscriptions").map(|(_, state)| state)
+}
+
+#[tokio::test]
+async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
+    let app = spawn_with_people().await;
+    for (follower, followee) in [(1, 2), (2, 1), (2, 3), (3, 1)] {
+        follow(&app, follower, followee).await;
+    }
+    app.deliver("post", &[post(7, 1, 2, false)]).await;
+    let mut gone = user(2, 2, "gone", false);
+    for field in ["username", "first_name", "last_name", "bio", "created_at", "role"] {
+        gone[field] = Value::Null;
+    }
+    (gone["deleted"], gone["session_version"]) = (json!(true), json!(1));
+    app.deliver("user", &[gone]).await;
+    let following = async || app.get("/users/3/followers").send().await.json["total"] == 0;
+    app.eventually(following, "the end of the subscription to cleo").await;
+    assert_eq!(confirmation(&app).await, None, "the copy still holds a post of bob");
+    app.deliver("post", &[post(7, 2, 2, true)]).await;
+    let mut confirmed = None;
+    let is_confirmed = async || {
+        app.clock.advance(std::time::Duration::from_secs(5));
+        confirmed = confirmation(&app).await;
+        confirmed.is_some()
+    };
+    app.eventually(is_confirmed, "the confirmation").await;
+    let counts = json!({ "following": 2, "followers": 1 });
+    assert_eq!(confirmed, Some(json!({ "id": 2, "version": 1, "complete": false, "counts": counts })));
+    let followers = app.get("/users/1/followers").send().await.json;
+    assert_eq!((&followers["total"], &followers["users"][0]["id"]), (&json!(1), &json!(3)));
+    app.finish().await;
+}
