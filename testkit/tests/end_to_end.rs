@@ -2,7 +2,8 @@
 //! limits, RabbitMQ and SMTP.
 //!
 //! The first test does the main job, then kills a service and the broker, and wants the copies to agree again. The
-//! second one runs three replicas behind nginx, whose caches have to follow each other.
+//! second one runs three replicas behind nginx, whose caches have to follow each other. In the third one a person leaves,
+//! and everything that is stored is searched for remains.
 #![cfg(feature = "servers")]
 #![expect(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use testkit::servers::machine;
 use testkit::stack::{Stack, StackOptions};
 
 /// The longest time until a write has to be visible everywhere.
@@ -143,6 +145,39 @@ impl Suite {
             command.output().unwrap().status.success()
         };
         self.eventually("the copies to agree", reconcile).await;
+    }
+}
+
+impl Suite {
+    /// Everything that a service's database stores, as the text of a dump.
+    fn dump(&self, service: &str) -> String {
+        let programs = machine::find_postgres().unwrap();
+        let url = &self.stack.addresses().services[service].database_url;
+        let dump = Command::new(programs.join("pg_dump")).arg(url).output().unwrap();
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        String::from_utf8_lossy(&dump.stdout).into_owned()
+    }
+
+    /// Runs a statement in a service's database.
+    fn execute(&self, service: &str, sql: &str) {
+        let programs = machine::find_postgres().unwrap();
+        let url = &self.stack.addresses().services[service].database_url;
+        let done =
+            Command::new(programs.join("psql")).args(["-v", "ON_ERROR_STOP=1", url, "-c", sql]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// The receipt of an erasure.
+    async fn receipt(&self, left: &Value) -> Value {
+        let url = left["receipt"].as_str().unwrap();
+        self.get(&url[url.find("/auth/").unwrap()..], None).await
+    }
+
+    /// The counts of a service in a receipt.
+    async fn erased(&self, left: &Value, service: &str) -> Value {
+        let receipt = self.receipt(left).await;
+        let services = receipt["services"].as_array().unwrap();
+        services.iter().find(|found| found["service"] == service).unwrap().clone()
     }
 }
 
@@ -313,5 +348,84 @@ async fn caches_of_other_replicas_follow_each_write() {
         .eventually_everywhere("/feed", &bob, |_, feed| feed["message"] == "Your feed" && feed["posts"] == json!([]))
         .await;
     suite.await_agreement(binaries).await;
+    suite.stack.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_person_who_left_remains() {
+    let _alone = ALONE.lock().await;
+    let (suite, binaries) = start(1).await;
+    let (ann, quagga) = (suite.register_and_log_in("ann").await, suite.register_and_log_in("quagga").await);
+    let others = suite.create_post_with_picture(&ann).await;
+    let own = suite.create_post_with_picture(&quagga).await;
+    let words = json!({ "title": "An okapi", "content": "Two okapis" });
+    assert_eq!(suite.call(Method::POST, "/posts", Some(&quagga.token), Some(words)).await.0, 201);
+    let words = json!({ "content": "What an okapi!" });
+    assert_eq!(
+        suite.call(Method::PATCH, "/auth/me", Some(&quagga.token), Some(json!({ "bio": "okapi" }))).await.0,
+        200
+    );
+    for (path, body) in [
+        (format!("/posts/{others}/comments"), words.clone()),
+        (format!("/posts/{others}/likes"), Value::Null),
+        (format!("/posts/{own}/likes"), Value::Null),
+        (format!("/subscribe/{}", ann.id), Value::Null),
+    ] {
+        let status = suite.call(Method::POST, &path, Some(&quagga.token), Some(body)).await.0;
+        assert!([200, 201].contains(&status), "{path}: {status}");
+    }
+    assert_eq!(suite.call(Method::POST, &format!("/subscribe/{}", quagga.id), Some(&ann.token), None).await.0, 200);
+    suite.await_agreement(binaries).await;
+    for service in ["auth", "posts", "subscriptions", "admin", "recommendations"] {
+        let holds_more = service != "admin" && service != "auth";
+        let dump = suite.dump(service);
+        assert!(dump.contains("quagga") && (dump.contains("okapi") || !holds_more), "{service} holds nothing");
+    }
+
+    // Others go on to like and comment what is being erased.
+    let likers = futures_util::future::join_all((0..20).map(|_| async {
+        suite.call(Method::POST, &format!("/posts/{own}/likes"), Some(&ann.token), None).await;
+        suite
+            .call(Method::POST, &format!("/posts/{own}/comments"), Some(&ann.token), Some(json!({ "content": "nice" })))
+            .await;
+        suite.call(Method::DELETE, &format!("/posts/{own}/likes"), Some(&ann.token), None).await;
+    }));
+    let leave = suite.call(
+        Method::DELETE,
+        "/auth/me",
+        Some(&quagga.token),
+        Some(json!({ "password": "correct horse battery" })),
+    );
+    let ((status, left), _) = tokio::join!(leave, likers);
+    assert_eq!(status, 202, "{left}");
+    suite
+        .eventually("every service to confirm", async || {
+            let receipt = suite.receipt(&left).await;
+            receipt["services"].as_array().unwrap().iter().all(|service| service["confirmed_at"].is_string())
+        })
+        .await;
+    // The second look comes at once instead of eleven minutes later.
+    for service in ["posts", "subscriptions", "admin", "recommendations"] {
+        suite.execute(service, "UPDATE erasures SET due_at = now()");
+    }
+    suite.eventually("the second look", async || suite.receipt(&left).await["complete"] == true).await;
+    let counts = json!({ "posts": 2, "pictures": 1, "comments": 1, "likes": 2 });
+    assert_eq!(suite.erased(&left, "posts").await["counts"], counts);
+    assert_eq!(suite.erased(&left, "subscriptions").await["counts"], json!({ "following": 1, "followers": 1 }));
+    assert_eq!(suite.erased(&left, "auth").await["counts"]["accounts"], 1);
+    suite.await_agreement(binaries).await;
+
+    for service in ["auth", "posts", "subscriptions", "admin", "recommendations"] {
+        let dump = suite.dump(service);
+        let remains = dump.lines().find(|line| line.contains("quagga") || line.contains("okapi"));
+        assert_eq!(remains, None, "{service}");
+    }
+    let media = std::fs::read_dir(suite.stack.folder().join("data/media")).unwrap();
+    assert_eq!(media.count(), 1, "the picture of ann is left");
+    let queues =
+        Command::new(suite.stack.folder().join("rabbitmqctl")).args(["-q", "list_queues", "messages"]).output();
+    let queues = String::from_utf8(queues.unwrap().stdout).unwrap();
+    let waiting: Vec<&str> = queues.lines().filter(|line| line.parse().is_ok_and(|count: u64| count > 0)).collect();
+    assert!(queues.lines().count() > 20 && waiting.is_empty(), "{queues}");
     suite.stack.stop().unwrap();
 }
