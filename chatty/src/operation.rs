@@ -59,7 +59,7 @@ impl Operation {
     /// machine.
     pub(crate) fn ask_for_secret(&self) -> anyhow::Result<String> {
         match self {
-            Self::Admin(_) => accounts::Admin::ask_for_password(),
+            Self::Admin(admin) => admin.ask_for_password(),
             _ => Ok(String::new()),
         }
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// A field that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -70,6 +71,10 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The id under which the log knows this request.
     pub request_id: String,
+    /// Members that only some problems have (RFC 9457, section 3.2).
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub extensions: Option<Box<Map<String, Value>>>,
 }
 
 impl Problem {
@@ -83,7 +88,7 @@ impl Problem {
     ) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind: "about:blank", title, status, detail, code, errors: Vec::new(), request_id }
+        Self { kind: "about:blank", title, status, detail, code, errors: Vec::new(), request_id, extensions: None }
     }
 }
 
@@ -108,13 +113,24 @@ pub struct ApiError {
     retry_after: Option<u64>,
     /// A header field that belongs to the status. Boxed, because it is rare and its size would count in every `Result`.
     header: Option<Box<(HeaderName, HeaderValue)>>,
+    /// Further members of the problem. Boxed for the same reason.
+    extensions: Option<Box<Map<String, Value>>>,
     cause: Option<Arc<str>>,
 }
 
 impl ApiError {
     /// Creates a failure from a status, a stable code and a sentence.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, header: None, cause: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            header: None,
+            extensions: None,
+            cause: None,
+        }
     }
 
     /// Creates a 400 Bad Request.
@@ -212,6 +228,13 @@ impl ApiError {
         self
     }
 
+    /// Adds a member to the problem that the standard ones have no place for (RFC 9457, section 3.2).
+    #[must_use]
+    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extensions.get_or_insert_default().insert(name.to_owned(), value.into());
+        self
+    }
+
     /// Returns the HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -231,6 +254,7 @@ impl ApiError {
     pub fn render(self, request_id: String) -> Response {
         let mut problem = Problem::new(self.status, self.code, self.detail, request_id);
         problem.errors = self.errors;
+        problem.extensions = self.extensions;
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
         // `axum::Json` has set `application/json`.

@@ -47,7 +47,7 @@ pub(super) async fn raise(operator: &Operator) -> anyhow::Result<()> {
     for pair in list_pairs(operator, None)? {
         let copy = || format!("{}.{}", pair.copy.name, pair.route.stream);
         // The decisions of admin have taken effect at auth and posts. So the copies there are right, and admin takes
-        // the decisions back from them (rule R15). People who have left must not come back (ADR 28). Apart from that,
+        // the decisions back from them (rule R15). People who have left must not come back (ADR 24). Apart from that,
         // the copies forget the rows that their owner has lost.
         let recovery = pair.source.recovery();
         if recovery != Recovery::Nothing {

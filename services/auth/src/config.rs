@@ -23,6 +23,7 @@ pub const VARIABLES: &[Variable] = &[
     ("MAIL_FROM", "sender of all mails; production must name one"),
     ("ADMIN_USERNAME", "the first admin (development: admin)"),
     ("ADMIN_PASSWORD", "the first admin's password (development: secret)"),
+    ("ADMIN_REQUIRE_TWO_FACTOR", "true: admins have their rights with two-factor sign-in only (false)"),
 ];
 
 /// Username and password of the first admin in development mode. This password is the only one that may break the
@@ -71,6 +72,8 @@ pub struct Config {
     pub(crate) smtp: Option<SmtpConfig>,
     /// The first admin, from `ADMIN_USERNAME` and `ADMIN_PASSWORD`. `None`: no admin is created.
     pub(crate) admin: Option<AdminConfig>,
+    /// True when admins need two-factor sign-in, from `ADMIN_REQUIRE_TWO_FACTOR`.
+    pub(crate) admins_need_factor: bool,
     /// The beginning of the links in mails: scheme and host, without a slash at the end.
     pub(crate) public_url: String,
 }
@@ -102,7 +105,8 @@ impl Config {
         let smtp = env.secret("SMTP_URL").map(|url| smtp(url.expose_secret(), from)).transpose()?;
         let key_file = env.get("JWT_PRIVATE_KEY_FILE").map_or_else(|| settings.data_dir.join("jwt.pem"), PathBuf::from);
         let admin = admin(env, settings.environment)?;
-        Ok(Self { key_file, smtp, admin, public_url: settings.public_url.clone() })
+        let admins_need_factor = env.parse("ADMIN_REQUIRE_TWO_FACTOR", "true or false")?.unwrap_or(false);
+        Ok(Self { key_file, smtp, admin, admins_need_factor, public_url: settings.public_url.clone() })
     }
 }
 

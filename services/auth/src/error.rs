@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
+use secrecy::{ExposeSecret, SecretString};
 use shared::db::CommitError;
 use shared::error::ApiError;
 use shared::events::PublishError;
@@ -24,6 +25,21 @@ pub(crate) enum Error {
     /// The password is right, but the person has not verified the e-mail address yet.
     #[error("Account not verified")]
     NotVerified,
+    /// The password is right, and the person has two-factor sign-in. Holds the token by which the client goes on.
+    #[error("A code of your authenticator app, or a recovery code, is required")]
+    SecondFactorRequired(SecretString),
+    /// The challenge of a login's second step is unknown, used, expired or tried too often.
+    #[error("The login has expired, begin again")]
+    BadChallenge,
+    /// The code of the authenticator app, or the recovery code, is wrong or was used before.
+    #[error("The code is wrong or was used before")]
+    WrongCode,
+    /// The person has an authenticator app already.
+    #[error("Two-factor sign-in is on already")]
+    TwoFactorOn,
+    /// The person has no authenticator app.
+    #[error("Two-factor sign-in is off")]
+    NoApp,
     /// An admin has blocked the account. Only its owner is told.
     #[error("Account blocked")]
     Blocked,
@@ -86,6 +102,14 @@ impl From<Error> for ApiError {
         match error {
             Error::UsernameTaken => Self::conflict("username_taken", text),
             Error::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
+            Error::SecondFactorRequired(challenge) => {
+                let problem = Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text);
+                problem.with_member("challenge", challenge.expose_secret())
+            }
+            Error::BadChallenge => Self::new(StatusCode::UNAUTHORIZED, "invalid_challenge", text),
+            Error::WrongCode => Self::new(StatusCode::UNAUTHORIZED, "wrong_code", text),
+            Error::TwoFactorOn => Self::conflict("two_factor_on", text),
+            Error::NoApp => Self::conflict("two_factor_off", text),
             Error::NotVerified => Self::new(StatusCode::FORBIDDEN, "account_not_verified", text),
             Error::Blocked => Self::new(StatusCode::FORBIDDEN, "account_blocked", text),
             Error::SessionEnded => Self::unauthorized(text),

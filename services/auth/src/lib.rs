@@ -31,7 +31,7 @@ use shared::events::Streams;
 use shared::http::idempotency;
 use shared::service::{Deps, Service};
 
-pub use actions::{CreateAdminError, create_admin};
+pub use actions::{CreateAdminError, ResetTwoFactorError, create_admin, reset_two_factor};
 pub use config::{Config, NAME, PORT, VARIABLES};
 pub use mail::check as check_mail;
 pub use mail::parked as parked_mails;

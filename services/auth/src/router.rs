@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::routes::{
-    dev_mail, email, erasures, jwks, login, mails, me, password, register, sessions, token, users, verify,
+    dev_mail, email, erasures, jwks, login, mails, me, password, register, sessions, token, two_factor, users, verify,
 };
 use crate::state::AppState;
 
@@ -23,6 +23,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(verify::follow_verification_link, verify::verify_account))
         .routes(routes!(verify::reject_registration))
         .routes(routes!(login::log_in))
+        .routes(routes!(two_factor::pass_second_factor))
+        .routes(routes!(two_factor::get_two_factor, two_factor::remove_factors))
+        .routes(routes!(two_factor::begin_app))
+        .routes(routes!(two_factor::confirm_app))
+        .routes(routes!(two_factor::renew_recovery_codes))
         .routes(routes!(token::issue_token))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::log_out))

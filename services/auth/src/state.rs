@@ -29,6 +29,8 @@ pub(crate) struct AppState {
     pub(crate) mails: MailQueue,
     /// True when few wrong passwords can be tried for a username.
     pub(crate) limits_logins: bool,
+    /// The name of this installation in authenticator apps: the host of its public URL.
+    pub(crate) issuer: Arc<str>,
     /// True when mails go to the development mailbox, so that `/dev/mail` exists.
     pub(crate) has_mailbox: bool,
 }
@@ -39,7 +41,7 @@ impl AppState {
     /// # Errors
     /// When the signing key cannot be used, or there are no threads.
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
-        let signer = Signer::open(&config.key_file)?;
+        let signer = Signer::open(&config.key_file)?.with_admins_need_factor(config.admins_need_factor);
         // Tokens are verified with the key at hand: the service must not ask itself for it over the network. The
         // accounts and sessions stay unknown to the verification, because the handlers read them in the tables.
         let keys = Keys::fixed(signer.public_keys());
@@ -52,9 +54,16 @@ impl AppState {
             signer: Arc::new(signer),
             mails: MailQueue::new(&config.public_url),
             limits_logins: deps.settings.rate_limit,
+            issuer: host_of(&config.public_url).into(),
             has_mailbox: config.smtp.is_none(),
         })
     }
+}
+
+/// The host of a URL, with its port if it has one.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
 }
 
 impl FromRef<AppState> for Auth {

@@ -4,6 +4,7 @@ use shared::http::RemoteClient;
 use shared::work::Db;
 
 use super::open_session::open_session;
+use super::second_factor::require_second_factor;
 use crate::credentials::{Hasher, PasswordCheck, Signer, TokenPair};
 use crate::db::entities::users::Model as User;
 use crate::db::queries::{limits, reservations, sessions, users};
@@ -22,8 +23,8 @@ pub(crate) struct Login<'a> {
 /// `is_limited`, few wrong passwords can be tried for a username.
 ///
 /// # Errors
-/// [`Error::InvalidCredentials`], [`Error::NotVerified`], [`Error::Blocked`], [`Error::TooManyTries`], or
-/// [`Error::Busy`] when too many passwords are being checked.
+/// [`Error::InvalidCredentials`], [`Error::NotVerified`], [`Error::Blocked`], [`Error::SecondFactorRequired`],
+/// [`Error::TooManyTries`], or [`Error::Busy`] when too many passwords are being checked.
 pub(crate) async fn log_in(
     db: &Db,
     hasher: &Hasher,
@@ -52,6 +53,9 @@ pub(crate) async fn log_in(
     }
     // A reserved username has no account and never gets one. It must look like one that waits for its verification.
     let Some(user) = user else { return Err(Error::NotVerified) };
+    if user.second_factor_at.is_some() {
+        return require_second_factor(db, &user).await;
+    }
     let pair = open_session(db, signer, client, &user).await?;
     if check == PasswordCheck::NeedsRehash
         && let Err(error) = renew_hash(db, hasher, &user, password).await

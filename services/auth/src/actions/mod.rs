@@ -12,11 +12,13 @@ mod end_session;
 mod log_in;
 mod open_session;
 mod rotate_session;
+mod second_factor;
 
 mod change_email;
 mod change_password;
 mod confirm_password;
 mod reset_password;
+mod two_factor;
 mod update_profile;
 
 mod create_admin;
@@ -37,6 +39,9 @@ pub(crate) use register::{Applicant, register};
 pub(crate) use resend_verification::resend_verification;
 pub(crate) use reset_password::{ResetProof, check_reset_link, forget_password, reset_password};
 pub(crate) use rotate_session::rotate_session;
+pub(crate) use second_factor::pass_second_factor;
 pub(crate) use tidy::tidy;
+pub use two_factor::{ResetTwoFactorError, reset_two_factor};
+pub(crate) use two_factor::{begin_app, confirm_app, remove_factors, renew_recovery_codes};
 pub(crate) use update_profile::{ProfileChanges, update_profile};
 pub(crate) use verify_email::{find_registration, reject_registration, verify_email};

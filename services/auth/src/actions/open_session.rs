@@ -34,7 +34,8 @@ pub(super) async fn open_session(
     sessions::insert_token(&*tx, &session, None, secret::hash(&refresh_token), now).await?;
     let access_token = signer.sign_access_token(&user, session.id, now)?;
     tx.commit().await?;
-    Ok(TokenPair { user_id: user.user_id(), access_token, refresh_token })
+    let is_role_withheld = signer.role_of(&user) != user.role();
+    Ok(TokenPair { user_id: user.user_id(), is_role_withheld, access_token, refresh_token })
 }
 
 /// Refuses an account that may not have a session. A block is named first, because a verification does not help against

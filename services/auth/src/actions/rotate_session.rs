@@ -65,7 +65,8 @@ pub(crate) async fn rotate_session(
     sessions::record_use(&*tx, opened.id, client, now).await?;
     let access_token = signer.sign_access_token(&user, opened.id, now)?;
     tx.commit().await?;
-    Ok(TokenPair { user_id: user.user_id(), access_token, refresh_token })
+    let is_role_withheld = signer.role_of(&user) != user.role();
+    Ok(TokenPair { user_id: user.user_id(), is_role_withheld, access_token, refresh_token })
 }
 
 /// Follows the successors of a used token to the one that is not used yet. The direct successor may be used already, by

@@ -22,6 +22,9 @@ pub(crate) struct LoginOut {
     /// For `/auth/refresh`, once.
     refresh_token: String,
     user_id: UserId,
+    /// Present for an admin who has to turn two-factor sign-in on before these rights are granted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    two_factor_enrolment_required: bool,
 }
 
 impl From<TokenPair> for LoginOut {
@@ -33,6 +36,7 @@ impl From<TokenPair> for LoginOut {
             expires_in: ACCESS_TOKEN_LIFETIME.as_secs(),
             refresh_token: pair.refresh_token,
             user_id: pair.user_id,
+            two_factor_enrolment_required: pair.is_role_withheld,
         }
     }
 }

@@ -5,6 +5,7 @@ mod message;
 mod login;
 mod sessions;
 mod token;
+mod two_factor;
 
 mod me;
 mod user;
@@ -19,4 +20,5 @@ pub(crate) use message::MessageOut;
 pub(crate) use receipt::{ErasedOut, ReceiptOut};
 pub(crate) use sessions::{SessionOut, SessionsOut};
 pub(crate) use token::{TokenError, TokenOut};
+pub(crate) use two_factor::{AppOut, RecoveryCodesOut, TwoFactorOut};
 pub(crate) use user::{UserOut, UsersOut};

@@ -36,10 +36,18 @@ pub(crate) struct TokenError {
     error: &'static str,
     /// What happened, for people.
     error_description: &'static str,
+    /// With `second_factor_required`: the token for `POST /auth/login/second-factor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
 }
 
 impl TokenError {
     pub(crate) fn new(error: &'static str, error_description: &'static str) -> Self {
-        Self { error, error_description }
+        Self { error, error_description, challenge: None }
+    }
+
+    /// Adds the challenge by which a login goes on with the second factor.
+    pub(crate) fn with_challenge(self, challenge: &str) -> Self {
+        Self { challenge: Some(challenge.to_owned()), ..self }
     }
 }

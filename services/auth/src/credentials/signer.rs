@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use shared::auth::{AUDIENCE, Claims, ISSUER, TOKEN_TYPE};
+use shared::auth::{AUDIENCE, Claims, ISSUER, Role, TOKEN_TYPE};
 use shared::clock::Timestamp;
 use shared::config::ConfigError;
 use shared::error::ApiError;
@@ -35,6 +35,8 @@ const CODES: &[u8] = b"chatty: codes in mails, 1";
 /// The tokens that a login or a refresh gives.
 pub(crate) struct TokenPair {
     pub(crate) user_id: UserId,
+    /// True for an admin who gets the tokens of an ordinary person until two-factor sign-in is on.
+    pub(crate) is_role_withheld: bool,
     /// A JWT, accepted for [`ACCESS_TOKEN_LIFETIME`].
     pub(crate) access_token: String,
     /// The token for the next refresh; it is used once.
@@ -52,6 +54,8 @@ pub(crate) struct Signer {
     /// The id of the key, which every access token names.
     kid: String,
     public: JwkSet,
+    /// True when an admin without a second factor gets the tokens of an ordinary person.
+    admins_need_factor: bool,
 }
 
 impl Signer {
@@ -82,10 +86,23 @@ impl Signer {
         let whole = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
         let derive = |purpose| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&whole, purpose).as_ref());
         let (successors, codes) = (derive(SUCCESSORS), derive(CODES));
-        let signer = Self { key, successors, codes, kid, public: JwkSet { keys: vec![jwk] } };
+        let signer =
+            Self { key, successors, codes, kid, public: JwkSet { keys: vec![jwk] }, admins_need_factor: false };
         // A key that cannot sign must stop the start instead of failing the first login.
         signer.sign(&serde_json::json!({})).map_err(|error| bad(&error))?;
         Ok(signer)
+    }
+
+    /// Sets whether an admin needs a second factor to get tokens with the admin's role.
+    #[must_use]
+    pub(crate) fn with_admins_need_factor(self, admins_need_factor: bool) -> Self {
+        Self { admins_need_factor, ..self }
+    }
+
+    /// The role that the tokens of a person carry. An admin who still has to turn two-factor sign-in on has the role of
+    /// an ordinary person until then, and so can log in and do it.
+    pub(crate) fn role_of(&self, user: &User) -> Role {
+        if self.admins_need_factor && user.second_factor_at.is_none() { Role::User } else { user.role() }
     }
 
     /// The public half of the key, with which access tokens are verified.
@@ -119,7 +136,7 @@ impl Signer {
             iat: now.unix_seconds(),
             jti: Uuid::new_v4().to_string(),
             username: user.username.clone(),
-            role: user.role(),
+            role: self.role_of(user),
             sv: user.session_version,
             sid: SessionId(session_id),
         };

@@ -21,5 +21,9 @@ pub(crate) const LOGINS: Limit = Limit { name: "login", burst: 10, period: Durat
 pub(crate) const CURRENT_PASSWORD: Limit =
     Limit { name: "current_password", burst: 5, period: Duration::from_secs(60) };
 
+/// The codes that can be tried for one account after a right password. With six digits and three valid codes at a time,
+/// a thief who has the password and tries for a year guesses right with a probability below three in a hundred.
+pub(crate) const SECOND_FACTORS: Limit = Limit { name: "second_factor", burst: 10, period: Duration::from_secs(3_600) };
+
 /// The mails that strangers can have sent to one mailbox, whichever address the strangers come from.
 pub(crate) const MAILS: Limit = Limit { name: "mail", burst: 3, period: Duration::from_secs(3_600) };

@@ -90,13 +90,34 @@ pub(crate) fn receipt(to: &str, link: &str) -> Mail {
 pub(crate) fn password_changed(to: &str) -> Mail {
     let said = "The password of your account at Chatty was changed, and your other sessions have ended. If it was not \
                 you, ask for a new password at once: your mailbox proves that the account is yours.";
-    Mail {
-        kind: "password_changed",
-        to: to.to_owned(),
-        subject: "Your password was changed",
-        text: format!("{said}\n"),
-        html: format!("<p>{said}</p>"),
-    }
+    notice("password_changed", to, "Your password was changed", said)
+}
+
+/// The notice that two-factor sign-in was turned on or off.
+pub(crate) fn two_factor_changed(to: &str, is_on: bool) -> Mail {
+    let said = if is_on {
+        "Two-factor sign-in is on for your account at Chatty: a login asks for a code of your authenticator app too. Keep \
+         the recovery codes in a safe place. If it was not you, ask for a new password at once."
+    } else {
+        "Two-factor sign-in is off for your account at Chatty: the password alone opens it. If it was not you, change \
+         the password at once and turn it on again."
+    };
+    notice("two_factor_changed", to, "Two-factor sign-in was changed", said)
+}
+
+/// The notice that a recovery code was used.
+pub(crate) fn recovery_code_used(to: &str, left: u64) -> Mail {
+    let said = format!(
+        "Somebody has logged in to your account at Chatty with one of your recovery codes. You have {left} left. If it was \
+         not you, change your password at once and make new codes."
+    );
+    notice("recovery_code_used", to, "A recovery code was used", &said)
+}
+
+/// A mail that is one paragraph.
+fn notice(kind: &'static str, to: &str, subject: &'static str, said: &str) -> Mail {
+    let (text, html) = (format!("{said}\n"), format!("<p>{said}</p>"));
+    Mail { kind, to: to.to_owned(), subject, text, html }
 }
 
 /// The mail to the owner of an address that was used for a second registration.
@@ -104,13 +125,7 @@ pub(crate) fn already_registered(to: &str) -> Mail {
     let said = "Somebody tried to register at Chatty with this e-mail address, but you already have an account. \
                 Nothing has changed. If it was you, log in with the username that you chose before; \
                 if it was not, ignore this mail.";
-    Mail {
-        kind: "already_registered",
-        to: to.to_owned(),
-        subject: "You already have an account",
-        text: format!("{said}\n"),
-        html: format!("<p>{said}</p>"),
-    }
+    notice("already_registered", to, "You already have an account", said)
 }
 
 /// Replaces every word that may be an address. Mail servers repeat addresses in their answers.

@@ -7,8 +7,10 @@ mod username;
 
 pub(crate) mod limit;
 pub(crate) mod link;
+pub(crate) mod recovery_code;
 pub(crate) mod secret;
 pub(crate) mod session;
+pub(crate) mod totp;
 
 pub(crate) mod mails;
 

@@ -132,6 +132,28 @@ impl MailQueue {
         mail_jobs::enqueue(db, before.id, mails::email_changed(&before.email, &url, until), now).await
     }
 
+    /// Queues the notice that two-factor sign-in was turned on or off.
+    pub(crate) async fn add_two_factor_changed(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        is_on: bool,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        mail_jobs::enqueue(db, user.id, mails::two_factor_changed(&user.email, is_on), now).await
+    }
+
+    /// Queues the notice that a recovery code was used. `left` is the number of codes that are left.
+    pub(crate) async fn add_recovery_code_used(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        left: u64,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        mail_jobs::enqueue(db, user.id, mails::recovery_code_used(&user.email, left), now).await
+    }
+
     /// Queues the mail with the address of a person's receipt.
     pub(crate) async fn add_receipt(
         &self,

@@ -38,7 +38,7 @@ impl Validate for LoginIn {
 /// Logs somebody in.
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginIn, responses(
     (status = 200, description = "Logged in", body = LoginOut),
-    (status = 401, description = "Unknown person or wrong password", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Unknown person or wrong password; or, with the code `second_factor_required` and a `challenge`, the password is right and a second factor is missing", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Not verified, or blocked", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "Too many wrong passwords", body = Problem, content_type = "application/problem+json"),

@@ -1,8 +1,9 @@
-//! The extractor of one's own account.
+//! The extractors of one's own account.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use shared::auth::CurrentUser;
+use shared::auth::{CurrentUser, Role};
+use shared::error::ApiError;
 use shared::ids::{NOBODY, SessionId};
 
 use crate::db::entities::users::Model as User;
@@ -36,5 +37,21 @@ impl FromRequestParts<AppState> for Me {
             session.filter(|session| session.revoked_at.is_none()).ok_or(Error::SessionEnded)?;
         }
         Ok(Self { user, session_id })
+    }
+}
+
+/// The account of an admin. The role of the row counts, not that of the token, which may be older; an admin who still
+/// has to turn two-factor sign-in on does not count as one.
+pub(crate) struct AdminMe(pub(crate) Me);
+
+impl FromRequestParts<AppState> for AdminMe {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, s: &AppState) -> Result<Self, Error> {
+        let me = Me::from_request_parts(parts, s).await?;
+        match s.signer.role_of(&me.user) {
+            Role::Admin => Ok(Self(me)),
+            Role::User => Err(ApiError::forbidden("Administrators only").into()),
+        }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod login;
 pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod token;
+pub(crate) mod two_factor;
 
 pub(crate) mod erasures;
 pub(crate) mod me;

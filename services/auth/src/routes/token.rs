@@ -6,6 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use shared::error::{ApiError, Problem};
 use shared::http::RemoteClient;
@@ -41,6 +42,8 @@ pub(crate) struct TokenIn {
 /// A refusal. Errors of the client have OAuth's form; failures on our side are problems, as everywhere.
 enum Refused {
     OAuth(TokenError),
+    /// The password was right. Holds the challenge for the second factor.
+    SecondFactor(SecretString),
     Problem(ApiError),
 }
 
@@ -52,6 +55,7 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         match error {
             Error::InvalidCredentials => refused("invalid_grant", "Invalid credentials"),
+            Error::SecondFactorRequired(challenge) => Self::SecondFactor(challenge),
             Error::NotVerified => refused("invalid_grant", "Account not verified"),
             Error::Blocked => refused("invalid_grant", "Account blocked"),
             Error::BadRefreshToken | Error::SessionEnded => refused("invalid_grant", "The refresh token is not valid"),
@@ -61,6 +65,10 @@ impl From<Error> for Refused {
             | Error::BadReset
             | Error::SessionNotFound
             | Error::WrongPassword
+            | Error::BadChallenge
+            | Error::WrongCode
+            | Error::TwoFactorOn
+            | Error::NoApp
             | Error::TooManyTries(_)
             | Error::UserNotFound
             | Error::ReceiptNotFound
@@ -79,6 +87,12 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::OAuth(error) => (StatusCode::BAD_REQUEST, NOT_STORED, Json(error)).into_response(),
+            Self::SecondFactor(challenge) => {
+                let text = "Send the challenge with a code to /auth/login/second-factor";
+                let error = TokenError::new("second_factor_required", text).with_challenge(challenge.expose_secret());
+                let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+                (StatusCode::UNAUTHORIZED, NOT_STORED, challenge, Json(error)).into_response()
+            }
             Self::Problem(error) => error.into_response(),
         }
     }
@@ -90,6 +104,7 @@ impl IntoResponse for Refused {
     responses(
         (status = 200, description = "Tokens", body = TokenOut),
         (status = 400, description = "An OAuth error", body = TokenError),
+        (status = 401, description = "A second factor is required", body = TokenError),
         (status = 429, description = "Too many wrong passwords", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
     )

@@ -12,6 +12,7 @@ mod accounts;
 mod commits;
 mod emails;
 mod erasure;
+mod factors;
 mod keyboards;
 mod login;
 mod mailboxes;

@@ -13,4 +13,8 @@ pub(crate) mod reservations;
 pub(crate) mod links;
 pub(crate) mod mail_jobs;
 
+pub(crate) mod authenticator_apps;
+pub(crate) mod challenges;
+pub(crate) mod recovery_codes;
+
 pub(crate) mod limits;

@@ -47,6 +47,8 @@ pub(crate) struct Model {
     pub(crate) session_version: i64,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    /// When the person turned two-factor sign-in on; `None` while it is off.
+    pub(crate) second_factor_at: Option<Timestamp>,
 }
 
 impl Model {

@@ -220,7 +220,7 @@ CREATE TABLE idempotency_keys (
     anonymous_at timestamp with time zone,
     user_id bigint);
 CREATE INDEX ix_idempotency_keys_user_id ON public.idempotency_keys USING btree (user_id);
--- m0012_erasures
+-- m0010_erasures
 CREATE TABLE confirmations (
     service text NOT NULL,
     user_id bigint NOT NULL,
@@ -241,3 +241,48 @@ CREATE TABLE receipts (
     counts text NOT NULL);
 ALTER TABLE receipts ADD CONSTRAINT receipts_pkey PRIMARY KEY (user_id);
 CREATE UNIQUE INDEX uq_receipts_token_hash ON public.receipts USING btree (token_hash);
+-- m0011_factors
+CREATE TABLE authenticator_apps (
+    user_id bigint NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    last_step bigint NOT NULL);
+ALTER TABLE authenticator_apps ADD CONSTRAINT authenticator_apps_pkey PRIMARY KEY (user_id);
+CREATE TABLE challenges (
+    token_hash text NOT NULL,
+    user_id bigint NOT NULL,
+    session_version bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    guesses bigint NOT NULL);
+ALTER TABLE challenges ADD CONSTRAINT challenges_pkey PRIMARY KEY (token_hash);
+CREATE INDEX ix_challenges_user_id ON public.challenges USING btree (user_id);
+CREATE TABLE recovery_codes (
+    code_hash text NOT NULL,
+    user_id bigint NOT NULL,
+    used_at timestamp with time zone);
+CREATE INDEX ix_recovery_codes_user_id ON public.recovery_codes USING btree (user_id);
+ALTER TABLE recovery_codes ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (code_hash);
+CREATE TABLE users (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    username text NOT NULL,
+    username_key text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    password_hash text NOT NULL,
+    first_name text,
+    last_name text,
+    bio text,
+    first_name_key text NOT NULL,
+    last_name_key text NOT NULL,
+    full_name_key text NOT NULL,
+    role text NOT NULL,
+    verified_at timestamp with time zone,
+    blocked_at timestamp with time zone,
+    decision_version bigint NOT NULL,
+    session_version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    second_factor_at timestamp with time zone);

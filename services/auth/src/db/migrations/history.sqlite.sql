@@ -206,7 +206,7 @@ CREATE TABLE "idempotency_keys" (
     "anonymous_at" timestamp_with_timezone_text NULL,
     "user_id" integer NULL);
 CREATE INDEX "ix_idempotency_keys_user_id" ON "idempotency_keys" ("user_id");
--- m0012_erasures
+-- m0010_erasures
 CREATE TABLE "confirmations" (
     "service" text NOT NULL,
     "user_id" integer NOT NULL,
@@ -226,3 +226,45 @@ CREATE TABLE "receipts" (
     "erased_at" timestamp_with_timezone_text NOT NULL,
     "counts" text NOT NULL );
 CREATE UNIQUE INDEX "uq_receipts_token_hash" ON "receipts" ("token_hash");
+-- m0011_factors
+CREATE TABLE "authenticator_apps" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "secret" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "confirmed_at" timestamp_with_timezone_text NULL,
+    "last_step" integer NOT NULL );
+CREATE TABLE "challenges" (
+    "token_hash" text NOT NULL PRIMARY KEY,
+    "user_id" integer NOT NULL,
+    "session_version" integer NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL,
+    "guesses" integer NOT NULL );
+CREATE INDEX "ix_challenges_user_id" ON "challenges" ("user_id");
+CREATE TABLE "recovery_codes" (
+    "code_hash" text NOT NULL PRIMARY KEY,
+    "user_id" integer NOT NULL,
+    "used_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_recovery_codes_user_id" ON "recovery_codes" ("user_id");
+CREATE TABLE "users" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "username" text NOT NULL,
+    "username_key" text NOT NULL,
+    "email" text NOT NULL,
+    "email_key" text NOT NULL,
+    "password_hash" text NOT NULL,
+    "first_name" text NULL,
+    "last_name" text NULL,
+    "bio" text NULL,
+    "first_name_key" text NOT NULL,
+    "last_name_key" text NOT NULL,
+    "full_name_key" text NOT NULL,
+    "role" text NOT NULL,
+    "verified_at" timestamp_with_timezone_text NULL,
+    "blocked_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL,
+    "session_version" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL ,
+    "expires_at" timestamp_with_timezone_text NULL,
+    "second_factor_at" timestamp_with_timezone_text NULL);

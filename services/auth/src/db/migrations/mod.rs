@@ -10,7 +10,8 @@ mod m0006_mail_retries;
 mod m0007_keys;
 mod m0008_unconfirmed;
 mod m0009_sessions;
-mod m0012_erasures;
+mod m0010_erasures;
+mod m0011_factors;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -35,7 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_unconfirmed::Migration),
             Box::new(m0009_sessions::Migration),
             Box::new(shared::http::idempotency::PersonMigration),
-            Box::new(m0012_erasures::Migration),
+            Box::new(m0010_erasures::Migration),
+            Box::new(m0011_factors::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ use shared::clock::Timestamp;
 use shared::http::idempotency;
 use shared::work::Tx;
 
-use super::{erased_users, limits, links, mail_jobs, sessions, users};
+use super::{erased_users, factors, limits, links, mail_jobs, sessions, users};
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
 
@@ -26,6 +26,7 @@ pub(crate) async fn erase(
         counts.into_iter().map(|(kind, number)| (kind.to_owned(), i64::try_from(number).unwrap_or(i64::MAX))).collect();
     links::delete_all_of(&**tx, user.id).await?;
     mail_jobs::delete_all_of(&**tx, user.id).await?;
+    factors::delete_all_of(&**tx, user.user_id()).await?;
     limits::forget_person(&**tx, user).await?;
     idempotency::forget_person(tx, user.user_id()).await?;
     users::delete(&**tx, user.user_id()).await?;

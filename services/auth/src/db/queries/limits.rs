@@ -6,7 +6,7 @@ use shared::clock::Timestamp;
 
 use crate::db::entities::limits::{ActiveModel, Column, Entity};
 use crate::db::entities::users::Model as User;
-use crate::domain::limit::{CURRENT_PASSWORD, LOGINS, Limit, MAILS};
+use crate::domain::limit::{CURRENT_PASSWORD, LOGINS, Limit, MAILS, SECOND_FACTORS};
 
 /// Uses a limit once. Returns false, and uses nothing, when `what` has no room left under it. Transactions that ask for
 /// the same key at the same time wait for each other, so together they never use more than the limit.
@@ -44,7 +44,8 @@ pub(crate) async fn forget_person(db: &impl ConnectionTrait, user: &User) -> Res
     // A username has no character that LIKE reads as a pattern but the underscore.
     let by_address = LikeExpr::new(format!("{} %", login.replace('_', "\\_"))).escape('\\');
     let about = Condition::any()
-        .add(Column::Key.is_in([login, key(MAILS, &user.email_key), key(CURRENT_PASSWORD, &user.id.to_string())]))
+        .add(Column::Key.is_in([login, key(MAILS, &user.email_key)]))
+        .add(Column::Key.is_in([CURRENT_PASSWORD, SECOND_FACTORS].map(|limit| key(limit, &user.id.to_string()))))
         .add(Column::Key.like(by_address));
     Entity::delete_many().filter(about).exec(db).await.map(|_| ())
 }

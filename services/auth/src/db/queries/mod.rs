@@ -12,4 +12,5 @@ pub(crate) mod reservations;
 pub(crate) mod links;
 pub(crate) mod mail_jobs;
 
+pub(crate) mod factors;
 pub(crate) mod limits;

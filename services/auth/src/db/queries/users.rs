@@ -76,6 +76,7 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
         session_version: Set(0),
         created_at: Set(now),
         updated_at: Set(now),
+        second_factor_at: Set(None),
     };
     // The unique indexes are the rule. A look-up before the insert could not exclude a registration at the same moment.
     Entity::insert(row).exec_with_returning(db).await.map_err(|error| {

@@ -1,0 +1,165 @@
+//! Two-factor sign-in on and off, and new recovery codes.
+
+use secrecy::SecretString;
+use shared::clock::Timestamp;
+use shared::db::CommitError;
+use shared::events::{self, PublishError};
+use shared::ids::UserId;
+use shared::work::{Db, Tx};
+
+use super::confirm_password::confirm_password;
+use super::second_factor::recovery_hash;
+use crate::credentials::Hasher;
+use crate::db::entities::users::Model as User;
+use crate::db::queries::sessions::{self, Ending};
+use crate::db::queries::{factors, limits, users};
+use crate::domain::limit::SECOND_FACTORS;
+use crate::domain::{recovery_code, totp};
+use crate::error::Error;
+use crate::mail::MailQueue;
+use crate::streams::user::UserState;
+
+/// Generates the secret of an authenticator app, which counts as a factor once [`confirm_app`] has seen a code of it.
+///
+/// # Errors
+/// [`Error::TwoFactorOn`] when the person has an app; [`Error::WrongPassword`], [`Error::TooManyTries`],
+/// [`Error::Busy`].
+pub(crate) async fn begin_app(db: &Db, hasher: &Hasher, user: &User, password: &str) -> Result<Vec<u8>, Error> {
+    confirm_password(db, hasher, user, password).await?;
+    let secret = totp::new_secret();
+    let tx = db.begin().await?;
+    if !factors::insert_app(&*tx, user.user_id(), secret.clone(), db.clock().now()).await? {
+        return Err(Error::TwoFactorOn);
+    }
+    tx.commit().await?;
+    Ok(secret)
+}
+
+/// Turns two-factor sign-in on with the first code of the app. Returns the recovery codes.
+///
+/// # Errors
+/// [`Error::NoApp`] when none was begun; [`Error::TwoFactorOn`]; [`Error::WrongCode`]; [`Error::TooManyTries`].
+pub(crate) async fn confirm_app(
+    db: &Db,
+    mails: &MailQueue,
+    user: &User,
+    code: &str,
+) -> Result<Vec<SecretString>, Error> {
+    let (id, now) = (user.user_id(), db.clock().now());
+    let app = factors::find_app(db.read(), id).await?.ok_or(Error::NoApp)?;
+    let tx = db.begin().await?;
+    let may_try = limits::take(&*tx, SECOND_FACTORS, &user.id.to_string(), now).await?;
+    tx.commit().await?;
+    if !may_try {
+        return Err(Error::TooManyTries(SECOND_FACTORS.period));
+    }
+    let step = totp::check(&app.secret, code, now).ok_or(Error::WrongCode)?;
+    let tx = db.begin().await?;
+    if !factors::confirm_app(&*tx, id, step, now).await? {
+        return Err(Error::TwoFactorOn);
+    }
+    factors::set_second_factor(&*tx, id, Some(now)).await?;
+    limits::give_back(&*tx, SECOND_FACTORS, &user.id.to_string()).await?;
+    let codes = replace_codes(&tx, id).await?;
+    mails.add_two_factor_changed(&*tx, user, true, now).await?;
+    tx.commit().await?;
+    mails.wake_worker();
+    Ok(codes)
+}
+
+/// Turns two-factor sign-in off.
+///
+/// # Errors
+/// [`Error::NoApp`] when it is off; [`Error::WrongPassword`], [`Error::TooManyTries`], [`Error::Busy`].
+pub(crate) async fn remove_factors(
+    db: &Db,
+    hasher: &Hasher,
+    mails: &MailQueue,
+    user: &User,
+    password: &str,
+) -> Result<(), Error> {
+    confirm_password(db, hasher, user, password).await?;
+    if user.second_factor_at.is_none() {
+        return Err(Error::NoApp);
+    }
+    let now = db.clock().now();
+    let tx = db.begin().await?;
+    delete_factors(&tx, user.user_id()).await?;
+    mails.add_two_factor_changed(&*tx, user, false, now).await?;
+    tx.commit().await?;
+    mails.wake_worker();
+    Ok(())
+}
+
+/// Replaces the recovery codes of a person, used or not.
+///
+/// # Errors
+/// [`Error::NoApp`] when two-factor sign-in is off; [`Error::WrongPassword`], [`Error::TooManyTries`],
+/// [`Error::Busy`].
+pub(crate) async fn renew_recovery_codes(
+    db: &Db,
+    hasher: &Hasher,
+    user: &User,
+    password: &str,
+) -> Result<Vec<SecretString>, Error> {
+    confirm_password(db, hasher, user, password).await?;
+    if user.second_factor_at.is_none() {
+        return Err(Error::NoApp);
+    }
+    let tx = db.begin().await?;
+    let codes = replace_codes(&tx, user.user_id()).await?;
+    tx.commit().await?;
+    Ok(codes)
+}
+
+/// The reason why an operator could not turn two-factor sign-in off.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetTwoFactorError {
+    /// No account has the username.
+    #[error("there is no account with this username")]
+    NoAccount,
+    /// The database refused a statement.
+    #[error("the database refused: {0}")]
+    Db(#[from] sea_orm::DbErr),
+    /// The database refused the commit, or its outcome is unknown.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The event could not be written to the outbox.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+/// Turns two-factor sign-in off for a person who has lost all factors, and ends all sessions. Returns false when it was
+/// off.
+///
+/// # Errors
+/// [`ResetTwoFactorError`]. Nothing is changed then, unless the outcome of the commit is unknown.
+pub async fn reset_two_factor(db: &Db, username: &str) -> Result<bool, ResetTwoFactorError> {
+    let now = db.clock().now();
+    let mut tx = db.begin().await?;
+    let user = users::find_by_username(&*tx, username, now).await?.ok_or(ResetTwoFactorError::NoAccount)?;
+    let user = users::find_locked(&*tx, user.user_id()).await?.ok_or(ResetTwoFactorError::NoAccount)?;
+    if user.second_factor_at.is_none() {
+        return Ok(false);
+    }
+    delete_factors(&tx, user.user_id()).await?;
+    sessions::revoke(&*tx, Ending::AllOf(user.id), now).await?;
+    if let Some(user) = users::end_tokens(&*tx, user.user_id(), now).await? {
+        events::publish(&mut tx, &[UserState::from(user)])?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn delete_factors(tx: &Tx, user: UserId) -> Result<(), sea_orm::DbErr> {
+    factors::delete_all_of(&**tx, user).await?;
+    factors::set_second_factor(&**tx, user, None::<Timestamp>).await
+}
+
+/// Generates recovery codes and stores their hashes.
+async fn replace_codes(tx: &Tx, user: UserId) -> Result<Vec<SecretString>, Error> {
+    let codes: Vec<String> = (0..recovery_code::COUNT).map(|_| recovery_code::new_code()).collect();
+    let hashes = codes.iter().filter_map(|code| recovery_code::normalise(code));
+    factors::replace_codes(&**tx, user, hashes.map(|letters| recovery_hash(user, &letters))).await?;
+    Ok(codes.into_iter().map(SecretString::from).collect())
+}
