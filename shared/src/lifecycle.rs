@@ -39,7 +39,9 @@ pub async fn run(
     let health: Vec<Health> = services.iter().map(|service| service.health.clone()).collect();
     let probes = App::of_probes(health::probes(health.clone(), Disclosure::Full(Some(metrics.clone()))));
     let disclosure = listeners.disclosure(services.len() > 1, metrics.clone());
-    let app = App::new(router, openapi, health::probes(health, disclosure));
+    // All services of a process have the same settings.
+    let origins = services.first().map(|service| service.cors_origins.clone()).unwrap_or_default();
+    let app = App::new(router, openapi, health::probes(health, disclosure)).allow_origins(&origins);
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
         tracker.spawn(async move { http::serve(listeners, app, Some(probes), &connections, &stop).await })

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderValue;
 use sea_orm_migration::MigratorTrait;
 use tokio::time::sleep;
 use utoipa::openapi::OpenApi;
@@ -56,6 +57,8 @@ pub struct Service {
     pub name: &'static str,
     /// The routes of the service's API.
     pub router: Router,
+    /// The origins of web pages that may call the routes, from the settings.
+    pub cors_origins: Vec<HeaderValue>,
     /// The OpenAPI description of these routes.
     pub openapi: OpenApi,
     /// The streams that the service owns, and the streams that it keeps copies of.
@@ -81,6 +84,7 @@ impl Service {
         Self {
             name,
             router,
+            cors_origins: deps.settings.cors_origins.clone(),
             openapi,
             streams: Streams::default(),
             db: deps.db.clone(),

@@ -118,6 +118,7 @@ impl TestApp {
         service.start(&tracker, &failed);
         let probes = health::probes(vec![service.health.clone()], Disclosure::Full(None));
         let http = App::new(service.router.clone(), service.openapi.clone(), probes);
+        let http = http.allow_origins(&service.cors_origins);
         let (api, described) = (Api::new(service.openapi.clone()), Events::read());
         let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, _folder: folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")

@@ -40,6 +40,18 @@ pub(crate) enum Error {
     /// The person has no authenticator app.
     #[error("Two-factor sign-in is off")]
     NoApp,
+    /// There is no such client, or it does not belong to the person, or the address does not belong to it.
+    #[error("Client not found")]
+    ClientNotFound,
+    /// The person has registered as many clients as allowed.
+    #[error("You have registered 20 clients; delete one first")]
+    TooManyClients,
+    /// The authorization code is unknown, expired or used, or does not belong to the client.
+    #[error("The authorization code is not valid")]
+    BadCode,
+    /// The token belongs to somebody else's client, and the route is about the account itself.
+    #[error("Only Chatty itself may do this, not a client that you have granted access")]
+    FirstPartyOnly,
     /// An admin has blocked the account. Only its owner is told.
     #[error("Account blocked")]
     Blocked,
@@ -109,6 +121,9 @@ impl From<Error> for ApiError {
             Error::BadChallenge => Self::new(StatusCode::UNAUTHORIZED, "invalid_challenge", text),
             Error::WrongCode => Self::new(StatusCode::UNAUTHORIZED, "wrong_code", text),
             Error::TwoFactorOn => Self::conflict("two_factor_on", text),
+            Error::TooManyClients => Self::conflict("too_many_clients", text),
+            Error::BadCode => Self::bad_request("bad_code", text),
+            Error::FirstPartyOnly => Self::new(StatusCode::FORBIDDEN, "first_party_only", text),
             Error::NoApp => Self::conflict("two_factor_off", text),
             Error::NotVerified => Self::new(StatusCode::FORBIDDEN, "account_not_verified", text),
             Error::Blocked => Self::new(StatusCode::FORBIDDEN, "account_blocked", text),
@@ -119,6 +134,7 @@ impl From<Error> for ApiError {
             | Error::BadReset
             | Error::UserNotFound
             | Error::SessionNotFound
+            | Error::ClientNotFound
             | Error::ReceiptNotFound => Self::not_found(text),
             Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", text),
             Error::WeakPassword(rule) => Self::invalid_field("password", rule),

@@ -7,7 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::routes::{
-    dev_mail, email, erasures, jwks, login, mails, me, password, register, sessions, token, two_factor, users, verify,
+    authorize, clients, dev_mail, email, erasures, jwks, login, mails, me, password, register, sessions, token,
+    two_factor, users, verify,
 };
 use crate::state::AppState;
 
@@ -29,6 +30,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(two_factor::confirm_app))
         .routes(routes!(two_factor::renew_recovery_codes))
         .routes(routes!(token::issue_token))
+        .routes(routes!(token::revoke_token))
+        .routes(routes!(authorize::show_consent, authorize::decide_consent))
+        .routes(routes!(clients::register_client, clients::list_clients))
+        .routes(routes!(clients::delete_client))
+        .routes(routes!(clients::get_metadata))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::log_out))
         .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))

@@ -29,6 +29,8 @@ pub(crate) struct AppState {
     pub(crate) mails: MailQueue,
     /// True when few wrong passwords can be tried for a username.
     pub(crate) limits_logins: bool,
+    /// The beginning of all addresses of this installation.
+    pub(crate) public_url: Arc<str>,
     /// The name of this installation in authenticator apps: the host of its public URL.
     pub(crate) issuer: Arc<str>,
     /// True when mails go to the development mailbox, so that `/dev/mail` exists.
@@ -54,6 +56,7 @@ impl AppState {
             signer: Arc::new(signer),
             mails: MailQueue::new(&config.public_url),
             limits_logins: deps.settings.rate_limit,
+            public_url: config.public_url.as_str().into(),
             issuer: host_of(&config.public_url).into(),
             has_mailbox: config.smtp.is_none(),
         })

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::scopes::Scopes;
 use crate::ids::{SessionId, UserId};
 
 /// The issuer, `iss`, of every token.
@@ -40,7 +41,7 @@ impl Role {
     }
 }
 
-/// The claims of an access token. All of them are required, except for `sid`.
+/// The claims of an access token. All of them are required, except for `sid` and `scope`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Issuer: [`ISSUER`].
@@ -67,6 +68,10 @@ pub struct Claims {
     /// before sessions had ids gets [`NOBODY`](crate::ids::NOBODY).
     #[serde(default = "no_session")]
     pub sid: SessionId,
+    /// The scopes that the person has granted to somebody else's client; absent in a token of Chatty's own login, which
+    /// has all rights of the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scopes>,
 }
 
 fn no_session() -> SessionId {

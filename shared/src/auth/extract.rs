@@ -3,12 +3,13 @@
 //! A handler names one of them as an argument, so it cannot run without a valid token.
 
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::{header, request::Parts};
+use axum::http::{StatusCode, header, request::Parts};
 
 use super::accounts::Accounts;
 use super::claims::Role;
 use super::ended_sessions::EndedSessions;
 use super::keys::Keys;
+use super::scopes::Scopes;
 use super::token::verify;
 use crate::clock::Clock;
 use crate::error::ApiError;
@@ -41,7 +42,7 @@ impl Auth {
 /// owner of the account (rule R13).
 ///
 /// Rejections: 401 without a token, with an invalid one or after the end of the session; 403 for a blocked or erased
-/// account; 503 while no public key is known.
+/// account, or a token whose scopes do not suffice; 503 while no public key is known.
 #[derive(Clone, Debug)]
 pub struct CurrentUser {
     /// The user's id, a positive number.
@@ -54,6 +55,8 @@ pub struct CurrentUser {
     pub session_version: i64,
     /// The session in the token. Auth, which owns the sessions, looks it up too.
     pub session_id: SessionId,
+    /// The scopes of a token that was issued to somebody else's client; `None` for a token of Chatty's own login.
+    pub scopes: Option<Scopes>,
 }
 
 /// A [`CurrentUser`] with the role of an administrator. The rejections are those of [`CurrentUser`], and 403 for any
@@ -94,9 +97,25 @@ where
         if auth.ended_sessions.contains(claims.sid) {
             return Err(session_ended());
         }
-        let (username, role) = (claims.username.clone(), claims.role);
-        Ok(Self { id, username, role, session_version: claims.sv, session_id: claims.sid })
+        if let Some(missing) = claims.scope.and_then(|scopes| scopes.missing_for(&parts.method)) {
+            return Err(insufficient_scope(missing));
+        }
+        Ok(Self {
+            id,
+            username: claims.username.clone(),
+            role: claims.role,
+            session_version: claims.sv,
+            session_id: claims.sid,
+            scopes: claims.scope,
+        })
     }
+}
+
+/// The refusal of a token whose scopes do not suffice, in the form of RFC 6750, section 3.1.
+fn insufficient_scope(missing: &str) -> ApiError {
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{missing}\"");
+    let text = "The access token was not granted the scope for this";
+    ApiError::new(StatusCode::FORBIDDEN, "insufficient_scope", text).with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
 fn session_ended() -> ApiError {

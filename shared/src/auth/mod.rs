@@ -9,6 +9,7 @@ mod claims;
 pub mod ended_sessions;
 mod extract;
 mod keys;
+mod scopes;
 mod token;
 
 pub use accounts::{Account, AccountRow, Accounts};
@@ -16,6 +17,7 @@ pub use claims::{AUDIENCE, Claims, ISSUER, Role, TOKEN_TYPE};
 pub use ended_sessions::EndedSessions;
 pub use extract::{AdminUser, Auth, CurrentUser};
 pub use keys::Keys;
+pub use scopes::{SCOPES, Scopes};
 pub use token::verify;
 
 /// Returns a JSON Web Key Set without keys, with which no token is valid.

@@ -6,6 +6,7 @@
 //! does not name.
 
 mod database_url;
+mod web_urls;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -18,18 +19,20 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use lapin::uri::AMQPUri;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
-use url::{Host, Url};
+use url::Url;
 
 pub use database_url::{check_database_url, host_urls};
+use web_urls::{parse_web_url, read_origins, read_public_url};
 
 /// The name of a variable and its explanation in `--help`.
 pub type Variable = (&'static str, &'static str);
 
 /// The variables that every program of the suite reads, in the order of `--help`. Defaults stand in parentheses.
-pub const VARIABLES: [Variable; 17] = [
+pub const VARIABLES: [Variable; 18] = [
     ("CHATTY_ENV", "`development` (the default) or `production`"),
     ("CHATTY_LISTEN", "address and port to listen on"),
     ("CHATTY_SOCKET", "a Unix socket where HTTP is served too"),
@@ -38,6 +41,7 @@ pub const VARIABLES: [Variable; 17] = [
     ("CHATTY_BEHIND_GATEWAY", "`yes`: a gateway is the only way in, also in development"),
     ("CHATTY_DATA_DIR", "folder of all that is kept in files (./chatty-data)"),
     ("PUBLIC_URL", "what links in mails begin with (in development http:// and CHATTY_LISTEN)"),
+    ("CORS_ORIGINS", "origins of web pages that may call the API, separated by commas (none)"),
     ("DATABASE_URL", "Postgres; unset: SQLite in the data folder"),
     ("DATABASE_MAX_CONNECTIONS", "connections of one replica, at least 5 (6)"),
     ("AMQP_URL", "RabbitMQ; a service of its own needs it"),
@@ -185,6 +189,8 @@ pub struct Settings {
     /// `PUBLIC_URL`: the beginning of links in mails, without a slash at the end. It is never taken from a request,
     /// whose `Host` an attacker may choose.
     pub public_url: String,
+    /// `CORS_ORIGINS`: the origins of other people's web pages that browsers let call the API (default: none).
+    pub cors_origins: Vec<HeaderValue>,
     /// `DATABASE_URL`: the Postgres database, with several hosts if it has standbys; absent: a SQLite file in the data
     /// folder.
     pub database_url: Option<SecretString>,
@@ -290,6 +296,7 @@ impl Settings {
             behind_gateway,
             metrics_listen: env.parse("METRICS_LISTEN", ADDRESS)?,
             public_url,
+            cors_origins: read_origins(env)?,
             database_url: env.secret("DATABASE_URL"),
             database_max_connections: connections,
             amqp_url: env.secret("AMQP_URL"),
@@ -301,37 +308,6 @@ impl Settings {
     }
 }
 
-/// Reads and validates `PUBLIC_URL`, without a slash at the end. Links with tokens lead there, so production requires
-/// https. A URL of the machine itself is excepted, because nothing crosses a network on the way to it.
-fn read_public_url(env: &Env, environment: Environment, listen: SocketAddr) -> Result<String, ConfigError> {
-    let production = environment == Environment::Production;
-    let bad = |reason| Err(ConfigError::new("PUBLIC_URL", reason));
-    let url = match env.get("PUBLIC_URL") {
-        Some(url) => url,
-        None if production => return bad("must be set in production: the links in mails begin with it"),
-        None => return Ok(format!("http://{listen}")),
-    };
-    let Some(parsed) = parse_web_url(url) else {
-        return bad("must be a URL such as https://chatty.example");
-    };
-    if parsed.query().is_some() || parsed.fragment().is_some() || has_credentials(&parsed) {
-        return bad("must have no user, query or fragment: paths are appended to it");
-    }
-    // `localhost` and all names below it are loopback by definition (RFC 6761, section 6.3).
-    let is_local = match parsed.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    if production && parsed.scheme() == "http" && !is_local {
-        return bad(
-            "must be https in production, or passwords travel readable; only this machine itself may have http",
-        );
-    }
-    Ok(url.trim_end_matches('/').to_owned())
-}
-
 /// Reads `RATE_LIMIT`. Production has no other value than `on`.
 fn read_rate_limit(env: &Env, environment: Environment) -> Result<bool, ConfigError> {
     match (env.get("RATE_LIMIT"), environment) {
@@ -340,17 +316,6 @@ fn read_rate_limit(env: &Env, environment: Environment) -> Result<bool, ConfigEr
         (Some("off"), Environment::Development) => Ok(false),
         _ => Err(ConfigError::new("RATE_LIMIT", "must be `on`, or in development `off`")),
     }
-}
-
-/// Parses the URL of a web server. `None` if the text is no URL, the scheme is neither http nor https, or the port is
-/// 0.
-fn parse_web_url(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.port() != Some(0))
-}
-
-/// Returns true if a URL contains a user name or a password.
-fn has_credentials(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
 }
 
 /// Checks one URL of `AMQP_URL`. Error messages do not repeat the URL, because it contains a password.

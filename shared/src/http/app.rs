@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tower::service_fn;
 use tower::util::MapRequestLayer;
@@ -57,6 +57,12 @@ impl App {
             // After the fallback for methods, so that a wrong method also counts for its route.
             .route_layer(MapRequestLayer::new(note_route));
         Self { routes: GuardedRouter::new(router, can_serve), endpoints: Endpoints::default() }
+    }
+
+    /// Lets web pages of these origins call the routes. Browsers keep all others from reading answers.
+    #[must_use]
+    pub fn allow_origins(self, origins: &[HeaderValue]) -> Self {
+        Self { routes: self.routes.allow_origins(origins), ..self }
     }
 
     /// Answers a request of this process, for tests. The rules that only concern the network do not apply. The caller

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tower::ServiceExt;
 
+use super::cors;
 use super::probes::CanServe;
 use crate::error::ApiError;
 
@@ -31,6 +32,11 @@ pub(super) struct GuardedRouter {
 impl GuardedRouter {
     pub(super) fn new(router: Router, can_serve: CanServe) -> Self {
         Self { router, can_serve, time_limit: TIME_LIMIT }
+    }
+
+    /// Lets web pages of these origins call the routes.
+    pub(super) fn allow_origins(self, origins: &[HeaderValue]) -> Self {
+        Self { router: cors::allow_origins(self.router, origins), ..self }
     }
 
     /// Answers a request: by its route, or with 503 before the service is ready or when a read takes too long, 504 when

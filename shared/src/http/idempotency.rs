@@ -29,7 +29,7 @@ use crate::ids::UserId;
 use crate::tasks::Cancel;
 use crate::work::{Db, Tx};
 
-const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header that marks a replayed answer.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key, in bytes.

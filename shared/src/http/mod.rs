@@ -5,6 +5,7 @@
 mod app;
 mod compress;
 mod connections;
+mod cors;
 mod guard;
 mod measure;
 mod render;

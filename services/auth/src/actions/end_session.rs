@@ -21,6 +21,16 @@ pub(crate) async fn end_session(db: &Db, presented: &str) -> Result<(), Error> {
     Ok(tx.commit().await?)
 }
 
+/// Ends a session whose holder has proved it by an access token. It may have ended before.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn end_session_by_id(db: &Db, id: SessionId) -> Result<(), Error> {
+    let mut tx = db.begin_in_reserve().await?;
+    end(&mut tx, Ending::One(id.0)).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Ends one of a person's own sessions.
 ///
 /// # Errors

@@ -32,6 +32,20 @@ pub(crate) async fn log_in(
     is_limited: bool,
     login: Login<'_>,
 ) -> Result<TokenPair, Error> {
+    let client = login.client;
+    let user = authenticate(db, hasher, is_limited, login).await?;
+    if user.second_factor_at.is_some() {
+        return require_second_factor(db, &user).await;
+    }
+    open_session(db, signer, client, &user).await
+}
+
+/// Checks a password and nothing else: whether the account may be used is for the caller to decide.
+///
+/// # Errors
+/// [`Error::InvalidCredentials`], [`Error::NotVerified`] for a username that is only reserved, [`Error::TooManyTries`],
+/// or [`Error::Busy`].
+pub(super) async fn authenticate(db: &Db, hasher: &Hasher, is_limited: bool, login: Login<'_>) -> Result<User, Error> {
     let Login { client, username, password } = login;
     let now = db.clock().now();
     let user = users::find_by_username(db.read(), username, now).await?;
@@ -53,17 +67,13 @@ pub(crate) async fn log_in(
     }
     // A reserved username has no account and never gets one. It must look like one that waits for its verification.
     let Some(user) = user else { return Err(Error::NotVerified) };
-    if user.second_factor_at.is_some() {
-        return require_second_factor(db, &user).await;
-    }
-    let pair = open_session(db, signer, client, &user).await?;
     if check == PasswordCheck::NeedsRehash
         && let Err(error) = renew_hash(db, hasher, &user, password).await
     {
-        // The login has succeeded, and the next one tries again.
+        // The password was right, and the next login tries again.
         tracing::warn!(%error, user.id = %user.user_id(), "A password could not be hashed anew.");
     }
-    Ok(pair)
+    Ok(user)
 }
 
 /// Takes one try from the bucket of a username, and returns the name of the bucket. It is taken before the password is

@@ -14,6 +14,9 @@ mod open_session;
 mod rotate_session;
 mod second_factor;
 
+mod authorize;
+mod clients;
+
 mod change_email;
 mod change_password;
 mod confirm_password;
@@ -27,10 +30,12 @@ mod refuse_default_passwords;
 
 mod tidy;
 
+pub(crate) use authorize::{Exchange, Grant, consent, exchange_code, find_client};
 pub(crate) use change_email::{check_email_link, confirm_email_change, request_email_change, undo_email_change};
 pub(crate) use change_password::change_password;
+pub(crate) use clients::{delete_client, register_client};
 pub use create_admin::{CreateAdminError, create_admin};
-pub(crate) use end_session::{end_other_sessions, end_own_session, end_session};
+pub(crate) use end_session::{end_other_sessions, end_own_session, end_session, end_session_by_id};
 pub(crate) use ensure_first_admin::ensure_first_admin;
 pub(crate) use erase_account::erase_account;
 pub(crate) use log_in::{Login, log_in};

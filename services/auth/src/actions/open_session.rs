@@ -3,8 +3,9 @@
 //! Opening and rotating a session lock the account's row, and so does a block. A block therefore ends every session
 //! that was opened before it, and a login after it sees the block.
 
+use shared::auth::Scopes;
 use shared::http::RemoteClient;
-use shared::work::Db;
+use shared::work::{Db, Tx};
 
 use crate::credentials::{Signer, TokenPair};
 use crate::db::entities::users::Model as User;
@@ -23,19 +24,36 @@ pub(super) async fn open_session(
     client: &RemoteClient,
     user: &User,
 ) -> Result<TokenPair, Error> {
-    let now = db.clock().now();
     // A full disk must not lock people out, so sessions may use the room that is kept in reserve.
     let tx = db.begin_in_reserve().await?;
-    // Read again under the lock: the row at hand is from before the hash, which took its time.
-    let user = users::find_locked(&*tx, user.user_id()).await?.ok_or(Error::InvalidCredentials)?;
-    require_active(&user)?;
-    let session = sessions::insert(&*tx, user.id, client, now).await?;
-    let refresh_token = secret::new_token();
-    sessions::insert_token(&*tx, &session, None, secret::hash(&refresh_token), now).await?;
-    let access_token = signer.sign_access_token(&user, session.id, now)?;
+    let (pair, _session) = open_session_in(&tx, signer, client, user, None).await?;
     tx.commit().await?;
+    Ok(pair)
+}
+
+/// Opens a session as a part of the transaction, and returns its first pair of tokens and its id. `grant` is the other
+/// people's client that the session belongs to, with its scopes.
+///
+/// # Errors
+/// As [`open_session`].
+pub(super) async fn open_session_in(
+    tx: &Tx,
+    signer: &Signer,
+    client: &RemoteClient,
+    user: &User,
+    grant: Option<(String, Scopes)>,
+) -> Result<(TokenPair, i64), Error> {
+    let now = tx.clock().now();
+    // Read again under the lock: the row at hand is from before the hash, which took its time.
+    let user = users::find_locked(&**tx, user.user_id()).await?.ok_or(Error::InvalidCredentials)?;
+    require_active(&user)?;
+    let session = sessions::insert(&**tx, user.id, client, grant, now).await?;
+    let refresh_token = secret::new_token();
+    sessions::insert_token(&**tx, &session, None, secret::hash(&refresh_token), now).await?;
+    let access_token = signer.sign_access_token(&user, &session, now)?;
     let is_role_withheld = signer.role_of(&user) != user.role();
-    Ok(TokenPair { user_id: user.user_id(), is_role_withheld, access_token, refresh_token })
+    let (user_id, scopes) = (user.user_id(), session.scopes());
+    Ok((TokenPair { user_id, is_role_withheld, access_token, refresh_token, scopes }, session.id))
 }
 
 /// Refuses an account that may not have a session. A block is named first, because a verification does not help against

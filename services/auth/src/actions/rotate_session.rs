@@ -12,7 +12,7 @@ use shared::work::Db;
 use super::open_session::require_active;
 use crate::credentials::{Signer, TokenPair};
 use crate::db::queries::sessions::{self, Ending};
-use crate::db::queries::users;
+use crate::db::queries::{clients, users};
 use crate::domain::{secret, session};
 use crate::error::Error;
 use crate::streams::session_end::publish_ends;
@@ -41,6 +41,12 @@ pub(crate) async fn rotate_session(
     if opened.revoked_at.is_some() || has_expired || require_active(&user).is_err() {
         return Err(Error::BadRefreshToken);
     }
+    // The client may have been deleted, with or without its owner.
+    if let Some(id) = &opened.client_id
+        && clients::find(&*tx, id).await?.is_none()
+    {
+        return Err(Error::BadRefreshToken);
+    }
     let refresh_token = match token.used_at {
         None => {
             sessions::mark_token_used(&*tx, token.id, now).await?;
@@ -63,10 +69,10 @@ pub(crate) async fn rotate_session(
         }
     };
     sessions::record_use(&*tx, opened.id, client, now).await?;
-    let access_token = signer.sign_access_token(&user, opened.id, now)?;
+    let access_token = signer.sign_access_token(&user, &opened, now)?;
     tx.commit().await?;
     let is_role_withheld = signer.role_of(&user) != user.role();
-    Ok(TokenPair { user_id: user.user_id(), is_role_withheld, access_token, refresh_token })
+    Ok(TokenPair { user_id: user.user_id(), is_role_withheld, access_token, refresh_token, scopes: opened.scopes() })
 }
 
 /// Follows the successors of a used token to the one that is not used yet. The direct successor may be used already, by

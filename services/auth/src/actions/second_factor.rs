@@ -58,38 +58,43 @@ pub(crate) async fn pass_second_factor(
     code: &str,
 ) -> Result<TokenPair, Error> {
     let token_hash = secret::hash(presented);
-    let challenge = take_try(db, &token_hash).await?;
-    let now = db.clock().now();
+    // Committed by itself, so that a wrong code counts whatever follows.
     let tx = db.begin_in_reserve().await?;
-    let user = users::find_locked(&*tx, UserId(challenge.user_id)).await?;
+    let challenge = factors::take_guess(&*tx, &token_hash, db.clock().now()).await?.ok_or(Error::BadChallenge)?;
+    tx.commit().await?;
+    let user = users::find(db.read(), UserId(challenge.user_id)).await?;
     let user = user.filter(|user| user.session_version == challenge.session_version).ok_or(Error::BadChallenge)?;
-    let is_recovery = match use_factor(&*tx, &user, code, now).await? {
-        None => return Err(Error::WrongCode),
-        Some(is_recovery) => is_recovery,
-    };
-    if !factors::delete_challenge(&*tx, &token_hash).await? {
-        return Err(Error::BadChallenge);
+    show_factor(db, mails, &user, code).await?;
+    let tx = db.begin_in_reserve().await?;
+    let is_first = factors::delete_challenge(&*tx, &token_hash).await?;
+    tx.commit().await?;
+    if is_first { open_session(db, signer, client, &user).await } else { Err(Error::BadChallenge) }
+}
+
+/// Checks the second factor of a person and uses it up. A recovery code is told by mail.
+///
+/// # Errors
+/// [`Error::WrongCode`]; [`Error::TooManyTries`].
+pub(super) async fn show_factor(db: &Db, mails: &MailQueue, user: &User, code: &str) -> Result<(), Error> {
+    let (now, account) = (db.clock().now(), user.id.to_string());
+    // Counted before the code is looked at, so that requests at the same moment get no try more.
+    let tx = db.begin_in_reserve().await?;
+    let may_try = limits::take(&*tx, SECOND_FACTORS, &account, now).await?;
+    tx.commit().await?;
+    if !may_try {
+        return Err(Error::TooManyTries(SECOND_FACTORS.period));
     }
+    let tx = db.begin_in_reserve().await?;
+    let is_recovery = use_factor(&*tx, user, code, now).await?.ok_or(Error::WrongCode)?;
     // Only wrong codes count.
-    limits::give_back(&*tx, SECOND_FACTORS, &user.id.to_string()).await?;
+    limits::give_back(&*tx, SECOND_FACTORS, &account).await?;
     if is_recovery {
         let left = factors::count_codes(&*tx, user.user_id()).await?;
-        mails.add_recovery_code_used(&*tx, &user, left, now).await?;
+        mails.add_recovery_code_used(&*tx, user, left, now).await?;
     }
     tx.commit().await?;
     mails.wake_worker();
-    open_session(db, signer, client, &user).await
-}
-
-/// Counts a try, for the challenge and for the account, before the code is looked at. It is committed by itself, so that
-/// a wrong code counts whatever follows.
-async fn take_try(db: &Db, token_hash: &str) -> Result<Challenge, Error> {
-    let now = db.clock().now();
-    let tx = db.begin_in_reserve().await?;
-    let challenge = factors::take_guess(&*tx, token_hash, now).await?.ok_or(Error::BadChallenge)?;
-    let may_try = limits::take(&*tx, SECOND_FACTORS, &challenge.user_id.to_string(), now).await?;
-    tx.commit().await?;
-    if may_try { Ok(challenge) } else { Err(Error::TooManyTries(SECOND_FACTORS.period)) }
+    Ok(())
 }
 
 /// Uses a code up. Returns whether it was a recovery code; `None` for a wrong or used code.

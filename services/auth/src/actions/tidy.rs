@@ -7,7 +7,7 @@ use shared::work::Db;
 use tokio::time::sleep;
 
 use super::erase_unverified::erase_unverified;
-use crate::db::queries::{factors, limits, links, mail_jobs, reservations, sessions, users};
+use crate::db::queries::{clients, factors, limits, links, mail_jobs, reservations, sessions, users};
 use crate::domain::mails::RECEIPT;
 use crate::domain::session;
 use crate::error::Error;
@@ -45,6 +45,7 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     mail_jobs::delete_kind_before(&*tx, RECEIPT, now - RECEIPT_RETENTION).await?;
     links::delete_expired_before(&*tx, now - RETENTION).await?;
     reservations::delete_expired(&*tx, now).await?;
+    clients::delete_codes_before(&*tx, now - session::MAX_AGE).await?;
     factors::delete_expired_challenges(&*tx, now).await?;
     limits::delete_full(&*tx, now).await?;
     Ok(tx.commit().await?)

@@ -1,7 +1,7 @@
 //! A person's own profile, as only they get it.
 
 use serde::Serialize;
-use shared::auth::Role;
+use shared::auth::{Role, Scopes};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 use utoipa::ToSchema;
@@ -13,7 +13,9 @@ use crate::db::entities::users::Model;
 pub(crate) struct MeOut {
     id: UserId,
     username: String,
-    email: String,
+    /// Absent for other people's clients, which do not need it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,
     bio: Option<String>,
@@ -23,14 +25,15 @@ pub(crate) struct MeOut {
     role: Role,
 }
 
-impl From<Model> for MeOut {
-    fn from(user: Model) -> Self {
+impl MeOut {
+    /// Builds the answer. `scopes` are those of somebody else's client, if one asks.
+    pub(crate) fn of(user: Model, scopes: Option<Scopes>) -> Self {
         Self {
             id: user.user_id(),
             is_active: user.is_active(),
             role: user.role(),
             username: user.username,
-            email: user.email,
+            email: scopes.is_none().then_some(user.email),
             first_name: user.first_name,
             last_name: user.last_name,
             bio: user.bio,

@@ -2,6 +2,7 @@
 
 mod message;
 
+mod client;
 mod login;
 mod sessions;
 mod token;
@@ -13,6 +14,7 @@ mod user;
 mod mails;
 mod receipt;
 
+pub(crate) use client::{ClientOut, ClientsOut, MetadataOut};
 pub(crate) use login::{LoginOut, PairOut};
 pub(crate) use mails::{MailOut, MailboxOut, ParkedMailOut, ParkedMailsOut};
 pub(crate) use me::MeOut;

@@ -1,5 +1,7 @@
 //! The sessions of a person, as only they get them.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::SessionId;
@@ -17,20 +19,29 @@ pub(crate) struct SessionOut {
     address: Option<String>,
     started_at: Timestamp,
     last_used_at: Timestamp,
+    /// The name of the other people's client that was granted access; absent for Chatty's own login.
+    application: Option<String>,
+    /// The scopes of that client.
+    #[schema(example = "read write")]
+    scope: Option<String>,
     /// True for the session of this request.
     current: bool,
 }
 
 impl SessionOut {
     /// Builds the answer from a session, where `current` is the session of the request.
-    pub(crate) fn of(session: Model, current: SessionId) -> Self {
+    /// `clients` are the other people's clients by id.
+    pub(crate) fn of(session: Model, current: SessionId, clients: &HashMap<String, String>) -> Self {
         let id = SessionId(session.id);
+        let application = session.client_id.as_ref().and_then(|id| clients.get(id).cloned());
         Self {
             id,
             client: session.client,
             address: session.address,
             started_at: session.created_at,
             last_used_at: session.last_used_at.unwrap_or(session.created_at),
+            application,
+            scope: session.scope,
             current: id == current,
         }
     }

@@ -15,6 +15,10 @@ pub(crate) struct TokenOut {
     #[schema(example = 600)]
     expires_in: u64,
     refresh_token: String,
+    /// What the person has granted; absent for Chatty's own login, which may do everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "read write")]
+    scope: Option<String>,
 }
 
 impl From<TokenPair> for TokenOut {
@@ -24,6 +28,7 @@ impl From<TokenPair> for TokenOut {
             token_type: "Bearer",
             expires_in: ACCESS_TOKEN_LIFETIME.as_secs(),
             refresh_token: pair.refresh_token,
+            scope: pair.scopes.map(|scopes| scopes.to_string()),
         }
     }
 }
@@ -44,6 +49,16 @@ pub(crate) struct TokenError {
 impl TokenError {
     pub(crate) fn new(error: &'static str, error_description: &'static str) -> Self {
         Self { error, error_description, challenge: None }
+    }
+
+    /// The code of the error.
+    pub(crate) fn code(&self) -> &'static str {
+        self.error
+    }
+
+    /// The error in words.
+    pub(crate) fn description(&self) -> &'static str {
+        self.error_description
     }
 
     /// Adds the challenge by which a login goes on with the second factor.

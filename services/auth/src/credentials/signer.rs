@@ -15,13 +15,14 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use shared::auth::{AUDIENCE, Claims, ISSUER, Role, TOKEN_TYPE};
+use shared::auth::{AUDIENCE, Claims, ISSUER, Role, Scopes, TOKEN_TYPE};
 use shared::clock::Timestamp;
 use shared::config::ConfigError;
 use shared::error::ApiError;
 use shared::ids::{SessionId, UserId};
 use uuid::Uuid;
 
+use crate::db::entities::sessions::Model as Session;
 use crate::db::entities::users::Model as User;
 use crate::domain::session::ACCESS_TOKEN_LIFETIME;
 
@@ -41,6 +42,8 @@ pub(crate) struct TokenPair {
     pub(crate) access_token: String,
     /// The token for the next refresh; it is used once.
     pub(crate) refresh_token: String,
+    /// The scopes of an other people's client; `None` for Chatty's own login.
+    pub(crate) scopes: Option<Scopes>,
 }
 
 /// Signs access tokens and computes the successors of refresh tokens.
@@ -126,7 +129,8 @@ impl Signer {
     ///
     /// # Errors
     /// When signing fails, which [`Signer::open`] has excluded.
-    pub(crate) fn sign_access_token(&self, user: &User, session_id: i64, now: Timestamp) -> Result<String, ApiError> {
+    pub(crate) fn sign_access_token(&self, user: &User, session: &Session, now: Timestamp) -> Result<String, ApiError> {
+        let scope = session.scopes();
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -136,9 +140,10 @@ impl Signer {
             iat: now.unix_seconds(),
             jti: Uuid::new_v4().to_string(),
             username: user.username.clone(),
-            role: self.role_of(user),
+            role: if scope.is_none_or(|scopes| scopes.admin) { self.role_of(user) } else { Role::User },
             sv: user.session_version,
-            sid: SessionId(session_id),
+            sid: SessionId(session.id),
+            scope,
         };
         self.sign(&claims).map_err(ApiError::internal)
     }

@@ -6,8 +6,8 @@ use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, empty_database, table};
 
 use super::entities::{
-    self, authenticator_apps, challenges, confirmations, erased_users, limits, mail_jobs, receipts, recovery_codes,
-    refresh_tokens, reservations, sessions, users,
+    self, authenticator_apps, authorization_codes, challenges, clients, confirmations, erased_users, limits, mail_jobs,
+    receipts, recovery_codes, refresh_tokens, reservations, sessions, users,
 };
 use super::migrations::Migrator;
 use super::queries::links;
@@ -25,7 +25,9 @@ async fn old_migrations_do_what_they_did() {
 async fn the_migrations_lead_to_the_entities() {
     let tables = [
         table::<authenticator_apps::Entity>(),
+        table::<authorization_codes::Entity>(),
         table::<challenges::Entity>(),
+        table::<clients::Entity>(),
         table::<confirmations::Entity>(),
         table::<recovery_codes::Entity>(),
         table::<erased_users::Entity>(),

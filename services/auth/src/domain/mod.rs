@@ -7,6 +7,7 @@ mod username;
 
 pub(crate) mod limit;
 pub(crate) mod link;
+pub(crate) mod oauth;
 pub(crate) mod recovery_code;
 pub(crate) mod secret;
 pub(crate) mod session;

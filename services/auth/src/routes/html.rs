@@ -5,12 +5,22 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::domain::mails::escape;
 
-/// The policy of the pages: they load nothing, cannot be framed, and send forms to this server only.
+/// The policy of the pages but for the targets of forms, which come last: they load nothing and cannot be framed.
 const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// Builds the answer that is a page. `title` is a plain text, `body` is HTML.
 pub(super) fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    page_with_policy(POLICY.to_owned(), status, title, body)
+}
+
+/// Builds a page whose form leads to another server in the end. `origin` is that of the server: browsers apply the
+/// policy of forms to redirects too.
+pub(super) fn page_that_leads_to(origin: &str, status: StatusCode, title: &str, body: &str) -> Response {
+    page_with_policy(format!("{POLICY} {origin}"), status, title, body)
+}
+
+fn page_with_policy(policy: String, status: StatusCode, title: &str, body: &str) -> Response {
     let title = escape(title);
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -21,11 +31,10 @@ pub(super) fn page(status: StatusCode, title: &str, body: &str) -> Response {
          </style></head><body><h1>{title}</h1>{body}</body></html>"
     );
     let headers = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
-        // Every page has a JSON form at the same path, so a cache must look at the request's `Accept`.
+        // Most pages have a JSON form at the same path, so a cache must look at the request's `Accept`.
         (header::VARY, "accept"),
     ];
-    (status, headers, Html(html)).into_response()
+    (status, [(header::CONTENT_SECURITY_POLICY, policy)], headers, Html(html)).into_response()
 }

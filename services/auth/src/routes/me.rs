@@ -8,7 +8,7 @@ use shared::http::{ValidJson, Validate};
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
-use super::me_extract::Me;
+use super::me_extract::ScopedMe;
 use crate::actions::{self, ProfileChanges};
 use crate::answers::MeOut;
 use crate::error::Error;
@@ -53,9 +53,9 @@ impl Validate for MePatch {
     (status = 401, description = "No or bad token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Blocked", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
-pub(crate) async fn get_me(me: Me) -> Json<MeOut> {
-    Json(me.user.into())
+#[tracing::instrument(level = "debug", skip_all)]
+pub(crate) async fn get_me(ScopedMe { me, scopes }: ScopedMe) -> Json<MeOut> {
+    Json(MeOut::of(me.user, scopes))
 }
 
 /// Changes one's own profile. The username never changes.
@@ -65,13 +65,13 @@ pub(crate) async fn get_me(me: Me) -> Json<MeOut> {
     (status = 403, description = "Blocked", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field breaks a rule", body = Problem, content_type = "application/problem+json"),
 ))]
-#[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
+#[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn update_me(
     State(s): State<AppState>,
-    me: Me,
+    ScopedMe { me, scopes }: ScopedMe,
     ValidJson(patch): ValidJson<MePatch>,
 ) -> Result<Json<MeOut>, Error> {
     let bio = patch.bio.map(|bio| bio.map(String::from));
     let changes = ProfileChanges { first_name: patch.first_name, last_name: patch.last_name, bio };
-    Ok(Json(actions::update_profile(&s.db, me.user.user_id(), changes).await?.into()))
+    Ok(Json(MeOut::of(actions::update_profile(&s.db, me.user.user_id(), changes).await?, scopes)))
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use shared::auth::{CurrentUser, Role};
+use shared::auth::{CurrentUser, Role, Scopes};
 use shared::error::ApiError;
 use shared::ids::{NOBODY, SessionId};
 
@@ -13,6 +13,8 @@ use crate::state::AppState;
 
 /// The account of the bearer of an access token, and the session of the token. Both are read for every request, so that
 /// a block or the end of a session counts at once, and not only when the token expires.
+///
+/// Tokens of other people's clients are refused, because the routes that ask for `Me` decide who owns the account.
 pub(crate) struct Me {
     pub(crate) user: User,
     /// [`NOBODY`] for a token from before sessions had ids.
@@ -20,6 +22,24 @@ pub(crate) struct Me {
 }
 
 impl FromRequestParts<AppState> for Me {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, s: &AppState) -> Result<Self, Error> {
+        match ScopedMe::from_request_parts(parts, s).await? {
+            ScopedMe { me, scopes: None } => Ok(me),
+            ScopedMe { scopes: Some(_), .. } => Err(Error::FirstPartyOnly),
+        }
+    }
+}
+
+/// The same, also for a token of somebody else's client.
+pub(crate) struct ScopedMe {
+    pub(crate) me: Me,
+    /// The scopes of such a token; `None` for a token of Chatty's own login.
+    pub(crate) scopes: Option<Scopes>,
+}
+
+impl FromRequestParts<AppState> for ScopedMe {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, s: &AppState) -> Result<Self, Error> {
@@ -36,13 +56,13 @@ impl FromRequestParts<AppState> for Me {
             let session = sessions::find(s.db.read(), session_id.0).await?;
             session.filter(|session| session.revoked_at.is_none()).ok_or(Error::SessionEnded)?;
         }
-        Ok(Self { user, session_id })
+        Ok(Self { me: Me { user, session_id }, scopes: bearer.scopes })
     }
 }
 
-/// The account of an admin. The role of the row counts, not that of the token, which may be older; an admin who still
+/// The proof that an admin asks. The role of the row counts, not that of the token, which may be older; an admin who still
 /// has to turn two-factor sign-in on does not count as one.
-pub(crate) struct AdminMe(pub(crate) Me);
+pub(crate) struct AdminMe;
 
 impl FromRequestParts<AppState> for AdminMe {
     type Rejection = Error;
@@ -50,7 +70,7 @@ impl FromRequestParts<AppState> for AdminMe {
     async fn from_request_parts(parts: &mut Parts, s: &AppState) -> Result<Self, Error> {
         let me = Me::from_request_parts(parts, s).await?;
         match s.signer.role_of(&me.user) {
-            Role::Admin => Ok(Self(me)),
+            Role::Admin => Ok(Self),
             Role::User => Err(ApiError::forbidden("Administrators only").into()),
         }
     }

@@ -10,6 +10,9 @@ pub(crate) mod sessions;
 pub(crate) mod token;
 pub(crate) mod two_factor;
 
+pub(crate) mod authorize;
+pub(crate) mod clients;
+
 pub(crate) mod erasures;
 pub(crate) mod me;
 pub(crate) mod users;
@@ -23,3 +26,4 @@ mod accept;
 mod html;
 mod me_extract;
 mod not_stored;
+mod oauth_form;

@@ -14,7 +14,7 @@ use super::me_extract::Me;
 use super::not_stored::NOT_STORED;
 use crate::actions;
 use crate::answers::{PairOut, SessionOut, SessionsOut};
-use crate::db::queries::sessions;
+use crate::db::queries::{clients, sessions};
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -74,7 +74,10 @@ pub(crate) async fn log_out(
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
 pub(crate) async fn list_sessions(State(s): State<AppState>, me: Me) -> Result<Json<SessionsOut>, Error> {
     let found = sessions::list_alive(s.db.read(), me.user.id, s.db.clock().now()).await?;
-    let sessions = found.into_iter().map(|session| SessionOut::of(session, me.session_id)).collect();
+    let ids = found.iter().filter_map(|session| session.client_id.clone()).collect();
+    let names =
+        clients::find_many(s.db.read(), ids).await?.into_iter().map(|client| (client.id, client.name)).collect();
+    let sessions = found.into_iter().map(|session| SessionOut::of(session, me.session_id, &names)).collect();
     Ok(Json(SessionsOut { sessions }))
 }
 

@@ -1,34 +1,32 @@
-//! The OAuth 2.0 token endpoint (RFC 6749), with the grants `password` and `refresh_token`. Its requests are forms and
-//! its errors have OAuth's form, so that every OAuth client can use it.
+//! The OAuth 2.0 token endpoint (RFC 6749) with the grants `password`, `refresh_token` and `authorization_code`, and the
+//! revocation of tokens (RFC 7009). Requests are forms and errors have OAuth's form, so that every OAuth client can use
+//! them.
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use shared::auth::verify;
 use shared::error::{ApiError, Problem};
 use shared::http::RemoteClient;
 use utoipa::ToSchema;
 
 use super::not_stored::NOT_STORED;
-use crate::actions::{self, Login};
+use super::oauth_form::Form;
+use crate::actions::{self, Exchange, Login};
 use crate::answers::{TokenError, TokenOut};
+use crate::domain::oauth;
 use crate::error::Error;
 use crate::state::AppState;
-
-/// The largest form, in bytes.
-const MAX_FORM: usize = 64 * 1024;
-/// The largest value of a field, in bytes. The longest password has 128 characters, and some keyboards send nine bytes
-/// for a character.
-const MAX_VALUE: usize = 1_536;
 
 /// The form, as it is described; it is read by hand, because unknown fields must be ignored and double ones refused.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub(crate) struct TokenIn {
-    /// `password` or `refresh_token`.
+    /// `authorization_code`, `refresh_token`, or `password` for Chatty's own login.
     #[schema(example = "password")]
     grant_type: String,
     /// For `password`.
@@ -37,6 +35,22 @@ pub(crate) struct TokenIn {
     password: Option<String>,
     /// For `refresh_token`.
     refresh_token: Option<String>,
+    /// For `authorization_code`.
+    code: Option<String>,
+    /// For `authorization_code`: the address to which the code was sent.
+    redirect_uri: Option<String>,
+    /// For `authorization_code`.
+    client_id: Option<String>,
+    /// For `authorization_code`: the verifier of RFC 7636.
+    code_verifier: Option<String>,
+}
+
+/// The form of a revocation.
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) struct RevokeIn {
+    /// An access token or a refresh token.
+    token: String,
 }
 
 /// A refusal. Errors of the client have OAuth's form; failures on our side are problems, as everywhere.
@@ -51,6 +65,12 @@ fn refused(error: &'static str, error_description: &'static str) -> Refused {
     Refused::OAuth(TokenError::new(error, error_description))
 }
 
+impl From<TokenError> for Refused {
+    fn from(error: TokenError) -> Self {
+        Self::OAuth(error)
+    }
+}
+
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         match error {
@@ -59,7 +79,11 @@ impl From<Error> for Refused {
             Error::NotVerified => refused("invalid_grant", "Account not verified"),
             Error::Blocked => refused("invalid_grant", "Account blocked"),
             Error::BadRefreshToken | Error::SessionEnded => refused("invalid_grant", "The refresh token is not valid"),
+            Error::BadCode => refused("invalid_grant", "The code is not valid, or does not belong to this client"),
             Error::UsernameTaken
+            | Error::ClientNotFound
+            | Error::TooManyClients
+            | Error::FirstPartyOnly
             | Error::BadLink
             | Error::BadEmailLink
             | Error::BadReset
@@ -98,7 +122,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// Answers OAuth clients: the password and `refresh_token` grants.
+/// Gives tokens to OAuth clients.
 #[utoipa::path(post, path = "/auth/token", tag = "auth",
     request_body(content = TokenIn, content_type = "application/x-www-form-urlencoded"),
     responses(
@@ -116,7 +140,7 @@ pub(crate) async fn issue_token(State(s): State<AppState>, client: RemoteClient,
 }
 
 async fn grant(s: &AppState, client: &RemoteClient, headers: &HeaderMap, body: Body) -> Result<Response, Refused> {
-    let form = Form::read(headers, body).await?;
+    let form = Form::of_body(headers, body).await?;
     let pair = match form.get("grant_type")? {
         "password" => {
             let (username, password) = (form.get("username")?, form.get("password")?);
@@ -124,38 +148,45 @@ async fn grant(s: &AppState, client: &RemoteClient, headers: &HeaderMap, body: B
             actions::log_in(&s.db, &s.hasher, &s.signer, s.limits_logins, login).await?
         }
         "refresh_token" => actions::rotate_session(&s.db, &s.signer, client, form.get("refresh_token")?).await?,
-        _ => return Err(refused("unsupported_grant_type", "Use password or refresh_token")),
+        "authorization_code" => {
+            let exchange = Exchange {
+                code: form.get("code")?,
+                client_id: form.get("client_id")?,
+                redirect_uri: form.get("redirect_uri")?,
+                code_verifier: form.get("code_verifier")?,
+            };
+            if !oauth::is_verifier(exchange.code_verifier) {
+                return Err(refused("invalid_request", "A code_verifier has 43 to 128 unreserved characters"));
+            }
+            actions::exchange_code(&s.db, &s.signer, client, exchange).await?
+        }
+        _ => return Err(refused("unsupported_grant_type", "Use authorization_code, refresh_token or password")),
     };
     Ok((NOT_STORED, Json(TokenOut::from(pair))).into_response())
 }
 
-/// The fields of a form, in their order.
-struct Form(Vec<(String, String)>);
+/// Ends the session of a token, whichever of the two it is (RFC 7009). A token that is unknown or has expired is no
+/// error: nobody can use it.
+#[utoipa::path(post, path = "/auth/revoke", tag = "auth",
+    request_body(content = RevokeIn, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token is not valid any more"),
+        (status = 400, description = "An OAuth error", body = TokenError),
+    )
+)]
+#[tracing::instrument(level = "debug", skip_all)]
+pub(crate) async fn revoke_token(State(s): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    revoke(&s, &parts.headers, body).await.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
+}
 
-impl Form {
-    /// Reads the body of a request.
-    async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refused> {
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        {
-            return Err(refused("invalid_request", "The body must be application/x-www-form-urlencoded"));
-        }
-        let bytes = to_bytes(body, MAX_FORM).await;
-        let bytes =
-            bytes.map_err(|_too_large| refused("invalid_request", "The body could not be read, or is too large"))?;
-        Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+async fn revoke(s: &AppState, headers: &HeaderMap, body: Body) -> Result<StatusCode, Refused> {
+    let form = Form::of_body(headers, body).await?;
+    let token = form.get("token")?;
+    match verify(&s.auth.keys, &s.auth.clock, token).await {
+        Ok(claims) => actions::end_session_by_id(&s.db, claims.sid).await?,
+        // It is no valid access token, so it may be a refresh token.
+        Err(_not_valid) => actions::end_session(&s.db, token).await?,
     }
-
-    /// The value of a field that must be there exactly once. An empty value counts as missing (RFC 6749, section 3.2).
-    fn get(&self, name: &str) -> Result<&str, Refused> {
-        // OAuth forbids to give a parameter twice, because two readers may take different ones for the value.
-        let mut values =
-            self.0.iter().filter(|(field, value)| field == name && !value.is_empty()).map(|(_, value)| value.as_str());
-        match (values.next(), values.next()) {
-            (Some(value), None) if value.len() <= MAX_VALUE => Ok(value),
-            (Some(_), None) => Err(refused("invalid_request", "A field is too long")),
-            (Some(_), Some(_)) => Err(refused("invalid_request", "A field is given twice")),
-            (None, _) => Err(refused("invalid_request", "A required field is missing")),
-        }
-    }
+    Ok(StatusCode::OK)
 }

@@ -9,6 +9,7 @@
 mod people;
 
 mod accounts;
+mod clients;
 mod commits;
 mod emails;
 mod erasure;

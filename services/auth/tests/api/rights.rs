@@ -5,7 +5,7 @@ use crate::people::spawn;
 #[tokio::test]
 async fn what_is_described_as_optional_may_be_missing_and_nothing_else() {
     let app = spawn().await;
-    app.check_optional(&["GET /users"]).await;
+    app.check_optional(&["GET /auth/authorize", "GET /users"]).await;
     app.finish().await;
 }
 
@@ -21,6 +21,9 @@ async fn strangers_can_call_the_public_operations_only() {
         "POST /auth/login",
         "POST /auth/login/second-factor",
         "POST /auth/token",
+        "POST /auth/revoke",
+        "GET /auth/authorize",
+        "POST /auth/authorize",
         "POST /auth/refresh",
         "POST /auth/logout",
         "POST /auth/password/forgot",
@@ -35,6 +38,7 @@ async fn strangers_can_call_the_public_operations_only() {
         "GET /users",
         "GET /users/{id}",
         "GET /.well-known/jwks.json",
+        "GET /.well-known/oauth-authorization-server",
     ])
     .await;
     app.finish().await;

@@ -40,7 +40,7 @@ async fn the_list_names_clients_and_times_and_the_current_session() {
     let sessions = list(&app, &token).await;
     assert_eq!(sessions.len(), 2);
     let expected = json!({
-        "id": claims(&token).sid, "client": "Phone/1.1", "address": null, "current": true,
+        "id": claims(&token).sid, "client": "Phone/1.1", "address": null, "application": null, "scope": null, "current": true,
         "started_at": "2026-03-01T12:01:00.000000Z", "last_used_at": "2026-03-01T12:02:00.000000Z"
     });
     assert_eq!(sessions[0], expected);

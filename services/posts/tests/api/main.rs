@@ -12,6 +12,7 @@ mod commits;
 mod counts;
 mod erasure;
 mod events;
+mod foreign;
 mod idempotency;
 mod likes;
 mod operation;

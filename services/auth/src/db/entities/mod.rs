@@ -13,6 +13,9 @@ pub(crate) mod reservations;
 pub(crate) mod links;
 pub(crate) mod mail_jobs;
 
+pub(crate) mod authorization_codes;
+pub(crate) mod clients;
+
 pub(crate) mod authenticator_apps;
 pub(crate) mod challenges;
 pub(crate) mod recovery_codes;

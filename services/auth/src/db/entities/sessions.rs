@@ -1,6 +1,7 @@
 //! The sessions: one for each login, as the parent of all refresh tokens that follow from it.
 
 use sea_orm::entity::prelude::*;
+use shared::auth::Scopes;
 use shared::clock::Timestamp;
 
 /// A session. It ends by logout, by a block, by the reuse of a refresh token, or by age.
@@ -23,6 +24,18 @@ pub(crate) struct Model {
     pub(crate) client: Option<String>,
     /// The IP address of the newest login or refresh.
     pub(crate) address: Option<String>,
+    /// The other people's client that the session belongs to; `None` for a session of Chatty's own login.
+    pub(crate) client_id: Option<String>,
+    /// The scopes of that client.
+    pub(crate) scope: Option<String>,
+}
+
+impl Model {
+    /// The scopes of the other people's client that the session belongs to. A text that cannot be parsed counts as no
+    /// scope at all, so a damaged row gives no rights.
+    pub(crate) fn scopes(&self) -> Option<Scopes> {
+        self.scope.as_ref().map(|scope| scope.parse().unwrap_or_default())
+    }
 }
 
 /// No relations: queries name their joins.

@@ -286,3 +286,36 @@ CREATE TABLE users (
     updated_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     second_factor_at timestamp with time zone);
+-- m0012_clients
+CREATE TABLE authorization_codes (
+    code_hash text NOT NULL,
+    client_id text NOT NULL,
+    user_id bigint NOT NULL,
+    session_version bigint NOT NULL,
+    redirect_uri text NOT NULL,
+    scope text NOT NULL,
+    code_challenge text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    session_id bigint);
+ALTER TABLE authorization_codes ADD CONSTRAINT authorization_codes_pkey PRIMARY KEY (code_hash);
+CREATE INDEX ix_authorization_codes_user_id ON public.authorization_codes USING btree (user_id);
+CREATE TABLE clients (
+    id text NOT NULL,
+    user_id bigint NOT NULL,
+    name text NOT NULL,
+    redirect_uris text NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE clients ADD CONSTRAINT clients_pkey PRIMARY KEY (id);
+CREATE INDEX ix_clients_user_id ON public.clients USING btree (user_id);
+CREATE TABLE sessions (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    client text,
+    address text,
+    is_end_published boolean NOT NULL DEFAULT false,
+    client_id text,
+    scope text);
+CREATE INDEX ix_sessions_client_id ON public.sessions USING btree (client_id);

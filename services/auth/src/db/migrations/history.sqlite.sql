@@ -268,3 +268,34 @@ CREATE TABLE "users" (
     "updated_at" timestamp_with_timezone_text NOT NULL ,
     "expires_at" timestamp_with_timezone_text NULL,
     "second_factor_at" timestamp_with_timezone_text NULL);
+-- m0012_clients
+CREATE TABLE "authorization_codes" (
+    "code_hash" text NOT NULL PRIMARY KEY,
+    "client_id" text NOT NULL,
+    "user_id" integer NOT NULL,
+    "session_version" integer NOT NULL,
+    "redirect_uri" text NOT NULL,
+    "scope" text NOT NULL,
+    "code_challenge" text NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL,
+    "session_id" integer NULL );
+CREATE INDEX "ix_authorization_codes_user_id" ON "authorization_codes" ("user_id");
+CREATE TABLE "clients" (
+    "id" text NOT NULL PRIMARY KEY,
+    "user_id" integer NOT NULL,
+    "name" text NOT NULL,
+    "redirect_uris" text NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_clients_user_id" ON "clients" ("user_id");
+CREATE TABLE "sessions" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "user_id" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "revoked_at" timestamp_with_timezone_text NULL ,
+    "last_used_at" timestamp_with_timezone_text NULL,
+    "client" text NULL,
+    "address" text NULL,
+    "is_end_published" boolean NOT NULL DEFAULT FALSE,
+    "client_id" text NULL,
+    "scope" text NULL);
+CREATE INDEX "ix_sessions_client_id" ON "sessions" ("client_id");

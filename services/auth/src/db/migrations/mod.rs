@@ -12,6 +12,7 @@ mod m0008_unconfirmed;
 mod m0009_sessions;
 mod m0010_erasures;
 mod m0011_factors;
+mod m0012_clients;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::http::idempotency::PersonMigration),
             Box::new(m0010_erasures::Migration),
             Box::new(m0011_factors::Migration),
+            Box::new(m0012_clients::Migration),
         ]
     }
 }

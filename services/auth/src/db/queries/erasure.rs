@@ -7,7 +7,7 @@ use shared::clock::Timestamp;
 use shared::http::idempotency;
 use shared::work::Tx;
 
-use super::{erased_users, factors, limits, links, mail_jobs, sessions, users};
+use super::{clients, erased_users, factors, limits, links, mail_jobs, sessions, users};
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
 
@@ -24,6 +24,7 @@ pub(crate) async fn erase(
     let counts = [("accounts", 1), ("sessions", sessions), ("mails", mails)];
     let counts =
         counts.into_iter().map(|(kind, number)| (kind.to_owned(), i64::try_from(number).unwrap_or(i64::MAX))).collect();
+    clients::delete_all_of(&**tx, user.id).await?;
     links::delete_all_of(&**tx, user.id).await?;
     mail_jobs::delete_all_of(&**tx, user.id).await?;
     factors::delete_all_of(&**tx, user.user_id()).await?;

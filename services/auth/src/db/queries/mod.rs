@@ -12,5 +12,6 @@ pub(crate) mod reservations;
 pub(crate) mod links;
 pub(crate) mod mail_jobs;
 
+pub(crate) mod clients;
 pub(crate) mod factors;
 pub(crate) mod limits;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use shared::auth::Scopes;
 use shared::clock::Timestamp;
 use shared::db::pad_to_power_of_two;
 use shared::http::RemoteClient;
@@ -13,13 +14,15 @@ use crate::db::entities::refresh_tokens::{self, Model as RefreshToken};
 use crate::db::entities::sessions::{ActiveModel, Column, Entity, Model};
 use crate::domain::session;
 
-/// Stores a new session.
+/// Stores a new session. `grant` is the other people's client that it belongs to, with its scopes.
 pub(crate) async fn insert(
     db: &impl ConnectionTrait,
     user_id: i64,
     client: &RemoteClient,
+    grant: Option<(String, Scopes)>,
     now: Timestamp,
 ) -> Result<Model, DbErr> {
+    let (client_id, scope) = grant.map(|(client_id, scopes)| (client_id, scopes.to_string())).unzip();
     let row = ActiveModel {
         id: NotSet,
         user_id: Set(user_id),
@@ -29,6 +32,8 @@ pub(crate) async fn insert(
         last_used_at: Set(None),
         client: Set(client.user_agent.clone()),
         address: Set(client.address.map(|address| address.to_string())),
+        client_id: Set(client_id),
+        scope: Set(scope),
     };
     Entity::insert(row).exec_with_returning(db).await
 }
@@ -96,7 +101,7 @@ pub(crate) async fn find_many(
 }
 
 /// The sessions that are to be ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Ending {
     /// The session with this id.
     One(i64),
@@ -104,19 +109,23 @@ pub(crate) enum Ending {
     AllOf(i64),
     /// All sessions of a person but the one with this id.
     OthersOf { user_id: i64, kept: i64 },
+    /// All sessions of an other people's client.
+    OfClient(String),
 }
 
 /// Ends sessions and returns those that have not ended before. The caller publishes their ends, see
 /// [`publish_ends`](crate::streams::session_end::publish_ends).
 pub(crate) async fn revoke(db: &impl ConnectionTrait, ending: Ending, now: Timestamp) -> Result<Vec<Model>, DbErr> {
+    let is_end_published = !matches!(ending, Ending::AllOf(_));
     let condition = match ending {
         Ending::One(id) => Condition::all().add(Column::Id.eq(id)),
         Ending::AllOf(user_id) => Condition::all().add(Column::UserId.eq(user_id)),
+        Ending::OfClient(id) => Condition::all().add(Column::ClientId.eq(id)),
         Ending::OthersOf { user_id, kept } => Condition::all().add(Column::UserId.eq(user_id)).add(Column::Id.ne(kept)),
     };
     Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(Some(now)))
-        .col_expr(Column::IsEndPublished, Expr::value(!matches!(ending, Ending::AllOf(_))))
+        .col_expr(Column::IsEndPublished, Expr::value(is_end_published))
         .filter(condition)
         // The first end counts: a later one must not move the time.
         .filter(Column::RevokedAt.is_null())
