@@ -7,6 +7,7 @@ mod data_folder;
 mod dead_letters;
 mod demo;
 mod doctor;
+mod keys;
 mod mail;
 mod operation;
 mod output;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 use shared::config::Env;
 
-use crate::{accounts, backup, dead_letters, doctor, mail, reconcile};
+use crate::{accounts, backup, dead_letters, doctor, keys, mail, reconcile};
 
 /// A command that works on the databases.
 #[derive(Subcommand)]
@@ -29,6 +29,9 @@ pub(crate) enum Operation {
     /// List mails that could not be delivered, send them again, or delete them.
     #[command(subcommand)]
     Mail(mail::Mail),
+    /// List the keys that sign access tokens, or ask for a new one.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Check everything that the suite needs, and name a fix for each problem.
     #[command(after_help = "Example:\n  chatty doctor --json")]
     Doctor(doctor::Doctor),
@@ -72,6 +75,7 @@ impl Operation {
             Self::Rebuild(rebuild) => rebuild.run(env).await,
             Self::DeadLetters(command) => command.run(env).await,
             Self::Mail(command) => command.run(env).await,
+            Self::Keys(command) => command.run(env).await,
             // Boxed, because its future is much larger than the others.
             Self::Doctor(doctor) => Box::pin(doctor.run(env)).await,
             Self::Backup(backup) => backup.run(env).await,

@@ -259,6 +259,17 @@ mod tests {
             "refresh_tokens.user_id",
             "sessions.user_id",
             "links.user_id",
+            "idempotency_keys.user_id",
+            "sessions.client_id",
+            "clients.id",
+            "clients.user_id",
+            "authorization_codes.client_id",
+            "authorization_codes.user_id",
+            "authorization_codes.session_id",
+            "authenticator_apps.user_id",
+            "recovery_codes.user_id",
+            "challenges.user_id",
+            "signing_keys.id",
         ];
         // Ids that no other database knows, in the database of posts only.
         let inner_of_posts = ["comments.post_id", "likes.post_id", "post_counts.post_id"];

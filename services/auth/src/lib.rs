@@ -31,7 +31,9 @@ use shared::events::Streams;
 use shared::http::idempotency;
 use shared::service::{Deps, Service};
 
-pub use actions::{CreateAdminError, ResetTwoFactorError, create_admin, reset_two_factor};
+pub use actions::{
+    CreateAdminError, KeyState, KeysError, ResetTwoFactorError, create_admin, list_keys, request_key, reset_two_factor,
+};
 pub use config::{Config, NAME, PORT, VARIABLES};
 pub use mail::check as check_mail;
 pub use mail::parked as parked_mails;
@@ -54,7 +56,9 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     deps.keys = keys.clone();
     // From now on every commit of a `user` state reaches the cache before its request is answered.
     deps.db.outbox().own_memories().follow::<UserState>(state.shown.clone());
-    let [start_db, shown_db, mail_db, tidy_db, answers_db] = std::array::from_fn(|_| deps.db.clone());
+    let [start_db, shown_db, mail_db, tidy_db, answers_db, keys_db] = std::array::from_fn(|_| deps.db.clone());
+    let [start_keys, followed_keys] = std::array::from_fn(|_| keys.clone());
+    let [start_signer, signer] = std::array::from_fn(|_| state.signer.clone());
     let (shown, hasher, mails, details) =
         (state.shown.clone(), state.hasher.clone(), state.mails.clone(), measured.clone());
     let is_production = deps.settings.environment == Environment::Production;
@@ -66,10 +70,12 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
                 actions::refuse_default_passwords(&start_db, &hasher).await?;
             }
             actions::ensure_first_admin(&start_db, &hasher, config.admin).await;
-            Ok(())
+            // Before the first request: other services must not fetch a set without the key that signs now.
+            actions::update_keys(&start_db, &start_signer, &start_keys).await.map_err(|error| error.to_string())
         })
         .task("shown", |cancel| shown.cache.run(shown_db, UserLoader, cancel))
         .task("mail", |cancel| mail::run(mail_db, mailer, measured, mails, cancel))
+        .task("keys", |cancel| actions::follow_keys(keys_db, signer, followed_keys, cancel))
         .task("tidy", |cancel| actions::tidy(tidy_db, cancel))
         .task("idempotency", |cancel| idempotency::run_upkeep(answers_db, cancel));
     Ok((service, keys))

@@ -46,7 +46,7 @@ impl AppState {
         let signer = Signer::open(&config.key_file)?.with_admins_need_factor(config.admins_need_factor);
         // Tokens are verified with the key at hand: the service must not ask itself for it over the network. The
         // accounts and sessions stay unknown to the verification, because the handlers read them in the tables.
-        let keys = Keys::fixed(signer.public_keys());
+        let keys = Keys::fixed(&signer.public_keys(deps.clock.now()));
         let auth = Auth::new(keys, deps.clock.clone());
         Ok(Self {
             db: deps.db.clone(),

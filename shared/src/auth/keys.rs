@@ -64,7 +64,8 @@ struct Remote {
 }
 
 impl Keys {
-    /// Creates a set of the keys of `set`, which never change. Auth and the suite in one process use such a set.
+    /// Creates a set of the keys of `set`, which is fetched from nowhere; [`Keys::replace`] changes it. Auth and the suite
+    /// in one process use such a set.
     pub fn fixed(set: &JwkSet) -> Self {
         Self::new(decoding_keys(set), None)
     }
@@ -86,6 +87,18 @@ impl Keys {
     fn new(known: HashMap<String, DecodingKey>, remote: Option<Remote>) -> Self {
         let (known, generation, verified) = (RwLock::new(known), AtomicU64::new(0), Cache::new(MAX_VERIFIED));
         Self(Arc::new(Inner { known, generation, verified, remote }))
+    }
+
+    /// Takes over another set. Auth calls it when its keys take turns, for the services in its process.
+    pub async fn replace(&self, set: &JwkSet) {
+        let keys = decoding_keys(set);
+        let mut known = self.0.known.write().await;
+        if is_same(&known, &keys) {
+            return;
+        }
+        *known = keys;
+        drop(known);
+        self.0.generation.fetch_add(1, Ordering::Release);
     }
 
     /// Returns true if at least one key is known. Without keys no token can be verified.
@@ -149,8 +162,7 @@ impl Keys {
             return Err(FetchError::NoKeys);
         }
         let mut known = self.0.known.write().await;
-        // A key id is the thumbprint of its key (RFC 7638), so equal ids mean equal keys.
-        let same = known.len() == keys.len() && keys.keys().all(|kid| known.contains_key(kid));
+        let same = is_same(&known, &keys);
         *known = keys;
         drop(known);
         if !same {
@@ -192,6 +204,12 @@ enum FetchError {
     Http(#[from] reqwest::Error),
     #[error("the answer has no usable key")]
     NoKeys,
+}
+
+/// Returns whether two sets have the same keys. A key id is the thumbprint of its key (RFC 7638), so equal ids mean equal
+/// keys.
+fn is_same(known: &HashMap<String, DecodingKey>, keys: &HashMap<String, DecodingKey>) -> bool {
+    known.len() == keys.len() && keys.keys().all(|kid| known.contains_key(kid))
 }
 
 /// Returns the usable keys of a set by their ids. A key of an unknown kind or without an id is skipped, as RFC 7517,

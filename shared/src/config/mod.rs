@@ -259,7 +259,11 @@ impl Settings {
         if env.get(NOT_IMPLEMENTED).is_some() {
             return Err(ConfigError::new(NOT_IMPLEMENTED, "is not obeyed by this version; leave it out"));
         }
-        let public_url = read_public_url(env, environment, listen)?;
+        let public_url = env.get("PUBLIC_URL");
+        let public_url = read_public_url(public_url, environment == Environment::Production, listen)
+            .map_err(|reason| ConfigError::new("PUBLIC_URL", reason))?;
+        let cors_origins =
+            read_origins(env.get("CORS_ORIGINS")).map_err(|reason| ConfigError::new("CORS_ORIGINS", reason))?;
         if env.get("AUTH_JWKS_URL").is_some_and(|url| parse_web_url(url).is_none()) {
             let reason = "must be a URL such as http://127.0.0.1:8000/.well-known/jwks.json";
             return Err(ConfigError::new("AUTH_JWKS_URL", reason));
@@ -296,7 +300,7 @@ impl Settings {
             behind_gateway,
             metrics_listen: env.parse("METRICS_LISTEN", ADDRESS)?,
             public_url,
-            cors_origins: read_origins(env)?,
+            cors_origins,
             database_url: env.secret("DATABASE_URL"),
             database_max_connections: connections,
             amqp_url: env.secret("AMQP_URL"),

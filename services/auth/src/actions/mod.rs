@@ -28,6 +28,7 @@ mod create_admin;
 mod ensure_first_admin;
 mod refuse_default_passwords;
 
+mod rotate_keys;
 mod tidy;
 
 pub(crate) use authorize::{Exchange, Grant, consent, exchange_code, find_client};
@@ -43,6 +44,8 @@ pub(crate) use refuse_default_passwords::refuse_default_passwords;
 pub(crate) use register::{Applicant, register};
 pub(crate) use resend_verification::resend_verification;
 pub(crate) use reset_password::{ResetProof, check_reset_link, forget_password, reset_password};
+pub use rotate_keys::{KeyState, KeysError, list_keys, request_key};
+pub(crate) use rotate_keys::{follow_keys, update_keys};
 pub(crate) use rotate_session::rotate_session;
 pub(crate) use second_factor::pass_second_factor;
 pub(crate) use tidy::tidy;

@@ -94,6 +94,10 @@ impl<S: Confirming> StoredCopy for Confirmations<S> {
         Ok(rows.into_iter().map(state).collect())
     }
 
+    fn table(&self) -> Option<&'static str> {
+        Some("confirmations")
+    }
+
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         receipts::delete_confirmation(&**tx, S::SERVICE, UserId(key.first()), version).await
     }

@@ -1,14 +1,18 @@
-//! The private key of this service, and the tokens that are made with it.
+//! The private keys of this service, and the tokens that are made with them.
 //!
-//! The key signs access tokens, which all services verify with its public half. Two more keys are derived from it. One
-//! is for refresh tokens: the successor of a refresh token is computed, not drawn at random, so that a client that asks
-//! twice gets the same successor although the database keeps hashes only. The other one is for codes in mails.
+//! A key signs access tokens, which all services verify with its public half. The first one is in the key file; those
+//! that follow it by rotation are in the database, encrypted (ADR 27). Three more keys are derived from the file, and
+//! stay when signing keys take turns. One is for refresh tokens: the successor of a refresh token is computed, not drawn
+//! at random, so that a client that asks twice gets the same successor although the database keeps hashes only. One is
+//! for codes in mails, and one encrypts the later signing keys.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
@@ -23,7 +27,9 @@ use shared::ids::{SessionId, UserId};
 use uuid::Uuid;
 
 use crate::db::entities::sessions::Model as Session;
+use crate::db::entities::signing_keys::Model as StoredKey;
 use crate::db::entities::users::Model as User;
+use crate::domain::key_ring::{KeyTimes, Stage, stages};
 use crate::domain::session::ACCESS_TOKEN_LIFETIME;
 
 /// The variable that errors about the key name.
@@ -32,6 +38,10 @@ const VARIABLE: &str = "JWT_PRIVATE_KEY_FILE";
 /// The purposes of the derived keys. Each key is derived with a text of its own.
 const SUCCESSORS: &[u8] = b"chatty: successors of refresh tokens, 1";
 const CODES: &[u8] = b"chatty: codes in mails, 1";
+const SEALS: &[u8] = b"chatty: signing keys in the database, 1";
+
+/// The length of a nonce of AES-GCM, in bytes (RFC 5116, section 5.1).
+const NONCE_LENGTH: usize = 12;
 
 /// The tokens that a login or a refresh gives.
 pub(crate) struct TokenPair {
@@ -46,17 +56,37 @@ pub(crate) struct TokenPair {
     pub(crate) scopes: Option<Scopes>,
 }
 
+/// A key that signs access tokens, with its public half and its times.
+#[derive(Clone)]
+struct SigningKey {
+    private: EncodingKey,
+    /// The id of the key, which every access token names.
+    kid: String,
+    public: Jwk,
+    times: KeyTimes,
+}
+
+impl SigningKey {
+    fn new(private: EncodingKey, times: KeyTimes) -> Result<Self, String> {
+        let mut public = Jwk::from_encoding_key(&private, Algorithm::EdDSA).map_err(|error| error.to_string())?;
+        // The thumbprint is the id, so that replicas with the same key agree on it without a setting.
+        let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(|error| error.to_string())?;
+        public.common.key_id = Some(kid.clone());
+        public.common.public_key_use = Some(PublicKeyUse::Signature);
+        Ok(Self { private, kid, public, times })
+    }
+}
+
 /// Signs access tokens and computes the successors of refresh tokens.
 pub(crate) struct Signer {
-    /// The Ed25519 key of access tokens.
-    key: EncodingKey,
+    /// The Ed25519 keys of access tokens, from the oldest to the newest. The first one is that of the key file.
+    keys: RwLock<Vec<SigningKey>>,
+    /// The key that encrypts signing keys in the database.
+    seals: RandomizedNonceKey,
     /// The HMAC key of refresh tokens.
     successors: hmac::Key,
     /// The HMAC key of codes in mails.
     codes: hmac::Key,
-    /// The id of the key, which every access token names.
-    kid: String,
-    public: JwkSet,
     /// True when an admin without a second factor gets the tokens of an ordinary person.
     admins_need_factor: bool,
 }
@@ -80,20 +110,66 @@ impl Signer {
             tracing::warn!(file = %file.display(), "Others than its owner can read the signing key; chmod 600 helps.");
         }
         let key = EncodingKey::from_ed_pem(&pem).map_err(|_error| bad(&"holds no private key of Ed25519 in PEM"))?;
-        let mut jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA).map_err(|error| bad(&error))?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|error| bad(&error))?;
-        // The thumbprint is the id, so that replicas with the same key agree on it without a setting.
-        jwk.common.key_id = Some(kid.clone());
-        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         // The other keys are derived, so that all replicas have the same ones and the operator keeps one secret.
         let whole = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
-        let derive = |purpose| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&whole, purpose).as_ref());
+        let secret = |purpose| hmac::sign(&whole, purpose);
+        let derive = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secret(purpose).as_ref());
         let (successors, codes) = (derive(SUCCESSORS), derive(CODES));
-        let signer =
-            Self { key, successors, codes, kid, public: JwkSet { keys: vec![jwk] }, admins_need_factor: false };
+        let seals =
+            RandomizedNonceKey::new(&AES_256_GCM, secret(SEALS).as_ref()).map_err(|error| bad(&error.to_string()))?;
+        let first = KeyTimes { used_from: None, ends_others: false };
+        let first = SigningKey::new(key, first).map_err(|error| bad(&error))?;
         // A key that cannot sign must stop the start instead of failing the first login.
-        signer.sign(&serde_json::json!({})).map_err(|error| bad(&error))?;
-        Ok(signer)
+        sign_with(&first, &serde_json::json!({})).map_err(|error| bad(&error))?;
+        Ok(Self { keys: RwLock::new(vec![first]), seals, successors, codes, admins_need_factor: false })
+    }
+
+    /// The public halves of the keys that tokens may be signed with, now or before long.
+    pub(crate) fn public_keys(&self, now: Timestamp) -> JwkSet {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let stages = stages(keys.iter().map(|key| key.times), now);
+        let published = keys.iter().zip(stages).filter(|(_, stage)| *stage != Stage::Retired);
+        JwkSet { keys: published.map(|(key, _)| key.public.clone()).collect() }
+    }
+
+    /// Generates a signing key. Returns its id and the private key, encrypted.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(crate) fn generate(&self) -> Result<(String, Vec<u8>), ApiError> {
+        let pair = Ed25519KeyPair::generate().map_err(ApiError::internal)?;
+        let der = pair.to_pkcs8v1().map_err(ApiError::internal)?;
+        let times = KeyTimes { used_from: None, ends_others: false };
+        let key = SigningKey::new(EncodingKey::from_ed_der(der.as_ref()), times).map_err(ApiError::internal)?;
+        let mut text = der.as_ref().to_vec();
+        let nonce = self.seals.seal_in_place_append_tag(Aad::from(key.kid.as_bytes()), &mut text);
+        let nonce = nonce.map_err(ApiError::internal)?;
+        Ok((key.kid, [nonce.as_ref(), text.as_slice()].concat()))
+    }
+
+    /// Takes over the keys that have followed the one of the key file, from the oldest to the newest. A key that cannot be
+    /// decrypted belongs to another key file and is left out.
+    pub(crate) fn set_later_keys(&self, rows: &[StoredKey]) {
+        let mut later = Vec::new();
+        for row in rows {
+            let (Some(kid), Some(sealed), Some(used_from)) = (&row.kid, &row.sealed, row.used_from) else { continue };
+            let times = KeyTimes { used_from: Some(used_from), ends_others: row.at_once };
+            match self.unseal(kid, sealed).and_then(|private| SigningKey::new(private, times).ok()) {
+                Some(key) => later.push(key),
+                None => tracing::error!(key.id = kid, "A signing key was made with another key file; it is not used."),
+            }
+        }
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.truncate(1);
+        keys.extend(later);
+    }
+
+    fn unseal(&self, kid: &str, sealed: &[u8]) -> Option<EncodingKey> {
+        let (nonce, text) = sealed.split_at_checked(NONCE_LENGTH)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = text.to_vec();
+        let der = self.seals.open_in_place(nonce, Aad::from(kid.as_bytes()), &mut text).ok()?;
+        Some(EncodingKey::from_ed_der(der))
     }
 
     /// Sets whether an admin needs a second factor to get tokens with the admin's role.
@@ -106,11 +182,6 @@ impl Signer {
     /// an ordinary person until then, and so can log in and do it.
     pub(crate) fn role_of(&self, user: &User) -> Role {
         if self.admins_need_factor && user.second_factor_at.is_none() { Role::User } else { user.role() }
-    }
-
-    /// The public half of the key, with which access tokens are verified.
-    pub(crate) fn public_keys(&self) -> &JwkSet {
-        &self.public
     }
 
     /// Computes the successor of a refresh token. It is always the same, and it cannot be computed without the key.
@@ -145,14 +216,18 @@ impl Signer {
             sid: SessionId(session.id),
             scope,
         };
-        self.sign(&claims).map_err(ApiError::internal)
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let stages = stages(keys.iter().map(|key| key.times), now);
+        let key = keys.iter().zip(stages).find(|(_, stage)| *stage == Stage::Signing).map(|(key, _)| key);
+        let key = key.ok_or_else(|| ApiError::internal("no key signs"))?;
+        sign_with(key, &claims).map_err(ApiError::internal)
     }
+}
 
-    fn sign(&self, claims: &impl serde::Serialize) -> jsonwebtoken::errors::Result<String> {
-        let header =
-            Header { typ: Some(TOKEN_TYPE.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        jsonwebtoken::encode(&header, claims, &self.key)
-    }
+fn sign_with(key: &SigningKey, claims: &impl serde::Serialize) -> jsonwebtoken::errors::Result<String> {
+    let header =
+        Header { typ: Some(TOKEN_TYPE.to_owned()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+    jsonwebtoken::encode(&header, claims, &key.private)
 }
 
 /// Generates a key and writes it to the file. When several replicas start on one folder, the first key stays and the
@@ -179,6 +254,8 @@ fn create(file: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use shared::clock::Clock;
+
     use super::*;
 
     #[test]
@@ -188,13 +265,45 @@ mod tests {
         let first = Signer::open(&file).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let replica = Signer::open(&file).unwrap();
-        assert_eq!((&replica.kid, replica.successor_of("a")), (&first.kid, first.successor_of("a")));
+        let now = Clock::system().now();
+        assert_eq!(
+            (replica.public_keys(now), replica.successor_of("a")),
+            (first.public_keys(now), first.successor_of("a"))
+        );
         assert_ne!(first.successor_of("a"), first.successor_of("b"));
         let stranger = Signer::open(&folder.path().join("other.pem")).unwrap();
         assert_ne!(stranger.successor_of("a"), first.successor_of("a"));
         assert_eq!(fs::read_dir(folder.path().join("keys")).unwrap().count(), 1);
-        let text = serde_json::to_string(first.public_keys()).unwrap();
+        let text = serde_json::to_string(&first.public_keys(now)).unwrap();
         assert!(text.contains("\"crv\":\"Ed25519\"") && !text.contains("\"d\""), "{text}");
+    }
+
+    #[test]
+    fn a_later_key_is_used_by_replicas_with_the_same_file_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| Signer::open(&folder.path().join(name)).unwrap();
+        let (first, replica, stranger) = (open("jwt.pem"), open("jwt.pem"), open("other.pem"));
+        let now = Clock::system().now();
+        let (kid, sealed) = first.generate().unwrap();
+        let row = StoredKey {
+            id: 1,
+            requested_at: now,
+            at_once: true,
+            kid: Some(kid.clone()),
+            sealed: Some(sealed.clone()),
+            used_from: Some(now),
+        };
+        for signer in [&first, &replica, &stranger] {
+            signer.set_later_keys(std::slice::from_ref(&row));
+        }
+        let ids = |signer: &Signer| -> Vec<Option<String>> {
+            signer.public_keys(now).keys.into_iter().map(|key| key.common.key_id).collect()
+        };
+        assert_eq!((ids(&first), ids(&replica)), (vec![Some(kid.clone())], vec![Some(kid.clone())]));
+        assert!(ids(&stranger).len() == 1 && ids(&stranger) != ids(&first));
+        // A row whose id was exchanged for another one does not open.
+        replica.set_later_keys(&[StoredKey { kid: Some("other".to_owned()), ..row }]);
+        assert_ne!(ids(&replica), ids(&first));
     }
 
     #[test]

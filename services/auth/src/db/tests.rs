@@ -7,7 +7,7 @@ use testkit::schema::{check_entities, check_history, empty_database, table};
 
 use super::entities::{
     self, authenticator_apps, authorization_codes, challenges, clients, confirmations, erased_users, limits, mail_jobs,
-    receipts, recovery_codes, refresh_tokens, reservations, sessions, users,
+    receipts, recovery_codes, refresh_tokens, reservations, sessions, signing_keys, users,
 };
 use super::migrations::Migrator;
 use super::queries::links;
@@ -30,6 +30,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<clients::Entity>(),
         table::<confirmations::Entity>(),
         table::<recovery_codes::Entity>(),
+        table::<signing_keys::Entity>(),
         table::<erased_users::Entity>(),
         table::<receipts::Entity>(),
         table::<limits::Entity>(),

@@ -5,6 +5,7 @@ pub(crate) mod names;
 pub(crate) mod password;
 mod username;
 
+pub(crate) mod key_ring;
 pub(crate) mod limit;
 pub(crate) mod link;
 pub(crate) mod oauth;

@@ -13,6 +13,6 @@ use crate::state::AppState;
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn get_jwks(State(s): State<AppState>) -> impl IntoResponse {
-    // Short enough that a new key is known everywhere within minutes after the operator has replaced it.
-    ([(header::CACHE_CONTROL, "public, max-age=300")], Json(s.signer.public_keys().clone()))
+    // A new key is published for longer than this before it is used, see `domain/key_ring.rs`.
+    ([(header::CACHE_CONTROL, "public, max-age=300")], Json(s.signer.public_keys(s.db.clock().now())))
 }

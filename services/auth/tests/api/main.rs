@@ -15,6 +15,7 @@ mod emails;
 mod erasure;
 mod factors;
 mod keyboards;
+mod keys;
 mod login;
 mod mailboxes;
 mod mails;

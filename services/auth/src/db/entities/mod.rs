@@ -13,6 +13,8 @@ pub(crate) mod reservations;
 pub(crate) mod links;
 pub(crate) mod mail_jobs;
 
+pub(crate) mod signing_keys;
+
 pub(crate) mod authorization_codes;
 pub(crate) mod clients;
 

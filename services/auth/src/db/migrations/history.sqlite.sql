@@ -299,3 +299,11 @@ CREATE TABLE "sessions" (
     "client_id" text NULL,
     "scope" text NULL);
 CREATE INDEX "ix_sessions_client_id" ON "sessions" ("client_id");
+-- m0013_signing_keys
+CREATE TABLE "signing_keys" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "requested_at" timestamp_with_timezone_text NOT NULL,
+    "at_once" boolean NOT NULL,
+    "kid" text NULL,
+    "sealed" blob NULL,
+    "used_from" timestamp_with_timezone_text NULL );

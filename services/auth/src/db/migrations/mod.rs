@@ -13,6 +13,7 @@ mod m0009_sessions;
 mod m0010_erasures;
 mod m0011_factors;
 mod m0012_clients;
+mod m0013_signing_keys;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_erasures::Migration),
             Box::new(m0011_factors::Migration),
             Box::new(m0012_clients::Migration),
+            Box::new(m0013_signing_keys::Migration),
         ]
     }
 }

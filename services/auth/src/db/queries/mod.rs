@@ -13,5 +13,7 @@ pub(crate) mod links;
 pub(crate) mod mail_jobs;
 
 pub(crate) mod clients;
+pub(crate) mod signing_keys;
+
 pub(crate) mod factors;
 pub(crate) mod limits;
