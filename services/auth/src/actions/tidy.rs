@@ -7,7 +7,7 @@ use shared::work::Db;
 use tokio::time::sleep;
 
 use super::erase_unverified::erase_unverified;
-use crate::db::queries::{clients, factors, limits, links, mail_jobs, reservations, sessions, users};
+use crate::db::queries::{clients, erasure, factors, limits, links, mail_jobs, reservations, sessions, users};
 use crate::domain::mails::RECEIPT;
 use crate::domain::session;
 use crate::error::Error;
@@ -42,6 +42,7 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     // A session of this age has expired, so its tokens need not be recognised any more.
     sessions::delete_older_than(&*tx, now - session::MAX_AGE).await?;
     mail_jobs::delete_sent_before(&*tx, now - RETENTION).await?;
+    erasure::delete_leftovers(&tx).await?;
     mail_jobs::delete_kind_before(&*tx, RECEIPT, now - RECEIPT_RETENTION).await?;
     links::delete_expired_before(&*tx, now - RETENTION).await?;
     reservations::delete_expired(&*tx, now).await?;
@@ -79,6 +80,7 @@ mod tests {
     use crate::db::queries::users::NewUser;
     use crate::domain::Username;
     use crate::domain::link::VERIFY_WITHIN;
+    use crate::domain::mails;
 
     #[tokio::test]
     async fn accounts_that_were_not_verified_in_time_are_erased() {
@@ -110,6 +112,21 @@ mod tests {
             assert_eq!(left.len() as u64, count + 1 - erased);
             assert_eq!(erased_users::page(db.read(), 0, 1_000).await.unwrap().len() as u64, erased);
         }
+        // A request that was under way has stored mails to somebody who was erased meanwhile, and to somebody else.
+        let gone = erased_users::page(db.read(), 0, 1).await.unwrap().remove(0).id;
+        let kept = users::page(db.read(), 0, 1).await.unwrap().remove(0).id;
+        let tx = db.begin().await.unwrap();
+        for (user, mail) in [
+            (gone, mails::password_changed("one@example.org")),
+            (gone, mails::receipt("one@example.org", "https://chatty.example/")),
+            (kept, mails::password_changed("one@example.org")),
+        ] {
+            mail_jobs::enqueue(&*tx, user, mail, clock.now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        tidy_once(&db).await.unwrap();
+        assert_eq!(mail_jobs::count_of(db.read(), gone).await.unwrap(), 1, "the receipt");
+        assert_eq!(mail_jobs::count_of(db.read(), kept).await.unwrap(), 1);
         db.close().await;
     }
 }

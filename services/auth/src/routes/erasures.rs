@@ -85,20 +85,23 @@ pub(crate) async fn get_receipt(
 
 /// The receipt as a page.
 fn page(receipt: &ReceiptOut) -> Response {
-    let mut rows = String::new();
+    let mut services = String::new();
     for service in &receipt.services {
         let state = match (service.confirmed_at, service.complete) {
-            (None, _) => "being erased",
-            (Some(_), false) => "erased; looks once more in a few minutes",
+            (None, _) => "is being erased",
+            (Some(_), false) => "erased, and looked at once more in a few minutes",
             (Some(_), true) => "erased",
         };
+        let counts = service.counts.iter().filter(|(_, number)| **number > 0);
         let counts: Vec<String> =
-            service.counts.iter().map(|(kind, number)| format!("{number} {}", kind.replace('_', " "))).collect();
-        let _ = write!(rows, "<tr><th>{}</th><td>{state}</td><td>{}</td></tr>", service.service, counts.join(", "));
+            counts.map(|(kind, number)| format!("{}: {number}", kind.replace('_', " "))).collect();
+        let _ = write!(services, "<dt><strong>{}</strong> &ndash; {state}</dt>", service.service);
+        let _ =
+            write!(services, "<dd>{}</dd>", if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") });
     }
     let title = if receipt.complete { "Your data is erased" } else { "Your data is being erased" };
     let body = format!(
-        "<p>The account was deleted on {}.</p><table><tr><th>Service</th><th>State</th><th>Erased</th></tr>{rows}</table>",
+        "<p>The account was deleted on {}. These are the parts of Chatty, and what each has erased:</p><dl>{services}</dl>",
         receipt.erased_at.in_words()
     );
     html::page(StatusCode::OK, title, &body)

@@ -27,7 +27,7 @@ fn page_with_policy(policy: String, status: StatusCode, title: &str, body: &str)
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} - Chatty</title>\
          <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}}\
          button,input{{font:inherit;padding:.5rem 1.5rem;max-width:100%;box-sizing:border-box}}pre{{white-space:pre-wrap;background:#f4f4f4;padding:1rem;overflow-wrap:anywhere}}\
-         table{{border-collapse:collapse}}th,td{{text-align:left;vertical-align:top;padding:.25rem 1rem .25rem 0}}\
+         dt{{margin-top:1rem}}code{{overflow-wrap:anywhere}}\
          </style></head><body><h1>{title}</h1>{body}</body></html>"
     );
     let headers = [

@@ -91,7 +91,7 @@ async fn the_receipt_shows_the_confirmations_of_the_services() {
     }
     assert_eq!(app.get(&path).send().await.json["complete"], true);
     let page = app.get(&path).header("accept", "text/html").send().await;
-    assert!(page.text.contains("Your data is erased") && page.text.contains("4 posts"), "{}", page.text);
+    assert!(page.text.contains("Your data is erased") && page.text.contains("posts: 4"), "{}", page.text);
     app.finish().await;
 }
 

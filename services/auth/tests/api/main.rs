@@ -30,6 +30,7 @@ mod register;
 mod rights;
 mod sessions;
 mod smtp;
+mod storms;
 mod text;
 mod tokens;
 mod users;

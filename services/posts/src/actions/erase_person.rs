@@ -63,7 +63,10 @@ impl PersonalPosts {
         for picture in &pictures {
             self.media.erase(picture).await.map_err(|error| ApplyError::Transient(error.to_string()))?;
         }
-        let erased = vec![("posts", posts.len() as i64), ("pictures", pictures.len() as i64)];
+        let mut erased = vec![("posts", posts.len() as i64)];
+        if !pictures.is_empty() {
+            erased.push(("pictures", pictures.len() as i64));
+        }
         let rows = personal::erase_posts(tx, posts.iter().map(|(id, _)| *id)).await?;
         let states: Vec<PostState> = rows.into_iter().map(Into::into).collect();
         events::publish(tx, &states)?;
