@@ -12,12 +12,12 @@
     reason = "a helper of tests fails by panicking, and reads the variables that `make test` sets"
 )]
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::described::api::{Api, Operation};
+use crate::described::api::Api;
 use crate::described::events::Events;
 use crate::described::generic::check_optional;
 use aws_lc_rs::rand::SystemRandom;
@@ -124,41 +124,6 @@ impl TestApp {
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")
             .await;
         app
-    }
-
-    /// Calls every described operation and checks its access rule. All but the `public` ones, which are named as in
-    /// `GET /posts/{id}`, must refuse a request without a token or with an expired one; those under `/admin/` must
-    /// refuse a user who is no admin.
-    pub async fn check_rights(&self, public: &[&str]) {
-        let operations = self.api.operations();
-        let open: BTreeSet<String> =
-            operations.iter().filter(|operation| !operation.bearer).map(Operation::name).collect();
-        // Equality, not inclusion: an operation that loses its rule of access by mistake must be noticed here.
-        assert_eq!(open, public.iter().map(|&name| name.to_owned()).collect(), "what strangers may call");
-        let expired = json!({
-            "iss": ISSUER, "aud": AUDIENCE, "sub": "1", "exp": 1_000, "nbf": 0, "iat": 0, "jti": "test",
-            "username": "ann", "role": "admin", "sv": 0
-        });
-        for operation in operations {
-            let call = || self.call(operation.method.clone(), &operation.path(), None);
-            let name = operation.name();
-            let anonymous = call().send().await;
-            assert_eq!(anonymous.status == 401, operation.bearer, "{name} without a token: {}", anonymous.text);
-            if operation.bearer {
-                call().bearer(&self.sign(&expired)).send().await.is_problem(401, "");
-                let refused = call().as_user(1, "ann").send().await.status == 403;
-                assert_eq!(refused, name.contains(" /admin/"), "{name} as somebody");
-            }
-            let admin = call().as_admin().send().await;
-            // A cache that kept the answer to one user, or the refusal of a stranger, would give it to the next user.
-            let is_cacheable =
-                |answer: &Answer| answer.headers.get("cache-control").is_none_or(|rule| rule != "no-store");
-            if operation.bearer {
-                assert!(!is_cacheable(&anonymous) && !is_cacheable(&admin), "{name} may be kept by caches");
-            }
-            // The path parameters name nothing that exists, so a 404 is as good as success.
-            assert!(admin.status < 500 && admin.status != 403, "{name} as an admin: {}", admin.text);
-        }
     }
 
     /// Calls every described operation with and without each part that may be missing, as an admin. See

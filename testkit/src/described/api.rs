@@ -24,8 +24,6 @@ pub struct Operation {
     pub method: Method,
     /// The path with its parameters in braces.
     pub template: String,
-    /// True if the operation needs a bearer token.
-    pub bearer: bool,
     /// The parameters, except those of the path.
     pub parameters: Vec<Parameter>,
     /// The first described media type of the request's body, and true if the body is required. None if there is no
@@ -79,7 +77,6 @@ impl Api {
         for (template, operations) in self.document["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
                 let method = method.to_uppercase().parse().expect("a method");
-                let bearer = operation["security"].to_string().contains("bearer");
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let parameters = operation["parameters"].as_array().into_iter().flatten();
                 let parameters = parameters.filter(|one| one["in"] != "path").map(|one| Parameter {
@@ -93,7 +90,7 @@ impl Api {
                 let media_type = media_types.and_then(|media_types| media_types.keys().next());
                 let body =
                     media_type.map(|media_type| (media_type.clone(), operation["requestBody"]["required"] == true));
-                found.push(Operation { method, template: template.clone(), bearer, parameters, body });
+                found.push(Operation { method, template: template.clone(), parameters, body });
             }
         }
         found
