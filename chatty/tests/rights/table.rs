@@ -147,7 +147,7 @@ const NEW_EMAIL: &str = r#"{"email":"n{unique}@example.org","password":"correct 
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 76] = {
+pub(crate) const TABLE: [Row; 77] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -219,6 +219,7 @@ pub(crate) const TABLE: [Row; 76] = {
         row("GET /recommendations/users", Person, 200),
         row("GET /recommendations/posts/{id}/explain", Person, 200).at("/recommendations/posts/{post}/explain"),
         row("GET /auth/mails/parked", AccountAdmin, 200),
+        row("POST /auth/users/{id}/password-reset", AccountAdmin, 202).at("/auth/users/{dan}/password-reset"),
         row("GET /admin/audit", Admin, 200),
         row("GET /admin/stats", Admin, 200),
         row("GET /admin/users", Admin, 200),

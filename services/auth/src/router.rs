@@ -43,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(password::reset_password))
         .routes(routes!(password::show_reset_form, password::submit_reset_form))
         .routes(routes!(password::change_password))
+        .routes(routes!(password::force_reset))
         .routes(routes!(email::change_email))
         .routes(routes!(email::show_email_change, email::confirm_email_change))
         .routes(routes!(email::show_email_undo, email::undo_email_change))

@@ -43,7 +43,7 @@ pub(crate) use log_in::{Login, log_in};
 pub(crate) use refuse_default_passwords::refuse_default_passwords;
 pub(crate) use register::{Applicant, register};
 pub(crate) use resend_verification::resend_verification;
-pub(crate) use reset_password::{ResetProof, check_reset_link, forget_password, reset_password};
+pub(crate) use reset_password::{ResetProof, check_reset_link, force_reset, forget_password, reset_password};
 pub use rotate_keys::{KeyState, KeysError, list_keys, request_key};
 pub(crate) use rotate_keys::{follow_keys, update_keys};
 pub(crate) use rotate_session::rotate_session;

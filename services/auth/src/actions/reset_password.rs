@@ -39,6 +39,33 @@ pub(crate) async fn forget_password(db: &Db, mails: &MailQueue, signer: &Signer,
     Ok(())
 }
 
+/// Makes a password invalid that somebody else may know, ends all sessions of the person, and sends the person a link and
+/// a code for a new one. An admin asks for it, and never learns or chooses a password.
+///
+/// # Errors
+/// [`Error::UserNotFound`] when there is no verified account with this id; [`Error::Busy`].
+pub(crate) async fn force_reset(
+    db: &Db,
+    hasher: &Hasher,
+    signer: &Signer,
+    mails: &MailQueue,
+    id: UserId,
+) -> Result<(), Error> {
+    // The hash of a random text: nobody can log in, and a try takes as long as any other.
+    let unusable = hasher.hash(&secret::new_token()).await?;
+    let now = db.clock().now();
+    let mut tx = db.begin().await?;
+    let user = users::find_locked(&*tx, id).await?.filter(|user| user.verified_at.is_some());
+    let user = user.ok_or(Error::UserNotFound)?;
+    let user = users::set_password(&*tx, user.user_id(), unusable, now).await?.ok_or(Error::UserNotFound)?;
+    end(&mut tx, Ending::AllOf(user.id)).await?;
+    mails.add_forced_reset(&*tx, &user, |code| signer.hash_code(user.id, code), now).await?;
+    events::publish(&mut tx, &[UserState::from(user)])?;
+    tx.commit().await?;
+    mails.wake_worker();
+    Ok(())
+}
+
 /// Finds out whether a link can reset a password.
 ///
 /// # Errors

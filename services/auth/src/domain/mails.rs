@@ -36,11 +36,23 @@ pub(crate) fn verification(to: &str, links: &[String], until: Timestamp) -> Mail
 
 /// The mail with the link and the code that reset a password.
 pub(crate) fn password_reset(to: &str, link: &str, code: &str, until: Timestamp) -> Mail {
-    let until = until.in_words();
     let request = "Somebody has asked for a new password for your account at Chatty. Choose one by opening this link:";
+    let end = "If you did not ask, ignore this mail: your password has not changed.";
+    reset(to, [request, end], link, code, until)
+}
+
+/// The same mail to a person whose password an admin has made invalid.
+pub(crate) fn forced_reset(to: &str, link: &str, code: &str, until: Timestamp) -> Mail {
+    let request = "An administrator of Chatty has ended all your sessions and made your password invalid, because somebody \
+                   else may know it. Choose a new one by opening this link:";
+    let end = "After that time, ask for a new mail with \"forgot password\".";
+    reset(to, [request, end], link, code, until)
+}
+
+fn reset(to: &str, [request, end]: [&str; 2], link: &str, code: &str, until: Timestamp) -> Mail {
+    let until = until.in_words();
     let advice = format!(
-        "Or enter this code where you have asked: {code}\n\nBoth are valid until {until} and for one use. \
-         If you did not ask, ignore this mail: your password has not changed."
+        "Or enter this code where you have asked: {code}\n\nBoth are valid until {until} and for one use. {end}"
     );
     let escaped = escape(link);
     let html = format!(

@@ -82,12 +82,37 @@ impl MailQueue {
         if !limits::take(db, MAILS, &user.email_key, now).await? {
             return Ok(());
         }
+        let (url, code, until) = self.insert_reset(db, user, hash_code, now).await?;
+        mail_jobs::enqueue(db, user.id, mails::password_reset(&user.email, &url, &code, until), now).await
+    }
+
+    /// Queues the same mail for a person whose password an admin has made invalid. It is not limited, because strangers
+    /// cannot cause it.
+    pub(crate) async fn add_forced_reset(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        hash_code: impl Fn(&str) -> String,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        let (url, code, until) = self.insert_reset(db, user, hash_code, now).await?;
+        mail_jobs::enqueue(db, user.id, mails::forced_reset(&user.email, &url, &code, until), now).await
+    }
+
+    /// Stores a link and a code that reset a password. Returns the URL of the link, the code, and the end of both.
+    async fn insert_reset(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        hash_code: impl Fn(&str) -> String,
+        now: Timestamp,
+    ) -> Result<(String, String, Timestamp), DbErr> {
         // One code at a time: with several, somebody who guesses would have several right answers.
         links::forget_codes(db, Purpose::PasswordReset, user.id).await?;
         let code = secret::new_code();
         let link = Link { code_hash: Some(hash_code(&code)), ..new_link(user, Purpose::PasswordReset, now) };
         let (until, url) = (link.expires_at, self.insert_link(db, Purpose::PasswordReset, link).await?);
-        mail_jobs::enqueue(db, user.id, mails::password_reset(&user.email, &url, &code, until), now).await
+        Ok((url, code, until))
     }
 
     /// Queues the notice that a password was changed. It is not limited, because only the owner of an account can cause

@@ -8,11 +8,12 @@ use axum::{Json, http::HeaderMap};
 use serde::Deserialize;
 use shared::error::{ApiError, FieldErrors, Problem};
 use shared::http::{Path, ValidJson, Validate};
+use shared::ids::UserId;
 use utoipa::ToSchema;
 
 use super::accept::Accepted;
 use super::html;
-use super::me_extract::Me;
+use super::me_extract::{AdminMe, Me};
 use crate::actions::{self, ResetProof};
 use crate::answers::MessageOut;
 use crate::domain::mails::escape;
@@ -116,6 +117,27 @@ pub(crate) async fn forget_password(
     actions::forget_password(&s.db, &s.mails, &s.signer, &asked.email).await?;
     let message = MessageOut::new("If the address belongs to an account, a mail is on its way");
     Ok((StatusCode::ACCEPTED, Json(message)))
+}
+
+/// Makes the password of a person invalid and sends a link for a new one.
+///
+/// For accounts whose password a stranger may know: all sessions end, and the person chooses a new password by the mail. A
+/// second factor stays.
+#[utoipa::path(post, path = "/auth/users/{id}/password-reset", tag = "auth", security(("bearer" = [])), params(("id" = UserId, Path, description = "The person")), responses(
+    (status = 202, description = "The mail is on its way", body = MessageOut),
+    (status = 401, description = "No or bad token", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Not an administrator", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No verified account has this id", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
+))]
+#[tracing::instrument(level = "debug", skip_all)]
+pub(crate) async fn force_reset(
+    State(s): State<AppState>,
+    _admin: AdminMe,
+    Path(id): Path<UserId>,
+) -> Result<(StatusCode, Json<MessageOut>), Error> {
+    actions::force_reset(&s.db, &s.hasher, &s.signer, &s.mails, id).await?;
+    Ok((StatusCode::ACCEPTED, Json(MessageOut::new("The password is invalid, and a mail is on its way"))))
 }
 
 /// Replaces a forgotten password and ends all sessions.

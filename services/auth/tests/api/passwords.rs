@@ -214,3 +214,32 @@ async fn the_current_password_can_be_tried_a_few_times() {
     assert_eq!(change(PASSWORD).await.status, 204);
     events(&app).await;
 }
+
+#[tokio::test]
+async fn an_admin_starts_a_reset_and_learns_no_password() {
+    let app = spawn().await;
+    let (id, access, refresh) = member(&app, "ann").await;
+    let (_, of_bob, _) = member(&app, "bob").await;
+    let admin = app.post("/auth/login", json!({ "username": "admin", "password": "secret" })).send().await.json;
+    let path = format!("/auth/users/{id}/password-reset");
+    app.post(&path, Value::Null).bearer(&of_bob).send().await.is_problem(403, "Administrators only");
+    let admin = text(&admin, "token");
+    app.post("/auth/users/999/password-reset", Value::Null)
+        .bearer(&admin)
+        .send()
+        .await
+        .is_problem(404, "User not found");
+    assert_eq!(status_of_login(&app, PASSWORD).await, 200);
+    events(&app).await;
+    assert_eq!(app.post(&path, Value::Null).bearer(&admin).send().await.status, 202);
+    app.get("/auth/me").bearer(&access).send().await.is_problem(401, "The session has ended, log in again");
+    app.post("/auth/refresh", json!({ "refresh_token": refresh })).send().await.is_problem(401, "");
+    assert_eq!(status_of_login(&app, PASSWORD).await, 401, "a thief who knows the password is out");
+    assert_eq!(events(&app).await[0].1["session_version"], 1, "the other services refuse the tokens too");
+    let mail = mails(&app, "ann@example.org", 2).await.swap_remove(0);
+    assert!(text(&mail, "text").starts_with("An administrator of Chatty has ended all your sessions"), "{mail}");
+    let (token, _) = proofs(&mail);
+    assert_eq!(reset(&app, json!({ "token": token, "password": NEW })).await.status, 204);
+    assert_eq!(status_of_login(&app, NEW).await, 200);
+    app.finish().await;
+}
