@@ -41,7 +41,9 @@ pub async fn run(
     let disclosure = listeners.disclosure(services.len() > 1, metrics.clone());
     // All services of a process have the same settings.
     let origins = services.first().map(|service| service.cors_origins.clone()).unwrap_or_default();
+    let strict = services.iter().map(|service| service.strict_paths).collect();
     let app = App::new(router, openapi, health::probes(health, disclosure)).allow_origins(&origins);
+    let app = app.protect(&listeners.protection, strict);
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
         tracker.spawn(async move { http::serve(listeners, app, Some(probes), &connections, &stop).await })

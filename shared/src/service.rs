@@ -24,6 +24,7 @@ use crate::events::comparison::{self, Timing};
 use crate::events::context::Context;
 use crate::events::{fills, follow, gauges, relay, replicas, resync};
 use crate::health::Health;
+use crate::http::StrictPaths;
 use crate::tasks::{Backoff, Cancel, Task, Tracker};
 use crate::watch;
 use crate::work::Db;
@@ -59,6 +60,8 @@ pub struct Service {
     pub router: Router,
     /// The origins of web pages that may call the routes, from the settings.
     pub cors_origins: Vec<HeaderValue>,
+    /// The operations whose rate is limited more strictly than that of others.
+    pub strict_paths: StrictPaths,
     /// The OpenAPI description of these routes.
     pub openapi: OpenApi,
     /// The streams that the service owns, and the streams that it keeps copies of.
@@ -85,6 +88,7 @@ impl Service {
             name,
             router,
             cors_origins: deps.settings.cors_origins.clone(),
+            strict_paths: &[],
             openapi,
             streams: Streams::default(),
             db: deps.db.clone(),
@@ -96,6 +100,13 @@ impl Service {
             start_work: Vec::new(),
             tasks: Vec::new(),
         }
+    }
+
+    /// Sets the operations whose rate is limited more strictly than that of others.
+    #[must_use]
+    pub fn strict_paths(mut self, paths: StrictPaths) -> Self {
+        self.strict_paths = paths;
+        self
     }
 
     /// Sets the streams that the service owns and copies.

@@ -133,6 +133,14 @@ impl TestApp {
         check_optional(&self.api, &self.http, &token, one_of).await;
     }
 
+    /// Limits the rate of requests from now on, as a process does with `RATE_LIMIT=on`. A request names its client in
+    /// `X-Forwarded-For`.
+    #[must_use]
+    pub fn limit_requests(mut self) -> Self {
+        self.http = self.http.clone().limit_requests(vec![self.service.strict_paths]);
+        self
+    }
+
     /// Returns the database of the service.
     pub fn db(&self) -> &Db {
         &self.service.db

@@ -214,6 +214,8 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
         suite.register_and_log_in("bob").await,
         suite.register_and_log_in("cleo").await,
     );
+    let sessions = suite.get("/auth/sessions", Some(&ann.token)).await;
+    assert_eq!(sessions["sessions"][0]["address"], "127.0.0.1", "nginx names its client, and is believed");
     let admin = suite.log_in("admin", "secret").await;
     let post = suite.create_post_with_picture(&ann).await;
     let second = suite.create_post_with_picture(&ann).await;

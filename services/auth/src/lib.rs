@@ -63,6 +63,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         (state.shown.clone(), state.hasher.clone(), state.mails.clone(), measured.clone());
     let is_production = deps.settings.environment == Environment::Production;
     let service = Service::new::<db::Migrator>(NAME, &deps, router::router(state))
+        .strict_paths(router::STRICT)
         .streams(streams_by(deps.clock.clone()))
         .detail("mails", move || details.details())
         .on_start(async move {

@@ -1,7 +1,9 @@
 //! All routes of this service.
 
 use axum::Router;
+use axum::http::Method;
 use axum::routing::get;
+use shared::http::{Strict, StrictPaths};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,6 +13,21 @@ use crate::routes::{
     two_factor, users, verify,
 };
 use crate::state::AppState;
+
+/// The operations that check passwords or codes, or send mails: the same as in nginx.
+pub(crate) const STRICT: StrictPaths = &[
+    (Method::POST, "/auth/login", Strict::Guess),
+    (Method::POST, "/auth/login/second-factor", Strict::Guess),
+    (Method::POST, "/auth/token", Strict::Guess),
+    (Method::POST, "/auth/authorize", Strict::Guess),
+    (Method::POST, "/auth/password/reset", Strict::Guess),
+    (Method::POST, "/auth/password/change", Strict::Guess),
+    (Method::DELETE, "/auth/me", Strict::Guess),
+    (Method::POST, "/auth/register", Strict::Mail),
+    (Method::POST, "/auth/verify/resend", Strict::Mail),
+    (Method::POST, "/auth/password/forgot", Strict::Mail),
+    (Method::POST, "/auth/email", Strict::Mail),
+];
 
 pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
     routes().with_state(state).split_for_parts()
@@ -54,4 +71,26 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(jwks::get_jwks))
         .routes(routes!(mails::list_parked_mails))
         .route("/dev/mail", get(dev_mail::read_mailbox))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strict_paths_exist_and_are_those_of_the_gateway() {
+        let description = serde_json::to_value(routes().into_openapi()).unwrap();
+        for (method, path, _) in STRICT {
+            assert!(!description["paths"][*path][method.as_str().to_lowercase()].is_null(), "{method} {path}");
+        }
+        let gateway = include_str!("../../../deploy/nginx/compose/limits.conf");
+        let listed = |map: &str, kind: Strict| {
+            let (_, map) = gateway.split_once(&format!("\"$request_method $uri\" ${map} {{")).unwrap();
+            let names = map.split_once('}').unwrap().0.split('"').filter(|text| text.contains(" /"));
+            let own = STRICT.iter().filter(|row| row.2 == kind).map(|(method, path, _)| format!("{method} {path}"));
+            assert_eq!(names.map(str::to_owned).collect::<Vec<_>>(), own.collect::<Vec<_>>(), "{map}");
+        };
+        listed("guess_key", Strict::Guess);
+        listed("mail_key", Strict::Mail);
+    }
 }

@@ -13,6 +13,7 @@ use super::scopes::Scopes;
 use super::token::verify;
 use crate::clock::Clock;
 use crate::error::ApiError;
+use crate::http::limits::Tally;
 use crate::ids::{SessionId, UserId};
 use crate::request_id;
 
@@ -42,7 +43,7 @@ impl Auth {
 /// owner of the account (rule R13).
 ///
 /// Rejections: 401 without a token, with an invalid one or after the end of the session; 403 for a blocked or erased
-/// account, or a token whose scopes do not suffice; 503 while no public key is known.
+/// account, or a token whose scopes do not suffice; 429 for too many writes; 503 while no public key is known.
 #[derive(Clone, Debug)]
 pub struct CurrentUser {
     /// The user's id, a positive number.
@@ -99,6 +100,10 @@ where
         }
         if let Some(missing) = claims.scope.and_then(|scopes| scopes.missing_for(&parts.method)) {
             return Err(insufficient_scope(missing));
+        }
+        // Last, so that nobody is counted for what is refused anyway. Extensions hold it if requests are limited.
+        if let Some(tally) = parts.extensions.get::<Tally>() {
+            tally.take_account(id, &parts.method)?;
         }
         Ok(Self {
             id,

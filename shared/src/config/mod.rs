@@ -6,6 +6,7 @@
 //! does not name.
 
 mod database_url;
+mod trusted_proxies;
 mod web_urls;
 
 use std::collections::HashMap;
@@ -26,18 +27,20 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use database_url::{check_database_url, host_urls};
+pub use trusted_proxies::TrustedProxies;
 use web_urls::{parse_web_url, read_origins, read_public_url};
 
 /// The name of a variable and its explanation in `--help`.
 pub type Variable = (&'static str, &'static str);
 
 /// The variables that every program of the suite reads, in the order of `--help`. Defaults stand in parentheses.
-pub const VARIABLES: [Variable; 18] = [
+pub const VARIABLES: [Variable; 19] = [
     ("CHATTY_ENV", "`development` (the default) or `production`"),
     ("CHATTY_LISTEN", "address and port to listen on"),
     ("CHATTY_SOCKET", "a Unix socket where HTTP is served too"),
     ("METRICS_LISTEN", "address and port where metrics are told, and then nowhere else"),
-    ("RATE_LIMIT", "`on` limits wrong passwords; default `off` in development, always `on` in production"),
+    ("RATE_LIMIT", "`on` limits requests and wrong passwords; default `off` in development, always `on` in production"),
+    ("TRUSTED_PROXIES", "gateways that name their clients: addresses, networks, `unix` for CHATTY_SOCKET (none)"),
     ("CHATTY_BEHIND_GATEWAY", "`yes`: a gateway is the only way in, also in development"),
     ("CHATTY_DATA_DIR", "folder of all that is kept in files (./chatty-data)"),
     ("PUBLIC_URL", "what links in mails begin with (in development http:// and CHATTY_LISTEN)"),
@@ -57,10 +60,6 @@ pub const VARIABLES: [Variable; 18] = [
 const ADDRESS: &str = "an address and a port, such as 127.0.0.1:8080";
 /// The description of a valid number in error messages.
 pub const NUMBER: &str = "a whole number";
-
-/// The setting of the design that is not implemented yet. It is refused: the operator would believe in a protection that
-/// does not exist (ADR 20).
-const NOT_IMPLEMENTED: &str = "TRUSTED_PROXIES";
 
 /// A setting that is missing or not valid, so the program does not start. Displayed as `VARIABLE: reason`.
 #[derive(Debug, thiserror::Error)]
@@ -174,8 +173,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `CHATTY_SOCKET`: a Unix socket on which HTTP is served as well, for a gateway on the same machine; absent: none.
     pub socket: Option<PathBuf>,
-    /// `RATE_LIMIT`: true if wrong passwords are limited (default: in production only).
+    /// `RATE_LIMIT`: true if requests and wrong passwords are limited (default: in production only).
     pub rate_limit: bool,
+    /// `TRUSTED_PROXIES`: the gateways that are believed when they name their client (default: none).
+    pub trusted_proxies: TrustedProxies,
     /// `CHATTY_BEHIND_GATEWAY`: true if all clients come through a gateway, and so from its address. Then development
     /// mode may listen on public addresses (ADR 5), and connections are not limited per address.
     pub behind_gateway: bool,
@@ -256,8 +257,12 @@ impl Settings {
                 "development mode has a default admin and listens on loopback only; set CHATTY_ENV=production for a public address",
             ));
         }
-        if env.get(NOT_IMPLEMENTED).is_some() {
-            return Err(ConfigError::new(NOT_IMPLEMENTED, "is not obeyed by this version; leave it out"));
+        let rate_limit = read_rate_limit(env, environment)?;
+        let trusted_proxies = read_trusted_proxies(env)?;
+        let has_gateway = behind_gateway || env.get("CHATTY_SOCKET").is_some();
+        if rate_limit && has_gateway && trusted_proxies.is_empty() {
+            let reason = "must name the gateway, or all people would share the limits of its address";
+            return Err(ConfigError::new("TRUSTED_PROXIES", reason));
         }
         let public_url = env.get("PUBLIC_URL");
         let public_url = read_public_url(public_url, environment == Environment::Production, listen)
@@ -296,7 +301,8 @@ impl Settings {
             socket: env.get("CHATTY_SOCKET").map(PathBuf::from),
             data_dir: env.get("CHATTY_DATA_DIR").unwrap_or("chatty-data").into(),
             environment,
-            rate_limit: read_rate_limit(env, environment)?,
+            rate_limit,
+            trusted_proxies,
             behind_gateway,
             metrics_listen: env.parse("METRICS_LISTEN", ADDRESS)?,
             public_url,
@@ -320,6 +326,15 @@ fn read_rate_limit(env: &Env, environment: Environment) -> Result<bool, ConfigEr
         (Some("off"), Environment::Development) => Ok(false),
         _ => Err(ConfigError::new("RATE_LIMIT", "must be `on`, or in development `off`")),
     }
+}
+
+/// Reads `TRUSTED_PROXIES`.
+fn read_trusted_proxies(env: &Env) -> Result<TrustedProxies, ConfigError> {
+    let Some(text) = env.get("TRUSTED_PROXIES") else { return Ok(TrustedProxies::default()) };
+    TrustedProxies::parse(text).map_err(|entry| {
+        let reason = format!("`{entry}` is not valid; use addresses, networks such as 10.0.0.0/8, or `unix`");
+        ConfigError::new("TRUSTED_PROXIES", reason)
+    })
 }
 
 /// Checks one URL of `AMQP_URL`. Error messages do not repeat the URL, because it contains a password.
@@ -371,6 +386,8 @@ mod tests {
             ("DATABASE_URL", "not a url"),
             ("DATABASE_URL", "postgres://posts@one,,two/posts_db"),
             ("CHATTY_BEHIND_GATEWAY", "perhaps"),
+            ("TRUSTED_PROXIES", "nginx"),
+            ("TRUSTED_PROXIES", "10.0.0.0/33"),
             ("PUBLIC_URL", "https://chatty.example/?a=1"),
             ("PUBLIC_URL", "https://chatty.example/#top"),
             ("PUBLIC_URL", "https://me@chatty.example"),
@@ -424,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn production_always_limits_and_what_is_not_built_is_not_accepted() {
+    fn production_always_limits_and_wants_to_know_its_gateway() {
         let read = |pairs: &[(&str, &str)]| Settings::from_env(&Env::of(pairs.iter().copied()), 1);
         let limits = |value| read(&[("RATE_LIMIT", value)]).map(|settings| settings.rate_limit).ok();
         assert_eq!(
@@ -435,7 +452,13 @@ mod tests {
         assert!(read(&production).unwrap().rate_limit);
         let off = [production[0], production[1], ("RATE_LIMIT", "off")];
         assert_eq!(read(&off).err().unwrap().variable, "RATE_LIMIT", "always on");
-        assert_eq!(read(&[("TRUSTED_PROXIES", "10.0.0.0/8")]).err().unwrap().variable, "TRUSTED_PROXIES");
+        for gateway in [("CHATTY_BEHIND_GATEWAY", "yes"), ("CHATTY_SOCKET", "/run/chatty/posts.sock")] {
+            let unnamed = [production[0], production[1], gateway];
+            assert_eq!(read(&unnamed).err().unwrap().variable, "TRUSTED_PROXIES");
+            let named = [production[0], production[1], gateway, ("TRUSTED_PROXIES", "10.0.0.0/8,unix")];
+            assert!(read(&named).is_ok());
+            assert!(read(&[gateway]).is_ok(), "no limits, so no names are needed");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Everything that one port serves, and the steps that every request passes, in their order.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tower::service_fn;
 use tower::util::MapRequestLayer;
@@ -14,15 +15,18 @@ use utoipa::openapi::OpenApi;
 
 use super::docs;
 use super::guard::GuardedRouter;
+use super::limits::{RateLimits, StrictPaths, Tally};
 use super::measure::{self, Endpoints, Measured, Measurement, measure};
 use super::probes::{CanServe, Probes};
 use super::remote_client::Peer;
 use super::render::{self, render};
 use super::rules::{self, Accepted};
+use crate::config::{Settings, TrustedProxies};
 use crate::error::ApiError;
 use crate::request_id::{self, Current};
 
-/// The routes of one port, with the steps that every request passes: measure, check, guard, render. Clones share it.
+/// The routes of one port, with the steps that every request passes: measure, check, limit, guard, render. Clones share
+/// it.
 ///
 /// The steps are functions that call each other and not layers of the router, because axum boxes and clones the service
 /// of each layer for every request: six layers cost more than the rest of a read from memory.
@@ -30,6 +34,24 @@ use crate::request_id::{self, Current};
 pub struct App {
     pub(super) routes: GuardedRouter,
     endpoints: Endpoints,
+    proxies: Arc<TrustedProxies>,
+    /// The limits on the rate of requests; absent if there are none.
+    limits: Option<Arc<RateLimits>>,
+}
+
+/// The settings that decide which client a request counts for, and whether it counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Protection {
+    /// The gateways that are believed when they name the client of a request.
+    pub(super) proxies: TrustedProxies,
+    /// True if the rate of requests is limited.
+    rate_limit: bool,
+}
+
+impl Protection {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self { proxies: settings.trusted_proxies.clone(), rate_limit: settings.rate_limit }
+    }
 }
 
 impl App {
@@ -56,7 +78,12 @@ impl App {
             })
             // After the fallback for methods, so that a wrong method also counts for its route.
             .route_layer(MapRequestLayer::new(note_route));
-        Self { routes: GuardedRouter::new(router, can_serve), endpoints: Endpoints::default() }
+        Self {
+            routes: GuardedRouter::new(router, can_serve),
+            endpoints: Endpoints::default(),
+            proxies: Arc::default(),
+            limits: None,
+        }
     }
 
     /// Lets web pages of these origins call the routes. Browsers keep all others from reading answers.
@@ -65,10 +92,23 @@ impl App {
         Self { routes: self.routes.allow_origins(origins), ..self }
     }
 
+    /// Obeys these settings; see [`App::limit_requests`].
+    #[must_use]
+    pub(crate) fn protect(self, protection: &Protection, strict: Vec<StrictPaths>) -> Self {
+        let app = Self { proxies: Arc::new(protection.proxies.clone()), ..self };
+        if protection.rate_limit { app.limit_requests(strict) } else { app }
+    }
+
+    /// Limits the rate of requests, that of `strict` paths more than others.
+    #[must_use]
+    pub fn limit_requests(self, strict: Vec<StrictPaths>) -> Self {
+        Self { limits: Some(Arc::new(RateLimits::new(strict))), ..self }
+    }
+
     /// Answers a request of this process, for tests. The rules that only concern the network do not apply. The caller
     /// is trusted like a gateway to name the client.
     pub async fn answer(&self, mut request: Request) -> Response {
-        request.extensions_mut().insert(Peer::Gateway);
+        request.extensions_mut().insert(Peer::Own);
         self.answer_from(request, false).await.map(Body::new)
     }
 
@@ -86,22 +126,50 @@ impl App {
     }
 
     /// Checks the request, calls its route, and renders the answer.
-    async fn process(&self, request: Request, measurement: &Measurement, over_network: bool) -> Response {
+    async fn process(&self, mut request: Request, measurement: &Measurement, over_network: bool) -> Response {
         let method = request.method().clone();
+        let tally = self.limits.as_ref().map(Tally::new);
         let request_id = request_id::choose(request.headers());
         let (response, is_personal, Accepted { gzip }) = match rules::check(&request, over_network) {
             Ok(accepted) => {
                 // Making a span costs as much as finding the route, so there is one at `RUST_LOG=debug` only.
                 let span = tracing::debug_span!("request", http.method = %method, request.id = request_id);
                 let current = Current::new(request_id.clone());
-                let answer = current.scope(measurement.scope(self.routes.answer(request))).instrument(span);
+                let answer = async {
+                    match self.admit(&mut request, tally.as_ref()) {
+                        Ok(()) => self.routes.answer(request).await,
+                        Err(error) => error.into_response(),
+                    }
+                };
+                let answer = current.scope(measurement.scope(answer)).instrument(span);
                 let (response, is_personal) = answer.await;
                 (response, is_personal, accepted)
             }
             Err(error) => (error.into_response(), false, Accepted::default()),
         };
         let endpoint = measurement.endpoint();
-        render(response, render::Context { method, request_id, endpoint, accepts_gzip: gzip, is_personal }).await
+        let context = render::Context { method, request_id, endpoint, accepts_gzip: gzip, is_personal };
+        let mut response = render(response, context).await;
+        if let Some(tally) = tally {
+            tally.describe(response.headers_mut());
+        }
+        response
+    }
+
+    /// Finds the client of a request, for the handlers, and counts the request under the limits.
+    fn admit(&self, request: &mut Request, tally: Option<&Tally>) -> Result<(), ApiError> {
+        let peer = request.extensions().get::<Peer>().copied();
+        let client = peer.map(|peer| peer.client(&self.proxies, request.headers()));
+        if let Some(tally) = tally {
+            let has_token = request.headers().contains_key(header::AUTHORIZATION);
+            let address = client.and_then(|client| client.0);
+            tally.take_address(address, request.method(), request.uri().path(), has_token)?;
+            request.extensions_mut().insert(tally.clone());
+        }
+        if let Some(client) = client {
+            request.extensions_mut().insert(client);
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,8 @@ use axum::Router;
 use axum::http::{HeaderValue, Method, header};
 use tower_http::cors::CorsLayer;
 
+use super::limits;
+
 /// The time for which a browser remembers the answer to a preflight, so that it does not ask before each request.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3_600);
 
@@ -24,7 +26,15 @@ pub(super) fn allow_origins(routes: Router, origins: &[HeaderValue]) -> Router {
         header::RANGE,
         super::idempotency::HEADER,
     ];
-    let shown = [header::ETAG, header::LINK, header::LOCATION, header::RETRY_AFTER, crate::request_id::HEADER];
+    let shown = [
+        header::ETAG,
+        header::LINK,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        limits::POLICY,
+        limits::STATE,
+        crate::request_id::HEADER,
+    ];
     let cors = CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods(methods)

@@ -1,26 +1,45 @@
 //! The client at the other end of a request: its address and the name of its program.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 
-/// The header in which a gateway passes the address of its client on. nginx.conf overwrites what a client sends.
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+use crate::config::TrustedProxies;
+
+/// The list of the addresses that a request has passed, the client's first.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The longest name of a program that is kept, in characters.
 const MAX_USER_AGENT: usize = 200;
 
-/// The way by which requests reach this process, which decides where the address of a client stands. The server adds
-/// it to every request that comes over the network.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Peer {
-    /// The client itself, at this address; `None` for a Unix socket.
-    Client(Option<IpAddr>),
-    /// A gateway, which names its client in a header.
-    Gateway,
+    /// A program with this address.
+    Network(IpAddr),
+    /// A program that has connected to the Unix socket.
+    Socket,
+    /// This process itself, in tests.
+    Own,
 }
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self::Network(address.ip())
+    }
+}
+
+impl From<tokio::net::unix::SocketAddr> for Peer {
+    fn from(_nameless: tokio::net::unix::SocketAddr) -> Self {
+        Self::Socket
+    }
+}
+
+/// The address of the client that has sent a request; `None` when it is not known. The app adds it to every request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
 
 /// The client of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,21 +50,50 @@ pub struct RemoteClient {
     pub user_agent: Option<String>,
 }
 
+impl Peer {
+    /// Returns the address of the peer itself.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Network(address) => Some(address.to_canonical()),
+            Self::Socket | Self::Own => None,
+        }
+    }
+
+    /// Returns whether the peer is believed when it names its client.
+    pub(super) fn is_trusted(self, proxies: &TrustedProxies) -> bool {
+        match self {
+            Self::Network(address) => proxies.contains(address),
+            Self::Socket => proxies.contains_socket(),
+            Self::Own => true,
+        }
+    }
+
+    /// Finds the client of a request: the last address in `X-Forwarded-For` that is no trusted proxy. Each proxy adds
+    /// the address of its own peer at the end, so everything before that address is only a claim of the client.
+    pub(super) fn client(self, proxies: &TrustedProxies, headers: &HeaderMap) -> ClientAddress {
+        let mut nearest = self.address();
+        if self.is_trusted(proxies) {
+            let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+            for entry in lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',')) {
+                // Without an address, the nearest proxy is all that is known.
+                let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+                nearest = Some(address.to_canonical());
+                if !proxies.contains(address) {
+                    break;
+                }
+            }
+        }
+        ClientAddress(nearest)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for RemoteClient {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let address = match parts.extensions.get() {
-            Some(Peer::Client(address)) => address.map(|address| address.to_canonical()),
-            Some(Peer::Gateway) => real_ip(&parts.headers),
-            None => None,
-        };
+        let address = parts.extensions.get::<ClientAddress>().and_then(|client| client.0);
         Ok(Self { address, user_agent: user_agent(&parts.headers) })
     }
-}
-
-fn real_ip(headers: &HeaderMap) -> Option<IpAddr> {
-    headers.get(REAL_IP)?.to_str().ok()?.trim().parse().ok()
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {
@@ -56,36 +104,56 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
+    use axum::http::{HeaderValue, Request};
 
     use super::*;
+    use crate::config::{Env, Settings};
 
-    async fn client(peer: Option<Peer>, headers: &[(&str, &str)]) -> RemoteClient {
-        let mut request = Request::builder();
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+    fn proxies(text: &str) -> TrustedProxies {
+        Settings::from_env(&Env::of([("TRUSTED_PROXIES", text)]), 1).unwrap().trusted_proxies
+    }
+
+    #[test]
+    fn the_client_is_the_last_address_that_is_no_trusted_proxy() {
+        let network = |text: &str| Peer::Network(text.parse().unwrap());
+        let (gateway, stranger) = (network("10.0.0.1"), network("::ffff:192.0.2.1"));
+        for (peer, trusted, lines, expected) in [
+            (stranger, "", vec!["203.0.113.9"], Some("192.0.2.1")),
+            (stranger, "10.0.0.0/8", vec!["203.0.113.9"], Some("192.0.2.1")),
+            (gateway, "10.0.0.0/8", vec!["203.0.113.9"], Some("203.0.113.9")),
+            (gateway, "10.0.0.0/8", vec!["198.51.100.7, 203.0.113.9"], Some("203.0.113.9")),
+            (gateway, "10.0.0.0/8", vec!["198.51.100.7, 203.0.113.9, 10.0.0.2"], Some("203.0.113.9")),
+            (gateway, "10.0.0.0/8", vec!["198.51.100.7", "203.0.113.9", "10.0.0.2"], Some("203.0.113.9")),
+            (gateway, "10.0.0.0/8", vec!["10.0.0.3, 10.0.0.2"], Some("10.0.0.3")),
+            (gateway, "10.0.0.0/8", vec!["203.0.113.9, nonsense"], Some("10.0.0.1")),
+            (gateway, "10.0.0.0/8", vec!["203.0.113.9, nonsense, 10.0.0.2"], Some("10.0.0.2")),
+            (gateway, "10.0.0.0/8", vec![], Some("10.0.0.1")),
+            (gateway, "10.0.0.0/8", vec![" ::ffff:203.0.113.9 "], Some("203.0.113.9")),
+            (gateway, "unix", vec!["203.0.113.9"], Some("10.0.0.1")),
+            (Peer::Socket, "10.0.0.0/8", vec!["203.0.113.9"], None),
+            (Peer::Socket, "unix", vec!["203.0.113.9"], Some("203.0.113.9")),
+            (Peer::Socket, "unix", vec!["\u{e9}"], None),
+            (Peer::Own, "", vec!["2001:db8::1"], Some("2001:db8::1")),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in &lines {
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(line.as_bytes()).unwrap());
+            }
+            headers.insert("x-real-ip", HeaderValue::from_static("198.51.100.1"));
+            let found = peer.client(&proxies(trusted), &headers).0;
+            assert_eq!(found, expected.map(|text| text.parse().unwrap()), "{peer:?} {trusted} {lines:?}");
         }
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        if let Some(peer) = peer {
-            parts.extensions.insert(peer);
-        }
-        let Ok(client) = RemoteClient::from_request_parts(&mut parts, &()).await;
-        client
     }
 
     #[tokio::test]
-    async fn a_header_counts_only_behind_a_gateway() {
-        let claimed = [("x-real-ip", "203.0.113.9"), ("user-agent", "curl/8.5.0")];
-        let peer = |text: &str| Some(Peer::Client(Some(text.parse().unwrap())));
-        let (direct, behind) = (client(peer("::ffff:192.0.2.1"), &claimed), client(Some(Peer::Gateway), &claimed));
-        let (direct, behind) = (direct.await, behind.await);
-        assert_eq!(direct.address, Some("192.0.2.1".parse().unwrap()), "anybody can send the header");
-        assert_eq!(behind.address, Some("203.0.113.9".parse().unwrap()));
-        assert_eq!(behind.user_agent.as_deref(), Some("curl/8.5.0"));
-        assert_eq!(client(Some(Peer::Gateway), &[("x-real-ip", "nonsense")]).await, RemoteClient::default());
-        assert_eq!(client(None, &[("user-agent", "")]).await, RemoteClient::default());
-        let long = "x".repeat(1_000);
-        let agent = client(None, &[("user-agent", long.as_str())]).await.user_agent.unwrap();
-        assert_eq!(agent.len(), MAX_USER_AGENT);
+    async fn the_name_of_the_program_is_cut() {
+        let agent = async |text: &str| {
+            let (mut parts, ()) = Request::builder().header("user-agent", text).body(()).unwrap().into_parts();
+            let Ok(client) = RemoteClient::from_request_parts(&mut parts, &()).await;
+            client.user_agent
+        };
+        assert_eq!(agent("curl/8.5.0").await.as_deref(), Some("curl/8.5.0"));
+        assert_eq!(agent("").await, None);
+        assert_eq!(agent(&"x".repeat(1_000)).await.unwrap().len(), MAX_USER_AGENT);
     }
 }

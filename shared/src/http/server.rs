@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::fs::Permissions;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::time::timeout;
 
-use super::app::App;
+use super::app::{App, Protection};
 use super::connections::{Activity, Connections, Limits};
 use super::probes::Disclosure;
 use super::remote_client::Peer;
 use super::timed_stream::{Stream, TimedStream};
 use super::unread;
-use crate::config::{ConfigError, Environment, Settings};
+use crate::config::{ConfigError, Environment, Settings, TrustedProxies};
 use crate::tasks::{Cancel, Tracker};
 
 /// The time after which an idle connection is closed. nginx closes its side after 30 s, so it never uses a closed one.
@@ -46,6 +46,8 @@ pub struct Listeners {
     metrics: Option<TcpListener>,
     behind_gateway: bool,
     production: bool,
+    /// The settings that the app on the main port obeys.
+    pub(crate) protection: Protection,
 }
 
 impl Listeners {
@@ -60,7 +62,8 @@ impl Listeners {
             bind_unix(path).map_err(|error| ConfigError::new("CHATTY_SOCKET", format!("{}: {error}", path.display())))
         });
         let production = settings.environment == Environment::Production;
-        Ok(Self { tcp, unix: unix.transpose()?, metrics, behind_gateway: settings.behind_gateway, production })
+        let (behind_gateway, protection) = (settings.behind_gateway, Protection::of(settings));
+        Ok(Self { tcp, unix: unix.transpose()?, metrics, behind_gateway, production, protection })
     }
 
     /// Decides how much the main port discloses. It is restricted when another port exists for that purpose, and in
@@ -116,9 +119,9 @@ async fn serve_within(
             }
         })
     };
-    let Listeners { tcp, unix, metrics, behind_gateway, .. } = listeners;
+    let Listeners { tcp, unix, metrics, behind_gateway, protection, .. } = listeners;
     let connections = Connections::new(limits);
-    let server = Server { app, connections, behind_gateway, tracker, cancel };
+    let server = Server { app, connections, behind_gateway, proxies: &protection.proxies, tracker, cancel };
     let of_unix = async {
         if let Some(unix) = unix {
             server.accept(unix).await;
@@ -133,24 +136,6 @@ async fn serve_within(
     tokio::join!(server.accept(tap(tcp)), of_unix, of_metrics);
 }
 
-/// The other end of a connection.
-trait RemoteAddress {
-    /// Returns the IP address; `None` if the address does not tell clients apart.
-    fn ip(&self) -> Option<IpAddr>;
-}
-
-impl RemoteAddress for SocketAddr {
-    fn ip(&self) -> Option<IpAddr> {
-        Some(Self::ip(self))
-    }
-}
-
-impl RemoteAddress for tokio::net::unix::SocketAddr {
-    fn ip(&self) -> Option<IpAddr> {
-        None
-    }
-}
-
 /// The parts that all connections share.
 #[derive(Clone)]
 struct Server<'a> {
@@ -158,6 +143,8 @@ struct Server<'a> {
     connections: Arc<Connections>,
     /// True if all clients come from the address of a gateway, so that connections are not counted by address.
     behind_gateway: bool,
+    /// The gateways whose connections are not counted by address either.
+    proxies: &'a TrustedProxies,
     tracker: &'a Tracker,
     cancel: &'a Cancel,
 }
@@ -165,18 +152,16 @@ struct Server<'a> {
 impl Server<'_> {
     /// Accepts connections until the stop, then waits for the requests under way. axum's listener logs a failed accept
     /// and goes on after a second.
-    async fn accept<L: Listener<Io: Stream, Addr: RemoteAddress>>(&self, mut listener: L) {
+    async fn accept<L: Listener<Io: Stream, Addr: Into<Peer>>>(&self, mut listener: L) {
         let graceful = GracefulShutdown::new();
         loop {
             let (stream, peer) = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.cancel.cancelled() => break,
             };
-            let peer = if self.behind_gateway { Peer::Gateway } else { Peer::Client(peer.ip()) };
-            let address = match peer {
-                Peer::Client(address) => address,
-                Peer::Gateway => None,
-            };
+            let peer: Peer = peer.into();
+            let is_gateway = self.behind_gateway || peer.is_trusted(self.proxies);
+            let address = if is_gateway { None } else { peer.address() };
             let is_admitted = self.connections.admit(address, |activity, place| {
                 let connection = graceful.watch(self.connection(stream, activity, peer));
                 let task = self.tracker.spawn(async move {
@@ -264,7 +249,14 @@ mod tests {
         async fn start(limits: Limits, behind_gateway: bool) -> Self {
             let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = tcp.local_addr().unwrap();
-            let listeners = Listeners { tcp, unix: None, metrics: None, behind_gateway, production: false };
+            let listeners = Listeners {
+                tcp,
+                unix: None,
+                metrics: None,
+                behind_gateway,
+                production: false,
+                protection: Protection::default(),
+            };
             let cancel = Cancel::new();
             let stop = cancel.clone();
             let task = tokio::spawn(async move {

@@ -281,6 +281,7 @@ impl Plan {
             ("CHATTY_LISTEN", format!("127.0.0.1:{port}")),
             ("CHATTY_SOCKET", socket(&self.data, name).display().to_string()),
             ("CHATTY_DATA_DIR", folder.display().to_string()),
+            ("TRUSTED_PROXIES", "unix".to_owned()),
             ("CHATTY_ENV", "development".to_owned()),
             ("PUBLIC_URL", local(self.gateway)),
             ("DATABASE_URL", database_url.to_owned()),

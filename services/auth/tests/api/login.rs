@@ -106,7 +106,7 @@ async fn bad_fields_are_named() {
 /// Sends a login from an address, as a gateway passes it on.
 async fn log_in_from(app: &TestApp, address: &str, username: &str, password: &str) -> Answer {
     let body = json!({ "username": username, "password": password });
-    app.post("/auth/login", body).header("x-real-ip", address).send().await
+    app.post("/auth/login", body).header("x-forwarded-for", address).send().await
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn wrong_passwords_are_limited_and_strangers_lock_nobody_out() {
         assert_eq!(refused.headers["retry-after"], "2");
     }
     let form = format!("grant_type=password&username=ann&password={}", PASSWORD.replace(' ', "+"));
-    let call = app.call(Method::POST, "/auth/token", None).header("x-real-ip", STRANGER);
+    let call = app.call(Method::POST, "/auth/token", None).header("x-forwarded-for", STRANGER);
     call.body("application/x-www-form-urlencoded", form).send().await.is_problem(429, "");
     // The address from which she has logged in before has tries of its own.
     for _ in 0..10 {

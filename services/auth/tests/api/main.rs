@@ -16,6 +16,7 @@ mod erasure;
 mod factors;
 mod keyboards;
 mod keys;
+mod limits;
 mod login;
 mod mailboxes;
 mod mails;

@@ -15,6 +15,7 @@ mod events;
 mod foreign;
 mod idempotency;
 mod likes;
+mod limits;
 mod operation;
 mod own;
 mod pictures;
