@@ -319,3 +319,12 @@ CREATE TABLE sessions (
     client_id text,
     scope text);
 CREATE INDEX ix_sessions_client_id ON public.sessions USING btree (client_id);
+-- m0013_signing_keys
+CREATE TABLE signing_keys (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    requested_at timestamp with time zone NOT NULL,
+    at_once boolean NOT NULL,
+    kid text,
+    sealed bytea,
+    used_from timestamp with time zone);
+ALTER TABLE signing_keys ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (id);
