@@ -22,7 +22,8 @@ pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// The room that is left under the limits (the same draft, section 4).
 pub(super) const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The most clients that one limit remembers. All further ones share one bucket until others have rested.
+/// The most clients that one limit remembers. While there are as many, all requests share one bucket, until some clients
+/// have rested.
 const MAX_KEYS: usize = 50_000;
 /// The least time between two searches for clients that have rested.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

@@ -15,12 +15,12 @@ use crate::db::entities::authorization_codes::Model as Code;
 use crate::db::entities::clients::Model as Client;
 use crate::db::queries::sessions::Ending;
 use crate::db::queries::{clients, users};
-use crate::domain::oauth::{CODE_WITHIN, challenge_of, is_registered};
+use crate::domain::oauth::{CODE_WITHIN, challenge_of, is_client_id, is_registered};
 use crate::domain::secret;
 use crate::error::Error;
 use crate::mail::MailQueue;
 
-/// What a client asks a person for.
+/// The access that a client asks a person for.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) client: Client,
@@ -36,6 +36,9 @@ pub(crate) struct Grant {
 /// # Errors
 /// [`Error::ClientNotFound`] in both cases.
 pub(crate) async fn find_client(db: &Db, id: &str, redirect_uri: &str) -> Result<Client, Error> {
+    if !is_client_id(id) {
+        return Err(Error::ClientNotFound);
+    }
     let client = clients::find(db.read(), id).await?.ok_or(Error::ClientNotFound)?;
     if is_registered(redirect_uri, client.redirect_uris()) { Ok(client) } else { Err(Error::ClientNotFound) }
 }

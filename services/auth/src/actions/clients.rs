@@ -7,7 +7,7 @@ use crate::db::entities::clients::Model as Client;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::clients;
 use crate::db::queries::sessions::Ending;
-use crate::domain::oauth::MAX_CLIENTS;
+use crate::domain::oauth::{MAX_CLIENTS, is_client_id};
 use crate::domain::secret;
 use crate::error::Error;
 
@@ -42,6 +42,9 @@ pub(crate) async fn register_client(
 /// # Errors
 /// [`Error::ClientNotFound`] when the person has no such client.
 pub(crate) async fn delete_client(db: &Db, user: &User, id: &str) -> Result<(), Error> {
+    if !is_client_id(id) {
+        return Err(Error::ClientNotFound);
+    }
     let mut tx = db.begin().await?;
     if !clients::delete_own(&*tx, id, user.id).await? {
         return Err(Error::ClientNotFound);

@@ -31,7 +31,7 @@ pub(crate) struct ClientsOut {
     pub(crate) clients: Vec<ClientOut>,
 }
 
-/// What an OAuth client has to know of this service (RFC 8414).
+/// The addresses and abilities of this service, for OAuth clients (RFC 8414).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MetadataOut {
     issuer: String,

@@ -12,7 +12,7 @@ use crate::config::NAME;
 use crate::db::entities::confirmations::Model as Confirmation;
 use crate::db::entities::receipts::Model as Receipt;
 
-/// How far the erasure of a person is.
+/// The progress of a person's erasure, by service.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReceiptOut {
     pub(crate) erased_at: Timestamp,

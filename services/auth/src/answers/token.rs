@@ -15,7 +15,7 @@ pub(crate) struct TokenOut {
     #[schema(example = 600)]
     expires_in: u64,
     refresh_token: String,
-    /// What the person has granted; absent for Chatty's own login, which may do everything.
+    /// The scopes that the person has granted; absent for Chatty's own login, which may do everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "read write")]
     scope: Option<String>,

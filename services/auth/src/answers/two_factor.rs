@@ -15,7 +15,7 @@ pub(crate) struct TwoFactorOut {
     pub(crate) recovery_codes_left: u64,
 }
 
-/// What an authenticator app needs.
+/// The secret of an authenticator app, in the two forms that apps take.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AppOut {
     /// The secret in Base32, for typing.

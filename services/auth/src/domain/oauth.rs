@@ -48,11 +48,19 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Returns whether a text can be the id of a client. A text that cannot, such as one with a zero byte, must not reach the
+/// database, which may refuse to look for it.
+pub(crate) fn is_client_id(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
 /// Returns whether an address is one of the registered ones. They are compared as texts (RFC 9700, section 2.1). Only the
 /// port of an address on the client's own machine may differ, because an app gets it from its system.
 pub(crate) fn is_registered<'a>(presented: &str, mut registered: impl Iterator<Item = &'a str>) -> bool {
     let without_port = |text: &str| {
-        let mut url = Url::parse(text).ok().filter(|url| url.scheme() == "http" && is_loopback(url))?;
+        // The parser of URLs drops blanks and control characters, so that a text with them would seem to be another one.
+        let is_plain = !text.contains(|sign: char| sign.is_whitespace() || sign.is_control());
+        let mut url = Url::parse(text).ok().filter(|url| is_plain && url.scheme() == "http" && is_loopback(url))?;
         url.set_port(None).ok()?;
         Some(url)
     };
@@ -127,6 +135,8 @@ mod tests {
             "https://app.example:8443/callback",
             "https://app.example/callback?x",
             "https://evil.example/callback",
+            "http://127.0.0.1:51004/cal\nlback",
+            "http://127.0.0.1:51004/callback\0",
             "http://127.0.0.1:51004/other",
             "http://localhost:51004/callback",
             "https://127.0.0.1/callback",

@@ -25,7 +25,7 @@ pub(crate) struct ClientIn {
     /// Shown to people who are asked for their consent.
     #[schema(example = "Chatty for my watch", min_length = 1, max_length = 64)]
     name: String,
-    /// Where people are sent back to: https, http on the client's own machine, or the scheme of an app.
+    /// The addresses to which people are sent back: https, http on the client's own machine, or the scheme of an app.
     #[schema(example = json!(["https://app.example/callback"]), min_items = 1, max_items = 5)]
     redirect_uris: Vec<String>,
 }

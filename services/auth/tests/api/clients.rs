@@ -183,7 +183,7 @@ async fn a_code_is_worth_nothing_without_its_proofs_and_works_once() {
     app.clock.advance(Duration::from_secs(60));
     is_error(&exchange(&app, &client, &late, &[]).await, "invalid_grant");
 
-    // Whoever uses a code a second time may have stolen it, so the session of the first use ends.
+    // A code that is used a second time may have been stolen, so the session of the first use ends.
     let code = consent(&app, &client, "ann", "read", PASSWORD).await;
     let tokens = exchange(&app, &client, &code, &[]).await.json;
     assert_eq!(app.get("/auth/me").bearer(&text(&tokens, "access_token")).send().await.status, 200);
@@ -210,6 +210,8 @@ async fn nobody_is_sent_to_an_address_that_the_client_has_not_registered() {
     for changes in [
         ("client_id", Some("nobody")),
         ("client_id", None),
+        ("client_id", Some("\0")),
+        ("redirect_uri", Some("http://127.0.0.1/cb\0")),
         ("redirect_uri", None),
         ("redirect_uri", Some("https://evil.example/")),
         ("redirect_uri", Some("https://app.example/callback")),
@@ -296,6 +298,8 @@ async fn a_token_is_revoked_and_a_deleted_client_is_locked_out() {
     let tokens = granted(&app, &client, "bob", "read").await;
     let path = format!("/auth/clients/{client}");
     app.call(Method::DELETE, &path, None).bearer(&of_bob).send().await.is_problem(404, "Client not found");
+    let zero = app.call(Method::DELETE, "/auth/clients/%00", None).bearer(&own).send().await;
+    assert!([400, 404].contains(&zero.status), "{}", zero.text);
     assert_eq!(app.call(Method::DELETE, &path, None).bearer(&own).send().await.status, 204);
     app.get("/auth/me").bearer(&text(&tokens, "access_token")).send().await.is_problem(401, "");
     assert_eq!(show(&app, &parameters(&client, &[])).await.status, 400);
