@@ -85,6 +85,13 @@ impl Suite {
         self.log_in(username, password).await
     }
 
+    /// Lets a person follow another one, as soon as the service subscriptions has heard of them.
+    async fn follow(&self, follower: &Person, followee: &Person) {
+        let path = format!("/subscribe/{}", followee.id);
+        let follow = async || self.call(Method::POST, &path, Some(&follower.token), None).await.0 == 200;
+        self.eventually("subscriptions to know the person", follow).await;
+    }
+
     async fn log_in(&self, username: &str, password: &str) -> Person {
         let login = json!({ "username": username, "password": password });
         let (status, body) = self.call(Method::POST, "/auth/login", None, Some(login)).await;
@@ -229,12 +236,7 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
         suite.call(Method::POST, &format!("/posts/{post}/comments"), Some(&bob.token), Some(comment)).await.0,
         201
     );
-    let follow = format!("/subscribe/{}", ann.id);
-    suite
-        .eventually("subscriptions to know ann", async || {
-            suite.call(Method::POST, &follow, Some(&bob.token), None).await.0 == 200
-        })
-        .await;
+    suite.follow(&bob, &ann).await;
     suite
         .eventually("the feed", async || {
             let feed = suite.get("/feed", Some(&bob.token)).await;
@@ -334,15 +336,15 @@ async fn caches_of_other_replicas_follow_each_write() {
     suite.eventually_everywhere(&post, &bob, |_, shown| shown["title"] == "Second" && shown["like_count"] == 1).await;
 
     let first = |feed: &Value| feed["posts"][0]["title"] == "Second" && feed["posts"][0]["like_count"] == 1;
-    let (follow, unfollow) = (format!("/subscribe/{}", ann.id), format!("/unsubscribe/{}", ann.id));
+    let unfollow = format!("/unsubscribe/{}", ann.id);
     // This is done twice, because the second subscription makes the same row active again.
     for _ in 0..2 {
-        assert_eq!(suite.call(Method::POST, &follow, Some(&bob.token), None).await.0, 200);
+        suite.follow(&bob, &ann).await;
         suite.eventually_everywhere("/feed", &bob, |_, feed| first(feed)).await;
         assert_eq!(suite.call(Method::DELETE, &unfollow, Some(&bob.token), None).await.0, 200);
         suite.eventually_everywhere("/feed", &bob, |_, feed| feed["posts"] == json!([])).await;
     }
-    assert_eq!(suite.call(Method::POST, &follow, Some(&bob.token), None).await.0, 200);
+    suite.follow(&bob, &ann).await;
     suite.eventually_everywhere("/feed", &bob, |_, feed| first(feed)).await;
     assert_eq!(suite.call(Method::DELETE, &post, Some(&ann.token), None).await.0, 200);
     suite.eventually_everywhere(&post, &bob, |status, _| status == 404).await;
@@ -371,12 +373,12 @@ async fn nothing_of_a_person_who_left_remains() {
         (format!("/posts/{others}/comments"), words.clone()),
         (format!("/posts/{others}/likes"), Value::Null),
         (format!("/posts/{own}/likes"), Value::Null),
-        (format!("/subscribe/{}", ann.id), Value::Null),
     ] {
         let status = suite.call(Method::POST, &path, Some(&quagga.token), Some(body)).await.0;
         assert!([200, 201].contains(&status), "{path}: {status}");
     }
-    assert_eq!(suite.call(Method::POST, &format!("/subscribe/{}", quagga.id), Some(&ann.token), None).await.0, 200);
+    suite.follow(&quagga, &ann).await;
+    suite.follow(&ann, &quagga).await;
     suite.await_agreement(binaries).await;
     for service in ["auth", "posts", "subscriptions", "admin", "recommendations"] {
         let holds_more = service != "admin" && service != "auth";
