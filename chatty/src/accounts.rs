@@ -22,8 +22,8 @@ pub(crate) enum Admin {
         #[arg(long)]
         username: String,
     },
-    /// Turn two-factor sign-in off for a person who has lost the authenticator app and all recovery codes, and end all
-    /// sessions of this person.
+    /// Turn two-factor sign-in off for a person who has lost the authenticator app, the passkeys and all recovery codes,
+    /// and end all sessions of this person.
     #[command(after_help = "Example:\n  chatty admin reset-two-factor --username olga")]
     ResetTwoFactor {
         /// The username of the person.

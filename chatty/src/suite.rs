@@ -269,6 +269,10 @@ mod tests {
             "authenticator_apps.user_id",
             "recovery_codes.user_id",
             "challenges.user_id",
+            "passkeys.id",
+            "passkeys.user_id",
+            "passkeys.credential_id",
+            "ceremonies.user_id",
             "signing_keys.id",
         ];
         // Ids that no other database knows, in the database of posts only.

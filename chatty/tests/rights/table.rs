@@ -144,10 +144,15 @@ const NEW_PERSON: &str =
 const PASSWORD: &str = r#"{"password":"correct horse battery"}"#;
 const NEW_PASSWORD: &str = r#"{"current_password":"correct horse battery","password":"a boat, a lamp, a horse"}"#;
 const NEW_EMAIL: &str = r#"{"email":"n{unique}@example.org","password":"correct horse battery"}"#;
+const NEW_PASSKEY: &str = r#"{"name":"My phone","password":"correct horse battery"}"#;
+const MADE_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","rawId":"AA","type":"public-key",
+    "response":{"attestationObject":"AA","clientDataJSON":"AA"}}}"#;
+const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","rawId":"AA","type":"public-key",
+    "response":{"authenticatorData":"AA","clientDataJSON":"AA","signature":"AA"}}}"#;
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 77] = {
+pub(crate) const TABLE: [Row; 84] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -155,6 +160,9 @@ pub(crate) const TABLE: [Row; 77] = {
         row("POST /auth/register", Open, 201).json(NEW_PERSON),
         row("POST /auth/login", Open, 200).json(r#"{"username":"ann","password":"correct horse battery"}"#),
         row("POST /auth/login/second-factor", Open, 401).json(r#"{"challenge":"unknown","code":"123456"}"#),
+        row("POST /auth/login/second-factor/passkey", Open, 401).json(r#"{"challenge":"unknown"}"#),
+        row("POST /auth/passkeys/login", Open, 200),
+        row("POST /auth/passkeys/login/confirm", Open, 401).json(SHOWN_PASSKEY),
         row("POST /auth/refresh", Open, 401).json(r#"{"refresh_token":"unknown"}"#),
         row("POST /auth/logout", Open, 204).json(r#"{"refresh_token":"unknown"}"#),
         row("POST /auth/token", Open, 200).form("grant_type=password&username=ann&password=correct+horse+battery"),
@@ -195,6 +203,10 @@ pub(crate) const TABLE: [Row; 77] = {
         row("GET /auth/two-factor", Account, 200),
         row("POST /auth/two-factor/app", Account, 200).json(PASSWORD),
         row("POST /auth/two-factor/app/confirm", Account, 409).json(r#"{"code":"123456"}"#),
+        row("DELETE /auth/two-factor/app", Account, 409).json(PASSWORD),
+        row("POST /auth/passkeys", Account, 200).json(NEW_PASSKEY),
+        row("POST /auth/passkeys/confirm", Account, 400).json(MADE_PASSKEY),
+        row("DELETE /auth/passkeys/{id}", Account, 404).at("/auth/passkeys/1").json(PASSWORD),
         row("POST /auth/two-factor/recovery-codes", Account, 409).json(PASSWORD),
         row("DELETE /auth/two-factor", Account, 409).json(PASSWORD),
         row("POST /auth/email", Account, 202).json(NEW_EMAIL),

@@ -25,9 +25,14 @@ pub(crate) enum Error {
     /// The password is right, but the person has not verified the e-mail address yet.
     #[error("Account not verified")]
     NotVerified,
-    /// The password is right, and the person has two-factor sign-in. Holds the token by which the client goes on.
-    #[error("A code of your authenticator app, or a recovery code, is required")]
-    SecondFactorRequired(SecretString),
+    /// The password is right, and the person has two-factor sign-in.
+    #[error("A second factor is required")]
+    SecondFactorRequired {
+        /// The token by which the client goes on.
+        challenge: SecretString,
+        /// The factors that the person has.
+        factors: Vec<&'static str>,
+    },
     /// The challenge of a login's second step is unknown, used, expired or tried too often.
     #[error("The login has expired, begin again")]
     BadChallenge,
@@ -37,9 +42,30 @@ pub(crate) enum Error {
     /// The person has an authenticator app already.
     #[error("Two-factor sign-in is on already")]
     TwoFactorOn,
-    /// The person has no authenticator app.
+    /// The person has no second factor.
     #[error("Two-factor sign-in is off")]
+    TwoFactorOff,
+    /// The person has no authenticator app, or has not begun to use one.
+    #[error("There is no authenticator app")]
     NoApp,
+    /// The public URL of the installation has an IP address, to which browsers give no passkeys.
+    #[error("Passkeys need a domain, and this installation has an IP address")]
+    PasskeysNeedDomain,
+    /// The browser's answer about a passkey is not right, or the passkey is not known.
+    #[error("The passkey was not accepted")]
+    BadPasskey,
+    /// The ceremony that makes a passkey is unknown, used or expired.
+    #[error("Making the passkey took too long, begin again")]
+    BadCeremony,
+    /// An account has this passkey already.
+    #[error("This passkey is registered already")]
+    PasskeyKnown,
+    /// The person has as many passkeys as allowed.
+    #[error("You have 20 passkeys; delete one first")]
+    TooManyPasskeys,
+    /// The person has no such passkey, or none at all.
+    #[error("Passkey not found")]
+    PasskeyNotFound,
     /// There is no such client, or it does not belong to the person, or the address does not belong to it.
     #[error("Client not found")]
     ClientNotFound,
@@ -114,9 +140,9 @@ impl From<Error> for ApiError {
         match error {
             Error::UsernameTaken => Self::conflict("username_taken", text),
             Error::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", text),
-            Error::SecondFactorRequired(challenge) => {
+            Error::SecondFactorRequired { challenge, factors } => {
                 let problem = Self::new(StatusCode::UNAUTHORIZED, "second_factor_required", text);
-                problem.with_member("challenge", challenge.expose_secret())
+                problem.with_member("challenge", challenge.expose_secret()).with_member("factors", factors)
             }
             Error::BadChallenge => Self::new(StatusCode::UNAUTHORIZED, "invalid_challenge", text),
             Error::WrongCode => Self::new(StatusCode::UNAUTHORIZED, "wrong_code", text),
@@ -124,7 +150,13 @@ impl From<Error> for ApiError {
             Error::TooManyClients => Self::conflict("too_many_clients", text),
             Error::BadCode => Self::bad_request("bad_code", text),
             Error::FirstPartyOnly => Self::new(StatusCode::FORBIDDEN, "first_party_only", text),
-            Error::NoApp => Self::conflict("two_factor_off", text),
+            Error::TwoFactorOff => Self::conflict("two_factor_off", text),
+            Error::NoApp => Self::conflict("no_app", text),
+            Error::PasskeysNeedDomain => Self::conflict("passkeys_need_a_domain", text),
+            Error::BadPasskey => Self::new(StatusCode::UNAUTHORIZED, "passkey_refused", text),
+            Error::BadCeremony => Self::bad_request("invalid_challenge", text),
+            Error::PasskeyKnown => Self::conflict("passkey_known", text),
+            Error::TooManyPasskeys => Self::conflict("too_many_passkeys", text),
             Error::NotVerified => Self::new(StatusCode::FORBIDDEN, "account_not_verified", text),
             Error::Blocked => Self::new(StatusCode::FORBIDDEN, "account_blocked", text),
             Error::SessionEnded => Self::unauthorized(text),
@@ -135,6 +167,7 @@ impl From<Error> for ApiError {
             | Error::UserNotFound
             | Error::SessionNotFound
             | Error::ClientNotFound
+            | Error::PasskeyNotFound
             | Error::ReceiptNotFound => Self::not_found(text),
             Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", text),
             Error::WeakPassword(rule) => Self::invalid_field("password", rule),

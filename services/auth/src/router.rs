@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::routes::{
-    authorize, clients, dev_mail, email, erasures, jwks, login, mails, me, password, register, sessions, token,
-    two_factor, users, verify,
+    authorize, clients, dev_mail, email, erasures, jwks, login, mails, me, passkeys, password, register, sessions,
+    token, two_factor, users, verify,
 };
 use crate::state::AppState;
 
@@ -18,6 +18,9 @@ use crate::state::AppState;
 pub(crate) const STRICT: StrictPaths = &[
     (Method::POST, "/auth/login", Strict::Guess),
     (Method::POST, "/auth/login/second-factor", Strict::Guess),
+    (Method::POST, "/auth/passkeys", Strict::Guess),
+    (Method::POST, "/auth/passkeys/login", Strict::Guess),
+    (Method::POST, "/auth/passkeys/login/confirm", Strict::Guess),
     (Method::POST, "/auth/token", Strict::Guess),
     (Method::POST, "/auth/authorize", Strict::Guess),
     (Method::POST, "/auth/password/reset", Strict::Guess),
@@ -43,9 +46,15 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(login::log_in))
         .routes(routes!(two_factor::pass_second_factor))
         .routes(routes!(two_factor::get_two_factor, two_factor::remove_factors))
-        .routes(routes!(two_factor::begin_app))
+        .routes(routes!(two_factor::begin_app, two_factor::remove_app))
         .routes(routes!(two_factor::confirm_app))
         .routes(routes!(two_factor::renew_recovery_codes))
+        .routes(routes!(passkeys::begin_passkey))
+        .routes(routes!(passkeys::confirm_passkey))
+        .routes(routes!(passkeys::remove_passkey))
+        .routes(routes!(passkeys::begin_sign_in))
+        .routes(routes!(passkeys::sign_in))
+        .routes(routes!(passkeys::begin_passkey_factor))
         .routes(routes!(token::issue_token))
         .routes(routes!(token::revoke_token))
         .routes(routes!(authorize::show_consent, authorize::decide_consent))

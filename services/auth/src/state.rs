@@ -9,7 +9,7 @@ use shared::service::Deps;
 use shared::work::Db;
 
 use crate::config::Config;
-use crate::credentials::{Hasher, Signer};
+use crate::credentials::{Hasher, Passkeys, Signer};
 use crate::mail::MailQueue;
 use crate::memory::ShownUsers;
 
@@ -25,6 +25,8 @@ pub(crate) struct AppState {
     pub(crate) hasher: Hasher,
     /// The key that signs access tokens.
     pub(crate) signer: Arc<Signer>,
+    /// The passkeys of this installation.
+    pub(crate) passkeys: Arc<Passkeys>,
     /// The queue of outgoing mails.
     pub(crate) mails: MailQueue,
     /// True when few wrong passwords can be tried for a username.
@@ -54,6 +56,7 @@ impl AppState {
             shown: ShownUsers::new(deps.settings.cache_max_bytes),
             hasher: Hasher::new().map_err(|error| ConfigError::new("argon2", error))?,
             signer: Arc::new(signer),
+            passkeys: Arc::new(Passkeys::new(&config.public_url)),
             mails: MailQueue::new(&config.public_url),
             limits_logins: deps.settings.rate_limit,
             public_url: config.public_url.as_str().into(),

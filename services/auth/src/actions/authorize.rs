@@ -9,7 +9,7 @@ use shared::work::Db;
 use super::end_session::end;
 use super::log_in::{Login, authenticate};
 use super::open_session::{open_session_in, require_active};
-use super::second_factor::show_factor;
+use super::second_factor::show_code;
 use crate::credentials::{Hasher, Signer, TokenPair};
 use crate::db::entities::authorization_codes::Model as Code;
 use crate::db::entities::clients::Model as Client;
@@ -47,10 +47,12 @@ pub(crate) async fn find_client(db: &Db, id: &str, redirect_uri: &str) -> Result
 /// one. Returns the code for the client.
 ///
 /// # Errors
-/// The errors of a login; [`Error::WrongCode`] also when a second factor is needed and `second_factor` is empty.
+/// The errors of a login; [`Error::WrongCode`] also when a second factor is needed and `second_factor` is empty. A passkey
+/// cannot be shown here, so a person who has nothing else uses a recovery code.
 pub(crate) async fn consent(
     db: &Db,
     hasher: &Hasher,
+    signer: &Signer,
     mails: &MailQueue,
     is_limited: bool,
     (login, second_factor): (Login<'_>, &str),
@@ -59,7 +61,7 @@ pub(crate) async fn consent(
     let user = authenticate(db, hasher, is_limited, login).await?;
     require_active(&user)?;
     if user.second_factor_at.is_some() {
-        show_factor(db, mails, &user, second_factor).await?;
+        show_code(db, signer, mails, &user, second_factor).await?;
     }
     let code = secret::new_token();
     // Nobody can grant more than they have.

@@ -11,6 +11,7 @@ mod verify_email;
 mod end_session;
 mod log_in;
 mod open_session;
+mod passkey_sign_in;
 mod rotate_session;
 mod second_factor;
 
@@ -20,6 +21,7 @@ mod clients;
 mod change_email;
 mod change_password;
 mod confirm_password;
+mod passkeys;
 mod reset_password;
 mod two_factor;
 mod update_profile;
@@ -40,6 +42,8 @@ pub(crate) use end_session::{end_other_sessions, end_own_session, end_session, e
 pub(crate) use ensure_first_admin::ensure_first_admin;
 pub(crate) use erase_account::erase_account;
 pub(crate) use log_in::{Login, log_in};
+pub(crate) use passkey_sign_in::{begin_sign_in, sign_in};
+pub(crate) use passkeys::{begin_passkey, confirm_passkey, remove_passkey};
 pub(crate) use refuse_default_passwords::refuse_default_passwords;
 pub(crate) use register::{Applicant, register};
 pub(crate) use resend_verification::resend_verification;
@@ -47,9 +51,9 @@ pub(crate) use reset_password::{ResetProof, check_reset_link, force_reset, forge
 pub use rotate_keys::{KeyState, KeysError, list_keys, request_key};
 pub(crate) use rotate_keys::{follow_keys, update_keys};
 pub(crate) use rotate_session::rotate_session;
-pub(crate) use second_factor::pass_second_factor;
+pub(crate) use second_factor::{Proof, begin_passkey_factor, pass_second_factor};
 pub(crate) use tidy::tidy;
 pub use two_factor::{ResetTwoFactorError, reset_two_factor};
-pub(crate) use two_factor::{begin_app, confirm_app, remove_factors, renew_recovery_codes};
+pub(crate) use two_factor::{begin_app, confirm_app, remove_app, remove_factors, renew_recovery_codes};
 pub(crate) use update_profile::{ProfileChanges, update_profile};
 pub(crate) use verify_email::{find_registration, reject_registration, verify_email};

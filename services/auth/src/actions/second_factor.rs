@@ -1,26 +1,36 @@
-//! The second step of a login, for people who have two-factor sign-in.
-
-use std::time::Duration;
+//! The second step of a login with a password, for people who have two-factor sign-in.
 
 use sea_orm::ConnectionTrait;
 use secrecy::SecretString;
+use serde_json::Value;
 use shared::clock::Timestamp;
 use shared::http::RemoteClient;
 use shared::ids::UserId;
 use shared::work::Db;
 
 use super::open_session::{open_session, require_active};
-use crate::credentials::{Signer, TokenPair};
+use super::passkey_sign_in::{record_use, store_ceremony};
+use crate::credentials::{Passkeys, ShownPasskey, Signer, TokenPair, encode};
+use crate::db::entities::ceremonies::Model as Ceremony;
 use crate::db::entities::challenges::Model as Challenge;
 use crate::db::entities::users::Model as User;
-use crate::db::queries::{factors, limits, users};
+use crate::db::queries::{factors, limits, passkeys, users};
 use crate::domain::limit::SECOND_FACTORS;
+use crate::domain::session::STEP_WITHIN;
 use crate::domain::{recovery_code, secret, totp};
 use crate::error::Error;
 use crate::mail::MailQueue;
 
-/// The time within which the second step must follow the first.
-const STEP_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// The kind of ceremony in which a passkey is the second factor.
+const KIND: &str = "second_factor";
+
+/// What somebody shows as the second factor.
+pub(crate) enum Proof<'a> {
+    /// A code of the authenticator app, or a recovery code.
+    Code(&'a str),
+    /// The browser's answer to the options of [`begin_passkey_factor`].
+    Passkey(&'a ShownPasskey),
+}
 
 /// Refuses a login whose password was right until the second factor is shown, with a challenge by which the client goes
 /// on.
@@ -39,23 +49,61 @@ pub(super) async fn require_second_factor(db: &Db, user: &User) -> Result<TokenP
     };
     let tx = db.begin_in_reserve().await?;
     factors::insert_challenge(&*tx, challenge).await?;
+    let factors = list_factors(&*tx, user).await?;
     tx.commit().await?;
-    Err(Error::SecondFactorRequired(SecretString::from(token)))
+    Err(Error::SecondFactorRequired { challenge: SecretString::from(token), factors })
 }
 
-/// Opens a session for a person who has shown the password before, and now shows the second factor: a code of the
-/// authenticator app, or a recovery code.
+/// The names of the factors that a person can show.
+async fn list_factors(db: &impl ConnectionTrait, user: &User) -> Result<Vec<&'static str>, Error> {
+    let id = user.user_id();
+    let has_app = factors::find_app(db, id).await?.is_some_and(|app| app.confirmed_at.is_some());
+    let has_codes = factors::count_codes(db, id).await? > 0;
+    let has_passkeys = passkeys::count_of(db, id).await? > 0;
+    let factors = [(has_app, "totp"), (has_codes, "recovery_code"), (has_passkeys, "passkey")];
+    Ok(factors.into_iter().filter_map(|(has, name)| has.then_some(name)).collect())
+}
+
+/// Begins to ask somebody whose password was right for a passkey. Returns the options for the browser.
+///
+/// # Errors
+/// [`Error::BadChallenge`]; [`Error::PasskeyNotFound`] when the person has no passkey; [`Error::PasskeysNeedDomain`].
+pub(crate) async fn begin_passkey_factor(db: &Db, site: &Passkeys, presented: &str) -> Result<Value, Error> {
+    let (token_hash, now) = (secret::hash(presented), db.clock().now());
+    let challenge = factors::find_challenge(db.read(), &token_hash, now).await?.ok_or(Error::BadChallenge)?;
+    let own = passkeys::list_of(db.read(), UserId(challenge.user_id)).await?;
+    if own.is_empty() {
+        return Err(Error::PasskeyNotFound);
+    }
+    let keys: Vec<&str> = own.iter().map(|passkey| passkey.public_key.as_str()).collect();
+    let begun = site.begin_second_factor(&keys)?;
+    let ceremony = Ceremony {
+        token_hash,
+        kind: KIND.to_owned(),
+        user_id: Some(challenge.user_id),
+        session_version: Some(challenge.session_version),
+        user_handle: None,
+        name: None,
+        state: begun.state,
+        expires_at: challenge.expires_at,
+    };
+    store_ceremony(db, ceremony).await?;
+    Ok(begun.options)
+}
+
+/// Opens a session for a person who has shown the password before, and now shows the second factor.
 ///
 /// # Errors
 /// [`Error::BadChallenge`] when the challenge is unknown, used, expired, or tried too often; [`Error::WrongCode`];
-/// [`Error::TooManyTries`]; the errors of a login.
+/// [`Error::BadPasskey`]; [`Error::TooManyTries`]; the errors of a login.
 pub(crate) async fn pass_second_factor(
     db: &Db,
     signer: &Signer,
+    site: &Passkeys,
     mails: &MailQueue,
     client: &RemoteClient,
     presented: &str,
-    code: &str,
+    proof: Proof<'_>,
 ) -> Result<TokenPair, Error> {
     let token_hash = secret::hash(presented);
     // Committed by itself, so that a wrong code counts whatever follows.
@@ -64,18 +112,49 @@ pub(crate) async fn pass_second_factor(
     tx.commit().await?;
     let user = users::find(db.read(), UserId(challenge.user_id)).await?;
     let user = user.filter(|user| user.session_version == challenge.session_version).ok_or(Error::BadChallenge)?;
-    show_factor(db, mails, &user, code).await?;
+    match proof {
+        Proof::Code(code) => show_code(db, signer, mails, &user, code).await?,
+        Proof::Passkey(answer) => show_passkey(db, site, &user, &token_hash, answer).await?,
+    }
     let tx = db.begin_in_reserve().await?;
     let is_first = factors::delete_challenge(&*tx, &token_hash).await?;
     tx.commit().await?;
     if is_first { open_session(db, signer, client, &user).await } else { Err(Error::BadChallenge) }
 }
 
-/// Checks the second factor of a person and uses it up. A recovery code is told by mail.
+/// Checks a passkey that is a second factor.
+///
+/// # Errors
+/// [`Error::BadPasskey`], also when no ceremony was begun for the challenge.
+async fn show_passkey(
+    db: &Db,
+    site: &Passkeys,
+    user: &User,
+    token_hash: &str,
+    answer: &ShownPasskey,
+) -> Result<(), Error> {
+    let tx = db.begin_in_reserve().await?;
+    let ceremony = passkeys::take_ceremony(&*tx, token_hash, KIND, tx.clock().now()).await?;
+    // Committed by itself, so that a ceremony is used up by a wrong answer too.
+    tx.commit().await?;
+    let ceremony = ceremony.ok_or(Error::BadPasskey)?;
+    let passkey = passkeys::find_by_credential(db.read(), &encode(answer.get_credential_id())).await?;
+    let passkey = passkey.filter(|passkey| passkey.user_id == user.id).ok_or(Error::BadPasskey)?;
+    let checked = site.finish_second_factor(&ceremony.state, answer, &passkey.public_key)?;
+    record_use(db, &passkey, checked).await
+}
+
+/// Checks a code of a person and uses it up. A recovery code is told by mail.
 ///
 /// # Errors
 /// [`Error::WrongCode`]; [`Error::TooManyTries`].
-pub(super) async fn show_factor(db: &Db, mails: &MailQueue, user: &User, code: &str) -> Result<(), Error> {
+pub(super) async fn show_code(
+    db: &Db,
+    signer: &Signer,
+    mails: &MailQueue,
+    user: &User,
+    code: &str,
+) -> Result<(), Error> {
     let (now, account) = (db.clock().now(), user.id.to_string());
     // Counted before the code is looked at, so that requests at the same moment get no try more.
     let tx = db.begin_in_reserve().await?;
@@ -85,7 +164,7 @@ pub(super) async fn show_factor(db: &Db, mails: &MailQueue, user: &User, code: &
         return Err(Error::TooManyTries(SECOND_FACTORS.period));
     }
     let tx = db.begin_in_reserve().await?;
-    let is_recovery = use_factor(&*tx, user, code, now).await?.ok_or(Error::WrongCode)?;
+    let is_recovery = use_factor(&*tx, signer, user, code, now).await?.ok_or(Error::WrongCode)?;
     // Only wrong codes count.
     limits::give_back(&*tx, SECOND_FACTORS, &account).await?;
     if is_recovery {
@@ -98,14 +177,21 @@ pub(super) async fn show_factor(db: &Db, mails: &MailQueue, user: &User, code: &
 }
 
 /// Uses a code up. Returns whether it was a recovery code; `None` for a wrong or used code.
-async fn use_factor(db: &impl ConnectionTrait, user: &User, code: &str, now: Timestamp) -> Result<Option<bool>, Error> {
+async fn use_factor(
+    db: &impl ConnectionTrait,
+    signer: &Signer,
+    user: &User,
+    code: &str,
+    now: Timestamp,
+) -> Result<Option<bool>, Error> {
     let id = user.user_id();
     if let Some(letters) = recovery_code::normalise(code) {
         let is_right = factors::use_code(db, id, &recovery_hash(id, &letters), now).await?;
         return Ok(is_right.then_some(true));
     }
     let app = factors::find_app(db, id).await?.filter(|app| app.confirmed_at.is_some());
-    let Some(step) = app.and_then(|app| totp::check(&app.secret, code, now)) else { return Ok(None) };
+    let secret = app.and_then(|app| signer.unseal_app(app.user_id, &app.secret));
+    let Some(step) = secret.and_then(|secret| totp::check(&secret, code, now)) else { return Ok(None) };
     Ok(factors::use_step(db, id, step).await?.then_some(false))
 }
 

@@ -7,7 +7,9 @@ use shared::work::Db;
 use tokio::time::sleep;
 
 use super::erase_unverified::erase_unverified;
-use crate::db::queries::{clients, erasure, factors, limits, links, mail_jobs, reservations, sessions, users};
+use crate::db::queries::{
+    clients, erasure, factors, limits, links, mail_jobs, passkeys, reservations, sessions, users,
+};
 use crate::domain::mails::RECEIPT;
 use crate::domain::session;
 use crate::error::Error;
@@ -48,6 +50,7 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     reservations::delete_expired(&*tx, now).await?;
     clients::delete_codes_before(&*tx, now - session::MAX_AGE).await?;
     factors::delete_expired_challenges(&*tx, now).await?;
+    passkeys::delete_expired_ceremonies(&*tx, now).await?;
     limits::delete_full(&*tx, now).await?;
     Ok(tx.commit().await?)
 }

@@ -1,5 +1,6 @@
-//! Two-factor sign-in on and off, and new recovery codes.
+//! Authenticator apps, recovery codes, and the end of two-factor sign-in.
 
+use sea_orm::DbErr;
 use secrecy::SecretString;
 use shared::clock::Timestamp;
 use shared::db::CommitError;
@@ -9,10 +10,10 @@ use shared::work::{Db, Tx};
 
 use super::confirm_password::confirm_password;
 use super::second_factor::recovery_hash;
-use crate::credentials::Hasher;
+use crate::credentials::{Hasher, Signer};
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::{self, Ending};
-use crate::db::queries::{factors, limits, users};
+use crate::db::queries::{factors, limits, passkeys, users};
 use crate::domain::limit::SECOND_FACTORS;
 use crate::domain::{recovery_code, totp};
 use crate::error::Error;
@@ -24,23 +25,31 @@ use crate::streams::user::UserState;
 /// # Errors
 /// [`Error::TwoFactorOn`] when the person has an app; [`Error::WrongPassword`], [`Error::TooManyTries`],
 /// [`Error::Busy`].
-pub(crate) async fn begin_app(db: &Db, hasher: &Hasher, user: &User, password: &str) -> Result<Vec<u8>, Error> {
+pub(crate) async fn begin_app(
+    db: &Db,
+    hasher: &Hasher,
+    signer: &Signer,
+    user: &User,
+    password: &str,
+) -> Result<Vec<u8>, Error> {
     confirm_password(db, hasher, user, password).await?;
     let secret = totp::new_secret();
+    let sealed = signer.seal_app(user.id, &secret)?;
     let tx = db.begin().await?;
-    if !factors::insert_app(&*tx, user.user_id(), secret.clone(), db.clock().now()).await? {
+    if !factors::insert_app(&*tx, user.user_id(), sealed, db.clock().now()).await? {
         return Err(Error::TwoFactorOn);
     }
     tx.commit().await?;
     Ok(secret)
 }
 
-/// Turns two-factor sign-in on with the first code of the app. Returns the recovery codes.
+/// Makes an app a factor with its first code. Returns recovery codes when it is the person's first factor.
 ///
 /// # Errors
 /// [`Error::NoApp`] when none was begun; [`Error::TwoFactorOn`]; [`Error::WrongCode`]; [`Error::TooManyTries`].
 pub(crate) async fn confirm_app(
     db: &Db,
+    signer: &Signer,
     mails: &MailQueue,
     user: &User,
     code: &str,
@@ -53,24 +62,50 @@ pub(crate) async fn confirm_app(
     if !may_try {
         return Err(Error::TooManyTries(SECOND_FACTORS.period));
     }
-    let step = totp::check(&app.secret, code, now).ok_or(Error::WrongCode)?;
+    let secret = signer.unseal_app(user.id, &app.secret);
+    let step = secret.and_then(|secret| totp::check(&secret, code, now)).ok_or(Error::WrongCode)?;
     let tx = db.begin().await?;
+    lock(&tx, user).await?;
     if !factors::confirm_app(&*tx, id, step, now).await? {
         return Err(Error::TwoFactorOn);
     }
-    factors::set_second_factor(&*tx, id, Some(now)).await?;
     limits::give_back(&*tx, SECOND_FACTORS, &user.id.to_string()).await?;
-    let codes = replace_codes(&tx, id).await?;
+    let codes = add_factor(&tx, id, now).await?;
     mails.add_two_factor_changed(&*tx, user, true, now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(codes)
 }
 
-/// Turns two-factor sign-in off.
+/// Deletes the app of a person. When it was the last factor, two-factor sign-in is off from then on.
 ///
 /// # Errors
-/// [`Error::NoApp`] when it is off; [`Error::WrongPassword`], [`Error::TooManyTries`], [`Error::Busy`].
+/// [`Error::NoApp`]; [`Error::WrongPassword`], [`Error::TooManyTries`], [`Error::Busy`].
+pub(crate) async fn remove_app(
+    db: &Db,
+    hasher: &Hasher,
+    mails: &MailQueue,
+    user: &User,
+    password: &str,
+) -> Result<(), Error> {
+    confirm_password(db, hasher, user, password).await?;
+    let now = db.clock().now();
+    let tx = db.begin().await?;
+    lock(&tx, user).await?;
+    if !factors::delete_app(&*tx, user.user_id()).await? {
+        return Err(Error::NoApp);
+    }
+    turn_off_without_factors(&tx, user.user_id()).await?;
+    mails.add_two_factor_changed(&*tx, user, false, now).await?;
+    tx.commit().await?;
+    mails.wake_worker();
+    Ok(())
+}
+
+/// Turns two-factor sign-in off, and deletes all factors.
+///
+/// # Errors
+/// [`Error::TwoFactorOff`]; [`Error::WrongPassword`], [`Error::TooManyTries`], [`Error::Busy`].
 pub(crate) async fn remove_factors(
     db: &Db,
     hasher: &Hasher,
@@ -80,11 +115,12 @@ pub(crate) async fn remove_factors(
 ) -> Result<(), Error> {
     confirm_password(db, hasher, user, password).await?;
     if user.second_factor_at.is_none() {
-        return Err(Error::NoApp);
+        return Err(Error::TwoFactorOff);
     }
     let now = db.clock().now();
     let tx = db.begin().await?;
-    delete_factors(&tx, user.user_id()).await?;
+    lock(&tx, user).await?;
+    factors::turn_off(&*tx, user.user_id()).await?;
     mails.add_two_factor_changed(&*tx, user, false, now).await?;
     tx.commit().await?;
     mails.wake_worker();
@@ -94,7 +130,7 @@ pub(crate) async fn remove_factors(
 /// Replaces the recovery codes of a person, used or not.
 ///
 /// # Errors
-/// [`Error::NoApp`] when two-factor sign-in is off; [`Error::WrongPassword`], [`Error::TooManyTries`],
+/// [`Error::TwoFactorOff`]; [`Error::WrongPassword`], [`Error::TooManyTries`],
 /// [`Error::Busy`].
 pub(crate) async fn renew_recovery_codes(
     db: &Db,
@@ -104,9 +140,10 @@ pub(crate) async fn renew_recovery_codes(
 ) -> Result<Vec<SecretString>, Error> {
     confirm_password(db, hasher, user, password).await?;
     if user.second_factor_at.is_none() {
-        return Err(Error::NoApp);
+        return Err(Error::TwoFactorOff);
     }
     let tx = db.begin().await?;
+    lock(&tx, user).await?;
     let codes = replace_codes(&tx, user.user_id()).await?;
     tx.commit().await?;
     Ok(codes)
@@ -120,7 +157,7 @@ pub enum ResetTwoFactorError {
     NoAccount,
     /// The database refused a statement.
     #[error("the database refused: {0}")]
-    Db(#[from] sea_orm::DbErr),
+    Db(#[from] DbErr),
     /// The database refused the commit, or its outcome is unknown.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -142,7 +179,7 @@ pub async fn reset_two_factor(db: &Db, username: &str) -> Result<bool, ResetTwoF
     if user.second_factor_at.is_none() {
         return Ok(false);
     }
-    delete_factors(&tx, user.user_id()).await?;
+    factors::turn_off(&*tx, user.user_id()).await?;
     sessions::revoke(&*tx, Ending::AllOf(user.id), now).await?;
     if let Some(user) = users::end_tokens(&*tx, user.user_id(), now).await? {
         events::publish(&mut tx, &[UserState::from(user)])?;
@@ -151,9 +188,29 @@ pub async fn reset_two_factor(db: &Db, username: &str) -> Result<bool, ResetTwoF
     Ok(true)
 }
 
-async fn delete_factors(tx: &Tx, user: UserId) -> Result<(), sea_orm::DbErr> {
-    factors::delete_all_of(&**tx, user).await?;
-    factors::set_second_factor(&**tx, user, None::<Timestamp>).await
+/// Locks the account, so that factors which come and go at the same moment leave the account right.
+///
+/// # Errors
+/// [`Error::SessionEnded`] when the account has ended, or its sessions have.
+pub(super) async fn lock(tx: &Tx, user: &User) -> Result<(), Error> {
+    let locked = users::find_locked(&**tx, user.user_id()).await?;
+    let same = locked.filter(|locked| locked.session_version == user.session_version);
+    same.map(|_| ()).ok_or(Error::SessionEnded)
+}
+
+/// Records in a locked account that it has a factor. Returns recovery codes when it is the first one.
+pub(super) async fn add_factor(tx: &Tx, user: UserId, now: Timestamp) -> Result<Vec<SecretString>, Error> {
+    if factors::turn_on(&**tx, user, now).await? { replace_codes(tx, user).await } else { Ok(Vec::new()) }
+}
+
+/// Turns two-factor sign-in off for a locked account that has neither an app nor a passkey any more. Recovery codes
+/// alone are no factor.
+pub(super) async fn turn_off_without_factors(tx: &Tx, user: UserId) -> Result<(), DbErr> {
+    let has_app = factors::find_app(&**tx, user).await?.is_some_and(|app| app.confirmed_at.is_some());
+    if has_app || passkeys::count_of(&**tx, user).await? > 0 {
+        return Ok(());
+    }
+    factors::turn_off(&**tx, user).await
 }
 
 /// Generates recovery codes and stores their hashes.

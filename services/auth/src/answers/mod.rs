@@ -4,6 +4,7 @@ mod message;
 
 mod client;
 mod login;
+mod passkeys;
 mod sessions;
 mod token;
 mod two_factor;
@@ -19,6 +20,7 @@ pub(crate) use login::{LoginOut, PairOut};
 pub(crate) use mails::{MailOut, MailboxOut, ParkedMailOut, ParkedMailsOut};
 pub(crate) use me::MeOut;
 pub(crate) use message::MessageOut;
+pub(crate) use passkeys::{CeremonyOut, NewPasskeyOut, OptionsOut, PasskeyOut};
 pub(crate) use receipt::{ErasedOut, ReceiptOut};
 pub(crate) use sessions::{SessionOut, SessionsOut};
 pub(crate) use token::{TokenError, TokenOut};

@@ -44,11 +44,14 @@ pub(crate) struct TokenError {
     /// With `second_factor_required`: the token for `POST /auth/login/second-factor`.
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<String>,
+    /// With `second_factor_required`: the factors that the person has, of `totp`, `recovery_code` and `passkey`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factors: Option<Vec<&'static str>>,
 }
 
 impl TokenError {
     pub(crate) fn new(error: &'static str, error_description: &'static str) -> Self {
-        Self { error, error_description, challenge: None }
+        Self { error, error_description, challenge: None, factors: None }
     }
 
     /// The code of the error.
@@ -62,7 +65,7 @@ impl TokenError {
     }
 
     /// Adds the challenge by which a login goes on with the second factor.
-    pub(crate) fn with_challenge(self, challenge: &str) -> Self {
-        Self { challenge: Some(challenge.to_owned()), ..self }
+    pub(crate) fn with_challenge(self, challenge: &str, factors: Vec<&'static str>) -> Self {
+        Self { challenge: Some(challenge.to_owned()), factors: Some(factors), ..self }
     }
 }

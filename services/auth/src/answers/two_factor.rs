@@ -5,14 +5,20 @@ use serde::Serialize;
 use shared::clock::Timestamp;
 use utoipa::ToSchema;
 
+use super::PasskeyOut;
+
 /// One's own second factors.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TwoFactorOut {
-    /// True when a login asks for a code.
+    /// True when a login with the password asks for a second factor.
     pub(crate) enabled: bool,
     pub(crate) enabled_at: Option<Timestamp>,
+    /// Since when the authenticator app is a factor; null without one.
+    pub(crate) app_since: Option<Timestamp>,
     /// The number of recovery codes that were not used.
     pub(crate) recovery_codes_left: u64,
+    /// The passkeys, oldest first.
+    pub(crate) passkeys: Vec<PasskeyOut>,
 }
 
 /// The secret of an authenticator app, in the two forms that apps take.
@@ -28,7 +34,7 @@ pub(crate) struct AppOut {
     pub(crate) uri: String,
 }
 
-/// Recovery codes, which are shown once.
+/// Recovery codes, which are shown once. The list is empty when a factor was added to others: the earlier codes stay.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecoveryCodesOut {
     /// Each replaces a code of the app once.

@@ -1,7 +1,9 @@
-//! The adapters to cryptography: the hashes of passwords, and the tokens that prove a login.
+//! The adapters to cryptography: the hashes of passwords, passkeys, and the tokens that prove a login.
 
 mod hasher;
+mod passkeys;
 mod signer;
 
 pub(crate) use hasher::{Hasher, PasswordCheck, hash_blocking};
+pub(crate) use passkeys::{Checked, MadePasskey, Passkeys, ShownPasskey, encode};
 pub(crate) use signer::{Signer, TokenPair};

@@ -1,10 +1,10 @@
 //! The private keys of this service, and the tokens that are made with them.
 //!
 //! A key signs access tokens, which all services verify with its public half. The first one is in the key file; those
-//! that follow it by rotation are in the database, encrypted (ADR 27). Three more keys are derived from the file, and
+//! that follow it by rotation are in the database, encrypted (ADR 27). Four more keys are derived from the file, and
 //! stay when signing keys take turns. One is for refresh tokens: the successor of a refresh token is computed, not drawn
 //! at random, so that a client that asks twice gets the same successor although the database keeps hashes only. One is
-//! for codes in mails, and one encrypts the later signing keys.
+//! for codes in mails, one encrypts the later signing keys, and one the secrets of authenticator apps.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -39,6 +39,7 @@ const VARIABLE: &str = "JWT_PRIVATE_KEY_FILE";
 const SUCCESSORS: &[u8] = b"chatty: successors of refresh tokens, 1";
 const CODES: &[u8] = b"chatty: codes in mails, 1";
 const SEALS: &[u8] = b"chatty: signing keys in the database, 1";
+const APPS: &[u8] = b"chatty: authenticator apps in the database, 1";
 
 /// The length of a nonce of AES-GCM, in bytes (RFC 5116, section 5.1).
 const NONCE_LENGTH: usize = 12;
@@ -83,6 +84,8 @@ pub(crate) struct Signer {
     keys: RwLock<Vec<SigningKey>>,
     /// The key that encrypts signing keys in the database.
     seals: RandomizedNonceKey,
+    /// The key that encrypts the secrets of authenticator apps in the database.
+    apps: RandomizedNonceKey,
     /// The HMAC key of refresh tokens.
     successors: hmac::Key,
     /// The HMAC key of codes in mails.
@@ -115,13 +118,14 @@ impl Signer {
         let secret = |purpose| hmac::sign(&whole, purpose);
         let derive = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secret(purpose).as_ref());
         let (successors, codes) = (derive(SUCCESSORS), derive(CODES));
-        let seals =
-            RandomizedNonceKey::new(&AES_256_GCM, secret(SEALS).as_ref()).map_err(|error| bad(&error.to_string()))?;
+        let sealing = |purpose| RandomizedNonceKey::new(&AES_256_GCM, secret(purpose).as_ref());
+        let (seals, apps) = (sealing(SEALS), sealing(APPS));
+        let (seals, apps) = (seals.map_err(|error| bad(&error))?, apps.map_err(|error| bad(&error))?);
         let first = KeyTimes { used_from: None, ends_others: false };
         let first = SigningKey::new(key, first).map_err(|error| bad(&error))?;
         // A key that cannot sign must stop the start instead of failing the first login.
         sign_with(&first, &serde_json::json!({})).map_err(|error| bad(&error))?;
-        Ok(Self { keys: RwLock::new(vec![first]), seals, successors, codes, admins_need_factor: false })
+        Ok(Self { keys: RwLock::new(vec![first]), seals, apps, successors, codes, admins_need_factor: false })
     }
 
     /// The public halves of the keys that tokens may be signed with, now or before long.
@@ -141,10 +145,8 @@ impl Signer {
         let der = pair.to_pkcs8v1().map_err(ApiError::internal)?;
         let times = KeyTimes { used_from: None, ends_others: false };
         let key = SigningKey::new(EncodingKey::from_ed_der(der.as_ref()), times).map_err(ApiError::internal)?;
-        let mut text = der.as_ref().to_vec();
-        let nonce = self.seals.seal_in_place_append_tag(Aad::from(key.kid.as_bytes()), &mut text);
-        let nonce = nonce.map_err(ApiError::internal)?;
-        Ok((key.kid, [nonce.as_ref(), text.as_slice()].concat()))
+        let sealed = seal(&self.seals, &key.kid, der.as_ref())?;
+        Ok((key.kid, sealed))
     }
 
     /// Takes over the keys that have followed the one of the key file, from the oldest to the newest. A key that cannot be
@@ -165,11 +167,7 @@ impl Signer {
     }
 
     fn unseal(&self, kid: &str, sealed: &[u8]) -> Option<EncodingKey> {
-        let (nonce, text) = sealed.split_at_checked(NONCE_LENGTH)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut text = text.to_vec();
-        let der = self.seals.open_in_place(nonce, Aad::from(kid.as_bytes()), &mut text).ok()?;
-        Some(EncodingKey::from_ed_der(der))
+        Some(EncodingKey::from_ed_der(&unseal(&self.seals, kid, sealed)?))
     }
 
     /// Sets whether an admin needs a second factor to get tokens with the admin's role.
@@ -194,6 +192,27 @@ impl Signer {
     pub(crate) fn hash_code(&self, user_id: i64, code: &str) -> String {
         let text = format!("{user_id} {code}");
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.codes, text.as_bytes()))
+    }
+
+    /// Encrypts the secret of a person's authenticator app: a stolen copy of the database computes no codes.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(crate) fn seal_app(&self, user_id: i64, secret: &[u8]) -> Result<Vec<u8>, ApiError> {
+        seal(&self.apps, &user_id.to_string(), secret)
+    }
+
+    /// Decrypts the secret of a person's authenticator app. `None` when it was encrypted for another person, or with
+    /// another key file.
+    pub(crate) fn unseal_app(&self, user_id: i64, sealed: &[u8]) -> Option<Vec<u8>> {
+        let secret = unseal(&self.apps, &user_id.to_string(), sealed);
+        if secret.is_none() {
+            tracing::error!(
+                user.id = user_id,
+                "An authenticator app was stored with another key file; it is not used."
+            );
+        }
+        secret
     }
 
     /// Signs a new access token.
@@ -222,6 +241,21 @@ impl Signer {
         let key = key.ok_or_else(|| ApiError::internal("no key signs"))?;
         sign_with(key, &claims).map_err(ApiError::internal)
     }
+}
+
+/// Encrypts a secret. `owner` is what it belongs to: a secret that was moved to another row does not open.
+fn seal(key: &RandomizedNonceKey, owner: &str, secret: &[u8]) -> Result<Vec<u8>, ApiError> {
+    let mut text = secret.to_vec();
+    let nonce = key.seal_in_place_append_tag(Aad::from(owner.as_bytes()), &mut text).map_err(ApiError::internal)?;
+    Ok([nonce.as_ref(), text.as_slice()].concat())
+}
+
+/// Decrypts what [`seal`] has encrypted.
+fn unseal(key: &RandomizedNonceKey, owner: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, text) = sealed.split_at_checked(NONCE_LENGTH)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut text = text.to_vec();
+    key.open_in_place(nonce, Aad::from(owner.as_bytes()), &mut text).ok().map(|secret| secret.to_vec())
 }
 
 fn sign_with(key: &SigningKey, claims: &impl serde::Serialize) -> jsonwebtoken::errors::Result<String> {
@@ -304,6 +338,18 @@ mod tests {
         // A row whose id was exchanged for another one does not open.
         replica.set_later_keys(&[StoredKey { kid: Some("other".to_owned()), ..row }]);
         assert_ne!(ids(&replica), ids(&first));
+    }
+
+    #[test]
+    fn the_secret_of_an_app_opens_for_its_owner_with_the_same_key_file_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| Signer::open(&folder.path().join(name)).unwrap();
+        let sealed = open("jwt.pem").seal_app(7, b"12345678901234567890").unwrap();
+        assert!(!sealed.windows(4).any(|part| part == b"1234"));
+        assert_eq!(open("jwt.pem").unseal_app(7, &sealed).unwrap(), b"12345678901234567890");
+        assert_eq!(open("jwt.pem").unseal_app(8, &sealed), None);
+        assert_eq!(open("other.pem").unseal_app(7, &sealed), None);
+        assert_eq!(open("jwt.pem").unseal_app(7, b"short"), None);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, empty_database, table};
 
 use super::entities::{
-    self, authenticator_apps, authorization_codes, challenges, clients, confirmations, erased_users, limits, mail_jobs,
-    receipts, recovery_codes, refresh_tokens, reservations, sessions, signing_keys, users,
+    self, authenticator_apps, authorization_codes, ceremonies, challenges, clients, confirmations, erased_users,
+    limits, mail_jobs, passkeys, receipts, recovery_codes, refresh_tokens, reservations, sessions, signing_keys, users,
 };
 use super::migrations::Migrator;
 use super::queries::links;
@@ -26,9 +26,11 @@ async fn the_migrations_lead_to_the_entities() {
     let tables = [
         table::<authenticator_apps::Entity>(),
         table::<authorization_codes::Entity>(),
+        table::<ceremonies::Entity>(),
         table::<challenges::Entity>(),
         table::<clients::Entity>(),
         table::<confirmations::Entity>(),
+        table::<passkeys::Entity>(),
         table::<recovery_codes::Entity>(),
         table::<signing_keys::Entity>(),
         table::<erased_users::Entity>(),

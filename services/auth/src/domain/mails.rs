@@ -105,16 +105,27 @@ pub(crate) fn password_changed(to: &str) -> Mail {
     notice("password_changed", to, "Your password was changed", said)
 }
 
-/// The notice that two-factor sign-in was turned on or off.
+/// The notice that an authenticator app was added, or that it was removed, alone or with all other factors.
 pub(crate) fn two_factor_changed(to: &str, is_on: bool) -> Mail {
     let said = if is_on {
-        "Two-factor sign-in is on for your account at Chatty: a login asks for a code of your authenticator app too. Keep \
-         the recovery codes in a safe place. If it was not you, ask for a new password at once."
+        "An authenticator app was added to your account at Chatty: a login with the password asks for a code of it too. \
+         Keep the recovery codes in a safe place. If it was not you, ask for a new password at once."
     } else {
-        "Two-factor sign-in is off for your account at Chatty: the password alone opens it. If it was not you, change \
-         the password at once and turn it on again."
+        "The authenticator app of your account at Chatty was removed, or two-factor sign-in was turned off. Without \
+         another factor the password alone opens the account. If it was not you, change the password at once."
     };
     notice("two_factor_changed", to, "Two-factor sign-in was changed", said)
+}
+
+/// The notice that a passkey was added or deleted. It does not show the name of the passkey, which may be a thief's words.
+pub(crate) fn passkey_changed(to: &str, is_new: bool) -> Mail {
+    let said = if is_new {
+        "A passkey was added to your account at Chatty. It opens the account without a password. If it was not you, \
+         change your password and delete the passkey at once."
+    } else {
+        "A passkey of your account at Chatty was deleted. If it was not you, change your password at once."
+    };
+    notice("passkey_changed", to, "Your passkeys were changed", said)
 }
 
 /// The notice that a recovery code was used.

@@ -5,6 +5,7 @@ pub(crate) mod names;
 pub(crate) mod password;
 mod username;
 
+mod ids;
 pub(crate) mod key_ring;
 pub(crate) mod limit;
 pub(crate) mod link;
@@ -16,4 +17,5 @@ pub(crate) mod totp;
 
 pub(crate) mod mails;
 
+pub(crate) use ids::PasskeyId;
 pub(crate) use username::Username;

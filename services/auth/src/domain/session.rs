@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use shared::clock::Timestamp;
 
+/// The time within which the second step of a login, or the browser's answer about a passkey, must follow the first.
+pub(crate) const STEP_WITHIN: Duration = Duration::from_secs(5 * 60);
+
 /// The time for which an access token is accepted.
 pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
 /// The time for which the end of a session is told to copies that are filled. It is longer than any token of the session

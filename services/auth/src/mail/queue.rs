@@ -157,7 +157,7 @@ impl MailQueue {
         mail_jobs::enqueue(db, before.id, mails::email_changed(&before.email, &url, until), now).await
     }
 
-    /// Queues the notice that two-factor sign-in was turned on or off.
+    /// Queues the notice that an authenticator app was added, or that it was removed, alone or with all other factors.
     pub(crate) async fn add_two_factor_changed(
         &self,
         db: &impl ConnectionTrait,
@@ -166,6 +166,17 @@ impl MailQueue {
         now: Timestamp,
     ) -> Result<(), DbErr> {
         mail_jobs::enqueue(db, user.id, mails::two_factor_changed(&user.email, is_on), now).await
+    }
+
+    /// Queues the notice that a passkey was added or deleted.
+    pub(crate) async fn add_passkey_changed(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        is_new: bool,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        mail_jobs::enqueue(db, user.id, mails::passkey_changed(&user.email, is_new), now).await
     }
 
     /// Queues the notice that a recovery code was used. `left` is the number of codes that are left.

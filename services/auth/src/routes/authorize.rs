@@ -109,7 +109,7 @@ pub(crate) async fn decide_consent(
     let field = |name| form.find(name).ok().flatten().unwrap_or_default();
     let login = Login { client: &client, username: field("username"), password: field("password") };
     let proof = (login, field("code").trim());
-    match actions::consent(&s.db, &s.hasher, &s.mails, s.limits_logins, proof, grant.clone()).await {
+    match actions::consent(&s.db, &s.hasher, &s.signer, &s.mails, s.limits_logins, proof, grant.clone()).await {
         Ok(code) => Ok(back.with(&[("code", &code)])),
         Err(error @ (Error::InvalidCredentials | Error::NotVerified | Error::Blocked | Error::WrongCode)) => {
             Ok(consent_page(StatusCode::FORBIDDEN, &form, &back, &grant, &error.to_string()))
@@ -221,7 +221,7 @@ fn consent_page(status: StatusCode, form: &Form, back: &Back, grant: &Grant, pro
          <form method=\"post\" action=\"/auth/authorize\">{hidden}\
          <p><label>Username<br><input name=\"username\" autocomplete=\"username\" required></label></p>\
          <p><label>Password<br><input type=\"password\" name=\"password\" autocomplete=\"current-password\" required></label></p>\
-         <p><label>Code of your authenticator app, if you use one<br>\
+         <p><label>Code of your authenticator app or a recovery code, if you have two-factor sign-in<br>\
          <input name=\"code\" autocomplete=\"one-time-code\"></label></p>\
          <button name=\"decision\" value=\"allow\">Allow</button> \
          <button name=\"decision\" value=\"deny\" formnovalidate>Deny</button></form>",

@@ -5,6 +5,7 @@ pub(crate) mod verify;
 
 pub(crate) mod email;
 pub(crate) mod login;
+pub(crate) mod passkeys;
 pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod token;

@@ -56,8 +56,8 @@ pub(crate) struct RevokeIn {
 /// A refusal. Errors of the client have OAuth's form; failures on our side are problems, as everywhere.
 enum Refused {
     OAuth(TokenError),
-    /// The password was right. Holds the challenge for the second factor.
-    SecondFactor(SecretString),
+    /// The password was right. Holds the challenge for the second factor, and the factors that the person has.
+    SecondFactor(SecretString, Vec<&'static str>),
     Problem(ApiError),
 }
 
@@ -75,7 +75,7 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         match error {
             Error::InvalidCredentials => refused("invalid_grant", "Invalid credentials"),
-            Error::SecondFactorRequired(challenge) => Self::SecondFactor(challenge),
+            Error::SecondFactorRequired { challenge, factors } => Self::SecondFactor(challenge, factors),
             Error::NotVerified => refused("invalid_grant", "Account not verified"),
             Error::Blocked => refused("invalid_grant", "Account blocked"),
             Error::BadRefreshToken | Error::SessionEnded => refused("invalid_grant", "The refresh token is not valid"),
@@ -92,7 +92,14 @@ impl From<Error> for Refused {
             | Error::BadChallenge
             | Error::WrongCode
             | Error::TwoFactorOn
+            | Error::TwoFactorOff
             | Error::NoApp
+            | Error::PasskeysNeedDomain
+            | Error::BadPasskey
+            | Error::BadCeremony
+            | Error::PasskeyKnown
+            | Error::TooManyPasskeys
+            | Error::PasskeyNotFound
             | Error::TooManyTries(_)
             | Error::UserNotFound
             | Error::ReceiptNotFound
@@ -111,9 +118,10 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::OAuth(error) => (StatusCode::BAD_REQUEST, NOT_STORED, Json(error)).into_response(),
-            Self::SecondFactor(challenge) => {
+            Self::SecondFactor(challenge, factors) => {
                 let text = "Send the challenge with a code to /auth/login/second-factor";
-                let error = TokenError::new("second_factor_required", text).with_challenge(challenge.expose_secret());
+                let error = TokenError::new("second_factor_required", text);
+                let error = error.with_challenge(challenge.expose_secret(), factors);
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
                 (StatusCode::UNAUTHORIZED, NOT_STORED, challenge, Json(error)).into_response()
             }

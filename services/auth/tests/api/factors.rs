@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use testkit::app::{Answer, TestApp};
 use totp_rs::{Builder, Secret};
@@ -46,8 +47,9 @@ async fn turn_on(app: &TestApp, token: &str) -> (App, Vec<String>) {
 /// The first step of a login, with the right password. Returns the challenge.
 async fn challenge(app: &TestApp, name: &str) -> String {
     let answer = app.post("/auth/login", json!({ "username": name, "password": PASSWORD })).send().await;
-    answer.is_problem(401, "A code of your authenticator app, or a recovery code, is required");
+    answer.is_problem(401, "A second factor is required");
     assert_eq!(answer.json["code"], "second_factor_required");
+    assert_eq!(answer.json["factors"], json!(["totp", "recovery_code"]));
     text(&answer.json, "challenge")
 }
 
@@ -59,9 +61,10 @@ async fn pass(app: &TestApp, challenge: &str, code: &str) -> Answer {
 async fn a_login_asks_for_a_code_which_is_used_once() {
     let app = spawn().await;
     let (id, token, refresh) = member(&app, "ann").await;
-    let off = json!({ "enabled": false, "enabled_at": null, "recovery_codes_left": 0 });
+    let off =
+        json!({ "enabled": false, "enabled_at": null, "app_since": null, "recovery_codes_left": 0, "passkeys": [] });
     assert_eq!(app.get("/auth/two-factor").bearer(&token).send().await.json, off);
-    confirm(&app, &token, "123456").await.is_problem(409, "Two-factor sign-in is off");
+    confirm(&app, &token, "123456").await.is_problem(409, "There is no authenticator app");
     let wrong = app.post("/auth/two-factor/app", json!({ "password": "wrong password" })).bearer(&token).send().await;
     wrong.is_problem(403, "The current password is wrong");
     // An app that was begun and not confirmed is no factor, and is replaced by the next one.
@@ -204,6 +207,35 @@ async fn it_is_turned_off_with_the_password_and_a_reset_leaves_it_on() {
 }
 
 #[tokio::test]
+async fn the_app_alone_can_be_deleted_and_its_secret_is_not_in_the_database() {
+    let app = spawn().await;
+    let (_, token, _) = member(&app, "ann").await;
+    let begun = app.post("/auth/two-factor/app", json!({ "password": PASSWORD })).bearer(&token).send().await;
+    let secret = Secret::try_from_base32(text(&begun.json, "secret")).unwrap();
+    let db = app.db().read();
+    let statement = Statement::from_string(db.get_database_backend(), "SELECT secret FROM authenticator_apps");
+    let stored: Vec<u8> = db.query_one_raw(statement).await.unwrap().unwrap().try_get("", "secret").unwrap();
+    assert!(stored.len() > 20 && !stored.windows(20).any(|part| part == secret.as_ref()));
+    let off = async |password: &str| {
+        let body = json!({ "password": password });
+        app.call(Method::DELETE, "/auth/two-factor/app", Some(body)).bearer(&token).send().await
+    };
+    // An app that was begun and not confirmed is none.
+    off(PASSWORD).await.is_problem(409, "There is no authenticator app");
+    turn_on(&app, &token).await;
+    // The current password can be tried five times, and then once a minute.
+    app.clock.advance(Duration::from_secs(5 * 60));
+    off("wrong password").await.is_problem(403, "The current password is wrong");
+    assert_eq!(off(PASSWORD).await.status, 204);
+    off(PASSWORD).await.is_problem(409, "There is no authenticator app");
+    log_in(&app, "ann").await;
+    let codes =
+        app.post("/auth/two-factor/recovery-codes", json!({ "password": PASSWORD })).bearer(&token).send().await;
+    codes.is_problem(409, "Two-factor sign-in is off");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn oauth_clients_are_asked_for_the_second_factor_too() {
     let app = spawn().await;
     let (_, token, _) = member(&app, "ann").await;
@@ -212,6 +244,7 @@ async fn oauth_clients_are_asked_for_the_second_factor_too() {
     let asked =
         app.call(Method::POST, "/auth/token", None).body("application/x-www-form-urlencoded", form).send().await;
     assert_eq!((asked.status, &asked.json["error"]), (401, &json!("second_factor_required")), "{}", asked.text);
+    assert_eq!(asked.json["factors"], json!(["totp", "recovery_code"]));
     assert_eq!(pass(&app, &text(&asked.json, "challenge"), &codes[0]).await.status, 200);
     app.finish().await;
 }

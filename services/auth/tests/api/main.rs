@@ -6,6 +6,7 @@
     reason = "the exception for tests does not reach their helper functions"
 )]
 
+mod authenticator;
 mod people;
 
 mod accounts;
@@ -24,6 +25,7 @@ mod moderation;
 mod oauth;
 mod owners;
 mod parked;
+mod passkeys;
 mod passwords;
 mod program;
 mod refresh;

@@ -3,13 +3,13 @@
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
 
-/// An authenticator app. It does not derive `Debug`, because the secret must not get into a log.
+/// An authenticator app. It does not derive `Debug`, because the secret must not get into a log, encrypted or not.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "authenticator_apps")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) user_id: i64,
-    /// The secret that the app shares with this service.
+    /// The secret that the app shares with this service, encrypted under a key that the database does not have.
     pub(crate) secret: Vec<u8>,
     pub(crate) created_at: Timestamp,
     /// When the person typed the first code of the app; the app counts as a factor from then on.

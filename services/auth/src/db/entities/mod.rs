@@ -22,4 +22,7 @@ pub(crate) mod authenticator_apps;
 pub(crate) mod challenges;
 pub(crate) mod recovery_codes;
 
+pub(crate) mod ceremonies;
+pub(crate) mod passkeys;
+
 pub(crate) mod limits;

@@ -328,3 +328,29 @@ CREATE TABLE signing_keys (
     sealed bytea,
     used_from timestamp with time zone);
 ALTER TABLE signing_keys ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (id);
+-- m0014_passkeys
+CREATE TABLE ceremonies (
+    token_hash text NOT NULL,
+    kind text NOT NULL,
+    user_id bigint,
+    session_version bigint,
+    user_handle text,
+    name text,
+    state text NOT NULL,
+    expires_at timestamp with time zone NOT NULL);
+ALTER TABLE ceremonies ADD CONSTRAINT ceremonies_pkey PRIMARY KEY (token_hash);
+CREATE INDEX ix_ceremonies_expires_at ON public.ceremonies USING btree (expires_at);
+CREATE INDEX ix_ceremonies_user_id ON public.ceremonies USING btree (user_id);
+CREATE TABLE passkeys (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    user_handle text NOT NULL,
+    credential_id text NOT NULL,
+    name text NOT NULL,
+    public_key text NOT NULL,
+    counter bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone);
+CREATE INDEX ix_passkeys_user_id ON public.passkeys USING btree (user_id);
+ALTER TABLE passkeys ADD CONSTRAINT passkeys_pkey PRIMARY KEY (id);
+CREATE UNIQUE INDEX uq_passkeys_credential_id ON public.passkeys USING btree (credential_id);

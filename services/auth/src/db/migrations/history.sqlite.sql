@@ -307,3 +307,27 @@ CREATE TABLE "signing_keys" (
     "kid" text NULL,
     "sealed" blob NULL,
     "used_from" timestamp_with_timezone_text NULL );
+-- m0014_passkeys
+CREATE TABLE "ceremonies" (
+    "token_hash" text NOT NULL PRIMARY KEY,
+    "kind" text NOT NULL,
+    "user_id" integer NULL,
+    "session_version" integer NULL,
+    "user_handle" text NULL,
+    "name" text NULL,
+    "state" text NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_ceremonies_expires_at" ON "ceremonies" ("expires_at");
+CREATE INDEX "ix_ceremonies_user_id" ON "ceremonies" ("user_id");
+CREATE TABLE "passkeys" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "user_id" integer NOT NULL,
+    "user_handle" text NOT NULL,
+    "credential_id" text NOT NULL,
+    "name" text NOT NULL,
+    "public_key" text NOT NULL,
+    "counter" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "last_used_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_passkeys_user_id" ON "passkeys" ("user_id");
+CREATE UNIQUE INDEX "uq_passkeys_credential_id" ON "passkeys" ("credential_id");

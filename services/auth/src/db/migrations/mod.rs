@@ -14,6 +14,7 @@ mod m0010_erasures;
 mod m0011_factors;
 mod m0012_clients;
 mod m0013_signing_keys;
+mod m0014_passkeys;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_factors::Migration),
             Box::new(m0012_clients::Migration),
             Box::new(m0013_signing_keys::Migration),
+            Box::new(m0014_passkeys::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, 
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 
+use super::passkeys;
 use crate::db::entities::{authenticator_apps as apps, challenges, recovery_codes as codes, users};
 
 /// The number of codes that can be tried for one challenge.
@@ -68,14 +69,28 @@ pub(crate) async fn use_step(db: &impl ConnectionTrait, user: UserId, step: i64)
     Ok(used.rows_affected == 1)
 }
 
-/// Records in the account whether two-factor sign-in is on, and since when.
-pub(crate) async fn set_second_factor(
-    db: &impl ConnectionTrait,
-    user: UserId,
-    since: Option<Timestamp>,
-) -> Result<(), DbErr> {
+/// Deletes the app of a person. Returns false when the person has no confirmed app.
+pub(crate) async fn delete_app(db: &impl ConnectionTrait, user: UserId) -> Result<bool, DbErr> {
+    let confirmed = apps::Entity::delete_by_id(user.0).filter(apps::Column::ConfirmedAt.is_not_null());
+    Ok(confirmed.exec(db).await?.rows_affected == 1)
+}
+
+/// Records in the account that two-factor sign-in is on. Returns false when it was on before.
+pub(crate) async fn turn_on(db: &impl ConnectionTrait, user: UserId, now: Timestamp) -> Result<bool, DbErr> {
+    let turned = users::Entity::update_many()
+        .col_expr(users::Column::SecondFactorAt, Expr::value(Some(now)))
+        .filter(users::Column::Id.eq(user.0))
+        .filter(users::Column::SecondFactorAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(turned.rows_affected == 1)
+}
+
+/// Turns two-factor sign-in off, and deletes all factors of a person.
+pub(crate) async fn turn_off(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+    delete_all_of(db, user).await?;
     users::Entity::update_many()
-        .col_expr(users::Column::SecondFactorAt, Expr::value(since))
+        .col_expr(users::Column::SecondFactorAt, Expr::value(None::<Timestamp>))
         .filter(users::Column::Id.eq(user.0))
         .exec(db)
         .await
@@ -119,6 +134,7 @@ pub(crate) async fn count_codes(db: &impl ConnectionTrait, user: UserId) -> Resu
 /// Deletes the factors of a person, and the logins that wait for one.
 pub(crate) async fn delete_all_of(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
     apps::Entity::delete_by_id(user.0).exec(db).await?;
+    passkeys::delete_all_of(db, user).await?;
     codes::Entity::delete_many().filter(codes::Column::UserId.eq(user.0)).exec(db).await?;
     challenges::Entity::delete_many().filter(challenges::Column::UserId.eq(user.0)).exec(db).await.map(|_| ())
 }
@@ -133,6 +149,16 @@ pub(crate) async fn insert_challenge(db: &impl ConnectionTrait, challenge: chall
         guesses: Set(challenge.guesses),
     };
     challenges::Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+/// Finds a valid challenge whose guesses are not used up.
+pub(crate) async fn find_challenge(
+    db: &impl ConnectionTrait,
+    token_hash: &str,
+    now: Timestamp,
+) -> Result<Option<challenges::Model>, DbErr> {
+    let valid = challenges::Entity::find_by_id(token_hash).filter(challenges::Column::ExpiresAt.gt(now));
+    valid.filter(challenges::Column::Guesses.lt(MAX_GUESSES)).one(db).await
 }
 
 /// Finds a valid challenge and counts one guess. `None`: there is none, or its guesses are used up.

@@ -17,3 +17,4 @@ pub(crate) mod signing_keys;
 
 pub(crate) mod factors;
 pub(crate) mod limits;
+pub(crate) mod passkeys;

@@ -1,0 +1,6 @@
+//! The ids that only this service knows. Ids of users and sessions are in `shared::ids`.
+
+shared::id_type! {
+    /// A passkey.
+    PasskeyId
+}
