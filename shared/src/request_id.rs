@@ -1,10 +1,11 @@
-//! The request that the current task serves: its id, and whether its answer is personal.
+//! The request that the current task serves: its id, its client, and whether its answer is personal.
 //!
 //! The id consists of 32 hexadecimal digits, so that it can also be the trace id of the events that the request causes.
 //! Code far below the handlers needs it (the outbox, the audit log), so it is a task-local value and not a parameter
 //! everywhere.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName};
 
@@ -18,6 +19,8 @@ tokio::task_local! {
 /// The request that a task serves.
 pub(crate) struct Current {
     id: String,
+    /// The address of the client, once it was found.
+    client: Cell<Option<IpAddr>>,
     /// True if the answer depends on who asks.
     personal: Cell<bool>,
 }
@@ -25,7 +28,7 @@ pub(crate) struct Current {
 impl Current {
     /// Creates the value for a request that begins.
     pub(crate) fn new(id: String) -> Self {
-        Self { id, personal: Cell::new(false) }
+        Self { id, client: Cell::new(None), personal: Cell::new(false) }
     }
 
     /// Runs `work`, which serves the request. Returns its output, and whether the answer is personal.
@@ -55,6 +58,17 @@ pub(crate) fn generate() -> String {
 /// Returns the id of the request that this task serves; `None` outside of requests.
 pub fn current() -> Option<String> {
     CURRENT.try_with(|current| current.id.clone()).ok()
+}
+
+/// Returns the address of the client whose request this task serves; `None` when it is not known, and outside of
+/// requests.
+pub fn client_address() -> Option<IpAddr> {
+    CURRENT.try_with(|current| current.client.get()).ok().flatten()
+}
+
+/// Records the address of the client. Does nothing outside of requests.
+pub(crate) fn note_client(address: Option<IpAddr>) {
+    let _no_request = CURRENT.try_with(|current| current.client.set(address));
 }
 
 /// Records that the answer depends on who asks, so that no cache stores it. Does nothing outside of requests.

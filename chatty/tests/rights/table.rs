@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 84] = {
+pub(crate) const TABLE: [Row; 91] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -163,6 +163,7 @@ pub(crate) const TABLE: [Row; 84] = {
         row("POST /auth/login/second-factor/passkey", Open, 401).json(r#"{"challenge":"unknown"}"#),
         row("POST /auth/passkeys/login", Open, 200),
         row("POST /auth/passkeys/login/confirm", Open, 401).json(SHOWN_PASSKEY),
+        row("GET /auth/registration", Open, 200),
         row("POST /auth/refresh", Open, 401).json(r#"{"refresh_token":"unknown"}"#),
         row("POST /auth/logout", Open, 204).json(r#"{"refresh_token":"unknown"}"#),
         row("POST /auth/token", Open, 200).form("grant_type=password&username=ann&password=correct+horse+battery"),
@@ -209,6 +210,9 @@ pub(crate) const TABLE: [Row; 84] = {
         row("DELETE /auth/passkeys/{id}", Account, 404).at("/auth/passkeys/1").json(PASSWORD),
         row("POST /auth/two-factor/recovery-codes", Account, 409).json(PASSWORD),
         row("DELETE /auth/two-factor", Account, 409).json(PASSWORD),
+        row("POST /auth/invitations", Account, 201).json(r#"{"note":"for a friend"}"#),
+        row("GET /auth/invitations", Account, 200),
+        row("DELETE /auth/invitations/{id}", AccountOwner(404), 204).at("/auth/invitations/{invitation}"),
         row("POST /auth/email", Account, 202).json(NEW_EMAIL),
         row("POST /auth/password/change", Account, 204).json(NEW_PASSWORD),
         row("DELETE /auth/me", Account, 202).json(PASSWORD),
@@ -231,6 +235,9 @@ pub(crate) const TABLE: [Row; 84] = {
         row("GET /recommendations/users", Person, 200),
         row("GET /recommendations/posts/{id}/explain", Person, 200).at("/recommendations/posts/{post}/explain"),
         row("GET /auth/mails/parked", AccountAdmin, 200),
+        row("GET /auth/applicants", AccountAdmin, 200),
+        row("POST /auth/applicants/{id}/approve", AccountAdmin, 404).at("/auth/applicants/{dan}/approve"),
+        row("POST /auth/applicants/{id}/refuse", AccountAdmin, 404).at("/auth/applicants/{dan}/refuse"),
         row("POST /auth/users/{id}/password-reset", AccountAdmin, 202).at("/auth/users/{dan}/password-reset"),
         row("GET /admin/audit", Admin, 200),
         row("GET /admin/stats", Admin, 200),

@@ -71,6 +71,7 @@ impl World {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
         command.env_clear().env("CHATTY_DATA_DIR", data).env("CHATTY_LISTEN", format!("127.0.0.1:{port}"));
+        command.env("INVITATIONS_PER_PERSON", "1000");
         let process = command.stdout(Stdio::null()).spawn().unwrap();
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let key = EncodingKey::from_secret(&[]);
@@ -154,7 +155,7 @@ impl World {
         answer
     }
 
-    /// Gives ann a new post, comment, client and session.
+    /// Gives ann a new post, comment, client, invitation and session.
     async fn renew_things(&mut self) {
         let post = self.must("ann", Method::POST, "/posts", Sent::Json(r#"{"title":"Mine","content":"Mine"}"#)).await;
         self.set("post", &post["post"]["id"]);
@@ -164,6 +165,8 @@ impl World {
         let client = Sent::Json(r#"{"name":"Mine","redirect_uris":["https://app.example/callback"]}"#);
         let client = self.must("ann", Method::POST, "/auth/clients", client).await;
         self.set("client", client["client_id"].as_str().unwrap());
+        let invitation = self.must("ann", Method::POST, "/auth/invitations", Sent::Json("{}")).await;
+        self.set("invitation", &invitation["invitation"]["id"]);
         let session = self.session("ann", PASSWORD).await;
         self.set("session", claims(&session).sid);
     }

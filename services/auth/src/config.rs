@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::{ConfigError, Env, Environment, Settings, Variable};
 
+use crate::domain::joining::Joining;
 use crate::domain::{Username, email, password};
 
 /// The service's name, as a label of metrics and in commands.
@@ -24,6 +25,9 @@ pub const VARIABLES: &[Variable] = &[
     ("ADMIN_USERNAME", "the first admin (development: admin)"),
     ("ADMIN_PASSWORD", "the first admin's password (development: secret)"),
     ("ADMIN_REQUIRE_TWO_FACTOR", "true: admins have their rights with two-factor sign-in only (false)"),
+    ("REGISTRATION", "open, invite, approval or closed: how people join (open)"),
+    ("INVITATIONS_PER_PERSON", "invitations that each person can have; admins have 1000 (0)"),
+    ("REFUSED_MAIL_DOMAINS", "mail domains that nobody may register with, separated by commas (none)"),
 ];
 
 /// Username and password of the first admin in development mode. This password is the only one that may break the
@@ -74,6 +78,8 @@ pub struct Config {
     pub(crate) admin: Option<AdminConfig>,
     /// True when admins need two-factor sign-in, from `ADMIN_REQUIRE_TWO_FACTOR`.
     pub(crate) admins_need_factor: bool,
+    /// How people join.
+    pub(crate) joining: Joining,
     /// The beginning of the links in mails: scheme and host, without a slash at the end.
     pub(crate) public_url: String,
 }
@@ -106,7 +112,8 @@ impl Config {
         let key_file = env.get("JWT_PRIVATE_KEY_FILE").map_or_else(|| settings.data_dir.join("jwt.pem"), PathBuf::from);
         let admin = admin(env, settings.environment)?;
         let admins_need_factor = env.parse("ADMIN_REQUIRE_TWO_FACTOR", "true or false")?.unwrap_or(false);
-        Ok(Self { key_file, smtp, admin, admins_need_factor, public_url: settings.public_url.clone() })
+        let joining = Joining::from_env(env)?;
+        Ok(Self { key_file, smtp, admin, admins_need_factor, joining, public_url: settings.public_url.clone() })
     }
 }
 

@@ -25,6 +25,29 @@ pub(crate) enum Error {
     /// The password is right, but the person has not verified the e-mail address yet.
     #[error("Account not verified")]
     NotVerified,
+    /// The password is right, but an admin has not decided about the person yet.
+    #[error("Your application waits for an administrator")]
+    AwaitsApproval,
+    /// Nobody can register.
+    #[error("Registration is closed")]
+    RegistrationClosed,
+    /// The rules of joining refuse a field of the registration.
+    #[error("{field} {rule}")]
+    NotAccepted {
+        /// The name of the field.
+        field: &'static str,
+        /// The rule, as the end of a sentence about the field.
+        rule: &'static str,
+    },
+    /// The person has as many invitations as allowed.
+    #[error("You have no more invitations")]
+    NoMoreInvitations,
+    /// The person has no such invitation, or it was used.
+    #[error("Invitation not found")]
+    InvitationNotFound,
+    /// Nobody with this id waits for a decision.
+    #[error("Applicant not found")]
+    ApplicantNotFound,
     /// The password is right, and the person has two-factor sign-in.
     #[error("A second factor is required")]
     SecondFactorRequired {
@@ -158,6 +181,10 @@ impl From<Error> for ApiError {
             Error::PasskeyKnown => Self::conflict("passkey_known", text),
             Error::TooManyPasskeys => Self::conflict("too_many_passkeys", text),
             Error::NotVerified => Self::new(StatusCode::FORBIDDEN, "account_not_verified", text),
+            Error::AwaitsApproval => Self::new(StatusCode::FORBIDDEN, "account_awaits_approval", text),
+            Error::RegistrationClosed => Self::new(StatusCode::FORBIDDEN, "registration_closed", text),
+            Error::NotAccepted { field, rule } => Self::invalid_field(field, rule),
+            Error::NoMoreInvitations => Self::conflict("no_more_invitations", text),
             Error::Blocked => Self::new(StatusCode::FORBIDDEN, "account_blocked", text),
             Error::SessionEnded => Self::unauthorized(text),
             Error::BadRefreshToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", text),
@@ -168,6 +195,8 @@ impl From<Error> for ApiError {
             | Error::SessionNotFound
             | Error::ClientNotFound
             | Error::PasskeyNotFound
+            | Error::InvitationNotFound
+            | Error::ApplicantNotFound
             | Error::ReceiptNotFound => Self::not_found(text),
             Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", text),
             Error::WeakPassword(rule) => Self::invalid_field("password", rule),

@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::routes::{
-    authorize, clients, dev_mail, email, erasures, jwks, login, mails, me, passkeys, password, register, sessions,
-    token, two_factor, users, verify,
+    applicants, authorize, clients, dev_mail, email, erasures, invitations, jwks, login, mails, me, passkeys, password,
+    register, sessions, token, two_factor, users, verify,
 };
 use crate::state::AppState;
 
@@ -40,6 +40,12 @@ pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(shared::openapi::base_document())
         .routes(routes!(register::register))
+        .routes(routes!(register::get_registration))
+        .routes(routes!(invitations::invite, invitations::list_invitations))
+        .routes(routes!(invitations::withdraw_invitation))
+        .routes(routes!(applicants::list_applicants))
+        .routes(routes!(applicants::approve_applicant))
+        .routes(routes!(applicants::refuse_applicant))
         .routes(routes!(verify::resend_verification))
         .routes(routes!(verify::follow_verification_link, verify::verify_account))
         .routes(routes!(verify::reject_registration))

@@ -10,6 +10,7 @@ use shared::work::Db;
 
 use crate::config::Config;
 use crate::credentials::{Hasher, Passkeys, Signer};
+use crate::domain::joining::Joining;
 use crate::mail::MailQueue;
 use crate::memory::ShownUsers;
 
@@ -29,6 +30,8 @@ pub(crate) struct AppState {
     pub(crate) passkeys: Arc<Passkeys>,
     /// The queue of outgoing mails.
     pub(crate) mails: MailQueue,
+    /// How people join.
+    pub(crate) joining: Arc<Joining>,
     /// True when few wrong passwords can be tried for a username.
     pub(crate) limits_logins: bool,
     /// The beginning of all addresses of this installation.
@@ -58,6 +61,7 @@ impl AppState {
             signer: Arc::new(signer),
             passkeys: Arc::new(Passkeys::new(&config.public_url)),
             mails: MailQueue::new(&config.public_url),
+            joining: Arc::new(config.joining.clone()),
             limits_logins: deps.settings.rate_limit,
             public_url: config.public_url.as_str().into(),
             issuer: host_of(&config.public_url).into(),

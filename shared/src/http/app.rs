@@ -167,6 +167,7 @@ impl App {
             request.extensions_mut().insert(tally.clone());
         }
         if let Some(client) = client {
+            request_id::note_client(client.0);
             request.extensions_mut().insert(client);
         }
         Ok(())

@@ -12,6 +12,7 @@ use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
 use crate::db::queries::users::NotStored;
 use crate::db::queries::{links, users};
+use crate::domain::joining::{Joining, REFUSED_DOMAIN};
 use crate::domain::link::Purpose;
 use crate::domain::{email, secret};
 use crate::error::Error;
@@ -22,15 +23,20 @@ use crate::streams::user::UserState;
 /// its owner is told, and the answer is the same.
 ///
 /// # Errors
-/// [`Error::WrongPassword`], [`Error::TooManyTries`], [`Error::Busy`].
+/// [`Error::NotAccepted`] for an address of a refused domain; [`Error::WrongPassword`], [`Error::TooManyTries`],
+/// [`Error::Busy`].
 pub(crate) async fn request_email_change(
     db: &Db,
     hasher: &Hasher,
     mails: &MailQueue,
+    rules: &Joining,
     user: &User,
     address: String,
     password: &str,
 ) -> Result<(), Error> {
+    if rules.refuses(&address) {
+        return Err(Error::NotAccepted { field: "email", rule: REFUSED_DOMAIN });
+    }
     confirm_password(db, hasher, user, password).await?;
     let now = db.clock().now();
     let tx = db.begin().await?;

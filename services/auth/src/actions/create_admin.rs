@@ -69,6 +69,7 @@ pub(super) async fn store_admin(db: &Db, username: Username, password_hash: Stri
         last_name: None,
         role: Role::Admin,
         verified_at: Some(now),
+        application: None,
     };
     let mut tx = db.begin().await?;
     let user = users::insert(&*tx, new, now).await.map_err(|error| match error {

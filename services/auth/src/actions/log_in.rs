@@ -23,8 +23,8 @@ pub(crate) struct Login<'a> {
 /// `is_limited`, few wrong passwords can be tried for a username.
 ///
 /// # Errors
-/// [`Error::InvalidCredentials`], [`Error::NotVerified`], [`Error::Blocked`], [`Error::SecondFactorRequired`],
-/// [`Error::TooManyTries`], or [`Error::Busy`] when too many passwords are being checked.
+/// [`Error::InvalidCredentials`], [`Error::NotVerified`], [`Error::AwaitsApproval`], [`Error::Blocked`],
+/// [`Error::SecondFactorRequired`], [`Error::TooManyTries`], or [`Error::Busy`] when too many passwords are being checked.
 pub(crate) async fn log_in(
     db: &Db,
     hasher: &Hasher,

@@ -2,8 +2,10 @@
 //!
 //! An action takes what it needs (the database, the key, the new values) and knows nothing of HTTP requests.
 
+mod applicants;
 mod erase_account;
-mod erase_unverified;
+mod erase_newcomer;
+mod invitations;
 mod register;
 mod resend_verification;
 mod verify_email;
@@ -33,6 +35,7 @@ mod refuse_default_passwords;
 mod rotate_keys;
 mod tidy;
 
+pub(crate) use applicants::{approve_applicant, refuse_applicant};
 pub(crate) use authorize::{Exchange, Grant, consent, exchange_code, find_client};
 pub(crate) use change_email::{check_email_link, confirm_email_change, request_email_change, undo_email_change};
 pub(crate) use change_password::change_password;
@@ -41,6 +44,7 @@ pub use create_admin::{CreateAdminError, create_admin};
 pub(crate) use end_session::{end_other_sessions, end_own_session, end_session, end_session_by_id};
 pub(crate) use ensure_first_admin::ensure_first_admin;
 pub(crate) use erase_account::erase_account;
+pub(crate) use invitations::{invite, withdraw_invitation};
 pub(crate) use log_in::{Login, log_in};
 pub(crate) use passkey_sign_in::{begin_sign_in, sign_in};
 pub(crate) use passkeys::{begin_passkey, confirm_passkey, remove_passkey};
@@ -56,4 +60,4 @@ pub(crate) use tidy::tidy;
 pub use two_factor::{ResetTwoFactorError, reset_two_factor};
 pub(crate) use two_factor::{begin_app, confirm_app, remove_app, remove_factors, renew_recovery_codes};
 pub(crate) use update_profile::{ProfileChanges, update_profile};
-pub(crate) use verify_email::{find_registration, reject_registration, verify_email};
+pub(crate) use verify_email::{Standing, find_registration, reject_registration, verify_email};

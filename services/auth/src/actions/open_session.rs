@@ -16,7 +16,7 @@ use crate::error::Error;
 /// Opens a session for a person whose password was right, and returns its first pair of tokens.
 ///
 /// # Errors
-/// [`Error::Blocked`], [`Error::NotVerified`], or [`Error::InvalidCredentials`] when the account was erased since the
+/// [`Error::Blocked`], [`Error::NotVerified`], [`Error::AwaitsApproval`], or [`Error::InvalidCredentials`] when the account was erased since the
 /// password was checked.
 pub(super) async fn open_session(
     db: &Db,
@@ -62,5 +62,8 @@ pub(super) fn require_active(user: &User) -> Result<(), Error> {
     if user.blocked_at.is_some() {
         return Err(Error::Blocked);
     }
-    if user.verified_at.is_none() { Err(Error::NotVerified) } else { Ok(()) }
+    if user.verified_at.is_none() {
+        return Err(Error::NotVerified);
+    }
+    if user.is_member() { Ok(()) } else { Err(Error::AwaitsApproval) }
 }

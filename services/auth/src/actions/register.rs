@@ -14,11 +14,12 @@ use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 use shared::work::{Db, Tx};
 
-use super::erase_unverified::erase_unverified;
+use super::erase_newcomer::erase_newcomer;
 use crate::credentials::Hasher;
 use crate::db::queries::users::{NewUser, NotStored};
-use crate::db::queries::{reservations, users};
-use crate::domain::Username;
+use crate::db::queries::{invitations, reservations, users};
+use crate::domain::joining::{Joining, REFUSED_DOMAIN, Registration};
+use crate::domain::{InvitationId, Username, secret};
 use crate::error::Error;
 use crate::mail::MailQueue;
 use crate::streams::user::UserState;
@@ -34,22 +35,29 @@ pub(crate) struct Applicant {
     pub(crate) password: String,
     pub(crate) first_name: Option<String>,
     pub(crate) last_name: Option<String>,
+    /// The code of an invitation.
+    pub(crate) invitation: Option<String>,
+    /// The person's own words for an admin who decides.
+    pub(crate) application: Option<String>,
 }
 
 /// Registers a person. A known address gets the same answer and no account. `welcome` is the body of the answer; it is
 /// stored under the idempotency key, so that a repeated request gets it again.
 ///
 /// # Errors
-/// [`Error::UsernameTaken`], [`Error::WeakPassword`], [`Error::Busy`], [`Error::TooManyApplicants`], or a key that
-/// belongs to another request.
+/// [`Error::RegistrationClosed`]; [`Error::NotAccepted`] for an address, an invitation or an application that the rules
+/// of joining refuse; [`Error::UsernameTaken`], [`Error::WeakPassword`], [`Error::Busy`], [`Error::TooManyApplicants`], or
+/// a key that belongs to another request.
 pub(crate) async fn register(
     db: &Db,
     hasher: &Hasher,
     mails: &MailQueue,
+    rules: &Joining,
     mut key: IdempotencyKey,
     applicant: Applicant,
     welcome: &(impl Serialize + Sync),
 ) -> Result<Answer, Error> {
+    check(rules, &applicant)?;
     let (username, email) = (applicant.username.as_str(), &applicant.email);
     // Hashed for everybody, so that the time of the answer does not tell whether the address is known. Hashed before
     // the transaction, because a row must not stay locked for as long as a hash takes.
@@ -61,7 +69,9 @@ pub(crate) async fn register(
         last_name: applicant.last_name,
         role: Role::User,
         verified_at: None,
+        application: applicant.application.filter(|_| rules.registration == Registration::Approval),
     };
+    let invitation = applicant.invitation.filter(|_| rules.registration == Registration::Invite);
     let now = db.clock().now();
     let mut tx = db.begin().await?;
     // The password is not part of the request's identity: a fast hash of it must not be stored beside the slow one.
@@ -72,12 +82,42 @@ pub(crate) async fn register(
         return Ok(known);
     }
     require_room(&*tx, now, MAX_WAITING).await?;
+    // Held before anything is looked up, so that it does not tell whether the address is known.
+    let invitation = match invitation {
+        Some(code) => Some(hold_invitation(&tx, &code, now).await?),
+        None => None,
+    };
     let person = store(&mut tx, mails, new, now).await?;
+    if let Some((invitation, person)) = invitation.zip(person) {
+        invitations::set_guest(&*tx, invitation, person).await?;
+    }
     key.note_person(person);
     let answer = key.answer(&tx, StatusCode::CREATED, welcome).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(answer)
+}
+
+/// Refuses a registration that the rules of joining exclude, whoever owns the address.
+fn check(rules: &Joining, applicant: &Applicant) -> Result<(), Error> {
+    let refuse = |field, rule| Err(Error::NotAccepted { field, rule });
+    match rules.registration {
+        Registration::Closed => return Err(Error::RegistrationClosed),
+        Registration::Invite if applicant.invitation.is_none() => {
+            return refuse("invitation", "is needed to register here");
+        }
+        Registration::Approval if applicant.application.is_none() => {
+            return refuse("application", "is needed here: say in a sentence why you would like to join");
+        }
+        Registration::Open | Registration::Invite | Registration::Approval => {}
+    }
+    if rules.refuses(&applicant.email) { refuse("email", REFUSED_DOMAIN) } else { Ok(()) }
+}
+
+/// Holds the invitation with this code until the registration is confirmed, or a day is over.
+async fn hold_invitation(tx: &Tx, code: &str, now: Timestamp) -> Result<InvitationId, Error> {
+    let held = invitations::hold(&**tx, &secret::hash(code), now).await?;
+    held.ok_or(Error::NotAccepted { field: "invitation", rule: "is unknown, expired, or used by somebody else" })
 }
 
 /// Stores an account that waits for its verification, or a reservation when somebody owns the mailbox. Other accounts
@@ -89,7 +129,7 @@ async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> 
     let is_reserved = reservations::find(&**tx, new.username.as_str(), now).await?.is_some();
     match holder {
         // Its time is over, but the hourly task has not come by yet.
-        Some(holder) if holder.has_expired(now) => erase_unverified(tx, holder.user_id(), now).await?,
+        Some(holder) if holder.has_expired(now) => erase_newcomer(tx, holder.user_id(), now).await?,
         Some(_) => return Err(Error::UsernameTaken),
         None if is_reserved => return Err(Error::UsernameTaken),
         None => {}
@@ -146,6 +186,7 @@ mod tests {
                 last_name: None,
                 role: Role::User,
                 verified_at: None,
+                application: None,
             };
             users::insert(&*tx, new, now).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! The task that deletes rows which nobody needs any more, and accounts that were not verified in time.
+//! The task that deletes rows which nobody needs any more, and accounts whose owners have not become members in time.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use shared::tasks::Cancel;
 use shared::work::Db;
 use tokio::time::sleep;
 
-use super::erase_unverified::erase_unverified;
+use super::erase_newcomer::erase_newcomer;
 use crate::db::queries::{
-    clients, erasure, factors, limits, links, mail_jobs, passkeys, reservations, sessions, users,
+    clients, erasure, factors, invitations, limits, links, mail_jobs, passkeys, reservations, sessions, users,
 };
-use crate::domain::mails::RECEIPT;
+use crate::domain::mails::LAST_MAILS;
 use crate::domain::session;
 use crate::error::Error;
 
@@ -18,8 +18,8 @@ use crate::error::Error;
 const PAUSE: Duration = Duration::from_secs(3_600);
 /// The time for which sent mails are kept, and links after their expiry: for questions about them.
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
-/// The time for which a receipt is kept that could not be sent: its address is that of a person who has left.
-const RECEIPT_RETENTION: Duration = Duration::from_secs(7 * 86_400);
+/// The time for which a last mail is kept that could not be sent: its address is that of a person who is erased.
+const LAST_MAIL_RETENTION: Duration = Duration::from_secs(7 * 86_400);
 /// The number of accounts that are erased in one transaction.
 const BATCH: u64 = 100;
 
@@ -45,7 +45,8 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     sessions::delete_older_than(&*tx, now - session::MAX_AGE).await?;
     mail_jobs::delete_sent_before(&*tx, now - RETENTION).await?;
     erasure::delete_leftovers(&tx).await?;
-    mail_jobs::delete_kind_before(&*tx, RECEIPT, now - RECEIPT_RETENTION).await?;
+    mail_jobs::delete_kinds_before(&*tx, LAST_MAILS, now - LAST_MAIL_RETENTION).await?;
+    invitations::delete_expired_before(&*tx, now - RETENTION).await?;
     links::delete_expired_before(&*tx, now - RETENTION).await?;
     reservations::delete_expired(&*tx, now).await?;
     clients::delete_codes_before(&*tx, now - session::MAX_AGE).await?;
@@ -55,14 +56,14 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     Ok(tx.commit().await?)
 }
 
-/// Erases the accounts that were not verified in time, a few in each transaction.
+/// Erases the accounts whose owners have not become members in time, a few in each transaction.
 async fn erase_expired(db: &Db) -> Result<(), Error> {
     loop {
         let now = db.clock().now();
         let mut tx = db.begin().await?;
         let expired = users::list_expired(&*tx, now, BATCH).await?;
         for user in &expired {
-            erase_unverified(&mut tx, user.user_id(), now).await?;
+            erase_newcomer(&mut tx, user.user_id(), now).await?;
         }
         tx.commit().await?;
         if expired.is_empty() {
@@ -104,6 +105,7 @@ mod tests {
                 last_name: None,
                 role: Role::User,
                 verified_at: (number == count).then(|| clock.now()),
+                application: None,
             };
             users::insert(&*tx, new, clock.now()).await.unwrap();
         }

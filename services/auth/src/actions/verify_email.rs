@@ -7,15 +7,32 @@ use shared::events;
 use shared::ids::UserId;
 use shared::work::Db;
 
-use super::erase_unverified::erase_unverified;
+use super::erase_newcomer::erase_newcomer;
 use crate::db::entities::links::Model as Link;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::users::NotStored;
-use crate::db::queries::{links, users};
+use crate::db::queries::{invitations, links, users};
+use crate::domain::joining::Registration;
 use crate::domain::link::Purpose;
 use crate::domain::secret;
 use crate::error::Error;
 use crate::streams::user::UserState;
+
+/// The standing of a person who has confirmed the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The person can log in.
+    Member,
+    /// An admin has to decide.
+    Applicant,
+}
+
+impl Standing {
+    /// The standing of the person with a verified account.
+    pub(crate) fn of(user: &User) -> Self {
+        if user.is_member() { Self::Member } else { Self::Applicant }
+    }
+}
 
 /// Finds the account that a verification link is for.
 ///
@@ -27,11 +44,12 @@ pub(crate) async fn find_registration(db: &Db, token: &str) -> Result<User, Erro
 }
 
 /// Verifies the account of a link, which owns the address from now on. The other accounts that wait for the address
-/// lose their links. The same link answers the same success again, because people follow it twice.
+/// lose their links. The same link answers the same success again, because people follow it twice. `registration` is the
+/// way in which people become members now, not when they registered.
 ///
 /// # Errors
 /// As [`find_registration`].
-pub(crate) async fn verify_email(db: &Db, token: &str) -> Result<(), Error> {
+pub(crate) async fn verify_email(db: &Db, registration: Registration, token: &str) -> Result<Standing, Error> {
     let now = db.clock().now();
     let mut tx = db.begin().await?;
     let link = find_link(&*tx, token, now).await?;
@@ -40,18 +58,23 @@ pub(crate) async fn verify_email(db: &Db, token: &str) -> Result<(), Error> {
     if !links::mark_used(&*tx, &link.token_hash, now).await? {
         // It was used before, or the other person was faster and has taken it away.
         let is_used = links::find(&*tx, Purpose::Verification, &link.token_hash).await?.is_some();
+        let user = users::find(&*tx, UserId(link.user_id)).await?.filter(|_| is_used);
         tx.rollback().await?;
-        return if is_used { Ok(()) } else { Err(Error::BadLink) };
+        return user.as_ref().map(Standing::of).ok_or(Error::BadLink);
     }
-    let verified = users::mark_verified(&*tx, UserId(link.user_id), &link.email_key, now).await;
+    let waits = registration == Registration::Approval;
+    let verified = users::mark_verified(&*tx, UserId(link.user_id), &link.email_key, waits, now).await;
     let verified = verified.map_err(|error| match error {
         NotStored::Db(error) => error.into(),
         NotStored::Email | NotStored::Username => Error::BadLink,
     })?;
     let user = verified.ok_or(Error::BadLink)?;
     links::delete_unused(&*tx, Purpose::Verification, &link.email_key).await?;
+    invitations::mark_used(&*tx, user.user_id(), now).await?;
+    let standing = Standing::of(&user);
     events::publish(&mut tx, &[UserState::from(user)])?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(standing)
 }
 
 /// Erases the account of a link, because the owner of the address has not registered it.
@@ -66,7 +89,7 @@ pub(crate) async fn reject_registration(db: &Db, token: &str) -> Result<(), Erro
     if link.used_at.is_some() {
         return Err(Error::BadLink);
     }
-    erase_unverified(&mut tx, UserId(link.user_id), now).await?;
+    erase_newcomer(&mut tx, UserId(link.user_id), now).await?;
     Ok(tx.commit().await?)
 }
 

@@ -2,6 +2,8 @@
 
 mod message;
 
+mod joining;
+
 mod client;
 mod login;
 mod passkeys;
@@ -16,6 +18,9 @@ mod mails;
 mod receipt;
 
 pub(crate) use client::{ClientOut, ClientsOut, MetadataOut};
+pub(crate) use joining::{
+    ApplicantOut, ApplicantsOut, InvitationOut, InvitationsOut, NewInvitationOut, RegistrationOut,
+};
 pub(crate) use login::{LoginOut, PairOut};
 pub(crate) use mails::{MailOut, MailboxOut, ParkedMailOut, ParkedMailsOut};
 pub(crate) use me::MeOut;

@@ -7,7 +7,8 @@ use testkit::schema::{check_entities, check_history, empty_database, table};
 
 use super::entities::{
     self, authenticator_apps, authorization_codes, ceremonies, challenges, clients, confirmations, erased_users,
-    limits, mail_jobs, passkeys, receipts, recovery_codes, refresh_tokens, reservations, sessions, signing_keys, users,
+    invitations, limits, mail_jobs, passkeys, receipts, recovery_codes, refresh_tokens, reservations, sessions,
+    signing_keys, users,
 };
 use super::migrations::Migrator;
 use super::queries::links;
@@ -30,6 +31,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<challenges::Entity>(),
         table::<clients::Entity>(),
         table::<confirmations::Entity>(),
+        table::<invitations::Entity>(),
         table::<passkeys::Entity>(),
         table::<recovery_codes::Entity>(),
         table::<signing_keys::Entity>(),

@@ -56,7 +56,7 @@ pub(crate) fn sendable(text: &str) -> Cow<'_, str> {
 
 /// A host name in lower case with A-labels (UTS 46). `None`: the text is not a host name. A number as the last label
 /// makes it an IP address (RFC 1123, section 2.1), which is refused with and without brackets.
-fn ascii_domain(domain: &str) -> Option<String> {
+pub(super) fn ascii_domain(domain: &str) -> Option<String> {
     let mapped =
         Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
     let mapped = mapped.ok()?.into_owned();

@@ -4,3 +4,8 @@ shared::id_type! {
     /// A passkey.
     PasskeyId
 }
+
+shared::id_type! {
+    /// An invitation.
+    InvitationId
+}

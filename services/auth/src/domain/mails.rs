@@ -85,9 +85,24 @@ fn with_link(kind: &'static str, to: &str, subject: &'static str, [request, end]
     Mail { kind, to: to.to_owned(), subject, text: format!("{request}\n\n{link}\n\n{end}\n"), html }
 }
 
-/// The kind of the mail with the receipt of an erasure. Its address is the last that is left of the person, so the mail
-/// is deleted when it is sent.
-pub(crate) const RECEIPT: &str = "receipt";
+/// The kind of the mail with the receipt of an erasure.
+const RECEIPT: &str = "receipt";
+/// The kind of the mail to an applicant whom an admin has refused.
+const REFUSED: &str = "application_refused";
+/// The kinds of mails to people whose accounts are erased. The address in the mail is the last that is left of the
+/// person, so the mail is deleted when it is sent.
+pub(crate) const LAST_MAILS: [&str; 2] = [RECEIPT, REFUSED];
+
+/// The mail to an applicant about whom an admin has decided.
+pub(crate) fn application_decided(to: &str, is_member: bool) -> Mail {
+    if is_member {
+        let said = "An administrator has accepted your application at Chatty. You can log in now.";
+        return notice("application_accepted", to, "Welcome to Chatty", said);
+    }
+    let said = "An administrator has not accepted your application at Chatty. Your account is erased, and so is your \
+                address after this mail.";
+    notice(REFUSED, to, "Your application was not accepted", said)
+}
 
 /// The mail with the receipt of an erasure.
 pub(crate) fn receipt(to: &str, link: &str) -> Mail {

@@ -6,6 +6,7 @@ pub(crate) mod password;
 mod username;
 
 mod ids;
+pub(crate) mod joining;
 pub(crate) mod key_ring;
 pub(crate) mod limit;
 pub(crate) mod link;
@@ -17,5 +18,5 @@ pub(crate) mod totp;
 
 pub(crate) mod mails;
 
-pub(crate) use ids::PasskeyId;
+pub(crate) use ids::{InvitationId, PasskeyId};
 pub(crate) use username::Username;

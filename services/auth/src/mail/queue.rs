@@ -190,6 +190,17 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::recovery_code_used(&user.email, left), now).await
     }
 
+    /// Queues the mail to an applicant about whom an admin has decided.
+    pub(crate) async fn add_application_decided(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        is_member: bool,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        mail_jobs::enqueue(db, user.id, mails::application_decided(&user.email, is_member), now).await
+    }
+
     /// Queues the mail with the address of a person's receipt.
     pub(crate) async fn add_receipt(
         &self,

@@ -14,7 +14,7 @@ use super::retry::{MAX_UNSETTLED, judge};
 use super::smtp::{self, Failure, Smtp};
 use crate::db::entities::mail_jobs::Model;
 use crate::db::queries::mail_jobs;
-use crate::domain::mails::RECEIPT;
+use crate::domain::mails::LAST_MAILS;
 use crate::error::Error;
 
 /// The number of mails that are sent at the same time.
@@ -96,7 +96,7 @@ async fn send(db: &Db, smtp: &Smtp, job: Model) -> Result<(), Error> {
     let tx = db.begin().await?;
     match result {
         // Nothing of a person who has left may stay, and a sent mail has done its work.
-        Ok(()) if job.kind == RECEIPT => mail_jobs::delete(&*tx, job.id).await?,
+        Ok(()) if LAST_MAILS.contains(&job.kind.as_str()) => mail_jobs::delete(&*tx, job.id).await?,
         Ok(()) => mail_jobs::mark_sent(&*tx, job.id, now).await?,
         Err(failure) => {
             let failed = judge(&job, failure, now);

@@ -111,9 +111,13 @@ pub(crate) async fn decide_consent(
     let proof = (login, field("code").trim());
     match actions::consent(&s.db, &s.hasher, &s.signer, &s.mails, s.limits_logins, proof, grant.clone()).await {
         Ok(code) => Ok(back.with(&[("code", &code)])),
-        Err(error @ (Error::InvalidCredentials | Error::NotVerified | Error::Blocked | Error::WrongCode)) => {
-            Ok(consent_page(StatusCode::FORBIDDEN, &form, &back, &grant, &error.to_string()))
-        }
+        Err(
+            error @ (Error::InvalidCredentials
+            | Error::NotVerified
+            | Error::AwaitsApproval
+            | Error::Blocked
+            | Error::WrongCode),
+        ) => Ok(consent_page(StatusCode::FORBIDDEN, &form, &back, &grant, &error.to_string())),
         Err(error) => Err(error),
     }
 }

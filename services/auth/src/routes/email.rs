@@ -56,7 +56,8 @@ pub(crate) async fn change_email(
     me: Me,
     ValidJson(change): ValidJson<EmailIn>,
 ) -> Result<(StatusCode, Json<MessageOut>), Error> {
-    actions::request_email_change(&s.db, &s.hasher, &s.mails, &me.user, change.email, &change.password).await?;
+    actions::request_email_change(&s.db, &s.hasher, &s.mails, &s.joining, &me.user, change.email, &change.password)
+        .await?;
     Ok((StatusCode::ACCEPTED, Json(MessageOut::new("Check your new address for a mail"))))
 }
 

@@ -1,5 +1,7 @@
 //! The handlers, a file per resource. They parse, call an action or a query, and answer.
 
+pub(crate) mod applicants;
+pub(crate) mod invitations;
 pub(crate) mod register;
 pub(crate) mod verify;
 

@@ -77,6 +77,7 @@ impl From<Error> for Refused {
             Error::InvalidCredentials => refused("invalid_grant", "Invalid credentials"),
             Error::SecondFactorRequired { challenge, factors } => Self::SecondFactor(challenge, factors),
             Error::NotVerified => refused("invalid_grant", "Account not verified"),
+            Error::AwaitsApproval => refused("invalid_grant", "Your application waits for an administrator"),
             Error::Blocked => refused("invalid_grant", "Account blocked"),
             Error::BadRefreshToken | Error::SessionEnded => refused("invalid_grant", "The refresh token is not valid"),
             Error::BadCode => refused("invalid_grant", "The code is not valid, or does not belong to this client"),
@@ -100,6 +101,11 @@ impl From<Error> for Refused {
             | Error::PasskeyKnown
             | Error::TooManyPasskeys
             | Error::PasskeyNotFound
+            | Error::RegistrationClosed
+            | Error::NotAccepted { .. }
+            | Error::NoMoreInvitations
+            | Error::InvitationNotFound
+            | Error::ApplicantNotFound
             | Error::TooManyTries(_)
             | Error::UserNotFound
             | Error::ReceiptNotFound

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::accept::Accepted;
 use super::html;
-use crate::actions;
+use crate::actions::{self, Standing};
 use crate::answers::MessageOut;
 use crate::db::entities::users::Model as User;
 use crate::domain::email;
@@ -19,8 +19,15 @@ use crate::domain::mails::escape;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// The answer to a verification, on a page or as JSON.
-const VERIFIED: &str = "Account verified";
+/// The answer to a verification, on a page or as JSON: its title, and what follows on the page.
+const fn words(standing: Standing) -> [&'static str; 2] {
+    match standing {
+        Standing::Member => ["Account verified", "You can log in now."],
+        Standing::Applicant => {
+            ["Address verified", "An administrator decides about your application, and you get a mail."]
+        }
+    }
+}
 
 /// An address that waits for its link.
 #[derive(Deserialize, ToSchema)]
@@ -64,9 +71,9 @@ pub(crate) async fn follow_verification_link(
         let page = actions::find_registration(&s.db, &token).await.map(|user| question(&user, &token));
         return page.or_else(|error| bad_link_page(error, accepted.prefers_page()));
     }
-    actions::verify_email(&s.db, &token).await?;
+    let [title, _] = words(actions::verify_email(&s.db, s.joining.registration, &token).await?);
     let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, Json(MessageOut::new(VERIFIED))).into_response())
+    Ok((headers, Json(MessageOut::new(title))).into_response())
 }
 
 /// Verifies the address that the link was sent to. From now on it belongs to this account.
@@ -80,8 +87,8 @@ pub(crate) async fn verify_account(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let outcome = actions::verify_email(&s.db, &token).await;
-    answer(outcome, VERIFIED, "You can log in now.", Accepted::of(&headers).prefers_page())
+    let outcome = actions::verify_email(&s.db, s.joining.registration, &token).await;
+    answer(outcome.map(words), Accepted::of(&headers).prefers_page())
 }
 
 /// Says that the owner of the address has not registered this account, which is deleted.
@@ -96,15 +103,16 @@ pub(crate) async fn reject_registration(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let outcome = actions::reject_registration(&s.db, &token).await;
-    let text = "Nobody can use this account, and your address is free.";
-    answer(outcome, "Registration deleted", text, Accepted::of(&headers).prefers_page())
+    let words = ["Registration deleted", "Nobody can use this account, and your address is free."];
+    answer(outcome.map(|()| words), Accepted::of(&headers).prefers_page())
 }
 
 /// The page that asks whether the person has registered this account.
 fn question(user: &User, token: &str) -> Response {
     let name = escape(&user.username);
     if user.verified_at.is_some() {
-        return html::page(StatusCode::OK, VERIFIED, &format!("<p>{name} can log in.</p>"));
+        let [title, text] = words(Standing::of(user));
+        return html::page(StatusCode::OK, title, &format!("<p>{name}</p><p>{text}</p>"));
     }
     let token = escape(token);
     let form = format!(
@@ -115,11 +123,11 @@ fn question(user: &User, token: &str) -> Response {
     html::page(StatusCode::OK, "Confirm your e-mail address", &form)
 }
 
-/// The outcome as a page or as JSON.
-fn answer(outcome: Result<(), Error>, title: &str, text: &str, as_page: bool) -> Result<Response, Error> {
+/// The outcome as a page or as JSON. A success has a title, and a text for the page.
+fn answer(outcome: Result<[&str; 2], Error>, as_page: bool) -> Result<Response, Error> {
     match outcome {
-        Ok(()) if as_page => Ok(html::page(StatusCode::OK, title, &format!("<p>{text}</p>"))),
-        Ok(()) => Ok(Json(MessageOut::new(title)).into_response()),
+        Ok([title, text]) if as_page => Ok(html::page(StatusCode::OK, title, &format!("<p>{text}</p>"))),
+        Ok([title, _]) => Ok(Json(MessageOut::new(title)).into_response()),
         Err(error) => bad_link_page(error, as_page),
     }
 }

@@ -55,7 +55,7 @@ impl From<Model> for UserState {
             id: user.user_id(),
             version: user.version,
             deleted: false,
-            verified: user.verified_at.is_some(),
+            verified: user.is_member(),
             blocked: user.blocked_at.is_some(),
             role: Some(user.role()),
             username: Some(user.username),

@@ -15,6 +15,7 @@ mod commits;
 mod emails;
 mod erasure;
 mod factors;
+mod joining;
 mod keyboards;
 mod keys;
 mod limits;

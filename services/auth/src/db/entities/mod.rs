@@ -8,6 +8,7 @@ pub(crate) mod users;
 pub(crate) mod refresh_tokens;
 pub(crate) mod sessions;
 
+pub(crate) mod invitations;
 pub(crate) mod reservations;
 
 pub(crate) mod links;

@@ -37,7 +37,7 @@ pub(crate) struct Model {
     pub(crate) role: String,
     /// When the person proved that they read the mails sent to `email`.
     pub(crate) verified_at: Option<Timestamp>,
-    /// When the account ends unless its address is verified before; `None` for a verified account.
+    /// When the account ends unless its owner becomes a member before; `None` for a member.
     pub(crate) expires_at: Option<Timestamp>,
     /// When an admin blocked the account. A column of its own, so that a verification cannot undo a block.
     pub(crate) blocked_at: Option<Timestamp>,
@@ -49,6 +49,10 @@ pub(crate) struct Model {
     pub(crate) updated_at: Timestamp,
     /// When the person turned two-factor sign-in on; `None` while it is off.
     pub(crate) second_factor_at: Option<Timestamp>,
+    /// When a person of whom an admin has to decide confirmed the address; `None` for everybody else.
+    pub(crate) waits_since: Option<Timestamp>,
+    /// The person's own words for an admin who decides; `None` where nobody has to.
+    pub(crate) application: Option<String>,
 }
 
 impl Model {
@@ -62,14 +66,21 @@ impl Model {
         Role::from_stored(&self.role)
     }
 
-    /// True when nobody has verified the account in time. It counts as gone from then on, also while its row is there.
+    /// True when the owner has not become a member in time. The account counts as gone from then on, also while its row
+    /// is there.
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// True when the account is verified and not blocked: it can log in, and others can see it.
+    /// True when the address is verified, and no admin has to decide about the person any more. Other services know a
+    /// member as verified.
+    pub(crate) fn is_member(&self) -> bool {
+        self.verified_at.is_some() && self.waits_since.is_none()
+    }
+
+    /// True for a member who is not blocked: the person can log in, and others can see it.
     pub(crate) fn is_active(&self) -> bool {
-        self.verified_at.is_some() && self.blocked_at.is_none()
+        self.is_member() && self.blocked_at.is_none()
     }
 }
 

@@ -15,6 +15,7 @@ mod m0011_factors;
 mod m0012_clients;
 mod m0013_signing_keys;
 mod m0014_passkeys;
+mod m0015_joining;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_clients::Migration),
             Box::new(m0013_signing_keys::Migration),
             Box::new(m0014_passkeys::Migration),
+            Box::new(m0015_joining::Migration),
         ]
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn insert(
         id: Set(user.id),
         version: Set(version),
         erased_at: Set(now),
-        session_version: Set(if user.verified_at.is_some() { user.session_version + 1 } else { 0 }),
+        session_version: Set(if user.is_member() { user.session_version + 1 } else { 0 }),
     };
     Entity::insert(row).exec_with_returning(db).await
 }

@@ -7,13 +7,13 @@ use shared::clock::Timestamp;
 use shared::http::idempotency;
 use shared::work::Tx;
 
-use super::{clients, erased_users, factors, limits, links, mail_jobs, sessions, users};
+use super::{clients, erased_users, factors, invitations, limits, links, mail_jobs, sessions, users};
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
 use crate::db::entities::{
     authenticator_apps as app_rows, erased_users as erased_rows, links as link_rows, mail_jobs as mail_rows,
 };
-use crate::domain::mails::RECEIPT;
+use crate::domain::mails::LAST_MAILS;
 
 /// Erases a locked account with everything that belongs to it. `version` is that of the tombstone, which is returned
 /// together with the numbers of erased things, by their kind.
@@ -32,21 +32,22 @@ pub(crate) async fn erase(
     links::delete_all_of(&**tx, user.id).await?;
     mail_jobs::delete_all_of(&**tx, user.id).await?;
     factors::delete_all_of(&**tx, user.user_id()).await?;
+    invitations::forget_person(&**tx, user.user_id()).await?;
     limits::forget_person(&**tx, user).await?;
     idempotency::forget_person(tx, user.user_id()).await?;
     users::delete(&**tx, user.user_id()).await?;
     Ok((erased_users::insert(&**tx, user, version, now).await?, counts))
 }
 
-/// Deletes what requests that were under way have stored about people after their erasure. The mail with the receipt
-/// stays until it is sent.
+/// Deletes what requests that were under way have stored about people after their erasure. The last mail to a
+/// person stays until it is sent.
 pub(crate) async fn delete_leftovers(tx: &Tx) -> Result<(), DbErr> {
     let erased = || erased_rows::Entity::find().select_only().column(erased_rows::Column::Id).into_query();
     link_rows::Entity::delete_many().filter(link_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     app_rows::Entity::delete_many().filter(app_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     mail_rows::Entity::delete_many()
         .filter(mail_rows::Column::UserId.in_subquery(erased()))
-        .filter(mail_rows::Column::Kind.ne(RECEIPT))
+        .filter(mail_rows::Column::Kind.is_not_in(LAST_MAILS))
         .exec(&**tx)
         .await
         .map(|_| ())

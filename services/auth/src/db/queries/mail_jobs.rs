@@ -236,9 +236,14 @@ pub(crate) async fn list_mailbox(db: &impl ConnectionTrait, to: Option<&str>, li
     mails.all(db).await
 }
 
-/// Deletes the mails of a kind that were queued before a time, sent or not.
-pub(crate) async fn delete_kind_before(db: &impl ConnectionTrait, kind: &str, time: Timestamp) -> Result<(), DbErr> {
-    Entity::delete_many().filter(Column::Kind.eq(kind)).filter(Column::CreatedAt.lt(time)).exec(db).await.map(|_| ())
+/// Deletes the mails of some kinds that were queued before a time, sent or not.
+pub(crate) async fn delete_kinds_before(
+    db: &impl ConnectionTrait,
+    kinds: impl IntoIterator<Item = &str>,
+    time: Timestamp,
+) -> Result<(), DbErr> {
+    let old = Entity::delete_many().filter(Column::Kind.is_in(kinds)).filter(Column::CreatedAt.lt(time));
+    old.exec(db).await.map(|_| ())
 }
 
 /// Deletes the sent mails that were queued before a time.

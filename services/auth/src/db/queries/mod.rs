@@ -7,6 +7,7 @@ pub(crate) mod users;
 
 pub(crate) mod sessions;
 
+pub(crate) mod invitations;
 pub(crate) mod reservations;
 
 pub(crate) mod links;

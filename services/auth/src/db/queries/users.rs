@@ -14,6 +14,7 @@ use shared::db::{on_constraint, pad_to_power_of_two};
 use shared::ids::UserId;
 
 use crate::db::entities::users::{ActiveModel, Column, Entity, Model};
+use crate::domain::joining::APPLICATION_WITHIN;
 use crate::domain::link::VERIFY_WITHIN;
 use crate::domain::{Username, email, names};
 
@@ -27,6 +28,7 @@ pub(crate) struct NewUser {
     pub(crate) last_name: Option<String>,
     pub(crate) role: Role,
     pub(crate) verified_at: Option<Timestamp>,
+    pub(crate) application: Option<String>,
 }
 
 /// The reason why an account was not stored or changed. The caller must roll the transaction back, because Postgres
@@ -77,6 +79,8 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
         created_at: Set(now),
         updated_at: Set(now),
         second_factor_at: Set(None),
+        waits_since: Set(None),
+        application: Set(new.application),
     };
     // The unique indexes are the rule. A look-up before the insert could not exclude a registration at the same moment.
     Entity::insert(row).exec_with_returning(db).await.map_err(|error| {
@@ -134,15 +138,15 @@ pub(crate) async fn list_waiting(
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
     let waiting = Entity::find().filter(Column::EmailKey.eq(email::key(address))).filter(Column::ExpiresAt.gt(now));
-    waiting.order_by_desc(Column::Id).limit(limit).all(db).await
+    waiting.filter(Column::VerifiedAt.is_null()).order_by_desc(Column::Id).limit(limit).all(db).await
 }
 
-/// Counts the accounts that wait for their verification.
+/// Counts the accounts that wait for their verification, or for the decision of an admin.
 pub(crate) async fn count_waiting(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
     Entity::find().filter(Column::ExpiresAt.gt(now)).count(db).await
 }
 
-/// Lists accounts that were not verified in time.
+/// Lists accounts whose owners have not become members in time.
 pub(crate) async fn list_expired(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::ExpiresAt.lte(now)).order_by_asc(Column::ExpiresAt).limit(limit).all(db).await
 }
@@ -152,7 +156,7 @@ pub(crate) async fn extend_waiting(db: &impl ConnectionTrait, id: UserId, until:
     Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(Some(until)))
         .filter(Column::Id.eq(id.0))
-        .filter(Column::ExpiresAt.is_not_null())
+        .filter(Column::VerifiedAt.is_null())
         .exec(db)
         .await
         .map(|_| ())
@@ -183,16 +187,17 @@ pub(crate) async fn search_by_name(
     query.all(db).await
 }
 
-/// Verified and not blocked.
+/// A member who is not blocked.
 fn is_active() -> Condition {
-    Condition::all().add(is_verified()).add(Column::BlockedAt.is_null())
+    Condition::all().add(is_verified()).add(Column::WaitsSince.is_null()).add(Column::BlockedAt.is_null())
 }
 
 fn is_verified() -> Expr {
     Column::VerifiedAt.is_not_null()
 }
 
-/// Marks an account as verified, and so as the owner of its mailbox. Returns `None` when it is verified already.
+/// Marks an account as verified, and so as the owner of its mailbox. Returns `None` when it is verified already. With
+/// `waits`, the person waits for the decision of an admin from now on.
 ///
 /// # Errors
 /// [`NotStored::Email`] when another account owns the mailbox.
@@ -200,15 +205,40 @@ pub(crate) async fn mark_verified(
     db: &impl ConnectionTrait,
     id: UserId,
     email_key: &str,
+    waits: bool,
     now: Timestamp,
 ) -> Result<Option<Model>, NotStored> {
     let update = Entity::update_many()
         .col_expr(Column::VerifiedAt, Expr::value(Some(now)))
-        .col_expr(Column::ExpiresAt, Expr::value(None::<Timestamp>))
+        .col_expr(Column::ExpiresAt, Expr::value(waits.then(|| now + APPLICATION_WITHIN)))
+        .col_expr(Column::WaitsSince, Expr::value(waits.then_some(now)))
         // A second verification must change nothing, or it would publish a state that says nothing new.
         .filter(Column::VerifiedAt.is_null())
         .filter(Column::EmailKey.eq(email_key));
     update_one(db, update, id, now).await.map_err(|error| on_constraint(error, CONFIRMED_MAILBOX, NotStored::Email))
+}
+
+/// Reads a page of the people about whom an admin has to decide, in the order of their registrations. `after` is the
+/// last id of the page before.
+pub(crate) async fn page_applicants(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let waiting = Entity::find().filter(Column::WaitsSince.is_not_null()).filter(Column::ExpiresAt.gt(now));
+    waiting.filter(Column::Id.gt(after.unwrap_or(0))).order_by_asc(Column::Id).limit(limit).all(db).await
+}
+
+/// Makes an applicant a member. Returns `None` when nobody with this id waits for it.
+pub(crate) async fn approve(db: &impl ConnectionTrait, id: UserId, now: Timestamp) -> Result<Option<Model>, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::WaitsSince, Expr::value(None::<Timestamp>))
+        .col_expr(Column::ExpiresAt, Expr::value(None::<Timestamp>))
+        .col_expr(Column::Application, Expr::value(None::<String>))
+        .filter(Column::WaitsSince.is_not_null())
+        .filter(Column::ExpiresAt.gt(now));
+    update_one(db, update, id, now).await
 }
 
 /// Replaces first name, last name and bio, and with the names their search keys. Returns `None` for a blocked account.
