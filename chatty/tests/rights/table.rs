@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 91] = {
+pub(crate) const TABLE: [Row; 93] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -211,6 +211,7 @@ pub(crate) const TABLE: [Row; 91] = {
         row("POST /auth/two-factor/recovery-codes", Account, 409).json(PASSWORD),
         row("DELETE /auth/two-factor", Account, 409).json(PASSWORD),
         row("POST /auth/invitations", Account, 201).json(r#"{"note":"for a friend"}"#),
+        row("GET /auth/me/log", Account, 200),
         row("GET /auth/invitations", Account, 200),
         row("DELETE /auth/invitations/{id}", AccountOwner(404), 204).at("/auth/invitations/{invitation}"),
         row("POST /auth/email", Account, 202).json(NEW_EMAIL),
@@ -235,6 +236,7 @@ pub(crate) const TABLE: [Row; 91] = {
         row("GET /recommendations/users", Person, 200),
         row("GET /recommendations/posts/{id}/explain", Person, 200).at("/recommendations/posts/{post}/explain"),
         row("GET /auth/mails/parked", AccountAdmin, 200),
+        row("GET /auth/log", AccountAdmin, 200),
         row("GET /auth/applicants", AccountAdmin, 200),
         row("POST /auth/applicants/{id}/approve", AccountAdmin, 404).at("/auth/applicants/{dan}/approve"),
         row("POST /auth/applicants/{id}/refuse", AccountAdmin, 404).at("/auth/applicants/{dan}/refuse"),

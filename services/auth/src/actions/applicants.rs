@@ -5,31 +5,33 @@ use shared::ids::UserId;
 use shared::work::Db;
 
 use super::erase_newcomer::erase_newcomer;
-use crate::db::queries::users;
+use crate::db::queries::{account_log, users};
+use crate::domain::happening::Happening;
 use crate::error::Error;
 use crate::mail::MailQueue;
 use crate::streams::user::UserState;
 
-/// Makes an applicant a member.
+/// Makes an applicant a member. `admin` has decided it.
 ///
 /// # Errors
 /// [`Error::ApplicantNotFound`] when nobody with this id waits.
-pub(crate) async fn approve_applicant(db: &Db, mails: &MailQueue, id: UserId) -> Result<(), Error> {
+pub(crate) async fn approve_applicant(db: &Db, mails: &MailQueue, admin: UserId, id: UserId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let now = tx.clock().now();
     let member = users::approve(&*tx, id, now).await?.ok_or(Error::ApplicantNotFound)?;
     mails.add_application_decided(&*tx, &member, true, now).await?;
+    account_log::record_by_admin(&*tx, Happening::ApplicationAccepted, admin, Some(id), now).await?;
     events::publish(&mut tx, &[UserState::from(member)])?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(())
 }
 
-/// Refuses an applicant, whose account is erased. The mail that says so is the last trace of it.
+/// Refuses an applicant for an admin; the account is erased. The mail that says so is the last trace of it.
 ///
 /// # Errors
 /// [`Error::ApplicantNotFound`] when nobody with this id waits.
-pub(crate) async fn refuse_applicant(db: &Db, mails: &MailQueue, id: UserId) -> Result<(), Error> {
+pub(crate) async fn refuse_applicant(db: &Db, mails: &MailQueue, admin: UserId, id: UserId) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let now = tx.clock().now();
     let applicant = users::find_locked(&*tx, id).await?.filter(|user| user.waits_since.is_some());
@@ -37,6 +39,7 @@ pub(crate) async fn refuse_applicant(db: &Db, mails: &MailQueue, id: UserId) -> 
     erase_newcomer(&mut tx, id, now).await?;
     // After the erasure, which deletes the mails to the person.
     mails.add_application_decided(&*tx, &applicant, false, now).await?;
+    account_log::record_by_admin(&*tx, Happening::ApplicationRefused, admin, None, now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(())

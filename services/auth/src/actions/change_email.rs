@@ -11,7 +11,8 @@ use crate::db::entities::links::Model as Link;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
 use crate::db::queries::users::NotStored;
-use crate::db::queries::{links, users};
+use crate::db::queries::{account_log, links, users};
+use crate::domain::happening::Happening;
 use crate::domain::joining::{Joining, REFUSED_DOMAIN};
 use crate::domain::link::Purpose;
 use crate::domain::{email, secret};
@@ -72,6 +73,7 @@ pub(crate) async fn confirm_email_change(db: &Db, mails: &MailQueue, token: &str
     }
     links::delete_unused_of(&*tx, Purpose::EmailChange, before.id).await?;
     users::set_email(&*tx, before.user_id(), address).await.map_err(taken)?;
+    account_log::record_own(&*tx, Happening::EmailChanged, before.user_id(), now).await?;
     if before.email_key != link.email_key {
         mails.add_email_changed(&*tx, &before, now).await?;
     }
@@ -94,6 +96,7 @@ pub(crate) async fn undo_email_change(db: &Db, signer: &Signer, mails: &MailQueu
         return Err(Error::BadEmailLink);
     }
     users::set_email(&*tx, user.user_id(), address).await.map_err(taken)?;
+    account_log::record_own(&*tx, Happening::EmailChangeUndone, user.user_id(), now).await?;
     for purpose in [Purpose::EmailChange, Purpose::PasswordReset] {
         links::delete_unused_of(&*tx, purpose, user.id).await?;
     }

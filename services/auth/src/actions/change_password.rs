@@ -8,7 +8,8 @@ use super::end_session::end;
 use crate::credentials::Hasher;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
-use crate::db::queries::{links, users};
+use crate::db::queries::{account_log, links, users};
+use crate::domain::happening::Happening;
 use crate::domain::link::Purpose;
 use crate::error::Error;
 use crate::mail::MailQueue;
@@ -39,6 +40,7 @@ pub(crate) async fn change_password(
     links::delete_unused_of(&*tx, Purpose::PasswordReset, user.id).await?;
     end(&mut tx, Ending::OthersOf { user_id: user.id, kept: session_id.0 }).await?;
     mails.add_password_changed(&*tx, user, now).await?;
+    account_log::record_own(&*tx, Happening::PasswordChanged, user.user_id(), now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(())

@@ -3,7 +3,9 @@
 use shared::ids::{SessionId, UserId};
 use shared::work::{Db, Tx};
 
+use crate::db::queries::account_log;
 use crate::db::queries::sessions::{self, Ending};
+use crate::domain::happening::Happening;
 use crate::domain::secret;
 use crate::error::Error;
 use crate::streams::session_end::publish_ends;
@@ -16,7 +18,7 @@ use crate::streams::session_end::publish_ends;
 pub(crate) async fn end_session(db: &Db, presented: &str) -> Result<(), Error> {
     let mut tx = db.begin_in_reserve().await?;
     if let Some(token) = sessions::find_token(&*tx, &secret::hash(presented)).await? {
-        end(&mut tx, Ending::One(token.session_id)).await?;
+        sign_out(&mut tx, UserId(token.user_id), token.session_id).await?;
     }
     Ok(tx.commit().await?)
 }
@@ -27,8 +29,18 @@ pub(crate) async fn end_session(db: &Db, presented: &str) -> Result<(), Error> {
 /// When the database refuses.
 pub(crate) async fn end_session_by_id(db: &Db, id: SessionId) -> Result<(), Error> {
     let mut tx = db.begin_in_reserve().await?;
-    end(&mut tx, Ending::One(id.0)).await?;
+    if let Some(session) = sessions::find(&*tx, id.0).await? {
+        sign_out(&mut tx, UserId(session.user_id), session.id).await?;
+    }
     Ok(tx.commit().await?)
+}
+
+/// Ends a session by its own token. One that has ended before is not written down again.
+async fn sign_out(tx: &mut Tx, user: UserId, session: i64) -> Result<(), Error> {
+    if end(tx, Ending::One(session)).await? > 0 {
+        account_log::record_own(&**tx, Happening::SignedOut, user, tx.clock().now()).await?;
+    }
+    Ok(())
 }
 
 /// Ends one of a person's own sessions.
@@ -42,6 +54,7 @@ pub(crate) async fn end_own_session(db: &Db, user_id: UserId, id: SessionId) -> 
     if end(&mut tx, Ending::One(session.id)).await? == 0 {
         return Err(Error::SessionNotFound);
     }
+    account_log::record_own(&*tx, Happening::SessionsEnded, user_id, tx.clock().now()).await?;
     Ok(tx.commit().await?)
 }
 
@@ -52,6 +65,7 @@ pub(crate) async fn end_own_session(db: &Db, user_id: UserId, id: SessionId) -> 
 pub(crate) async fn end_other_sessions(db: &Db, user_id: UserId, current: SessionId) -> Result<(), Error> {
     let mut tx = db.begin_in_reserve().await?;
     end(&mut tx, Ending::OthersOf { user_id: user_id.0, kept: current.0 }).await?;
+    account_log::record_own(&*tx, Happening::SessionsEnded, user_id, tx.clock().now()).await?;
     Ok(tx.commit().await?)
 }
 

@@ -5,7 +5,7 @@ use shared::events;
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use crate::db::queries::{erased_users, invitations, links, mail_jobs, users};
+use crate::db::queries::{account_log, erased_users, invitations, links, mail_jobs, users};
 use crate::error::Error;
 use crate::streams::user::UserState;
 
@@ -20,6 +20,7 @@ pub(super) async fn erase_newcomer(tx: &mut Tx, id: UserId, now: Timestamp) -> R
         links::delete_all_of(&**tx, user.id).await?;
         mail_jobs::delete_all_of(&**tx, user.id).await?;
         invitations::release(&**tx, id).await?;
+        account_log::forget_person(&**tx, id).await?;
         let erased = erased_users::insert(&**tx, &user, user.version + 1, now).await?;
         events::publish(tx, &[UserState::from(erased)])?;
     }

@@ -7,8 +7,9 @@ use super::open_session::open_session;
 use super::second_factor::require_second_factor;
 use crate::credentials::{Hasher, PasswordCheck, Signer, TokenPair};
 use crate::db::entities::users::Model as User;
-use crate::db::queries::{limits, reservations, sessions, users};
+use crate::db::queries::{account_log, limits, reservations, sessions, users};
 use crate::domain::Username;
+use crate::domain::happening::Happening;
 use crate::domain::limit::LOGINS;
 use crate::error::Error;
 
@@ -57,6 +58,10 @@ pub(super) async fn authenticate(db: &Db, hasher: &Hasher, is_limited: bool, log
     // The check runs without a hash too, so that its duration does not tell whether the username exists.
     let check = hasher.verify(password, stored.map(String::as_str)).await?;
     if check == PasswordCheck::Wrong {
+        let tx = db.begin_in_reserve().await?;
+        let about = user.as_ref().map(User::user_id);
+        account_log::count_failure(&*tx, Happening::SignInFailed, about, tx.clock().now()).await?;
+        tx.commit().await?;
         return Err(Error::InvalidCredentials);
     }
     if let Some(bucket) = tries {

@@ -2,6 +2,7 @@
 //!
 //! An action takes what it needs (the database, the key, the new values) and knows nothing of HTTP requests.
 
+mod admin_reads;
 mod applicants;
 mod erase_account;
 mod erase_newcomer;
@@ -35,6 +36,7 @@ mod refuse_default_passwords;
 mod rotate_keys;
 mod tidy;
 
+pub(crate) use admin_reads::note_admin_read;
 pub(crate) use applicants::{approve_applicant, refuse_applicant};
 pub(crate) use authorize::{Exchange, Grant, consent, exchange_code, find_client};
 pub(crate) use change_email::{check_email_link, confirm_email_change, request_email_change, undo_email_change};

@@ -9,7 +9,8 @@ use shared::work::{Db, Tx};
 
 use crate::credentials::{Signer, TokenPair};
 use crate::db::entities::users::Model as User;
-use crate::db::queries::{sessions, users};
+use crate::db::queries::{account_log, sessions, users};
+use crate::domain::happening::Happening;
 use crate::domain::secret;
 use crate::error::Error;
 
@@ -47,6 +48,8 @@ pub(super) async fn open_session_in(
     // Read again under the lock: the row at hand is from before the hash, which took its time.
     let user = users::find_locked(&**tx, user.user_id()).await?.ok_or(Error::InvalidCredentials)?;
     require_active(&user)?;
+    let kind = if grant.is_some() { Happening::ClientSignedIn } else { Happening::SignedIn };
+    account_log::record_own(&**tx, kind, user.user_id(), now).await?;
     let session = sessions::insert(&**tx, user.id, client, grant, now).await?;
     let refresh_token = secret::new_token();
     sessions::insert_token(&**tx, &session, None, secret::hash(&refresh_token), now).await?;

@@ -14,7 +14,9 @@ use crate::credentials::{Hasher, MadePasskey, Passkeys};
 use crate::db::entities::ceremonies::Model as Ceremony;
 use crate::db::entities::passkeys::Model as Passkey;
 use crate::db::entities::users::Model as User;
+use crate::db::queries::account_log;
 use crate::db::queries::passkeys::{self, NewPasskey, NotStored};
+use crate::domain::happening::Happening;
 use crate::domain::session::STEP_WITHIN;
 use crate::domain::{PasskeyId, secret};
 use crate::error::Error;
@@ -88,6 +90,7 @@ pub(crate) async fn confirm_passkey(
     })?;
     let codes = add_factor(&tx, user.user_id(), now).await?;
     mails.add_passkey_changed(&*tx, user, true, now).await?;
+    account_log::record_own(&*tx, Happening::PasskeyAdded, user.user_id(), now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok((passkey, codes))
@@ -114,6 +117,7 @@ pub(crate) async fn remove_passkey(
     }
     turn_off_without_factors(&tx, user.user_id()).await?;
     mails.add_passkey_changed(&*tx, user, false, now).await?;
+    account_log::record_own(&*tx, Happening::PasskeyDeleted, user.user_id(), now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(())

@@ -7,8 +7,10 @@ use shared::work::Db;
 use super::end_session::end;
 use crate::credentials::{Hasher, Signer};
 use crate::db::entities::links::Model as Link;
+use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
-use crate::db::queries::{links, users};
+use crate::db::queries::{account_log, links, users};
+use crate::domain::happening::Happening;
 use crate::domain::link::Purpose;
 use crate::domain::secret;
 use crate::error::Error;
@@ -40,7 +42,7 @@ pub(crate) async fn forget_password(db: &Db, mails: &MailQueue, signer: &Signer,
 }
 
 /// Makes a password invalid that somebody else may know, ends all sessions of the person, and sends the person a link and
-/// a code for a new one. An admin asks for it, and never learns or chooses a password.
+/// a code for a new one. `admin` asks for it, and never learns or chooses a password.
 ///
 /// # Errors
 /// [`Error::UserNotFound`] when there is no verified account with this id; [`Error::Busy`].
@@ -49,16 +51,17 @@ pub(crate) async fn force_reset(
     hasher: &Hasher,
     signer: &Signer,
     mails: &MailQueue,
-    id: UserId,
+    (admin, id): (UserId, UserId),
 ) -> Result<(), Error> {
     // The hash of a random text: nobody can log in, and a try takes as long as any other.
     let unusable = hasher.hash(&secret::new_token()).await?;
     let now = db.clock().now();
     let mut tx = db.begin().await?;
-    let user = users::find_locked(&*tx, id).await?.filter(|user| user.verified_at.is_some());
+    let user = users::find_locked(&*tx, id).await?.filter(User::is_member);
     let user = user.ok_or(Error::UserNotFound)?;
     let user = users::set_password(&*tx, user.user_id(), unusable, now).await?.ok_or(Error::UserNotFound)?;
     end(&mut tx, Ending::AllOf(user.id)).await?;
+    account_log::record_by_admin(&*tx, Happening::PasswordInvalidated, admin, Some(user.user_id()), now).await?;
     mails.add_forced_reset(&*tx, &user, |code| signer.hash_code(user.id, code), now).await?;
     events::publish(&mut tx, &[UserState::from(user)])?;
     tx.commit().await?;
@@ -106,6 +109,7 @@ pub(crate) async fn reset_password(
     let user = users::set_password(&*tx, user.user_id(), hash, now).await?.ok_or(Error::BadReset)?;
     end(&mut tx, Ending::AllOf(user.id)).await?;
     mails.add_password_changed(&*tx, &user, now).await?;
+    account_log::record_own(&*tx, Happening::PasswordReset, user.user_id(), now).await?;
     events::publish(&mut tx, &[UserState::from(user)])?;
     tx.commit().await?;
     mails.wake_worker();

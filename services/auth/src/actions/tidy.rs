@@ -8,7 +8,8 @@ use tokio::time::sleep;
 
 use super::erase_newcomer::erase_newcomer;
 use crate::db::queries::{
-    clients, erasure, factors, invitations, limits, links, mail_jobs, passkeys, reservations, sessions, users,
+    account_log, clients, erasure, factors, invitations, limits, links, mail_jobs, passkeys, reservations, sessions,
+    users,
 };
 use crate::domain::mails::LAST_MAILS;
 use crate::domain::session;
@@ -20,6 +21,8 @@ const PAUSE: Duration = Duration::from_secs(3_600);
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 /// The time for which a last mail is kept that could not be sent: its address is that of a person who is erased.
 const LAST_MAIL_RETENTION: Duration = Duration::from_secs(7 * 86_400);
+/// The time for which the log of accounts is kept.
+const LOG_RETENTION: Duration = Duration::from_secs(365 * 86_400);
 /// The number of accounts that are erased in one transaction.
 const BATCH: u64 = 100;
 
@@ -52,6 +55,7 @@ async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     clients::delete_codes_before(&*tx, now - session::MAX_AGE).await?;
     factors::delete_expired_challenges(&*tx, now).await?;
     passkeys::delete_expired_ceremonies(&*tx, now).await?;
+    account_log::delete_before(&*tx, now - LOG_RETENTION).await?;
     limits::delete_full(&*tx, now).await?;
     Ok(tx.commit().await?)
 }

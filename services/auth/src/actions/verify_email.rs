@@ -11,7 +11,8 @@ use super::erase_newcomer::erase_newcomer;
 use crate::db::entities::links::Model as Link;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::users::NotStored;
-use crate::db::queries::{invitations, links, users};
+use crate::db::queries::{account_log, invitations, links, users};
+use crate::domain::happening::Happening;
 use crate::domain::joining::Registration;
 use crate::domain::link::Purpose;
 use crate::domain::secret;
@@ -70,6 +71,7 @@ pub(crate) async fn verify_email(db: &Db, registration: Registration, token: &st
     })?;
     let user = verified.ok_or(Error::BadLink)?;
     links::delete_unused(&*tx, Purpose::Verification, &link.email_key).await?;
+    account_log::record_own(&*tx, Happening::AddressConfirmed, user.user_id(), now).await?;
     invitations::mark_used(&*tx, user.user_id(), now).await?;
     let standing = Standing::of(&user);
     events::publish(&mut tx, &[UserState::from(user)])?;

@@ -11,12 +11,14 @@ mod sessions;
 mod token;
 mod two_factor;
 
+mod account_log;
 mod me;
 mod user;
 
 mod mails;
 mod receipt;
 
+pub(crate) use account_log::{EntryOut, LogOut, OwnEntryOut, OwnLogOut};
 pub(crate) use client::{ClientOut, ClientsOut, MetadataOut};
 pub(crate) use joining::{
     ApplicantOut, ApplicantsOut, InvitationOut, InvitationsOut, NewInvitationOut, RegistrationOut,

@@ -6,9 +6,9 @@ use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, empty_database, table};
 
 use super::entities::{
-    self, authenticator_apps, authorization_codes, ceremonies, challenges, clients, confirmations, erased_users,
-    invitations, limits, mail_jobs, passkeys, receipts, recovery_codes, refresh_tokens, reservations, sessions,
-    signing_keys, users,
+    self, account_log, authenticator_apps, authorization_codes, ceremonies, challenges, clients, confirmations,
+    erased_users, invitations, limits, mail_jobs, passkeys, receipts, recovery_codes, refresh_tokens, reservations,
+    sessions, signing_keys, users,
 };
 use super::migrations::Migrator;
 use super::queries::links;
@@ -25,6 +25,7 @@ async fn old_migrations_do_what_they_did() {
 #[tokio::test]
 async fn the_migrations_lead_to_the_entities() {
     let tables = [
+        table::<account_log::Entity>(),
         table::<authenticator_apps::Entity>(),
         table::<authorization_codes::Entity>(),
         table::<ceremonies::Entity>(),

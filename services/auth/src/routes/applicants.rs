@@ -10,6 +10,7 @@ use super::me_extract::AdminMe;
 use crate::actions;
 use crate::answers::{ApplicantOut, ApplicantsOut, MessageOut};
 use crate::db::queries::users;
+use crate::domain::happening::Happening;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -25,9 +26,10 @@ use crate::state::AppState;
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn list_applicants(
     State(s): State<AppState>,
-    _admin: AdminMe,
+    admin: AdminMe,
     page: Page,
 ) -> Result<Listed<ApplicantsOut>, Error> {
+    actions::note_admin_read(&s.db, Happening::ApplicantsRead, admin.id, None).await?;
     let now = s.db.clock().now();
     let mut found = users::page_applicants(s.db.read(), now, page.after, page.fetch()).await?;
     let next = page.cut(&mut found, |user| user.id);
@@ -46,10 +48,10 @@ pub(crate) async fn list_applicants(
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = id.0))]
 pub(crate) async fn approve_applicant(
     State(s): State<AppState>,
-    _admin: AdminMe,
+    admin: AdminMe,
     Path(id): Path<UserId>,
 ) -> Result<Json<MessageOut>, Error> {
-    actions::approve_applicant(&s.db, &s.mails, id).await?;
+    actions::approve_applicant(&s.db, &s.mails, admin.id, id).await?;
     Ok(Json(MessageOut::new("Applicant approved")))
 }
 
@@ -64,9 +66,9 @@ pub(crate) async fn approve_applicant(
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = id.0))]
 pub(crate) async fn refuse_applicant(
     State(s): State<AppState>,
-    _admin: AdminMe,
+    admin: AdminMe,
     Path(id): Path<UserId>,
 ) -> Result<Json<MessageOut>, Error> {
-    actions::refuse_applicant(&s.db, &s.mails, id).await?;
+    actions::refuse_applicant(&s.db, &s.mails, admin.id, id).await?;
     Ok(Json(MessageOut::new("Applicant refused")))
 }

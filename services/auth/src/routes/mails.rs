@@ -6,8 +6,10 @@ use shared::error::Problem;
 use shared::http::{Listed, Page};
 
 use super::me_extract::AdminMe;
+use crate::actions;
 use crate::answers::{ParkedMailOut, ParkedMailsOut};
 use crate::db::queries::mail_jobs;
+use crate::domain::happening::Happening;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -23,9 +25,10 @@ use crate::state::AppState;
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn list_parked_mails(
     State(s): State<AppState>,
-    _admin: AdminMe,
+    admin: AdminMe,
     page: Page,
 ) -> Result<Listed<ParkedMailsOut>, Error> {
+    actions::note_admin_read(&s.db, Happening::ParkedMailsRead, admin.id, None).await?;
     let mut found = mail_jobs::page_parked(s.db.read(), page.after, page.fetch()).await?;
     let next = page.cut(&mut found, |mail| mail.id);
     let out = ParkedMailsOut { mails: found.into_iter().map(ParkedMailOut::from).collect(), next: next.clone() };

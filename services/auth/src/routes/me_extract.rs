@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use shared::auth::{CurrentUser, Role, Scopes};
 use shared::error::ApiError;
-use shared::ids::{NOBODY, SessionId};
+use shared::ids::{NOBODY, SessionId, UserId};
 
 use crate::db::entities::users::Model as User;
 use crate::db::queries::{sessions, users};
@@ -60,9 +60,11 @@ impl FromRequestParts<AppState> for ScopedMe {
     }
 }
 
-/// The proof that an admin asks. The role of the row counts, not that of the token, which may be older; an admin who still
+/// An admin who asks. The role of the row counts, not that of the token, which may be older; an admin who still
 /// has to turn two-factor sign-in on does not count as one.
-pub(crate) struct AdminMe;
+pub(crate) struct AdminMe {
+    pub(crate) id: UserId,
+}
 
 impl FromRequestParts<AppState> for AdminMe {
     type Rejection = Error;
@@ -70,7 +72,7 @@ impl FromRequestParts<AppState> for AdminMe {
     async fn from_request_parts(parts: &mut Parts, s: &AppState) -> Result<Self, Error> {
         let me = Me::from_request_parts(parts, s).await?;
         match s.signer.role_of(&me.user) {
-            Role::Admin => Ok(Self),
+            Role::Admin => Ok(Self { id: me.user.user_id() }),
             Role::User => Err(ApiError::forbidden("Administrators only").into()),
         }
     }

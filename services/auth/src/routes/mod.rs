@@ -16,6 +16,7 @@ pub(crate) mod two_factor;
 pub(crate) mod authorize;
 pub(crate) mod clients;
 
+pub(crate) mod account_log;
 pub(crate) mod erasures;
 pub(crate) mod me;
 pub(crate) mod users;

@@ -133,10 +133,10 @@ pub(crate) async fn forget_password(
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn force_reset(
     State(s): State<AppState>,
-    _admin: AdminMe,
+    admin: AdminMe,
     Path(id): Path<UserId>,
 ) -> Result<(StatusCode, Json<MessageOut>), Error> {
-    actions::force_reset(&s.db, &s.hasher, &s.signer, &s.mails, id).await?;
+    actions::force_reset(&s.db, &s.hasher, &s.signer, &s.mails, (admin.id, id)).await?;
     Ok((StatusCode::ACCEPTED, Json(MessageOut::new("The password is invalid, and a mail is on its way"))))
 }
 

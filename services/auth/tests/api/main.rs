@@ -9,6 +9,7 @@
 mod authenticator;
 mod people;
 
+mod account_log;
 mod accounts;
 mod clients;
 mod commits;

@@ -14,6 +14,7 @@ pub(crate) mod reservations;
 pub(crate) mod links;
 pub(crate) mod mail_jobs;
 
+pub(crate) mod account_log;
 pub(crate) mod signing_keys;
 
 pub(crate) mod authorization_codes;

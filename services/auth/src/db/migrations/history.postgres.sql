@@ -354,3 +354,58 @@ CREATE TABLE passkeys (
 CREATE INDEX ix_passkeys_user_id ON public.passkeys USING btree (user_id);
 ALTER TABLE passkeys ADD CONSTRAINT passkeys_pkey PRIMARY KEY (id);
 CREATE UNIQUE INDEX uq_passkeys_credential_id ON public.passkeys USING btree (credential_id);
+-- m0015_joining
+CREATE TABLE invitations (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    code_hash text NOT NULL,
+    note text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    held_until timestamp with time zone,
+    guest_id bigint,
+    used_at timestamp with time zone);
+ALTER TABLE invitations ADD CONSTRAINT invitations_pkey PRIMARY KEY (id);
+CREATE INDEX ix_invitations_guest_id ON public.invitations USING btree (guest_id);
+CREATE INDEX ix_invitations_user_id ON public.invitations USING btree (user_id);
+CREATE UNIQUE INDEX uq_invitations_code_hash ON public.invitations USING btree (code_hash);
+CREATE TABLE users (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    username text NOT NULL,
+    username_key text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    password_hash text NOT NULL,
+    first_name text,
+    last_name text,
+    bio text,
+    first_name_key text NOT NULL,
+    last_name_key text NOT NULL,
+    full_name_key text NOT NULL,
+    role text NOT NULL,
+    verified_at timestamp with time zone,
+    blocked_at timestamp with time zone,
+    decision_version bigint NOT NULL,
+    session_version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    second_factor_at timestamp with time zone,
+    waits_since timestamp with time zone,
+    application text);
+CREATE INDEX ix_users_waits_since ON public.users USING btree (waits_since);
+-- m0016_account_log
+CREATE TABLE account_log (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    kind text NOT NULL,
+    user_id bigint,
+    actor_id bigint,
+    count bigint NOT NULL,
+    address text,
+    request_id text,
+    at timestamp with time zone NOT NULL);
+ALTER TABLE account_log ADD CONSTRAINT account_log_pkey PRIMARY KEY (id);
+CREATE INDEX ix_account_log_actor_id ON public.account_log USING btree (actor_id);
+CREATE INDEX ix_account_log_at ON public.account_log USING btree (at);
+CREATE INDEX ix_account_log_user_id_kind_at ON public.account_log USING btree (user_id, kind, at);

@@ -331,3 +331,56 @@ CREATE TABLE "passkeys" (
     "last_used_at" timestamp_with_timezone_text NULL );
 CREATE INDEX "ix_passkeys_user_id" ON "passkeys" ("user_id");
 CREATE UNIQUE INDEX "uq_passkeys_credential_id" ON "passkeys" ("credential_id");
+-- m0015_joining
+CREATE TABLE "invitations" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "user_id" integer NOT NULL,
+    "code_hash" text NOT NULL,
+    "note" text NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL,
+    "held_until" timestamp_with_timezone_text NULL,
+    "guest_id" integer NULL,
+    "used_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_invitations_guest_id" ON "invitations" ("guest_id");
+CREATE INDEX "ix_invitations_user_id" ON "invitations" ("user_id");
+CREATE UNIQUE INDEX "uq_invitations_code_hash" ON "invitations" ("code_hash");
+CREATE TABLE "users" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "username" text NOT NULL,
+    "username_key" text NOT NULL,
+    "email" text NOT NULL,
+    "email_key" text NOT NULL,
+    "password_hash" text NOT NULL,
+    "first_name" text NULL,
+    "last_name" text NULL,
+    "bio" text NULL,
+    "first_name_key" text NOT NULL,
+    "last_name_key" text NOT NULL,
+    "full_name_key" text NOT NULL,
+    "role" text NOT NULL,
+    "verified_at" timestamp_with_timezone_text NULL,
+    "blocked_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL,
+    "session_version" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL ,
+    "expires_at" timestamp_with_timezone_text NULL,
+    "second_factor_at" timestamp_with_timezone_text NULL,
+    "waits_since" timestamp_with_timezone_text NULL,
+    "application" text NULL);
+CREATE INDEX "ix_users_waits_since" ON "users" ("waits_since");
+-- m0016_account_log
+CREATE TABLE "account_log" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "kind" text NOT NULL,
+    "user_id" integer NULL,
+    "actor_id" integer NULL,
+    "count" integer NOT NULL,
+    "address" text NULL,
+    "request_id" text NULL,
+    "at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_account_log_actor_id" ON "account_log" ("actor_id");
+CREATE INDEX "ix_account_log_at" ON "account_log" ("at");
+CREATE INDEX "ix_account_log_user_id_kind_at" ON "account_log" ("user_id", "kind", "at");

@@ -29,12 +29,8 @@ impl MigrationTrait for Migration {
             .col(timestamp_with_time_zone_null("used_at"))
             .to_owned();
         manager.create_table(invitations).await?;
-        let unique = Index::create()
-            .name("uq_invitations_code_hash")
-            .table("invitations")
-            .col("code_hash")
-            .unique()
-            .to_owned();
+        let unique =
+            Index::create().name("uq_invitations_code_hash").table("invitations").col("code_hash").unique().to_owned();
         manager.create_index(unique).await?;
         for (name, table, column) in [
             ("ix_invitations_user_id", "invitations", "user_id"),

@@ -16,6 +16,7 @@ mod m0012_clients;
 mod m0013_signing_keys;
 mod m0014_passkeys;
 mod m0015_joining;
+mod m0016_account_log;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_signing_keys::Migration),
             Box::new(m0014_passkeys::Migration),
             Box::new(m0015_joining::Migration),
+            Box::new(m0016_account_log::Migration),
         ]
     }
 }

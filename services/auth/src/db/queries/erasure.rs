@@ -7,11 +7,12 @@ use shared::clock::Timestamp;
 use shared::http::idempotency;
 use shared::work::Tx;
 
-use super::{clients, erased_users, factors, invitations, limits, links, mail_jobs, sessions, users};
+use super::{account_log, clients, erased_users, factors, invitations, limits, links, mail_jobs, sessions, users};
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
 use crate::db::entities::{
-    authenticator_apps as app_rows, erased_users as erased_rows, links as link_rows, mail_jobs as mail_rows,
+    account_log as log_rows, authenticator_apps as app_rows, erased_users as erased_rows, links as link_rows,
+    mail_jobs as mail_rows,
 };
 use crate::domain::mails::LAST_MAILS;
 
@@ -33,6 +34,7 @@ pub(crate) async fn erase(
     mail_jobs::delete_all_of(&**tx, user.id).await?;
     factors::delete_all_of(&**tx, user.user_id()).await?;
     invitations::forget_person(&**tx, user.user_id()).await?;
+    account_log::forget_person(&**tx, user.user_id()).await?;
     limits::forget_person(&**tx, user).await?;
     idempotency::forget_person(tx, user.user_id()).await?;
     users::delete(&**tx, user.user_id()).await?;
@@ -44,6 +46,7 @@ pub(crate) async fn erase(
 pub(crate) async fn delete_leftovers(tx: &Tx) -> Result<(), DbErr> {
     let erased = || erased_rows::Entity::find().select_only().column(erased_rows::Column::Id).into_query();
     link_rows::Entity::delete_many().filter(link_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
+    log_rows::Entity::delete_many().filter(log_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     app_rows::Entity::delete_many().filter(app_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     mail_rows::Entity::delete_many()
         .filter(mail_rows::Column::UserId.in_subquery(erased()))

@@ -1,0 +1,128 @@
+//! Statements on the log of accounts. An entry is written in the transaction of what it tells, and has the address of the
+//! client and the id of the request that the task serves.
+
+use std::time::Duration;
+
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use shared::clock::Timestamp;
+use shared::ids::UserId;
+use shared::request_id;
+
+use crate::db::entities::account_log::{ActiveModel, Column, Entity, Model};
+use crate::domain::happening::Happening;
+
+/// The time for which failed tries are counted in one entry.
+const SUMMED_WITHIN: Duration = Duration::from_secs(3_600);
+
+/// Writes what a person has done to the own account.
+pub(crate) async fn record_own(
+    db: &impl ConnectionTrait,
+    happening: Happening,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    insert(db, happening, Some(user), Some(user), now).await
+}
+
+/// Writes what an admin has done, to a person or to nobody in particular.
+pub(crate) async fn record_by_admin(
+    db: &impl ConnectionTrait,
+    happening: Happening,
+    admin: UserId,
+    user: Option<UserId>,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    insert(db, happening, user, Some(admin), now).await
+}
+
+/// Writes what an operator, the service itself, or nobody knows who has done.
+pub(crate) async fn record_by_nobody(
+    db: &impl ConnectionTrait,
+    happening: Happening,
+    user: Option<UserId>,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    insert(db, happening, user, None, now).await
+}
+
+/// Counts a failed try, in the entry of the current hour. `user` is `None` for a username that nobody has: the same is
+/// written for it, so that the work does not tell.
+pub(crate) async fn count_failure(
+    db: &impl ConnectionTrait,
+    happening: Happening,
+    user: Option<UserId>,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    let about = user.map_or_else(|| Column::UserId.is_null(), |user| Column::UserId.eq(user.0));
+    let counted = Entity::update_many()
+        .col_expr(Column::Count, Expr::col(Column::Count).add(1_i64))
+        .col_expr(Column::Address, Expr::value(address()))
+        .col_expr(Column::RequestId, Expr::value(request_id::current()))
+        .col_expr(Column::At, Expr::value(now))
+        .filter(about)
+        .filter(Column::Kind.eq(happening.as_str()))
+        .filter(Column::At.gt(now - SUMMED_WITHIN))
+        .exec(db)
+        .await?;
+    if counted.rows_affected == 0 { insert(db, happening, user, None, now).await } else { Ok(()) }
+}
+
+async fn insert(
+    db: &impl ConnectionTrait,
+    happening: Happening,
+    user: Option<UserId>,
+    actor: Option<UserId>,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: NotSet,
+        kind: Set(happening.as_str().to_owned()),
+        user_id: Set(user.map(|user| user.0)),
+        actor_id: Set(actor.map(|actor| actor.0)),
+        count: Set(1),
+        address: Set(address()),
+        request_id: Set(request_id::current()),
+        at: Set(now),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+fn address() -> Option<String> {
+    request_id::client_address().map(|address| address.to_string())
+}
+
+/// Reads a page of the log, newest first, of one person or of all. `after` is the last id of the page before.
+pub(crate) async fn page(
+    db: &impl ConnectionTrait,
+    user: Option<UserId>,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let mut entries = Entity::find().order_by_desc(Column::Id).limit(limit);
+    if let Some(user) = user {
+        entries = entries.filter(Column::UserId.eq(user.0));
+    }
+    if let Some(after) = after {
+        entries = entries.filter(Column::Id.lt(after));
+    }
+    entries.all(db).await
+}
+
+/// Deletes the entries about a person who leaves, and the traces of what the person did as an admin.
+pub(crate) async fn forget_person(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::UserId.eq(user.0)).exec(db).await?;
+    Entity::update_many()
+        .col_expr(Column::Address, Expr::value(None::<String>))
+        .col_expr(Column::RequestId, Expr::value(None::<String>))
+        .filter(Column::ActorId.eq(user.0))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Deletes the entries from before a time.
+pub(crate) async fn delete_before(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::At.lt(before)).exec(db).await.map(|_| ())
+}
