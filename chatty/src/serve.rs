@@ -6,13 +6,19 @@ use std::time::Instant;
 use shared::config::{ConfigError, Env, Environment, Settings};
 use shared::http::Listeners;
 use shared::lifecycle;
+use shared::services::SERVICES;
 use shared::telemetry;
 
 use crate::{control, data_folder, output, suite};
 
 /// The settings of the distributed form that would have no effect in one process. They are refused, because an operator
 /// who sets one of them believes that the data is in Postgres and in its backups (docs/adr/0020).
-pub(crate) const DISTRIBUTED_ONLY: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUTH_JWKS_URL"];
+const DISTRIBUTED_ONLY: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUTH_JWKS_URL"];
+
+/// Returns whether a setting is for the distributed form only. The URLs of the services are among them.
+pub(crate) fn is_distributed_only(name: &str) -> bool {
+    DISTRIBUTED_ONLY.contains(&name) || SERVICES.iter().any(|service| service.url_variable == name)
+}
 
 /// Serves the suite, and carries out commands from the control socket, until SIGTERM or Ctrl-C. Returns the exit code.
 ///
@@ -22,7 +28,8 @@ pub(crate) const DISTRIBUTED_ONLY: [&str; 3] = ["DATABASE_URL", "AMQP_URL", "AUT
 pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings::from_env(env, suite::PORT)?;
-    if let Some(name) = DISTRIBUTED_ONLY.into_iter().find(|name| env.get(name).is_some()) {
+    let refused = DISTRIBUTED_ONLY.into_iter().chain(SERVICES.map(|service| service.url_variable));
+    if let Some(name) = refused.into_iter().find(|name| env.get(name).is_some()) {
         let reason = "is for the five services only; one process keeps all data in CHATTY_DATA_DIR: remove the setting";
         return Err(ConfigError::new(name, reason).into());
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use axum::Router;
 use futures_util::future::join_all;
 use shared::auth::Keys;
 use shared::clock::Clock;
@@ -16,6 +17,7 @@ use shared::config::{ConfigError, Env, Settings};
 use shared::db::{Schema, permanent_refusal};
 use shared::events::Streams;
 use shared::events::broker::{Broker, LocalBroker, RabbitBroker};
+use shared::http::Peers;
 use shared::service::{Deps, Service};
 use shared::services::{SERVICE_NAMES, SERVICES};
 use shared::work::Db;
@@ -38,13 +40,15 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
     let settings = Settings::from_env(env, PORT)?;
     let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(&SERVICE_NAMES));
     let clock = Clock::system();
+    let peers = Peers::in_process();
     let deps = async |name: &'static str, keys: Keys| -> anyhow::Result<Deps> {
         let mut settings = settings.clone();
         settings.database_url = None;
         let db = Db::open(&settings, name, clock.clone())
             .await
             .with_context(|| format!("CHATTY_DATA_DIR: the database of {name}"))?;
-        Ok(Deps { settings, db, broker: Arc::clone(&broker), keys, clock: clock.clone() })
+        let (broker, peers, clock) = (Arc::clone(&broker), peers.clone(), clock.clone());
+        Ok(Deps { settings, db, broker, keys, peers, clock })
     };
     let mut keys = Keys::fixed(&shared::auth::no_keys());
     let mut services = Vec::new();
@@ -53,6 +57,8 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
         services.push(service);
         keys = own_keys.unwrap_or(keys);
     }
+    let routes = services.iter().fold(Router::new(), |all, service: &Service| all.merge(service.router.clone()));
+    peers.set_routes(routes);
     Ok(services)
 }
 
@@ -270,6 +276,7 @@ mod tests {
             "recovery_codes.user_id",
             "challenges.user_id",
             "account_log.id",
+            "exports.user_id",
             "account_log.user_id",
             "account_log.actor_id",
             "account_log.request_id",

@@ -32,6 +32,7 @@ pub mod auth;
 pub mod batch;
 pub mod cache;
 pub mod erasure;
+pub mod export;
 
 pub mod health;
 

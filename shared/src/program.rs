@@ -12,7 +12,7 @@ use crate::command;
 use crate::config::{ConfigError, Env, Settings, Variable};
 use crate::events::broker::RabbitBroker;
 use crate::fail_points;
-use crate::http::{self, Listeners};
+use crate::http::{self, Listeners, Peers};
 use crate::lifecycle::run;
 use crate::service::{Deps, Service};
 use crate::telemetry;
@@ -45,7 +45,7 @@ pub fn main(
             if asks_for_health {
                 return is_ready(name, &settings).await.map_err(|error| error.to_string());
             }
-            let deps = distributed_deps(name, settings).await.map_err(|error| error.to_string())?;
+            let deps = distributed_deps(name, settings, &env).await.map_err(|error| error.to_string())?;
             let settings = deps.settings.clone();
             let keys = deps.keys.clone();
             let service =
@@ -76,7 +76,11 @@ async fn is_ready(service: &str, settings: &Settings) -> Result<ExitCode, reqwes
 
 /// Builds the dependencies of a service in the distributed form: its database, RabbitMQ, and the public keys of auth,
 /// which are kept in `jwks.json` in the data folder so that the service can start while auth is down.
-async fn distributed_deps(name: &'static str, settings: Settings) -> Result<Deps, Box<dyn std::error::Error>> {
+async fn distributed_deps(
+    name: &'static str,
+    settings: Settings,
+    env: &Env,
+) -> Result<Deps, Box<dyn std::error::Error>> {
     let clock = Clock::system();
     let amqp = settings.amqp_url.clone();
     let amqp = amqp
@@ -86,5 +90,6 @@ async fn distributed_deps(name: &'static str, settings: Settings) -> Result<Deps
     let db = Db::open(&settings, name, clock.clone()).await?;
     settings.create_data_dir()?;
     let keys = Keys::remote(jwks, settings.data_dir.join("jwks.json"))?;
-    Ok(Deps { settings, db, broker: Arc::new(RabbitBroker::new(amqp)), keys, clock })
+    let peers = Peers::from_env(env)?;
+    Ok(Deps { settings, db, broker: Arc::new(RabbitBroker::new(amqp)), keys, peers, clock })
 }

@@ -13,7 +13,7 @@ use sea_orm_migration::MigratorTrait;
 use tokio::time::sleep;
 use utoipa::openapi::OpenApi;
 
-use crate::auth::Keys;
+use crate::auth::{Auth, Keys};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Settings};
 use crate::db::{Schema, permanent_refusal};
@@ -23,8 +23,9 @@ use crate::events::broker::Broker;
 use crate::events::comparison::{self, Timing};
 use crate::events::context::Context;
 use crate::events::{fills, follow, gauges, relay, replicas, resync};
+use crate::export::{self, ExportedData};
 use crate::health::Health;
-use crate::http::StrictPaths;
+use crate::http::{Peers, StrictPaths};
 use crate::tasks::{Backoff, Cancel, Task, Tracker};
 use crate::watch;
 use crate::work::Db;
@@ -47,6 +48,8 @@ pub struct Deps {
     pub broker: Arc<dyn Broker>,
     /// The public keys that access tokens are verified with.
     pub keys: Keys,
+    /// The other services.
+    pub peers: Peers,
     /// The clock; tests set it.
     pub clock: Clock,
 }
@@ -113,6 +116,13 @@ impl Service {
     #[must_use]
     pub fn streams(mut self, streams: Streams) -> Self {
         self.streams = streams;
+        self
+    }
+
+    /// Lets auth collect the data that this service holds about a person who asks for an export.
+    #[must_use]
+    pub fn export(mut self, auth: Auth, data: impl ExportedData) -> Self {
+        self.router = self.router.merge(export::router(self.name, auth, self.db.clone(), data));
         self
     }
 

@@ -13,17 +13,28 @@ pub struct ServiceInfo {
     pub port: u16,
     /// The environment variable that tells the operator's commands the URL of the service's database.
     pub database_variable: &'static str,
+    /// The environment variable that tells other services the service's URL.
+    pub url_variable: &'static str,
 }
 
 /// All services. The order matters twice: auth comes first, because the others verify tokens by its keys; services that
 /// only keep copies come last, because a backup copies the databases from the last to the first.
 pub const SERVICES: [ServiceInfo; 5] = [
-    ServiceInfo { name: "auth", port: 8000, database_variable: "AUTH_DATABASE_URL" },
-    ServiceInfo { name: "posts", port: 8001, database_variable: "POSTS_DATABASE_URL" },
-    ServiceInfo { name: "subscriptions", port: 8002, database_variable: "SUBSCRIPTIONS_DATABASE_URL" },
-    ServiceInfo { name: "admin", port: 8003, database_variable: "ADMIN_DATABASE_URL" },
-    ServiceInfo { name: "recommendations", port: 8004, database_variable: "RECOMMENDATIONS_DATABASE_URL" },
+    service("auth", 8000, "AUTH_DATABASE_URL", "AUTH_URL"),
+    service("posts", 8001, "POSTS_DATABASE_URL", "POSTS_URL"),
+    service("subscriptions", 8002, "SUBSCRIPTIONS_DATABASE_URL", "SUBSCRIPTIONS_URL"),
+    service("admin", 8003, "ADMIN_DATABASE_URL", "ADMIN_URL"),
+    service("recommendations", 8004, "RECOMMENDATIONS_DATABASE_URL", "RECOMMENDATIONS_URL"),
 ];
+
+const fn service(
+    name: &'static str,
+    port: u16,
+    database_variable: &'static str,
+    url_variable: &'static str,
+) -> ServiceInfo {
+    ServiceInfo { name, port, database_variable, url_variable }
+}
 
 /// The names of all services, in the same order.
 pub const SERVICE_NAMES: [&str; SERVICES.len()] = names();
@@ -50,6 +61,7 @@ mod tests {
         assert_eq!(ports.len(), SERVICES.len());
         for service in SERVICES {
             assert_eq!(service.database_variable, format!("{}_DATABASE_URL", service.name.to_uppercase()));
+            assert_eq!(service.url_variable, format!("{}_URL", service.name.to_uppercase()));
         }
     }
 }

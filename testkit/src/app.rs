@@ -12,7 +12,8 @@
     reason = "a helper of tests fails by panicking, and reads the variables that `make test` sets"
 )]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,13 +30,14 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use sea_orm::{ConnectionTrait, Database, DbBackend, EntityTrait, PaginatorTrait, Statement};
 use serde_json::{Value, json};
-use shared::auth::{AUDIENCE, Claims, ISSUER, Keys, Role, TOKEN_TYPE};
+use shared::auth::{AUDIENCE, Claims, EXPORT_AUDIENCE, EXPORT_TOKEN_TYPE, ISSUER, Keys, Role, TOKEN_TYPE};
 use shared::clock::{Clock, Timestamp};
 use shared::config::{Env, Settings};
 use shared::events::broker::{Broker, LocalBroker};
 use shared::events::topology;
+use shared::export::ExportPage;
 use shared::health;
-use shared::http::{App, Disclosure};
+use shared::http::{App, Disclosure, Peers};
 use shared::outbox::envelope;
 use shared::outbox::{self, OutboxMessage};
 use shared::service::{Deps, Service};
@@ -59,7 +61,7 @@ pub struct TestApp {
     api: Api,
     described: Events,
     // Holds SQLite's files and whatever else the service writes. The folder is deleted when the app is dropped.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer of the service, already compared with its description.
@@ -110,6 +112,7 @@ impl TestApp {
             settings,
             broker: Arc::clone(&broker) as Arc<dyn Broker>,
             keys: Keys::fixed(&JwkSet { keys: vec![jwk] }),
+            peers: Peers::in_process(),
             clock: clock.clone(),
         };
         let mut service = build(deps).await;
@@ -120,7 +123,7 @@ impl TestApp {
         let http = App::new(service.router.clone(), service.openapi.clone(), probes);
         let http = http.allow_origins(&service.cors_origins);
         let (api, described) = (Api::new(service.openapi.clone()), Events::read());
-        let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, _folder: folder };
+        let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")
             .await;
         app
@@ -144,6 +147,11 @@ impl TestApp {
     /// Returns the database of the service.
     pub fn db(&self) -> &Db {
         &self.service.db
+    }
+
+    /// Returns the folder of the files that the service keeps.
+    pub fn data_folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Returns the service itself.
@@ -188,6 +196,40 @@ impl TestApp {
             "iss": ISSUER, "aud": AUDIENCE, "sub": id.to_string(), "exp": now + 600, "nbf": now, "iat": now,
             "jti": "test", "username": username, "role": role, "sv": 0
         }))
+    }
+
+    /// Gets everything that the service exports about a person, by kinds, as auth does; and checks that only a token for
+    /// an export opens it, and that such a token opens nothing else. `path` is of a GET that needs an access token.
+    ///
+    /// # Panics
+    /// If something else is answered.
+    pub async fn export(&self, user: i64, path: &str) -> BTreeMap<String, Vec<Value>> {
+        let now = self.clock.now().unix_seconds();
+        let claims = json!({
+            "iss": ISSUER, "aud": EXPORT_AUDIENCE, "sub": user.to_string(), "exp": now + 60, "nbf": now
+        });
+        let token = sign(&self.key, "test", EXPORT_TOKEN_TYPE, &claims);
+        let as_access = self.get(path).bearer(&token).send().await;
+        assert_eq!(as_access.status, 401, "{path} takes a token for an export");
+        let base = shared::export::path(self.name);
+        for wrong in [self.token(user, "ann", Role::Admin), self.sign(&claims), String::new()] {
+            let answer = self.get(&base).bearer(&wrong).send().await;
+            assert_eq!(answer.status, 401, "{base} takes another token");
+        }
+        let kinds = self.get(&base).bearer(&token).send().await;
+        let kinds: Vec<String> = serde_json::from_value(kinds.json).expect("kinds");
+        let mut exported = BTreeMap::new();
+        for kind in kinds {
+            let page = self.get(&format!("{base}/{kind}")).bearer(&token).send().await;
+            let page: ExportPage = serde_json::from_value(page.json).expect("a page");
+            let files = shared::export::files_path(self.name);
+            for file in &page.files {
+                let found = self.get(&format!("{files}/{file}")).bearer(&token).send().await;
+                assert_eq!(found.status, 200, "{file}");
+            }
+            exported.insert(kind, page.rows);
+        }
+        exported
     }
 
     /// Checks that the service refuses the access tokens of a session from the moment on at which it learns that the

@@ -11,6 +11,7 @@
     reason = "the exception for tests does not reach their helper functions"
 )]
 
+use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -90,6 +91,20 @@ impl Suite {
         let path = format!("/subscribe/{}", followee.id);
         let follow = async || self.call(Method::POST, &path, Some(&follower.token), None).await.0 == 200;
         self.eventually("subscriptions to know the person", follow).await;
+    }
+
+    /// Asks for the archive of a person's data until it is there.
+    async fn archive(&self, person: &Person) -> Vec<u8> {
+        let url = format!("{}/auth/me/export", self.stack.addresses().gateway_url);
+        let mut bytes = Vec::new();
+        let is_there = async || {
+            let answer = self.client.get(&url).bearer_auth(&person.token).send().await.unwrap();
+            let is_there = answer.status() == 200;
+            bytes = answer.bytes().await.unwrap().to_vec();
+            is_there
+        };
+        self.eventually("the archive", is_there).await;
+        bytes
     }
 
     async fn log_in(&self, username: &str, password: &str) -> Person {
@@ -386,6 +401,16 @@ async fn nothing_of_a_person_who_left_remains() {
         assert!(dump.contains("quagga") && (dump.contains("okapi") || !holds_more), "{service} holds nothing");
     }
 
+    let archive = suite.archive(&quagga).await;
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive)).unwrap();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let picture = names.iter().find(|name| name.starts_with("posts/files/")).unwrap();
+    assert_eq!(
+        std::io::read_to_string(archive.by_name("posts/posts.json").unwrap()).unwrap().matches("okapi").count(),
+        1
+    );
+    assert!(archive.by_name(picture).unwrap().size() > 0);
+
     // Others go on to like and comment what is being erased.
     let likers = futures_util::future::join_all((0..20).map(|_| async {
         suite.call(Method::POST, &format!("/posts/{own}/likes"), Some(&ann.token), None).await;
@@ -426,6 +451,8 @@ async fn nothing_of_a_person_who_left_remains() {
     }
     let media = std::fs::read_dir(suite.stack.folder().join("data/media")).unwrap();
     assert_eq!(media.count(), 1, "the picture of ann is left");
+    let archives = std::fs::read_dir(suite.stack.folder().join("data/auth/exports")).unwrap();
+    assert_eq!(archives.count(), 0);
     let queues =
         Command::new(suite.stack.folder().join("rabbitmqctl")).args(["-q", "list_queues", "messages"]).output();
     let queues = String::from_utf8(queues.unwrap().stdout).unwrap();

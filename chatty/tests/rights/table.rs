@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 93] = {
+pub(crate) const TABLE: [Row; 95] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -212,6 +212,8 @@ pub(crate) const TABLE: [Row; 93] = {
         row("DELETE /auth/two-factor", Account, 409).json(PASSWORD),
         row("POST /auth/invitations", Account, 201).json(r#"{"note":"for a friend"}"#),
         row("GET /auth/me/log", Account, 200),
+        row("GET /auth/me/export", Account, 202),
+        row("DELETE /auth/me/export", Account, 204).after("GET /auth/me/export"),
         row("GET /auth/invitations", Account, 200),
         row("DELETE /auth/invitations/{id}", AccountOwner(404), 204).at("/auth/invitations/{invitation}"),
         row("POST /auth/email", Account, 202).json(NEW_EMAIL),

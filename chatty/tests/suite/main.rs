@@ -6,6 +6,7 @@
 )]
 
 mod control;
+mod exports;
 mod files;
 mod restore;
 mod running;

@@ -93,6 +93,12 @@ impl Suite {
         (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// Returns the bytes of an answer.
+    pub(crate) async fn download(&self, path: &str, token: &str) -> Vec<u8> {
+        let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(token).send().await.unwrap();
+        answer.bytes().await.unwrap().to_vec()
+    }
+
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Value {
         self.call(Method::GET, path, token, None).await.1
     }

@@ -20,7 +20,7 @@ use shared::erasure::run_erasures;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
 
-use actions::PersonalDecisions;
+use actions::{ExportedDecisions, PersonalDecisions};
 
 /// The service's name.
 pub const NAME: &str = "admin";
@@ -31,9 +31,11 @@ pub const PORT: u16 = 8003;
 pub fn build(deps: Deps) -> Service {
     let state = state::AppState::new(&deps);
     let (ended, db, erased_db) = (state.auth.ended_sessions.clone(), deps.db.clone(), deps.db.clone());
+    let auth = state.auth.clone();
     let streams = register_streams(state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .export(auth, ExportedDecisions)
         .task("erasures", |cancel| run_erasures(PersonalDecisions, erased_db, cancel))
         .task("ended_sessions", |cancel| ended.run_upkeep(db, cancel))
 }

@@ -131,6 +131,9 @@ pub(crate) enum Error {
     /// No person with this id is shown: there is none, or the account is unverified or blocked.
     #[error("User not found")]
     UserNotFound,
+    /// The person has no archive.
+    #[error("There is no archive")]
+    ExportNotFound,
     /// No erasure has this receipt.
     #[error("Receipt not found")]
     ReceiptNotFound,
@@ -197,6 +200,7 @@ impl From<Error> for ApiError {
             | Error::PasskeyNotFound
             | Error::InvitationNotFound
             | Error::ApplicantNotFound
+            | Error::ExportNotFound
             | Error::ReceiptNotFound => Self::not_found(text),
             Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", text),
             Error::WeakPassword(rule) => Self::invalid_field("password", rule),

@@ -17,6 +17,7 @@ mod memory;
 mod answers;
 mod streams;
 
+mod archives;
 mod credentials;
 mod mail;
 
@@ -38,6 +39,7 @@ pub use config::{Config, NAME, PORT, VARIABLES};
 pub use mail::check as check_mail;
 pub use mail::parked as parked_mails;
 
+use actions::ExportMaker;
 use mail::{Mailer, Measured};
 use memory::UserLoader;
 use state::AppState;
@@ -61,6 +63,12 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     let [start_signer, signer] = std::array::from_fn(|_| state.signer.clone());
     let (shown, hasher, mails, details) =
         (state.shown.clone(), state.hasher.clone(), state.mails.clone(), measured.clone());
+    let exports = ExportMaker {
+        db: deps.db.clone(),
+        signer: state.signer.clone(),
+        peers: deps.peers.clone(),
+        archives: state.archives.clone(),
+    };
     let is_production = deps.settings.environment == Environment::Production;
     let service = Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .strict_paths(router::STRICT)
@@ -77,6 +85,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         .task("shown", |cancel| shown.cache.run(shown_db, UserLoader, cancel))
         .task("mail", |cancel| mail::run(mail_db, mailer, measured, mails, cancel))
         .task("keys", |cancel| actions::follow_keys(keys_db, signer, followed_keys, cancel))
+        .task("exports", |cancel| exports.run(cancel))
         .task("tidy", |cancel| actions::tidy(tidy_db, cancel))
         .task("idempotency", |cancel| idempotency::run_upkeep(answers_db, cancel));
     Ok((service, keys))

@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::routes::{
-    account_log, applicants, authorize, clients, dev_mail, email, erasures, invitations, jwks, login, mails, me,
-    passkeys, password, register, sessions, token, two_factor, users, verify,
+    account_log, applicants, authorize, clients, dev_mail, email, erasures, exports, invitations, jwks, login, mails,
+    me, passkeys, password, register, sessions, token, two_factor, users, verify,
 };
 use crate::state::AppState;
 
@@ -44,6 +44,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(invitations::invite, invitations::list_invitations))
         .routes(routes!(invitations::withdraw_invitation))
         .routes(routes!(account_log::list_own_log))
+        .routes(routes!(exports::get_export, exports::delete_export))
         .routes(routes!(account_log::list_log))
         .routes(routes!(applicants::list_applicants))
         .routes(routes!(applicants::approve_applicant))

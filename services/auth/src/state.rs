@@ -8,6 +8,7 @@ use shared::config::ConfigError;
 use shared::service::Deps;
 use shared::work::Db;
 
+use crate::archives::Archives;
 use crate::config::Config;
 use crate::credentials::{Hasher, Passkeys, Signer};
 use crate::domain::joining::Joining;
@@ -30,6 +31,8 @@ pub(crate) struct AppState {
     pub(crate) passkeys: Arc<Passkeys>,
     /// The queue of outgoing mails.
     pub(crate) mails: MailQueue,
+    /// The archives of people's data.
+    pub(crate) archives: Archives,
     /// How people join.
     pub(crate) joining: Arc<Joining>,
     /// True when few wrong passwords can be tried for a username.
@@ -61,6 +64,7 @@ impl AppState {
             signer: Arc::new(signer),
             passkeys: Arc::new(Passkeys::new(&config.public_url)),
             mails: MailQueue::new(&config.public_url),
+            archives: Archives::new(&deps.settings.data_dir),
             joining: Arc::new(config.joining.clone()),
             limits_logins: deps.settings.rate_limit,
             public_url: config.public_url.as_str().into(),

@@ -33,7 +33,7 @@ use shared::http::idempotency;
 use shared::service::{Deps, Service};
 
 use actions::shared_writes::SharedWrites;
-use actions::{PersonalPosts, run_recounts};
+use actions::{ExportedPosts, PersonalPosts, run_recounts};
 pub use config::{Config, VARIABLES};
 use memory::people::People;
 use memory::shown_posts::PostLoader;
@@ -58,11 +58,13 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     deps.db.outbox().own_memories().follow::<PostState>(shown.clone());
     deps.db.outbox().own_memories().follow::<CountsState>(shown.clone());
     let personal = PersonalPosts { media: media.clone() };
+    let (auth, exported) = (state.auth.clone(), ExportedPosts { media: media.clone() });
     let shared_writes = SharedWrites { people: people.clone() };
     let streams = streams_with(people.clone(), ended.clone());
     let db = || deps.db.clone();
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .export(auth, exported)
         .task("shown", |cancel| shown.cache.run(db(), PostLoader, cancel))
         .task("writes", |cancel| writes.run(db(), shared_writes, cancel))
         .task("recounts", |cancel| run_recounts(people, db(), cancel))

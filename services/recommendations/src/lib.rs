@@ -23,7 +23,7 @@ use shared::erasure::run_erasures;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
 
-use actions::CopiedData;
+use actions::{CopiedData, ExportedLikes};
 use memory::matrix::{Matrix, Posts};
 use memory::shown::PostLoader;
 
@@ -38,9 +38,11 @@ pub fn build(deps: Deps) -> Service {
     let (shown, db) = (state.recommender.shown.clone(), deps.db.clone());
     let posts = Posts { matrix: state.recommender.matrix.clone(), shown: shown.clone() };
     let (ended, ended_db, erased_db) = (state.auth.ended_sessions.clone(), deps.db.clone(), deps.db.clone());
+    let auth = state.auth.clone();
     let streams = register_streams(posts, state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .export(auth, ExportedLikes)
         .task("erasures", |cancel| run_erasures(CopiedData, erased_db, cancel))
         .task("ended_sessions", |cancel| ended.run_upkeep(ended_db, cancel))
         .task("shown", |cancel| shown.run(db, PostLoader, cancel))

@@ -21,7 +21,7 @@ use shared::erasure::run_erasures;
 use shared::events::Streams;
 use shared::service::{Deps, Service};
 
-use actions::PersonalSubscriptions;
+use actions::{ExportedSubscriptions, PersonalSubscriptions};
 pub use config::{Config, VARIABLES};
 use db::entities::subscriptions;
 use memory::feed::FeedMemory;
@@ -40,10 +40,11 @@ pub fn build(config: &Config, deps: Deps) -> Service {
     // This service owns the subscriptions. Each commit of one reaches the memory, which then forgets the follower's
     // cached list.
     db.outbox().own_memories().follow::<subscriptions::Model>(feed.clone());
-    let ended = state.auth.ended_sessions.clone();
+    let (auth, ended) = (state.auth.clone(), state.auth.ended_sessions.clone());
     let streams = register_streams(feed, state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
+        .export(auth, ExportedSubscriptions)
         .task("followed", {
             let db = db.clone();
             move |cancel| followed.run(db, followed_loader, cancel)

@@ -13,6 +13,26 @@ pub const AUDIENCE: &str = "chatty";
 /// being taken for access tokens.
 pub const TOKEN_TYPE: &str = "at+jwt";
 
+/// The audience of a token that opens the data of one person for an export.
+pub const EXPORT_AUDIENCE: &str = "chatty-export";
+/// The type of such a token.
+pub const EXPORT_TOKEN_TYPE: &str = "export+jwt";
+
+/// The claims of a token that opens the data of one person for an export. Only auth can sign it, and only services get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportClaims {
+    /// Issuer: [`ISSUER`].
+    pub iss: String,
+    /// Audience: [`EXPORT_AUDIENCE`].
+    pub aud: String,
+    /// Subject: the person's id in decimal digits.
+    pub sub: String,
+    /// Time of expiry in Unix seconds.
+    pub exp: i64,
+    /// Time in Unix seconds before which the token is not valid.
+    pub nbf: i64,
+}
+
 /// The rights of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(description = "What somebody may do.")]
@@ -81,6 +101,17 @@ fn no_session() -> SessionId {
 impl Claims {
     /// Returns the user's id; `None` if `sub` is not a positive integer in decimal digits.
     pub fn user_id(&self) -> Option<UserId> {
-        self.sub.parse().ok().filter(|id| *id > 0).map(UserId)
+        parse_subject(&self.sub)
     }
+}
+
+impl ExportClaims {
+    /// Returns the person's id; `None` if `sub` is not a positive integer in decimal digits.
+    pub fn user_id(&self) -> Option<UserId> {
+        parse_subject(&self.sub)
+    }
+}
+
+fn parse_subject(sub: &str) -> Option<UserId> {
+    sub.parse().ok().filter(|id| *id > 0).map(UserId)
 }

@@ -10,7 +10,7 @@ use super::claims::Role;
 use super::ended_sessions::EndedSessions;
 use super::keys::Keys;
 use super::scopes::Scopes;
-use super::token::verify;
+use super::token::{verify, verify_export};
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::http::limits::Tally;
@@ -76,13 +76,7 @@ where
         // token.
         request_id::note_personal();
         let auth = Auth::from_ref(state);
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let token = match header.split_once(' ') {
-            // The name of a scheme is case-insensitive (RFC 9110, section 11.1).
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            _ => return Err(ApiError::unauthorized("An access token is required")),
-        };
-        let claims = verify(&auth.keys, &auth.clock, token).await?;
+        let claims = verify(&auth.keys, &auth.clock, bearer_token(parts)?).await?;
         // `verify` refuses a token without a usable id, so the default is never taken.
         let id = claims.user_id().unwrap_or(UserId(crate::ids::NOBODY));
         // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
@@ -113,6 +107,35 @@ where
             session_id: claims.sid,
             scopes: claims.scope,
         })
+    }
+}
+
+/// The bearer token of a request.
+fn bearer_token(parts: &Parts) -> Result<&str, ApiError> {
+    let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match header.split_once(' ') {
+        // The name of a scheme is case-insensitive (RFC 9110, section 11.1).
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(ApiError::unauthorized("An access token is required")),
+    }
+}
+
+/// The person whose data a request of auth opens, for an export.
+///
+/// Rejections: 401 without a valid token of this kind; 503 while no public key is known.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportOf(pub UserId);
+
+impl<S: Send + Sync> FromRequestParts<S> for ExportOf
+where
+    Auth: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        request_id::note_personal();
+        let auth = Auth::from_ref(state);
+        verify_export(&auth.keys, &auth.clock, bearer_token(parts)?).await.map(Self)
     }
 }
 

@@ -13,9 +13,9 @@ mod scopes;
 mod token;
 
 pub use accounts::{Account, AccountRow, Accounts};
-pub use claims::{AUDIENCE, Claims, ISSUER, Role, TOKEN_TYPE};
+pub use claims::{AUDIENCE, Claims, EXPORT_AUDIENCE, EXPORT_TOKEN_TYPE, ExportClaims, ISSUER, Role, TOKEN_TYPE};
 pub use ended_sessions::EndedSessions;
-pub use extract::{AdminUser, Auth, CurrentUser};
+pub use extract::{AdminUser, Auth, CurrentUser, ExportOf};
 pub use keys::Keys;
 pub use scopes::{SCOPES, Scopes};
 pub use token::verify;

@@ -28,7 +28,8 @@ use url::Url;
 
 pub use database_url::{check_database_url, host_urls};
 pub use trusted_proxies::TrustedProxies;
-use web_urls::{parse_web_url, read_origins, read_public_url};
+pub(crate) use web_urls::parse_web_url;
+use web_urls::{read_origins, read_public_url};
 
 /// The name of a variable and its explanation in `--help`.
 pub type Variable = (&'static str, &'static str);

@@ -58,7 +58,7 @@ pub(super) fn read_origins(list: Option<&str>) -> Result<Vec<HeaderValue>, Strin
 
 /// Parses the URL of a web server. `None` if the text is no URL, the scheme is neither http nor https, or the port is
 /// 0.
-pub(super) fn parse_web_url(text: &str) -> Option<Url> {
+pub(crate) fn parse_web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.port() != Some(0))
 }
 

@@ -29,6 +29,7 @@ mod serde_messages;
 
 // Requests to other services of Chatty.
 mod client;
+mod peers;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, is_json, read_
 pub use idempotency::IdempotencyKey;
 pub use limits::{Strict, StrictPaths};
 pub use page::{Listed, Page};
+pub use peers::{PeerError, Peers};
 pub use probes::{CanServe, Disclosure, Probes};
 pub use remote_client::RemoteClient;
 pub use server::{Listeners, serve};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use shared::services::SERVICE_NAMES;
+use shared::services::{SERVICE_NAMES, SERVICES};
 use url::Url;
 
 use crate::servers::disk::SmallDisk;
@@ -298,6 +298,10 @@ impl Plan {
             // The benchmarks read the key to sign tokens for thousands of people.
             let key = folder.join("jwt.pem").display().to_string();
             env.insert("JWT_PRIVATE_KEY_FILE".to_owned(), key);
+            let urls = SERVICES.iter().filter_map(|other| {
+                self.ports.get(other.name).map(|port| (other.url_variable.to_owned(), local(*port)))
+            });
+            env.extend(urls);
         }
         if service == "posts" {
             env.insert("MEDIA_URL".to_owned(), format!("file://{}", self.data.join(MEDIA).display()));

@@ -19,7 +19,7 @@ use shared::events::request::Request as Resync;
 use shared::events::restore::VERSION_STEP;
 use shared::events::{self, fills, request};
 use shared::health;
-use shared::http::{App, Disclosure};
+use shared::http::{App, Disclosure, Peers};
 use shared::outbox::{self, Withheld};
 use shared::service::{Deps, Service};
 use shared::tasks::{Cancel, Tracker};
@@ -52,7 +52,14 @@ impl RunningService {
     ) -> Self {
         let (settings, clock) = (databases.settings(name), Clock::system());
         let db = Db::open(&settings, name, clock.clone()).await.unwrap();
-        let deps = Deps { settings, db, broker, keys: Keys::fixed(&shared::auth::no_keys()), clock };
+        let deps = Deps {
+            settings,
+            db,
+            broker,
+            keys: Keys::fixed(&shared::auth::no_keys()),
+            peers: Peers::in_process(),
+            clock,
+        };
         let routes = (Router::new(), shared::openapi::base_document());
         let mut service = Service::new::<Migrator>(name, &deps, routes).streams(streams(name)).compare_with(timing);
         service.prepare().await.unwrap();

@@ -2,6 +2,8 @@
 
 mod decide;
 mod erase_person;
+mod export_person;
 
 pub(crate) use decide::decide;
 pub(crate) use erase_person::PersonalDecisions;
+pub(crate) use export_person::ExportedDecisions;

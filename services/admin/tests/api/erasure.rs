@@ -36,6 +36,9 @@ async fn the_log_keeps_ids_and_loses_names_and_reasons() {
         app.post(&path, json!({ "reason": "a zebra" })).as_admin().send().await;
     }
     app.events().await;
+    let exported = app.export(7, "/admin/stats").await["decisions"].clone();
+    assert_eq!((exported.len(), &exported[0]["reason"]), (1, &json!("a zebra")));
+    assert!(!exported[0].to_string().contains("actor"), "{}", exported[0]);
     app.deliver("user", &[gone(7, 3)]).await;
     let counts = json!({ "reasons": 1, "audit_entries": 1 });
     assert_eq!(confirmation(&app, 7).await, json!({ "id": 7, "version": 1, "complete": false, "counts": counts }));

@@ -15,11 +15,13 @@ mod account_log;
 mod me;
 mod user;
 
+mod export;
 mod mails;
 mod receipt;
 
 pub(crate) use account_log::{EntryOut, LogOut, OwnEntryOut, OwnLogOut};
 pub(crate) use client::{ClientOut, ClientsOut, MetadataOut};
+pub(crate) use export::ExportOut;
 pub(crate) use joining::{
     ApplicantOut, ApplicantsOut, InvitationOut, InvitationsOut, NewInvitationOut, RegistrationOut,
 };

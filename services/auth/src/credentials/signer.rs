@@ -11,6 +11,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
@@ -19,7 +20,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use shared::auth::{AUDIENCE, Claims, ISSUER, Role, Scopes, TOKEN_TYPE};
+use serde::Serialize;
+use shared::auth::{
+    AUDIENCE, Claims, EXPORT_AUDIENCE, EXPORT_TOKEN_TYPE, ExportClaims, ISSUER, Role, Scopes, TOKEN_TYPE,
+};
 use shared::clock::Timestamp;
 use shared::config::ConfigError;
 use shared::error::ApiError;
@@ -40,6 +44,9 @@ const SUCCESSORS: &[u8] = b"chatty: successors of refresh tokens, 1";
 const CODES: &[u8] = b"chatty: codes in mails, 1";
 const SEALS: &[u8] = b"chatty: signing keys in the database, 1";
 const APPS: &[u8] = b"chatty: authenticator apps in the database, 1";
+
+/// The lifetime of a token for one request to another service.
+const EXPORT_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 
 /// The length of a nonce of AES-GCM, in bytes (RFC 5116, section 5.1).
 const NONCE_LENGTH: usize = 12;
@@ -124,7 +131,7 @@ impl Signer {
         let first = KeyTimes { used_from: None, ends_others: false };
         let first = SigningKey::new(key, first).map_err(|error| bad(&error))?;
         // A key that cannot sign must stop the start instead of failing the first login.
-        sign_with(&first, &serde_json::json!({})).map_err(|error| bad(&error))?;
+        sign_with(&first, TOKEN_TYPE, &serde_json::json!({})).map_err(|error| bad(&error))?;
         Ok(Self { keys: RwLock::new(vec![first]), seals, apps, successors, codes, admins_need_factor: false })
     }
 
@@ -235,11 +242,31 @@ impl Signer {
             sid: SessionId(session.id),
             scope,
         };
+        self.sign(TOKEN_TYPE, &claims, now)
+    }
+
+    /// Signs a token that opens what other services hold about a person, for an export. It lives as long as one request.
+    ///
+    /// # Errors
+    /// As [`Signer::sign_access_token`].
+    pub(crate) fn sign_export_token(&self, user: UserId, now: Timestamp) -> Result<String, ApiError> {
+        let claims = ExportClaims {
+            iss: ISSUER.to_owned(),
+            aud: EXPORT_AUDIENCE.to_owned(),
+            sub: user.0.to_string(),
+            exp: (now + EXPORT_TOKEN_LIFETIME).unix_seconds(),
+            nbf: now.unix_seconds(),
+        };
+        self.sign(EXPORT_TOKEN_TYPE, &claims, now)
+    }
+
+    /// Signs claims with the key whose turn it is.
+    fn sign(&self, token_type: &str, claims: &impl Serialize, now: Timestamp) -> Result<String, ApiError> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let stages = stages(keys.iter().map(|key| key.times), now);
         let key = keys.iter().zip(stages).find(|(_, stage)| *stage == Stage::Signing).map(|(key, _)| key);
         let key = key.ok_or_else(|| ApiError::internal("no key signs"))?;
-        sign_with(key, &claims).map_err(ApiError::internal)
+        sign_with(key, token_type, claims).map_err(ApiError::internal)
     }
 }
 
@@ -258,9 +285,9 @@ fn unseal(key: &RandomizedNonceKey, owner: &str, sealed: &[u8]) -> Option<Vec<u8
     key.open_in_place(nonce, Aad::from(owner.as_bytes()), &mut text).ok().map(|secret| secret.to_vec())
 }
 
-fn sign_with(key: &SigningKey, claims: &impl serde::Serialize) -> jsonwebtoken::errors::Result<String> {
+fn sign_with(key: &SigningKey, token_type: &str, claims: &impl Serialize) -> jsonwebtoken::errors::Result<String> {
     let header =
-        Header { typ: Some(TOKEN_TYPE.to_owned()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        Header { typ: Some(token_type.to_owned()), kid: Some(key.kid.clone()), ..Header::new(Algorithm::EdDSA) };
     jsonwebtoken::encode(&header, claims, &key.private)
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Happening {
     AccessGranted,
     ClientRegistered,
     ClientDeleted,
+    ExportRequested,
+    ExportRead,
     SigningKeyRequested,
     SigningKeyMade,
     /// An admin has read the list of applicants.
@@ -77,6 +79,8 @@ impl Happening {
             Self::AccessGranted => "access_granted",
             Self::ClientRegistered => "client_registered",
             Self::ClientDeleted => "client_deleted",
+            Self::ExportRequested => "export_requested",
+            Self::ExportRead => "export_read",
             Self::SigningKeyRequested => "signing_key_requested",
             Self::SigningKeyMade => "signing_key_made",
             Self::ApplicantsRead => "applicants_read",

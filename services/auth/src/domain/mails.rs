@@ -143,6 +143,13 @@ pub(crate) fn passkey_changed(to: &str, is_new: bool) -> Mail {
     notice("passkey_changed", to, "Your passkeys were changed", said)
 }
 
+/// The notice that an archive of the person's data was asked for.
+pub(crate) fn export_requested(to: &str) -> Mail {
+    let said = "Somebody who is logged in to your account at Chatty has asked for an archive of everything that Chatty \
+                holds about you. If it was not you, change your password at once and delete the archive.";
+    notice("export_requested", to, "An archive of your data", said)
+}
+
 /// The notice that a recovery code was used.
 pub(crate) fn recovery_code_used(to: &str, left: u64) -> Mail {
     let said = format!(

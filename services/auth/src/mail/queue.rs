@@ -190,6 +190,16 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::recovery_code_used(&user.email, left), now).await
     }
 
+    /// Queues the notice that an archive of the person's data was asked for.
+    pub(crate) async fn add_export_requested(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        mail_jobs::enqueue(db, user.id, mails::export_requested(&user.email), now).await
+    }
+
     /// Queues the mail to an applicant about whom an admin has decided.
     pub(crate) async fn add_application_decided(
         &self,

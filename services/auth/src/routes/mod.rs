@@ -18,6 +18,7 @@ pub(crate) mod clients;
 
 pub(crate) mod account_log;
 pub(crate) mod erasures;
+pub(crate) mod exports;
 pub(crate) mod me;
 pub(crate) mod users;
 

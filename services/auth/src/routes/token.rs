@@ -108,6 +108,7 @@ impl From<Error> for Refused {
             | Error::ApplicantNotFound
             | Error::TooManyTries(_)
             | Error::UserNotFound
+            | Error::ExportNotFound
             | Error::ReceiptNotFound
             | Error::WeakPassword(_)
             | Error::Busy

@@ -15,6 +15,7 @@ mod clients;
 mod commits;
 mod emails;
 mod erasure;
+mod exports;
 mod factors;
 mod joining;
 mod keyboards;

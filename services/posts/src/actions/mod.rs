@@ -16,12 +16,14 @@ mod update_comment;
 pub(crate) mod shared_writes;
 
 mod erase_person;
+mod export_person;
 mod recount;
 
 pub(crate) use create_post::create_post;
 pub(crate) use delete_comment::delete_comment;
 pub(crate) use delete_post::delete_post;
 pub(crate) use erase_person::PersonalPosts;
+pub(crate) use export_person::ExportedPosts;
 pub(crate) use recount::run_recounts;
 pub(crate) use update_comment::update_comment;
 pub(crate) use update_post::update_post;

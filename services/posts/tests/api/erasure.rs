@@ -71,6 +71,13 @@ async fn everything_of_a_person_who_leaves_is_erased_and_counted() {
     assert!(before.contains("zebra") && before.contains(".png"), "{before}");
     assert_eq!(answers, 1);
 
+    let exported = app.export(2, "/likes").await;
+    let numbers: Vec<(&str, usize)> = exported.iter().map(|(kind, rows)| (kind.as_str(), rows.len())).collect();
+    assert_eq!(numbers, [("comments", 2), ("likes", 2), ("posts", 2)]);
+    assert!(exported["posts"][0]["picture"].is_string() && exported["posts"][1]["removed_at"].is_string());
+    let other = app.get("/internal/posts/export-files/nobody.png").as_user(2, "bob").send().await;
+    assert_eq!(other.status, 401);
+
     app.deliver("user", &[gone(2, 2)]).await;
     let (confirmed, states) = confirmation(&app).await;
     let counts = json!({ "posts": 2, "pictures": 1, "comments": 2, "likes": 2 });

@@ -10,6 +10,8 @@ use crate::world::{deleted_post, erased, like, small};
 async fn an_erasure_is_confirmed_when_the_copies_are_empty() {
     let app = small().await;
     app.events().await;
+    let liked: Vec<Value> = app.export(3, "/recommendations").await.remove("likes").unwrap();
+    assert_eq!(liked, [11, 13, 17].map(|post| json!({ "post_id": post })));
     let mut gone = erased(3, 2);
     gone["session_version"] = json!(1);
     app.deliver("user", &[gone]).await;

@@ -16,6 +16,9 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
     for (follower, followee) in [(1, 2), (2, 1), (2, 3), (3, 1)] {
         follow(&app, follower, followee).await;
     }
+    let exported = app.export(2, "/feed").await;
+    let others = |kind: &str| exported[kind].iter().map(|row| row["user_id"].as_i64().unwrap()).collect::<Vec<_>>();
+    assert_eq!((others("following"), others("followers")), (vec![1, 3], vec![1]));
     app.deliver("post", &[post(7, 1, 2, false)]).await;
     let mut gone = user(2, 2, "gone", false);
     for field in ["username", "first_name", "last_name", "bio", "created_at", "role"] {

@@ -7,6 +7,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use shared::auth::CurrentUser;
+use shared::db::Reads;
 use shared::ids::UserId;
 use shared::work::Tx;
 
@@ -51,6 +52,12 @@ pub(crate) async fn clear_person(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
         .exec(&**tx)
         .await?;
     Ok(i64::try_from(named.rows_affected + about.rows_affected).unwrap_or(i64::MAX))
+}
+
+/// Reads the entries about a person in the order of their ids, beginning after an id.
+pub(crate) async fn page_about(db: &Reads, user: UserId, after: i64, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let about = Entity::find().filter(Column::TargetKind.eq(Kind::User.as_str())).filter(Column::TargetId.eq(user.0));
+    about.filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit).all(db).await
 }
 
 /// Lists up to `limit` entries, newest first, all with ids below `after` if it is given.

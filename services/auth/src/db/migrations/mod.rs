@@ -17,6 +17,7 @@ mod m0013_signing_keys;
 mod m0014_passkeys;
 mod m0015_joining;
 mod m0016_account_log;
+mod m0017_exports;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_passkeys::Migration),
             Box::new(m0015_joining::Migration),
             Box::new(m0016_account_log::Migration),
+            Box::new(m0017_exports::Migration),
         ]
     }
 }

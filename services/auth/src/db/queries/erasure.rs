@@ -7,7 +7,9 @@ use shared::clock::Timestamp;
 use shared::http::idempotency;
 use shared::work::Tx;
 
-use super::{account_log, clients, erased_users, factors, invitations, limits, links, mail_jobs, sessions, users};
+use super::{
+    account_log, clients, erased_users, exports, factors, invitations, limits, links, mail_jobs, sessions, users,
+};
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
 use crate::db::entities::{
@@ -35,6 +37,7 @@ pub(crate) async fn erase(
     factors::delete_all_of(&**tx, user.user_id()).await?;
     invitations::forget_person(&**tx, user.user_id()).await?;
     account_log::forget_person(&**tx, user.user_id()).await?;
+    exports::delete_of(&**tx, user.user_id()).await?;
     limits::forget_person(&**tx, user).await?;
     idempotency::forget_person(tx, user.user_id()).await?;
     users::delete(&**tx, user.user_id()).await?;

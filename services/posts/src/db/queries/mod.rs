@@ -8,6 +8,7 @@ pub(crate) mod posts;
 pub(crate) mod comments;
 pub(crate) mod decisions;
 
+pub(crate) mod export;
 pub(crate) mod personal;
 pub(crate) mod recounts;
 

@@ -1,0 +1,111 @@
+//! The writer of one archive.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+/// The reason why an archive could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArchiveError {
+    /// The disk refused.
+    #[error("the archive cannot be written: {0}")]
+    Io(#[from] io::Error),
+    /// The format refused.
+    #[error("the archive cannot be written: {0}")]
+    Zip(#[from] zip::result::ZipError),
+}
+
+/// An archive that is being written. A file of rows is an array of JSON objects, a line each.
+///
+/// Writing blocks, so each step runs on a thread for blocking work and gives the writer back.
+pub(crate) struct ArchiveWriter {
+    zip: ZipWriter<BufWriter<File>>,
+    /// Where the archive is until it is finished. Beside its place, so that the last step is a rename.
+    draft: PathBuf,
+    place: PathBuf,
+    /// True when the current file of rows has one already.
+    has_rows: bool,
+}
+
+impl ArchiveWriter {
+    pub(super) fn create(folder: &Path, name: &str) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let (draft, place) = (folder.join(format!("{name}.draft")), folder.join(name));
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        Ok(Self { zip: ZipWriter::new(BufWriter::new(file)), draft, place, has_rows: false })
+    }
+
+    /// The name of the unfinished file, which must not be deleted meanwhile.
+    pub(crate) fn draft_of(name: &str) -> String {
+        format!("{name}.draft")
+    }
+
+    /// Begins a file of rows.
+    pub(crate) async fn begin_rows(self, path: String) -> Result<Self, ArchiveError> {
+        self.blocking(move |writer| {
+            let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+            writer.zip.start_file(path, options)?;
+            writer.has_rows = false;
+            Ok(writer.zip.write_all(b"[")?)
+        })
+        .await
+    }
+
+    /// Adds rows to the file that was begun.
+    pub(crate) async fn add_rows(self, rows: Vec<Value>) -> Result<Self, ArchiveError> {
+        self.blocking(move |writer| {
+            for row in rows {
+                writer.zip.write_all(if writer.has_rows { b",\n " } else { b"\n " })?;
+                writer.has_rows = true;
+                serde_json::to_writer(&mut writer.zip, &row).map_err(io::Error::other)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends the file of rows.
+    pub(crate) async fn end_rows(self) -> Result<Self, ArchiveError> {
+        self.blocking(|writer| Ok(writer.zip.write_all(b"\n]\n")?)).await
+    }
+
+    /// Adds a file that is compressed already, such as a picture.
+    pub(crate) async fn add_file(
+        self,
+        path: String,
+        content: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Self, ArchiveError> {
+        self.blocking(move |writer| {
+            let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+            writer.zip.start_file(path, options)?;
+            Ok(writer.zip.write_all(content.as_ref())?)
+        })
+        .await
+    }
+
+    /// Finishes the archive: it is on the disk as a whole when it appears under its name. Returns its size in bytes.
+    pub(crate) async fn finish(self) -> Result<u64, ArchiveError> {
+        let Self { zip, draft, place, .. } = self;
+        let finish = move || {
+            let file = zip.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.sync_all()?;
+            let size = file.metadata()?.len();
+            fs::rename(draft, place)?;
+            Ok(size)
+        };
+        spawn_blocking(finish).await.map_err(io::Error::other)?
+    }
+
+    async fn blocking(
+        mut self,
+        step: impl FnOnce(&mut Self) -> Result<(), ArchiveError> + Send + 'static,
+    ) -> Result<Self, ArchiveError> {
+        spawn_blocking(move || step(&mut self).map(|()| self)).await.map_err(io::Error::other)?
+    }
+}

@@ -1,0 +1,86 @@
+//! The export of everything that a person has written here, with the pictures.
+
+use async_trait::async_trait;
+use axum::body::Bytes;
+use sea_orm::DbErr;
+use serde_json::json;
+use shared::db::Reads;
+use shared::error::ApiError;
+use shared::export::{ExportedData, ExportedRow};
+use shared::ids::UserId;
+
+use crate::db::queries::export;
+use crate::media::MediaStore;
+
+/// The posts, comments and likes of people.
+pub(crate) struct ExportedPosts {
+    pub(crate) media: MediaStore,
+}
+
+#[async_trait]
+impl ExportedData for ExportedPosts {
+    const KINDS: &'static [&'static str] = &["posts", "comments", "likes"];
+
+    async fn page(
+        &self,
+        db: &Reads,
+        kind: &str,
+        user: UserId,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<ExportedRow>, DbErr> {
+        let rows = match kind {
+            "posts" => {
+                let rows = export::page_posts(db, user, after, limit).await?.into_iter();
+                rows.map(|post| ExportedRow {
+                    cursor: post.id.0,
+                    row: json!({
+                        "id": post.id,
+                        "title": post.title,
+                        "content": post.content,
+                        "picture": post.image_name,
+                        "created_at": post.created_at,
+                        "updated_at": post.updated_at,
+                        "removed_at": post.removed_at,
+                    }),
+                    file: post.image_name,
+                })
+                .collect()
+            }
+            "comments" => {
+                let rows = export::page_comments(db, user, after, limit).await?.into_iter();
+                rows.map(|comment| ExportedRow {
+                    cursor: comment.id.0,
+                    row: json!({
+                        "id": comment.id,
+                        "post_id": comment.post_id,
+                        "content": comment.content,
+                        "created_at": comment.created_at,
+                        "updated_at": comment.updated_at,
+                        "removed_at": comment.removed_at,
+                    }),
+                    file: None,
+                })
+                .collect()
+            }
+            _ => {
+                let rows = export::page_likes(db, user, after, limit).await?.into_iter();
+                rows.map(|like| ExportedRow {
+                    cursor: like.post_id.0,
+                    row: json!({ "post_id": like.post_id, "active": like.active, "created_at": like.created_at }),
+                    file: None,
+                })
+                .collect()
+            }
+        };
+        Ok(rows)
+    }
+
+    async fn file(&self, db: &Reads, user: UserId, name: &str) -> Result<Option<Bytes>, ApiError> {
+        if !export::has_picture(db, user, name).await? {
+            return Ok(None);
+        }
+        let (picture, _media_type) = self.media.open_picture(name, None).await.map_err(ApiError::from)?;
+        Ok(Some(picture.bytes().await.map_err(ApiError::internal)?))
+    }
+}
