@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, DurationRound, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use sea_orm::DeriveValueType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -44,6 +44,12 @@ impl Timestamp {
     /// Formats the time to the minute, for a person who reads it in a mail: `31 January 2026, 12:00 UTC`.
     pub fn in_words(self) -> String {
         self.0.format("%-d %B %Y, %H:%M UTC").to_string()
+    }
+
+    /// Returns the beginning of the hour that this time is in.
+    #[must_use]
+    pub fn start_of_hour(self) -> Self {
+        Self(self.0.duration_trunc(TimeDelta::hours(1)).unwrap_or(self.0))
     }
 
     /// Returns the duration from `earlier` to this time; zero if `earlier` is in fact later, which is possible when it

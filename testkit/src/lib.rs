@@ -7,6 +7,9 @@
 /// A harness that runs one service in the process of its tests.
 #[cfg(feature = "app")]
 pub mod app;
+/// Bytes as strangers send them, for tests of parsers.
+#[cfg(feature = "app")]
+pub mod bytes;
 /// Fault injection under load, with a check that nothing acknowledged was lost.
 pub mod chaos;
 /// Checks against the descriptions of the API (OpenAPI) and of the events (AsyncAPI).

@@ -173,8 +173,8 @@ fn names(text: &str) -> BTreeSet<String> {
     named.map(str::to_owned).collect()
 }
 
-/// Returns the variables that the programs read with `env.get("NAME")` and similar calls, and those of the five
-/// databases.
+/// Returns the variables that the programs read with `env.get("NAME")` and similar calls, and those of the databases and
+/// services.
 fn variables_read() -> BTreeSet<String> {
     let folders = SERVICE_NAMES.map(|service| format!("services/{service}/src")).into_iter();
     let mut read = BTreeSet::new();
@@ -192,6 +192,9 @@ fn variables_read() -> BTreeSet<String> {
         }
     }
     read.extend(SERVICES.map(|service| service.database_variable.to_owned()));
+    // Auth asks the others, and nobody asks auth.
+    let asked = SERVICES.into_iter().filter(|service| service.name != "auth");
+    read.extend(asked.map(|service| service.url_variable.to_owned()));
     read
 }
 

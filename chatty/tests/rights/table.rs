@@ -213,7 +213,7 @@ pub(crate) const TABLE: [Row; 95] = {
         row("POST /auth/invitations", Account, 201).json(r#"{"note":"for a friend"}"#),
         row("GET /auth/me/log", Account, 200),
         row("GET /auth/me/export", Account, 202),
-        row("DELETE /auth/me/export", Account, 204).after("GET /auth/me/export"),
+        row("DELETE /auth/me/export", Account, 404),
         row("GET /auth/invitations", Account, 200),
         row("DELETE /auth/invitations/{id}", AccountOwner(404), 204).at("/auth/invitations/{invitation}"),
         row("POST /auth/email", Account, 202).json(NEW_EMAIL),

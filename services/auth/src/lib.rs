@@ -85,7 +85,8 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         .task("shown", |cancel| shown.cache.run(shown_db, UserLoader, cancel))
         .task("mail", |cancel| mail::run(mail_db, mailer, measured, mails, cancel))
         .task("keys", |cancel| actions::follow_keys(keys_db, signer, followed_keys, cancel))
-        .task("exports", |cancel| exports.run(cancel))
+        .task("exports", |cancel| exports.clone().make(cancel))
+        .task("old exports", |cancel| exports.clone().tidy(cancel))
         .task("tidy", |cancel| actions::tidy(tidy_db, cancel))
         .task("idempotency", |cancel| idempotency::run_upkeep(answers_db, cancel));
     Ok((service, keys))

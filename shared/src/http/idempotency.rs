@@ -274,7 +274,8 @@ pub async fn forget_person(tx: &Tx, user: UserId) -> Result<(), DbErr> {
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_KEY)).build();
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_KEY));
+        let text = text.pattern(Some("^[!-~]+$")).build();
         let header = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)

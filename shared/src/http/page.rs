@@ -68,7 +68,10 @@ impl IntoParams for Page {
         };
         let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
         let limit = limit.default(Some(20.into()));
-        let cursor = ObjectBuilder::new().schema_type(Type::String);
+        // Eight bytes in base64, of which the first is below 128.
+        let cursor = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"));
         vec![
             parameter("limit", "How many items at most", limit),
             parameter("cursor", "`next` of the page before; absent: the first page", cursor),

@@ -40,6 +40,16 @@ pub enum PeerError {
     Refused(&'static str, StatusCode),
 }
 
+impl PeerError {
+    /// Returns true when the same request may succeed later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable(..) => true,
+            Self::Refused(_, status) => *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error(),
+        }
+    }
+}
+
 impl Peers {
     /// Reads the URLs of the services, such as `POSTS_URL`, from the environment. A service without one is on this
     /// machine, at its own port.
@@ -48,7 +58,8 @@ impl Peers {
     /// The first variable that is no URL of the web, or that the TLS backend cannot be initialised.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let mut urls = BTreeMap::new();
-        for service in SERVICES {
+        // Auth is asked for nothing: its events and its keys come by other ways.
+        for service in SERVICES.into_iter().filter(|service| service.name != "auth") {
             let given = env.get(service.url_variable).map(|url| url.trim_end_matches('/').to_owned());
             let url = given.unwrap_or_else(|| format!("http://127.0.0.1:{}", service.port));
             if crate::config::parse_web_url(&url).is_none() {

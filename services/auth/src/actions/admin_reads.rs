@@ -4,20 +4,21 @@ use shared::ids::UserId;
 use shared::work::Db;
 
 use crate::db::queries::account_log;
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::error::Error;
 
-/// Writes that an admin reads something, about a person or about many. It is committed before the admin gets it.
+/// Writes that an admin reads something, about a person or about many. It is committed before the admin gets it. A full disk does not
+/// keep admins from looking.
 ///
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn note_admin_read(
     db: &Db,
-    happening: Happening,
+    event: AuditEvent,
     admin: UserId,
     about: Option<UserId>,
 ) -> Result<(), Error> {
-    let tx = db.begin().await?;
-    account_log::record_by_admin(&*tx, happening, admin, about, tx.clock().now()).await?;
+    let tx = db.begin_in_reserve().await?;
+    account_log::record_by_admin(&*tx, event, admin, about, tx.clock().now()).await?;
     Ok(tx.commit().await?)
 }

@@ -15,7 +15,7 @@ use crate::db::entities::authorization_codes::Model as Code;
 use crate::db::entities::clients::Model as Client;
 use crate::db::queries::sessions::Ending;
 use crate::db::queries::{account_log, clients, users};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::oauth::{CODE_WITHIN, challenge_of, is_client_id, is_registered};
 use crate::domain::secret;
 use crate::error::Error;
@@ -79,7 +79,7 @@ pub(crate) async fn consent(
         session_id: None,
     };
     let tx = db.begin_in_reserve().await?;
-    account_log::record_own(&*tx, Happening::AccessGranted, user.user_id(), tx.clock().now()).await?;
+    account_log::record_own(&*tx, AuditEvent::AccessGranted, user.user_id(), tx.clock().now()).await?;
     clients::insert_code(&*tx, row).await?;
     tx.commit().await?;
     Ok(code)
@@ -112,7 +112,7 @@ pub(crate) async fn exchange_code(
     if !is_first {
         if let Some(session) = code.session_id.filter(|id| *id != 0) {
             end(&mut tx, Ending::One(session)).await?;
-            account_log::record_by_nobody(&*tx, Happening::TokenReused, Some(UserId(code.user_id)), now).await?;
+            account_log::record_by_nobody(&*tx, AuditEvent::TokenReused, Some(UserId(code.user_id)), now).await?;
             tracing::warn!(user.id = code.user_id, "An authorization code was used twice; its session is ended.");
         }
         tx.commit().await?;

@@ -6,13 +6,14 @@ use shared::work::Db;
 
 use super::confirm_password::confirm_password;
 use super::end_session::end;
+use super::two_factor::turn_off_without_factors;
 use crate::credentials::{Hasher, Signer};
 use crate::db::entities::links::Model as Link;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
 use crate::db::queries::users::NotStored;
-use crate::db::queries::{account_log, links, users};
-use crate::domain::happening::Happening;
+use crate::db::queries::{account_log, factors, links, users};
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::joining::{Joining, REFUSED_DOMAIN};
 use crate::domain::link::Purpose;
 use crate::domain::{email, secret};
@@ -73,7 +74,7 @@ pub(crate) async fn confirm_email_change(db: &Db, mails: &MailQueue, token: &str
     }
     links::delete_unused_of(&*tx, Purpose::EmailChange, before.id).await?;
     users::set_email(&*tx, before.user_id(), address).await.map_err(taken)?;
-    account_log::record_own(&*tx, Happening::EmailChanged, before.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::EmailChanged, before.user_id(), now).await?;
     if before.email_key != link.email_key {
         mails.add_email_changed(&*tx, &before, now).await?;
     }
@@ -83,7 +84,7 @@ pub(crate) async fn confirm_email_change(db: &Db, mails: &MailQueue, token: &str
 }
 
 /// Gives an account the address back that it had before a change. Whoever has made the change knows the password, so all
-/// sessions end, and the owner gets a link for a new password.
+/// sessions end, factors that were added since the change are deleted, and the owner gets a link for a new password.
 ///
 /// # Errors
 /// [`Error::BadEmailLink`] as in [`confirm_email_change`].
@@ -96,10 +97,14 @@ pub(crate) async fn undo_email_change(db: &Db, signer: &Signer, mails: &MailQueu
         return Err(Error::BadEmailLink);
     }
     users::set_email(&*tx, user.user_id(), address).await.map_err(taken)?;
-    account_log::record_own(&*tx, Happening::EmailChangeUndone, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::EmailChangeUndone, user.user_id(), now).await?;
     for purpose in [Purpose::EmailChange, Purpose::PasswordReset] {
         links::delete_unused_of(&*tx, purpose, user.id).await?;
     }
+    // The thief may have added a factor, and the owner could not get in with a new password then.
+    let changed_at = link.expires_at - Purpose::EmailUndo.validity();
+    factors::delete_added_since(&*tx, user.user_id(), changed_at).await?;
+    turn_off_without_factors(&tx, user.user_id()).await?;
     end(&mut tx, Ending::AllOf(user.id)).await?;
     let user = users::end_tokens(&*tx, user.user_id(), now).await?.ok_or(Error::BadEmailLink)?;
     mails.add_password_reset(&*tx, &user, |code| signer.hash_code(user.id, code), now).await?;

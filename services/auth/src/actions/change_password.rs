@@ -8,8 +8,8 @@ use super::end_session::end;
 use crate::credentials::Hasher;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
-use crate::db::queries::{account_log, links, users};
-use crate::domain::happening::Happening;
+use crate::db::queries::{account_log, clients, factors, links, passkeys, users};
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::link::Purpose;
 use crate::error::Error;
 use crate::mail::MailQueue;
@@ -38,9 +38,13 @@ pub(crate) async fn change_password(
     }
     users::replace_password_hash(&*tx, user.user_id(), &user.password_hash, hash).await?;
     links::delete_unused_of(&*tx, Purpose::PasswordReset, user.id).await?;
+    // Nothing that began with the old password may go on.
+    factors::delete_challenges_of(&*tx, user.user_id()).await?;
+    passkeys::delete_ceremonies_of(&*tx, user.user_id()).await?;
+    clients::delete_unused_codes_of(&*tx, user.id).await?;
     end(&mut tx, Ending::OthersOf { user_id: user.id, kept: session_id.0 }).await?;
     mails.add_password_changed(&*tx, user, now).await?;
-    account_log::record_own(&*tx, Happening::PasswordChanged, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::PasswordChanged, user.user_id(), now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(())

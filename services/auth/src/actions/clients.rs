@@ -7,7 +7,7 @@ use crate::db::entities::clients::Model as Client;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
 use crate::db::queries::{account_log, clients};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::oauth::{MAX_CLIENTS, is_client_id};
 use crate::domain::secret;
 use crate::error::Error;
@@ -34,7 +34,7 @@ pub(crate) async fn register_client(
         created_at: db.clock().now(),
     };
     clients::insert(&*tx, client.clone()).await?;
-    account_log::record_own(&*tx, Happening::ClientRegistered, user.user_id(), client.created_at).await?;
+    account_log::record_own(&*tx, AuditEvent::ClientRegistered, user.user_id(), client.created_at).await?;
     tx.commit().await?;
     Ok(client)
 }
@@ -52,6 +52,6 @@ pub(crate) async fn delete_client(db: &Db, user: &User, id: &str) -> Result<(), 
         return Err(Error::ClientNotFound);
     }
     end(&mut tx, Ending::OfClient(id.to_owned())).await?;
-    account_log::record_own(&*tx, Happening::ClientDeleted, user.user_id(), tx.clock().now()).await?;
+    account_log::record_own(&*tx, AuditEvent::ClientDeleted, user.user_id(), tx.clock().now()).await?;
     Ok(tx.commit().await?)
 }

@@ -4,7 +4,8 @@ use shared::work::Db;
 
 use crate::credentials::{Hasher, PasswordCheck};
 use crate::db::entities::users::Model as User;
-use crate::db::queries::limits;
+use crate::db::queries::{account_log, limits};
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::limit::CURRENT_PASSWORD;
 use crate::error::Error;
 
@@ -21,7 +22,13 @@ pub(super) async fn confirm_password(db: &Db, hasher: &Hasher, user: &User, pass
         return Err(Error::TooManyTries(CURRENT_PASSWORD.period));
     }
     match hasher.verify(password, Some(&user.password_hash)).await? {
-        PasswordCheck::Wrong => Err(Error::WrongPassword),
+        PasswordCheck::Wrong => {
+            let tx = db.begin_in_reserve().await?;
+            let (about, now) = (Some(user.user_id()), tx.clock().now());
+            account_log::count_failure(&*tx, AuditEvent::WrongPassword, about, now).await?;
+            tx.commit().await?;
+            Err(Error::WrongPassword)
+        }
         PasswordCheck::Right | PasswordCheck::NeedsRehash => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use shared::work::Db;
 use crate::credentials::hash_blocking;
 use crate::db::queries::account_log;
 use crate::db::queries::users::{self, NewUser, NotStored};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::{Username, password};
 use crate::streams::user::UserState;
 
@@ -78,7 +78,7 @@ pub(super) async fn store_admin(db: &Db, username: Username, password_hash: Stri
         NotStored::Username | NotStored::Email => CreateAdminError::Taken,
         NotStored::Db(error) => CreateAdminError::Db(error),
     })?;
-    account_log::record_by_nobody(&*tx, Happening::AdminCreated, Some(user.user_id()), now).await?;
+    account_log::record_by_nobody(&*tx, AuditEvent::AdminCreated, Some(user.user_id()), now).await?;
     events::publish(&mut tx, &[UserState::from(user)])?;
     Ok(tx.commit().await?)
 }

@@ -5,7 +5,7 @@ use shared::work::{Db, Tx};
 
 use crate::db::queries::account_log;
 use crate::db::queries::sessions::{self, Ending};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::secret;
 use crate::error::Error;
 use crate::streams::session_end::publish_ends;
@@ -38,7 +38,7 @@ pub(crate) async fn end_session_by_id(db: &Db, id: SessionId) -> Result<(), Erro
 /// Ends a session by its own token. One that has ended before is not written down again.
 async fn sign_out(tx: &mut Tx, user: UserId, session: i64) -> Result<(), Error> {
     if end(tx, Ending::One(session)).await? > 0 {
-        account_log::record_own(&**tx, Happening::SignedOut, user, tx.clock().now()).await?;
+        account_log::record_own(&**tx, AuditEvent::SignedOut, user, tx.clock().now()).await?;
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ pub(crate) async fn end_own_session(db: &Db, user_id: UserId, id: SessionId) -> 
     if end(&mut tx, Ending::One(session.id)).await? == 0 {
         return Err(Error::SessionNotFound);
     }
-    account_log::record_own(&*tx, Happening::SessionsEnded, user_id, tx.clock().now()).await?;
+    account_log::record_own(&*tx, AuditEvent::SessionsEnded, user_id, tx.clock().now()).await?;
     Ok(tx.commit().await?)
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn end_own_session(db: &Db, user_id: UserId, id: SessionId) -> 
 pub(crate) async fn end_other_sessions(db: &Db, user_id: UserId, current: SessionId) -> Result<(), Error> {
     let mut tx = db.begin_in_reserve().await?;
     end(&mut tx, Ending::OthersOf { user_id: user_id.0, kept: current.0 }).await?;
-    account_log::record_own(&*tx, Happening::SessionsEnded, user_id, tx.clock().now()).await?;
+    account_log::record_own(&*tx, AuditEvent::SessionsEnded, user_id, tx.clock().now()).await?;
     Ok(tx.commit().await?)
 }
 

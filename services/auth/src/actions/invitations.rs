@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use shared::auth::Role;
 use shared::work::Db;
 
+use super::two_factor::lock;
 use crate::db::entities::invitations::Model as Invitation;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::invitations;
@@ -15,7 +16,7 @@ use crate::error::Error;
 const MAX_OF_ADMIN: u64 = 1_000;
 
 /// Makes an invitation. Returns it with its code, of which only the hash is stored. `role` is the role that counts at
-/// this moment. Requests at the same moment may exceed the number of invitations by their own number.
+/// this moment.
 ///
 /// # Errors
 /// [`Error::NoMoreInvitations`].
@@ -31,6 +32,7 @@ pub(crate) async fn invite(
         Role::User => rules.invitations_per_person,
     };
     let tx = db.begin().await?;
+    lock(&tx, user).await?;
     let now = tx.clock().now();
     if invitations::count_of(&*tx, user.user_id(), now).await? >= most {
         return Err(Error::NoMoreInvitations);
@@ -41,13 +43,13 @@ pub(crate) async fn invite(
     Ok((invitation, SecretString::from(code)))
 }
 
-/// Withdraws an invitation that was not used. A registration that holds it may still be confirmed.
+/// Withdraws an invitation that was not used and that no registration holds.
 ///
 /// # Errors
 /// [`Error::InvitationNotFound`].
 pub(crate) async fn withdraw_invitation(db: &Db, user: &User, id: InvitationId) -> Result<(), Error> {
     let tx = db.begin().await?;
-    if !invitations::delete_own(&*tx, id, user.user_id()).await? {
+    if !invitations::delete_own(&*tx, id, user.user_id(), tx.clock().now()).await? {
         return Err(Error::InvitationNotFound);
     }
     Ok(tx.commit().await?)

@@ -9,7 +9,7 @@ use crate::credentials::{Hasher, PasswordCheck, Signer, TokenPair};
 use crate::db::entities::users::Model as User;
 use crate::db::queries::{account_log, limits, reservations, sessions, users};
 use crate::domain::Username;
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::limit::LOGINS;
 use crate::error::Error;
 
@@ -60,7 +60,7 @@ pub(super) async fn authenticate(db: &Db, hasher: &Hasher, is_limited: bool, log
     if check == PasswordCheck::Wrong {
         let tx = db.begin_in_reserve().await?;
         let about = user.as_ref().map(User::user_id);
-        account_log::count_failure(&*tx, Happening::SignInFailed, about, tx.clock().now()).await?;
+        account_log::count_failure(&*tx, AuditEvent::SignInFailed, about, tx.clock().now()).await?;
         tx.commit().await?;
         return Err(Error::InvalidCredentials);
     }

@@ -10,11 +10,11 @@ use shared::work::{Db, Tx};
 use crate::credentials::{Signer, TokenPair};
 use crate::db::entities::users::Model as User;
 use crate::db::queries::{account_log, sessions, users};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::secret;
 use crate::error::Error;
 
-/// Opens a session for a person whose password was right, and returns its first pair of tokens.
+/// Opens a session for a person who has proved to be the person, and returns its first pair of tokens.
 ///
 /// # Errors
 /// [`Error::Blocked`], [`Error::NotVerified`], [`Error::AwaitsApproval`], or [`Error::InvalidCredentials`] when the account was erased since the
@@ -48,7 +48,7 @@ pub(super) async fn open_session_in(
     // Read again under the lock: the row at hand is from before the hash, which took its time.
     let user = users::find_locked(&**tx, user.user_id()).await?.ok_or(Error::InvalidCredentials)?;
     require_active(&user)?;
-    let kind = if grant.is_some() { Happening::ClientSignedIn } else { Happening::SignedIn };
+    let kind = if grant.is_some() { AuditEvent::ClientSignedIn } else { AuditEvent::SignedIn };
     account_log::record_own(&**tx, kind, user.user_id(), now).await?;
     let session = sessions::insert(&**tx, user.id, client, grant, now).await?;
     let refresh_token = secret::new_token();

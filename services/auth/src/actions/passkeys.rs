@@ -16,7 +16,7 @@ use crate::db::entities::passkeys::Model as Passkey;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::account_log;
 use crate::db::queries::passkeys::{self, NewPasskey, NotStored};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::session::STEP_WITHIN;
 use crate::domain::{PasskeyId, secret};
 use crate::error::Error;
@@ -90,7 +90,7 @@ pub(crate) async fn confirm_passkey(
     })?;
     let codes = add_factor(&tx, user.user_id(), now).await?;
     mails.add_passkey_changed(&*tx, user, true, now).await?;
-    account_log::record_own(&*tx, Happening::PasskeyAdded, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::PasskeyAdded, user.user_id(), now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok((passkey, codes))
@@ -117,7 +117,7 @@ pub(crate) async fn remove_passkey(
     }
     turn_off_without_factors(&tx, user.user_id()).await?;
     mails.add_passkey_changed(&*tx, user, false, now).await?;
-    account_log::record_own(&*tx, Happening::PasskeyDeleted, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::PasskeyDeleted, user.user_id(), now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(())

@@ -14,7 +14,7 @@ use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 use shared::work::{Db, Tx};
 
-use super::erase_newcomer::erase_newcomer;
+use super::erase_newcomer::{Reason, erase_newcomer};
 use crate::credentials::Hasher;
 use crate::db::queries::users::{NewUser, NotStored};
 use crate::db::queries::{invitations, reservations, users};
@@ -82,7 +82,9 @@ pub(crate) async fn register(
         return Ok(known);
     }
     require_room(&*tx, now, MAX_WAITING).await?;
-    // Held before anything is looked up, so that it does not tell whether the address is known.
+    // Before the invitation, which an account that is erased here may hold.
+    free_username(&mut tx, &new.username, now).await?;
+    // Held before the address is looked up, so that it does not tell whether the address is known.
     let invitation = match invitation {
         Some(code) => Some(hold_invitation(&tx, &code, now).await?),
         None => None,
@@ -114,6 +116,19 @@ fn check(rules: &Joining, applicant: &Applicant) -> Result<(), Error> {
     if rules.refuses(&applicant.email) { refuse("email", REFUSED_DOMAIN) } else { Ok(()) }
 }
 
+/// Refuses a username that somebody has, and frees one whose holder has not become a member in time.
+async fn free_username(tx: &mut Tx, username: &Username, now: Timestamp) -> Result<(), Error> {
+    let holder = users::find_holder(&**tx, username.as_str()).await?;
+    let is_reserved = reservations::find(&**tx, username.as_str(), now).await?.is_some();
+    match holder {
+        // Its time is over, but the hourly task has not come by yet.
+        Some(holder) if holder.has_expired(now) => erase_newcomer(tx, holder.user_id(), Reason::Expired, now).await,
+        Some(_) => Err(Error::UsernameTaken),
+        None if is_reserved => Err(Error::UsernameTaken),
+        None => Ok(()),
+    }
+}
+
 /// Holds the invitation with this code until the registration is confirmed, or a day is over.
 async fn hold_invitation(tx: &Tx, code: &str, now: Timestamp) -> Result<InvitationId, Error> {
     let held = invitations::hold(&**tx, &secret::hash(code), now).await?;
@@ -125,15 +140,6 @@ async fn hold_invitation(tx: &Tx, code: &str, now: Timestamp) -> Result<Invitati
 async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> Result<Option<UserId>, Error> {
     // Looked up for everybody, so that the work does not tell whether the address is known.
     let owner = users::find_owner(&**tx, &new.email).await?;
-    let holder = users::find_holder(&**tx, new.username.as_str()).await?;
-    let is_reserved = reservations::find(&**tx, new.username.as_str(), now).await?.is_some();
-    match holder {
-        // Its time is over, but the hourly task has not come by yet.
-        Some(holder) if holder.has_expired(now) => erase_newcomer(tx, holder.user_id(), now).await?,
-        Some(_) => return Err(Error::UsernameTaken),
-        None if is_reserved => return Err(Error::UsernameTaken),
-        None => {}
-    }
     if let Some(owner) = owner {
         if !reservations::insert_if_free(&**tx, new.username.key(), new.password_hash, now).await? {
             return Err(Error::UsernameTaken);

@@ -10,9 +10,9 @@ use crate::db::entities::links::Model as Link;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::Ending;
 use crate::db::queries::{account_log, links, users};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::link::Purpose;
-use crate::domain::secret;
+use crate::domain::{password, secret};
 use crate::error::Error;
 use crate::mail::MailQueue;
 use crate::streams::user::UserState;
@@ -45,7 +45,8 @@ pub(crate) async fn forget_password(db: &Db, mails: &MailQueue, signer: &Signer,
 /// a code for a new one. `admin` asks for it, and never learns or chooses a password.
 ///
 /// # Errors
-/// [`Error::UserNotFound`] when there is no verified account with this id; [`Error::Busy`].
+/// [`Error::NotAccepted`] for the admin's own account; [`Error::UserNotFound`] when there is no member with this id;
+/// [`Error::Busy`].
 pub(crate) async fn force_reset(
     db: &Db,
     hasher: &Hasher,
@@ -53,6 +54,12 @@ pub(crate) async fn force_reset(
     mails: &MailQueue,
     (admin, id): (UserId, UserId),
 ) -> Result<(), Error> {
+    if admin == id {
+        return Err(Error::NotAccepted {
+            field: "user_id",
+            rule: "must be somebody else: change your own password instead",
+        });
+    }
     // The hash of a random text: nobody can log in, and a try takes as long as any other.
     let unusable = hasher.hash(&secret::new_token()).await?;
     let now = db.clock().now();
@@ -61,7 +68,7 @@ pub(crate) async fn force_reset(
     let user = user.ok_or(Error::UserNotFound)?;
     let user = users::set_password(&*tx, user.user_id(), unusable, now).await?.ok_or(Error::UserNotFound)?;
     end(&mut tx, Ending::AllOf(user.id)).await?;
-    account_log::record_by_admin(&*tx, Happening::PasswordInvalidated, admin, Some(user.user_id()), now).await?;
+    account_log::record_by_admin(&*tx, AuditEvent::PasswordInvalidated, admin, Some(user.user_id()), now).await?;
     mails.add_forced_reset(&*tx, &user, |code| signer.hash_code(user.id, code), now).await?;
     events::publish(&mut tx, &[UserState::from(user)])?;
     tx.commit().await?;
@@ -95,6 +102,7 @@ pub(crate) async fn reset_password(
         ResetProof::Code { email, code } => find_by_code(db, signer, &email, &code).await?,
     };
     let user = users::find(db.read(), UserId(link.user_id)).await?.ok_or(Error::BadReset)?;
+    password::check(password, &user.username, &user.email).map_err(Error::WeakPassword)?;
     // Hashed before the transaction, because a row must not stay locked for as long as a hash takes.
     let hash = hasher.hash_if_strong(password, &user.username, &user.email).await?;
     let now = db.clock().now();
@@ -109,7 +117,7 @@ pub(crate) async fn reset_password(
     let user = users::set_password(&*tx, user.user_id(), hash, now).await?.ok_or(Error::BadReset)?;
     end(&mut tx, Ending::AllOf(user.id)).await?;
     mails.add_password_changed(&*tx, &user, now).await?;
-    account_log::record_own(&*tx, Happening::PasswordReset, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::PasswordReset, user.user_id(), now).await?;
     events::publish(&mut tx, &[UserState::from(user)])?;
     tx.commit().await?;
     mails.wake_worker();

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::credentials::Signer;
 use crate::db::queries::{account_log, signing_keys};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::key_ring::{KeyTimes, PUBLISHED_BEFORE, Stage, stages};
 use crate::error::Error;
 
@@ -41,7 +41,7 @@ pub(crate) async fn update_keys(db: &Db, signer: &Signer, keys: &Keys) -> Result
         let used_from = if row.at_once { now } else { now + PUBLISHED_BEFORE };
         let tx = db.begin().await?;
         if signing_keys::fulfil(&*tx, row.id, kid.clone(), sealed, used_from).await? {
-            account_log::record_by_nobody(&*tx, Happening::SigningKeyMade, None, now).await?;
+            account_log::record_by_nobody(&*tx, AuditEvent::SigningKeyMade, None, now).await?;
             tracing::info!(key.id = kid, "A signing key was made; it is used from {used_from} on.");
         }
         tx.commit().await?;
@@ -93,7 +93,7 @@ pub async fn request_key(db: &Db, at_once: bool) -> Result<(), KeysError> {
     }
     let tx = db.begin().await?;
     signing_keys::request(&*tx, at_once, db.clock().now()).await?;
-    account_log::record_by_nobody(&*tx, Happening::SigningKeyRequested, None, db.clock().now()).await?;
+    account_log::record_by_nobody(&*tx, AuditEvent::SigningKeyRequested, None, db.clock().now()).await?;
     Ok(tx.commit().await?)
 }
 

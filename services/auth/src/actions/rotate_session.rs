@@ -13,7 +13,7 @@ use super::open_session::require_active;
 use crate::credentials::{Signer, TokenPair};
 use crate::db::queries::sessions::{self, Ending};
 use crate::db::queries::{account_log, clients, users};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::{secret, session};
 use crate::error::Error;
 use crate::streams::session_end::publish_ends;
@@ -60,7 +60,7 @@ pub(crate) async fn rotate_session(
             // Committed before the refusal is returned, or the error would roll the end of the session back.
             let ended = sessions::revoke(&*tx, Ending::One(opened.id), now).await?;
             publish_ends(&mut tx, &ended)?;
-            account_log::record_by_nobody(&*tx, Happening::TokenReused, Some(user.user_id()), now).await?;
+            account_log::record_by_nobody(&*tx, AuditEvent::TokenReused, Some(user.user_id()), now).await?;
             tx.commit().await?;
             tracing::warn!(
                 user.id = user.id,

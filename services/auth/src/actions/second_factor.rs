@@ -15,7 +15,7 @@ use crate::db::entities::ceremonies::Model as Ceremony;
 use crate::db::entities::challenges::Model as Challenge;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::{account_log, factors, limits, passkeys, users};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::limit::SECOND_FACTORS;
 use crate::domain::session::STEP_WITHIN;
 use crate::domain::{recovery_code, secret, totp};
@@ -113,17 +113,13 @@ pub(crate) async fn pass_second_factor(
     tx.commit().await?;
     let user = users::find(db.read(), UserId(challenge.user_id)).await?;
     let user = user.filter(|user| user.session_version == challenge.session_version).ok_or(Error::BadChallenge)?;
-    let shown = match proof {
-        Proof::Code(code) => show_code(db, signer, mails, &user, code).await,
-        Proof::Passkey(answer) => show_passkey(db, site, &user, &token_hash, answer).await,
-    };
-    if let Err(Error::WrongCode | Error::BadPasskey) = shown {
-        let tx = db.begin_in_reserve().await?;
-        let (about, now) = (Some(user.user_id()), tx.clock().now());
-        account_log::count_failure(&*tx, Happening::SecondFactorFailed, about, now).await?;
-        tx.commit().await?;
+    match proof {
+        Proof::Code(code) => show_code(db, signer, mails, &user, code).await?,
+        Proof::Passkey(answer) => {
+            let shown = show_passkey(db, site, &user, &token_hash, answer).await;
+            count_failed_factor(db, &user, shown).await?;
+        }
     }
-    shown?;
     let tx = db.begin_in_reserve().await?;
     let is_first = factors::delete_challenge(&*tx, &token_hash).await?;
     tx.commit().await?;
@@ -163,6 +159,22 @@ pub(super) async fn show_code(
     user: &User,
     code: &str,
 ) -> Result<(), Error> {
+    let shown = check_code(db, signer, mails, user, code).await;
+    count_failed_factor(db, user, shown).await
+}
+
+/// Writes a refused factor into the log of the account, and returns the outcome.
+async fn count_failed_factor(db: &Db, user: &User, shown: Result<(), Error>) -> Result<(), Error> {
+    if let Err(Error::WrongCode | Error::BadPasskey) = shown {
+        let tx = db.begin_in_reserve().await?;
+        let (about, now) = (Some(user.user_id()), tx.clock().now());
+        account_log::count_failure(&*tx, AuditEvent::SecondFactorFailed, about, now).await?;
+        tx.commit().await?;
+    }
+    shown
+}
+
+async fn check_code(db: &Db, signer: &Signer, mails: &MailQueue, user: &User, code: &str) -> Result<(), Error> {
     let (now, account) = (db.clock().now(), user.id.to_string());
     // Counted before the code is looked at, so that requests at the same moment get no try more.
     let tx = db.begin_in_reserve().await?;
@@ -178,7 +190,7 @@ pub(super) async fn show_code(
     if is_recovery {
         let left = factors::count_codes(&*tx, user.user_id()).await?;
         mails.add_recovery_code_used(&*tx, user, left, now).await?;
-        account_log::record_own(&*tx, Happening::RecoveryCodeUsed, user.user_id(), now).await?;
+        account_log::record_own(&*tx, AuditEvent::RecoveryCodeUsed, user.user_id(), now).await?;
     }
     tx.commit().await?;
     mails.wake_worker();

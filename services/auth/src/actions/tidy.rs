@@ -6,7 +6,7 @@ use shared::tasks::Cancel;
 use shared::work::Db;
 use tokio::time::sleep;
 
-use super::erase_newcomer::erase_newcomer;
+use super::erase_newcomer::{Reason, erase_newcomer};
 use crate::db::queries::{
     account_log, clients, erasure, factors, invitations, limits, links, mail_jobs, passkeys, reservations, sessions,
     users,
@@ -67,7 +67,7 @@ async fn erase_expired(db: &Db) -> Result<(), Error> {
         let mut tx = db.begin().await?;
         let expired = users::list_expired(&*tx, now, BATCH).await?;
         for user in &expired {
-            erase_newcomer(&mut tx, user.user_id(), now).await?;
+            erase_newcomer(&mut tx, user.user_id(), Reason::Expired, now).await?;
         }
         tx.commit().await?;
         if expired.is_empty() {

@@ -14,7 +14,7 @@ use crate::credentials::{Hasher, Signer};
 use crate::db::entities::users::Model as User;
 use crate::db::queries::sessions::{self, Ending};
 use crate::db::queries::{account_log, factors, limits, passkeys, users};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::limit::SECOND_FACTORS;
 use crate::domain::{recovery_code, totp};
 use crate::error::Error;
@@ -73,7 +73,7 @@ pub(crate) async fn confirm_app(
     limits::give_back(&*tx, SECOND_FACTORS, &user.id.to_string()).await?;
     let codes = add_factor(&tx, id, now).await?;
     mails.add_two_factor_changed(&*tx, user, true, now).await?;
-    account_log::record_own(&*tx, Happening::AppAdded, id, now).await?;
+    account_log::record_own(&*tx, AuditEvent::AppAdded, id, now).await?;
     tx.commit().await?;
     mails.wake_worker();
     Ok(codes)
@@ -98,7 +98,7 @@ pub(crate) async fn remove_app(
         return Err(Error::NoApp);
     }
     turn_off_without_factors(&tx, user.user_id()).await?;
-    account_log::record_own(&*tx, Happening::AppRemoved, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::AppRemoved, user.user_id(), now).await?;
     mails.add_two_factor_changed(&*tx, user, false, now).await?;
     tx.commit().await?;
     mails.wake_worker();
@@ -124,7 +124,7 @@ pub(crate) async fn remove_factors(
     let tx = db.begin().await?;
     lock(&tx, user).await?;
     factors::turn_off(&*tx, user.user_id()).await?;
-    account_log::record_own(&*tx, Happening::TwoFactorOff, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::TwoFactorOff, user.user_id(), now).await?;
     mails.add_two_factor_changed(&*tx, user, false, now).await?;
     tx.commit().await?;
     mails.wake_worker();
@@ -149,7 +149,7 @@ pub(crate) async fn renew_recovery_codes(
     let tx = db.begin().await?;
     lock(&tx, user).await?;
     let codes = replace_codes(&tx, user.user_id()).await?;
-    account_log::record_own(&*tx, Happening::RecoveryCodesRenewed, user.user_id(), tx.clock().now()).await?;
+    account_log::record_own(&*tx, AuditEvent::RecoveryCodesRenewed, user.user_id(), tx.clock().now()).await?;
     tx.commit().await?;
     Ok(codes)
 }
@@ -186,7 +186,7 @@ pub async fn reset_two_factor(db: &Db, username: &str) -> Result<bool, ResetTwoF
     }
     factors::turn_off(&*tx, user.user_id()).await?;
     sessions::revoke(&*tx, Ending::AllOf(user.id), now).await?;
-    account_log::record_by_nobody(&*tx, Happening::TwoFactorOff, Some(user.user_id()), now).await?;
+    account_log::record_by_nobody(&*tx, AuditEvent::TwoFactorOff, Some(user.user_id()), now).await?;
     if let Some(user) = users::end_tokens(&*tx, user.user_id(), now).await? {
         events::publish(&mut tx, &[UserState::from(user)])?;
     }

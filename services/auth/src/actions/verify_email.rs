@@ -7,12 +7,12 @@ use shared::events;
 use shared::ids::UserId;
 use shared::work::Db;
 
-use super::erase_newcomer::erase_newcomer;
+use super::erase_newcomer::{Reason, erase_newcomer};
 use crate::db::entities::links::Model as Link;
 use crate::db::entities::users::Model as User;
 use crate::db::queries::users::NotStored;
 use crate::db::queries::{account_log, invitations, links, users};
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::domain::joining::Registration;
 use crate::domain::link::Purpose;
 use crate::domain::secret;
@@ -45,8 +45,8 @@ pub(crate) async fn find_registration(db: &Db, token: &str) -> Result<User, Erro
 }
 
 /// Verifies the account of a link, which owns the address from now on. The other accounts that wait for the address
-/// lose their links. The same link answers the same success again, because people follow it twice. `registration` is the
-/// way in which people become members now, not when they registered.
+/// lose their links. The same link answers the same success again, because people follow it twice. With
+/// [`Registration::Approval`] the person waits for an admin, whatever the way to join was at the registration.
 ///
 /// # Errors
 /// As [`find_registration`].
@@ -71,7 +71,7 @@ pub(crate) async fn verify_email(db: &Db, registration: Registration, token: &st
     })?;
     let user = verified.ok_or(Error::BadLink)?;
     links::delete_unused(&*tx, Purpose::Verification, &link.email_key).await?;
-    account_log::record_own(&*tx, Happening::AddressConfirmed, user.user_id(), now).await?;
+    account_log::record_own(&*tx, AuditEvent::AddressConfirmed, user.user_id(), now).await?;
     invitations::mark_used(&*tx, user.user_id(), now).await?;
     let standing = Standing::of(&user);
     events::publish(&mut tx, &[UserState::from(user)])?;
@@ -91,7 +91,7 @@ pub(crate) async fn reject_registration(db: &Db, token: &str) -> Result<(), Erro
     if link.used_at.is_some() {
         return Err(Error::BadLink);
     }
-    erase_newcomer(&mut tx, UserId(link.user_id), now).await?;
+    erase_newcomer(&mut tx, UserId(link.user_id), Reason::Rejected, now).await?;
     Ok(tx.commit().await?)
 }
 

@@ -1,12 +1,12 @@
 //! The folder of the archives.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tokio::fs::{self, File};
+use tokio::task::spawn_blocking;
 
-use super::writer::ArchiveWriter;
+use super::writer::{ArchiveError, ArchiveWriter};
 
 /// The archives, each under a random name.
 #[derive(Clone)]
@@ -20,12 +20,14 @@ impl Archives {
         Self { folder: data_folder.join("exports") }
     }
 
-    /// Begins a new archive. It appears under its name when it is finished.
+    /// Begins a new archive. It appears under its name when it is finished, and is the file `draft` until then.
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub(crate) fn begin(&self, name: &str) -> io::Result<ArchiveWriter> {
-        ArchiveWriter::create(&self.folder, name)
+    pub(crate) async fn begin(&self, draft: &str, name: &str) -> Result<ArchiveWriter, ArchiveError> {
+        let (folder, draft, place) = (self.folder.clone(), self.folder.join(draft), self.folder.join(name));
+        let create = move || ArchiveWriter::create(&folder, draft, place);
+        Ok(spawn_blocking(create).await.map_err(io::Error::other)??)
     }
 
     /// Opens a finished archive. Returns it with its size in bytes.
@@ -38,22 +40,31 @@ impl Archives {
         Ok((file, size))
     }
 
-    /// Deletes all files but those with these names.
+    /// Lists the names of all files, finished or not.
     ///
     /// # Errors
-    /// When the folder cannot be read, or a file cannot be deleted.
-    pub(crate) async fn retain(&self, names: &HashSet<String>) -> io::Result<()> {
+    /// When the folder cannot be read.
+    pub(crate) async fn list(&self) -> io::Result<Vec<String>> {
         let mut files = match fs::read_dir(&self.folder).await {
             Ok(files) => files,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
+        let mut names = Vec::new();
         while let Some(file) = files.next_entry().await? {
-            let is_kept = file.file_name().to_str().is_some_and(|name| names.contains(name));
-            if !is_kept {
-                fs::remove_file(file.path()).await?;
-            }
+            names.extend(file.file_name().into_string());
         }
-        Ok(())
+        Ok(names)
+    }
+
+    /// Deletes a file, unless another replica was faster.
+    ///
+    /// # Errors
+    /// When the file cannot be deleted.
+    pub(crate) async fn delete(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.folder.join(name)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }

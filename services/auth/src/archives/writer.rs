@@ -26,7 +26,7 @@ pub(crate) enum ArchiveError {
 /// Writing blocks, so each step runs on a thread for blocking work and gives the writer back.
 pub(crate) struct ArchiveWriter {
     zip: ZipWriter<BufWriter<File>>,
-    /// Where the archive is until it is finished. Beside its place, so that the last step is a rename.
+    /// The path until the archive is finished, beside its place, so that the last step is a rename.
     draft: PathBuf,
     place: PathBuf,
     /// True when the current file of rows has one already.
@@ -34,16 +34,11 @@ pub(crate) struct ArchiveWriter {
 }
 
 impl ArchiveWriter {
-    pub(super) fn create(folder: &Path, name: &str) -> io::Result<Self> {
+    /// Creates the file `draft` in a folder, which is created too if it is missing. The call blocks.
+    pub(super) fn create(folder: &Path, draft: PathBuf, place: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let (draft, place) = (folder.join(format!("{name}.draft")), folder.join(name));
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         Ok(Self { zip: ZipWriter::new(BufWriter::new(file)), draft, place, has_rows: false })
-    }
-
-    /// The name of the unfinished file, which must not be deleted meanwhile.
-    pub(crate) fn draft_of(name: &str) -> String {
-        format!("{name}.draft")
     }
 
     /// Begins a file of rows.

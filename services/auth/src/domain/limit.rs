@@ -25,5 +25,8 @@ pub(crate) const CURRENT_PASSWORD: Limit =
 /// a thief who has the password and tries for a year guesses right with a probability below three in a hundred.
 pub(crate) const SECOND_FACTORS: Limit = Limit { name: "second_factor", burst: 10, period: Duration::from_secs(3_600) };
 
+/// The archives of the own data that a person may ask for.
+pub(crate) const EXPORTS: Limit = Limit { name: "export", burst: 3, period: Duration::from_secs(3_600) };
+
 /// The mails that strangers can have sent to one mailbox, whichever address the strangers come from.
 pub(crate) const MAILS: Limit = Limit { name: "mail", burst: 3, period: Duration::from_secs(3_600) };

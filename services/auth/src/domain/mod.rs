@@ -5,7 +5,7 @@ pub(crate) mod names;
 pub(crate) mod password;
 mod username;
 
-pub(crate) mod happening;
+pub(crate) mod audit_event;
 mod ids;
 pub(crate) mod joining;
 pub(crate) mod key_ring;

@@ -11,7 +11,7 @@ use shared::work::{Db, Tx};
 
 use super::retry::GIVE_UP_AFTER;
 use crate::db::entities::mail_jobs::Model;
-use crate::db::queries::{links, mail_jobs, users};
+use crate::db::queries::{invitations, links, mail_jobs, users};
 use crate::domain::link::{Purpose, links_in};
 use crate::domain::secret;
 
@@ -111,6 +111,7 @@ async fn renew_links(tx: &Tx, text: &str, now: Timestamp) -> Result<bool, DbErr>
             is_useful = true;
             if purpose == Purpose::Verification {
                 users::extend_waiting(&**tx, UserId(link.user_id), until).await?;
+                invitations::extend_hold(&**tx, UserId(link.user_id), until).await?;
             }
         }
     }

@@ -11,7 +11,7 @@ use super::me_extract::{AdminMe, Me};
 use crate::actions;
 use crate::answers::{EntryOut, LogOut, OwnEntryOut, OwnLogOut};
 use crate::db::queries::account_log;
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -38,6 +38,7 @@ pub(crate) async fn list_own_log(State(s): State<AppState>, me: Me, page: Page) 
 #[into_params(parameter_in = Query)]
 pub(crate) struct LogQuery {
     /// Only what has happened to this person.
+    #[param(schema_with = shared::openapi::id_in_query)]
     user_id: Option<UserId>,
 }
 
@@ -57,7 +58,7 @@ pub(crate) async fn list_log(
     page: Page,
     Query(asked): Query<LogQuery>,
 ) -> Result<Listed<LogOut>, Error> {
-    actions::note_admin_read(&s.db, Happening::LogRead, admin.id, asked.user_id).await?;
+    actions::note_admin_read(&s.db, AuditEvent::LogRead, admin.id, asked.user_id).await?;
     let mut found = account_log::page(s.db.read(), asked.user_id, page.after, page.fetch()).await?;
     let next = page.cut(&mut found, |entry| entry.id);
     let out = LogOut { entries: found.into_iter().map(EntryOut::from).collect(), next: next.clone() };

@@ -10,7 +10,7 @@ use super::me_extract::AdminMe;
 use crate::actions;
 use crate::answers::{ApplicantOut, ApplicantsOut, MessageOut};
 use crate::db::queries::users;
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -29,7 +29,7 @@ pub(crate) async fn list_applicants(
     admin: AdminMe,
     page: Page,
 ) -> Result<Listed<ApplicantsOut>, Error> {
-    actions::note_admin_read(&s.db, Happening::ApplicantsRead, admin.id, None).await?;
+    actions::note_admin_read(&s.db, AuditEvent::ApplicantsRead, admin.id, None).await?;
     let now = s.db.clock().now();
     let mut found = users::page_applicants(s.db.read(), now, page.after, page.fetch()).await?;
     let next = page.cut(&mut found, |user| user.id);

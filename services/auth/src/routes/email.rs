@@ -26,7 +26,7 @@ use crate::state::AppState;
 pub(crate) struct EmailIn {
     #[schema(example = "ann@example.org", format = Email, max_length = 254)]
     email: String,
-    #[schema(format = Password, max_length = 128)]
+    #[schema(format = Password, min_length = 1, max_length = 128)]
     password: String,
 }
 

@@ -26,7 +26,7 @@ use crate::state::AppState;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeaveIn {
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 1, max_length = 128)]
     password: String,
 }
 

@@ -1,5 +1,7 @@
 //! The archive of one's own data.
 
+use std::io::ErrorKind;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -32,12 +34,23 @@ const PATH: &str = "/auth/me/export";
 ))]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
 pub(crate) async fn get_export(State(s): State<AppState>, me: Me) -> Result<Response, Error> {
-    let export = actions::request_export(&s.db, &s.mails, &me.user).await?;
-    if export.ready_at.is_none() {
+    let mut export = actions::request_export(&s.db, &s.mails, &me.user).await?;
+    let mut found = None;
+    if export.ready_at.is_some() {
+        match s.archives.open(&export.name).await {
+            Ok(opened) => found = Some(opened),
+            // A database that was restored names files that its backup does not have.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                actions::delete_export(&s.db, me.user.user_id()).await?;
+                export = actions::request_export(&s.db, &s.mails, &me.user).await?;
+            }
+            Err(error) => return Err(ApiError::internal(error).into()),
+        }
+    }
+    let Some((file, size)) = found else {
         let fields = [(header::LOCATION, PATH), (header::RETRY_AFTER, "2")];
         return Ok((StatusCode::ACCEPTED, NOT_STORED, fields, Json(ExportOut::from(export))).into_response());
-    }
-    let (file, size) = s.archives.open(&export.name).await.map_err(ApiError::internal)?;
+    };
     actions::note_export_read(&s.db, me.user.user_id()).await?;
     let day = export.requested_at.to_string();
     let name = format!("chatty-{}-{}.zip", me.user.username, day.get(..10).unwrap_or_default());

@@ -69,12 +69,12 @@ pub(crate) async fn list_invitations(State(s): State<AppState>, me: Me) -> Resul
     Ok(Json(InvitationsOut { invitations: own.into_iter().map(InvitationOut::from).collect() }))
 }
 
-/// Withdraws an invitation that nobody has used.
+/// Withdraws an invitation that nobody uses.
 #[utoipa::path(delete, path = "/auth/invitations/{id}", tag = "users", security(("bearer" = [])), params(("id" = InvitationId, Path, description = "The invitation")), responses(
     (status = 204, description = "Withdrawn"),
     (status = 401, description = "No or bad token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Blocked, or a token of somebody else's client", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such invitation of one's own, or it was used", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such invitation of one's own, or somebody uses it", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = me.user.id))]
 pub(crate) async fn withdraw_invitation(

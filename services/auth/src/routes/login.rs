@@ -20,9 +20,9 @@ use crate::state::AppState;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoginIn {
-    #[schema(example = "ann")]
+    #[schema(example = "ann", min_length = 1, max_length = 254)]
     username: String,
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 1, max_length = 128)]
     password: String,
 }
 

@@ -9,7 +9,7 @@ use super::me_extract::AdminMe;
 use crate::actions;
 use crate::answers::{ParkedMailOut, ParkedMailsOut};
 use crate::db::queries::mail_jobs;
-use crate::domain::happening::Happening;
+use crate::domain::audit_event::AuditEvent;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -28,7 +28,7 @@ pub(crate) async fn list_parked_mails(
     admin: AdminMe,
     page: Page,
 ) -> Result<Listed<ParkedMailsOut>, Error> {
-    actions::note_admin_read(&s.db, Happening::ParkedMailsRead, admin.id, None).await?;
+    actions::note_admin_read(&s.db, AuditEvent::ParkedMailsRead, admin.id, None).await?;
     let mut found = mail_jobs::page_parked(s.db.read(), page.after, page.fetch()).await?;
     let next = page.cut(&mut found, |mail| mail.id);
     let out = ParkedMailsOut { mails: found.into_iter().map(ParkedMailOut::from).collect(), next: next.clone() };

@@ -25,7 +25,7 @@ use crate::state::AppState;
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasskeyIn {
     /// The current password.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 1, max_length = 128)]
     password: String,
     /// By which the person recognises the passkey in the list.
     #[schema(example = "My phone", min_length = 1, max_length = 64)]
@@ -46,7 +46,7 @@ impl Validate for PasskeyIn {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MadePasskeyIn {
     /// From the answer to the first step.
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     challenge: String,
     /// The answer of `navigator.credentials.create`, as JSON.
     #[schema(value_type = Object)]
@@ -64,7 +64,7 @@ impl Validate for MadePasskeyIn {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShownPasskeyIn {
     /// From the answer to the first step.
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     challenge: String,
     /// The answer of `navigator.credentials.get`, as JSON.
     #[schema(value_type = Object)]
@@ -81,7 +81,7 @@ impl Validate for ShownPasskeyIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChallengeIn {
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     challenge: String,
 }
 

@@ -25,7 +25,7 @@ use crate::state::AppState;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ForgotIn {
-    #[schema(example = "ann@example.org", format = Email)]
+    #[schema(example = "ann@example.org", format = Email, max_length = 254)]
     email: String,
 }
 
@@ -88,7 +88,7 @@ fn check_new(errors: &mut FieldErrors, new: &str) {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeIn {
-    #[schema(format = Password, max_length = 128)]
+    #[schema(format = Password, min_length = 1, max_length = 128)]
     current_password: String,
     /// The new one: 8 to 128 characters.
     #[schema(example = "a horse, a boat, a lamp", format = Password, min_length = 8, max_length = 128)]
@@ -128,6 +128,7 @@ pub(crate) async fn forget_password(
     (status = 401, description = "No or bad token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Not an administrator", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No verified account has this id", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The id is one's own", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]

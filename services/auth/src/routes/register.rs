@@ -37,7 +37,7 @@ pub(crate) struct RegisterIn {
     last_name: Option<String>,
     /// The code of an invitation. It is needed where `GET /auth/registration` says `invite`, and ignored elsewhere.
     #[serde(default)]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     invitation: Option<String>,
     /// Why one would like to join, for the administrator who decides. It is needed where `GET /auth/registration` says
     /// `approval`, and ignored elsewhere.

@@ -22,7 +22,7 @@ use crate::state::AppState;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefreshIn {
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128)]
     refresh_token: String,
 }
 

@@ -50,6 +50,7 @@ pub(crate) struct TokenIn {
 #[expect(dead_code, reason = "only described")]
 pub(crate) struct RevokeIn {
     /// An access token or a refresh token.
+    #[schema(min_length = 1)]
     token: String,
 }
 

@@ -29,10 +29,10 @@ const ONE_PROOF: &str = "either code or credential must be given";
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecondFactorIn {
     /// From the answer to the first step.
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     challenge: String,
     /// Six digits of the authenticator app, or a recovery code.
-    #[schema(example = "287082", max_length = 64)]
+    #[schema(example = "287082", min_length = 1, max_length = 64)]
     code: Option<String>,
     /// The answer of `navigator.credentials.get` to the options of `POST /auth/login/second-factor/passkey`, as JSON.
     #[schema(value_type = Option<Object>)]
@@ -66,7 +66,7 @@ impl Validate for SecondFactorIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CodeIn {
-    #[schema(example = "287082", max_length = 64)]
+    #[schema(example = "287082", min_length = 1, max_length = 64)]
     code: String,
 }
 
@@ -87,7 +87,7 @@ pub(super) fn check_length(errors: &mut FieldErrors, field: &str, value: &str) {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordIn {
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 1, max_length = 128)]
     pub(super) password: String,
 }
 

@@ -33,7 +33,7 @@ const fn words(standing: Standing) -> [&'static str; 2] {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResendIn {
-    #[schema(example = "ann@example.org", format = Email)]
+    #[schema(example = "ann@example.org", format = Email, max_length = 254)]
     email: String,
 }
 

@@ -108,6 +108,8 @@ async fn what_admins_do_and_read_is_written_and_their_address_is_not_shown_to_ot
     assert_eq!(kinds(&seen)[..5], expected);
     assert_eq!((&seen[4]["user_id"], &seen[4]["address"]), (&json!(id), &json!("203.0.113.9")));
     assert_eq!(seen[1]["user_id"], id);
+    let own = app.post(&format!("/auth/users/{}/password-reset", seen[0]["actor_id"]), Value::Null);
+    own.bearer(&admin).send().await.is_problem(422, "The request breaks a rule");
     // Ann chooses a new password and looks.
     let reset =
         mails(&app, "ann@example.org", 2).await.into_iter().find(|mail| mail["subject"] == "Choose a new password");

@@ -37,6 +37,7 @@ mod rights;
 mod sessions;
 mod smtp;
 mod storms;
+mod strangers;
 mod text;
 mod tokens;
 mod users;

@@ -54,7 +54,7 @@ pub(crate) async fn create_post(
 #[into_params(parameter_in = Query)]
 pub(crate) struct PostFilter {
     /// Only posts of this person.
-    #[param(value_type = Option<i64>)]
+    #[param(schema_with = shared::openapi::id_in_query)]
     author: Option<UserId>,
 }
 

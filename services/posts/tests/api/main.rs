@@ -22,6 +22,7 @@ mod pictures;
 mod posts;
 mod program;
 mod rights;
+mod strangers;
 mod text;
 mod writes;
 

@@ -5,7 +5,9 @@ use serde::Deserialize;
 use shared::auth::CurrentUser;
 use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
-use utoipa::{IntoParams, ToSchema};
+use shared::openapi::word_in_query;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
 use crate::answers::{ExplainedPost, Fallback, RecommendedPosts, SimilarUsers};
 use crate::domain::{PostId, Weighting};
@@ -19,20 +21,11 @@ use crate::state::AppState;
 #[into_params(parameter_in = Query)]
 pub(crate) struct RankingIn {
     /// The likes of this many most similar people count.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
+    #[param(required = false, value_type = u32, minimum = 1, maximum = 1000, default = 100)]
     neighbours: Option<String>,
     /// `none`: every shared like counts the same; `idf`: likes of what few people like count more.
-    #[param(inline, value_type = Option<WeightingName>, default = "none")]
+    #[param(schema_with = weighting)]
     weighting: Option<String>,
-}
-
-/// How much likes count.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only describes the parameter")]
-pub(crate) enum WeightingName {
-    None,
-    Idf,
 }
 
 impl RankingIn {
@@ -52,10 +45,10 @@ impl RankingIn {
 #[into_params(parameter_in = Query)]
 pub(crate) struct RecommendIn {
     /// At most this many posts.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 5)]
+    #[param(required = false, value_type = u32, minimum = 1, maximum = 100, default = 5)]
     limit: Option<String>,
     /// What fills up when similar people like too little: `none`, or `popular`, the most liked posts of the last seven days.
-    #[param(inline, value_type = Option<FallbackName>, default = "none")]
+    #[param(schema_with = fallback)]
     fallback: Option<String>,
 }
 
@@ -73,13 +66,12 @@ impl RecommendIn {
     }
 }
 
-/// What fills up.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only describes the parameter")]
-pub(crate) enum FallbackName {
-    None,
-    Popular,
+fn weighting() -> Object {
+    word_in_query(&["none", "idf"])
+}
+
+fn fallback() -> Object {
+    word_in_query(&["none", "popular"])
 }
 
 /// Recommends posts that similar people like.
@@ -133,7 +125,7 @@ pub(crate) async fn explain_post(
     tag = "recommendations",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many people at most, 20 unless given"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before", pattern = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"),
     ),
     responses((status = 200, body = SimilarUsers)),
     security(("bearer" = []))

@@ -9,7 +9,7 @@ use shared::clock::Timestamp;
 pub(crate) struct Model {
     #[sea_orm(primary_key)]
     pub(crate) id: i64,
-    /// The name of a [`crate::domain::happening::Happening`].
+    /// The name of a [`crate::domain::audit_event::AuditEvent`].
     pub(crate) kind: String,
     /// The person to whom it happened; `None` when it is about nobody, or about a username that nobody has.
     pub(crate) user_id: Option<i64>,

@@ -409,3 +409,13 @@ ALTER TABLE account_log ADD CONSTRAINT account_log_pkey PRIMARY KEY (id);
 CREATE INDEX ix_account_log_actor_id ON public.account_log USING btree (actor_id);
 CREATE INDEX ix_account_log_at ON public.account_log USING btree (at);
 CREATE INDEX ix_account_log_user_id_kind_at ON public.account_log USING btree (user_id, kind, at);
+-- m0017_exports
+CREATE TABLE exports (
+    user_id bigint NOT NULL,
+    name text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    claimed_until timestamp with time zone NOT NULL,
+    step text,
+    ready_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL);
+ALTER TABLE exports ADD CONSTRAINT exports_pkey PRIMARY KEY (user_id);

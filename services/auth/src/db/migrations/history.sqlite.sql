@@ -384,3 +384,12 @@ CREATE TABLE "account_log" (
 CREATE INDEX "ix_account_log_actor_id" ON "account_log" ("actor_id");
 CREATE INDEX "ix_account_log_at" ON "account_log" ("at");
 CREATE INDEX "ix_account_log_user_id_kind_at" ON "account_log" ("user_id", "kind", "at");
+-- m0017_exports
+CREATE TABLE "exports" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "name" text NOT NULL,
+    "requested_at" timestamp_with_timezone_text NOT NULL,
+    "claimed_until" timestamp_with_timezone_text NOT NULL,
+    "step" text NULL,
+    "ready_at" timestamp_with_timezone_text NULL,
+    "expires_at" timestamp_with_timezone_text NOT NULL );

@@ -25,6 +25,7 @@ impl MigrationTrait for Migration {
         manager.create_table(log).await?;
         for (name, columns) in [
             ("ix_account_log_user_id_kind_at", &["user_id", "kind", "at"][..]),
+            ("ix_account_log_user_id_id", &["user_id", "id"]),
             ("ix_account_log_actor_id", &["actor_id"]),
             ("ix_account_log_at", &["at"]),
         ] {

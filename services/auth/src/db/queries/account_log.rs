@@ -1,8 +1,6 @@
 //! Statements on the log of accounts. An entry is written in the transaction of what it tells, and has the address of the
 //! client and the id of the request that the task serves.
 
-use std::time::Duration;
-
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -11,74 +9,101 @@ use shared::ids::UserId;
 use shared::request_id;
 
 use crate::db::entities::account_log::{ActiveModel, Column, Entity, Model};
-use crate::domain::happening::Happening;
-
-/// The time for which failed tries are counted in one entry.
-const SUMMED_WITHIN: Duration = Duration::from_secs(3_600);
+use crate::domain::audit_event::AuditEvent;
 
 /// Writes what a person has done to the own account.
 pub(crate) async fn record_own(
     db: &impl ConnectionTrait,
-    happening: Happening,
+    event: AuditEvent,
     user: UserId,
     now: Timestamp,
 ) -> Result<(), DbErr> {
-    insert(db, happening, Some(user), Some(user), now).await
+    insert(db, event, Some(user), Some(user), now).await
 }
 
 /// Writes what an admin has done, to a person or to nobody in particular.
 pub(crate) async fn record_by_admin(
     db: &impl ConnectionTrait,
-    happening: Happening,
+    event: AuditEvent,
     admin: UserId,
     user: Option<UserId>,
     now: Timestamp,
 ) -> Result<(), DbErr> {
-    insert(db, happening, user, Some(admin), now).await
+    insert(db, event, user, Some(admin), now).await
 }
 
 /// Writes what an operator, the service itself, or nobody knows who has done.
 pub(crate) async fn record_by_nobody(
     db: &impl ConnectionTrait,
-    happening: Happening,
+    event: AuditEvent,
     user: Option<UserId>,
     now: Timestamp,
 ) -> Result<(), DbErr> {
-    insert(db, happening, user, None, now).await
+    insert(db, event, user, None, now).await
 }
 
 /// Counts a failed try, in the entry of the current hour. `user` is `None` for a username that nobody has: the same is
 /// written for it, so that the work does not tell.
 pub(crate) async fn count_failure(
     db: &impl ConnectionTrait,
-    happening: Happening,
+    event: AuditEvent,
     user: Option<UserId>,
     now: Timestamp,
 ) -> Result<(), DbErr> {
+    count(db, event, user, None, now).await
+}
+
+/// Counts what a person has done to the own account, in the entry of the current hour.
+pub(crate) async fn count_own(
+    db: &impl ConnectionTrait,
+    event: AuditEvent,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    count(db, event, Some(user), Some(user), now).await
+}
+
+async fn count(
+    db: &impl ConnectionTrait,
+    event: AuditEvent,
+    user: Option<UserId>,
+    actor: Option<UserId>,
+    now: Timestamp,
+) -> Result<(), DbErr> {
     let about = user.map_or_else(|| Column::UserId.is_null(), |user| Column::UserId.eq(user.0));
-    let counted = Entity::update_many()
+    let of_this_hour = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(about)
+        .filter(Column::Kind.eq(event.as_str()))
+        .filter(Column::At.gte(now.start_of_hour()))
+        .order_by_desc(Column::Id)
+        .limit(1);
+    // Two first tries at the same moment make two entries, of which the later one counts on.
+    let Some(id) = of_this_hour.into_tuple::<i64>().one(db).await? else {
+        return insert(db, event, user, actor, now).await;
+    };
+    Entity::update_many()
         .col_expr(Column::Count, Expr::col(Column::Count).add(1_i64))
         .col_expr(Column::Address, Expr::value(address()))
         .col_expr(Column::RequestId, Expr::value(request_id::current()))
         .col_expr(Column::At, Expr::value(now))
-        .filter(about)
-        .filter(Column::Kind.eq(happening.as_str()))
-        .filter(Column::At.gt(now - SUMMED_WITHIN))
+        .filter(Column::Id.eq(id))
         .exec(db)
-        .await?;
-    if counted.rows_affected == 0 { insert(db, happening, user, None, now).await } else { Ok(()) }
+        .await
+        .map(|_| ())
 }
 
 async fn insert(
     db: &impl ConnectionTrait,
-    happening: Happening,
+    event: AuditEvent,
     user: Option<UserId>,
     actor: Option<UserId>,
     now: Timestamp,
 ) -> Result<(), DbErr> {
     let row = ActiveModel {
         id: NotSet,
-        kind: Set(happening.as_str().to_owned()),
+        kind: Set(event.as_str().to_owned()),
         user_id: Set(user.map(|user| user.0)),
         actor_id: Set(actor.map(|actor| actor.0)),
         count: Set(1),

@@ -100,6 +100,12 @@ pub(crate) async fn set_code_session(db: &impl ConnectionTrait, code_hash: &str,
         .map(|_| ())
 }
 
+/// Deletes the codes of a person that no client has exchanged yet.
+pub(crate) async fn delete_unused_codes_of(db: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
+    let unused = codes::Entity::delete_many().filter(codes::Column::UserId.eq(user_id));
+    unused.filter(codes::Column::SessionId.is_null()).exec(db).await.map(|_| ())
+}
+
 /// Deletes the codes that expired before a time.
 pub(crate) async fn delete_codes_before(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
     codes::Entity::delete_many().filter(codes::Column::ExpiresAt.lt(time)).exec(db).await.map(|_| ())

@@ -13,8 +13,8 @@ use super::{
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
 use crate::db::entities::{
-    account_log as log_rows, authenticator_apps as app_rows, erased_users as erased_rows, links as link_rows,
-    mail_jobs as mail_rows,
+    account_log as log_rows, authenticator_apps as app_rows, erased_users as erased_rows, exports as export_rows,
+    invitations as invitation_rows, links as link_rows, mail_jobs as mail_rows,
 };
 use crate::domain::mails::LAST_MAILS;
 
@@ -50,6 +50,11 @@ pub(crate) async fn delete_leftovers(tx: &Tx) -> Result<(), DbErr> {
     let erased = || erased_rows::Entity::find().select_only().column(erased_rows::Column::Id).into_query();
     link_rows::Entity::delete_many().filter(link_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     log_rows::Entity::delete_many().filter(log_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
+    export_rows::Entity::delete_many().filter(export_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
+    invitation_rows::Entity::delete_many()
+        .filter(invitation_rows::Column::UserId.in_subquery(erased()))
+        .exec(&**tx)
+        .await?;
     app_rows::Entity::delete_many().filter(app_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     mail_rows::Entity::delete_many()
         .filter(mail_rows::Column::UserId.in_subquery(erased()))

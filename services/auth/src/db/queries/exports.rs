@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
 
@@ -61,31 +61,37 @@ pub(crate) async fn claim(db: &impl ConnectionTrait, now: Timestamp, until: Time
         .filter(Column::ClaimedUntil.lte(now))
         .exec(db)
         .await?;
-    Ok((claimed.rows_affected == 1).then_some(waiting))
+    Ok((claimed.rows_affected == 1).then(|| Model { claimed_until: until, ..waiting }))
 }
 
-/// Records the service whose data is collected now, and keeps the claim until a time. Returns false when the archive is
-/// not wanted any more, because its person has left or has deleted it.
-pub(crate) async fn record_step(
+/// Keeps a claim until a time, and records the service whose data is collected now. Returns false when the archive is not
+/// wanted any more, because its person has left or has deleted it, or when another replica has claimed it.
+pub(crate) async fn renew(
     db: &impl ConnectionTrait,
     export: &Model,
-    step: &str,
+    step: Option<String>,
     until: Timestamp,
 ) -> Result<bool, DbErr> {
     let update = Entity::update_many()
-        .col_expr(Column::Step, Expr::value(Some(step)))
+        .col_expr(Column::Step, Expr::value(step))
         .col_expr(Column::ClaimedUntil, Expr::value(until));
-    let own = update.filter(Column::UserId.eq(export.user_id)).filter(Column::Name.eq(&export.name));
-    Ok(own.exec(db).await?.rows_affected == 1)
+    Ok(update.filter(is_claimed(export)).exec(db).await?.rows_affected == 1)
 }
 
-/// Records that an archive is finished. Returns false when it is not wanted any more.
+/// Records that an archive is finished. Returns false as [`renew`] does.
 pub(crate) async fn mark_ready(db: &impl ConnectionTrait, export: &Model, now: Timestamp) -> Result<bool, DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::ReadyAt, Expr::value(Some(now)))
         .col_expr(Column::ExpiresAt, Expr::value(now + KEPT_FOR));
-    let own = update.filter(Column::UserId.eq(export.user_id)).filter(Column::Name.eq(&export.name));
-    Ok(own.exec(db).await?.rows_affected == 1)
+    Ok(update.filter(is_claimed(export)).exec(db).await?.rows_affected == 1)
+}
+
+/// The archive still has the claim that its replica has set.
+fn is_claimed(export: &Model) -> Condition {
+    Condition::all()
+        .add(Column::UserId.eq(export.user_id))
+        .add(Column::Name.eq(&export.name))
+        .add(Column::ClaimedUntil.eq(export.claimed_until))
 }
 
 /// Deletes the archive of a person. Returns false when there is none.
@@ -98,7 +104,7 @@ pub(crate) async fn delete_expired(db: &impl ConnectionTrait, now: Timestamp) ->
     Entity::delete_many().filter(Column::ExpiresAt.lte(now)).exec(db).await.map(|_| ())
 }
 
-/// Reads the names of all archives, finished or not.
-pub(crate) async fn names(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
-    Entity::find().select_only().column(Column::Name).into_tuple().all(db).await
+/// Lists all archives, finished or not. There are few: each lives for a day.
+pub(crate) async fn list(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    Entity::find().all(db).await
 }

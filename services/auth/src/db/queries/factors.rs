@@ -136,6 +136,19 @@ pub(crate) async fn delete_all_of(db: &impl ConnectionTrait, user: UserId) -> Re
     apps::Entity::delete_by_id(user.0).exec(db).await?;
     passkeys::delete_all_of(db, user).await?;
     codes::Entity::delete_many().filter(codes::Column::UserId.eq(user.0)).exec(db).await?;
+    delete_challenges_of(db, user).await
+}
+
+/// Deletes the factors that a person has added since a time, and the logins that wait for one.
+pub(crate) async fn delete_added_since(db: &impl ConnectionTrait, user: UserId, since: Timestamp) -> Result<(), DbErr> {
+    let app = apps::Entity::delete_by_id(user.0).filter(apps::Column::CreatedAt.gte(since));
+    app.exec(db).await?;
+    passkeys::delete_added_since(db, user, since).await?;
+    delete_challenges_of(db, user).await
+}
+
+/// Deletes the logins of a person that wait for the second factor.
+pub(crate) async fn delete_challenges_of(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
     challenges::Entity::delete_many().filter(challenges::Column::UserId.eq(user.0)).exec(db).await.map(|_| ())
 }
 

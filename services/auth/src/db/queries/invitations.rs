@@ -46,10 +46,27 @@ pub(crate) async fn count_of(db: &impl ConnectionTrait, user: UserId, now: Times
     Entity::find().filter(Column::UserId.eq(user.0)).filter(counts).count(db).await
 }
 
-/// Deletes an invitation of a person. Returns false when the person has no such invitation, or it was used.
-pub(crate) async fn delete_own(db: &impl ConnectionTrait, id: InvitationId, user: UserId) -> Result<bool, DbErr> {
+/// Deletes an invitation of a person. Returns false when the person has no such invitation, or it was used, or a
+/// registration holds it: otherwise one invitation after the other could be handed out and withdrawn.
+pub(crate) async fn delete_own(
+    db: &impl ConnectionTrait,
+    id: InvitationId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<bool, DbErr> {
     let own = Entity::delete_by_id(id.0).filter(Column::UserId.eq(user.0)).filter(Column::UsedAt.is_null());
-    Ok(own.exec(db).await?.rows_affected == 1)
+    Ok(own.filter(is_free(now)).exec(db).await?.rows_affected == 1)
+}
+
+/// No registration holds it.
+fn is_free(now: Timestamp) -> Condition {
+    Condition::any().add(Column::HeldUntil.is_null()).add(Column::HeldUntil.lte(now))
+}
+
+/// Lets a registration hold its invitation until a time, as its account waits for so long.
+pub(crate) async fn extend_hold(db: &impl ConnectionTrait, guest: UserId, until: Timestamp) -> Result<(), DbErr> {
+    let update = Entity::update_many().col_expr(Column::HeldUntil, Expr::value(Some(until)));
+    update.filter(Column::GuestId.eq(guest.0)).filter(Column::UsedAt.is_null()).exec(db).await.map(|_| ())
 }
 
 /// Lets a registration hold an invitation, for as long as it may wait for its confirmation. Returns its id; `None` when
@@ -59,7 +76,6 @@ pub(crate) async fn hold(
     code_hash: &str,
     now: Timestamp,
 ) -> Result<Option<InvitationId>, DbErr> {
-    let is_free = Condition::any().add(Column::HeldUntil.is_null()).add(Column::HeldUntil.lte(now));
     // The condition is a part of the update, so that of two registrations at the same moment one gets it.
     let held = Entity::update_many()
         .col_expr(Column::HeldUntil, Expr::value(Some(now + VERIFY_WITHIN)))
@@ -67,7 +83,7 @@ pub(crate) async fn hold(
         .filter(Column::CodeHash.eq(code_hash))
         .filter(Column::UsedAt.is_null())
         .filter(Column::ExpiresAt.gt(now))
-        .filter(is_free)
+        .filter(is_free(now))
         .exec_with_returning(db)
         .await?;
     Ok(held.into_iter().next().map(|invitation| InvitationId(invitation.id)))

@@ -1,7 +1,7 @@
 //! The export of what this service itself holds about a person. Secrets and hashes of them are left out: they are of no
 //! use to the person, and of use to a thief of the archive.
 
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 use shared::db::Reads;
 use shared::ids::UserId;
@@ -9,10 +9,10 @@ use shared::ids::UserId;
 use super::{account_log, clients, factors, invitations, passkeys, users};
 use crate::db::entities::{mail_jobs, sessions};
 
-/// The most entries of the log, and the most invitations.
+/// The most rows of a kind; the newest ones.
 const MOST: u64 = 10_000;
 
-/// Reads everything, by kinds. Each kind is a few rows: what grows without bound is limited.
+/// Reads everything, by kinds: of each kind the newest 10 000 rows, so that no person's archive fills the memory.
 pub(crate) async fn read(db: &Reads, user: UserId) -> Result<Vec<(&'static str, Vec<Value>)>, DbErr> {
     let account = users::find(db, user).await?.into_iter().map(|user| {
         json!({
@@ -30,20 +30,21 @@ pub(crate) async fn read(db: &Reads, user: UserId) -> Result<Vec<(&'static str, 
         })
     });
     let own_sessions = sessions::Entity::find().filter(sessions::Column::UserId.eq(user.0));
-    let own_sessions = own_sessions.order_by_asc(sessions::Column::Id).all(db).await?.into_iter().map(|session| {
-        json!({
-            "id": session.id,
-            "created_at": session.created_at,
-            "last_used_at": session.last_used_at,
-            "ended_at": session.revoked_at,
-            "address": session.address,
-            "client": session.client,
-            "client_id": session.client_id,
-            "scope": session.scope,
-        })
-    });
+    let own_sessions =
+        own_sessions.order_by_desc(sessions::Column::Id).limit(MOST).all(db).await?.into_iter().map(|session| {
+            json!({
+                "id": session.id,
+                "created_at": session.created_at,
+                "last_used_at": session.last_used_at,
+                "ended_at": session.revoked_at,
+                "address": session.address,
+                "client": session.client,
+                "client_id": session.client_id,
+                "scope": session.scope,
+            })
+        });
     let mails = mail_jobs::Entity::find().filter(mail_jobs::Column::UserId.eq(user.0));
-    let mails = mails.order_by_asc(mail_jobs::Column::Id).all(db).await?.into_iter().map(|mail| {
+    let mails = mails.order_by_desc(mail_jobs::Column::Id).limit(MOST).all(db).await?.into_iter().map(|mail| {
         let (kind, to, subject) = (mail.kind, mail.to_address, mail.subject);
         json!({ "kind": kind, "to": to, "subject": subject, "queued_at": mail.created_at, "sent_at": mail.sent_at })
     });

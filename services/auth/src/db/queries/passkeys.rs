@@ -101,8 +101,20 @@ pub(crate) async fn delete_own(db: &impl ConnectionTrait, id: PasskeyId, user: U
 /// Deletes the passkeys of a person, and the ceremonies that are under way.
 pub(crate) async fn delete_all_of(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::UserId.eq(user.0)).exec(db).await?;
+    delete_ceremonies_of(db, user).await
+}
+
+/// Deletes the ceremonies of a person that are under way.
+pub(crate) async fn delete_ceremonies_of(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
     let own = ceremonies::Entity::delete_many().filter(ceremonies::Column::UserId.eq(user.0));
     own.exec(db).await.map(|_| ())
+}
+
+/// Deletes the passkeys that a person has made since a time, and the ceremonies that are under way.
+pub(crate) async fn delete_added_since(db: &impl ConnectionTrait, user: UserId, since: Timestamp) -> Result<(), DbErr> {
+    let added = Entity::delete_many().filter(Column::UserId.eq(user.0)).filter(Column::CreatedAt.gte(since));
+    added.exec(db).await?;
+    delete_ceremonies_of(db, user).await
 }
 
 /// Stores a ceremony, in the place of an earlier one with the same token.

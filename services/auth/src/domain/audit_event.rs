@@ -1,8 +1,8 @@
-//! What is written into the log of accounts.
+//! The kinds of entries in the log of accounts.
 
 /// A kind of entry in the log of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Happening {
+pub(crate) enum AuditEvent {
     AddressConfirmed,
     ApplicationAccepted,
     /// The account is erased, so the entry names nobody but the admin.
@@ -11,10 +11,12 @@ pub(crate) enum Happening {
     SignedIn,
     /// A client of somebody else has opened a session.
     ClientSignedIn,
-    /// Wrong passwords. One entry counts those of an hour.
+    /// Wrong passwords at a login. One entry counts those of an hour.
     SignInFailed,
     /// Wrong codes and passkeys after a right password. One entry counts those of an hour.
     SecondFactorFailed,
+    /// Wrong current passwords of somebody who is logged in. One entry counts those of an hour.
+    WrongPassword,
     SignedOut,
     /// Sessions were ended from the list of sessions.
     SessionsEnded,
@@ -38,6 +40,7 @@ pub(crate) enum Happening {
     ClientRegistered,
     ClientDeleted,
     ExportRequested,
+    /// One entry counts the downloads of an hour.
     ExportRead,
     SigningKeyRequested,
     SigningKeyMade,
@@ -49,7 +52,7 @@ pub(crate) enum Happening {
     LogRead,
 }
 
-impl Happening {
+impl AuditEvent {
     /// The name in the database and in answers.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -61,6 +64,7 @@ impl Happening {
             Self::ClientSignedIn => "client_signed_in",
             Self::SignInFailed => "sign_in_failed",
             Self::SecondFactorFailed => "second_factor_failed",
+            Self::WrongPassword => "wrong_password",
             Self::SignedOut => "signed_out",
             Self::SessionsEnded => "sessions_ended",
             Self::TokenReused => "token_reused",
