@@ -82,14 +82,14 @@ pub struct Config {
     pub(crate) admin: Option<AdminConfig>,
     /// True when admins need two-factor sign-in, from `ADMIN_REQUIRE_TWO_FACTOR`.
     pub(crate) admins_need_factor: bool,
-    /// How people join.
+    /// The rules of joining.
     pub(crate) joining: Joining,
-    /// The beginning of the links in mails: scheme and host, without a slash at the end.
+    /// The URL with which links in mails begin: scheme and host, without a slash at the end.
     pub(crate) public_url: String,
 }
 
 impl Config {
-    /// The file of the private key that signs access tokens.
+    /// Returns the file of the private key that signs access tokens.
     pub fn key_file(&self) -> &Path {
         &self.key_file
     }
@@ -121,7 +121,7 @@ impl Config {
     }
 }
 
-/// The sender with an ASCII address, because few mail servers know SMTPUTF8.
+/// Returns the sender with an ASCII address, because few mail servers support SMTPUTF8.
 fn sender(from: Mailbox) -> Result<Mailbox, ConfigError> {
     let bad = |reason: String| ConfigError::new("MAIL_FROM", reason);
     if !from.email.user().is_ascii() {
@@ -157,8 +157,8 @@ fn smtp(text: &str, from: Mailbox) -> Result<SmtpConfig, ConfigError> {
         ("smtps", None | Some("required")) => (Encryption::Tls, 465),
         _ => return Err(bad("the scheme or `tls` is not known")),
     };
-    // `Url` leaves percent signs as they are. The decoder for forms is at hand, but it would also turn `+` into a
-    // space.
+    // `Url` leaves percent signs as they are. The decoder for forms replaces them, but would also turn `+` into a
+    // space, so `+` is encoded first.
     let decoded = |text: &str| {
         let pair = format!("x={}", text.replace('+', "%2B"));
         url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -181,7 +181,7 @@ fn admin(env: &Env, environment: Environment) -> Result<Option<AdminConfig>, Con
         (Some(_), None) => return Err(ConfigError::new("ADMIN_PASSWORD", "must be set together with ADMIN_USERNAME")),
     };
     let username = Username::parse(username).map_err(|rule| ConfigError::new("ADMIN_USERNAME", rule))?;
-    // The default password breaks the rules, and development must accept it all the same.
+    // The default password breaks the rules, but development mode must accept it.
     let is_default = development && secret == DEFAULT_ADMIN.1;
     if !is_default {
         password::check(secret, username.as_str(), "")

@@ -1,7 +1,8 @@
 //! The failures of this service, and the answer that a client gets for each of them.
 //!
 //! Actions, queries and handlers return [`Error`]. The sentence of a variant is the `detail` of the answer, so it must
-//! not tell more than a stranger may know. The causes of failures on our side go to the log and never to the client.
+//! not tell more than a stranger may know. The causes of failures of this service go to the log and never to the
+//! client.
 
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub(crate) enum Error {
     /// The password is right, and the person has two-factor sign-in.
     #[error("A second factor is required")]
     SecondFactorRequired {
-        /// The token by which the client goes on.
+        /// The token with which the client continues.
         challenge: SecretString,
         /// The factors that the person has.
         factors: Vec<&'static str>,
@@ -74,7 +75,7 @@ pub(crate) enum Error {
     /// The public URL of the installation has an IP address, to which browsers give no passkeys.
     #[error("Passkeys need a domain, and this installation has an IP address")]
     PasskeysNeedDomain,
-    /// The browser's answer about a passkey is not right, or the passkey is not known.
+    /// The browser's answer about a passkey is wrong, or the passkey is unknown.
     #[error("The passkey was not accepted")]
     BadPasskey,
     /// The ceremony that makes a passkey is unknown, used or expired.
@@ -89,7 +90,7 @@ pub(crate) enum Error {
     /// The person has no such passkey, or none at all.
     #[error("Passkey not found")]
     PasskeyNotFound,
-    /// There is no such client, or it does not belong to the person, or the address does not belong to it.
+    /// There is no such client, it does not belong to the person, or the redirect URI does not belong to the client.
     #[error("Client not found")]
     ClientNotFound,
     /// The person has registered as many clients as allowed.
@@ -104,7 +105,7 @@ pub(crate) enum Error {
     /// An admin has blocked the account. Only its owner is told.
     #[error("Account blocked")]
     Blocked,
-    /// The access token belongs to a session that has been ended.
+    /// The access token belongs to a session that has ended, or to an account that was erased.
     #[error("The session has ended, log in again")]
     SessionEnded,
     /// The person has no such session, or it has ended.
@@ -119,7 +120,7 @@ pub(crate) enum Error {
     /// The code or the link that resets a password is unknown, used or expired.
     #[error("Reset link or code is invalid or expired")]
     BadReset,
-    /// The current password was asked for too often. Holds the time after which one more try is possible.
+    /// A password or a code was tried too often. Holds the time after which one more try is possible.
     #[error("Too many tries, try again later")]
     TooManyTries(Duration),
     /// The refresh token is unknown, expired, used or revoked.
@@ -128,7 +129,7 @@ pub(crate) enum Error {
     /// The verification link is unknown, replaced or expired.
     #[error("Verification link is invalid or expired")]
     BadLink,
-    /// No person with this id is shown: there is none, or the account is unverified or blocked.
+    /// There is no person with this id who may be seen: the account is unknown, unverified or blocked.
     #[error("User not found")]
     UserNotFound,
     /// The person has no archive.
@@ -143,7 +144,7 @@ pub(crate) enum Error {
     /// Too many passwords wait to be hashed.
     #[error("Too many people are logging in, try again in a moment")]
     Busy,
-    /// Too many accounts wait to be verified.
+    /// Too many accounts wait for their verification or for the decision of an admin.
     #[error("Too many people have registered without confirming their address, try again later")]
     TooManyApplicants,
     /// The database refused a statement.

@@ -45,8 +45,8 @@ use memory::UserLoader;
 use state::AppState;
 use streams::user::UserState;
 
-/// Builds the service and returns it with the public keys, which services in the same process verify tokens with. It
-/// creates the signing key when there is none; nothing is bound or connected yet.
+/// Builds the service, and returns it with the public keys, with which services in the same process verify tokens. It
+/// creates the key file when there is none, but binds no port and connects to nothing yet.
 ///
 /// # Errors
 /// When the signing key or the mail server's URL cannot be used.
@@ -54,7 +54,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     let state = AppState::new(&config, &deps)?;
     let (mailer, measured) = (Mailer::from_config(&config)?, Measured::default());
     let keys = state.auth.keys.clone();
-    // The health check of the service looks at the keys that the service really uses.
+    // The health check must look at the keys that the service really uses.
     deps.keys = keys.clone();
     // From now on every commit of a `user` state reaches the cache before its request is answered.
     deps.db.outbox().own_memories().follow::<UserState>(state.shown.clone());
@@ -79,7 +79,8 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
                 actions::refuse_default_passwords(&start_db, &hasher).await?;
             }
             actions::ensure_first_admin(&start_db, &hasher, config.admin).await;
-            // Before the first request: other services must not fetch a set without the key that signs now.
+            // The keys are loaded before the first request, because other services must not fetch a set without the key
+            // that signs now.
             actions::update_keys(&start_db, &start_signer, &start_keys).await.map_err(|error| error.to_string())
         })
         .task("shown", |cancel| shown.cache.run(shown_db, UserLoader, cancel))
@@ -92,17 +93,17 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     Ok((service, keys))
 }
 
-/// The description of its API.
+/// The OpenAPI description of the routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     router::routes().into_openapi()
 }
 
-/// Its schema, for the operator's tools.
+/// The schema of the database, for the operator's commands.
 pub fn schema() -> Schema {
     Schema::of::<db::Migrator>()
 }
 
-/// Its streams, for the operator's tools.
+/// The streams that the service publishes and consumes, for the operator's commands.
 pub fn streams() -> Streams {
     streams_by(Clock::system())
 }

@@ -14,7 +14,8 @@ use crate::routes::{
 };
 use crate::state::AppState;
 
-/// The operations that check passwords or codes, or send mails: the same as in nginx.
+/// The operations that check passwords or codes, or send mails, for the stricter rate limits. The list is the same as
+/// in nginx.
 pub(crate) const STRICT: StrictPaths = &[
     (Method::POST, "/auth/login", Strict::Guess),
     (Method::POST, "/auth/login/second-factor", Strict::Guess),
@@ -36,7 +37,7 @@ pub(crate) fn router(state: AppState) -> (Router, OpenApi) {
     routes().with_state(state).split_for_parts()
 }
 
-/// The flat list. The development mailbox is not described, because production does not have it.
+/// The routes without their state. The development mailbox is not described, because production does not have it.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(shared::openapi::base_document())
         .routes(routes!(register::register))

@@ -21,11 +21,11 @@ pub(crate) struct AppState {
     pub(crate) db: Db,
     /// The verification of access tokens.
     pub(crate) auth: Auth,
-    /// The profiles that everybody may see, as they are answered.
+    /// The public profiles, in the form in which they are answered.
     pub(crate) shown: ShownUsers,
     /// The threads that hash passwords.
     pub(crate) hasher: Hasher,
-    /// The key that signs access tokens.
+    /// The private keys, which sign access tokens.
     pub(crate) signer: Arc<Signer>,
     /// The passkeys of this installation.
     pub(crate) passkeys: Arc<Passkeys>,
@@ -33,11 +33,11 @@ pub(crate) struct AppState {
     pub(crate) mails: MailQueue,
     /// The archives of people's data.
     pub(crate) archives: Archives,
-    /// How people join.
+    /// The rules of joining.
     pub(crate) joining: Arc<Joining>,
-    /// True when few wrong passwords can be tried for a username.
+    /// True when the number of wrong passwords for a username is limited.
     pub(crate) limits_logins: bool,
-    /// The beginning of all addresses of this installation.
+    /// The public URL of this installation: scheme and host, without a slash at the end.
     pub(crate) public_url: Arc<str>,
     /// The name of this installation in authenticator apps: the host of its public URL.
     pub(crate) issuer: Arc<str>,
@@ -52,8 +52,8 @@ impl AppState {
     /// When the signing key cannot be used, or there are no threads.
     pub(crate) fn new(config: &Config, deps: &Deps) -> Result<Self, ConfigError> {
         let signer = Signer::open(&config.key_file)?.with_admins_need_factor(config.admins_need_factor);
-        // Tokens are verified with the key at hand: the service must not ask itself for it over the network. The
-        // accounts and sessions stay unknown to the verification, because the handlers read them in the tables.
+        // Tokens are verified with the keys in this process, because the service must not ask itself for them over the
+        // network. The verification knows no accounts and sessions, because the handlers read them from the tables.
         let keys = Keys::fixed(&signer.public_keys(deps.clock.now()));
         let auth = Auth::new(keys, deps.clock.clone());
         Ok(Self {
@@ -74,7 +74,7 @@ impl AppState {
     }
 }
 
-/// The host of a URL, with its port if it has one.
+/// Returns the host of a URL, with its port if it has one.
 fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest)

@@ -1,4 +1,4 @@
-//! The entry in the log of accounts that an admin leaves who reads what belongs to others.
+//! The entry in the log of accounts about an admin who reads other people's data.
 
 use shared::ids::UserId;
 use shared::work::Db;

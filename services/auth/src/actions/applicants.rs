@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::mail::MailQueue;
 use crate::streams::user::UserState;
 
-/// Makes an applicant a member. `admin` has decided it.
+/// Makes an applicant a member, as `admin` has decided.
 ///
 /// # Errors
 /// [`Error::ApplicantNotFound`] when nobody with this id waits.
@@ -27,7 +27,8 @@ pub(crate) async fn approve_applicant(db: &Db, mails: &MailQueue, admin: UserId,
     Ok(())
 }
 
-/// Refuses an applicant for an admin; the account is erased. The mail that says so is the last trace of it.
+/// Refuses an applicant, as `admin` has decided, and erases the account. The mail that says so is the last trace of the
+/// account.
 ///
 /// # Errors
 /// [`Error::ApplicantNotFound`] when nobody with this id waits.

@@ -1,5 +1,5 @@
-//! OAuth 2.0 for other people's clients: the consent of a person, which gives the client a code, and the exchange of the
-//! code for tokens (RFC 6749, section 4.1, with the proof of RFC 7636).
+//! OAuth 2.0 for other people's clients: the consent of a person, from which the client gets an authorization code, and
+//! the exchange of the code for tokens (RFC 6749, section 4.1, with PKCE, RFC 7636).
 
 use shared::auth::{Role, Scopes};
 use shared::http::RemoteClient;
@@ -25,14 +25,15 @@ use crate::mail::MailQueue;
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) client: Client,
-    /// One of the client's addresses.
+    /// One of the client's redirect URIs.
     pub(crate) redirect_uri: String,
     pub(crate) scopes: Scopes,
-    /// The challenge of RFC 7636, by the method S256.
+    /// The code challenge of RFC 7636, with the method S256.
     pub(crate) code_challenge: String,
 }
 
-/// Finds the client of a request, and makes sure that the address belongs to it. Nobody may be sent to another one.
+/// Finds the client of a request, and makes sure that the redirect URI belongs to it. Nobody may be sent to any other
+/// address.
 ///
 /// # Errors
 /// [`Error::ClientNotFound`] in both cases.
@@ -44,12 +45,12 @@ pub(crate) async fn find_client(db: &Db, id: &str, redirect_uri: &str) -> Result
     if is_registered(redirect_uri, client.redirect_uris()) { Ok(client) } else { Err(Error::ClientNotFound) }
 }
 
-/// Stores the consent of a person who proves to be the person with the password, and with the second factor if there is
-/// one. Returns the code for the client.
+/// Checks the password, and the second factor if the person has one, and stores the consent of the person. Returns the
+/// authorization code for the client.
 ///
 /// # Errors
-/// The errors of a login; [`Error::WrongCode`] also when a second factor is needed and `second_factor` is empty. A passkey
-/// cannot be shown here, so a person who has nothing else uses a recovery code.
+/// The errors of a login; [`Error::WrongCode`] also when a second factor is needed and `second_factor` is empty. A
+/// passkey cannot be used here, so a person without an authenticator app uses a recovery code.
 pub(crate) async fn consent(
     db: &Db,
     hasher: &Hasher,
@@ -65,7 +66,7 @@ pub(crate) async fn consent(
         show_code(db, signer, mails, &user, second_factor).await?;
     }
     let code = secret::new_token();
-    // Nobody can grant more than they have.
+    // Nobody can grant rights that they do not have.
     let scopes = Scopes { admin: grant.scopes.admin && user.role() == Role::Admin, ..grant.scopes };
     let row = Code {
         code_hash: secret::hash(&code),
@@ -85,20 +86,21 @@ pub(crate) async fn consent(
     Ok(code)
 }
 
-/// A code as a client presents it, with the proofs that belong to it.
+/// An authorization code as a client presents it, with the values that must match the request for it.
 pub(crate) struct Exchange<'a> {
     pub(crate) code: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) redirect_uri: &'a str,
-    /// The verifier of RFC 7636.
+    /// The code verifier of RFC 7636.
     pub(crate) code_verifier: &'a str,
 }
 
-/// Exchanges a code for tokens. A code is used up by its first use, right or wrong. A second use means that somebody else
-/// has the code too, so it ends the session that the first one has opened (RFC 6749, section 4.1.2).
+/// Exchanges a code for tokens. A code is used up by its first use, right or wrong. A second use means that somebody
+/// else has the code too, so it ends the session that the first use has opened (RFC 6749, section 4.1.2).
 ///
 /// # Errors
-/// [`Error::BadCode`] when the code is unknown, expired or used, or one of the proofs is wrong; [`Error::Blocked`].
+/// [`Error::BadCode`] when the code is unknown, expired or used, or a value does not match; the errors of
+/// [`open_session_in`].
 pub(crate) async fn exchange_code(
     db: &Db,
     signer: &Signer,
@@ -125,7 +127,7 @@ pub(crate) async fn exchange_code(
     let user = users::find(&*tx, UserId(code.user_id)).await?;
     let user = user.filter(|user| is_right && user.session_version == code.session_version);
     let (Some(user), Ok(scopes)) = (user, code.scope.parse()) else {
-        // Committed, so that the code is used up.
+        // This is committed, so that the code is used up.
         tx.commit().await?;
         return Err(Error::BadCode);
     };

@@ -1,4 +1,5 @@
-//! A new address for an account: asked for with the password, confirmed at the new address, and undone from the old one.
+//! A new address for an account: the request with the password, the confirmation at the new address, and the undoing
+//! from the old one.
 
 use shared::events;
 use shared::ids::UserId;
@@ -44,7 +45,7 @@ pub(crate) async fn request_email_change(
     let tx = db.begin().await?;
     match users::find_owner(&*tx, &address).await? {
         Some(owner) if owner.id != user.id => mails.add_already_registered(&*tx, &owner, now).await?,
-        // Also for one's own address in another spelling.
+        // Nobody owns the address, or the person does and wants another spelling of it.
         _ => mails.add_email_change(&*tx, user, address, now).await?,
     }
     tx.commit().await?;
@@ -52,7 +53,7 @@ pub(crate) async fn request_email_change(
     Ok(())
 }
 
-/// Finds the address that a link gives to its account.
+/// Finds the address that a link would give to its account.
 ///
 /// # Errors
 /// [`Error::BadEmailLink`] when the link is unknown, used or expired.
@@ -60,7 +61,7 @@ pub(crate) async fn check_email_link(db: &Db, purpose: Purpose, token: &str) -> 
     Ok(find_link(db, purpose, token).await?.1)
 }
 
-/// Gives an account the new address, and sends a link that undoes the change to the address before.
+/// Gives an account the new address, and sends a link that undoes the change to the previous address.
 ///
 /// # Errors
 /// [`Error::BadEmailLink`] when the link is unknown, used or expired, or when another account has got the address.
@@ -114,7 +115,7 @@ pub(crate) async fn undo_email_change(db: &Db, signer: &Signer, mails: &MailQueu
     Ok(())
 }
 
-/// Finds a link that can be used, with the address that it gives to its account.
+/// Finds a link that can be used, with the address that it would give to its account.
 async fn find_link(db: &Db, purpose: Purpose, token: &str) -> Result<(Link, String), Error> {
     let now = db.clock().now();
     let link = links::find(db.read(), purpose, &secret::hash(token)).await?;

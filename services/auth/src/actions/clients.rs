@@ -1,4 +1,4 @@
-//! Other people's clients: registered and deleted by the person who makes the client.
+//! Other people's clients: their registration and deletion by the people who make them.
 
 use shared::work::Db;
 
@@ -12,7 +12,8 @@ use crate::domain::oauth::{MAX_CLIENTS, is_client_id};
 use crate::domain::secret;
 use crate::error::Error;
 
-/// Registers a client of a person. Requests at the same moment may exceed the number of clients by their own number.
+/// Registers a client of a person. Simultaneous requests do not see each other, so they may exceed the limit by their
+/// own number.
 ///
 /// # Errors
 /// [`Error::TooManyClients`].

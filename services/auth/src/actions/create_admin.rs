@@ -83,8 +83,8 @@ pub(super) async fn store_admin(db: &Db, username: Username, password_hash: Stri
     Ok(tx.commit().await?)
 }
 
-/// The address of an admin. Every account needs one, and the operator is asked for none. The reserved domain reaches
-/// nobody.
+/// Returns an address for an admin, because every account needs one and the operator is not asked for it. The domain is
+/// reserved, so mails to it reach nobody.
 fn address_of(username: &Username) -> String {
     format!("{}@chatty.example", username.key())
 }

@@ -23,7 +23,7 @@ pub(crate) async fn end_session(db: &Db, presented: &str) -> Result<(), Error> {
     Ok(tx.commit().await?)
 }
 
-/// Ends a session whose holder has proved it by an access token. It may have ended before.
+/// Ends the session of an access token, which the caller has verified. The session may have ended before.
 ///
 /// # Errors
 /// When the database refuses.
@@ -35,7 +35,7 @@ pub(crate) async fn end_session_by_id(db: &Db, id: SessionId) -> Result<(), Erro
     Ok(tx.commit().await?)
 }
 
-/// Ends a session by its own token. One that has ended before is not written down again.
+/// Ends a session, and writes the logout into the log unless the session had ended before.
 async fn sign_out(tx: &mut Tx, user: UserId, session: i64) -> Result<(), Error> {
     if end(tx, Ending::One(session)).await? > 0 {
         account_log::record_own(&**tx, AuditEvent::SignedOut, user, tx.clock().now()).await?;
@@ -69,7 +69,8 @@ pub(crate) async fn end_other_sessions(db: &Db, user_id: UserId, current: Sessio
     Ok(tx.commit().await?)
 }
 
-/// Ends sessions as a part of the transaction, and publishes their ends. Returns their number.
+/// Ends sessions in the caller's transaction, and publishes their ends. Returns the number of sessions that had not
+/// ended before.
 pub(super) async fn end(tx: &mut Tx, ending: Ending) -> Result<usize, Error> {
     let now = tx.clock().now();
     let ended = sessions::revoke(&**tx, ending, now).await?;

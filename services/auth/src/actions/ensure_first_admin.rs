@@ -39,7 +39,7 @@ async fn try_ensure(db: &Db, hasher: &Hasher, admin: &AdminConfig) -> Result<(),
     if users::has_admin(db.read()).await? {
         return Ok(());
     }
-    // Not checked for strength: the settings have done it, with the exception for development.
+    // The strength is not checked here: the settings have checked it, with an exception for development.
     let hash = hasher.hash(admin.password.expose_secret()).await;
     let hash = hash.map_err(|error| CreateAdminError::Hash(error.to_string()))?;
     store_admin(db, admin.username.clone(), hash).await?;

@@ -30,7 +30,7 @@ pub(crate) async fn erase_account(
 ) -> Result<String, Error> {
     confirm_password(db, hasher, user, password).await?;
     let token = secret::new_token();
-    // A full disk must not keep people here.
+    // A full disk must not keep people from leaving, so this may use the space that is kept in reserve.
     let mut tx = db.begin_in_reserve().await?;
     // Another request may have changed the password since it was checked, or erased the account.
     let locked = users::find_locked(&*tx, user.user_id()).await?;

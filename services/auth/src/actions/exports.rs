@@ -1,4 +1,5 @@
-//! The archive of everything that the suite holds about a person: asked for, made in the background, and deleted.
+//! The archive of everything that the suite holds about a person: its request, its making in the background, and its
+//! deletion.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,8 @@ use crate::mail::MailQueue;
 
 /// The pause between two looks for archives that were asked for, and for files that are not needed any more.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The time for which a replica that makes an archive keeps it to itself, and after which another try is made.
+/// The time for which a replica claims an archive that it makes. A replica that fails does not return the claim, so the
+/// next try follows after this time.
 const CLAIMED_FOR: Duration = Duration::from_secs(60);
 /// The age at which a claim is renewed.
 const RENEWED_AFTER: Duration = Duration::from_secs(15);
@@ -39,7 +41,7 @@ const TRIES: u32 = 6;
 /// The most bytes of pictures in an archive. The names of further ones are listed in it.
 const MAX_FILES: usize = 2 * 1024 * 1024 * 1024;
 
-/// Finds the archive of a person. One that was not asked for yet is asked for, which the person is told by mail.
+/// Finds the archive of a person. When there is none, it stores the request for one and tells the person by mail.
 ///
 /// # Errors
 /// [`Error::TooManyTries`] when one was asked for and deleted too often; [`Error::SessionEnded`] when the account has
@@ -65,7 +67,7 @@ pub(crate) async fn request_export(db: &Db, mails: &MailQueue, user: &User) -> R
     Ok(export)
 }
 
-/// Writes that a person gets the archive.
+/// Adds an entry to the log of accounts that a person reads the archive.
 ///
 /// # Errors
 /// When the database refuses.
@@ -75,7 +77,7 @@ pub(crate) async fn note_export_read(db: &Db, user: UserId) -> Result<(), Error>
     Ok(tx.commit().await?)
 }
 
-/// Deletes the archive of a person. Its file follows within seconds.
+/// Deletes the archive of a person. The file is deleted within seconds.
 ///
 /// # Errors
 /// [`Error::ExportNotFound`].
@@ -88,7 +90,7 @@ pub(crate) async fn delete_export(db: &Db, user: UserId) -> Result<(), Error> {
     Ok(tx.commit().await?)
 }
 
-/// The reason why an archive could not be made. Another try follows.
+/// The reason why a try to make an archive failed. Another try follows.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -157,8 +159,8 @@ impl ExportMaker {
     /// Deletes the files that no row names, and then the rows whose time is over.
     async fn delete_old(&self) -> Result<(), Error> {
         let now = self.db.clock().now();
-        // The files are listed first: the row of an archive is there before its file, so no file of a row that is stored
-        // meanwhile is deleted.
+        // The files are listed before the rows. The row of an archive is stored before its file, so the row of every
+        // listed file that is wanted is found.
         let files = self.archives.list().await.map_err(ApiError::internal)?;
         let rows = exports::list(self.db.read()).await?;
         let is_kept = |file: &str, row: &Export| {
@@ -242,7 +244,7 @@ impl ExportMaker {
         Ok(())
     }
 
-    /// Adds what this service itself holds.
+    /// Adds the data that this service itself holds.
     async fn add_own(&self, mut writer: ArchiveWriter, user: UserId) -> Result<ArchiveWriter, Failure> {
         for (kind, rows) in own_data::read(self.db.read(), user).await.map_err(Error::from)? {
             writer = writer.begin_rows(format!("{NAME}/{kind}.json")).await?;
@@ -251,7 +253,7 @@ impl ExportMaker {
         Ok(writer)
     }
 
-    /// Adds what another service holds.
+    /// Adds the data that another service holds.
     async fn add_part(
         &self,
         mut writer: ArchiveWriter,

@@ -1,4 +1,4 @@
-//! Invitations: made and withdrawn by the person who invites.
+//! Invitations, which are made and withdrawn by the person who invites.
 
 use secrecy::SecretString;
 use shared::auth::Role;

@@ -20,12 +20,13 @@ pub(crate) struct Login<'a> {
     pub(crate) password: &'a str,
 }
 
-/// Checks a password and opens a session. The state of the account is named only after a right password. With
+/// Checks a password and opens a session. The error tells the state of the account only after a right password. With
 /// `is_limited`, few wrong passwords can be tried for a username.
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], [`Error::NotVerified`], [`Error::AwaitsApproval`], [`Error::Blocked`],
-/// [`Error::SecondFactorRequired`], [`Error::TooManyTries`], or [`Error::Busy`] when too many passwords are being checked.
+/// [`Error::SecondFactorRequired`], [`Error::TooManyTries`], or [`Error::Busy`] when too many passwords are being
+/// checked.
 pub(crate) async fn log_in(
     db: &Db,
     hasher: &Hasher,
@@ -41,7 +42,7 @@ pub(crate) async fn log_in(
     open_session(db, signer, client, &user).await
 }
 
-/// Checks a password and nothing else: whether the account may be used is for the caller to decide.
+/// Checks a password and nothing else. The caller decides whether the account may be used.
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], [`Error::NotVerified`] for a username that is only reserved, [`Error::TooManyTries`],
@@ -50,7 +51,8 @@ pub(super) async fn authenticate(db: &Db, hasher: &Hasher, is_limited: bool, log
     let Login { client, username, password } = login;
     let now = db.clock().now();
     let user = users::find_by_username(db.read(), username, now).await?;
-    // Looked up for everybody: the number of queries must not tell whether there is an account either.
+    // The reservation is looked up for everybody, because the number of queries must not tell whether there is an
+    // account.
     let reserved = reservations::find(db.read(), username, now).await?;
     let stored = user.as_ref().map(|user| &user.password_hash);
     let stored = stored.or(reserved.as_ref().map(|reserved| &reserved.password_hash));
@@ -65,12 +67,13 @@ pub(super) async fn authenticate(db: &Db, hasher: &Hasher, is_limited: bool, log
         return Err(Error::InvalidCredentials);
     }
     if let Some(bucket) = tries {
-        // Only wrong passwords count.
+        // The try is given back, because only wrong passwords count.
         let tx = db.begin_in_reserve().await?;
         limits::give_back(&*tx, LOGINS, &bucket).await?;
         tx.commit().await?;
     }
-    // A reserved username has no account and never gets one. It must look like one that waits for its verification.
+    // A reserved username has no account and never gets one. It must look like an account that waits for its
+    // verification.
     let Some(user) = user else { return Err(Error::NotVerified) };
     if check == PasswordCheck::NeedsRehash
         && let Err(error) = renew_hash(db, hasher, &user, password).await
@@ -81,11 +84,12 @@ pub(super) async fn authenticate(db: &Db, hasher: &Hasher, is_limited: bool, log
     Ok(user)
 }
 
-/// Takes one try from the bucket of a username, and returns the name of the bucket. It is taken before the password is
-/// checked, so that many requests at the same moment do not get more tries.
+/// Uses up one try of the limit for a username, and returns the key under which it is counted (the bucket). This
+/// happens before the password is checked, so that simultaneous requests do not get additional tries.
 ///
-/// A client whose address has had a session of this person has a bucket of its own, so that strangers cannot lock the
-/// person out. Usernames without an account have buckets too, or the refusal would tell that there is an account.
+/// A client at an address from which this person has used a session has a bucket of its own, so that strangers cannot
+/// lock the person out. Usernames without an account have buckets too, because the refusal would tell otherwise that
+/// there is an account.
 async fn take_try(db: &Db, username: &str, user: Option<&User>, client: &RemoteClient) -> Result<String, Error> {
     let key = Username::parse_lookup(username).map(|username| username.key());
     // Texts that cannot be usernames share one bucket, so that they cannot fill the table.

@@ -1,4 +1,5 @@
-//! The changes that this service makes, a file per verb, one transaction each.
+//! The changes that this service makes. Each is one transaction; only a try that has to count whatever follows is
+//! committed before it.
 //!
 //! An action takes what it needs (the database, the key, the new values) and knows nothing of HTTP requests.
 

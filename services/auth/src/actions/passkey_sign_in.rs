@@ -1,5 +1,5 @@
-//! The sign-in with a passkey alone. It needs neither username nor password: the authenticator names the person, and has
-//! verified the person itself.
+//! The sign-in with a passkey alone. It needs neither username nor password: the authenticator names the person, and
+//! has itself verified that it is the person.
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::domain::secret;
 use crate::domain::session::STEP_WITHIN;
 use crate::error::Error;
 
-/// The kind of this ceremony.
+/// The kind of ceremony in which a passkey signs a person in.
 const KIND: &str = "sign_in";
 
 /// Begins a sign-in. Returns the token of the ceremony and the options for the browser.
@@ -53,7 +53,7 @@ pub(crate) async fn sign_in(
 ) -> Result<TokenPair, Error> {
     let tx = db.begin_in_reserve().await?;
     let ceremony = passkeys::take_ceremony(&*tx, &secret::hash(presented), KIND, tx.clock().now()).await?;
-    // Committed by itself, so that a ceremony is used up by a wrong answer too.
+    // This is committed by itself, so that a wrong answer uses the ceremony up too.
     tx.commit().await?;
     let ceremony = ceremony.ok_or(Error::BadChallenge)?;
     let passkey = passkeys::find_by_credential(db.read(), &encode(answer.get_credential_id())).await?;
@@ -64,7 +64,7 @@ pub(crate) async fn sign_in(
     open_session(db, signer, client, &user).await
 }
 
-/// Stores a ceremony. The expired ones are deleted on the way, because strangers can begin as many as they like.
+/// Stores a ceremony, and deletes the expired ones, because strangers can begin as many as they like.
 pub(super) async fn store_ceremony(db: &Db, ceremony: Ceremony) -> Result<(), Error> {
     let tx = db.begin_in_reserve().await?;
     passkeys::delete_expired_ceremonies(&*tx, tx.clock().now()).await?;
@@ -75,7 +75,7 @@ pub(super) async fn store_ceremony(db: &Db, ceremony: Ceremony) -> Result<(), Er
 /// Records the use of a passkey whose signature was right.
 ///
 /// # Errors
-/// [`Error::BadPasskey`] when it was deleted meanwhile, or another request has come with the same counter.
+/// [`Error::BadPasskey`] when it was deleted in the meantime, or its counter has not risen.
 pub(super) async fn record_use(db: &Db, passkey: &Passkey, checked: Checked) -> Result<(), Error> {
     let tx = db.begin_in_reserve().await?;
     let now = tx.clock().now();

@@ -1,4 +1,4 @@
-//! Passkeys of one's own: making and deleting them. A passkey is a second factor beside the password, and opens the
+//! The making and deletion of a person's own passkeys. A passkey is a second factor beside the password, and opens the
 //! account without the password too.
 
 use sea_orm::ConnectionTrait;
@@ -22,7 +22,7 @@ use crate::domain::{PasskeyId, secret};
 use crate::error::Error;
 use crate::mail::MailQueue;
 
-/// The kind of this ceremony.
+/// The kind of ceremony in which a passkey is made.
 const KIND: &str = "making";
 /// The number of passkeys that a person can have.
 const MAX_PASSKEYS: u64 = 20;
@@ -42,7 +42,8 @@ pub(crate) async fn begin_passkey(
     confirm_password(db, hasher, user, password).await?;
     require_room(db.read(), user).await?;
     let own = passkeys::list_of(db.read(), user.user_id()).await?;
-    // Authenticators replace a passkey by a newer one with the same handle on the same device, so it stays the same.
+    // All passkeys of a person have the same handle, because an authenticator replaces a passkey by a newer one with
+    // the same handle.
     let handle = own.first().and_then(|passkey| passkey.user_handle.parse().ok()).unwrap_or_else(Uuid::new_v4);
     let keys: Vec<&str> = own.iter().map(|passkey| passkey.public_key.as_str()).collect();
     let (begun, token) = (site.begin_making(handle, &user.username, &keys)?, secret::new_token());
@@ -60,7 +61,8 @@ pub(crate) async fn begin_passkey(
     Ok((SecretString::from(token), begun.options))
 }
 
-/// Stores the passkey that the browser has made. Returns it, and recovery codes when it is the person's first factor.
+/// Stores the passkey that the browser has made. Returns it, with new recovery codes when it is the person's first
+/// factor.
 ///
 /// # Errors
 /// [`Error::BadCeremony`] when the ceremony is unknown, used, expired or somebody else's; [`Error::BadPasskey`];
@@ -128,7 +130,7 @@ async fn require_room(db: &impl ConnectionTrait, user: &User) -> Result<(), Erro
     if count >= MAX_PASSKEYS { Err(Error::TooManyPasskeys) } else { Ok(()) }
 }
 
-/// Takes the ceremony that a person has begun. It is used up, whatever the answer to it is worth.
+/// Takes the ceremony that a person has begun, and uses it up, whether the browser's answer is right or wrong.
 async fn take_ceremony(db: &Db, user: &User, presented: &str) -> Result<Ceremony, Error> {
     let tx = db.begin().await?;
     let ceremony = passkeys::take_ceremony(&*tx, &secret::hash(presented), KIND, tx.clock().now()).await?;

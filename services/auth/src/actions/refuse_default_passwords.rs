@@ -7,8 +7,8 @@ use crate::config::DEFAULT_ADMIN;
 use crate::credentials::{Hasher, PasswordCheck};
 use crate::db::queries::users;
 
-/// Refuses a database in which an admin has the password that development mode gives them: it may have been copied from
-/// a development system. It waits until the database is available.
+/// Refuses a database in which an admin has the default password of development mode, because the database may have
+/// been copied from a development system. It waits until the database is available.
 ///
 /// # Errors
 /// The reason why the service must not start.

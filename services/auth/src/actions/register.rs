@@ -24,11 +24,11 @@ use crate::error::Error;
 use crate::mail::MailQueue;
 use crate::streams::user::UserState;
 
-/// The number of registrations that may wait for their verification. Strangers can register without limit otherwise,
-/// and each of them leaves rows and mails behind.
+/// The number of registrations that may wait for their verification. Without this limit strangers could register
+/// endlessly, and each registration leaves rows and mails behind.
 const MAX_WAITING: u64 = 10_000;
 
-/// A person who wants to register. All fields are checked already, except for the strength of the password.
+/// A person who wants to register. All fields have been checked, except for the strength of the password.
 pub(crate) struct Applicant {
     pub(crate) username: Username,
     pub(crate) email: String,
@@ -37,7 +37,7 @@ pub(crate) struct Applicant {
     pub(crate) last_name: Option<String>,
     /// The code of an invitation.
     pub(crate) invitation: Option<String>,
-    /// The person's own words for an admin who decides.
+    /// The person's own words to the admin who decides.
     pub(crate) application: Option<String>,
 }
 
@@ -46,8 +46,8 @@ pub(crate) struct Applicant {
 ///
 /// # Errors
 /// [`Error::RegistrationClosed`]; [`Error::NotAccepted`] for an address, an invitation or an application that the rules
-/// of joining refuse; [`Error::UsernameTaken`], [`Error::WeakPassword`], [`Error::Busy`], [`Error::TooManyApplicants`], or
-/// a key that belongs to another request.
+/// of joining refuse; [`Error::UsernameTaken`], [`Error::WeakPassword`], [`Error::Busy`], [`Error::TooManyApplicants`],
+/// or an [`Error::Request`] when the idempotency key belongs to another request.
 pub(crate) async fn register(
     db: &Db,
     hasher: &Hasher,
@@ -59,8 +59,8 @@ pub(crate) async fn register(
 ) -> Result<Answer, Error> {
     check(rules, &applicant)?;
     let (username, email) = (applicant.username.as_str(), &applicant.email);
-    // Hashed for everybody, so that the time of the answer does not tell whether the address is known. Hashed before
-    // the transaction, because a row must not stay locked for as long as a hash takes.
+    // The password is hashed for everybody, so that the time of the answer does not tell whether the address is known,
+    // and before the transaction, because no row may stay locked for as long as a hash takes.
     let new = NewUser {
         password_hash: hasher.hash_if_strong(&applicant.password, username, email).await?,
         username: applicant.username,
@@ -74,10 +74,12 @@ pub(crate) async fn register(
     let invitation = applicant.invitation.filter(|_| rules.registration == Registration::Invite);
     let now = db.clock().now();
     let mut tx = db.begin().await?;
-    // The password is not part of the request's identity: a fast hash of it must not be stored beside the slow one.
+    // The password is not a part of the request's identity, because a fast hash of it must not be stored beside the
+    // slow one.
     let identity = [new.username.as_str().as_bytes(), new.email.as_bytes()];
     if let Some(known) = key.find(&tx, None, &identity).await? {
-        // Dropping would roll back a moment later, and until then the key is locked for the next repetition.
+        // Rolled back now, because dropping the transaction would do so only later, and until then a repeated request
+        // would find the key locked.
         tx.rollback().await?;
         return Ok(known);
     }
@@ -100,7 +102,7 @@ pub(crate) async fn register(
     Ok(answer)
 }
 
-/// Refuses a registration that the rules of joining exclude, whoever owns the address.
+/// Refuses a registration that the rules of joining exclude. The owner of the address makes no difference.
 fn check(rules: &Joining, applicant: &Applicant) -> Result<(), Error> {
     let refuse = |field, rule| Err(Error::NotAccepted { field, rule });
     match rules.registration {
@@ -136,9 +138,10 @@ async fn hold_invitation(tx: &Tx, code: &str, now: Timestamp) -> Result<Invitati
 }
 
 /// Stores an account that waits for its verification, or a reservation when somebody owns the mailbox. Other accounts
-/// that wait for the same mailbox stay as they are: none of them owns it (ADR 23). Returns the id of the account.
+/// that wait for the same mailbox stay as they are: none of them owns it (ADR 23). Returns the id of the account, or
+/// `None` for a reservation.
 async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> Result<Option<UserId>, Error> {
-    // Looked up for everybody, so that the work does not tell whether the address is known.
+    // All three are looked up for everybody, so that the work does not tell whether the address is known.
     let owner = users::find_owner(&**tx, &new.email).await?;
     if let Some(owner) = owner {
         if !reservations::insert_if_free(&**tx, new.username.key(), new.password_hash, now).await? {
@@ -157,8 +160,8 @@ async fn store(tx: &mut Tx, mails: &MailQueue, new: NewUser, now: Timestamp) -> 
     Ok(Some(id))
 }
 
-/// Refuses a registration when too many wait for their verification. Transactions at the same moment do not see each
-/// other, so they may exceed the limit by their own number.
+/// Refuses a registration when too many others wait. Simultaneous transactions do not see each other, so they may
+/// exceed the limit by their own number.
 async fn require_room(db: &impl ConnectionTrait, now: Timestamp, max_waiting: u64) -> Result<(), Error> {
     let waiting = users::count_waiting(db, now).await? + reservations::count(db, now).await?;
     if waiting < max_waiting { Ok(()) } else { Err(Error::TooManyApplicants) }

@@ -6,14 +6,15 @@ use crate::db::queries::users;
 use crate::error::Error;
 use crate::mail::MailQueue;
 
-/// The number of accounts that one mail has links for. The newest ones get them: whoever asks has registered last, and
-/// a mail cannot hold a link for each of many registrations with a stranger's address.
+/// The number of accounts for which one mail has links. The newest accounts get them, because the person who asks has
+/// probably registered last, and a mail cannot hold links for any number of registrations with a stranger's address.
 const MAX_LINKS: u64 = 5;
 
-/// Sends a new link for each account that waits for this address. Earlier links stay valid, because anybody can ask.
+/// Sends new links for the newest accounts that wait for this address. Earlier links stay valid, because anybody can
+/// ask.
 ///
 /// # Errors
-/// When the database refuses. An address for which nobody waits is no error: the answer must not tell.
+/// When the database refuses. An address for which nobody waits is no error, because the answer must not tell this.
 pub(crate) async fn resend_verification(db: &Db, mails: &MailQueue, email: &str) -> Result<(), Error> {
     let tx = db.begin().await?;
     let now = db.clock().now();
@@ -22,7 +23,7 @@ pub(crate) async fn resend_verification(db: &Db, mails: &MailQueue, email: &str)
         mails.add_verification(&*tx, &waiting, now).await?;
     }
     tx.commit().await?;
-    // Woken in either case: a worker that finds no mail does no harm.
+    // The worker is woken in either case: it does no harm when it finds no mail.
     mails.wake_worker();
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) enum ResetProof {
 /// Sends a link and a code to the owner of an address.
 ///
 /// # Errors
-/// When the database refuses. An address without an account is no error: the answer must not tell.
+/// When the database refuses. An address without an account is no error, because the answer must not tell this.
 pub(crate) async fn forget_password(db: &Db, mails: &MailQueue, signer: &Signer, email: &str) -> Result<(), Error> {
     let now = db.clock().now();
     let tx = db.begin().await?;
@@ -36,13 +36,13 @@ pub(crate) async fn forget_password(db: &Db, mails: &MailQueue, signer: &Signer,
         mails.add_password_reset(&*tx, &user, |code| signer.hash_code(user.id, code), now).await?;
     }
     tx.commit().await?;
-    // Woken in either case: a worker that finds no mail does no harm.
+    // The worker is woken in either case: it does no harm when it finds no mail.
     mails.wake_worker();
     Ok(())
 }
 
-/// Makes a password invalid that somebody else may know, ends all sessions of the person, and sends the person a link and
-/// a code for a new one. `admin` asks for it, and never learns or chooses a password.
+/// Makes a password invalid that somebody else may know, ends all sessions of the person, and sends the person a link
+/// and a code for a new password. `admin`, who asks for this, neither learns nor chooses a password.
 ///
 /// # Errors
 /// [`Error::NotAccepted`] for the admin's own account; [`Error::UserNotFound`] when there is no member with this id;
@@ -60,7 +60,7 @@ pub(crate) async fn force_reset(
             rule: "must be somebody else: change your own password instead",
         });
     }
-    // The hash of a random text: nobody can log in, and a try takes as long as any other.
+    // The hash of a random text is stored: nobody can log in with it, and a try takes as long as any other.
     let unusable = hasher.hash(&secret::new_token()).await?;
     let now = db.clock().now();
     let mut tx = db.begin().await?;
@@ -76,7 +76,7 @@ pub(crate) async fn force_reset(
     Ok(())
 }
 
-/// Finds out whether a link can reset a password.
+/// Checks that a link can reset a password.
 ///
 /// # Errors
 /// [`Error::BadReset`] when it cannot.
@@ -107,7 +107,7 @@ pub(crate) async fn reset_password(
     let hash = hasher.hash_if_strong(password, &user.username, &user.email).await?;
     let now = db.clock().now();
     let mut tx = db.begin().await?;
-    // A link that was sent to an address which the account has no more must not open the account.
+    // A link that was sent to a former address of the account must not open the account.
     let user = users::find_locked(&*tx, user.user_id()).await?.filter(|user| user.email_key == link.email_key);
     let user = user.ok_or(Error::BadReset)?;
     if !links::mark_used(&*tx, &link.token_hash, now).await? {
@@ -130,7 +130,7 @@ async fn find_by_token(db: &Db, token: &str) -> Result<Link, Error> {
     link.filter(|link| link.used_at.is_none() && link.expires_at > now).ok_or(Error::BadReset)
 }
 
-/// Finds the link whose mail holds this code. A wrong code uses up one of the guesses.
+/// Finds the link whose mail holds this code. Each call uses up one of the guesses.
 async fn find_by_code(db: &Db, signer: &Signer, email: &str, code: &str) -> Result<Link, Error> {
     let user = users::find_owner(db.read(), email).await?.ok_or(Error::BadReset)?;
     let tx = db.begin().await?;

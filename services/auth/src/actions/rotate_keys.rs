@@ -1,5 +1,5 @@
-//! The turn of signing keys. An operator asks for a new key in the database; a running replica makes it, because only this
-//! service has the key file; and every replica follows (ADR 27).
+//! The rotation of signing keys. An operator asks for a new key in the database; a running replica makes it, because
+//! only this service has the key file; and every replica follows (ADR 27).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::error::Error;
 /// The pause between two looks at the table.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Follows the signing keys until cancelled.
+/// Makes requested keys and takes over new ones, every two seconds until it is cancelled.
 pub(crate) async fn follow_keys(db: Db, signer: Arc<Signer>, keys: Keys, cancel: Cancel) {
     loop {
         tokio::select! { () = sleep(PAUSE) => {}, () = cancel.cancelled() => return }
@@ -31,8 +31,8 @@ pub(crate) async fn follow_keys(db: Db, signer: Arc<Signer>, keys: Keys, cancel:
     }
 }
 
-/// Makes the keys that were asked for, and takes over all keys of the table: for signing, and for the verification in this
-/// process.
+/// Makes the keys that were asked for, and loads all keys of the table, both for signing and for the verification of
+/// tokens in this process.
 pub(crate) async fn update_keys(db: &Db, signer: &Signer, keys: &Keys) -> Result<(), Error> {
     let mut rows = signing_keys::list(db.read()).await?;
     for row in rows.iter().filter(|row| row.sealed.is_none()) {
@@ -57,13 +57,14 @@ pub(crate) async fn update_keys(db: &Db, signer: &Signer, keys: &Keys) -> Result
 /// A signing key, as the operator sees it.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeyState {
-    /// The id in the database; 0 for the key of the key file.
+    /// The id in the database; 0 for the key in the key file.
     pub id: i64,
-    /// The id in tokens; absent for the key of the key file, which a command does not read, and until the key is made.
+    /// The id that tokens name; absent until the key is made, and for the key in the key file, which commands do not
+    /// read.
     pub kid: Option<String>,
     /// The stage: `requested`, `waiting`, `signing`, `retiring` or `retired`.
     pub stage: &'static str,
-    /// The time from which the key is used; absent for the key of the key file, and until the key is made.
+    /// The time from which the key is used; absent until the key is made, and for the key in the key file.
     pub used_from: Option<Timestamp>,
 }
 
@@ -81,8 +82,8 @@ pub enum KeysError {
     UnderWay,
 }
 
-/// Asks for a new signing key, which the running service makes within seconds. With `at_once` it is used immediately, and
-/// all earlier keys end.
+/// Asks for a new signing key, which the running service makes within seconds. With `at_once` it is used immediately,
+/// and all earlier keys end.
 ///
 /// # Errors
 /// [`KeysError`]. Nothing is stored then, unless the outcome of the commit is unknown.

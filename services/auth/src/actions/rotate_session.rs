@@ -32,17 +32,18 @@ pub(crate) async fn rotate_session(
     let now = db.clock().now();
     let hash = secret::hash(presented);
     let mut tx = db.begin_in_reserve().await?;
-    // The first look only tells whose row to lock. The lock of the account orders all requests about its sessions.
+    // The first look only tells which account to lock. The lock makes all requests about the sessions of an account
+    // follow one another.
     let token = sessions::find_token(&*tx, &hash).await?.ok_or(Error::BadRefreshToken)?;
     let user = users::find_locked(&*tx, UserId(token.user_id)).await?.ok_or(Error::BadRefreshToken)?;
-    // Read again under the lock: another request may have used the token since the first look.
+    // The token is read again under the lock, because another request may have used it since the first look.
     let token = sessions::find_token(&*tx, &hash).await?.ok_or(Error::BadRefreshToken)?;
     let opened = sessions::find(&*tx, token.session_id).await?.ok_or(Error::BadRefreshToken)?;
     let has_expired = session::has_expired(opened.created_at, token.issued_at, now);
     if opened.revoked_at.is_some() || has_expired || require_active(&user).is_err() {
         return Err(Error::BadRefreshToken);
     }
-    // The client may have been deleted, with or without its owner.
+    // The client may have been deleted, alone or with the account of its owner.
     if let Some(id) = &opened.client_id
         && clients::find(&*tx, id).await?.is_none()
     {
@@ -57,7 +58,7 @@ pub(crate) async fn rotate_session(
         }
         Some(used_at) if session::may_repeat(used_at, now) => find_unused_successor(&*tx, signer, presented).await?,
         Some(_) => {
-            // Committed before the refusal is returned, or the error would roll the end of the session back.
+            // The end of the session is committed before the error is returned, because the error would roll it back.
             let ended = sessions::revoke(&*tx, Ending::One(opened.id), now).await?;
             publish_ends(&mut tx, &ended)?;
             account_log::record_by_nobody(&*tx, AuditEvent::TokenReused, Some(user.user_id()), now).await?;
@@ -77,11 +78,11 @@ pub(crate) async fn rotate_session(
     Ok(TokenPair { user_id: user.user_id(), is_role_withheld, access_token, refresh_token, scopes: opened.scopes() })
 }
 
-/// Follows the successors of a used token to the one that is not used yet. The direct successor may be used already, by
-/// a tab that was faster.
+/// Follows the successors of a used token to the first that is not used yet: a faster tab may have used the direct
+/// successor already.
 ///
 /// # Errors
-/// [`Error::BadRefreshToken`] when a successor was computed with another signing key and cannot be found.
+/// [`Error::BadRefreshToken`] when a successor was computed with another key file and so cannot be found.
 async fn find_unused_successor(db: &impl ConnectionTrait, signer: &Signer, used: &str) -> Result<String, Error> {
     let mut successor = signer.successor_of(used);
     loop {

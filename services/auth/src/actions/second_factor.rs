@@ -25,7 +25,7 @@ use crate::mail::MailQueue;
 /// The kind of ceremony in which a passkey is the second factor.
 const KIND: &str = "second_factor";
 
-/// What somebody shows as the second factor.
+/// The proof that somebody shows as the second factor.
 pub(crate) enum Proof<'a> {
     /// A code of the authenticator app, or a recovery code.
     Code(&'a str),
@@ -33,11 +33,11 @@ pub(crate) enum Proof<'a> {
     Passkey(&'a ShownPasskey),
 }
 
-/// Refuses a login whose password was right until the second factor is shown, with a challenge by which the client goes
-/// on.
+/// Refuses a login with a right password until the second factor is shown. The error holds a challenge with which the
+/// client continues.
 ///
 /// # Errors
-/// [`Error::SecondFactorRequired`], always, unless [`Error::Blocked`] or the database comes first.
+/// [`Error::SecondFactorRequired`], always, unless the account may not log in or the database refuses.
 pub(super) async fn require_second_factor(db: &Db, user: &User) -> Result<TokenPair, Error> {
     require_active(user)?;
     let token = secret::new_token();
@@ -55,7 +55,7 @@ pub(super) async fn require_second_factor(db: &Db, user: &User) -> Result<TokenP
     Err(Error::SecondFactorRequired { challenge: SecretString::from(token), factors })
 }
 
-/// The names of the factors that a person can show.
+/// Lists the names of the factors that a person can show.
 async fn list_factors(db: &impl ConnectionTrait, user: &User) -> Result<Vec<&'static str>, Error> {
     let id = user.user_id();
     let has_app = factors::find_app(db, id).await?.is_some_and(|app| app.confirmed_at.is_some());
@@ -65,7 +65,7 @@ async fn list_factors(db: &impl ConnectionTrait, user: &User) -> Result<Vec<&'st
     Ok(factors.into_iter().filter_map(|(has, name)| has.then_some(name)).collect())
 }
 
-/// Begins to ask somebody whose password was right for a passkey. Returns the options for the browser.
+/// Begins to ask for a passkey in a login with a right password. Returns the options for the browser.
 ///
 /// # Errors
 /// [`Error::BadChallenge`]; [`Error::PasskeyNotFound`] when the person has no passkey; [`Error::PasskeysNeedDomain`].
@@ -107,7 +107,7 @@ pub(crate) async fn pass_second_factor(
     proof: Proof<'_>,
 ) -> Result<TokenPair, Error> {
     let token_hash = secret::hash(presented);
-    // Committed by itself, so that a wrong code counts whatever follows.
+    // This is committed by itself, so that a try counts whatever follows.
     let tx = db.begin_in_reserve().await?;
     let challenge = factors::take_guess(&*tx, &token_hash, db.clock().now()).await?.ok_or(Error::BadChallenge)?;
     tx.commit().await?;
@@ -139,7 +139,7 @@ async fn show_passkey(
 ) -> Result<(), Error> {
     let tx = db.begin_in_reserve().await?;
     let ceremony = passkeys::take_ceremony(&*tx, token_hash, KIND, tx.clock().now()).await?;
-    // Committed by itself, so that a ceremony is used up by a wrong answer too.
+    // This is committed by itself, so that a wrong answer uses the ceremony up too.
     tx.commit().await?;
     let ceremony = ceremony.ok_or(Error::BadPasskey)?;
     let passkey = passkeys::find_by_credential(db.read(), &encode(answer.get_credential_id())).await?;
@@ -148,7 +148,7 @@ async fn show_passkey(
     record_use(db, &passkey, checked).await
 }
 
-/// Checks a code of a person and uses it up. A recovery code is told by mail.
+/// Checks a code of a person and uses it up. The use of a recovery code is told to the person by mail.
 ///
 /// # Errors
 /// [`Error::WrongCode`]; [`Error::TooManyTries`].
@@ -176,7 +176,7 @@ async fn count_failed_factor(db: &Db, user: &User, shown: Result<(), Error>) -> 
 
 async fn check_code(db: &Db, signer: &Signer, mails: &MailQueue, user: &User, code: &str) -> Result<(), Error> {
     let (now, account) = (db.clock().now(), user.id.to_string());
-    // Counted before the code is looked at, so that requests at the same moment get no try more.
+    // The try is counted before the code is checked, so that simultaneous requests get no additional tries.
     let tx = db.begin_in_reserve().await?;
     let may_try = limits::take(&*tx, SECOND_FACTORS, &account, now).await?;
     tx.commit().await?;
@@ -185,7 +185,7 @@ async fn check_code(db: &Db, signer: &Signer, mails: &MailQueue, user: &User, co
     }
     let tx = db.begin_in_reserve().await?;
     let is_recovery = use_factor(&*tx, signer, user, code, now).await?.ok_or(Error::WrongCode)?;
-    // Only wrong codes count.
+    // The try is given back, because only wrong codes count.
     limits::give_back(&*tx, SECOND_FACTORS, &account).await?;
     if is_recovery {
         let left = factors::count_codes(&*tx, user.user_id()).await?;
@@ -197,7 +197,7 @@ async fn check_code(db: &Db, signer: &Signer, mails: &MailQueue, user: &User, co
     Ok(())
 }
 
-/// Uses a code up. Returns whether it was a recovery code; `None` for a wrong or used code.
+/// Uses a code up. Returns true for a recovery code and false for a code of the app; `None` for a wrong or used code.
 async fn use_factor(
     db: &impl ConnectionTrait,
     signer: &Signer,
@@ -216,7 +216,8 @@ async fn use_factor(
     Ok(factors::use_step(db, id, step).await?.then_some(false))
 }
 
-/// The hash of a recovery code, which is stored in its place.
+/// Returns the hash of a recovery code, which is stored in place of the code. `letters` are the letters of the code
+/// without hyphens.
 pub(super) fn recovery_hash(user: UserId, letters: &str) -> String {
     secret::hash(&format!("{} {letters}", user.0))
 }

@@ -1,4 +1,5 @@
-//! The task that deletes rows which nobody needs any more, and accounts whose owners have not become members in time.
+//! The task that deletes rows which nobody needs any more, and erases accounts whose owners have not become members in
+//! time.
 
 use std::time::Duration;
 
@@ -17,16 +18,18 @@ use crate::error::Error;
 
 /// The pause between two rounds.
 const PAUSE: Duration = Duration::from_secs(3_600);
-/// The time for which sent mails are kept, and links after their expiry: for questions about them.
+/// The time for which sent mails, expired links and expired invitations are kept, so that questions about them can be
+/// answered.
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
-/// The time for which a last mail is kept that could not be sent: its address is that of a person who is erased.
+/// The time for which one of the [`LAST_MAILS`] is kept that could not be sent. It is short, because the mail holds the
+/// address of an erased person.
 const LAST_MAIL_RETENTION: Duration = Duration::from_secs(7 * 86_400);
 /// The time for which the log of accounts is kept.
 const LOG_RETENTION: Duration = Duration::from_secs(365 * 86_400);
 /// The number of accounts that are erased in one transaction.
 const BATCH: u64 = 100;
 
-/// Deletes old rows once an hour until it is cancelled.
+/// Erases expired accounts and deletes old rows, once an hour until it is cancelled.
 pub(crate) async fn tidy(db: Db, cancel: Cancel) {
     while !cancel.is_cancelled() {
         if let Err(error) = tidy_once(&db).await {
@@ -44,7 +47,7 @@ async fn tidy_once(db: &Db) -> Result<(), Error> {
 async fn delete_old_rows(db: &Db) -> Result<(), Error> {
     let now = db.clock().now();
     let tx = db.begin().await?;
-    // A session of this age has expired, so its tokens need not be recognised any more.
+    // A session of this age has expired, so the reuse of its tokens need not be recognised any more.
     sessions::delete_older_than(&*tx, now - session::MAX_AGE).await?;
     mail_jobs::delete_sent_before(&*tx, now - RETENTION).await?;
     erasure::delete_leftovers(&tx).await?;

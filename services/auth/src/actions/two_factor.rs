@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::mail::MailQueue;
 use crate::streams::user::UserState;
 
-/// Generates the secret of an authenticator app, which counts as a factor once [`confirm_app`] has seen a code of it.
+/// Generates the secret of an authenticator app. The app counts as a factor once [`confirm_app`] has seen a code of it.
 ///
 /// # Errors
 /// [`Error::TwoFactorOn`] when the person has an app; [`Error::WrongPassword`], [`Error::TooManyTries`],
@@ -44,7 +44,7 @@ pub(crate) async fn begin_app(
     Ok(secret)
 }
 
-/// Makes an app a factor with its first code. Returns recovery codes when it is the person's first factor.
+/// Makes an app a factor, proved by its first code. Returns new recovery codes when it is the person's first factor.
 ///
 /// # Errors
 /// [`Error::NoApp`] when none was begun; [`Error::TwoFactorOn`]; [`Error::WrongCode`]; [`Error::TooManyTries`].
@@ -131,7 +131,7 @@ pub(crate) async fn remove_factors(
     Ok(())
 }
 
-/// Replaces the recovery codes of a person, used or not.
+/// Replaces all recovery codes of a person, used or not, and returns the new ones.
 ///
 /// # Errors
 /// [`Error::TwoFactorOff`]; [`Error::WrongPassword`], [`Error::TooManyTries`],
@@ -171,8 +171,8 @@ pub enum ResetTwoFactorError {
     Publish(#[from] PublishError),
 }
 
-/// Turns two-factor sign-in off for a person who has lost all factors, and ends all sessions. Returns false when it was
-/// off.
+/// Turns two-factor sign-in off for a person who has lost all factors, and ends all sessions of the person. Returns
+/// false when it was off already.
 ///
 /// # Errors
 /// [`ResetTwoFactorError`]. Nothing is changed then, unless the outcome of the commit is unknown.
@@ -194,17 +194,17 @@ pub async fn reset_two_factor(db: &Db, username: &str) -> Result<bool, ResetTwoF
     Ok(true)
 }
 
-/// Locks the account, so that factors which come and go at the same moment leave the account right.
+/// Locks the account, so that simultaneous changes of its factors follow one another.
 ///
 /// # Errors
-/// [`Error::SessionEnded`] when the account has ended, or its sessions have.
+/// [`Error::SessionEnded`] when the account was erased, or its sessions were ended since `user` was read.
 pub(super) async fn lock(tx: &Tx, user: &User) -> Result<(), Error> {
     let locked = users::find_locked(&**tx, user.user_id()).await?;
     let same = locked.filter(|locked| locked.session_version == user.session_version);
     same.map(|_| ()).ok_or(Error::SessionEnded)
 }
 
-/// Records in a locked account that it has a factor. Returns recovery codes when it is the first one.
+/// Records in a locked account that it has a factor. Returns new recovery codes when it is the first factor.
 pub(super) async fn add_factor(tx: &Tx, user: UserId, now: Timestamp) -> Result<Vec<SecretString>, Error> {
     if factors::turn_on(&**tx, user, now).await? { replace_codes(tx, user).await } else { Ok(Vec::new()) }
 }
@@ -219,7 +219,7 @@ pub(super) async fn turn_off_without_factors(tx: &Tx, user: UserId) -> Result<()
     factors::turn_off(&**tx, user).await
 }
 
-/// Generates recovery codes and stores their hashes.
+/// Replaces all recovery codes of a person by new ones, of which only the hashes are stored, and returns the new ones.
 async fn replace_codes(tx: &Tx, user: UserId) -> Result<Vec<SecretString>, Error> {
     let codes: Vec<String> = (0..recovery_code::COUNT).map(|_| recovery_code::new_code()).collect();
     let hashes = codes.iter().filter_map(|code| recovery_code::normalise(code));

@@ -22,7 +22,7 @@ pub(crate) struct ProfileChanges {
 /// [`Error::SessionEnded`] when the account is gone, [`Error::Blocked`] when it was blocked since the request began.
 pub(crate) async fn update_profile(db: &Db, id: UserId, changes: ProfileChanges) -> Result<User, Error> {
     let mut tx = db.begin().await?;
-    // Locked, so that of two changes at the same moment neither is computed from the values before the other.
+    // The row is locked, so that of two simultaneous changes the second begins with the values of the first.
     let user = users::find_locked(&*tx, id).await?.ok_or(Error::SessionEnded)?;
     let before = [user.first_name.clone(), user.last_name.clone(), user.bio.clone()];
     let [first_name, last_name, bio] = before.clone();

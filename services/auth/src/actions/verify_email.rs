@@ -1,5 +1,5 @@
-//! The proof of an address. An account owns nothing before: several may wait for one address, and the one whose link is
-//! followed gets it (ADR 23).
+//! The proof of an address. Before it, an account owns nothing: several may wait for the same address, and the first
+//! whose link is followed gets it (ADR 23).
 
 use sea_orm::ConnectionTrait;
 use shared::clock::Timestamp;
@@ -29,7 +29,7 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
-    /// The standing of the person with a verified account.
+    /// Returns the standing of the person with a verified account.
     pub(crate) fn of(user: &User) -> Self {
         if user.is_member() { Self::Member } else { Self::Applicant }
     }
@@ -57,7 +57,7 @@ pub(crate) async fn verify_email(db: &Db, registration: Registration, token: &st
     // Two people who follow their links to one mailbox at the same moment wait here for each other.
     users::lock_mailbox(&*tx, &link.email_key).await?;
     if !links::mark_used(&*tx, &link.token_hash, now).await? {
-        // It was used before, or the other person was faster and has taken it away.
+        // The link was used before, or another account has got the address and this link was deleted.
         let is_used = links::find(&*tx, Purpose::Verification, &link.token_hash).await?.is_some();
         let user = users::find(&*tx, UserId(link.user_id)).await?.filter(|_| is_used);
         tx.rollback().await?;
@@ -82,8 +82,8 @@ pub(crate) async fn verify_email(db: &Db, registration: Registration, token: &st
 /// Erases the account of a link, because the owner of the address has not registered it.
 ///
 /// # Errors
-/// [`Error::BadLink`] as in [`find_registration`], and also for a link that was used: a verified account has other ways
-/// to end.
+/// [`Error::BadLink`] as in [`find_registration`], and also for a used link, because a verified account ends in other
+/// ways.
 pub(crate) async fn reject_registration(db: &Db, token: &str) -> Result<(), Error> {
     let now = db.clock().now();
     let mut tx = db.begin().await?;

@@ -1,4 +1,4 @@
-//! The log of accounts, as its person and as admins get it.
+//! The log of accounts, as the person concerned and as admins get it.
 
 use serde::Serialize;
 use shared::clock::Timestamp;

@@ -1,4 +1,4 @@
-//! Other people's clients, as the person gets them who has registered them, and what this service tells all clients.
+//! Other people's clients, as the person who has registered them gets them, and the metadata for all clients.
 
 use serde::Serialize;
 use shared::auth::SCOPES;

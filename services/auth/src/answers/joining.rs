@@ -1,4 +1,4 @@
-//! How people join: the mode, invitations of one's own, and the applicants as admins see them.
+//! The ways to join: the mode of registration, one's own invitations, and the applicants as admins see them.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -42,7 +42,7 @@ impl From<Invitation> for InvitationOut {
             created_at: invitation.created_at,
             expires_at: invitation.expires_at,
             used_at: invitation.used_at,
-            // A guest who has not confirmed the address is nobody's business.
+            // Before the guest has confirmed the address, the person who invites learns nothing about the guest.
             guest_id: invitation.guest_id.filter(|_| invitation.used_at.is_some()).map(UserId),
         }
     }
@@ -57,7 +57,7 @@ pub(crate) struct NewInvitationOut {
 }
 
 impl NewInvitationOut {
-    /// The invitation with its code.
+    /// Builds the answer from an invitation and its code.
     pub(crate) fn new(invitation: Invitation, code: &SecretString) -> Self {
         Self { invitation: invitation.into(), code: code.expose_secret().to_owned() }
     }

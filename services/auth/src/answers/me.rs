@@ -1,4 +1,4 @@
-//! A person's own profile, as only they get it.
+//! A person's own profile, as nobody else gets it.
 
 use serde::Serialize;
 use shared::auth::{Role, Scopes};
@@ -26,7 +26,7 @@ pub(crate) struct MeOut {
 }
 
 impl MeOut {
-    /// Builds the answer. `scopes` are those of somebody else's client, if one asks.
+    /// Builds the answer. `scopes` are the scopes of the other people's client that asks, if one does.
     pub(crate) fn of(user: Model, scopes: Option<Scopes>) -> Self {
         Self {
             id: user.user_id(),

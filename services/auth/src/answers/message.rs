@@ -1,4 +1,4 @@
-//! The answer of routes that have nothing to return but a sentence.
+//! The answer of routes that return nothing but a sentence.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! The bodies of answers, a file per subject. They are built from rows and tokens and know nothing of requests.
+//! The bodies of answers, one file for each subject. They are built from rows and tokens and know nothing of requests.
 
 mod message;
 

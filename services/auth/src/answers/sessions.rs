@@ -1,4 +1,4 @@
-//! The sessions of a person, as only they get them.
+//! The sessions of a person, as nobody else gets them.
 
 use std::collections::HashMap;
 
@@ -29,8 +29,8 @@ pub(crate) struct SessionOut {
 }
 
 impl SessionOut {
-    /// Builds the answer from a session, where `current` is the session of the request.
-    /// `clients` are the other people's clients by id.
+    /// Builds the answer from a session. `current` is the session of the request. `clients` are the names of other
+    /// people's clients, by their ids.
     pub(crate) fn of(session: Model, current: SessionId, clients: &HashMap<String, String>) -> Self {
         let id = SessionId(session.id);
         let application = session.client_id.as_ref().and_then(|id| clients.get(id).cloned());

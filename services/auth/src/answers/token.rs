@@ -1,4 +1,4 @@
-//! The answers of the OAuth 2.0 token endpoint, whose fields RFC 6749 names.
+//! The answers of the OAuth 2.0 token endpoint, with the field names of RFC 6749.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,17 +54,17 @@ impl TokenError {
         Self { error, error_description, challenge: None, factors: None }
     }
 
-    /// The code of the error.
+    /// Returns the error code of OAuth 2.0, such as `invalid_grant`.
     pub(crate) fn code(&self) -> &'static str {
         self.error
     }
 
-    /// The error in words.
+    /// Returns the description of the error, for people.
     pub(crate) fn description(&self) -> &'static str {
         self.error_description
     }
 
-    /// Adds the challenge by which a login goes on with the second factor.
+    /// Adds the challenge with which the login continues, and the factors that the person has.
     pub(crate) fn with_challenge(self, challenge: &str, factors: Vec<&'static str>) -> Self {
         Self { challenge: Some(challenge.to_owned()), factors: Some(factors), ..self }
     }

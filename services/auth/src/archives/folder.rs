@@ -8,14 +8,14 @@ use tokio::task::spawn_blocking;
 
 use super::writer::{ArchiveError, ArchiveWriter};
 
-/// The archives, each under a random name.
+/// The folder of archives, each under a random name.
 #[derive(Clone)]
 pub(crate) struct Archives {
     folder: PathBuf,
 }
 
 impl Archives {
-    /// The archives in a folder of the data folder. It is created with the first archive.
+    /// Names the folder `exports` in the data folder. It is created together with the first archive.
     pub(crate) fn new(data_folder: &Path) -> Self {
         Self { folder: data_folder.join("exports") }
     }
@@ -57,7 +57,7 @@ impl Archives {
         Ok(names)
     }
 
-    /// Deletes a file, unless another replica was faster.
+    /// Deletes a file. A file that is gone already is no error, because another replica may have deleted it.
     ///
     /// # Errors
     /// When the file cannot be deleted.

@@ -1,5 +1,4 @@
-//! The archives of people's data: zip files in a folder that the replicas of this service share, as they share the key
-//! file.
+//! The archives of people's data: zip files in a folder that all replicas of this service share, like the key file.
 
 mod folder;
 mod writer;

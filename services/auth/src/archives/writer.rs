@@ -13,15 +13,15 @@ use zip::{CompressionMethod, ZipWriter};
 /// The reason why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArchiveError {
-    /// The disk refused.
+    /// A file could not be written.
     #[error("the archive cannot be written: {0}")]
     Io(#[from] io::Error),
-    /// The format refused.
+    /// The zip format does not allow the content.
     #[error("the archive cannot be written: {0}")]
     Zip(#[from] zip::result::ZipError),
 }
 
-/// An archive that is being written. A file of rows is an array of JSON objects, a line each.
+/// An archive that is being written. A file of rows is a JSON array with one object on each line.
 ///
 /// Writing blocks, so each step runs on a thread for blocking work and gives the writer back.
 pub(crate) struct ArchiveWriter {
@@ -29,7 +29,7 @@ pub(crate) struct ArchiveWriter {
     /// The path until the archive is finished, beside its place, so that the last step is a rename.
     draft: PathBuf,
     place: PathBuf,
-    /// True when the current file of rows has one already.
+    /// True when the current file of rows contains a row.
     has_rows: bool,
 }
 
@@ -84,7 +84,8 @@ impl ArchiveWriter {
         .await
     }
 
-    /// Finishes the archive: it is on the disk as a whole when it appears under its name. Returns its size in bytes.
+    /// Finishes the archive, which is completely on the disk before it appears under its name. Returns its size in
+    /// bytes.
     pub(crate) async fn finish(self) -> Result<u64, ArchiveError> {
         let Self { zip, draft, place, .. } = self;
         let finish = move || {

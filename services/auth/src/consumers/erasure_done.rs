@@ -1,5 +1,5 @@
-//! The streams `erasure_done.…`, one of each other service: a service confirms that it has erased a person's data. The
-//! receipt of the erasure shows the confirmations.
+//! The streams `erasure_done.…`, one from each other service: with it the service confirms that it has erased a
+//! person's data. The receipt of the erasure shows the confirmations.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,4 @@
-//! The streams that this service consumes, a file per kind of stream.
+//! The streams that this service consumes, one file for each kind of stream.
 
 mod erasure_done;
 mod moderation_user;

@@ -40,7 +40,7 @@ impl From<Model> for Decision {
     }
 }
 
-/// Applies decisions to accounts. The copy of a decision is kept in the account's row.
+/// Applies decisions to accounts. The account's row keeps the copy of the decision.
 pub(crate) struct Decisions;
 
 #[async_trait]
@@ -51,15 +51,16 @@ impl Consumer for Decisions {
         let now = tx.clock().now();
         let mut changed = Vec::new();
         for decision in decisions {
-            // Logins lock the same row: one that comes before the block gets a session which the block ends, and one
-            // that comes after it sees the block.
+            // Logins lock the same row: a login before the block gets a session, which the block ends, and a login
+            // after it sees the block.
             let Some(user) = users::find_locked(&**tx, decision.id).await? else {
                 tracing::warn!(user.id = decision.id.0, "A decision is about somebody who does not exist here.");
                 continue;
             };
             // A person who is blocked already keeps the time of the first block.
             let blocked_at = decision.blocked.then(|| user.blocked_at.unwrap_or(now));
-            // A second decision to block must not end the sessions again: there are none, but the version would rise.
+            // A second decision to block must not end the sessions again: there are none, but the session version would
+            // rise.
             let newly_blocked = decision.blocked && user.blocked_at.is_none();
             let applied =
                 users::apply_decision(&**tx, decision.id, decision.version, blocked_at, newly_blocked, now).await?;

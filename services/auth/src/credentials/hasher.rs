@@ -1,9 +1,10 @@
-//! The pool that hashes and checks passwords: argon2id with the parameters that OWASP names first, on its own threads.
+//! The pool that hashes and checks passwords: argon2id with the minimum parameters that OWASP recommends, on threads of
+//! its own.
 //!
-//! A hash takes tens of milliseconds and all of a core. The pool has one thread fewer than there are cores, and its
-//! threads have the lowest priority, so that many logins at once do not delay the other requests. The number of
-//! requests that wait is bounded too. A check costs the same whether the account exists or not, so that its
-//! duration tells nothing.
+//! A hash takes tens of milliseconds and occupies a whole core. The pool has one thread fewer than there are cores, and
+//! its threads have the lowest priority, so that many logins at once do not delay the other requests. The number of
+//! requests that wait is bounded too. A check costs the same whether the account exists or not, so that its duration
+//! does not tell which is the case.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -23,7 +24,8 @@ use crate::config::NAME;
 use crate::domain::{password, secret};
 use crate::error::Error;
 
-/// The longest time that a request waits for a thread, and then again for its hash, before it is refused with 503.
+/// The longest time that a request waits for a thread, and then the longest that it waits for its hash, before it is
+/// refused with 503.
 const WAIT_LIMIT: Duration = Duration::from_secs(2);
 
 /// The work of one hash, and the delivery of its result.
@@ -47,14 +49,14 @@ pub(crate) struct Hasher {
     jobs: mpsc::Sender<Job>,
     /// One permit for each thread.
     threads: Arc<Semaphore>,
-    /// One permit for each request that is hashing or waiting. Without one, a request is refused at once.
+    /// One permit for each request that is being hashed or waits. A request that gets none is refused at once.
     admitted: Arc<Semaphore>,
     /// A hash that no password fits. It stands in for the hash of an account that does not exist.
     dummy: Arc<str>,
 }
 
 impl Hasher {
-    /// Starts the threads. It makes one hash first, whose duration decides how many requests may wait.
+    /// Starts the threads. Before that it makes one hash, whose duration decides how many requests may wait.
     ///
     /// # Errors
     /// When the operating system gives no more threads.
@@ -62,7 +64,7 @@ impl Hasher {
         let begun = Instant::now();
         let dummy = hash_blocking(&secret::new_token()).map_err(|error| error.to_string())?.into();
         let threads = available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1)).max(1);
-        // As many requests may wait for each thread as it can hash in the time that they wait.
+        // For each thread, as many requests may wait as it can hash within the wait limit.
         let waiting = WAIT_LIMIT.as_micros() / begun.elapsed().as_micros().max(1);
         let admitted = threads * (1 + usize::try_from(waiting).unwrap_or(usize::MAX).clamp(20, 1_000));
         let (jobs, queue) = mpsc::channel::<Job>();
@@ -74,7 +76,8 @@ impl Hasher {
                     tracing::warn!(%error, "Hashing may not yield to other work.");
                 }
                 while let Some(job) = next_job(&queue) {
-                    // The thread must survive a panic in a job. The request learns of it by its channel, which closes.
+                    // The thread must survive a panic in a job. The request notices the panic, because its channel
+                    // closes.
                     let _panicked = catch_unwind(AssertUnwindSafe(job));
                 }
             };
@@ -110,13 +113,13 @@ impl Hasher {
     /// Checks a password against a stored hash. Without one, it does the same work and returns
     /// [`PasswordCheck::Wrong`].
     ///
-    /// Old hashes were made of the text that was typed, new ones are made of its normal form. When the two forms
-    /// differ, both are tried, also without a stored hash, so that the cost depends on the typed text alone.
+    /// Old hashes were made of the text as it was typed, new ones are made of its normal form (ADR 18). When the two
+    /// differ, both are tried, even without a stored hash, so that the cost depends on the typed text alone.
     ///
     /// # Errors
     /// [`Error::Busy`] when no thread is free in time.
     pub(crate) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<PasswordCheck, Error> {
-        // The dummy's result is ignored below. It is only there for the time that it takes.
+        // The result for the dummy is ignored below: it is checked only for the time that this takes.
         let hash: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
         let normalized = password::normalized(password);
         let differs = normalized != password;
@@ -170,7 +173,7 @@ fn next_job(queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-/// Hashes a password on the calling thread. For the operator's commands, which have no pool.
+/// Hashes a password on the calling thread, for the operator's commands, which have no pool.
 ///
 /// # Errors
 /// When argon2 gets no memory or no salt.

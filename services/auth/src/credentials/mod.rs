@@ -1,4 +1,4 @@
-//! The adapters to cryptography: the hashes of passwords, passkeys, and the tokens that prove a login.
+//! Cryptography: the hashes of passwords, passkeys, and the keys and tokens that prove a login.
 
 mod hasher;
 mod passkeys;

@@ -1,8 +1,9 @@
-//! Passkeys (Web Authentication, level 3): what a browser is asked for, and the check of what it answers.
+//! Passkeys (Web Authentication, level 3): the options with which a browser is asked for one, and the check of its
+//! answer.
 //!
-//! A ceremony has two steps. The first one gives the options for the browser, and a state that is stored; the second one
-//! compares the browser's answer with that state. The person has to be verified by the authenticator, with a PIN or a
-//! finger, in every ceremony.
+//! A ceremony has two steps. The first step produces the options for the browser, and a state that is stored; the
+//! second step compares the browser's answer with that state. The person has to be verified by the authenticator, with
+//! a PIN or a finger, in every ceremony.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,7 +29,7 @@ pub(crate) use webauthn_rs::prelude::RegisterPublicKeyCredential as MadePasskey;
 pub(crate) struct Begun {
     /// The options for the browser: the argument of `navigator.credentials.create` or `get`.
     pub(crate) options: Value,
-    /// What the second step compares the answer with. It must not reach the client.
+    /// The state with which the second step compares the answer. It must not reach the client.
     pub(crate) state: String,
 }
 
@@ -36,9 +37,9 @@ pub(crate) struct Begun {
 pub(crate) struct Checked {
     /// The signature counter; 0 for an authenticator that has none.
     pub(crate) counter: i64,
-    /// The passkey as it is stored, by its authenticator's id.
+    /// The id that the authenticator has given the passkey, in its stored form.
     pub(crate) credential_id: String,
-    /// The new content of the stored passkey.
+    /// The passkey as it is to be stored from now on, as JSON.
     pub(crate) public_key: String,
 }
 
@@ -49,13 +50,13 @@ pub(crate) struct Passkeys {
 }
 
 impl Passkeys {
-    /// The passkeys of the installation that is reached at this URL.
+    /// Prepares the passkeys of the installation that is reached at this URL.
     pub(crate) fn new(public_url: &str) -> Self {
         Self { site: site(public_url) }
     }
 
     /// Begins to make a passkey. `handle` names the person to the authenticator, and `existing` are the stored passkeys
-    /// of the person, which the authenticator must not make again.
+    /// of the person, for which the authenticator must not make another one.
     ///
     /// # Errors
     /// [`Error::PasskeysNeedDomain`].
@@ -67,8 +68,8 @@ impl Passkeys {
             .start_passkey_registration(handle, username, username, Some(known))
             .map_err(ApiError::internal)?;
         let mut options = to_value(&options)?;
-        // The library leaves this to the authenticator, but a sign-in without a username needs a passkey that the
-        // authenticator can find by itself.
+        // The library leaves this choice to the authenticator. But a sign-in without a username needs a passkey that
+        // the authenticator can find by itself.
         if let Some(Value::Object(selection)) = options.pointer_mut("/publicKey/authenticatorSelection") {
             selection.insert("residentKey".to_owned(), json!("required"));
             selection.insert("requireResidentKey".to_owned(), json!(true));
@@ -83,22 +84,22 @@ impl Passkeys {
     pub(crate) fn finish_making(&self, state: &str, answer: &MadePasskey) -> Result<Checked, Error> {
         let state: PasskeyRegistration = read(state)?;
         let passkey = self.site()?.finish_passkey_registration(answer, &state).map_err(|error| refuse(&error))?;
-        // The library does not tell the counter of a new passkey, which may be anything. Zero is below each.
+        // The library does not tell the counter of a new passkey. Zero is stored, because no counter is lower.
         Ok(Checked { counter: 0, credential_id: encode(passkey.cred_id()), public_key: write(&passkey)? })
     }
 
-    /// Begins a sign-in by a passkey that the authenticator finds.
+    /// Begins a sign-in with a passkey that the authenticator finds by itself.
     ///
     /// # Errors
     /// [`Error::PasskeysNeedDomain`].
     pub(crate) fn begin_sign_in(&self) -> Result<Begun, Error> {
         let (mut options, state) = self.site()?.start_discoverable_authentication().map_err(ApiError::internal)?;
-        // The client decides how it asks: beside the field of the username, or by a button.
+        // The client decides itself how it asks: beside the field of the username, or with a button.
         options.mediation = None;
         Ok(Begun { options: to_value(&options)?, state: write(&state)? })
     }
 
-    /// Checks a passkey that signs somebody in. `handle` and `stored` are those of the stored passkey with the id in the
+    /// Checks a passkey that signs somebody in. `handle` and `stored` belong to the stored passkey whose id is in the
     /// answer.
     ///
     /// # Errors
@@ -130,7 +131,7 @@ impl Passkeys {
         Ok(Begun { options: to_value(&options)?, state: write(&state)? })
     }
 
-    /// Checks a passkey that is a second factor. `stored` is the stored passkey with the id in the answer.
+    /// Checks a passkey that is a second factor. `stored` is the stored passkey whose id is in the answer.
     ///
     /// # Errors
     /// [`Error::BadPasskey`]; [`Error::PasskeysNeedDomain`].
@@ -150,13 +151,13 @@ impl Passkeys {
     }
 }
 
-/// The form of a credential's id in the database.
+/// Returns the form that the id of a passkey has in the database: base64url without padding.
 pub(crate) fn encode(credential_id: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(credential_id)
 }
 
-/// The site that passkeys belong to. A browser gives none to an IP address, so the machine itself is called `localhost`,
-/// as it is for everybody who develops.
+/// Builds the site to which passkeys belong, or `None` for an IP address, to which browsers give no passkeys. A
+/// loopback address counts as `localhost`, so that passkeys work in development.
 fn site(public_url: &str) -> Option<Webauthn> {
     let mut origin = Url::parse(public_url).ok()?;
     let is_this_machine = match origin.host()? {
@@ -177,7 +178,7 @@ fn checked(mut passkey: Passkey, result: &AuthenticationResult) -> Result<Checke
     Ok(Checked { counter: i64::from(result.counter()), credential_id, public_key: write(&passkey)? })
 }
 
-/// Refuses an answer. The client is not told more, and the operator finds the cause in the log.
+/// Turns a failed check into the error for the client, which does not tell the cause. The cause is in the log.
 fn refuse(error: &WebauthnError) -> Error {
     tracing::info!(%error, "A passkey was refused.");
     Error::BadPasskey

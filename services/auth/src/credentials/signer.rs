@@ -1,10 +1,11 @@
 //! The private keys of this service, and the tokens that are made with them.
 //!
-//! A key signs access tokens, which all services verify with its public half. The first one is in the key file; those
-//! that follow it by rotation are in the database, encrypted (ADR 27). Four more keys are derived from the file, and
-//! stay when signing keys take turns. One is for refresh tokens: the successor of a refresh token is computed, not drawn
-//! at random, so that a client that asks twice gets the same successor although the database keeps hashes only. One is
-//! for codes in mails, one encrypts the later signing keys, and one the secrets of authenticator apps.
+//! Signing keys sign access tokens, which all services verify with the public halves. The first one is in the key file;
+//! the ones that follow it by rotation are in the database, encrypted (ADR 27). Four more keys are derived from the
+//! file, and do not change when signing keys rotate. One is for refresh tokens: the successor of a refresh token is
+//! computed, not drawn at random, so that a client that asks twice gets the same successor although the database keeps
+//! hashes only. One is for codes in mails, one encrypts the later signing keys, and one the secrets of authenticator
+//! apps.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -36,10 +37,10 @@ use crate::db::entities::users::Model as User;
 use crate::domain::key_ring::{KeyTimes, Stage, stages};
 use crate::domain::session::ACCESS_TOKEN_LIFETIME;
 
-/// The variable that errors about the key name.
+/// The variable that is named in errors about the key file.
 const VARIABLE: &str = "JWT_PRIVATE_KEY_FILE";
 
-/// The purposes of the derived keys. Each key is derived with a text of its own.
+/// The purposes of the derived keys. Each purpose is the text with which its key is derived.
 const SUCCESSORS: &[u8] = b"chatty: successors of refresh tokens, 1";
 const CODES: &[u8] = b"chatty: codes in mails, 1";
 const SEALS: &[u8] = b"chatty: signing keys in the database, 1";
@@ -51,16 +52,16 @@ const EXPORT_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 /// The length of a nonce of AES-GCM, in bytes (RFC 5116, section 5.1).
 const NONCE_LENGTH: usize = 12;
 
-/// The tokens that a login or a refresh gives.
+/// The tokens that result from a login or a refresh.
 pub(crate) struct TokenPair {
     pub(crate) user_id: UserId,
     /// True for an admin who gets the tokens of an ordinary person until two-factor sign-in is on.
     pub(crate) is_role_withheld: bool,
     /// A JWT, accepted for [`ACCESS_TOKEN_LIFETIME`].
     pub(crate) access_token: String,
-    /// The token for the next refresh; it is used once.
+    /// The token for the next refresh. It can be used once.
     pub(crate) refresh_token: String,
-    /// The scopes of an other people's client; `None` for Chatty's own login.
+    /// The scopes of the other people's client that gets the tokens; `None` for Chatty's own login.
     pub(crate) scopes: Option<Scopes>,
 }
 
@@ -77,7 +78,7 @@ struct SigningKey {
 impl SigningKey {
     fn new(private: EncodingKey, times: KeyTimes) -> Result<Self, String> {
         let mut public = Jwk::from_encoding_key(&private, Algorithm::EdDSA).map_err(|error| error.to_string())?;
-        // The thumbprint is the id, so that replicas with the same key agree on it without a setting.
+        // The thumbprint (RFC 7638) is the id, so that replicas with the same key agree on it without a setting.
         let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(|error| error.to_string())?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -85,9 +86,10 @@ impl SigningKey {
     }
 }
 
-/// Signs access tokens and computes the successors of refresh tokens.
+/// Holds all private keys: signs tokens, computes the successors of refresh tokens, hashes codes in mails, and encrypts
+/// secrets in the database.
 pub(crate) struct Signer {
-    /// The Ed25519 keys of access tokens, from the oldest to the newest. The first one is that of the key file.
+    /// The Ed25519 keys of access tokens, from the oldest to the newest. The first one is from the key file.
     keys: RwLock<Vec<SigningKey>>,
     /// The key that encrypts signing keys in the database.
     seals: RandomizedNonceKey,
@@ -120,7 +122,7 @@ impl Signer {
             tracing::warn!(file = %file.display(), "Others than its owner can read the signing key; chmod 600 helps.");
         }
         let key = EncodingKey::from_ed_pem(&pem).map_err(|_error| bad(&"holds no private key of Ed25519 in PEM"))?;
-        // The other keys are derived, so that all replicas have the same ones and the operator keeps one secret.
+        // The other keys are derived, so that all replicas have the same ones and the operator keeps only one secret.
         let whole = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
         let secret = |purpose| hmac::sign(&whole, purpose);
         let derive = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secret(purpose).as_ref());
@@ -135,7 +137,8 @@ impl Signer {
         Ok(Self { keys: RwLock::new(vec![first]), seals, apps, successors, codes, admins_need_factor: false })
     }
 
-    /// The public halves of the keys that tokens may be signed with, now or before long.
+    /// Returns the public halves of the keys that are not retired: tokens that are still valid may be signed with them,
+    /// or they will be used soon.
     pub(crate) fn public_keys(&self, now: Timestamp) -> JwkSet {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let stages = stages(keys.iter().map(|key| key.times), now);
@@ -156,8 +159,8 @@ impl Signer {
         Ok((key.kid, sealed))
     }
 
-    /// Takes over the keys that have followed the one of the key file, from the oldest to the newest. A key that cannot be
-    /// decrypted belongs to another key file and is left out.
+    /// Replaces the keys that follow the one in the key file. `rows` are given from the oldest to the newest. A key
+    /// that cannot be decrypted belongs to another key file and is left out.
     pub(crate) fn set_later_keys(&self, rows: &[StoredKey]) {
         let mut later = Vec::new();
         for row in rows {
@@ -177,31 +180,33 @@ impl Signer {
         Some(EncodingKey::from_ed_der(&unseal(&self.seals, kid, sealed)?))
     }
 
-    /// Sets whether an admin needs a second factor to get tokens with the admin's role.
+    /// Sets whether an admin gets tokens with the admin's role only with a second factor.
     #[must_use]
     pub(crate) fn with_admins_need_factor(self, admins_need_factor: bool) -> Self {
         Self { admins_need_factor, ..self }
     }
 
-    /// The role that the tokens of a person carry. An admin who still has to turn two-factor sign-in on has the role of
-    /// an ordinary person until then, and so can log in and do it.
+    /// Returns the role that the tokens of a person carry. An admin who still has to turn two-factor sign-in on has the
+    /// role of an ordinary person until then, and can log in with it to do so.
     pub(crate) fn role_of(&self, user: &User) -> Role {
         if self.admins_need_factor && user.second_factor_at.is_none() { Role::User } else { user.role() }
     }
 
-    /// Computes the successor of a refresh token. It is always the same, and it cannot be computed without the key.
+    /// Computes the successor of a refresh token. A token always has the same successor, which nobody can compute
+    /// without the key.
     pub(crate) fn successor_of(&self, refresh_token: &str) -> String {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.successors, refresh_token.as_bytes()))
     }
 
-    /// Computes the hash of a code in a mail to an account. A code has few digits, so a plain hash in a stolen copy of
-    /// the database would tell it.
+    /// Computes the hash of a code in a mail to an account. The hash has a key, because a code has so few digits that a
+    /// plain hash in a stolen copy of the database would reveal it.
     pub(crate) fn hash_code(&self, user_id: i64, code: &str) -> String {
         let text = format!("{user_id} {code}");
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.codes, text.as_bytes()))
     }
 
-    /// Encrypts the secret of a person's authenticator app: a stolen copy of the database computes no codes.
+    /// Encrypts the secret of a person's authenticator app, so that nobody can compute codes from a stolen copy of the
+    /// database.
     ///
     /// # Errors
     /// When the system has no random numbers.
@@ -245,7 +250,8 @@ impl Signer {
         self.sign(TOKEN_TYPE, &claims, now)
     }
 
-    /// Signs a token that opens what other services hold about a person, for an export. It lives as long as one request.
+    /// Signs a token that lets an export read the data of a person in other services. It is valid for a minute, which
+    /// is enough for one request.
     ///
     /// # Errors
     /// As [`Signer::sign_access_token`].
@@ -260,7 +266,7 @@ impl Signer {
         self.sign(EXPORT_TOKEN_TYPE, &claims, now)
     }
 
-    /// Signs claims with the key whose turn it is.
+    /// Signs claims with the key that signs at this time.
     fn sign(&self, token_type: &str, claims: &impl Serialize, now: Timestamp) -> Result<String, ApiError> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let stages = stages(keys.iter().map(|key| key.times), now);
@@ -270,14 +276,15 @@ impl Signer {
     }
 }
 
-/// Encrypts a secret. `owner` is what it belongs to: a secret that was moved to another row does not open.
+/// Encrypts a secret with AES-GCM, and authenticates its owner with it: a secret that was moved to another row cannot
+/// be decrypted.
 fn seal(key: &RandomizedNonceKey, owner: &str, secret: &[u8]) -> Result<Vec<u8>, ApiError> {
     let mut text = secret.to_vec();
     let nonce = key.seal_in_place_append_tag(Aad::from(owner.as_bytes()), &mut text).map_err(ApiError::internal)?;
     Ok([nonce.as_ref(), text.as_slice()].concat())
 }
 
-/// Decrypts what [`seal`] has encrypted.
+/// Decrypts the output of [`seal`]. `None` when the key or the owner is not the same.
 fn unseal(key: &RandomizedNonceKey, owner: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, text) = sealed.split_at_checked(NONCE_LENGTH)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
@@ -299,7 +306,7 @@ fn create(file: &Path) -> std::io::Result<()> {
     let encoded = STANDARD.encode(der.as_ref());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // Written under another name first, so that no replica reads half a key.
+    // The key is written under another name first, so that no replica reads half of it.
     let draft = folder.join(format!(".jwt-{}.pem", Uuid::new_v4()));
     let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     write!(out, "-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n")?;
@@ -362,7 +369,7 @@ mod tests {
         };
         assert_eq!((ids(&first), ids(&replica)), (vec![Some(kid.clone())], vec![Some(kid.clone())]));
         assert!(ids(&stranger).len() == 1 && ids(&stranger) != ids(&first));
-        // A row whose id was exchanged for another one does not open.
+        // A row with the id of another key cannot be decrypted.
         replica.set_later_keys(&[StoredKey { kid: Some("other".to_owned()), ..row }]);
         assert_ne!(ids(&replica), ids(&first));
     }

@@ -1,4 +1,4 @@
-//! The migrations are what they were, and lead to the entities.
+//! Tests that the old migrations still do what they did, and that all of them together lead to the entities.
 
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
 use sea_orm_migration::MigratorTrait;
@@ -51,9 +51,9 @@ async fn the_migrations_lead_to_the_entities() {
     check_entities::<Migrator>(PACKAGE, &tables).await;
 }
 
-/// The migration `m0007_keys` computes the keys of old rows anew. Where two accounts have the same mailbox, the one that
-/// has verified it gets the key, or else the older one. `m0008_unconfirmed` moves the links and gives accounts that wait
-/// a day.
+/// The migration `m0007_keys` computes the keys of old rows anew. Where two accounts have the same mailbox, the one
+/// that has verified it gets the key, or else the older one. `m0008_unconfirmed` moves the links and gives a day to the
+/// accounts that wait.
 #[tokio::test]
 async fn old_rows_get_the_keys_of_today_and_keep_their_links() {
     let db = empty_database().await;

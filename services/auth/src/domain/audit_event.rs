@@ -5,7 +5,7 @@
 pub(crate) enum AuditEvent {
     AddressConfirmed,
     ApplicationAccepted,
-    /// The account is erased, so the entry names nobody but the admin.
+    /// The account is erased, so the entry names the admin alone.
     ApplicationRefused,
     AdminCreated,
     SignedIn,
@@ -13,14 +13,14 @@ pub(crate) enum AuditEvent {
     ClientSignedIn,
     /// Wrong passwords at a login. One entry counts those of an hour.
     SignInFailed,
-    /// Wrong codes and passkeys after a right password. One entry counts those of an hour.
+    /// Wrong codes and passkeys after a right password: one entry counts all of an hour.
     SecondFactorFailed,
     /// Wrong current passwords of somebody who is logged in. One entry counts those of an hour.
     WrongPassword,
     SignedOut,
-    /// Sessions were ended from the list of sessions.
+    /// The person has ended sessions in the list of sessions.
     SessionsEnded,
-    /// A refresh token or an authorization code came twice, and its session was ended.
+    /// A refresh token or an authorization code was presented a second time, which has ended its session.
     TokenReused,
     PasswordChanged,
     PasswordReset,

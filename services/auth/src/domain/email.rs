@@ -8,8 +8,8 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use lettre::Address;
 use unicode_normalization::UnicodeNormalization;
 
-/// Checks syntax and length of an address. RFC 5321 allows 64 bytes before the `@` and 254 in all, counted in the form
-/// in which mail is sent.
+/// Checks the syntax and the length of an address. RFC 5321 allows 64 bytes before the `@` and 254 in all, counted in
+/// the form in which mail is sent.
 ///
 /// # Errors
 /// The rule that the text breaks, as the end of a sentence about the address.
@@ -32,19 +32,19 @@ pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     Address::new(local, domain).map(|_| ()).map_err(|_unspecific| "must be an e-mail address")
 }
 
-/// The key of a mailbox: all spellings that reach the same mailbox have the same key. Quotes that change nothing are
-/// removed, the domain is written with A-labels, and case is ignored. A mail server may distinguish case before the
-/// `@`, but none that people use does.
+/// Returns the key of a mailbox: all spellings that reach the same mailbox have the same key. Quotes that change
+/// nothing are removed, the domain is written with A-labels, and case is ignored. A mail server may distinguish case
+/// before the `@`, but none that people use does.
 pub(crate) fn key(text: &str) -> String {
     let Some((local, domain)) = text.rsplit_once('@') else { return text.to_lowercase() };
-    // Rows from before these rules may hold a domain that is not valid. It is compared as it is stored.
+    // A row that is older than these rules may hold an invalid domain, of which only the case is ignored.
     let domain = ascii_domain(domain).unwrap_or_else(|| domain.to_lowercase());
     let local: String = unquoted(local).nfc().collect();
     format!("{}@{domain}", local.to_lowercase())
 }
 
-/// The form in which mail is sent. A domain that is not ASCII gets A-labels, because few mail servers support SMTPUTF8
-/// (RFC 6531).
+/// Returns the form of an address in which mail is sent. A domain that is not ASCII gets A-labels, because few mail
+/// servers support SMTPUTF8 (RFC 6531).
 pub(crate) fn sendable(text: &str) -> Cow<'_, str> {
     match text.rsplit_once('@') {
         Some((local, domain)) if !domain.is_ascii() => {
@@ -54,8 +54,8 @@ pub(crate) fn sendable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A host name in lower case with A-labels (UTS 46). `None`: the text is not a host name. A number as the last label
-/// makes it an IP address (RFC 1123, section 2.1), which is refused with and without brackets.
+/// Returns a host name in lower case with A-labels (UTS 46); `None` when the text is not a host name. A text whose last
+/// label is a number is an IP address (RFC 1123, section 2.1), which is refused with and without brackets.
 pub(super) fn ascii_domain(domain: &str) -> Option<String> {
     let mapped =
         Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
@@ -64,7 +64,7 @@ pub(super) fn ascii_domain(domain: &str) -> Option<String> {
     (!last.bytes().all(|byte| byte.is_ascii_digit())).then_some(mapped)
 }
 
-/// The part before the `@` without the quotes and escapes that do not change its meaning (RFC 5321, section 4.1.2).
+/// Removes the quotes and escapes that do not change the meaning of the part before the `@` (RFC 5321, section 4.1.2).
 fn unquoted(local: &str) -> String {
     let Some(inner) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return local.to_owned() };
     let mut plain = String::new();
@@ -72,7 +72,7 @@ fn unquoted(local: &str) -> String {
     while let Some(c) = letters.next() {
         plain.extend(if c == '\\' { letters.next() } else { Some(c) });
     }
-    // Without them the text would be another address, or none.
+    // Without its quotes such a text would be another address, or none.
     let needs_quotes = Address::new(&plain, "example.org").is_err();
     if needs_quotes { format!("\"{}\"", plain.replace('\\', r"\\").replace('"', "\\\"")) } else { plain }
 }

@@ -1,4 +1,4 @@
-//! The rules of joining: by which way people become members, and whose mail providers are refused.
+//! The rules of joining: the ways in which people become members, and the mail domains that are refused.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::email;
 
 /// The time for which an invitation can be used.
 pub(crate) const INVITATION_WITHIN: Duration = Duration::from_secs(14 * 86_400);
-/// The time for which an application waits for a decision. The account ends with it.
+/// The time for which an application waits for a decision. Without a decision the account is erased then.
 pub(crate) const APPLICATION_WITHIN: Duration = Duration::from_secs(30 * 86_400);
 
-/// The rule that an address of a refused domain breaks, as the end of a sentence about it.
+/// The rule that an address of a refused domain breaks, as the end of a sentence about the address.
 pub(crate) const REFUSED_DOMAIN: &str = "is of a provider whose addresses are not accepted here";
 
 /// The way in which people become members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Registration {
-    /// Everybody who confirms an address is a member.
+    /// Everybody who confirms an address becomes a member.
     Open,
     /// A registration needs an invitation.
     Invite,
@@ -49,14 +49,14 @@ impl FromStr for Registration {
     }
 }
 
-/// The rules of this installation.
+/// The rules of joining that hold in this installation.
 #[derive(Clone, Debug)]
 pub(crate) struct Joining {
     /// From `REGISTRATION`.
     pub(crate) registration: Registration,
-    /// The number of invitations that a person can have who is no admin, from `INVITATIONS_PER_PERSON`.
+    /// The number of invitations that a person who is not an admin can have, from `INVITATIONS_PER_PERSON`.
     pub(crate) invitations_per_person: u64,
-    /// Domains with A-labels, from `REFUSED_MAIL_DOMAINS`.
+    /// The refused domains, written with A-labels, from `REFUSED_MAIL_DOMAINS`.
     refused_domains: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Joining {
     /// Reads the rules from the environment.
     ///
     /// # Errors
-    /// The first variable that is not valid.
+    /// When a variable is not valid; the error names the first one.
     pub(crate) fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let registration = env.parse("REGISTRATION", "open, invite, approval or closed")?.unwrap_or(Registration::Open);
         let invitations_per_person = env.parse("INVITATIONS_PER_PERSON", "a number, 0 or more")?.unwrap_or(0);
@@ -82,7 +82,7 @@ impl Joining {
         Ok(Self { registration, invitations_per_person, refused_domains })
     }
 
-    /// Returns true when mail to an address would go to a refused domain, or to one below it.
+    /// Returns true when the domain of an address is refused, or lies below a refused one.
     pub(crate) fn refuses(&self, address: &str) -> bool {
         let key = email::key(address);
         let domain = key.rsplit('@').next().unwrap_or_default();

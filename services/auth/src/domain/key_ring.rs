@@ -1,6 +1,7 @@
-//! The life of signing keys: published before anything is signed with them, and kept until their last token has expired.
+//! The life of signing keys: a key is published before anything is signed with it, and stays published until its last
+//! token has expired (ADR 27).
 //!
-//! The rules depend on the clock and on stored times only. So every replica of this service, and one that starts later,
+//! The rules depend only on the clock and on stored times. So every replica of this service, and one that starts later,
 //! uses the same key at the same time.
 
 use std::time::Duration;
@@ -9,37 +10,37 @@ use shared::clock::Timestamp;
 
 use super::session::ACCESS_TOKEN_LIFETIME;
 
-/// The time between the publication of a key and its first use. In this time every service fetches the key: a
+/// The time between the publication of a key and its first use. Every service fetches the key within this time: a
 /// service asks every five minutes, the answer may come from a cache for five minutes, and other replicas of this
 /// service publish the key some seconds later.
 pub(crate) const PUBLISHED_BEFORE: Duration = Duration::from_secs(11 * 60);
-/// The time for which a key stays published after its successor is used: the lifetime of its last token, and a minute for
-/// clocks that differ.
+/// The time for which a key stays published after its successor is used: the lifetime of its last token, and a minute
+/// for clocks that differ.
 const KEPT_AFTER: Duration = Duration::from_secs(ACCESS_TOKEN_LIFETIME.as_secs() + 60);
 
 /// The times of a signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyTimes {
-    /// When the key is used from. `None`: always, which is the key that this service was installed with.
+    /// The time from which tokens are signed with the key. `None` for the key in the key file, which was the first.
     pub(crate) used_from: Option<Timestamp>,
-    /// True when the earlier keys end with the first use of this one, because one of them was stolen.
+    /// True when the first use of this key ends all earlier ones, because one of them was stolen.
     pub(crate) ends_others: bool,
 }
 
 /// A stage of a key's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Published and not used yet.
+    /// The key is published and not used yet.
     Waiting,
     /// New tokens are signed with it.
     Signing,
-    /// No longer used, and published until its last token has expired.
+    /// The key is no longer used, and stays published until its last token has expired.
     Retiring,
-    /// Not published any more.
+    /// The key is not published any more.
     Retired,
 }
 
-/// Returns the stages of keys, which are given from the oldest to the newest.
+/// Returns the stage of each key. `keys` are given from the oldest to the newest.
 pub(crate) fn stages(keys: impl Iterator<Item = KeyTimes>, now: Timestamp) -> Vec<Stage> {
     let keys: Vec<KeyTimes> = keys.collect();
     let is_used = |key: &KeyTimes| key.used_from.is_none_or(|from| from <= now);
@@ -51,7 +52,7 @@ pub(crate) fn stages(keys: impl Iterator<Item = KeyTimes>, now: Timestamp) -> Ve
         Some(_) => {
             let later = || keys.iter().skip(place + 1).filter(|key| is_used(key));
             let is_ended = later().any(|key| key.ends_others);
-            // The first successor that was used has taken this key's place.
+            // This key retires when the first of its successors is used, whichever key signs now.
             let since = later().next().and_then(|key| key.used_from);
             let is_over = since.is_none_or(|since| now.since(since) >= KEPT_AFTER);
             if is_ended || is_over { Stage::Retired } else { Stage::Retiring }

@@ -9,13 +9,13 @@ pub(crate) const VERIFY_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 const RESET_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// The time within which a new address must be confirmed.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(24 * 3_600);
-/// The time within which the owner of the address before can undo its change.
+/// The time within which the owner of an account's previous address can undo the change.
 const UNDO_WITHIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// The number of codes that may be tried for one mail. With six digits, a stranger who uses all of them guesses right
 /// once in 200 000 mails, and few mails are sent to one mailbox.
 pub(crate) const MAX_GUESSES: i64 = 5;
 
-/// The effect of a link. A token is valid for the purpose that it was sent for and for no other.
+/// The purpose of a link. A token is valid for the purpose that it was sent for, and for no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Verifies the address of a new account.
@@ -29,10 +29,9 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// All purposes.
     const ALL: [Self; 4] = [Self::Verification, Self::PasswordReset, Self::EmailChange, Self::EmailUndo];
 
-    /// The text that stands for the purpose in the database.
+    /// Returns the name of the purpose in the database.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Verification => "verification",
@@ -42,7 +41,7 @@ impl Purpose {
         }
     }
 
-    /// The path of the link, up to the token.
+    /// Returns the path of the link, up to the token.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Verification => "/auth/verify/",
@@ -52,7 +51,7 @@ impl Purpose {
         }
     }
 
-    /// The time for which a new link is valid.
+    /// Returns the time for which a new link is valid.
     pub(crate) fn validity(self) -> Duration {
         match self {
             Self::Verification => VERIFY_WITHIN,
@@ -62,13 +61,13 @@ impl Purpose {
         }
     }
 
-    /// The purpose and the token of a link, if it is one of ours.
+    /// Returns the purpose and the token of a link. `None` when it does not lead to this service.
     fn of_link(link: &str) -> Option<(Self, &str)> {
         Self::ALL.into_iter().find_map(|purpose| Some((purpose, link.rsplit_once(purpose.path())?.1)))
     }
 }
 
-/// The purposes and tokens of all links in the text of a mail. A link stands alone on its line.
+/// Returns the purposes and tokens of all links in the text of a mail. Each link stands on a line of its own.
 pub(crate) fn links_in(text: &str) -> impl Iterator<Item = (Purpose, &str)> {
     text.lines().filter(|line| line.starts_with("http")).filter_map(Purpose::of_link)
 }

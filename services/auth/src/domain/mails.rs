@@ -1,5 +1,5 @@
-//! The texts of all mails. They contain nothing that a person typed. Anybody can register with an address that belongs
-//! to somebody else, and Chatty must not deliver a stranger's words to its owner.
+//! The texts of all mails. They contain nothing that a person typed, because anybody can register with an address that
+//! belongs to somebody else, and Chatty must not deliver a stranger's words to the owner of the address.
 
 use shared::clock::Timestamp;
 
@@ -14,7 +14,7 @@ pub(crate) struct Mail {
     pub(crate) html: String,
 }
 
-/// The mail with verification links, one for each account that waits for the address. The links do not show the
+/// Builds the mail with verification links, one for each account that waits for the address. The links do not show the
 /// usernames, because a stranger may have chosen them; the pages behind them do.
 pub(crate) fn verification(to: &str, links: &[String], until: Timestamp) -> Mail {
     let (greeting, request) = match links {
@@ -34,14 +34,14 @@ pub(crate) fn verification(to: &str, links: &[String], until: Timestamp) -> Mail
     Mail { kind: "verification", to: to.to_owned(), subject: "Confirm your e-mail address", text, html }
 }
 
-/// The mail with the link and the code that reset a password.
+/// Builds the mail with the link and the code that reset a password.
 pub(crate) fn password_reset(to: &str, link: &str, code: &str, until: Timestamp) -> Mail {
     let request = "Somebody has asked for a new password for your account at Chatty. Choose one by opening this link:";
     let end = "If you did not ask, ignore this mail: your password has not changed.";
     reset(to, [request, end], link, code, until)
 }
 
-/// The same mail to a person whose password an admin has made invalid.
+/// Builds the mail that resets a password which an admin has made invalid.
 pub(crate) fn forced_reset(to: &str, link: &str, code: &str, until: Timestamp) -> Mail {
     let request = "An administrator of Chatty has ended all your sessions and made your password invalid, because somebody \
                    else may know it. Choose a new one by opening this link:";
@@ -63,14 +63,14 @@ fn reset(to: &str, [request, end]: [&str; 2], link: &str, code: &str, until: Tim
     Mail { kind: "password_reset", to: to.to_owned(), subject: "Choose a new password", text, html }
 }
 
-/// The mail to a new address of an account, with the link that confirms it.
+/// Builds the mail to a new address of an account, with the link that confirms it.
 pub(crate) fn email_change(to: &str, link: &str, until: Timestamp) -> Mail {
     let request = "Somebody wants to use this address for an account at Chatty. If it is you, open this link:";
     let end = format!("Valid until {}. If it is not you, ignore this mail.", until.in_words());
     with_link("email_change", to, "Confirm your new e-mail address", [request, &end], link)
 }
 
-/// The notice to the address that an account had before, with the link that gives it back.
+/// Builds the notice to the previous address of an account, with the link that undoes the change.
 pub(crate) fn email_changed(to: &str, link: &str, until: Timestamp) -> Mail {
     let request = "Your account at Chatty has another e-mail address now. If it was not you who changed it, open this \
                    link to undo the change and to end all sessions:";
@@ -78,7 +78,7 @@ pub(crate) fn email_changed(to: &str, link: &str, until: Timestamp) -> Mail {
     with_link("email_changed", to, "Your e-mail address was changed", [request, &end], link)
 }
 
-/// A mail that consists of a request, a link and an end.
+/// Builds a mail that consists of a request, a link and a closing paragraph.
 fn with_link(kind: &'static str, to: &str, subject: &'static str, [request, end]: [&str; 2], link: &str) -> Mail {
     let escaped = escape(link);
     let html = format!("<p>{request}</p><p><a href=\"{escaped}\">{escaped}</a></p><p>{end}</p>");
@@ -89,11 +89,11 @@ fn with_link(kind: &'static str, to: &str, subject: &'static str, [request, end]
 const RECEIPT: &str = "receipt";
 /// The kind of the mail to an applicant whom an admin has refused.
 const REFUSED: &str = "application_refused";
-/// The kinds of mails to people whose accounts are erased. The address in the mail is the last that is left of the
-/// person, so the mail is deleted when it is sent.
+/// The kinds of mails to people whose accounts are erased. The address in the mail is the last trace of the person, so
+/// the mail is deleted when it is sent.
 pub(crate) const LAST_MAILS: [&str; 2] = [RECEIPT, REFUSED];
 
-/// The mail to an applicant about whom an admin has decided.
+/// Builds the mail to an applicant about whom an admin has decided.
 pub(crate) fn application_decided(to: &str, is_member: bool) -> Mail {
     if is_member {
         let said = "An administrator has accepted your application at Chatty. You can log in now.";
@@ -104,7 +104,7 @@ pub(crate) fn application_decided(to: &str, is_member: bool) -> Mail {
     notice(REFUSED, to, "Your application was not accepted", said)
 }
 
-/// The mail with the receipt of an erasure.
+/// Builds the mail with the receipt of an erasure. `link` leads to the receipt.
 pub(crate) fn receipt(to: &str, link: &str) -> Mail {
     let request = "Your account at Chatty was deleted, as you asked, and everything that you wrote is being erased. This \
                    link shows how far that is:";
@@ -113,14 +113,15 @@ pub(crate) fn receipt(to: &str, link: &str) -> Mail {
     with_link(RECEIPT, to, "Your account was deleted", [request, end], link)
 }
 
-/// The notice that a password was changed.
+/// Builds the notice that a password was changed.
 pub(crate) fn password_changed(to: &str) -> Mail {
     let said = "The password of your account at Chatty was changed, and your other sessions have ended. If it was not \
                 you, ask for a new password at once: your mailbox proves that the account is yours.";
     notice("password_changed", to, "Your password was changed", said)
 }
 
-/// The notice that an authenticator app was added, or that it was removed, alone or with all other factors.
+/// Builds the notice that an authenticator app was added (`is_on`), or that it was removed, alone or with all other
+/// factors.
 pub(crate) fn two_factor_changed(to: &str, is_on: bool) -> Mail {
     let said = if is_on {
         "An authenticator app was added to your account at Chatty: a login with the password asks for a code of it too. \
@@ -132,7 +133,8 @@ pub(crate) fn two_factor_changed(to: &str, is_on: bool) -> Mail {
     notice("two_factor_changed", to, "Two-factor sign-in was changed", said)
 }
 
-/// The notice that a passkey was added or deleted. It does not show the name of the passkey, which may be a thief's words.
+/// Builds the notice that a passkey was added (`is_new`) or deleted. It does not show the name of the passkey, which
+/// may be a thief's words.
 pub(crate) fn passkey_changed(to: &str, is_new: bool) -> Mail {
     let said = if is_new {
         "A passkey was added to your account at Chatty. It opens the account without a password. If it was not you, \
@@ -143,14 +145,14 @@ pub(crate) fn passkey_changed(to: &str, is_new: bool) -> Mail {
     notice("passkey_changed", to, "Your passkeys were changed", said)
 }
 
-/// The notice that an archive of the person's data was asked for.
+/// Builds the notice that an archive of the person's data was asked for.
 pub(crate) fn export_requested(to: &str) -> Mail {
     let said = "Somebody who is logged in to your account at Chatty has asked for an archive of everything that Chatty \
                 holds about you. If it was not you, change your password at once and delete the archive.";
     notice("export_requested", to, "An archive of your data", said)
 }
 
-/// The notice that a recovery code was used.
+/// Builds the notice that a recovery code was used. `left` is the number of codes that remain.
 pub(crate) fn recovery_code_used(to: &str, left: u64) -> Mail {
     let said = format!(
         "Somebody has logged in to your account at Chatty with one of your recovery codes. You have {left} left. If it was \
@@ -159,13 +161,13 @@ pub(crate) fn recovery_code_used(to: &str, left: u64) -> Mail {
     notice("recovery_code_used", to, "A recovery code was used", &said)
 }
 
-/// A mail that is one paragraph.
+/// Builds a mail that consists of one paragraph.
 fn notice(kind: &'static str, to: &str, subject: &'static str, said: &str) -> Mail {
     let (text, html) = (format!("{said}\n"), format!("<p>{said}</p>"));
     Mail { kind, to: to.to_owned(), subject, text, html }
 }
 
-/// The mail to the owner of an address that was used for a second registration.
+/// Builds the mail to the owner of an address that was used for a second registration.
 pub(crate) fn already_registered(to: &str) -> Mail {
     let said = "Somebody tried to register at Chatty with this e-mail address, but you already have an account. \
                 Nothing has changed. If it was you, log in with the username that you chose before; \
@@ -173,13 +175,13 @@ pub(crate) fn already_registered(to: &str) -> Mail {
     notice("already_registered", to, "You already have an account", said)
 }
 
-/// Replaces every word that may be an address. Mail servers repeat addresses in their answers.
+/// Replaces every word with an `@`, which may be an address: mail servers repeat addresses in their answers.
 pub(crate) fn without_addresses(text: &str) -> String {
     let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Escapes a text for HTML, also inside of attributes.
+/// Escapes a text for HTML, including the values of attributes.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -1,4 +1,4 @@
-//! The pure rules for people's data. They know neither HTTP nor the database.
+//! The rules of this service that need neither HTTP nor a database.
 
 pub(crate) mod email;
 pub(crate) mod names;

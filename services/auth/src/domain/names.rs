@@ -6,20 +6,20 @@ use unicode_normalization::UnicodeNormalization;
 /// The longest mask, in characters: two names of 64 and the space between them.
 const MAX_MASK: usize = 129;
 
-/// The search key of a text: NFKC, folded to lower case, without invisible characters.
+/// Returns the search key of a text: NFKC, folded to lower case, without invisible characters.
 ///
-/// Each character is folded alone, so that a part of a name has the same key within the whole name. The way goes
-/// through upper case, where the variants of a letter become equal: the sigma at the end of a word, and the German
+/// Each character is folded alone, so that a part of a name has the same key within the whole name. It is folded to
+/// upper case in between, where the variants of a letter become equal: the sigma at the end of a word, and the German
 /// sharp s.
 pub(crate) fn key(text: &str) -> String {
     let folded = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     folded.filter(|c| !is_ignorable(*c)).nfkc().collect()
 }
 
-/// The search keys of the first name, the last name, and both together; empty for a name that is absent.
+/// Returns the search keys of the first name, the last name, and both together. The key of an absent name is empty.
 pub(crate) fn keys(first: Option<&str>, last: Option<&str>) -> [String; 3] {
     let (first, last) = (key(first.unwrap_or_default()), key(last.unwrap_or_default()));
-    // With one name alone there must be no space, which a mask without wildcards would not match.
+    // A name alone gets no space, because a mask without wildcards would not match it then.
     let full = format!("{first} {last}").trim().to_owned();
     [first, last, full]
 }
@@ -37,7 +37,7 @@ pub(crate) fn like_pattern(mask: &str) -> Result<String, &'static str> {
         return Err("name must not contain control characters");
     }
     let mut pattern = String::new();
-    // The end of the pattern cannot answer this: an escaped percent sign looks like a wildcard there.
+    // The end of the pattern cannot tell this, because an escaped percent sign looks like a wildcard there.
     let mut after_wildcard = false;
     for (index, part) in mask.split('*').enumerate() {
         if index > 0 && !after_wildcard {

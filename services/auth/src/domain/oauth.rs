@@ -1,5 +1,5 @@
-//! The rules of OAuth 2.0 for other people's clients: addresses to which people are sent back (RFC 6749, RFC 8252) and the
-//! proof that a code is exchanged by the client that asked for it (RFC 7636).
+//! The rules of OAuth 2.0 for other people's clients: redirect URIs (RFC 6749, RFC 8252), and the proof that a code is
+//! exchanged by the client that asked for it (PKCE, RFC 7636).
 
 use std::time::Duration;
 
@@ -8,19 +8,24 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
-/// The time within which a code must be exchanged. The exchange follows at once, by a program.
+/// The time within which an authorization code must be exchanged. A minute is enough, because a program does it at
+/// once.
 pub(crate) const CODE_WITHIN: Duration = Duration::from_secs(60);
 /// The number of clients that a person can register.
 pub(crate) const MAX_CLIENTS: u64 = 20;
-/// The number of addresses of a client.
+/// The number of redirect URIs that a client can have.
 pub(crate) const MAX_REDIRECT_URIS: usize = 5;
-/// The longest address, in bytes.
+/// The length of the longest redirect URI, in bytes.
 const MAX_URI: usize = 500;
 
-/// Checks an address to which people are to be sent back. Returns the rule that it breaks.
+/// Checks a redirect URI.
 ///
-/// Allowed are https, http on the client's own machine (RFC 8252, section 7.3), and schemes of an app, which contain a
-/// dot like a domain turned around (section 7.1). That excludes `javascript:` and its like.
+/// Allowed are https, http on the client's own machine (RFC 8252, section 7.3), and the private-use schemes of apps,
+/// which contain a dot because they are domain names in reverse order (section 7.1). This excludes `javascript:` and
+/// the like.
+///
+/// # Errors
+/// The rule that the URI breaks, as the end of a sentence about it.
 pub(crate) fn check_redirect_uri(text: &str) -> Result<(), &'static str> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URI && !text.contains(char::is_whitespace));
     let url = url.ok_or("must be a URL of up to 500 bytes")?;
@@ -48,17 +53,19 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Returns whether a text can be the id of a client. A text that cannot, such as one with a zero byte, must not reach the
-/// database, which may refuse to look for it.
+/// Returns true when a text can be the id of a client. Other texts, such as one with a zero byte, must not reach the
+/// database, which may refuse to look for them.
 pub(crate) fn is_client_id(text: &str) -> bool {
     text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// Returns whether an address is one of the registered ones. They are compared as texts (RFC 9700, section 2.1). Only the
-/// port of an address on the client's own machine may differ, because an app gets it from its system.
+/// Returns true when a redirect URI is one of the registered ones. They are compared as texts (RFC 9700, section 2.1).
+/// Only the port of an http URI on the client's own machine may differ, because the operating system assigns it (RFC
+/// 8252, section 7.3).
 pub(crate) fn is_registered<'a>(presented: &str, mut registered: impl Iterator<Item = &'a str>) -> bool {
     let without_port = |text: &str| {
-        // The parser of URLs drops blanks and control characters, so that a text with them would seem to be another one.
+        // The URL parser drops blanks and control characters, so a text that contains them would pass for a registered
+        // one.
         let is_plain = !text.contains(|sign: char| sign.is_whitespace() || sign.is_control());
         let mut url = Url::parse(text).ok().filter(|url| is_plain && url.scheme() == "http" && is_loopback(url))?;
         url.set_port(None).ok()?;
@@ -70,13 +77,14 @@ pub(crate) fn is_registered<'a>(presented: &str, mut registered: impl Iterator<I
     })
 }
 
-/// Returns whether a text can be a verifier, or a challenge, which is shorter (RFC 7636, sections 4.1 and 4.2).
+/// Returns true when a text has the form of a code verifier, which a code challenge has too (RFC 7636, sections 4.1 and
+/// 4.2).
 pub(crate) fn is_verifier(text: &str) -> bool {
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     (43..=128).contains(&text.len()) && text.bytes().all(is_unreserved)
 }
 
-/// Computes the challenge that belongs to a verifier, by the method S256 (RFC 7636, section 4.2).
+/// Computes the code challenge of a code verifier, by the method S256 (RFC 7636, section 4.2).
 pub(crate) fn challenge_of(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
@@ -85,7 +93,7 @@ pub(crate) fn challenge_of(verifier: &str) -> String {
 mod tests {
     use super::*;
 
-    /// RFC 7636, appendix B.
+    /// The example of RFC 7636, appendix B.
     #[test]
     fn the_vector_of_the_standard_holds() {
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

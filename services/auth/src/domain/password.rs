@@ -5,23 +5,24 @@ use zxcvbn::zxcvbn;
 
 use crate::domain::names;
 
-/// The number of guesses that a new password must withstand. The attacker is assumed to know words, names, dates,
-/// keyboard rows and lists of passwords.
+/// The number of guesses that a new password must withstand, by an attacker who knows words, names, dates, keyboard
+/// rows and lists of passwords.
 const GUESSES: u64 = 1_000_000;
 
-/// The number of characters that the estimate looks at. Its cost grows steeply with the length: seconds for 100
-/// characters.
+/// The number of characters that the estimate looks at. Its cost grows steeply with the length: 100 characters take
+/// seconds.
 const ESTIMATED: usize = 24;
 
 /// Well-known passwords that the estimate does not know, one per line, as [`names::key`] writes them.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// The form that is hashed and compared: NFKC, so that every keyboard types the same password.
+/// Returns the form of a password that is hashed and compared: NFKC, so that every keyboard types the same password.
 pub(crate) fn normalized(password: &str) -> String {
     password.nfkc().collect()
 }
 
-/// True when an account could have this password. It is the check of logins, where a newer rule must lock nobody out.
+/// True when an account may have a password of this length. A login checks no other rule, because a newer rule must
+/// lock nobody out.
 pub(crate) fn has_valid_length(password: &str) -> bool {
     (1..=128).contains(&password.nfkc().take(129).count())
 }
@@ -36,7 +37,7 @@ pub(crate) fn check(password: &str, username: &str, email: &str) -> Result<(), &
     if !(8..=128).contains(&password.nfkc().take(129).count()) {
         return Err("must have 8 to 128 characters");
     }
-    // Folded like a name, so that capitals and full-width letters do not disguise a bad password.
+    // Passwords are folded like names, so that capitals and full-width letters do not disguise a bad one.
     let lower = names::key(password);
     if lower == names::key(username) || lower == names::key(email) {
         return Err("must not be the username or the e-mail address");
@@ -64,7 +65,8 @@ pub(crate) fn check_strength(password: &str, username: &str, email: &str) -> Res
     Ok(())
 }
 
-/// True when a password contains a word that stands in examples and templates. Production accepts none for an admin.
+/// True when a password contains a word that is used in examples and templates. In production no admin may have such a
+/// password.
 pub(crate) fn looks_like_example(password: &str) -> bool {
     let lower = password.to_lowercase();
     ["secret", "password", "example", "changeme", "change-me", "change_me", "placeholder"]

@@ -4,7 +4,8 @@
 pub(crate) const COUNT: usize = 10;
 /// The letters of codes: those of Base32 (RFC 4648), in lower case.
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-/// The number of letters of a code: 80 random bits, which nobody can guess from a stolen hash.
+/// The number of letters of a code. They carry 80 random bits, too many to be found by trying them against a stolen
+/// hash.
 const LENGTH: usize = 16;
 /// The number of letters between two hyphens.
 const GROUP: usize = 4;
@@ -18,7 +19,7 @@ pub(crate) fn new_code() -> String {
         if place > 0 && place % GROUP == 0 {
             code.push('-');
         }
-        // There are 32 letters, so the remainder prefers none of them.
+        // 256 is a multiple of 32, so all letters are equally likely.
         code.extend(LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter)));
     }
     code

@@ -1,4 +1,4 @@
-//! Random tokens for verification links and sessions. The holder gets the token once; the database keeps its hash only.
+//! Random tokens and codes. The holder gets a token once; the database keeps its hash only.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,8 +16,8 @@ pub(crate) fn new_code() -> String {
     format!("{:06}", rand::random_range(0..1_000_000_u32))
 }
 
-/// The SHA-256 of a token, as base64url, which is stored in its place. A fast hash is safe here, because nobody can
-/// guess 256 random bits.
+/// Returns the SHA-256 of a token as base64url, which is stored in place of the token. A fast hash is safe here,
+/// because nobody can guess 256 random bits.
 pub(crate) fn hash(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(token.as_bytes()))
 }

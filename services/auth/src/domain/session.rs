@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use shared::clock::Timestamp;
 
-/// The time within which the second step of a login, or the browser's answer about a passkey, must follow the first.
+/// The time within which the second step of a login must follow the first, and a browser's answer about a passkey its
+/// request.
 pub(crate) const STEP_WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// The time for which an access token is accepted.
 pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
-/// The time for which the end of a session is told to copies that are filled. It is longer than any token of the session
-/// is accepted, by whatever clock.
+/// The time for which the end of a session is sent to copies that are filled anew. It is longer than any service
+/// accepts a token of the session, even with a wrong clock.
 pub(crate) const END_RETENTION: Duration = Duration::from_secs(3_600);
-/// The tolerance of services for the clock of this one, twice: a token may be issued by one replica right after another
-/// has ended its session.
+/// Twice the tolerance of a service for the clock of this one, because one replica may issue a token right after
+/// another one has ended its session.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 /// The longest life of a session, counted from the login.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(90 * 86_400);
@@ -28,17 +29,18 @@ pub(crate) fn has_expired(opened_at: Timestamp, token_issued_at: Timestamp, now:
     now.since(opened_at) >= MAX_AGE || now.since(token_issued_at) >= MAX_IDLE
 }
 
-/// The time after which no service accepts any access token of a session that ended at `ended_at`.
+/// Returns the time after which no service accepts any access token of a session that ended at `ended_at`.
 pub(crate) fn last_token_expires_at(ended_at: Timestamp) -> Timestamp {
     ended_at + ACCESS_TOKEN_LIFETIME + CLOCK_TOLERANCE
 }
 
-/// The times since which a session must have been opened, and used or opened, for not having expired.
+/// Returns two times. A session has not expired when it was opened after the first, and opened or last used after the
+/// second.
 pub(crate) fn alive_since(now: Timestamp) -> (Timestamp, Timestamp) {
     (now - MAX_AGE, now - MAX_IDLE)
 }
 
-/// True while a token that was used at this time may be presented again. A later use is a theft.
+/// True while a refresh token that was used at `used_at` may be presented again. A later use counts as theft.
 pub(crate) fn may_repeat(used_at: Timestamp, now: Timestamp) -> bool {
     now.since(used_at) <= REPEAT_WINDOW
 }

@@ -1,5 +1,5 @@
-//! Codes of authenticator apps: time-based one-time passwords as RFC 6238 defines them, with SHA-1, six digits and steps
-//! of 30 seconds, which are the only parameters that all apps know.
+//! Codes of authenticator apps: time-based one-time passwords as RFC 6238 defines them, with SHA-1, six digits and
+//! steps of 30 seconds, which are the only parameters that all apps know.
 
 use shared::clock::Timestamp;
 use totp_rs::{Builder, Totp, TotpError};
@@ -22,7 +22,8 @@ pub(crate) fn is_code(text: &str) -> bool {
 }
 
 /// Checks a code. A code of the step before or after the current one is accepted too, because clocks differ (RFC 6238,
-/// section 5.2). Returns the step of the code, by which the caller makes sure that a code is used once.
+/// section 5.2). Returns the step of the code, by which the caller makes sure that a code is used only once; `None` for
+/// a wrong code.
 pub(crate) fn check(secret: &[u8], code: &str, now: Timestamp) -> Option<i64> {
     if !is_code(code) {
         return None;
@@ -32,18 +33,18 @@ pub(crate) fn check(secret: &[u8], code: &str, now: Timestamp) -> Option<i64> {
     i64::try_from(step).ok()
 }
 
-/// Builds what an authenticator app needs: the secret in Base32, for typing, and the URL of the QR code. `issuer` is the
-/// name of this installation.
+/// Builds what an authenticator app needs: the secret in Base32, for typing, and the URL of the QR code. `issuer` is
+/// the name of this installation.
 ///
 /// # Errors
-/// When a name has a colon, or the secret is too short.
+/// When the username has a colon, or the secret is too short.
 pub(crate) fn describe(secret: &[u8], username: &str, issuer: &str) -> Result<(String, String), TotpError> {
     let totp = totp(secret, username, issuer)?;
     Ok((totp.secret().to_base32(), totp.to_url()?))
 }
 
 fn totp(secret: &[u8], username: &str, issuer: &str) -> Result<Totp, TotpError> {
-    // A host name with a port would break the label of the URL.
+    // The issuer may be a host name with a port, whose colon would break the label of the URL.
     let issuer = issuer.replace(':', " ");
     Builder::new().with_secret(secret.to_vec()).with_account_name(username).with_issuer(Some(issuer)).build()
 }
@@ -60,8 +61,8 @@ mod tests {
         epoch + Duration::from_secs(seconds)
     }
 
-    /// RFC 6238, appendix B, mode SHA1. The codes there have eight digits, and the last six of them are those of a code
-    /// with six digits, because a code is a remainder of a power of ten.
+    /// RFC 6238, appendix B, mode SHA1. The codes there have eight digits. Their last six are the code with six digits,
+    /// because a code is a number modulo a power of ten.
     #[test]
     fn the_vectors_of_the_standard_are_accepted() {
         let secret = b"12345678901234567890";

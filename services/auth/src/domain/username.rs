@@ -91,12 +91,12 @@ impl Username {
         RESERVED.contains(&self.key().as_str())
     }
 
-    /// The username as its owner wrote it.
+    /// Returns the username as its owner wrote it.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form in which usernames are unique: lower case.
+    /// Returns the form in which usernames are unique: lower case.
     pub(crate) fn key(&self) -> String {
         self.0.to_ascii_lowercase()
     }

@@ -1,4 +1,4 @@
-//! The destination of mails, as the settings name it: a mail server or the development mailbox.
+//! The destination of mails that the settings name: a mail server or the development mailbox.
 
 use shared::config::ConfigError;
 
@@ -24,8 +24,8 @@ impl Mailer {
     }
 }
 
-/// Connects to the mail server and logs in, without sending a mail. For the operator's `doctor`. `None`: the settings
-/// name no mail server, so mails go to the development mailbox.
+/// Connects to the mail server and logs in, without sending a mail, for `chatty doctor`. `None` when the settings name
+/// no mail server, so that mails go to the development mailbox.
 pub async fn check(config: &Config) -> Option<Result<(), String>> {
     match Mailer::from_config(config) {
         Ok(Mailer::Mailbox) => None,

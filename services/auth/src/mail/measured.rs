@@ -31,7 +31,7 @@ impl Measured {
             // Gauges are floats, which hold every u32 exactly.
             u32::try_from(count).unwrap_or(u32::MAX)
         };
-        // States without mails are set to 0, or the gauge would keep the last number.
+        // A state without mails is set to 0, because its gauge would keep the last number otherwise.
         for state in [QUEUED, SENT, PARKED] {
             metrics::gauge!("mail_queue_jobs", "service" => NAME, "state" => state).set(f64::from(count(state)));
         }
@@ -43,7 +43,7 @@ impl Measured {
         Ok(())
     }
 
-    /// The numbers, as `/readyz?verbose` shows them.
+    /// Returns the numbers in the form in which `/readyz?verbose` shows them.
     pub(crate) fn details(&self) -> Value {
         let counts = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         json!({ "queued": counts.queued, "parked": counts.parked, "oldest_seconds": counts.oldest.as_secs_f64() })

@@ -78,7 +78,7 @@ pub async fn list(db: &Db) -> Result<Vec<ParkedMail>, ParkedError> {
 }
 
 /// Queues the parked mails with these ids again, or all of them when there are no ids. The worker tries them for
-/// another day, and their links become valid for as long as the mails say, since they never arrived.
+/// another day, and their links become valid for as long as new ones, because they never arrived.
 ///
 /// # Errors
 /// When the database refuses. Nothing has changed then, unless the outcome of the commit is unknown.
@@ -99,8 +99,8 @@ pub async fn redrive(db: &Db, ids: &[i64]) -> Result<Redriven, ParkedError> {
     Ok(done)
 }
 
-/// Makes the links in the text of a mail valid for as long as new ones, and with them the accounts that wait for their
-/// verification. Returns false when the mail has links and none of them can be used any more.
+/// Makes the links in the text of a mail valid for as long as new ones, and lets the accounts that wait for such a link
+/// wait for as long. Returns false when the mail has links and none of them can be used any more.
 async fn renew_links(tx: &Tx, text: &str, now: Timestamp) -> Result<bool, DbErr> {
     let mut has_links = false;
     let mut is_useful = false;

@@ -1,4 +1,4 @@
-//! The queue of mails, as the actions see it: what may be queued, and the signal for the worker.
+//! The queue of mails, as the actions see it: one method for each kind of mail, and the signal for the worker.
 
 use std::sync::Arc;
 
@@ -16,30 +16,30 @@ use crate::domain::{email, mails, secret};
 /// The path of a receipt, up to its token.
 const RECEIPT_PATH: &str = "/auth/erasures/";
 
-/// The way of mails into the queue. Clones share it.
+/// Puts mails into the queue and wakes the worker. Clones share the signal.
 #[derive(Clone)]
 pub(crate) struct MailQueue {
-    /// The beginning of links.
+    /// The public URL, with which all links begin.
     public_url: Arc<str>,
     /// Signals that a mail was committed.
     filled: Arc<Notify>,
 }
 
 impl MailQueue {
-    /// A queue whose links begin with this URL.
+    /// Creates a queue whose links begin with this URL.
     pub(crate) fn new(public_url: &str) -> Self {
         Self { public_url: public_url.into(), filled: Arc::default() }
     }
 
-    /// Queues a mail with a new verification link for each of these accounts, which have one mailbox and wait for its
-    /// verification. Earlier links stay valid. Queues nothing when the mailbox has got its share of mails.
+    /// Queues a mail with a new verification link for each of these accounts, which wait for the verification of the
+    /// same mailbox. Earlier links stay valid. Queues nothing when the mailbox has reached the limit [`MAILS`].
     pub(crate) async fn add_verification(
         &self,
         db: &impl ConnectionTrait,
         users: &[User],
         now: Timestamp,
     ) -> Result<(), DbErr> {
-        // A link ends with the account that it verifies, and the mail names the last end.
+        // A link expires together with the account that it verifies. The mail names the latest of these times.
         let Some((to, until)) = users.first().zip(users.iter().filter_map(|user| user.expires_at).max()) else {
             return Ok(());
         };
@@ -56,7 +56,7 @@ impl MailQueue {
     }
 
     /// Queues the mail that tells a person that their address was used for a second registration. Queues nothing when
-    /// the mailbox has got its share of mails.
+    /// the mailbox has reached the limit [`MAILS`].
     pub(crate) async fn add_already_registered(
         &self,
         db: &impl ConnectionTrait,
@@ -70,8 +70,8 @@ impl MailQueue {
     }
 
     /// Queues a mail with a link and a code that reset the password of an account. Earlier links stay valid, earlier
-    /// codes do not. Queues nothing when the mailbox has got its share of mails. `hash_code` computes the stored form of
-    /// a code.
+    /// codes do not. Queues nothing when the mailbox has reached the limit [`MAILS`]. `hash_code` computes the stored
+    /// form of a code.
     pub(crate) async fn add_password_reset(
         &self,
         db: &impl ConnectionTrait,
@@ -86,8 +86,8 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::password_reset(&user.email, &url, &code, until), now).await
     }
 
-    /// Queues the same mail for a person whose password an admin has made invalid. It is not limited, because strangers
-    /// cannot cause it.
+    /// Queues a mail with a link and a code for a person whose password an admin has made invalid. It is not limited,
+    /// because strangers cannot cause it.
     pub(crate) async fn add_forced_reset(
         &self,
         db: &impl ConnectionTrait,
@@ -99,7 +99,8 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::forced_reset(&user.email, &url, &code, until), now).await
     }
 
-    /// Stores a link and a code that reset a password. Returns the URL of the link, the code, and the end of both.
+    /// Stores a link and a code that reset a password. Returns the URL of the link, the code, and the time at which
+    /// both expire.
     async fn insert_reset(
         &self,
         db: &impl ConnectionTrait,
@@ -107,7 +108,7 @@ impl MailQueue {
         hash_code: impl Fn(&str) -> String,
         now: Timestamp,
     ) -> Result<(String, String, Timestamp), DbErr> {
-        // One code at a time: with several, somebody who guesses would have several right answers.
+        // Only one code is valid at a time: with several, somebody who guesses would have several right answers.
         links::forget_codes(db, Purpose::PasswordReset, user.id).await?;
         let code = secret::new_code();
         let link = Link { code_hash: Some(hash_code(&code)), ..new_link(user, Purpose::PasswordReset, now) };
@@ -115,8 +116,8 @@ impl MailQueue {
         Ok((url, code, until))
     }
 
-    /// Queues the notice that a password was changed. It is not limited, because only the owner of an account can cause
-    /// it, or somebody of whom the owner must learn.
+    /// Queues the notice that a password was changed. It is not limited, because only the owner of the account can
+    /// cause it, or an intruder of whom the owner must learn.
     pub(crate) async fn add_password_changed(
         &self,
         db: &impl ConnectionTrait,
@@ -126,8 +127,8 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::password_changed(&user.email), now).await
     }
 
-    /// Queues a mail to a new address of an account, with the link that confirms it. Queues nothing when the mailbox has
-    /// got its share of mails.
+    /// Queues a mail to a new address of an account, with the link that confirms it. Queues nothing when the new
+    /// mailbox has reached the limit [`MAILS`].
     pub(crate) async fn add_email_change(
         &self,
         db: &impl ConnectionTrait,
@@ -144,8 +145,8 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::email_change(&address, &url, until), now).await
     }
 
-    /// Queues the notice to the address that an account had before, with the link that gives it back. `before` is the
-    /// account as it was. The notice is not limited, as that of a changed password is not.
+    /// Queues the notice to the previous address of an account, with the link that undoes the change. `before` is the
+    /// account before the change. The notice is not limited, for the same reason as the notice of a changed password.
     pub(crate) async fn add_email_changed(
         &self,
         db: &impl ConnectionTrait,
@@ -157,7 +158,8 @@ impl MailQueue {
         mail_jobs::enqueue(db, before.id, mails::email_changed(&before.email, &url, until), now).await
     }
 
-    /// Queues the notice that an authenticator app was added, or that it was removed, alone or with all other factors.
+    /// Queues the notice that an authenticator app was added (`is_on`), or that it was removed, alone or with all other
+    /// factors.
     pub(crate) async fn add_two_factor_changed(
         &self,
         db: &impl ConnectionTrait,
@@ -168,7 +170,7 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::two_factor_changed(&user.email, is_on), now).await
     }
 
-    /// Queues the notice that a passkey was added or deleted.
+    /// Queues the notice that a passkey was added (`is_new`) or deleted.
     pub(crate) async fn add_passkey_changed(
         &self,
         db: &impl ConnectionTrait,
@@ -211,7 +213,7 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::application_decided(&user.email, is_member), now).await
     }
 
-    /// Queues the mail with the address of a person's receipt.
+    /// Queues the mail with the link to a person's receipt. `token` is the secret part of the link.
     pub(crate) async fn add_receipt(
         &self,
         db: &impl ConnectionTrait,
@@ -222,7 +224,7 @@ impl MailQueue {
         mail_jobs::enqueue(db, user.id, mails::receipt(&user.email, &self.receipt_url(token)), now).await
     }
 
-    /// The address of a receipt.
+    /// Returns the URL of a receipt.
     pub(crate) fn receipt_url(&self, token: &str) -> String {
         format!("{}{RECEIPT_PATH}{token}", self.public_url)
     }
@@ -235,18 +237,19 @@ impl MailQueue {
         Ok(format!("{}{}{token}", self.public_url, purpose.path()))
     }
 
-    /// Tells the worker that there are mails. Call it after the commit: before, the worker would not see them.
+    /// Tells the worker that there are mails. Call it after the commit, because before it the worker would not see
+    /// them.
     pub(crate) fn wake_worker(&self) {
         self.filled.notify_one();
     }
 
-    /// Waits for the next call of [`MailQueue::wake_worker`]. A call that was made meanwhile counts.
+    /// Waits for a call of [`MailQueue::wake_worker`]. A call that was made while nobody waited is not missed.
     pub(super) async fn woken(&self) {
         self.filled.notified().await;
     }
 }
 
-/// A link to the address of an account that has no token yet.
+/// Creates a link to the address of an account. It has no token yet.
 fn new_link(user: &User, purpose: Purpose, now: Timestamp) -> Link {
     Link {
         token_hash: String::new(),

@@ -1,7 +1,8 @@
 //! The decision about a mail that was not sent: when it is tried again, or that it is parked (ADR 18).
 //!
-//! A mail must not be lost without a person being told, and must not arrive again and again. So an answer of the server
-//! parks a mail only after several refusals over an hour, and a mail that may have arrived is repeated once.
+//! A mail must not be lost without a person being told, and must not arrive again and again. So refusals by the server
+//! park a mail only when there are several in a row over at least an hour, and a mail that may have arrived is repeated
+//! once.
 
 use std::time::Duration;
 
@@ -11,13 +12,13 @@ use super::smtp::Failure;
 use crate::db::entities::mail_jobs::Model;
 use crate::db::queries::mail_jobs::FailedTry;
 
-/// The time for which a mail is tried. Afterwards its link has expired too.
+/// The time for which a mail is tried. A verification link has expired by then too.
 pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3_600);
-/// The number of times that a text is sent without an answer before the mail is parked.
+/// The number of times that the text of a mail may be sent without an answer. After them the mail is parked.
 pub(super) const MAX_UNSETTLED: i64 = 2;
 
-/// The number of refusals in a row after which a mail is parked, if they span [`MIN_REFUSED_TIME`]. Servers that are
-/// not set up yet, or whose disk is full, answer 5xx too.
+/// The number of refusals in a row after which a mail is parked, if they span [`MIN_REFUSED_TIME`]. One refusal is not
+/// enough, because servers that are not set up yet, or whose disk is full, answer 5xx too.
 const MAX_REFUSALS: i64 = 4;
 /// The time that must lie between the first refusal and the one that parks a mail.
 const MIN_REFUSED_TIME: Duration = Duration::from_secs(3_600);
@@ -26,7 +27,7 @@ const MIN_REFUSED_TIME: Duration = Duration::from_secs(3_600);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The longest pause between two tries of a mail that was refused.
 const LONGEST_REFUSED_PAUSE: Duration = Duration::from_secs(1_800);
-/// The pause before a mail is repeated that the server may have.
+/// The pause before a mail that the server may have is sent once more.
 const UNSETTLED_PAUSE: Duration = Duration::from_secs(30);
 
 /// Decides what becomes of a mail after a failed try.
@@ -58,12 +59,12 @@ pub(super) fn judge(job: &Model, failure: Failure, now: Timestamp) -> FailedTry 
     }
 }
 
-/// The pause after a number of tries: 1 s, doubling.
+/// Returns the pause after a number of tries. It begins with 1 s and doubles.
 fn pause(attempts: i64) -> Duration {
     doubled(Duration::from_secs(1), attempts, LONGEST_PAUSE)
 }
 
-/// The pause after a number of refusals in a row: 5 s, doubling.
+/// Returns the pause after a number of refusals in a row. It begins with 5 s and doubles.
 fn refused_pause(refusals: i64) -> Duration {
     doubled(Duration::from_secs(5), refusals, LONGEST_REFUSED_PAUSE)
 }

@@ -1,5 +1,5 @@
-//! The dialogue with the mail server. It is led command by command, because the step at which it fails decides whether
-//! the mail may have been delivered.
+//! The dialogue with the mail server. Each command is sent by itself, because the step at which the dialogue fails
+//! decides whether the mail may have been delivered.
 
 use std::time::Duration;
 
@@ -19,17 +19,17 @@ use crate::config::{Encryption, SmtpConfig};
 use crate::db::entities::mail_jobs::Model;
 use crate::domain::email;
 
-/// The longest time for a connection.
+/// The longest time for making a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest time for everything before the text of a mail.
 pub(super) const OFFER: Duration = Duration::from_secs(20);
-/// The longest time for the server's answer to a text. A shorter one would send mails twice (RFC 5321, section
+/// The longest time for the server's answer to a text. Giving up earlier would send mails twice (RFC 5321, section
 /// 4.5.3.2.6).
 pub(super) const ACCEPT: Duration = Duration::from_secs(60);
 /// The longest time for the answer to QUIT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// The failure of a try, by what it says about the mail.
+/// The failure of a try, by its consequence for the mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The server has refused this recipient or this text with a 5xx answer.
@@ -41,7 +41,7 @@ pub(super) enum Failure {
     Unknown(String),
 }
 
-/// The mail server of the settings. It is connected for each mail anew.
+/// The mail server of the settings. A new connection is made for each mail.
 pub(crate) struct Smtp {
     config: SmtpConfig,
     /// `None`: the connection is not encrypted.
@@ -84,7 +84,7 @@ impl Smtp {
     pub(super) async fn offer(&self, job: &Model) -> Result<Offer, Failure> {
         let steps = async {
             let (envelope, text) = self.message(job).map_err(|error| Failure::Refused(error.to_string()))?;
-            // A refused greeting, login or sender is not about this mail, so it must not park it.
+            // A refused greeting, login or sender does not concern this mail alone, so it must not park the mail.
             let later = |error: Error| Failure::Later(in_words(&error));
             let mut connection = self.connect().await.map_err(later)?;
             connection.command(Mail::new(envelope.from().cloned(), Vec::new())).await.map_err(later)?;
@@ -121,7 +121,8 @@ impl Smtp {
         // The Message-ID is the same at every try, so that mail programs recognise a mail that was delivered twice.
         let id = format!("<{}.{}@{}>", job.id, job.created_at.unix_seconds(), self.from.email.domain());
         let body = MultiPart::alternative_plain_html(job.text.clone(), job.html.clone());
-        // Set explicitly: lettre would otherwise parse the header again, which not every address survives.
+        // The envelope is set explicitly, because lettre would otherwise parse it from the header, which fails for some
+        // addresses.
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])?;
         let message = Message::builder()
             .envelope(envelope.clone())
@@ -152,7 +153,7 @@ fn by_answer(error: &Error) -> Failure {
     if error.is_permanent() { Failure::Refused(in_words(error)) } else { Failure::Later(in_words(error)) }
 }
 
-/// The error with its cause, which lettre leaves out of some of its texts.
+/// Returns the text of an error with its cause, which lettre leaves out of some texts.
 fn in_words(error: &Error) -> String {
     let said = error.to_string();
     match std::error::Error::source(error).map(ToString::to_string) {

@@ -21,8 +21,8 @@ use crate::error::Error;
 const CONCURRENCY: usize = 2;
 /// The time for which a claimed mail is hidden from other workers: longer than sending can take.
 const LEASE: Duration = Duration::from_secs(10 + smtp::OFFER.as_secs() + smtp::ACCEPT.as_secs());
-/// The pause between two looks at the table when no mail was queued in this process: retries become due, and other
-/// replicas queue mails too.
+/// The pause between two looks at the table. They are needed even when no mail was queued in this process, because
+/// retries become due and other replicas queue mails too.
 const POLL: Duration = Duration::from_secs(2);
 
 /// Sends due mails until it is cancelled.
@@ -46,7 +46,8 @@ async fn run_once(db: &Db, mailer: &Mailer, measured: &Measured) -> Result<bool,
     let now = db.clock().now();
     let more = match mailer {
         Mailer::Mailbox => {
-            // Asked outside of a transaction, so that an idle development system does not write every two seconds.
+            // The question is asked outside of a transaction, so that an idle development system does not write every
+            // two seconds.
             if mail_jobs::has_queued(db.read()).await? {
                 let tx = db.begin().await?;
                 mail_jobs::move_to_mailbox(&*tx, now).await?;
@@ -61,7 +62,7 @@ async fn run_once(db: &Db, mailer: &Mailer, measured: &Measured) -> Result<bool,
             tx.commit().await?;
             let more = !jobs.is_empty();
             let results = futures_util::stream::iter(jobs).map(|job| send(db, smtp, job)).buffer_unordered(CONCURRENCY);
-            // All of them end before the first error is returned: a mail under way must not be cut off.
+            // All of them finish before the first error is returned, because a mail under way must not be cut off.
             let results: Vec<Result<(), Error>> = results.collect().await;
             results.into_iter().collect::<Result<(), Error>>()?;
             more
@@ -76,8 +77,8 @@ async fn send(db: &Db, smtp: &Smtp, job: Model) -> Result<(), Error> {
     let result = if job.unsettled < MAX_UNSETTLED {
         match smtp.offer(&job).await {
             Ok(offer) => {
-                // Stored before the text is sent: if this process or its database connection ends now, the mail counts
-                // as perhaps delivered.
+                // This is stored before the text is sent: if the process or its database connection ends from now on,
+                // the mail counts as perhaps delivered.
                 let tx = db.begin().await?;
                 let still_wanted = mail_jobs::mark_unsettled(&*tx, job.id).await?;
                 tx.commit().await?;
@@ -95,7 +96,7 @@ async fn send(db: &Db, smtp: &Smtp, job: Model) -> Result<(), Error> {
     let now = db.clock().now();
     let tx = db.begin().await?;
     match result {
-        // Nothing of a person who has left may stay, and a sent mail has done its work.
+        // Nothing about a person who has left may stay, so the sent mail is deleted.
         Ok(()) if LAST_MAILS.contains(&job.kind.as_str()) => mail_jobs::delete(&*tx, job.id).await?,
         Ok(()) => mail_jobs::mark_sent(&*tx, job.id, now).await?,
         Err(failure) => {

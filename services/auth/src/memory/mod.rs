@@ -1,4 +1,4 @@
-//! The rows that the process keeps in memory, in the form in which they are answered.
+//! The data that the process keeps in memory, in the form in which it is answered.
 
 mod shown;
 

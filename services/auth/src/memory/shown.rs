@@ -1,7 +1,7 @@
 //! The profiles that `GET /users/{id}` answers: finished JSON in a bounded cache.
 //!
-//! Every committed change of a person removes their entry before the change is answered, so that this process never
-//! answers a profile in an older form than its reader knows. The other replicas remove theirs a moment later.
+//! Every committed change of a person removes the person's entry before the request is answered, so that nobody gets an
+//! older profile from this process after a change. The other replicas remove their entries a moment later.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::db::queries::users;
 use crate::error::Error;
 use crate::streams::user::UserState;
 
-/// Reads the profiles that the cache misses. People who are not active have none.
+/// Reads the profiles that the cache does not have. People who are not active have no profile.
 pub(crate) struct UserLoader;
 
 #[async_trait]
@@ -48,7 +48,7 @@ pub(crate) struct ShownUsers {
 }
 
 impl ShownUsers {
-    /// An empty cache of at most this many bytes.
+    /// Creates an empty cache of at most this many bytes.
     pub(crate) fn new(max_bytes: u64) -> Self {
         Self { cache: Cache::new(max_bytes) }
     }
@@ -64,7 +64,7 @@ impl ShownUsers {
 
 impl OwnMemory<UserState> for ShownUsers {
     fn remember(&self, states: &[UserState]) {
-        // The state is not cached itself: most people who change are not asked for soon.
+        // The new state is not cached, because most changed profiles are not read soon.
         states.iter().for_each(|state| self.cache.forget(state.id.0));
     }
 

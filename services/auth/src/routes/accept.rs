@@ -34,7 +34,7 @@ impl<'a> Accepted<'a> {
         Self { ranges }
     }
 
-    /// True when the client prefers a page to data. Without a preference, as programs have none, it gets data.
+    /// True when the client prefers a page to data. A client without a preference, as most programs are, gets data.
     pub(super) fn prefers_page(&self) -> bool {
         self.weight_of(PAGE) > self.weight_of(DATA)
     }
@@ -51,12 +51,12 @@ impl<'a> Accepted<'a> {
         named.peek().is_some() && named.all(|range| range.kind == DATA)
     }
 
-    /// The weight of a media type; 0 when no range fits.
+    /// Returns the weight of a media type; 0 when no range fits.
     fn weight_of(&self, offer: (Name<'_>, Name<'_>)) -> u16 {
         self.find_weight(offer).unwrap_or_default()
     }
 
-    /// The weight that the most specific range gives to a media type. `None`: no range fits.
+    /// Returns the weight that the most specific range gives to a media type. `None` when no range fits.
     fn find_weight(&self, (kind, form): (Name<'_>, Name<'_>)) -> Option<u16> {
         [(kind, form), (kind, _STAR), (_STAR, _STAR)].into_iter().find_map(|wanted| {
             let said = self.ranges.iter().filter(|range| range.kind == wanted);
@@ -66,10 +66,10 @@ impl<'a> Accepted<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// Reads a range. One with parameters is for a variant that is not offered, so it fits nothing; the exception is
-    /// the charset, because everything is sent in UTF-8.
+    /// Reads a range. A range with parameters asks for a variant that is not offered, so it fits nothing. The charset
+    /// is an exception, because everything is sent in UTF-8.
     fn of(range: MediaType<'a>) -> Option<Self> {
-        // A weight that cannot be parsed does not make the name of the type invalid.
+        // A weight that cannot be parsed counts as 1, because the name of the type is valid all the same.
         let weight = range.get_param(Q).and_then(|value| parse_weight(value.as_str())).unwrap_or(1_000);
         let plain = range.params().all(|(name, _)| name == Q || name == CHARSET);
         let subty = if plain && range.suffix.is_none() { range.subty } else { Name::new("x")? };
@@ -77,7 +77,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Parses a weight into thousandths. `None`: the text is not a number from 0 to 1.
+/// Parses a weight into thousandths. `None` when the text is not a number from 0 to 1.
 fn parse_weight(text: &str) -> Option<u16> {
     let value: f32 = text.parse().ok()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1 000")]

@@ -1,4 +1,4 @@
-//! The log of accounts: one's own, and for admins that of all.
+//! The log of accounts: a person's own, and for admins the log of all.
 
 use axum::extract::State;
 use serde::Deserialize;

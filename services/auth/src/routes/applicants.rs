@@ -1,4 +1,5 @@
-//! The queue of applicants, for admins. The routes are the service's own, because no other service knows them.
+//! The queue of applicants, for admins. This service itself has the routes, because no other service has the rows (ADR
+//! 30).
 
 use axum::Json;
 use axum::extract::State;

@@ -1,6 +1,6 @@
 //! The page on which a person grants a client access (RFC 6749, section 3.1).
 //!
-//! The page asks for the password each time. So a page of somebody else cannot make a browser consent, and no cookie is
+//! The page asks for the password each time. So somebody else's page cannot make a browser consent, and no cookie is
 //! needed.
 
 use axum::body::Body;
@@ -122,7 +122,7 @@ pub(crate) async fn decide_consent(
     }
 }
 
-/// The way back to a client whose address is known to be its own.
+/// The way back to a client, by a redirect URI that is registered for it.
 struct Back {
     client: Client,
     redirect_uri: Url,
@@ -130,8 +130,8 @@ struct Back {
     issuer: String,
 }
 
-/// Finds the client and checks its address. Until both are right, a person must not be sent anywhere, so the failure is a
-/// page.
+/// Finds the client and checks its redirect URI. Until both are right, a person must not be sent anywhere, so a failure
+/// is answered by a page.
 async fn find_back(s: &AppState, form: &Form) -> Result<Result<Back, Response>, Error> {
     let fields = (form.get("client_id"), form.get("redirect_uri"), form.find("state"));
     let (Ok(id), Ok(redirect_uri), Ok(state)) = fields else {
@@ -180,8 +180,8 @@ impl Back {
         self.with(&[("error", error.code()), ("error_description", error.description())])
     }
 
-    /// Sends the person back to the client with these parameters. The issuer lets a client of several services notice
-    /// whose answer it is (RFC 9207).
+    /// Sends the person back to the client with these parameters. The issuer lets a client that uses several services
+    /// notice which of them has answered (RFC 9207).
     fn with(&self, parameters: &[(&str, &str)]) -> Response {
         let mut url = self.redirect_uri.clone();
         let state = self.state.as_deref().map(|state| ("state", state));
@@ -190,7 +190,8 @@ impl Back {
         (StatusCode::SEE_OTHER, headers, Body::empty()).into_response()
     }
 
-    /// The part of the address that a policy of the page can name.
+    /// Returns the part of the redirect URI that a content security policy can name: the origin, or the scheme of an
+    /// app.
     fn origin(&self) -> String {
         match self.redirect_uri.origin() {
             url::Origin::Opaque(_) => format!("{}:", self.redirect_uri.scheme()),
@@ -199,7 +200,8 @@ impl Back {
     }
 }
 
-/// The page that asks for the consent. `problem` is the reason why the last decision was not taken.
+/// Builds the page that asks for the consent. `problem` is the reason why the last decision failed; it is empty at
+/// first.
 fn consent_page(status: StatusCode, form: &Form, back: &Back, grant: &Grant, problem: &str) -> Response {
     let name = escape(&back.client.name);
     let problem =

@@ -20,7 +20,7 @@ use crate::domain::mails::escape;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// The number of mails that are shown.
+/// The highest number of mails that are shown.
 const SHOWN: u64 = 100;
 
 /// The filter of the mailbox.
@@ -64,7 +64,7 @@ fn list_as_html(mails: &[Mail]) -> String {
     out
 }
 
-/// A line of a mail's text. A line that consists of a link becomes one.
+/// Turns a line of a mail's text into HTML. A line that begins with a URL becomes a link.
 fn line_as_html(text: &str) -> String {
     let escaped = escape(text);
     if text.starts_with("http://") || text.starts_with("https://") {

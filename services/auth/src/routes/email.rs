@@ -1,4 +1,4 @@
-//! The address of an account: its change, and the pages behind the links in mails.
+//! The e-mail address of an account: its change, and the pages behind the links in mails.
 
 use axum::Json;
 use axum::extract::State;
@@ -122,7 +122,7 @@ pub(crate) async fn undo_email_change(
     answer(done, "E-mail address restored", text, &headers)
 }
 
-/// A page that names the address and asks for one press of a button.
+/// Builds a page that names the address and has a button to confirm.
 async fn question(
     s: &AppState,
     (purpose, token): (Purpose, &str),
@@ -142,7 +142,7 @@ async fn question(
     }
 }
 
-/// The outcome as a page or as JSON.
+/// Builds the answer to an outcome, as a page or as JSON.
 fn answer(done: Result<(), Error>, title: &str, text: &str, headers: &HeaderMap) -> Result<Response, Error> {
     match done {
         Ok(()) if Accepted::of(headers).prefers_page() => {

@@ -83,7 +83,7 @@ pub(crate) async fn get_receipt(
     Ok((headers, Json(receipt)).into_response())
 }
 
-/// The receipt as a page.
+/// Builds the page of a receipt.
 fn page(receipt: &ReceiptOut) -> Response {
     let mut services = String::new();
     for service in &receipt.services {

@@ -17,7 +17,7 @@ use crate::answers::ExportOut;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// The address of the archive.
+/// The path of the archive.
 const PATH: &str = "/auth/me/export";
 
 /// Gets one archive with everything that the suite holds about oneself: JSON and pictures, as a zip file.
@@ -39,7 +39,7 @@ pub(crate) async fn get_export(State(s): State<AppState>, me: Me) -> Result<Resp
     if export.ready_at.is_some() {
         match s.archives.open(&export.name).await {
             Ok(opened) => found = Some(opened),
-            // A database that was restored names files that its backup does not have.
+            // A restored database may name files that no longer exist.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 actions::delete_export(&s.db, me.user.user_id()).await?;
                 export = actions::request_export(&s.db, &s.mails, &me.user).await?;

@@ -5,17 +5,18 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::domain::mails::escape;
 
-/// The policy of the pages but for the targets of forms, which come last: they load nothing and cannot be framed.
+/// The content security policy of the pages: they load nothing and cannot be framed. `form-action` comes last, so that
+/// another target for forms can be appended.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-/// Builds the answer that is a page. `title` is a plain text, `body` is HTML.
+/// Builds an HTML page. `title` is plain text, `body` is HTML.
 pub(super) fn page(status: StatusCode, title: &str, body: &str) -> Response {
     page_with_policy(POLICY.to_owned(), status, title, body)
 }
 
-/// Builds a page whose form leads to another server in the end. `origin` is that of the server: browsers apply the
-/// policy of forms to redirects too.
+/// Builds a page whose form is answered by a redirect to another server. `origin` is the origin of this server; the
+/// policy must name it, because browsers apply `form-action` to redirects too.
 pub(super) fn page_that_leads_to(origin: &str, status: StatusCode, title: &str, body: &str) -> Response {
     page_with_policy(format!("{POLICY} {origin}"), status, title, body)
 }

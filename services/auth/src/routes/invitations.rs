@@ -1,4 +1,4 @@
-//! Invitations of one's own.
+//! A person's own invitations.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,7 +19,7 @@ use crate::domain::InvitationId;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// The most invitations in a list.
+/// The highest number of invitations in a list.
 const LISTED: u64 = 1_000;
 
 /// A new invitation.

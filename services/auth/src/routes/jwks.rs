@@ -1,4 +1,4 @@
-//! The public keys, which the other services and other people's programs verify access tokens with.
+//! The public keys, with which the other services and other people's programs verify access tokens.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,5 +1,5 @@
-//! The parked mails, for admins. It is the service's own route, because no other service has a copy of the mails (ADR
-//! 18).
+//! The parked mails, for admins. This service itself has the route, because no other service has a copy of the mails
+//! (ADR 18).
 
 use axum::extract::State;
 use shared::error::Problem;

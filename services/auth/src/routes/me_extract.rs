@@ -1,4 +1,4 @@
-//! The extractors of one's own account.
+//! The extractors that read the account of the person who asks.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -17,7 +17,7 @@ use crate::state::AppState;
 /// Tokens of other people's clients are refused, because the routes that ask for `Me` decide who owns the account.
 pub(crate) struct Me {
     pub(crate) user: User,
-    /// [`NOBODY`] for a token from before sessions had ids.
+    /// The session of the token; [`NOBODY`] for a token that was issued before sessions had ids.
     pub(crate) session_id: SessionId,
 }
 
@@ -32,7 +32,7 @@ impl FromRequestParts<AppState> for Me {
     }
 }
 
-/// The same, also for a token of somebody else's client.
+/// The same as [`Me`], but tokens of other people's clients are accepted too.
 pub(crate) struct ScopedMe {
     pub(crate) me: Me,
     /// The scopes of such a token; `None` for a token of Chatty's own login.
@@ -60,8 +60,8 @@ impl FromRequestParts<AppState> for ScopedMe {
     }
 }
 
-/// An admin who asks. The role of the row counts, not that of the token, which may be older; an admin who still
-/// has to turn two-factor sign-in on does not count as one.
+/// An admin who asks. The role in the account's row counts, because the one in the token may be older. An admin who
+/// still has to turn two-factor sign-in on does not count as an admin.
 pub(crate) struct AdminMe {
     pub(crate) id: UserId,
 }

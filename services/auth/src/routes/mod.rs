@@ -1,4 +1,4 @@
-//! The handlers, a file per resource. They parse, call an action or a query, and answer.
+//! The handlers, one file for each resource. They parse, call an action or a query, and answer.
 
 pub(crate) mod applicants;
 pub(crate) mod invitations;

@@ -1,5 +1,5 @@
 //! The parameters of OAuth 2.0 requests, in a query or in a form (RFC 6749, section 3). Unknown parameters are ignored,
-//! and none may be given twice, because two readers may take different ones for the value.
+//! and none may be given twice, because two readers of the request might use different ones.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, header};
@@ -8,8 +8,8 @@ use crate::answers::TokenError;
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 64 * 1024;
-/// The largest value of a parameter, in bytes. The longest password has 128 characters, and some keyboards send nine
-/// bytes for a character.
+/// The largest value of a parameter, in bytes. A password has up to 128 characters in NFKC, and some keyboards send
+/// nine bytes for one of them.
 const MAX_VALUE: usize = 1_536;
 
 /// The parameters of a request, in their order.
@@ -37,12 +37,12 @@ impl Form {
         Self(url::form_urlencoded::parse(bytes).into_owned().collect())
     }
 
-    /// The value of a parameter that must be there.
+    /// Returns the value of a required parameter.
     pub(super) fn get(&self, name: &str) -> Result<&str, TokenError> {
         self.find(name)?.ok_or_else(|| bad("A required field is missing"))
     }
 
-    /// The value of a parameter that may be missing. An empty value counts as missing.
+    /// Returns the value of an optional parameter. An empty value counts as missing.
     pub(super) fn find(&self, name: &str) -> Result<Option<&str>, TokenError> {
         let mut values =
             self.0.iter().filter(|(field, value)| field == name && !value.is_empty()).map(|(_, value)| value.as_str());

@@ -1,4 +1,4 @@
-//! Passkeys: making and deleting one's own, and signing in with one, alone or after the password.
+//! Passkeys: the making and deletion of a person's own, and the sign-in with one, alone or after the password.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Passwords: forgotten, replaced by the link or the code in a mail, and changed.
+//! Passwords: the reset of a forgotten one by the link or the code in a mail, and the change of a known one.
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
@@ -77,7 +77,7 @@ impl Validate for ResetIn {
     }
 }
 
-/// The rules that need no account; the others are checked with it.
+/// Checks the rules that need no account. The others are checked when the account is known.
 fn check_new(errors: &mut FieldErrors, new: &str) {
     if let Err(rule) = password::check(new, "", "") {
         errors.add("password", rule);
@@ -159,7 +159,7 @@ pub(crate) async fn reset_password(
     let proof = match reset {
         ResetIn { token: Some(token), .. } => ResetProof::Token(token),
         ResetIn { email: Some(email), code: Some(code), .. } => ResetProof::Code { email, code },
-        // `validate` has refused it.
+        // `validate` has refused every other request.
         ResetIn { .. } => return Err(Error::BadReset),
     };
     actions::reset_password(&s.db, &s.hasher, &s.signer, &s.mails, proof, &reset.password).await?;
@@ -239,7 +239,7 @@ pub(crate) async fn submit_reset_form(
         .or_else(|error| page_of(error, &headers))
 }
 
-/// The page with the form, and why the last password was refused.
+/// Builds the page with the form. `problem` is the reason why the last password was refused; it is empty at first.
 fn form(status: StatusCode, problem: &str) -> Response {
     let problem = if problem.is_empty() { String::new() } else { format!("<p>{}.</p>", escape(problem)) };
     let form = format!(
@@ -250,7 +250,8 @@ fn form(status: StatusCode, problem: &str) -> Response {
     html::page(status, "Choose a new password", &form)
 }
 
-/// The page for a failure, if the client prefers one and a page helps.
+/// Turns the error of a bad link or a weak password into a page, if the client prefers pages. Returns any other error
+/// unchanged.
 fn page_of(error: Error, headers: &HeaderMap) -> Result<Response, Error> {
     if !Accepted::of(headers).prefers_page() {
         return Err(error);

@@ -1,4 +1,4 @@
-//! Sessions: refresh and logout by a refresh token, and the list of one's own sessions.
+//! Sessions: refresh and logout by a refresh token, and the list of a person's own sessions.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,6 +1,6 @@
-//! The OAuth 2.0 token endpoint (RFC 6749) with the grants `password`, `refresh_token` and `authorization_code`, and the
-//! revocation of tokens (RFC 7009). Requests are forms and errors have OAuth's form, so that every OAuth client can use
-//! them.
+//! The OAuth 2.0 token endpoint (RFC 6749) with the grants `password`, `refresh_token` and `authorization_code`, and
+//! the revocation of tokens (RFC 7009). Requests are forms and errors have OAuth's form, so that every OAuth client can
+//! use the routes.
 
 use axum::Json;
 use axum::body::Body;
@@ -54,10 +54,11 @@ pub(crate) struct RevokeIn {
     token: String,
 }
 
-/// A refusal. Errors of the client have OAuth's form; failures on our side are problems, as everywhere.
+/// A refusal. Errors of the client have OAuth's form. Failures of this service have the form of all other routes (RFC
+/// 9457).
 enum Refused {
     OAuth(TokenError),
-    /// The password was right. Holds the challenge for the second factor, and the factors that the person has.
+    /// The password is right, and a second factor is needed. Holds the challenge, and the factors that the person has.
     SecondFactor(SecretString, Vec<&'static str>),
     Problem(ApiError),
 }
@@ -201,7 +202,7 @@ async fn revoke(s: &AppState, headers: &HeaderMap, body: Body) -> Result<StatusC
     let token = form.get("token")?;
     match verify(&s.auth.keys, &s.auth.clock, token).await {
         Ok(claims) => actions::end_session_by_id(&s.db, claims.sid).await?,
-        // It is no valid access token, so it may be a refresh token.
+        // The token is not a valid access token, so it may be a refresh token.
         Err(_not_valid) => actions::end_session(&s.db, token).await?,
     }
     Ok(StatusCode::OK)

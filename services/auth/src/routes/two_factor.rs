@@ -1,4 +1,4 @@
-//! Two-factor sign-in: the second step of a login, and one's own factors.
+//! Two-factor sign-in: the second step of a login, and a person's own factors.
 
 use axum::Json;
 use axum::extract::State;
@@ -21,7 +21,7 @@ use crate::state::AppState;
 
 /// The longest code or challenge, in bytes.
 const MAX_LENGTH: usize = 64;
-/// The rule about the two ways of the second step.
+/// The rule that the second step takes exactly one proof.
 const ONE_PROOF: &str = "either code or credential must be given";
 
 /// The second step of a login: the challenge, and either a code or the browser's answer about a passkey.
@@ -40,7 +40,7 @@ pub(crate) struct SecondFactorIn {
 }
 
 impl SecondFactorIn {
-    /// The factor. `None` unless there is exactly one.
+    /// Returns the proof. `None` unless there is exactly one.
     fn proof(&self) -> Option<Proof<'_>> {
         match (&self.code, &self.credential) {
             (Some(code), None) => Some(Proof::Code(code.trim())),

@@ -19,7 +19,8 @@ use crate::domain::mails::escape;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// The answer to a verification, on a page or as JSON: its title, and what follows on the page.
+/// Returns the words of the answer to a verification: the title, which is also the message of the JSON form, and the
+/// text below it on a page.
 const fn words(standing: Standing) -> [&'static str; 2] {
     match standing {
         Standing::Member => ["Account verified", "You can log in now."],
@@ -107,7 +108,8 @@ pub(crate) async fn reject_registration(
     answer(outcome.map(|()| words), Accepted::of(&headers).prefers_page())
 }
 
-/// The page that asks whether the person has registered this account.
+/// Builds the page that asks whether the person has registered this account. For a verified account it tells that
+/// instead.
 fn question(user: &User, token: &str) -> Response {
     let name = escape(&user.username);
     if user.verified_at.is_some() {
@@ -123,7 +125,7 @@ fn question(user: &User, token: &str) -> Response {
     html::page(StatusCode::OK, "Confirm your e-mail address", &form)
 }
 
-/// The outcome as a page or as JSON. A success has a title, and a text for the page.
+/// Builds the answer to an outcome, as a page or as JSON. A success has a title, and a text for the page.
 fn answer(outcome: Result<[&str; 2], Error>, as_page: bool) -> Result<Response, Error> {
     match outcome {
         Ok([title, text]) if as_page => Ok(html::page(StatusCode::OK, title, &format!("<p>{text}</p>"))),
@@ -132,7 +134,7 @@ fn answer(outcome: Result<[&str; 2], Error>, as_page: bool) -> Result<Response, 
     }
 }
 
-/// The page for a link that cannot be used. Other failures stay failures.
+/// Turns the error of a link that cannot be used into a page, if `as_page` is true. Returns any other error unchanged.
 fn bad_link_page(error: Error, as_page: bool) -> Result<Response, Error> {
     match error {
         Error::BadLink if as_page => {

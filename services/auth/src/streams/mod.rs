@@ -1,4 +1,4 @@
-//! The streams that this service publishes, a file each.
+//! The streams that this service publishes, one file for each.
 
 pub(crate) mod session_end;
 pub(crate) mod user;
@@ -10,8 +10,8 @@ use crate::db::entities::{confirmations, erased_users, receipts, sessions, users
 use session_end::{SessionEndSource, SessionEndState};
 use user::{UserSource, UserState};
 
-/// Adds every published stream, with the columns that a restore needs: the one that holds the versions, and the one
-/// that holds the ids.
+/// Adds every published stream, with the columns that a restore needs: the columns with versions and the columns with
+/// ids.
 pub(crate) fn register(streams: Streams, clock: Clock) -> Streams {
     streams
         .source(UserSource)

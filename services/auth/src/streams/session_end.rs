@@ -19,7 +19,7 @@ pub(crate) struct SessionEndState {
     pub(crate) id: SessionId,
     /// Always 1: a session ends once.
     pub(crate) version: i64,
-    /// Always false, as the state itself tells the end.
+    /// Always false, because the state itself says that the session has ended.
     pub(crate) deleted: bool,
     /// The time at which the last access token of the session has expired.
     pub(crate) expires_at: Timestamp,
@@ -42,7 +42,8 @@ impl State for SessionEndState {
 }
 
 impl SessionEndState {
-    /// The state of a session; `None` while it has not ended.
+    /// Returns the state of a session. `None` while the session has not ended, or when it ended together with all
+    /// sessions of the person, which the session version of the account tells.
     pub(crate) fn of(session: &Model) -> Option<Self> {
         let ended_at = session.revoked_at.filter(|_| session.is_end_published)?;
         let expires_at = session::last_token_expires_at(ended_at);
@@ -50,7 +51,7 @@ impl SessionEndState {
     }
 }
 
-/// Publishes the ends of sessions in the transaction that has ended them.
+/// Publishes the ends of sessions in the transaction that ends them.
 ///
 /// # Errors
 /// When the event is too large for the outbox.
@@ -61,7 +62,7 @@ pub(crate) fn publish_ends(tx: &mut Tx, ended: &[Model]) -> Result<(), PublishEr
 
 /// Reads the ended sessions whose tokens may still be valid, for copies that are filled or compared.
 pub(crate) struct SessionEndSource {
-    /// The clock that tells which sessions these are.
+    /// The clock by which sessions that ended long ago are left out.
     pub(crate) clock: Clock,
 }
 
@@ -70,7 +71,7 @@ impl Source for SessionEndSource {
     type State = SessionEndState;
 
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<SessionEndState>, DbErr> {
-        // More than are needed, so that a copy whose clock is slow has no row that is missing here.
+        // More sessions than needed are read, so that a copy with a slow clock has no row that is missing here.
         let since = self.clock.now() - session::END_RETENTION;
         let ended = sessions::page_ended(db, since, after.map_or(0, Key::first), limit).await?;
         Ok(ended.iter().filter_map(SessionEndState::of).collect())

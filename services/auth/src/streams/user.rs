@@ -1,4 +1,4 @@
-//! The `user` stream: people as all services see them, without address and password.
+//! The `user` stream: people as all services see them, without their addresses and passwords.
 //!
 //! The fields of [`UserState`] are a contract with the services that keep a copy: asyncapi.yaml describes them.
 
@@ -29,7 +29,7 @@ pub(crate) struct UserState {
     pub(crate) last_name: Option<String>,
     pub(crate) bio: Option<String>,
     pub(crate) created_at: Option<Timestamp>,
-    /// Absent in the copies of some services, from which a restore reads tombstones.
+    /// The copies in some services lack this field, and a restore reads tombstones from them.
     #[serde(default)]
     pub(crate) verified: bool,
     pub(crate) blocked: bool,
@@ -99,7 +99,7 @@ impl Source for UserSource {
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<UserState>, DbErr> {
         let after = after.map_or(0, Key::first);
         let mut states = merge(users::page(db, after, limit).await?, erased_users::page(db, after, limit).await?);
-        // Each table has answered its lowest ids, so the lowest ids of both together are complete.
+        // Each table has returned its lowest ids, so the first `limit` ids of both together are complete.
         states.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(states)
     }
@@ -121,7 +121,8 @@ impl Source for UserSource {
     }
 }
 
-/// The states of both, by id. An account that was erased between the two reads is in both, and its tombstone counts.
+/// Merges the states of both tables in the order of their ids. An account that was erased between the two reads is in
+/// both lists; its tombstone wins.
 fn merge(users: Vec<Model>, erased: Vec<ErasedUser>) -> Vec<UserState> {
     let states = users.into_iter().map(UserState::from).chain(erased.into_iter().map(UserState::from));
     let by_id: BTreeMap<i64, UserState> = states.map(|state| (state.id.0, state)).collect();

@@ -3,7 +3,8 @@
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
 
-/// An entry. Entries are added and never changed, except that failed tries of an hour are counted in one.
+/// An entry. Entries are added and never changed, except that failed tries which follow each other within an hour are
+/// counted in one.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account_log")]
 pub(crate) struct Model {
@@ -15,11 +16,11 @@ pub(crate) struct Model {
     pub(crate) user_id: Option<i64>,
     /// The person who did it; `None` for operators, for the service itself, and for strangers who failed.
     pub(crate) actor_id: Option<i64>,
-    /// How often it happened.
+    /// The number of times that it happened.
     pub(crate) count: i64,
     /// The address of the client; `None` when it is not known.
     pub(crate) address: Option<String>,
-    /// The id of the request, the last one of several; `None` outside of requests.
+    /// The id of the request, or of the last one when several are counted; `None` outside of requests.
     pub(crate) request_id: Option<String>,
     /// When it happened, for the last time.
     pub(crate) at: Timestamp,

@@ -14,7 +14,7 @@ pub(crate) struct Model {
     pub(crate) created_at: Timestamp,
     /// When the person typed the first code of the app; the app counts as a factor from then on.
     pub(crate) confirmed_at: Option<Timestamp>,
-    /// The step of the newest code that was used. An older code, or the same again, is refused.
+    /// The step of the newest code that was used. The same code or an older one is refused.
     pub(crate) last_step: i64,
 }
 

@@ -12,9 +12,10 @@ pub(crate) struct Model {
     pub(crate) code_hash: String,
     pub(crate) client_id: String,
     pub(crate) user_id: i64,
-    /// The session version of the account at the consent: a block or a new password makes the code invalid.
+    /// The session version of the account at the consent: a block or a reset of the password raises it and so makes the
+    /// code invalid.
     pub(crate) session_version: i64,
-    /// The address to which the code was sent; the exchange names the same.
+    /// The redirect URI to which the code was sent. The exchange must name the same.
     pub(crate) redirect_uri: String,
     pub(crate) scope: String,
     /// SHA-256 of the client's verifier, as base64url (RFC 7636, section 4.2).

@@ -11,7 +11,8 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) token_hash: String,
     pub(crate) user_id: i64,
-    /// The session version of the account at the login: a block or a new password makes the challenge invalid.
+    /// The session version of the account at the login: a block or a reset of the password raises it and so makes the
+    /// challenge invalid.
     pub(crate) session_version: i64,
     pub(crate) expires_at: Timestamp,
     /// The number of codes that were tried.

@@ -3,7 +3,8 @@
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
 
-/// A client. It has no secret (a "public client" in RFC 6749, section 2.1), because most run on devices of people.
+/// A client. It has no secret (a "public client" in RFC 6749, section 2.1), because most clients run on people's
+/// devices, where a secret would not stay one.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
 pub(crate) struct Model {
@@ -13,13 +14,13 @@ pub(crate) struct Model {
     /// The person who has registered the client.
     pub(crate) user_id: i64,
     pub(crate) name: String,
-    /// The addresses to which people are sent back, one to a line.
+    /// The redirect URIs, one on each line.
     pub(crate) redirect_uris: String,
     pub(crate) created_at: Timestamp,
 }
 
 impl Model {
-    /// The addresses to which people are sent back.
+    /// Returns the redirect URIs: the addresses to which people are sent back.
     pub(crate) fn redirect_uris(&self) -> impl Iterator<Item = &str> {
         self.redirect_uris.lines()
     }

@@ -1,5 +1,5 @@
 //! Accounts that were erased. Only id and version are left, because the copies in other services have to learn of the
-//! end, and no id may be assigned again (rule R6 in docs/convergence.md).
+//! erasure, and no id may be assigned again (rule R6 in docs/convergence.md).
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
@@ -12,8 +12,8 @@ pub(crate) struct Model {
     /// One more than the last version of the account.
     pub(crate) version: i64,
     pub(crate) erased_at: Timestamp,
-    /// One more than the last session version of an account that had been verified, so that all its tokens are refused;
-    /// 0 for an account that nobody had verified.
+    /// One more than the last session version of a member's account, so that all its tokens are refused; 0 for an
+    /// account whose owner never became a member.
     pub(crate) session_version: i64,
 }
 

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
 
-/// An archive that is made, or was made. A person has one at a time.
+/// An archive that is being made or is finished. A person has one at a time.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "exports")]
 pub(crate) struct Model {
@@ -18,7 +18,7 @@ pub(crate) struct Model {
     pub(crate) step: Option<String>,
     /// When the archive was finished; `None` before.
     pub(crate) ready_at: Option<Timestamp>,
-    /// When row and file are deleted.
+    /// When the row and the file are deleted.
     pub(crate) expires_at: Timestamp,
 }
 

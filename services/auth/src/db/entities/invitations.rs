@@ -1,4 +1,4 @@
-//! Invitations, with which people register where not everybody can.
+//! Invitations, with which people register where registration is not open to everybody.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
@@ -11,14 +11,15 @@ pub(crate) struct Model {
     pub(crate) id: i64,
     /// The person who invites.
     pub(crate) user_id: i64,
-    /// The hash of the code, which is told once.
+    /// The hash of the code. The code itself is shown once, when the invitation is made.
     pub(crate) code_hash: String,
-    /// By which the person who invites recognises it; may be empty.
+    /// The words by which the person who invites recognises it; may be empty.
     pub(crate) note: String,
     pub(crate) created_at: Timestamp,
     /// The end of an invitation that nobody uses.
     pub(crate) expires_at: Timestamp,
-    /// The time until which a registration holds it; `None` when none has tried yet.
+    /// The time until which a registration holds it; `None` when none has held it yet, or the last one that did has
+    /// ended.
     pub(crate) held_until: Option<Timestamp>,
     /// The account that holds it, or has used it. `None` also when the registration made no account, because the
     /// address was known.

@@ -19,8 +19,8 @@ pub(crate) struct Model {
     pub(crate) expires_at: Timestamp,
     /// When the link was used. The row stays, so that opening the link a second time answers the same success.
     pub(crate) used_at: Option<Timestamp>,
-    /// The keyed hash of the code that the same mail holds, for a person who reads the mail on another device. `None`
-    /// for a link without a code.
+    /// The keyed hash of the code in the same mail, for a person who reads the mail on another device. `None` for a
+    /// link without a code.
     pub(crate) code_hash: Option<String>,
     /// The number of codes that were tried.
     pub(crate) guesses: i64,

@@ -1,4 +1,4 @@
-//! The queue of outgoing mails, which is also the list of the sent and the parked ones.
+//! The queue of outgoing mails. Sent and parked mails stay in the same table.
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
@@ -17,7 +17,7 @@ pub(crate) struct Model {
     #[sea_orm(primary_key)]
     pub(crate) id: i64,
     pub(crate) user_id: i64,
-    /// The occasion, such as `verification`. A queued mail is replaced by a newer one of the same kind.
+    /// The occasion, such as `verification`. A newer mail of the same kind to the same person replaces a queued one.
     pub(crate) kind: String,
     /// The address, as its owner wrote it.
     pub(crate) to_address: String,

@@ -1,4 +1,4 @@
-//! The tables, a file each.
+//! The tables, one file for each.
 
 pub(crate) mod confirmations;
 pub(crate) mod erased_users;

@@ -16,9 +16,10 @@ pub(crate) struct Model {
     pub(crate) credential_id: String,
     /// The name that the person has given it.
     pub(crate) name: String,
-    /// The public key with what else the library stores of a passkey, as JSON.
+    /// The public key and everything else that the library stores of a passkey, as JSON.
     pub(crate) public_key: String,
-    /// The signature counter of the last use; 0 for an authenticator that has none. A lower one shows a copied passkey.
+    /// The signature counter of the last use; 0 for an authenticator that has none. A use with a lower counter shows
+    /// that the passkey was copied.
     pub(crate) counter: i64,
     pub(crate) created_at: Timestamp,
     pub(crate) last_used_at: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! The reserved usernames: each was registered with an address that belongs to another account.
+//! Reserved usernames: each was registered with an address that belongs to another account.
 //!
 //! A reservation behaves towards strangers like an account that waits for its verification. Without it, the answers to
 //! a login or to a second registration would tell which addresses are known (ADR 7).

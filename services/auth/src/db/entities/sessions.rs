@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 use shared::auth::Scopes;
 use shared::clock::Timestamp;
 
-/// A session. It ends by logout, by a block, by the reuse of a refresh token, or by age.
+/// A session. It ends by logout, by a block, by a new password, by the reuse of a refresh token, or by age, among
+/// others.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
 pub(crate) struct Model {
@@ -15,8 +16,8 @@ pub(crate) struct Model {
     pub(crate) created_at: Timestamp,
     /// When the session was ended; none of its refresh tokens is accepted afterwards.
     pub(crate) revoked_at: Option<Timestamp>,
-    /// True when the end was published on the stream `session_end`. The end of all sessions of a person is not: it raises
-    /// the session version of the account, which ends the access tokens of all of them.
+    /// True when the end was published on the stream `session_end`. The end of all sessions of a person at once is not
+    /// published there: it raises the session version of the account, which ends the access tokens of all of them.
     pub(crate) is_end_published: bool,
     /// The time of the last refresh. `None`: there was none, or the session is older than this column.
     pub(crate) last_used_at: Option<Timestamp>,
@@ -26,13 +27,13 @@ pub(crate) struct Model {
     pub(crate) address: Option<String>,
     /// The other people's client that the session belongs to; `None` for a session of Chatty's own login.
     pub(crate) client_id: Option<String>,
-    /// The scopes of that client.
+    /// The scopes that this client was granted.
     pub(crate) scope: Option<String>,
 }
 
 impl Model {
-    /// The scopes of the other people's client that the session belongs to. A text that cannot be parsed counts as no
-    /// scope at all, so a damaged row gives no rights.
+    /// Returns the scopes of the other people's client that the session belongs to; `None` for a session of Chatty's
+    /// own login. A text that cannot be parsed counts as no scope at all, so a damaged row gives no rights.
     pub(crate) fn scopes(&self) -> Option<Scopes> {
         self.scope.as_ref().map(|scope| scope.parse().unwrap_or_default())
     }

@@ -4,7 +4,7 @@
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
 
-/// A signing key, or the operator's wish for one.
+/// A signing key, or an operator's request for one.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "signing_keys")]
 pub(crate) struct Model {
@@ -17,7 +17,7 @@ pub(crate) struct Model {
     pub(crate) kid: Option<String>,
     /// The private key, encrypted.
     pub(crate) sealed: Option<Vec<u8>>,
-    /// When the key is used from.
+    /// The time from which the key is used; `None` until a replica has made it.
     pub(crate) used_from: Option<Timestamp>,
 }
 

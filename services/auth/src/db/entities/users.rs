@@ -19,7 +19,7 @@ pub(crate) struct Model {
     pub(crate) username_key: String,
     /// As it was registered; mails are sent here.
     pub(crate) email: String,
-    /// The form of the address that is the same for one mailbox; unique among the accounts that are verified.
+    /// The form of the address that all spellings of one mailbox share; unique among the verified accounts.
     pub(crate) email_key: String,
     /// An argon2id hash in PHC format.
     pub(crate) password_hash: String,
@@ -43,42 +43,43 @@ pub(crate) struct Model {
     pub(crate) blocked_at: Option<Timestamp>,
     /// The version of the newest moderation decision that was applied; 0 before the first.
     pub(crate) decision_version: i64,
-    /// Rises with every block. Access tokens that carry a lower number are refused.
+    /// Rises with every block, with every reset of the password, and when all sessions are ended for another reason.
+    /// Access tokens that carry a lower number are refused.
     pub(crate) session_version: i64,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     /// When the person turned two-factor sign-in on; `None` while it is off.
     pub(crate) second_factor_at: Option<Timestamp>,
-    /// When a person of whom an admin has to decide confirmed the address; `None` for everybody else.
+    /// When a person about whom an admin has to decide confirmed the address; `None` for everybody else.
     pub(crate) waits_since: Option<Timestamp>,
-    /// The person's own words for an admin who decides; `None` where nobody has to.
+    /// The person's own words to the admin who decides; `None` when nobody has to decide.
     pub(crate) application: Option<String>,
 }
 
 impl Model {
-    /// The id as its own type.
+    /// Returns the id as its own type.
     pub(crate) fn user_id(&self) -> UserId {
         UserId(self.id)
     }
 
-    /// The role, which decides what the person may do.
+    /// Returns the role, which decides what the person may do.
     pub(crate) fn role(&self) -> Role {
         Role::from_stored(&self.role)
     }
 
-    /// True when the owner has not become a member in time. The account counts as gone from then on, also while its row
-    /// is there.
+    /// True when the owner has not become a member in time. The account counts as gone from then on, even while its row
+    /// is still there.
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// True when the address is verified, and no admin has to decide about the person any more. Other services know a
-    /// member as verified.
+    /// True when the address is verified, and no admin has to decide about the person any more. Other services see a
+    /// member as verified, and everybody else as not verified.
     pub(crate) fn is_member(&self) -> bool {
         self.verified_at.is_some() && self.waits_since.is_none()
     }
 
-    /// True for a member who is not blocked: the person can log in, and others can see it.
+    /// True for a member who is not blocked: the person can log in, and others can see the profile.
     pub(crate) fn is_active(&self) -> bool {
         self.is_member() && self.blocked_at.is_none()
     }

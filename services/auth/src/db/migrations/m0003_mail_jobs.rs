@@ -1,4 +1,4 @@
-//! Mails.
+//! The queue of outgoing mails.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{

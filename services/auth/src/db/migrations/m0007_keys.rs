@@ -1,9 +1,10 @@
-//! The keys of addresses and names, computed anew: domains are compared by their A-labels, and names without regard to
-//! case in all scripts. The rules are the program's own, because it compares the keys with those that it computes.
+//! Computes the keys of addresses and names anew: domains are compared by their A-labels, and names without regard to
+//! case in all scripts. Unlike other steps, this one uses the rules of the program, because the program compares the
+//! stored keys with the ones that it computes.
 //!
-//! Two accounts may turn out to have one mailbox. Then the account that has verified it gets the key, else the older
-//! one. The other account keeps its password and logs in as before; its key becomes one that no address has, so that
-//! nothing is sent or revealed by it.
+//! Two accounts may turn out to have one mailbox. In this case the account that has verified it gets the key, else the
+//! older one. The other account keeps its password and logs in as before; its key becomes one that no address has, so
+//! that nothing is sent or revealed by it.
 
 use std::collections::HashMap;
 
@@ -13,7 +14,7 @@ use shared::clock::Timestamp;
 
 use crate::domain::{email, names};
 
-/// Accounts read at once.
+/// The number of accounts that are read at once.
 const PAGE: u64 = 1_000;
 
 #[derive(DeriveMigrationName)]
@@ -75,7 +76,7 @@ impl Row {
     }
 }
 
-/// The accounts that meet a condition, at most `limit` of them, by id.
+/// Reads the accounts that meet a condition, at most `limit` of them, in the order of their ids.
 async fn rows(db: &impl ConnectionTrait, condition: SimpleExpr, limit: u64) -> Result<Vec<Row>, DbErr> {
     let select = Query::select()
         .columns([
@@ -125,7 +126,8 @@ async fn share_out(db: &impl ConnectionTrait, key: &str, mut owners: Vec<Owner>)
     Ok(())
 }
 
-/// Gives an account another key. Links that were sent to it prove the same mailbox as before, so they get it too.
+/// Gives an account another key. Links that were sent to it prove the same mailbox as before, so they get the new key
+/// too.
 async fn rekey(db: &impl ConnectionTrait, owner: &Owner, new: String) -> Result<(), DbErr> {
     let account = Query::update()
         .table("users")

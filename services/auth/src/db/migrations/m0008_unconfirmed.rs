@@ -1,5 +1,6 @@
 //! Accounts that nobody has confirmed own nothing: several may wait with the same address, each until its time is over,
-//! and what is erased leaves its id and version behind. Links of all purposes stand in one table, several to an account.
+//! and an erased account leaves its id and version behind. Links of all purposes move into one table, in which an
+//! account can have several.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, text, timestamp_with_time_zone, timestamp_with_time_zone_null};
 use shared::clock::Clock;
 
-/// The time that accounts get which wait for their confirmation when this step runs.
+/// The time that is left to an account that waits for its confirmation when this step runs.
 const GRACE: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(DeriveMigrationName)]
@@ -36,7 +37,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Adds the time at which an account that is not confirmed ends. Those that wait now get a day.
+/// Adds the time at which an account that is not confirmed ends. The accounts that wait now get a day.
 async fn limit_waiting(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let column = Table::alter().table("users").add_column(timestamp_with_time_zone_null("expires_at")).to_owned();
     manager.alter_table(column).await?;
@@ -51,7 +52,7 @@ async fn limit_waiting(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 }
 
 /// Makes an address unique among the accounts that have confirmed it, and no longer among all. The index keeps its
-/// name, which errors are recognised by.
+/// name, because errors are recognised by it.
 async fn share_addresses(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.drop_index(Index::drop().name("uq_users_email_key").table("users").to_owned()).await?;
     let owners = Index::create()

@@ -1,4 +1,5 @@
-//! Second factors: the secrets of authenticator apps, recovery codes, and the challenges of logins that wait for a code.
+//! Second factors: the secrets of authenticator apps, recovery codes, and the challenges of logins that wait for a
+//! code.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, blob, text, timestamp_with_time_zone, timestamp_with_time_zone_null};

@@ -1,4 +1,5 @@
-//! Other people's clients (OAuth 2.0): the clients, the codes that they exchange for tokens, and the sessions that follow.
+//! Other people's clients (OAuth 2.0): the clients, the codes that they exchange for tokens, and the sessions that
+//! follow.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, text, text_null, timestamp_with_time_zone};
@@ -9,7 +10,7 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Both are empty in a session of Chatty's own login.
+        // Both are empty for a session of Chatty's own login.
         for column in [text_null("client_id"), text_null("scope")] {
             manager.alter_table(Table::alter().table("sessions").add_column(column).to_owned()).await?;
         }
@@ -18,7 +19,7 @@ impl MigrationTrait for Migration {
             .col(text("id").primary_key())
             .col(big_integer("user_id"))
             .col(text("name"))
-            // One to a line: no URL has a line end.
+            // One URI on each line, because no URI contains a line end.
             .col(text("redirect_uris"))
             .col(timestamp_with_time_zone("created_at"))
             .to_owned();
@@ -33,7 +34,7 @@ impl MigrationTrait for Migration {
             .col(text("scope"))
             .col(text("code_challenge"))
             .col(timestamp_with_time_zone("expires_at"))
-            // The session that the code was exchanged for. Zero while the exchange is under way, empty before.
+            // The session that the code was exchanged for; empty before, and 0 after an exchange that was refused.
             .col(big_integer_null("session_id"))
             .to_owned();
         manager.create_table(codes).await?;

@@ -1,4 +1,4 @@
-//! Signing keys that take turns.
+//! Signing keys that take the place of the one in the key file, and of each other.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{

@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
             .col(text("credential_id"))
             .col(text("name"))
             .col(text("public_key"))
-            // Beside the key, so that the condition of an update can compare it.
+            // A column of its own, so that the condition of an update can compare it.
             .col(big_integer("counter"))
             .col(timestamp_with_time_zone("created_at"))
             .col(timestamp_with_time_zone_null("last_used_at"))

@@ -16,7 +16,7 @@ impl MigrationTrait for Migration {
             .col(big_integer("user_id").primary_key())
             .col(text("name"))
             .col(timestamp_with_time_zone("requested_at"))
-            // A replica makes the archive until then; others may try after that.
+            // One replica makes the archive until this time; afterwards any replica may try.
             .col(timestamp_with_time_zone("claimed_until"))
             // The service whose data is being collected.
             .col(text_null("step"))

@@ -1,5 +1,5 @@
-//! Statements on the log of accounts. An entry is written in the transaction of what it tells, and has the address of the
-//! client and the id of the request that the task serves.
+//! Statements on the log of accounts. An entry is written in the same transaction as the change that it tells of. It
+//! holds the client's address and the id of the request that the current task serves.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -11,7 +11,7 @@ use shared::request_id;
 use crate::db::entities::account_log::{ActiveModel, Column, Entity, Model};
 use crate::domain::audit_event::AuditEvent;
 
-/// Writes what a person has done to the own account.
+/// Adds an entry about something that a person has done to the own account.
 pub(crate) async fn record_own(
     db: &impl ConnectionTrait,
     event: AuditEvent,
@@ -21,7 +21,7 @@ pub(crate) async fn record_own(
     insert(db, event, Some(user), Some(user), now).await
 }
 
-/// Writes what an admin has done, to a person or to nobody in particular.
+/// Adds an entry about something that an admin has done, to a person or to nobody in particular.
 pub(crate) async fn record_by_admin(
     db: &impl ConnectionTrait,
     event: AuditEvent,
@@ -32,7 +32,7 @@ pub(crate) async fn record_by_admin(
     insert(db, event, user, Some(admin), now).await
 }
 
-/// Writes what an operator, the service itself, or nobody knows who has done.
+/// Adds an entry about something that an operator, the service itself, or an unknown person has done.
 pub(crate) async fn record_by_nobody(
     db: &impl ConnectionTrait,
     event: AuditEvent,
@@ -42,8 +42,9 @@ pub(crate) async fn record_by_nobody(
     insert(db, event, user, None, now).await
 }
 
-/// Counts a failed try, in the entry of the current hour. `user` is `None` for a username that nobody has: the same is
-/// written for it, so that the work does not tell.
+/// Counts a failed try in the entry of an earlier one that was less than an hour ago, or in a new entry. `user` is
+/// `None` for a username that nobody has: the work is the same then, so that it does not tell whether there is an
+/// account.
 pub(crate) async fn count_failure(
     db: &impl ConnectionTrait,
     event: AuditEvent,

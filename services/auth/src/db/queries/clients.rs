@@ -8,7 +8,7 @@ use shared::clock::Timestamp;
 use crate::db::entities::authorization_codes as codes;
 use crate::db::entities::clients::{ActiveModel, Column, Entity, Model};
 
-/// The session of a code whose exchange was refused.
+/// Stands in the place of the session in a code whose exchange is not complete or was refused.
 const NO_SESSION: i64 = 0;
 
 /// Stores a client.
@@ -78,7 +78,7 @@ pub(crate) async fn find_code(db: &impl ConnectionTrait, code_hash: &str) -> Res
     codes::Entity::find_by_id(code_hash).one(db).await
 }
 
-/// Uses a valid code up. Of several requests with the same code, one gets true.
+/// Marks a valid code as used. Of several requests with the same code, exactly one gets true.
 pub(crate) async fn use_code(db: &impl ConnectionTrait, code_hash: &str, now: Timestamp) -> Result<bool, DbErr> {
     let used = codes::Entity::update_many()
         .col_expr(codes::Column::SessionId, Expr::value(Some(NO_SESSION)))

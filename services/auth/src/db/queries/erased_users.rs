@@ -8,7 +8,7 @@ use shared::db::pad_to_power_of_two;
 use crate::db::entities::erased_users::{ActiveModel, Column, Entity, Model};
 use crate::db::entities::users::Model as User;
 
-/// Stores that an account was erased. `version` is the version of the state that tells it.
+/// Stores that an account was erased. `version` is the version of its tombstone.
 pub(crate) async fn insert(
     db: &impl ConnectionTrait,
     user: &User,

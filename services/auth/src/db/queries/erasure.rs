@@ -18,8 +18,8 @@ use crate::db::entities::{
 };
 use crate::domain::mails::LAST_MAILS;
 
-/// Erases a locked account with everything that belongs to it. `version` is that of the tombstone, which is returned
-/// together with the numbers of erased things, by their kind.
+/// Erases a locked account with everything that belongs to it. `version` is the version of the tombstone. Returns the
+/// tombstone's row, and the numbers of erased things by their kind.
 pub(crate) async fn erase(
     tx: &Tx,
     user: &User,
@@ -44,8 +44,8 @@ pub(crate) async fn erase(
     Ok((erased_users::insert(&**tx, user, version, now).await?, counts))
 }
 
-/// Deletes what requests that were under way have stored about people after their erasure. The last mail to a
-/// person stays until it is sent.
+/// Deletes what requests that were under way during an erasure have stored about the person afterwards. The last mail
+/// to a person stays until it is sent.
 pub(crate) async fn delete_leftovers(tx: &Tx) -> Result<(), DbErr> {
     let erased = || erased_rows::Entity::find().select_only().column(erased_rows::Column::Id).into_query();
     link_rows::Entity::delete_many().filter(link_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;

@@ -13,12 +13,13 @@ use crate::db::entities::exports::{ActiveModel, Column, Entity, Model};
 /// The time for which a request or a finished archive is kept.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
 
-/// Finds the archive of a person, finished or not.
+/// Finds the archive of a person, finished or not, unless it has expired.
 pub(crate) async fn find(db: &impl ConnectionTrait, user: UserId, now: Timestamp) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(user.0).filter(Column::ExpiresAt.gt(now)).one(db).await
 }
 
-/// Stores that a person asks for an archive, in the place of one that has expired. Returns false when there is one.
+/// Stores that a person asks for an archive, in the place of one that has expired. Returns false when the person has an
+/// archive that has not expired.
 pub(crate) async fn insert(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -48,7 +49,8 @@ pub(crate) async fn insert(
     Ok(Entity::insert(row).on_conflict(replace_expired).exec_without_returning(db).await? == 1)
 }
 
-/// Claims an archive that was asked for, until a time. Of replicas at the same moment one gets it.
+/// Claims the oldest archive that waits to be made, until a time. Of several replicas at the same moment, exactly one
+/// gets it.
 pub(crate) async fn claim(db: &impl ConnectionTrait, now: Timestamp, until: Timestamp) -> Result<Option<Model>, DbErr> {
     let waiting = Entity::find().filter(Column::ReadyAt.is_null()).filter(Column::ClaimedUntil.lte(now));
     let waiting = waiting.filter(Column::ExpiresAt.gt(now)).order_by_asc(Column::RequestedAt).limit(1).one(db).await?;

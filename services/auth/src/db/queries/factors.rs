@@ -12,7 +12,7 @@ use crate::db::entities::{authenticator_apps as apps, challenges, recovery_codes
 /// The number of codes that can be tried for one challenge.
 const MAX_GUESSES: i64 = 5;
 
-/// Stores the secret of an app that is not confirmed yet, in the place of an earlier one that was not confirmed either.
+/// Stores the secret of an app that is not confirmed yet, in the place of an earlier app that was never confirmed.
 /// Returns false when the person has a confirmed app.
 pub(crate) async fn insert_app(
     db: &impl ConnectionTrait,
@@ -39,7 +39,8 @@ pub(crate) async fn find_app(db: &impl ConnectionTrait, user: UserId) -> Result<
     apps::Entity::find_by_id(user.0).one(db).await
 }
 
-/// Confirms an app by its first code, whose step is used up. Returns false when it was confirmed before.
+/// Confirms an app by its first code, and records the step of the code as used. Returns false when it was confirmed
+/// before.
 pub(crate) async fn confirm_app(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -56,8 +57,8 @@ pub(crate) async fn confirm_app(
     Ok(confirmed.rows_affected == 1)
 }
 
-/// Uses the code of a step up. Returns false when this code, or a newer one, was used before: of two requests with the
-/// same code, one gets true.
+/// Records the step of a code as used. Returns false when this step, or a newer one, was used before: of two requests
+/// with the same code, exactly one gets true.
 pub(crate) async fn use_step(db: &impl ConnectionTrait, user: UserId, step: i64) -> Result<bool, DbErr> {
     let used = apps::Entity::update_many()
         .col_expr(apps::Column::LastStep, Expr::value(step))
@@ -97,7 +98,7 @@ pub(crate) async fn turn_off(db: &impl ConnectionTrait, user: UserId) -> Result<
         .map(|_| ())
 }
 
-/// Replaces all recovery codes of a person. `hashes` are those of the new ones.
+/// Replaces all recovery codes of a person. `hashes` are the hashes of the new codes.
 pub(crate) async fn replace_codes(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -108,7 +109,7 @@ pub(crate) async fn replace_codes(
     codes::Entity::insert_many(hashes.map(row)).exec_without_returning(db).await.map(|_| ())
 }
 
-/// Uses a recovery code up. Returns false when the person has no such code, or it was used.
+/// Marks a recovery code as used. Returns false when the person has no such code, or it was used before.
 pub(crate) async fn use_code(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -180,7 +181,7 @@ pub(crate) async fn take_guess(
     token_hash: &str,
     now: Timestamp,
 ) -> Result<Option<challenges::Model>, DbErr> {
-    // The condition is a part of the update, so that requests at the same moment get no guess more.
+    // The condition is a part of the update, so that simultaneous requests get no additional guess.
     let counted = challenges::Entity::update_many()
         .col_expr(challenges::Column::Guesses, Expr::col(challenges::Column::Guesses).add(1_i64))
         .filter(challenges::Column::TokenHash.eq(token_hash))

@@ -101,7 +101,7 @@ pub(crate) async fn mark_used(db: &impl ConnectionTrait, guest: UserId, now: Tim
     update.filter(Column::GuestId.eq(guest.0)).filter(Column::UsedAt.is_null()).exec(db).await.map(|_| ())
 }
 
-/// Lets others use the invitation that is held for an account, which has not confirmed its address.
+/// Lets others use the invitation that is held for an account, because its address was never confirmed.
 pub(crate) async fn release(db: &impl ConnectionTrait, guest: UserId) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::HeldUntil, Expr::value(None::<Timestamp>))
@@ -120,7 +120,7 @@ pub(crate) async fn forget_person(db: &impl ConnectionTrait, user: UserId) -> Re
     update.filter(Column::GuestId.eq(user.0)).exec(db).await.map(|_| ())
 }
 
-/// Deletes the invitations that nobody has used in time. `before` is the time at which they ended.
+/// Deletes the unused invitations that expired before a time.
 pub(crate) async fn delete_expired_before(db: &impl ConnectionTrait, before: Timestamp) -> Result<(), DbErr> {
     let unused = Entity::delete_many().filter(Column::ExpiresAt.lt(before)).filter(Column::UsedAt.is_null());
     unused.exec(db).await.map(|_| ())

@@ -8,8 +8,8 @@ use crate::db::entities::limits::{ActiveModel, Column, Entity};
 use crate::db::entities::users::Model as User;
 use crate::domain::limit::{CURRENT_PASSWORD, LOGINS, Limit, MAILS, SECOND_FACTORS};
 
-/// Uses a limit once. Returns false, and uses nothing, when `what` has no room left under it. Transactions that ask for
-/// the same key at the same time wait for each other, so together they never use more than the limit.
+/// Uses a limit once for `what`. Returns false, and uses nothing, when the limit is exhausted. Transactions that ask
+/// for the same key at the same time wait for each other, so together they never use more than the limit.
 pub(crate) async fn take(db: &impl ConnectionTrait, limit: Limit, what: &str, now: Timestamp) -> Result<bool, DbErr> {
     let (now, period) = (now.unix_micros(), micros(limit.period));
     let row = ActiveModel { key: Set(key(limit, what)), full_at: Set(now + period) };
@@ -38,10 +38,10 @@ pub(crate) async fn delete_full(db: &impl ConnectionTrait, now: Timestamp) -> Re
     Entity::delete_many().filter(Column::FullAt.lt(now.unix_micros())).exec(db).await.map(|_| ())
 }
 
-/// Deletes what the limits remember of a person: of the account, the username and the mailbox.
+/// Deletes the rows of limits about a person: about the account, the username and the mailbox.
 pub(crate) async fn forget_person(db: &impl ConnectionTrait, user: &User) -> Result<(), DbErr> {
     let login = key(LOGINS, &user.username_key);
-    // A username has no character that LIKE reads as a pattern but the underscore.
+    // The underscore is the only character of usernames that has a meaning in LIKE patterns.
     let by_address = LikeExpr::new(format!("{} %", login.replace('_', "\\_"))).escape('\\');
     let about = Condition::any()
         .add(Column::Key.is_in([login, key(MAILS, &user.email_key)]))

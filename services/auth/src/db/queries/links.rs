@@ -44,15 +44,15 @@ pub(crate) async fn forget_codes(db: &impl ConnectionTrait, purpose: Purpose, us
         .map(|_| ())
 }
 
-/// Finds the valid link with this purpose of an account that has a code, and counts one guess of the code. `None`: there
-/// is none, or its guesses are used up.
+/// Finds the valid link with this purpose of an account that has a code, and counts one guess of the code. `None` when
+/// there is no such link, or its guesses are used up.
 pub(crate) async fn take_guess(
     db: &impl ConnectionTrait,
     purpose: Purpose,
     user_id: i64,
     now: Timestamp,
 ) -> Result<Option<Model>, DbErr> {
-    // The condition is a part of the update, so that requests at the same moment get no guess more.
+    // The condition is a part of the update, so that simultaneous requests get no additional guess.
     let counted = Entity::update_many()
         .col_expr(Column::Guesses, Expr::col(Column::Guesses).add(1_i64))
         .filter(Column::UserId.eq(user_id))
@@ -101,7 +101,7 @@ pub(crate) async fn delete_all_of(db: &impl ConnectionTrait, user_id: i64) -> Re
     Entity::delete_many().filter(Column::UserId.eq(user_id)).exec(db).await.map(|_| ())
 }
 
-/// Extends an unused link until a time, and returns it. `None`: it was used or is gone.
+/// Makes an unused link valid until a time, and returns it. `None` when it was used or is gone.
 pub(crate) async fn renew(
     db: &impl ConnectionTrait,
     token_hash: &str,

@@ -84,7 +84,7 @@ pub(crate) async fn claim(
         .await
 }
 
-/// Records that the mail server has accepted a mail, and deletes its text, because it holds the link.
+/// Records that the mail server has accepted a mail, and deletes the text, because it may hold a link.
 pub(crate) async fn mark_sent(db: &impl ConnectionTrait, id: i64, now: Timestamp) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::State, Expr::value(SENT))
@@ -115,7 +115,7 @@ pub(crate) async fn mark_unsettled(db: &impl ConnectionTrait, id: i64) -> Result
 pub(crate) struct FailedTry {
     /// The reason, for the operator.
     pub(crate) reason: String,
-    /// When to try again. `None`: the mail is parked.
+    /// The time of the next try. `None`: the mail is parked.
     pub(crate) next_try_at: Option<Timestamp>,
     pub(crate) refusals: i64,
     pub(crate) refused_since: Option<Timestamp>,
@@ -181,7 +181,7 @@ pub(crate) async fn delete_parked(db: &impl ConnectionTrait, ids: &[i64]) -> Res
     Ok(Entity::delete_many().filter(parked(ids)).exec(db).await?.rows_affected)
 }
 
-/// Parked, and one of these ids; no ids mean all.
+/// Builds the condition that a mail is parked and has one of these ids. No ids mean all parked mails.
 fn parked(ids: &[i64]) -> Condition {
     let parked = Condition::all().add(Column::State.eq(PARKED));
     if ids.is_empty() { parked } else { parked.add(Column::Id.is_in(ids.iter().copied())) }
@@ -227,7 +227,7 @@ pub(crate) async fn find_oldest_queued(db: &impl ConnectionTrait) -> Result<Opti
     Ok(oldest.flatten())
 }
 
-/// Lists the mails in the development mailbox, newest first: all of them, or those to one address.
+/// Lists up to `limit` mails of the development mailbox, newest first: to all addresses, or to one.
 pub(crate) async fn list_mailbox(db: &impl ConnectionTrait, to: Option<&str>, limit: u64) -> Result<Vec<Model>, DbErr> {
     let mut mails = Entity::find().filter(Column::State.eq(SENT)).order_by_desc(Column::Id).limit(limit);
     if let Some(to) = to {
@@ -236,7 +236,7 @@ pub(crate) async fn list_mailbox(db: &impl ConnectionTrait, to: Option<&str>, li
     mails.all(db).await
 }
 
-/// Deletes the mails of some kinds that were queued before a time, sent or not.
+/// Deletes the mails of these kinds that were queued before a time, sent or not.
 pub(crate) async fn delete_kinds_before(
     db: &impl ConnectionTrait,
     kinds: impl IntoIterator<Item = &str>,

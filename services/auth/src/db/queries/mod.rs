@@ -1,4 +1,4 @@
-//! The statements, a file per table or pair of tables.
+//! The statements, one file for each table or group of tables.
 
 pub(crate) mod erased_users;
 pub(crate) mod erasure;

@@ -1,5 +1,5 @@
 //! The export of what this service itself holds about a person. Secrets and hashes of them are left out: they are of no
-//! use to the person, and of use to a thief of the archive.
+//! use to the person, but useful to somebody who steals the archive.
 
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};

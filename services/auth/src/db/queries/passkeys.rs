@@ -66,13 +66,13 @@ pub(crate) async fn count_of(db: &impl ConnectionTrait, user: UserId) -> Result<
     Entity::find().filter(Column::UserId.eq(user.0)).count(db).await
 }
 
-/// Finds a passkey by the authenticator's id of it.
+/// Finds a passkey by the id that its authenticator has given it.
 pub(crate) async fn find_by_credential(db: &impl ConnectionTrait, credential_id: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::CredentialId.eq(credential_id)).one(db).await
 }
 
 /// Records a use of a passkey. Returns false when the passkey was deleted meanwhile, or its counter has not risen: of
-/// two requests with the same counter, one gets true. Authenticators without a counter always send 0.
+/// two requests with the same counter, exactly one gets true. Authenticators without a counter always send 0.
 pub(crate) async fn record_use(
     db: &impl ConnectionTrait,
     passkey: &Model,
@@ -135,7 +135,7 @@ pub(crate) async fn insert_ceremony(db: &impl ConnectionTrait, ceremony: Ceremon
     ceremonies::Entity::insert(row).on_conflict(replace).exec_without_returning(db).await.map(|_| ())
 }
 
-/// Takes a valid ceremony of a kind out of the table. `None`: there is none, or another request was faster.
+/// Deletes a valid ceremony of this kind and returns it. `None` when there is none, or another request was faster.
 pub(crate) async fn take_ceremony(
     db: &impl ConnectionTrait,
     token_hash: &str,

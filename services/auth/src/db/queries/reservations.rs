@@ -20,7 +20,8 @@ pub(crate) async fn count(db: &impl ConnectionTrait, now: Timestamp) -> Result<u
     Entity::find().filter(Column::CreatedAt.gt(now - VERIFY_WITHIN)).count(db).await
 }
 
-/// Reserves a username, for as long as an account may wait for its verification. Returns false when it is reserved.
+/// Reserves a username, for as long as an account may wait for its verification. Returns false when it is reserved
+/// already.
 pub(crate) async fn insert_if_free(
     db: &impl ConnectionTrait,
     username_key: String,

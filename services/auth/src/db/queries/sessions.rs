@@ -60,7 +60,7 @@ pub(crate) async fn find(db: &impl ConnectionTrait, id: i64) -> Result<Option<Mo
     Entity::find_by_id(id).one(db).await
 }
 
-/// Returns whether a person has opened or refreshed a session from this address.
+/// Returns true when the newest login or refresh of one of a person's sessions came from this address.
 pub(crate) async fn has_come_from(db: &impl ConnectionTrait, user_id: i64, address: IpAddr) -> Result<bool, DbErr> {
     let known = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Address.eq(address.to_string()));
     Ok(known.one(db).await?.is_some())
@@ -78,7 +78,7 @@ pub(crate) async fn list_alive(db: &impl ConnectionTrait, user_id: i64, now: Tim
     Entity::find().filter(alive).order_by_desc(Column::Id).all(db).await
 }
 
-/// Reads the sessions that have ended since a time, in the order of their ids, beginning after an id.
+/// Reads the sessions whose published end came after a time, in the order of their ids, beginning after an id.
 pub(crate) async fn page_ended(
     db: &impl ConnectionTrait,
     since: Timestamp,
@@ -109,11 +109,11 @@ pub(crate) enum Ending {
     AllOf(i64),
     /// All sessions of a person but the one with this id.
     OthersOf { user_id: i64, kept: i64 },
-    /// All sessions of an other people's client.
+    /// All sessions of the other people's client with this id.
     OfClient(String),
 }
 
-/// Ends sessions and returns those that have not ended before. The caller publishes their ends, see
+/// Ends sessions, and returns the ones that had not ended before. The caller publishes their ends, see
 /// [`publish_ends`](crate::streams::session_end::publish_ends).
 pub(crate) async fn revoke(db: &impl ConnectionTrait, ending: Ending, now: Timestamp) -> Result<Vec<Model>, DbErr> {
     let is_end_published = !matches!(ending, Ending::AllOf(_));
@@ -133,7 +133,7 @@ pub(crate) async fn revoke(db: &impl ConnectionTrait, ending: Ending, now: Times
         .await
 }
 
-/// Stores the hash of a refresh token. `parent_id` is the token that it was issued for.
+/// Stores the hash of a refresh token. `parent_id` is the token in exchange for which it was issued.
 pub(crate) async fn insert_token(
     db: &impl ConnectionTrait,
     session: &Model,
@@ -169,7 +169,7 @@ pub(crate) async fn mark_token_used(db: &impl ConnectionTrait, id: i64, now: Tim
 }
 
 /// Ends all sessions of a person, and deletes everything in them that tells about the person. The rows stay until their
-/// age deletes them, because copies may hold the ends of some. Returns their number.
+/// age deletes them, because the copies in other services may hold the ends of some of them. Returns their number.
 pub(crate) async fn scrub_all_of(db: &impl ConnectionTrait, user_id: i64, now: Timestamp) -> Result<u64, DbErr> {
     revoke(db, Ending::AllOf(user_id), now).await?;
     let tokens = refresh_tokens::Entity::delete_many().filter(refresh_tokens::Column::UserId.eq(user_id));
@@ -183,7 +183,7 @@ pub(crate) async fn scrub_all_of(db: &impl ConnectionTrait, user_id: i64, now: T
     Ok(scrubbed.rows_affected)
 }
 
-/// Deletes the sessions and refresh tokens from before a time.
+/// Deletes the sessions that were opened, and the refresh tokens that were issued, before a time.
 pub(crate) async fn delete_older_than(db: &impl ConnectionTrait, time: Timestamp) -> Result<(), DbErr> {
     let tokens = refresh_tokens::Entity::delete_many().filter(refresh_tokens::Column::IssuedAt.lt(time));
     tokens.exec(db).await?;

@@ -7,7 +7,7 @@ use shared::clock::Timestamp;
 
 use crate::db::entities::signing_keys::{ActiveModel, Column, Entity, Model};
 
-/// Stores the wish for a new key.
+/// Stores the request for a new key.
 pub(crate) async fn request(db: &impl ConnectionTrait, at_once: bool, now: Timestamp) -> Result<Model, DbErr> {
     let row = ActiveModel {
         id: NotSet,
@@ -20,12 +20,12 @@ pub(crate) async fn request(db: &impl ConnectionTrait, at_once: bool, now: Times
     Entity::insert(row).exec_with_returning(db).await
 }
 
-/// Lists all keys and wishes, oldest first.
+/// Lists all keys, including the ones that are only requested, oldest first.
 pub(crate) async fn list(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_asc(Column::Id).all(db).await
 }
 
-/// Stores the key that was made for a wish. Returns false when another replica was faster.
+/// Stores the key that was made for a request. Returns false when another replica was faster.
 pub(crate) async fn fulfil(
     db: &impl ConnectionTrait,
     id: i64,

@@ -49,7 +49,7 @@ impl From<DbErr> for NotStored {
     }
 }
 
-/// The unique index of mailboxes that somebody has verified.
+/// The unique index over the mailboxes of verified accounts.
 const CONFIRMED_MAILBOX: &str = "uq_users_email_key";
 
 /// Stores a new account. Unless it is verified already, it ends after [`VERIFY_WITHIN`].
@@ -82,7 +82,7 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
         waits_since: Set(None),
         application: Set(new.application),
     };
-    // The unique indexes are the rule. A look-up before the insert could not exclude a registration at the same moment.
+    // The unique indexes are the rule. A look-up before the insert could not exclude a simultaneous registration.
     Entity::insert(row).exec_with_returning(db).await.map_err(|error| {
         match on_constraint(error, "uq_users_username_key", NotStored::Username) {
             NotStored::Db(error) => on_constraint(error, CONFIRMED_MAILBOX, NotStored::Email),
@@ -101,8 +101,8 @@ pub(crate) async fn find_locked(db: &impl ConnectionTrait, id: UserId) -> Result
     Entity::find_by_id(id.0).lock_exclusive().one(db).await
 }
 
-/// Finds an account by its username, in any case. A text that cannot be a username finds nothing, and an account that
-/// was not verified in time counts as gone.
+/// Finds an account by its username, in any case. A text that cannot be a username finds nothing, and an account whose
+/// owner has not become a member in time counts as gone.
 pub(crate) async fn find_by_username(
     db: &impl ConnectionTrait,
     username: &str,
@@ -112,13 +112,13 @@ pub(crate) async fn find_by_username(
     Ok(found.filter(|user| !user.has_expired(now)))
 }
 
-/// Finds the account whose row holds a username, also when it was not verified in time and is not erased yet.
+/// Finds the account whose row holds a username, even when its time is over and it only waits to be erased.
 pub(crate) async fn find_holder(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
     let Ok(username) = Username::parse_lookup(username) else { return Ok(None) };
     Entity::find().filter(Column::UsernameKey.eq(username.key())).one(db).await
 }
 
-/// Finds the account that owns a mailbox, because it has verified it, in any spelling of the address.
+/// Finds the account that has verified a mailbox and so owns it. The address may have any spelling.
 pub(crate) async fn find_owner(db: &impl ConnectionTrait, address: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::EmailKey.eq(email::key(address))).filter(is_verified()).one(db).await
 }
@@ -151,7 +151,7 @@ pub(crate) async fn list_expired(db: &impl ConnectionTrait, now: Timestamp, limi
     Entity::find().filter(Column::ExpiresAt.lte(now)).order_by_asc(Column::ExpiresAt).limit(limit).all(db).await
 }
 
-/// Lets an account wait for its verification until a time. It does nothing to a verified account.
+/// Extends the time for which an account may wait for its verification. It does nothing to a verified account.
 pub(crate) async fn extend_waiting(db: &impl ConnectionTrait, id: UserId, until: Timestamp) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(Some(until)))
@@ -187,7 +187,7 @@ pub(crate) async fn search_by_name(
     query.all(db).await
 }
 
-/// A member who is not blocked.
+/// Builds the condition that an account belongs to a member who is not blocked.
 fn is_active() -> Condition {
     Condition::all().add(is_verified()).add(Column::WaitsSince.is_null()).add(Column::BlockedAt.is_null())
 }
@@ -196,8 +196,8 @@ fn is_verified() -> Expr {
     Column::VerifiedAt.is_not_null()
 }
 
-/// Marks an account as verified, and so as the owner of its mailbox. Returns `None` when it is verified already. With
-/// `waits`, the person waits for the decision of an admin from now on.
+/// Marks an account as verified, and so as the owner of its mailbox. Returns `None` when the account is gone, is
+/// verified already, or has another mailbox. With `waits`, the person waits for the decision of an admin from now on.
 ///
 /// # Errors
 /// [`NotStored::Email`] when another account owns the mailbox.
@@ -212,7 +212,7 @@ pub(crate) async fn mark_verified(
         .col_expr(Column::VerifiedAt, Expr::value(Some(now)))
         .col_expr(Column::ExpiresAt, Expr::value(waits.then(|| now + APPLICATION_WITHIN)))
         .col_expr(Column::WaitsSince, Expr::value(waits.then_some(now)))
-        // A second verification must change nothing, or it would publish a state that says nothing new.
+        // A second verification must change nothing, because it would publish a state with nothing new in it.
         .filter(Column::VerifiedAt.is_null())
         .filter(Column::EmailKey.eq(email_key));
     update_one(db, update, id, now).await.map_err(|error| on_constraint(error, CONFIRMED_MAILBOX, NotStored::Email))
@@ -230,7 +230,7 @@ pub(crate) async fn page_applicants(
     waiting.filter(Column::Id.gt(after.unwrap_or(0))).order_by_asc(Column::Id).limit(limit).all(db).await
 }
 
-/// Makes an applicant a member. Returns `None` when nobody with this id waits for it.
+/// Makes an applicant a member. Returns `None` when nobody with this id waits for a decision.
 pub(crate) async fn approve(db: &impl ConnectionTrait, id: UserId, now: Timestamp) -> Result<Option<Model>, DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::WaitsSince, Expr::value(None::<Timestamp>))
@@ -278,7 +278,7 @@ pub(crate) async fn apply_decision(
     update_one(db, update, id, now).await
 }
 
-/// Replaces the address of a verified account, which no other service knows.
+/// Replaces the address of a verified account. No other service knows the address, so the version stays as it is.
 ///
 /// # Errors
 /// [`NotStored::Email`] when another account owns the mailbox.
@@ -310,8 +310,7 @@ pub(crate) async fn set_password(
     update_one(db, update, id, now).await
 }
 
-/// Replaces the hash of a password, and nothing that other services know. It does nothing when the hash was replaced in
-/// the meantime.
+/// Replaces the hash of a password without ending sessions. It does nothing when the hash was replaced in the meantime.
 pub(crate) async fn replace_password_hash(
     db: &impl ConnectionTrait,
     id: UserId,
@@ -353,7 +352,7 @@ pub(crate) async fn find_many(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<Vec<Model>, DbErr> {
-    // Padded, so that few different statements have to be prepared.
+    // The list is padded, so that few different statements have to be prepared.
     Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).order_by_asc(Column::Id).all(db).await
 }
 
