@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
@@ -35,22 +35,17 @@ pub fn base_document() -> OpenApi {
         .build()
 }
 
-/// The schema of an id in a query. An integer that no id can be is no mistake there: it finds nothing.
-pub fn id_in_query() -> Object {
-    ObjectBuilder::new().schema_type(Type::Integer).build()
+/// The description of an id in a query. An integer that no id can be is no mistake there: it finds nothing. So there is no
+/// format, which would promise a range.
+pub struct IdInQuery;
+
+impl PartialSchema for IdInQuery {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Integer).into()
+    }
 }
 
-/// The schema of up to 100 ids in a query, separated by commas.
-pub fn ids_in_query() -> Object {
-    let ids = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^-?[0-9]{1,16}(,-?[0-9]{1,16}){0,99}$"));
-    ids.build()
-}
-
-/// The schema of one of these words in a query; the first one counts when there is none.
-pub fn word_in_query(words: &[&str]) -> Object {
-    let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied()));
-    word.default(words.first().map(|word| (*word).into())).build()
-}
+impl ToSchema for IdInQuery {}
 
 /// Merges the descriptions of services into one. Completes every operation: a problem as its default answer, a
 /// description for every response, and the `Link` header for lists with pages.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use shared::error::Problem;
 use shared::http::{Listed, Page, Query};
-use shared::ids::UserId;
+use shared::ids::{NOBODY, UserId};
 use utoipa::IntoParams;
 
 use super::me_extract::{AdminMe, Me};
@@ -38,7 +38,7 @@ pub(crate) async fn list_own_log(State(s): State<AppState>, me: Me, page: Page) 
 #[into_params(parameter_in = Query)]
 pub(crate) struct LogQuery {
     /// Only what has happened to this person.
-    #[param(schema_with = shared::openapi::id_in_query)]
+    #[param(inline, required = false, value_type = shared::openapi::IdInQuery)]
     user_id: Option<UserId>,
 }
 
@@ -58,7 +58,8 @@ pub(crate) async fn list_log(
     page: Page,
     Query(asked): Query<LogQuery>,
 ) -> Result<Listed<LogOut>, Error> {
-    actions::note_admin_read(&s.db, AuditEvent::LogRead, admin.id, asked.user_id).await?;
+    let about = asked.user_id.filter(|id| id.0 != NOBODY);
+    actions::note_admin_read(&s.db, AuditEvent::LogRead, admin.id, about).await?;
     let mut found = account_log::page(s.db.read(), asked.user_id, page.after, page.fetch()).await?;
     let next = page.cut(&mut found, |entry| entry.id);
     let out = LogOut { entries: found.into_iter().map(EntryOut::from).collect(), next: next.clone() };

@@ -10,7 +10,7 @@ use shared::config::Env;
 use testkit::app::{Answer, TestApp};
 
 use crate::authenticator::Authenticator;
-use crate::people::{PASSWORD, mails, member, text};
+use crate::people::{PASSWORD, link, mails, member, text};
 
 const ORIGIN: &str = "https://chatty.example";
 
@@ -354,5 +354,27 @@ async fn passkeys_need_a_domain_and_a_name() {
     }
     let wrong = json!({ "password": "wrong password", "name": "Key" });
     app.post("/auth/passkeys", wrong).bearer(&bob).send().await.is_problem(403, "The current password is wrong");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_undoing_of_an_address_deletes_the_factors_that_were_added_since_the_change() {
+    let app = spawn().await;
+    let (_, token, _) = member(&app, "ann").await;
+    let (mut own, _) = make(&app, &token).await;
+    app.clock.advance(Duration::from_secs(60));
+    // A thief with ann's password takes the account over.
+    let change = json!({ "email": "thief@example.org", "password": PASSWORD });
+    assert_eq!(app.post("/auth/email", change).bearer(&token).send().await.status, 202);
+    let confirmed = link(&mails(&app, "thief@example.org", 1).await[0]);
+    assert_eq!(app.post(&confirmed, Value::Null).send().await.status, 200);
+    app.clock.advance(Duration::from_secs(60));
+    let (mut thief, _) = make(&app, &token).await;
+    assert_eq!(sign_in_with(&app, &mut thief).await.status, 200);
+    let told = mails(&app, "ann@example.org", 3).await;
+    let notice = told.iter().find(|mail| mail["subject"] == "Your e-mail address was changed").unwrap();
+    assert_eq!(app.post(&link(notice), Value::Null).send().await.status, 200);
+    assert_eq!(sign_in_with(&app, &mut thief).await.status, 401);
+    assert_eq!(sign_in_with(&app, &mut own).await.status, 200, "the owner's own passkey stays");
     app.finish().await;
 }

@@ -30,7 +30,7 @@ async fn a_storm_against_one_person_sends_few_mails_and_locks_nobody_out() {
     // Ten tries at once and one more every two seconds; what waits too long for a hash is refused and may come again.
     let (tried, limited, busy) = (count(&logins, 401), count(&logins, 429), count(&logins, 503));
     assert_eq!(tried + limited + busy, 200);
-    assert!((1..=10).contains(&tried) && limited > 0, "{tried} tried, {limited} limited, {busy} busy");
+    assert!(tried <= 10 && tried + busy > 0 && limited > 0, "{tried} tried, {limited} limited, {busy} busy");
     assert_eq!(count(&resets, 202), 200);
     assert_eq!(count(&registrations, 201) + count(&registrations, 503), 200);
     let settled = async || {

@@ -79,7 +79,7 @@ pub(crate) async fn list_likes(
 #[into_params(parameter_in = Query)]
 pub(crate) struct LikedFilter {
     /// Up to 100 ids, separated by commas.
-    #[param(required = true, schema_with = shared::openapi::ids_in_query, example = "1,2,3")]
+    #[param(pattern = "^-?[0-9]{1,16}(,-?[0-9]{1,16}){0,99}$", example = "1,2,3")]
     post_id: String,
 }
 

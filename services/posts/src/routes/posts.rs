@@ -54,7 +54,7 @@ pub(crate) async fn create_post(
 #[into_params(parameter_in = Query)]
 pub(crate) struct PostFilter {
     /// Only posts of this person.
-    #[param(schema_with = shared::openapi::id_in_query)]
+    #[param(inline, required = false, value_type = shared::openapi::IdInQuery)]
     author: Option<UserId>,
 }
 

@@ -5,9 +5,7 @@ use serde::Deserialize;
 use shared::auth::CurrentUser;
 use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
-use shared::openapi::word_in_query;
-use utoipa::IntoParams;
-use utoipa::openapi::schema::Object;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::answers::{ExplainedPost, Fallback, RecommendedPosts, SimilarUsers};
 use crate::domain::{PostId, Weighting};
@@ -23,8 +21,8 @@ pub(crate) struct RankingIn {
     /// The likes of this many most similar people count.
     #[param(required = false, value_type = u32, minimum = 1, maximum = 1000, default = 100)]
     neighbours: Option<String>,
-    /// `none`: every shared like counts the same; `idf`: likes of what few people like count more.
-    #[param(schema_with = weighting)]
+    /// `none`, the default: every shared like counts the same; `idf`: likes of what few people like count more.
+    #[param(inline, required = false, value_type = WeightingName)]
     weighting: Option<String>,
 }
 
@@ -47,8 +45,8 @@ pub(crate) struct RecommendIn {
     /// At most this many posts.
     #[param(required = false, value_type = u32, minimum = 1, maximum = 100, default = 5)]
     limit: Option<String>,
-    /// What fills up when similar people like too little: `none`, or `popular`, the most liked posts of the last seven days.
-    #[param(schema_with = fallback)]
+    /// What fills up when similar people like too little: `none`, the default, or `popular`, the most liked posts of the last seven days.
+    #[param(inline, required = false, value_type = FallbackName)]
     fallback: Option<String>,
 }
 
@@ -66,12 +64,22 @@ impl RecommendIn {
     }
 }
 
-fn weighting() -> Object {
-    word_in_query(&["none", "idf"])
+/// The names of the ways to weight.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only describes the parameter")]
+pub(crate) enum WeightingName {
+    None,
+    Idf,
 }
 
-fn fallback() -> Object {
-    word_in_query(&["none", "popular"])
+/// The names of the ways to fill up.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only describes the parameter")]
+pub(crate) enum FallbackName {
+    None,
+    Popular,
 }
 
 /// Recommends posts that similar people like.

@@ -90,7 +90,7 @@ async fn list_people(s: &AppState, side: Side, id: UserId, page: &Page) -> Resul
 #[into_params(parameter_in = Query)]
 pub(crate) struct FollowedFilter {
     /// Up to 100 ids, separated by commas.
-    #[param(required = true, schema_with = shared::openapi::ids_in_query, example = "1,2,3")]
+    #[param(pattern = "^-?[0-9]{1,16}(,-?[0-9]{1,16}){0,99}$", example = "1,2,3")]
     user_id: String,
 }
 

@@ -408,6 +408,7 @@ CREATE TABLE account_log (
 ALTER TABLE account_log ADD CONSTRAINT account_log_pkey PRIMARY KEY (id);
 CREATE INDEX ix_account_log_actor_id ON public.account_log USING btree (actor_id);
 CREATE INDEX ix_account_log_at ON public.account_log USING btree (at);
+CREATE INDEX ix_account_log_user_id_id ON public.account_log USING btree (user_id, id);
 CREATE INDEX ix_account_log_user_id_kind_at ON public.account_log USING btree (user_id, kind, at);
 -- m0017_exports
 CREATE TABLE exports (

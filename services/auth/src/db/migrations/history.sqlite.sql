@@ -383,6 +383,7 @@ CREATE TABLE "account_log" (
     "at" timestamp_with_timezone_text NOT NULL );
 CREATE INDEX "ix_account_log_actor_id" ON "account_log" ("actor_id");
 CREATE INDEX "ix_account_log_at" ON "account_log" ("at");
+CREATE INDEX "ix_account_log_user_id_id" ON "account_log" ("user_id", "id");
 CREATE INDEX "ix_account_log_user_id_kind_at" ON "account_log" ("user_id", "kind", "at");
 -- m0017_exports
 CREATE TABLE "exports" (
