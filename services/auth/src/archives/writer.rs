@@ -25,7 +25,8 @@ pub(crate) enum ArchiveError {
 ///
 /// Writing blocks, so each step runs on a thread for blocking work and gives the writer back.
 pub(crate) struct ArchiveWriter {
-    zip: ZipWriter<BufWriter<File>>,
+    // Boxed, because it is large, and every future that holds the writer would be as large.
+    zip: Box<ZipWriter<BufWriter<File>>>,
     /// The path until the archive is finished, beside its place, so that the last step is a rename.
     draft: PathBuf,
     place: PathBuf,
@@ -38,7 +39,7 @@ impl ArchiveWriter {
     pub(super) fn create(folder: &Path, draft: PathBuf, place: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        Ok(Self { zip: ZipWriter::new(BufWriter::new(file)), draft, place, has_rows: false })
+        Ok(Self { zip: Box::new(ZipWriter::new(BufWriter::new(file))), draft, place, has_rows: false })
     }
 
     /// Begins a file of rows.
@@ -89,7 +90,7 @@ impl ArchiveWriter {
     pub(crate) async fn finish(self) -> Result<u64, ArchiveError> {
         let Self { zip, draft, place, .. } = self;
         let finish = move || {
-            let file = zip.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+            let file = (*zip).finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()?;
             let size = file.metadata()?.len();
             fs::rename(draft, place)?;

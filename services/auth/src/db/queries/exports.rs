@@ -63,7 +63,7 @@ pub(crate) async fn claim(db: &impl ConnectionTrait, now: Timestamp, until: Time
         .filter(Column::ClaimedUntil.lte(now))
         .exec(db)
         .await?;
-    Ok((claimed.rows_affected == 1).then(|| Model { claimed_until: until, ..waiting }))
+    Ok((claimed.rows_affected == 1).then_some(Model { claimed_until: until, ..waiting }))
 }
 
 /// Keeps a claim until a time, and records the service whose data is collected now. Returns false when the archive is not
