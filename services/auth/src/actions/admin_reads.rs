@@ -7,8 +7,8 @@ use crate::db::queries::account_log;
 use crate::domain::audit_event::AuditEvent;
 use crate::error::Error;
 
-/// Writes that an admin reads something, about a person or about many. It is committed before the admin gets it. A full disk does not
-/// keep admins from looking.
+/// Writes that an admin reads something, about a person or about many. The entry is committed before the admin gets an
+/// answer. It may use the reserve of a full disk, which must not keep admins from looking.
 ///
 /// # Errors
 /// When the database refuses.

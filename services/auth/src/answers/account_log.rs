@@ -7,13 +7,13 @@ use utoipa::ToSchema;
 
 use crate::db::entities::account_log::Model;
 
-/// What has happened to one's own account.
+/// An entry in the log of one's own account.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OwnEntryOut {
     id: i64,
     #[schema(example = "signed_in")]
     kind: String,
-    /// How often; failed tries of an hour are one entry.
+    /// The number of times; failed tries of an hour are one entry.
     count: i64,
     /// True for what one has done oneself.
     by_yourself: bool,
@@ -47,13 +47,13 @@ pub(crate) struct OwnLogOut {
     pub(crate) next: Option<String>,
 }
 
-/// What has happened to an account, or was done by an administrator.
+/// An entry in the log of all accounts.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EntryOut {
     id: i64,
     #[schema(example = "sign_in_failed")]
     kind: String,
-    /// How often; failed tries of an hour are one entry.
+    /// The number of times; failed tries of an hour are one entry.
     count: i64,
     /// The person it happened to; `null` when it is about nobody, or about a username that nobody has.
     user_id: Option<UserId>,

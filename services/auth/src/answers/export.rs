@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::db::entities::exports::Model;
 
-/// How far an archive is.
+/// The progress of an archive.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ExportOut {
     requested_at: Timestamp,

@@ -85,16 +85,13 @@ impl ArchiveWriter {
         .await
     }
 
-    /// Finishes the archive, which is completely on the disk before it appears under its name. Returns its size in
-    /// bytes.
-    pub(crate) async fn finish(self) -> Result<u64, ArchiveError> {
+    /// Finishes the archive, which is completely on the disk before it appears under its name.
+    pub(crate) async fn finish(self) -> Result<(), ArchiveError> {
         let Self { zip, draft, place, .. } = self;
         let finish = move || {
             let file = (*zip).finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()?;
-            let size = file.metadata()?.len();
-            fs::rename(draft, place)?;
-            Ok(size)
+            Ok(fs::rename(draft, place)?)
         };
         spawn_blocking(finish).await.map_err(io::Error::other)?
     }

@@ -30,7 +30,7 @@ async fn oauth_requests_of_any_bytes_fail_nothing() {
     let form = "application/x-www-form-urlencoded";
     for round in 0..120 {
         let damaged = bytes.damaged(query.as_bytes());
-        // What cannot stand in a path at all is refused before this service sees it.
+        // Bytes that cannot stand in a path at all are refused before this service sees them.
         let can_stand = |b: &&u8| b.is_ascii_alphanumeric() || b"%=&+._~-".contains(*b);
         let in_path: String = damaged.iter().filter(can_stand).map(|b| char::from(*b)).collect();
         must_not_fail(&app.get(&format!("/auth/authorize?{in_path}")).send().await);

@@ -45,7 +45,8 @@ pub(crate) struct RecommendIn {
     /// At most this many posts.
     #[param(required = false, value_type = u32, minimum = 1, maximum = 100, default = 5)]
     limit: Option<String>,
-    /// What fills up when similar people like too little: `none`, the default, or `popular`, the most liked posts of the last seven days.
+    /// The posts that fill up when similar people like too little: `none`, the default, or `popular`, the most liked posts
+    /// of the last seven days.
     #[param(inline, required = false, value_type = FallbackName)]
     fallback: Option<String>,
 }

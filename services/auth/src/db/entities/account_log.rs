@@ -3,8 +3,8 @@
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
 
-/// An entry. Entries are added and never changed, except that failed tries which follow each other within an hour are
-/// counted in one.
+/// An entry. Entries are added and never changed, except that failed tries and downloads are counted by the hour, and
+/// that the traces of an admin who has left are removed.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account_log")]
 pub(crate) struct Model {

@@ -42,9 +42,8 @@ pub(crate) async fn record_by_nobody(
     insert(db, event, user, None, now).await
 }
 
-/// Counts a failed try in the entry of an earlier one that was less than an hour ago, or in a new entry. `user` is
-/// `None` for a username that nobody has: the work is the same then, so that it does not tell whether there is an
-/// account.
+/// Counts a failed try, in the entry of the current hour of the clock. `user` is `None` for a username that nobody has:
+/// the work is the same then, so that it does not tell whether there is an account.
 pub(crate) async fn count_failure(
     db: &impl ConnectionTrait,
     event: AuditEvent,
