@@ -288,9 +288,19 @@ mod tests {
             "passkeys.credential_id",
             "ceremonies.user_id",
             "signing_keys.id",
+            "name_tokens.user_id",
         ];
         // Ids that no other database knows, in the database of posts only.
-        let inner_of_posts = ["comments.post_id", "likes.post_id", "post_counts.post_id"];
+        let inner_of_posts = [
+            "bookmarks.post_id",
+            "comments.post_id",
+            "likes.post_id",
+            "post_counts.post_id",
+            "post_tags.post_id",
+            // Tables that SQLite makes for the index of words.
+            "post_words_data.id",
+            "post_words_docsize.id",
+        ];
         for (name, streams, schema) in services() {
             let settings = Settings::from_env(&env, PORT).unwrap();
             let db = Db::open(&settings, name, Clock::system()).await.unwrap();

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A point in time: UTC, cut to microseconds, written as RFC 3339 with exactly six fraction digits and `Z`.
 ///
 /// It is always bound as a parameter, never inlined into SQL: SQLite compares times as text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType, utoipa::ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
 pub struct Timestamp(DateTime<Utc>);
 
@@ -39,6 +39,19 @@ impl Timestamp {
     /// Returns microseconds since the Unix epoch, for columns that a statement computes with.
     pub fn unix_micros(self) -> i64 {
         self.0.timestamp_micros()
+    }
+
+    /// Returns the time at microseconds since the Unix epoch; the nearest one that has four digits of year.
+    pub fn from_unix_micros(micros: i64) -> Self {
+        // The last microsecond of the year 9999.
+        const LATEST: i64 = 253_402_300_799_999_999;
+        Self(DateTime::from_timestamp_micros(micros.clamp(0, LATEST)).unwrap_or_default())
+    }
+
+    /// Returns the beginning of the day in UTC that this time is in.
+    #[must_use]
+    pub fn start_of_day(self) -> Self {
+        Self(self.0.duration_trunc(TimeDelta::days(1)).unwrap_or(self.0))
     }
 
     /// Formats the time to the minute, for a person who reads it in a mail: `31 January 2026, 12:00 UTC`.

@@ -85,6 +85,11 @@ id_type! {
     SessionId
 }
 
+/// Several people, as an array of ids in JSON and in the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, sea_orm::FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct UserIds(pub Vec<UserId>);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -65,12 +65,16 @@ pub async fn check_history<M: MigratorTrait>(package: &str) {
     );
 }
 
+/// The beginning of the names of the tables that have no entity: the index of words, whose form differs between the
+/// databases, with the tables that SQLite makes for it.
+const WORD_INDEX: &str = "post_words";
+
 /// Asserts that the migrations lead to exactly the tables and columns of the entities: their names, types, nullability,
 /// primary keys, and ids that the database generates. `tables` are the tables of the service's own entities and of
 /// those entities in `shared` that only some services use.
 ///
 /// # Panics
-/// If a column differs, if a table has no entity, or if an entity in the service's sources is missing in `tables`.
+/// If a column differs, if a table other than those of [`WORD_INDEX`] has no entity, or if an entity in the service's sources is missing in `tables`.
 pub async fn check_entities<M: MigratorTrait>(package: &str, tables: &[Table]) {
     let (migrated, declared) = (empty_database().await, empty_database().await);
     M::up(&migrated, None).await.expect("the migrations run");
@@ -85,7 +89,7 @@ pub async fn check_entities<M: MigratorTrait>(package: &str, tables: &[Table]) {
         .keys()
         .chain(declared.keys().filter(|column| !migrated.contains_key(*column)))
         .map(|column| (column, migrated.get(column), declared.get(column)))
-        .filter(|(_, migrated, declared)| migrated != declared)
+        .filter(|(column, migrated, declared)| migrated != declared && !column.starts_with(WORD_INDEX))
         .map(|(column, migrated, declared)| format!("{column}: migrations {migrated:?}, entity {declared:?}"))
         .collect();
     // An entity that `tables` forgets would never be compared, so the sources are searched for entities.

@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 95] = {
+pub(crate) const TABLE: [Row; 109] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -229,11 +229,25 @@ pub(crate) const TABLE: [Row; 95] = {
         row("DELETE /posts/{id}/comments/{cid}", Owner(403), 200).at("/posts/{post}/comments/{comment}"),
         row("POST /posts/{id}/likes", Person, 200).at("/posts/{post}/likes").after("DELETE /posts/{post}/likes"),
         row("DELETE /posts/{id}/likes", Person, 200).at("/posts/{post}/likes").after("POST /posts/{post}/likes"),
+        row("GET /posts/mine", Person, 200),
+        row("GET /comments/mine", Person, 200),
+        row("GET /likes/mine", Person, 200),
+        row("PUT /posts/{id}/bookmark", Person, 200).at("/posts/{post}/bookmark"),
+        row("DELETE /posts/{id}/bookmark", Person, 200).at("/posts/{post}/bookmark"),
+        row("GET /bookmarks", Person, 200),
         row("GET /likes", Person, 200).at("/likes?post_id={post}"),
         row("GET /feed", Person, 200),
         row("GET /following", Person, 200).at("/following?user_id={dan}"),
         row("POST /subscribe/{user_id}", Person, 200).at("/subscribe/{dan}").after("DELETE /unsubscribe/{dan}"),
         row("DELETE /unsubscribe/{user_id}", Person, 200).at("/unsubscribe/{dan}").after("POST /subscribe/{dan}"),
+        row("POST /users/{id}/mute", Person, 200).at("/users/{dan}/mute"),
+        row("DELETE /users/{id}/mute", Person, 200).at("/users/{dan}/mute"),
+        row("GET /mutes", Person, 200),
+        row("GET /notifications", Person, 200),
+        row("GET /notifications/unread_count", Person, 200),
+        row("POST /notifications/read", Person, 200).json(r#"{"up_to":"2026-01-01T00:00:00.000000Z"}"#),
+        row("GET /notifications/settings", Person, 200),
+        row("PUT /notifications/settings", Person, 200).json(r#"{"muted":["like"]}"#),
         row("GET /recommendations", Person, 200),
         row("GET /recommendations/users", Person, 200),
         row("GET /recommendations/posts/{id}/explain", Person, 200).at("/recommendations/posts/{post}/explain"),

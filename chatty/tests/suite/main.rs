@@ -8,5 +8,6 @@
 mod control;
 mod exports;
 mod files;
+mod newcomer;
 mod restore;
 mod running;

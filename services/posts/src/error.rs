@@ -11,6 +11,7 @@ use shared::error::ApiError;
 use shared::events::PublishError;
 
 use crate::domain::image::ImageError;
+use crate::domain::threads::ReplyError;
 
 /// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub(crate) enum Error {
     /// 403: the post or the comment is visible, and somebody else wrote it.
     #[error("Only the author may do this")]
     NotTheAuthor,
+    /// 422: the comment that is answered cannot be answered.
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
     /// 412: the current version does not meet the conditions of the request.
     #[error("The post has changed since")]
     VersionMismatch,
@@ -69,6 +73,7 @@ impl From<Error> for ApiError {
             Error::PostNotFound | Error::CommentNotFound | Error::LikeNotFound | Error::ImageNotFound => {
                 Self::not_found(text)
             }
+            Error::Reply(_) => Self::invalid_field("reply_to", text),
             Error::NotTheAuthor => Self::forbidden(text),
             Error::VersionMismatch => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text),
             Error::TooManyPictures => Self::too_many("too_many_pictures", text, 3_600),

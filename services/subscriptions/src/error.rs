@@ -17,6 +17,10 @@ pub(crate) enum Error {
     AlreadySubscribed,
     #[error("must be somebody else: nobody follows themselves")]
     Oneself,
+    #[error("must be somebody else: nobody mutes themselves")]
+    MutesOneself,
+    #[error("A person can mute 10 000 people")]
+    TooManyMutes,
     #[error(transparent)]
     Db(#[from] DbErr),
     #[error(transparent)]
@@ -31,6 +35,8 @@ impl From<Error> for ApiError {
         match error {
             Error::UserNotFound | Error::SubscriptionNotFound => Self::not_found(text),
             Error::AlreadySubscribed => Self::conflict("already_subscribed", text),
+            Error::TooManyMutes => Self::conflict("too_many_mutes", text),
+            Error::MutesOneself => Self::invalid_field("id", text),
             Error::Oneself => Self::invalid_field("user_id", text),
             Error::Db(error) => error.into(),
             Error::Commit(error) => error.into(),

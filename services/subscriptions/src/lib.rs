@@ -23,7 +23,7 @@ use shared::service::{Deps, Service};
 
 use actions::{ExportedSubscriptions, PersonalSubscriptions};
 pub use config::{Config, VARIABLES};
-use db::entities::subscriptions;
+use db::entities::{mutes, subscriptions};
 use memory::feed::FeedMemory;
 use memory::shown::PostLoader;
 
@@ -37,9 +37,10 @@ pub fn build(config: &Config, deps: Deps) -> Service {
     let state = state::AppState::new(config, &deps);
     let (feed, db) = (state.feed.clone(), deps.db.clone());
     let (followed, followed_loader, shown) = (feed.followed.clone(), feed.followed_loader(), feed.shown.clone());
-    // This service owns the subscriptions. Each commit of one reaches the memory, which then forgets the follower's
-    // cached list.
+    // This service owns the subscriptions and mutes. Each commit of one reaches the memory, which then forgets the
+    // cached list of the person.
     db.outbox().own_memories().follow::<subscriptions::Model>(feed.clone());
+    db.outbox().own_memories().follow::<mutes::Model>(feed.clone());
     let (auth, ended) = (state.auth.clone(), state.auth.ended_sessions.clone());
     let streams = register_streams(feed, state.auth.accounts.clone(), ended.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))

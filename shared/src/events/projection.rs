@@ -6,8 +6,8 @@
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ActiveModelBehavior, ColumnTrait, Condition, DbErr, EntityName, EntityTrait, FromQueryResult, IntoActiveModel,
-    ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelBehavior, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityName, EntityTrait, FromQueryResult,
+    IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::apply_error::ApplyError;
@@ -35,6 +35,16 @@ pub trait ProjectionRow:
     #[must_use]
     fn without_tombstone_fields(self) -> Self {
         self
+    }
+
+    /// True when the service derives other rows from those of the copy, see [`ProjectionRow::store_derived`].
+    const HAS_DERIVED: bool = false;
+
+    /// Replaces everything that is derived from these rows, as a part of the transaction that has applied their states.
+    /// The rows are those that are stored now, so what is derived is a function of the copy, whatever the order of the
+    /// messages was.
+    fn store_derived(_tx: &Tx, _rows: &[Self]) -> impl Future<Output = Result<(), DbErr>> + Send {
+        async { Ok(()) }
     }
 }
 
@@ -85,13 +95,19 @@ where
     type State = R;
 
     async fn apply(&self, tx: &mut Tx, states: Vec<R>) -> Result<(), ApplyError> {
-        Ok(upsert_newer(&**tx, as_active_models(states), R::VERSION).await?)
+        let keys: Vec<Key> = if R::HAS_DERIVED { states.iter().map(State::key).collect() } else { Vec::new() };
+        upsert_newer(&**tx, as_active_models(states), R::VERSION).await?;
+        if R::HAS_DERIVED {
+            // A state that was not newer has locked its row all the same, so nobody else derives from it meanwhile.
+            R::store_derived(tx, &find::<R>(&**tx, &keys).await?).await?;
+        }
+        Ok(())
     }
 
     /// Applies and commits the states. On Postgres the upsert is one statement, which is a transaction by itself: one
     /// round trip instead of three. On SQLite it may be several statements.
     async fn store(&self, db: &Db, states: Vec<R>) -> Result<(), ApplyError> {
-        if is_postgres(db.consume()) {
+        if is_postgres(db.consume()) && !R::HAS_DERIVED {
             return Ok(upsert_newer(db.consume(), as_active_models(states), R::VERSION).await?);
         }
         apply_in_transaction(self, db, states).await
@@ -117,13 +133,7 @@ where
     }
 
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<R>, DbErr> {
-        // Padding to a power of two keeps the number of different statements, and so of prepared ones, small.
-        let keys = pad_to_power_of_two(keys.iter().cloned());
-        let matches_any = match key_columns::<R::Entity>().as_slice() {
-            [id] => Condition::all().add(Expr::col(*id).is_in(keys.iter().map(Key::first))),
-            columns => keys.iter().fold(Condition::any(), |any, key| any.add(has_key(columns, key))),
-        };
-        R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).filter(matches_any).all(db).await
+        find(db, keys).await
     }
 
     async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<R>, DbErr> {
@@ -143,6 +153,17 @@ where
     fn as_copied(&self, state: R) -> R {
         state.without_tombstone_fields()
     }
+}
+
+/// Reads the rows of these keys. Keys without a row are left out.
+async fn find<R: ProjectionRow>(db: &impl ConnectionTrait, keys: &[Key]) -> Result<Vec<R>, DbErr> {
+    // Padding to a power of two keeps the number of different statements, and so of prepared ones, small.
+    let keys = pad_to_power_of_two(keys.iter().cloned());
+    let matches_any = match key_columns::<R::Entity>().as_slice() {
+        [id] => Condition::all().add(Expr::col(*id).is_in(keys.iter().map(Key::first))),
+        columns => keys.iter().fold(Condition::any(), |any, key| any.add(has_key(columns, key))),
+    };
+    R::Entity::find().filter(Expr::col(R::VERSION).gt(0)).filter(matches_any).all(db).await
 }
 
 /// Builds the condition that a row has this key.

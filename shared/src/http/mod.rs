@@ -39,7 +39,7 @@ pub use client::own_client;
 pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, is_json, read_ids, read_json, within_body_timeout};
 pub use idempotency::IdempotencyKey;
 pub use limits::{Strict, StrictPaths};
-pub use page::{Listed, Page};
+pub use page::{CursorKey, Listed, Page};
 pub use peers::{PeerError, Peers};
 pub use probes::{CanServe, Disclosure, Probes};
 pub use remote_client::RemoteClient;

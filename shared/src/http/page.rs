@@ -19,13 +19,54 @@ use crate::error::ApiError;
 /// The first capacity of the buffer for a page, in bytes. Most pages fit, so the buffer rarely grows.
 const USUAL_BYTES: usize = 16 * 1024;
 
-/// The page of a list that a client asks for.
+/// The key of an item, by which a list is ordered.
+pub trait CursorKey: Sized {
+    /// The pattern of the cursors (ECMA-262), for the API's description.
+    const PATTERN: &'static str;
+
+    /// Returns the key as bytes.
+    fn to_bytes(&self) -> Vec<u8>;
+
+    /// Reads the key from its bytes; `None` if they are not those of a key.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl CursorKey for i64 {
+    /// Eight bytes in base64, of which the first is below 128.
+    const PATTERN: &'static str = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$";
+
+    fn to_bytes(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes).filter(|key| *key >= 0)
+    }
+}
+
+/// Two keys: of items with the same first key, the second one decides.
+impl CursorKey for (i64, i64) {
+    /// Sixteen bytes in base64, of which the first is below 128.
+    const PATTERN: &'static str = "^[A-Za-f][A-Za-z0-9_-]{20}[AQgw]$";
+
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.0.to_be_bytes(), self.1.to_be_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (first, second) = bytes.split_first_chunk()?;
+        let second = second.try_into().ok().map(i64::from_be_bytes)?;
+        Some((i64::from_be_bytes(*first), second)).filter(|(first, _)| *first >= 0)
+    }
+}
+
+/// The page of a list that a client asks for. `K` is the key by which the list is ordered.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct Page<K = i64> {
     /// The most items of the page: 1..=100, by default 20.
     pub limit: u64,
     /// The key of the last item of the page before; `None` for the first page.
-    pub after: Option<i64>,
+    pub after: Option<K>,
     uri: Uri,
 }
 
@@ -35,7 +76,7 @@ struct Raw {
     cursor: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Page {
+impl<S: Send + Sync, K: CursorKey> FromRequestParts<S> for Page<K> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
@@ -60,7 +101,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
     }
 }
 
-impl IntoParams for Page {
+impl<K: CursorKey> IntoParams for Page<K> {
     fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let parameter = |name: &str, description: &str, schema: ObjectBuilder| {
             let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
@@ -68,10 +109,7 @@ impl IntoParams for Page {
         };
         let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
         let limit = limit.default(Some(20.into()));
-        // Eight bytes in base64, of which the first is below 128.
-        let cursor = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .pattern(Some("^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"));
+        let cursor = ObjectBuilder::new().schema_type(Type::String).pattern(Some(K::PATTERN));
         vec![
             parameter("limit", "How many items at most", limit),
             parameter("cursor", "`next` of the page before; absent: the first page", cursor),
@@ -80,18 +118,12 @@ impl IntoParams for Page {
 }
 
 /// Reads the key from a cursor.
-fn decode(cursor: &str) -> Result<i64, ApiError> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-    let key = bytes.map(i64::from_be_bytes).filter(|key| *key >= 0);
+fn decode<K: CursorKey>(cursor: &str) -> Result<K, ApiError> {
+    let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| K::from_bytes(&bytes));
     key.ok_or_else(|| ApiError::bad_request("bad_cursor", "cursor must be one that an earlier page answered as next"))
 }
 
-/// Returns the cursor for a key.
-fn encode(key: i64) -> String {
-    URL_SAFE_NO_PAD.encode(key.to_be_bytes())
-}
-
-impl Page {
+impl<K: CursorKey> Page<K> {
     /// Returns the number of rows to read: one more than the page has, to find out whether there is a next page.
     pub fn fetch(&self) -> u64 {
         self.limit + 1
@@ -99,13 +131,13 @@ impl Page {
 
     /// Removes the extra row that [`Page::fetch`] counts, if it is there, and returns the cursor of the next page;
     /// `None` if there is no next page. `key` reads the key of a row.
-    pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> i64) -> Option<String> {
+    pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> K) -> Option<String> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         if rows.len() <= limit {
             return None;
         }
         rows.truncate(limit);
-        rows.last().map(|row| encode(key(row)))
+        rows.last().map(|row| URL_SAFE_NO_PAD.encode(key(row).to_bytes()))
     }
 
     /// Builds the answer with this body, and with a link to the next page if there is one. The link keeps the other

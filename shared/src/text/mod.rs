@@ -4,12 +4,16 @@
 //! refused everywhere. ADR 20 says which text counts as blank; the character properties come from Unicode (UAX #44) by
 //! way of `icu_properties`. Lengths count Unicode scalar values (`char`), not bytes.
 
+pub mod mentions;
+pub mod words;
+
 use icu_properties::CodePointSetData;
 use icu_properties::props::{
     DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory, GeneralCategoryGroup, PrependedConcatenationMark,
     WhiteSpace,
 };
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::FieldErrors;
 
@@ -99,6 +103,17 @@ fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, m
 /// which are drawn on another character only (ADR 20). The empty text is blank.
 pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_visible)
+}
+
+/// Returns the search key of a text, by which names, tags and masks are equal: NFKC, folded to lower case, without
+/// invisible characters.
+///
+/// Each character is folded alone, so that a part of a name has the same key within the whole name. It is folded to
+/// upper case in between, where the variants of a letter become equal: the sigma at the end of a word, and the German
+/// sharp s.
+pub fn search_key(text: &str) -> String {
+    let folded = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    folded.filter(|c| !is_ignorable(*c)).nfkc().collect()
 }
 
 /// Returns true if a character has no glyph and only controls how others are drawn (the Unicode property

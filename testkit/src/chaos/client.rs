@@ -32,7 +32,7 @@ pub(super) const PICTURE: &[u8] = &[
 #[derive(Clone, Debug)]
 pub(super) struct Person {
     pub(super) id: i64,
-    name: String,
+    pub(super) name: String,
     password: &'static str,
     /// The current session, which all clones share. It is replaced before its access token expires.
     session: Arc<RwLock<Session>>,

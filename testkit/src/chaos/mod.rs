@@ -14,6 +14,7 @@ mod disk;
 mod embedded;
 mod faults;
 mod ledger;
+mod notified;
 mod power;
 mod probes;
 mod report;
@@ -231,6 +232,7 @@ async fn examine(plan: &Plan, system: &mut System, world: &World, report: &mut R
     complaints.extend(check::await_mails(world, &entries).await?);
     anomalies.extend(check::compare(&entries, seen));
     anomalies.extend(check::compare_counters(world).await?);
+    anomalies.extend(notified::compare_notifications(world).await?);
     anomalies.extend(system.take_anomalies());
     if let Err(error) = quiet {
         complaints.push(error.to_string());

@@ -21,6 +21,9 @@ use super::ledger::{self, Entry, Ledger, Outcome};
 /// The codes of a write that is refused because the disk is full or broken. No other refusal is right at such a time.
 pub(super) const BAD_DISK: [&str; 2] = ["disk_full", "database_unavailable"];
 
+/// The greatest depth of a comment in its thread.
+const MAX_DEPTH: i64 = 8;
+
 /// The state that all clients and faults share.
 pub(super) struct World {
     pub(super) api: Api,
@@ -112,7 +115,8 @@ impl World {
         let may_be_refused = match answer.status {
             429 | 503 => true,
             401 => skewed,
-            404 => may_be_undone,
+            // The comment that is answered may be undone as well.
+            404 | 422 => may_be_undone,
             _ => false,
         };
         if answer.breaks_contract || (answer.outcome == Outcome::Refused && !may_be_refused) {
@@ -134,7 +138,7 @@ impl World {
 pub(super) fn owner_of(object: &str) -> &'static str {
     match object.split('/').next().unwrap_or_default() {
         "user" => "auth",
-        "follow" => "subscriptions",
+        "follow" | "mute" => "subscriptions",
         "block" => "admin",
         _ => "posts",
     }
@@ -197,14 +201,24 @@ struct Post {
     marker: String,
 }
 
+/// A comment that one client wrote.
+struct Comment {
+    path: String,
+    /// The name in the ledger.
+    object: String,
+    id: i64,
+    /// The post.
+    home: i64,
+    depth: i64,
+}
+
 /// One client, with the objects that it may change.
 struct Writer {
     world: Arc<World>,
     person: Person,
     rng: StdRng,
     posts: Vec<Post>,
-    /// Paths and object names of the client's comments.
-    comments: Vec<(String, String)>,
+    comments: Vec<Comment>,
     switches: Vec<Switch>,
     /// The number of markers and keys so far, which makes each of them unique.
     serial: u64,
@@ -214,7 +228,7 @@ struct Writer {
 pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Result<()> {
     let person = world.people.get(index).context("a person")?.clone();
     let mut switches = Vec::new();
-    // A switch for each like and each subscription that this person can have. Nobody subscribes to oneself.
+    // A switch for each like, bookmark, subscription and mute that this person can have. Nobody subscribes to oneself.
     for (other, home) in world.people.iter().zip(&world.homes) {
         let path = format!("/posts/{home}/likes");
         switches.push(Switch::new(
@@ -222,7 +236,19 @@ pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Re
             (Method::POST, path.clone()),
             (Method::DELETE, path),
         ));
+        let path = format!("/posts/{home}/bookmark");
+        switches.push(Switch::new(
+            format!("bookmark/{}/{home}", person.id),
+            (Method::PUT, path.clone()),
+            (Method::DELETE, path),
+        ));
         if other.id != person.id {
+            let path = format!("/users/{}/mute", other.id);
+            switches.push(Switch::new(
+                format!("mute/{}/{}", person.id, other.id),
+                (Method::POST, path.clone()),
+                (Method::DELETE, path),
+            ));
             switches.push(Switch::new(
                 format!("follow/{}/{}", person.id, other.id),
                 (Method::POST, format!("/subscribe/{}", other.id)),
@@ -369,22 +395,32 @@ impl Writer {
     }
 
     async fn create_comment(&mut self) -> Result<()> {
-        let (home, marker) = (self.choose_home(), self.next_marker("k"));
+        // Half of the comments answer one of the client's own, because nobody else deletes these.
+        let chosen = self.rng.random_range(0..self.comments.len().max(1));
+        let answered = self.comments.get(chosen).filter(|comment| comment.depth < MAX_DEPTH);
+        let answered = answered.map(|comment| (comment.home, comment.id, comment.depth));
+        let answered = answered.filter(|_| self.rng.random_bool(0.5));
+        let (home, depth) = answered.map_or_else(|| (self.choose_home(), 1), |(home, _, depth)| (home, depth + 1));
+        let (marker, mentioned) = (self.next_marker("k"), self.rng.random_range(0..self.world.people.len()));
+        // Half of them mention somebody.
+        let mentioned = self.world.people.get(mentioned).filter(|_| self.serial.is_multiple_of(2));
+        let content = mentioned.map_or_else(|| marker.clone(), |person| format!("{marker} @{}", person.name));
         let path = format!("/posts/{home}/comments");
         let object = format!("comment/{marker}");
-        let body = json!({ "content": marker });
+        let body = json!({ "content": content, "reply_to": answered.map(|(_, id, _)| id) });
         let (outcome, body) = self.create(&path, false, Some(body), &object, json!(true)).await?;
         if let (Outcome::Ok, Some(id)) = (outcome, body["comment"]["id"].as_i64()) {
-            self.comments.push((format!("{path}/{id}"), object));
+            self.comments.push(Comment { path: format!("{path}/{id}"), object, id, home, depth });
         }
         Ok(())
     }
 
     async fn delete_comment(&mut self) -> Result<()> {
-        let Some((path, object)) = self.comments.pop() else { return Ok(()) };
-        let (outcome, answer) = self.operate((Method::DELETE, &path), None, &object, Value::Null).await?;
+        let Some(comment) = self.comments.pop() else { return Ok(()) };
+        let call = (Method::DELETE, &*comment.path);
+        let (outcome, answer) = self.operate(call, None, &comment.object, Value::Null).await?;
         if outcome == Outcome::Refused && answer["status"] != 404 {
-            self.comments.push((path, object));
+            self.comments.push(comment);
         }
         Ok(())
     }

@@ -38,7 +38,8 @@ fn comment(id: i64, version: i64, deleted: bool) -> Value {
     let kept = |value: Value| if deleted { Value::Null } else { value };
     let at = kept(json!("2026-03-01T11:00:00.000000Z"));
     json!({
-        "id": id, "version": version, "deleted": deleted, "post_id": kept(json!(1)), "author_id": kept(json!(1)),
+        "id": id, "version": version, "deleted": deleted, "post_id": kept(json!(1)),
+        "post_author_id": kept(json!(1)), "author_id": kept(json!(1)), "reply_to": null, "answered": null,
         "content": kept(json!("x")), "created_at": at, "updated_at": at
     })
 }

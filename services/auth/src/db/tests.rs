@@ -7,8 +7,8 @@ use testkit::schema::{check_entities, check_history, empty_database, table};
 
 use super::entities::{
     self, account_log, authenticator_apps, authorization_codes, ceremonies, challenges, clients, confirmations,
-    erased_users, exports, invitations, limits, mail_jobs, passkeys, receipts, recovery_codes, refresh_tokens,
-    reservations, sessions, signing_keys, users,
+    erased_users, exports, invitations, limits, mail_jobs, name_tokens, passkeys, receipts, recovery_codes,
+    refresh_tokens, reservations, sessions, signing_keys, users,
 };
 use super::migrations::Migrator;
 use super::queries::links;
@@ -38,6 +38,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<signing_keys::Entity>(),
         table::<erased_users::Entity>(),
         table::<exports::Entity>(),
+        table::<name_tokens::Entity>(),
         table::<receipts::Entity>(),
         table::<limits::Entity>(),
         table::<entities::links::Entity>(),

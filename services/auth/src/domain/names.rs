@@ -1,24 +1,13 @@
 //! The search keys of first and last names, and the masks that people search them with.
 
-use shared::text::{is_blank, is_ignorable};
-use unicode_normalization::UnicodeNormalization;
+use shared::text::{is_blank, search_key};
 
 /// The longest mask, in characters: two names of 64 and the space between them.
 const MAX_MASK: usize = 129;
 
-/// Returns the search key of a text: NFKC, folded to lower case, without invisible characters.
-///
-/// Each character is folded alone, so that a part of a name has the same key within the whole name. It is folded to
-/// upper case in between, where the variants of a letter become equal: the sigma at the end of a word, and the German
-/// sharp s.
-pub(crate) fn key(text: &str) -> String {
-    let folded = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    folded.filter(|c| !is_ignorable(*c)).nfkc().collect()
-}
-
 /// Returns the search keys of the first name, the last name, and both together. The key of an absent name is empty.
 pub(crate) fn keys(first: Option<&str>, last: Option<&str>) -> [String; 3] {
-    let (first, last) = (key(first.unwrap_or_default()), key(last.unwrap_or_default()));
+    let (first, last) = (search_key(first.unwrap_or_default()), search_key(last.unwrap_or_default()));
     // A name alone gets no space, because a mask without wildcards would not match it then.
     let full = format!("{first} {last}").trim().to_owned();
     [first, last, full]
@@ -44,7 +33,7 @@ pub(crate) fn like_pattern(mask: &str) -> Result<String, &'static str> {
             pattern.push('%');
             after_wildcard = true;
         }
-        for c in key(part).chars() {
+        for c in search_key(part).chars() {
             if matches!(c, '\\' | '%' | '_') {
                 pattern.push('\\');
             }

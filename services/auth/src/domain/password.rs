@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::zxcvbn;
 
-use crate::domain::names;
+use shared::text::search_key;
 
 /// The number of guesses that a new password must withstand, by an attacker who knows words, names, dates, keyboard
 /// rows and lists of passwords.
@@ -13,7 +13,7 @@ const GUESSES: u64 = 1_000_000;
 /// seconds.
 const ESTIMATED: usize = 24;
 
-/// Well-known passwords that the estimate does not know, one per line, as [`names::key`] writes them.
+/// Well-known passwords that the estimate does not know, one per line, as [`search_key`] writes them.
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Returns the form of a password that is hashed and compared: NFKC, so that every keyboard types the same password.
@@ -38,8 +38,8 @@ pub(crate) fn check(password: &str, username: &str, email: &str) -> Result<(), &
         return Err("must have 8 to 128 characters");
     }
     // Passwords are folded like names, so that capitals and full-width letters do not disguise a bad one.
-    let lower = names::key(password);
-    if lower == names::key(username) || lower == names::key(email) {
+    let lower = search_key(password);
+    if lower == search_key(username) || lower == search_key(email) {
         return Err("must not be the username or the e-mail address");
     }
     let mut letters = lower.chars();
@@ -100,7 +100,7 @@ mod tests {
     fn the_list_is_in_the_form_that_is_compared() {
         assert!(COMMON.lines().count() > 300);
         for line in COMMON.lines() {
-            assert!(line == names::key(line) && line.chars().count() >= 8, "{line}");
+            assert!(line == search_key(line) && line.chars().count() >= 8, "{line}");
         }
     }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use shared::error::{ApiError, Problem};
 use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
+use shared::text::words::prefix_key;
 use utoipa::IntoParams;
 
 use crate::answers::{UserOut, UsersOut};
@@ -26,7 +27,14 @@ pub(crate) struct FindUsers {
     /// A mask over first, last or "first last" name, in any case; `*` matches any run.
     #[param(example = "ann*")]
     name: Option<String>,
+    /// The beginning of a username, or of first and last name from any of their words on, in any case and without regard
+    /// to accents, spaces and signs. The shortest matches come first.
+    #[param(example = "ann", max_length = 200)]
+    search: Option<String>,
 }
+
+/// The most characters of a search.
+const MAX_SEARCH: usize = 200;
 
 /// Answers a person. Who is not verified, or blocked, is not found.
 #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = i64, Path, description = "The person's id")), responses(
@@ -40,12 +48,12 @@ pub(crate) async fn get_user(State(s): State<AppState>, Path(id): Path<UserId>) 
     Ok(([(header::CONTENT_TYPE, "application/json")], Bytes::clone(&body)).into_response())
 }
 
-/// Finds people by username (none or one) or by a mask over their names.
+/// Finds people by username (none or one), by a mask over their names, or by the beginning of a name.
 #[utoipa::path(get, path = "/users", tag = "users", params(FindUsers,
     Page,
 ), responses(
-    (status = 200, description = "People, newest first", body = UsersOut),
-    (status = 400, description = "Not one of username and name, or a bad value", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "People, newest first; those of a search by their names", body = UsersOut),
+    (status = 400, description = "Not one of username, name and search, or a bad value", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn find_users(
@@ -54,18 +62,26 @@ pub(crate) async fn find_users(
     Query(asked): Query<FindUsers>,
 ) -> Result<Listed<UsersOut>, Error> {
     let bad = |detail: &'static str| ApiError::bad_request("bad_query", detail);
-    let mut found = match (asked.username, asked.name) {
-        (Some(username), None) => {
+    let mut found = match (asked.username, asked.name, asked.search) {
+        (Some(username), None, None) => {
             // A username that nobody can have is no error: the answer is an empty page.
             let user = users::find_by_username(s.db.read(), &username, s.db.clock().now()).await?;
             user.filter(User::is_active).into_iter().collect()
         }
-        (None, Some(mask)) => {
+        (None, Some(mask), None) => {
             let pattern = names::like_pattern(&mask).map_err(bad)?;
             users::search_by_name(s.db.read(), &pattern, page.after, page.fetch()).await?
         }
-        (None, None) => return Err(bad("username or name is required").into()),
-        (Some(_), Some(_)) => return Err(bad("username and name cannot be used together").into()),
+        (None, None, Some(search)) if search.chars().count() > MAX_SEARCH => {
+            return Err(bad("search must have at most 200 characters").into());
+        }
+        (None, None, Some(search)) => match prefix_key(&search) {
+            Some(token) => users::search_by_beginning(s.db.read(), &token, page.after, page.fetch()).await?,
+            // Without a letter or digit there is nothing to search for.
+            None => Vec::new(),
+        },
+        (None, None, None) => return Err(bad("username, name or search is required").into()),
+        _ => return Err(bad("username, name and search cannot be used together").into()),
     };
     let next = page.cut(&mut found, |user| user.id);
     let out = UsersOut { users: found.into_iter().map(UserOut::from).collect(), next: next.clone() };

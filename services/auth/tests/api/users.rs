@@ -13,10 +13,18 @@ async fn named(app: &TestApp, name: &str, first: &str, last: &str) -> i64 {
 }
 
 async fn found(app: &TestApp, mask: &str) -> Vec<String> {
-    let query: String = mask.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let answer = app.get(&format!("/users?name={query}")).send().await;
+    usernames(&list(app, "name", mask, "").await)
+}
+
+async fn list(app: &TestApp, field: &str, text: &str, rest: &str) -> Value {
+    let query: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let answer = app.get(&format!("/users?{field}={query}{rest}")).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    let users = answer.json["users"].as_array().unwrap().clone();
+    answer.json
+}
+
+fn usernames(list: &Value) -> Vec<String> {
+    let users = list["users"].as_array().unwrap().clone();
     users.iter().map(|user| user["username"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -101,15 +109,72 @@ async fn lists_have_pages() {
 }
 
 #[tokio::test]
+async fn people_are_found_by_the_beginning_of_a_name_the_shortest_first() {
+    let app = spawn().await;
+    named(&app, "ann", "Ann", "Öztürk").await;
+    named(&app, "annabel", "Zoë", "O'Brien").await;
+    named(&app, "bob", "Bob Ann", "Müller").await;
+    named(&app, "mei", "美玲", "王").await;
+    let search = async |text: &str| usernames(&list(&app, "search", text, "").await);
+    for (text, expected) in [
+        ("ann", vec!["ann", "bob", "annabel"]),
+        ("ANNA", vec!["annabel"]),
+        ("ann ö", vec!["ann"]),
+        ("ann-oz", vec!["ann"]),
+        ("ozt", vec!["ann"]),
+        ("brien", vec!["annabel"]),
+        ("o'b", vec!["annabel"]),
+        ("zoe", vec!["annabel"]),
+        ("mull", vec!["bob"]),
+        ("Ann M", vec!["bob"]),
+        ("美", vec!["mei"]),
+        ("王", vec!["mei"]),
+        ("nn", vec![]),
+        ("z", vec!["annabel"]),
+        ("!", vec![]),
+        ("", vec![]),
+        ("\u{301}", vec![]),
+        ("%", vec![]),
+    ] {
+        assert_eq!(search(text).await, expected, "{text}");
+    }
+    // Pages of every size lead through the same list.
+    for limit in 1..4 {
+        let (mut seen, mut rest) = (Vec::new(), format!("&limit={limit}"));
+        loop {
+            let page = list(&app, "search", "ann", &rest).await;
+            seen.extend(usernames(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            rest = format!("&limit={limit}&cursor={next}");
+        }
+        assert_eq!(seen, ["ann", "bob", "annabel"], "{limit}");
+    }
+    // A person with another name is found by the new one only, and somebody without an account by none.
+    let (id, access, _) = member(&app, "dan").await;
+    app.patch("/auth/me", json!({ "first_name": "Quentin" })).bearer(&access).send().await;
+    app.patch("/auth/me", json!({ "first_name": "Rupert" })).bearer(&access).send().await;
+    assert_eq!((search("quen").await, search("rup").await), (vec![], vec!["dan".to_owned()]));
+    app.deliver("moderation.user", &[json!({ "id": id, "version": 1, "blocked": true })]).await;
+    assert_eq!(search("rup").await, [""; 0]);
+    register(&app, "unverified").await;
+    assert_eq!(search("unver").await, [""; 0]);
+    events(&app).await;
+}
+
+#[tokio::test]
 async fn bad_queries_are_refused() {
     let app = spawn().await;
     let long = format!("/users?name={}", "x".repeat(130));
+    let searched = format!("/users?search={}", "x".repeat(201));
     for bad in [
         "/users",
         "/users?name=",
         "/users?name=%20",
         "/users?name=%00",
         "/users?name=a&username=b",
+        "/users?name=a&search=b",
+        "/users?search=b&username=b",
+        &searched,
         "/users?name=a&name=b",
         "/users?name=a&limit=x",
         "/users?name=a&limit=1.5",

@@ -9,7 +9,7 @@ use shared::work::{Db, Tx};
 
 use crate::answers::post::{PostOut, PostSaved};
 use crate::db::queries::posts::{self, NewPost, ShownPost};
-use crate::db::queries::users;
+use crate::db::queries::{search, users};
 use crate::domain::etag;
 use crate::error::Error;
 use crate::media::{MediaStore, Upload};
@@ -93,6 +93,7 @@ async fn store_post(db: &Db, user: CurrentUser, request: Option<KeyedRequest>, n
         posts::require_picture_quota(&*tx, tx.clock().now(), user.id).await?;
     }
     let (post, counts) = posts::insert(&tx, user.id, new).await?;
+    search::index(&tx, std::slice::from_ref(&post)).await?;
     events::publish(&mut tx, &[PostState::from(post.clone())])?;
     events::publish(&mut tx, &[CountsState::from(counts.clone())])?;
     let etag = etag::write(post.version, counts.version);

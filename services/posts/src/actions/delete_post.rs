@@ -5,7 +5,7 @@ use shared::ids::UserId;
 use shared::work::Db;
 
 use super::version_condition::{VersionCondition, required_version};
-use crate::db::queries::posts;
+use crate::db::queries::{posts, search};
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::media::MediaStore;
@@ -29,6 +29,7 @@ pub(crate) async fn delete_post(
     // The deletion clears the picture's name, so the name is read first.
     let image = posts::image_name(&tx, id).await?;
     let row = posts::delete(&tx, id, author, version).await?;
+    search::index(&tx, std::slice::from_ref(&row)).await?;
     events::publish(&mut tx, &[PostState::from(row)])?;
     tx.commit().await?;
     // The file is removed after the commit: a transaction that fails must not leave a post without its picture.

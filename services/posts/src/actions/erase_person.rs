@@ -1,4 +1,4 @@
-//! The erasure of the posts, pictures, comments and likes of a person who has left.
+//! The erasure of the posts, pictures, comments, likes and bookmarks of a person who has left.
 //!
 //! The counters of posts are not changed here. The person is hidden, so the recount leaves the likes and comments out
 //! whether they are erased yet or not, see `recount.rs`.
@@ -10,7 +10,7 @@ use shared::http::idempotency;
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use crate::db::queries::{likes, personal};
+use crate::db::queries::{bookmarks, likes, personal, search};
 use crate::media::MediaStore;
 use crate::streams::comment::CommentState;
 use crate::streams::erasure_done::ErasureDone;
@@ -43,6 +43,10 @@ impl PersonalData for PersonalPosts {
             events::publish(tx, &states)?;
             return Ok(Step::Erased(vec![("likes", states.len() as i64)]));
         }
+        let bookmarks = bookmarks::delete_all(tx, user).await?;
+        if bookmarks > 0 {
+            return Ok(Step::Erased(vec![("bookmarks", bookmarks.cast_signed())]));
+        }
         // The stored answers repeat what the person wrote.
         idempotency::forget_person(tx, user).await?;
         Ok(Step::Done)
@@ -68,6 +72,7 @@ impl PersonalPosts {
             erased.push(("pictures", pictures.len() as i64));
         }
         let rows = personal::erase_posts(tx, posts.iter().map(|(id, _)| *id)).await?;
+        search::index(tx, &rows).await?;
         let states: Vec<PostState> = rows.into_iter().map(Into::into).collect();
         events::publish(tx, &states)?;
         Ok(Some(Step::Erased(erased)))

@@ -9,17 +9,17 @@ use shared::error::ApiError;
 use shared::export::{ExportedData, ExportedRow};
 use shared::ids::UserId;
 
-use crate::db::queries::export;
+use crate::db::queries::{bookmarks, export};
 use crate::media::MediaStore;
 
-/// The posts, comments and likes of people.
+/// The posts, comments, likes and bookmarks of people.
 pub(crate) struct ExportedPosts {
     pub(crate) media: MediaStore,
 }
 
 #[async_trait]
 impl ExportedData for ExportedPosts {
-    const KINDS: &'static [&'static str] = &["posts", "comments", "likes"];
+    const KINDS: &'static [&'static str] = &["posts", "comments", "likes", "bookmarks"];
 
     async fn page(
         &self,
@@ -54,11 +54,21 @@ impl ExportedData for ExportedPosts {
                     row: json!({
                         "id": comment.id,
                         "post_id": comment.post_id,
+                        "reply_to": comment.reply_to,
                         "content": comment.content,
                         "created_at": comment.created_at,
                         "updated_at": comment.updated_at,
                         "removed_at": comment.removed_at,
                     }),
+                    file: None,
+                })
+                .collect()
+            }
+            "bookmarks" => {
+                let rows = bookmarks::page(db, user, after, limit).await?.into_iter();
+                rows.map(|bookmark| ExportedRow {
+                    cursor: bookmark.post_id.0,
+                    row: json!({ "post_id": bookmark.post_id, "created_at": bookmark.created_at }),
                     file: None,
                 })
                 .collect()

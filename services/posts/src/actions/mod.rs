@@ -5,6 +5,7 @@
 //! transactions, see [`shared_writes`]. Two tasks recount and
 //! erase in many small transactions, see `recount` and `erase_person`.
 
+mod bookmark;
 mod create_post;
 mod delete_post;
 mod update_post;
@@ -19,6 +20,7 @@ mod erase_person;
 mod export_person;
 mod recount;
 
+pub(crate) use bookmark::{bookmark, unbookmark};
 pub(crate) use create_post::create_post;
 pub(crate) use delete_comment::delete_comment;
 pub(crate) use delete_post::delete_post;

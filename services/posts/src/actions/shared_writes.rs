@@ -26,10 +26,12 @@ use crate::answers::post::Views;
 use crate::db::entities::{comments, counts, likes};
 use crate::db::queries::comments::NewComment;
 use crate::db::queries::counts::CountsChange;
+use crate::db::queries::likes::NewLike;
 use crate::db::queries::{
     comments as comment_queries, counts as count_queries, likes as like_queries, recounts, users,
 };
-use crate::domain::ids::PostId;
+use crate::domain::ids::{CommentId, PostId};
+use crate::domain::threads::{MAX_DEPTH, ReplyError};
 use crate::error::Error;
 use crate::memory::people::People;
 use crate::streams::comment::CommentState;
@@ -51,13 +53,23 @@ pub(crate) struct Write {
 #[derive(Clone, Debug)]
 pub(crate) enum WriteKind {
     /// Makes this person's like active.
-    Like(UserId),
+    Like { user: UserId, post_author: UserId },
     /// Takes this person's like back.
     Unlike(UserId),
     /// Counts a view.
     View,
-    /// Adds a comment of this person with this content.
-    Comment(CurrentUser, String),
+    /// Adds a comment of this person.
+    Comment(CommentWrite),
+}
+
+/// A comment that is about to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct CommentWrite {
+    pub(crate) user: CurrentUser,
+    pub(crate) post_author: UserId,
+    pub(crate) content: String,
+    /// The comment that is answered; `None` for a comment on the post itself.
+    pub(crate) reply_to: Option<CommentId>,
 }
 
 /// A thing that a transaction must not write twice. The second write with the same key waits for the next transaction.
@@ -83,7 +95,7 @@ impl Batched for SharedWrites {
 
     fn key(write: &Write) -> Option<UniqueKey> {
         match &write.kind {
-            WriteKind::Like(user) | WriteKind::Unlike(user) => Some(UniqueKey::Like(*user, write.post)),
+            WriteKind::Like { user, .. } | WriteKind::Unlike(user) => Some(UniqueKey::Like(*user, write.post)),
             WriteKind::View | WriteKind::Comment(..) => {
                 write.request.as_ref().map(|request| UniqueKey::Request(request.id.clone()))
             }
@@ -164,8 +176,11 @@ impl<'a> Counters<'a> {
 struct Stored {
     /// The likes that were taken back, as pairs of person and post.
     unliked: HashSet<(UserId, PostId)>,
-    /// The stored comments by post, author and content. Comments that agree in all three are interchangeable.
-    comments: HashMap<(PostId, UserId, String), Vec<comments::Model>>,
+    /// The stored comments. Comments that agree in their key are interchangeable.
+    comments: HashMap<CommentKey, Vec<comments::Model>>,
+    /// The comments that were not stored, because the comment that they answer cannot be answered: by their post and
+    /// that comment.
+    refused: HashMap<(PostId, CommentId), ReplyError>,
     /// The counters to which the transaction has added, by post.
     counts: HashMap<PostId, counts::Model>,
     /// The number of each post's views that have no answer yet.
@@ -177,14 +192,32 @@ impl Stored {
     async fn store(tx: &mut Tx, writes: impl Iterator<Item = &Write>, people: &People) -> Result<Self, Error> {
         let (mut liked, mut unliked, mut commented) = (Vec::new(), Vec::new(), Vec::new());
         let (mut commenters, mut counters) = (BTreeMap::new(), Counters::new(people));
+        let writes: Vec<&Write> = writes.collect();
+        let (parents, mut refused) = (find_parents(tx, &writes).await?, HashMap::new());
         for write in writes {
             match &write.kind {
-                WriteKind::Like(user) => liked.push((*user, write.post)),
+                WriteKind::Like { user, post_author } => {
+                    liked.push(NewLike { user: *user, post: write.post, post_author: *post_author });
+                }
                 WriteKind::Unlike(user) => unliked.push((*user, write.post)),
                 WriteKind::View => counters.changes.entry(write.post).or_default().views += 1,
-                WriteKind::Comment(user, content) => {
+                WriteKind::Comment(comment) => {
+                    let parent = match find_answerable(&parents, write.post, comment.reply_to) {
+                        Ok(parent) => parent,
+                        Err(error) => {
+                            refused.extend(comment.reply_to.map(|parent| ((write.post, parent), error)));
+                            continue;
+                        }
+                    };
+                    let CommentWrite { user, post_author, content, .. } = comment;
                     commenters.insert(user.id, user);
-                    commented.push(NewComment { post: write.post, author: user.id, content: content.clone() });
+                    commented.push(NewComment {
+                        post: write.post,
+                        post_author: *post_author,
+                        author: user.id,
+                        content: content.clone(),
+                        parent,
+                    });
                     if let Some(change) = counters.change_by(user.id, write.post) {
                         change.comments += 1;
                     }
@@ -192,7 +225,7 @@ impl Stored {
             }
         }
         // This lock is taken before all others, because a recount also locks its person before the counters.
-        let writers = liked.iter().map(|(user, _)| *user).chain(commenters.keys().copied());
+        let writers = liked.iter().map(|like| like.user).chain(commenters.keys().copied());
         recounts::lock_shared(tx, writers.filter(|user| people.may_be_uncounted(*user)).collect()).await?;
         // Unknown commenters are inserted and unknown likers are not: a comment must be readable at once, while the
         // list of likers may leave a person out until auth's state arrives.
@@ -223,22 +256,26 @@ impl Stored {
         post_counts::recount::<Error>(tx, recounted.into_iter().collect()).await?;
 
         let counts = counts.into_iter().map(|row| (row.post_id, row)).collect();
-        Ok(Self { unliked: off, comments: group_comments(commented), counts, unanswered_views })
+        Ok(Self { unliked: off, comments: group_comments(commented), refused, counts, unanswered_views })
     }
 
     /// Builds the answer to one of the writes. Call this once per write, because it uses up the stored comment or the
     /// next number of views.
     fn answer(&mut self, write: &Write) -> Result<Answer, ApiError> {
         match &write.kind {
-            WriteKind::Like(_) => Answer::new(StatusCode::OK, &Message { message: "Post liked" }),
+            WriteKind::Like { .. } => Answer::new(StatusCode::OK, &Message { message: "Post liked" }),
             WriteKind::Unlike(user) if !self.unliked.contains(&(*user, write.post)) => Err(Error::LikeNotFound.into()),
             WriteKind::Unlike(_) => Answer::new(StatusCode::OK, &Message { message: "Like removed" }),
             WriteKind::View => Answer::new(StatusCode::OK, &Views { views: self.next_view_count(write.post) }),
-            WriteKind::Comment(user, content) => {
-                let key = (write.post, user.id, content.clone());
+            WriteKind::Comment(CommentWrite { user, content, reply_to, .. }) => {
+                let refused = reply_to.and_then(|parent| self.refused.get(&(write.post, parent)));
+                if let Some(error) = refused {
+                    return Err(Error::Reply(*error).into());
+                }
+                let key = (write.post, user.id, *reply_to, content.clone());
                 let row = self.comments.get_mut(&key).and_then(Vec::pop);
                 let row = row.ok_or_else(|| ApiError::internal("a comment was not stored"))?;
-                let comment = CommentOut::of(row, user.username.clone());
+                let comment = CommentOut::of(row, Some(user.username.clone()));
                 Answer::new(StatusCode::CREATED, &CommentSaved { message: "Comment added", comment })
             }
         }
@@ -255,12 +292,40 @@ impl Stored {
     }
 }
 
-/// Groups comments by post, author and content, so that each write finds its comment: rows may come back in another
-/// order than they were inserted in.
-fn group_comments(rows: Vec<comments::Model>) -> HashMap<(PostId, UserId, String), Vec<comments::Model>> {
+/// Reads the visible ones among the comments that these writes answer.
+async fn find_parents(tx: &Tx, writes: &[&Write]) -> Result<HashMap<CommentId, comments::Model>, Error> {
+    let answered = |write: &&Write| match &write.kind {
+        WriteKind::Comment(comment) => comment.reply_to,
+        _ => None,
+    };
+    let ids: BTreeSet<CommentId> = writes.iter().filter_map(answered).collect();
+    // Most batches hold no answer, and need no statement.
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(comment_queries::find_shown(&**tx, ids).await?)
+}
+
+/// Returns the comment that a new comment on `post` answers; `None` for a comment on the post itself.
+fn find_answerable(
+    parents: &HashMap<CommentId, comments::Model>,
+    post: PostId,
+    reply_to: Option<CommentId>,
+) -> Result<Option<comments::Model>, ReplyError> {
+    let Some(id) = reply_to else { return Ok(None) };
+    let parent = parents.get(&id).filter(|parent| parent.post_id == post).ok_or(ReplyError::NotFound)?;
+    if parent.depth >= MAX_DEPTH { Err(ReplyError::TooDeep) } else { Ok(Some(parent.clone())) }
+}
+
+/// The post, the author, the answered comment and the content of a comment.
+type CommentKey = (PostId, UserId, Option<CommentId>, String);
+
+/// Groups comments by their keys, so that each write finds its comment: rows may come back in another order than they
+/// were inserted in.
+fn group_comments(rows: Vec<comments::Model>) -> HashMap<CommentKey, Vec<comments::Model>> {
     let mut groups: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
-        let key = (row.post_id, row.author_id, row.content.clone().unwrap_or_default());
+        let key = (row.post_id, row.author_id, row.reply_to, row.content.clone().unwrap_or_default());
         groups.entry(key).or_default().push(row);
     }
     groups

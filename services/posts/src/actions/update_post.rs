@@ -6,6 +6,7 @@ use shared::work::Db;
 
 use super::version_condition::{VersionCondition, required_version};
 use crate::db::queries::posts::{self, PostChanges, ShownPost};
+use crate::db::queries::search;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::streams::post::PostState;
@@ -28,6 +29,7 @@ pub(crate) async fn update_post(
     let version = required_version(&tx, id, author, condition).await?;
     let (row, changed) = posts::update(&tx, id, author, version, changes).await?;
     if changed {
+        search::index(&tx, std::slice::from_ref(&row)).await?;
         events::publish(&mut tx, &[PostState::from(row)])?;
     }
     // The post is read again in the same transaction, because the answer also holds its counters and its author's name.

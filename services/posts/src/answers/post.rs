@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use shared::clock::Timestamp;
+use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
 use super::author::Author;
+use crate::db::queries::own::OwnPost;
 use crate::db::queries::posts::ShownPost;
 use crate::domain::ids::PostId;
 use crate::streams::post::PostState;
@@ -18,6 +20,8 @@ pub(crate) struct PostOut {
     content: String,
     /// Path of the picture on this host, if there is one.
     image_url: Option<String>,
+    /// The mentions and hashtags in the content.
+    entities: Vec<Entity>,
     author: Author,
     like_count: i64,
     comment_count: i64,
@@ -34,6 +38,7 @@ impl PostOut {
             id: post.id,
             title: post.title.clone()?,
             content: post.content.clone()?,
+            entities: post.content.as_deref().map(find_entities).unwrap_or_default(),
             image_url: post.image_url.clone(),
             author: Author { id: post.author_id?, username: author.to_owned() },
             like_count: counts.like_count,
@@ -48,6 +53,33 @@ impl PostOut {
     pub(crate) fn from_row(shown: ShownPost) -> Option<Self> {
         Self::of(&shown.post.into(), &shown.counts.into(), &shown.author)
     }
+}
+
+/// A post of the reader.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnPostOut {
+    #[serde(flatten)]
+    post: PostOut,
+    /// True when an admin has removed it, so that nobody else sees it.
+    removed: bool,
+}
+
+impl OwnPostOut {
+    /// Builds the answer from a post and its author's username. `None` for a post that the author has deleted.
+    pub(crate) fn of(own: OwnPost, author: &str) -> Option<Self> {
+        let OwnPost { mut post, counts } = own;
+        // The state of a removed post has no content.
+        let removed = post.removed_at.take().is_some();
+        Some(Self { post: PostOut::of(&post.into(), &counts.into(), author)?, removed })
+    }
+}
+
+/// A page of the reader's posts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnPostList {
+    pub(crate) posts: Vec<OwnPostOut>,
+    /// Cursor of the next page.
+    pub(crate) next: Option<String>,
 }
 
 /// A post that was written or changed.

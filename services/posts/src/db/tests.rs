@@ -6,7 +6,7 @@ use shared::erasure;
 use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, table};
 
-use super::entities::{comments, counts, likes, posts, recounts, users};
+use super::entities::{bookmarks, comments, counts, likes, post_tags, posts, recounts, users};
 use super::migrations::Migrator;
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
@@ -19,9 +19,11 @@ async fn old_migrations_do_what_they_did() {
 #[tokio::test]
 async fn the_migrations_lead_to_the_entities() {
     let tables = [
+        table::<bookmarks::Entity>(),
         table::<comments::Entity>(),
         table::<counts::Entity>(),
         table::<likes::Entity>(),
+        table::<post_tags::Entity>(),
         table::<posts::Entity>(),
         table::<recounts::Entity>(),
         table::<users::Entity>(),

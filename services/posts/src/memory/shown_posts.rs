@@ -11,6 +11,7 @@ use shared::auth::Accounts;
 use shared::cache::{Cache, Load, Rendered};
 use shared::db::Reads;
 use shared::events::OwnMemory;
+use shared::ids::UserId;
 
 use crate::answers::post::PostOut;
 use crate::db::queries::posts;
@@ -31,6 +32,14 @@ pub(crate) struct CachedPost {
 impl CachedPost {
     fn new(post: PostState, counts: CountsState, author: String) -> Self {
         Self { post, author, body: Rendered::new(counts) }
+    }
+
+    /// Returns the author.
+    ///
+    /// # Errors
+    /// [`Error::PostNotFound`] for a tombstone, which the cache does not hold.
+    pub(crate) fn author(&self) -> Result<UserId, Error> {
+        self.post.author_id.ok_or(Error::PostNotFound)
     }
 
     /// The JSON body and its entity tag. They are rendered once per version, when a request needs them.

@@ -11,7 +11,7 @@ use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
 use crate::actions;
-use crate::actions::shared_writes::{Write, WriteKind};
+use crate::actions::shared_writes::{CommentWrite, Write, WriteKind};
 use crate::answers::comment::{CommentList, CommentOut, CommentSaved};
 use crate::answers::message::Message;
 use crate::db::queries::{comments, posts};
@@ -19,21 +19,42 @@ use crate::domain::ids::{CommentId, PostId};
 use crate::error::Error;
 use crate::state::AppState;
 
-/// What somebody has to say.
+/// A new comment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommentIn {
     #[schema(value_type = String, min_length = 1, max_length = 2000)]
     content: Lines,
+    /// The comment on the same post that this one answers. A thread is at most 8 comments deep.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9007199254740991i64)]
+    reply_to: Option<CommentId>,
+}
+
+/// A new content of a comment.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommentPatch {
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    content: Lines,
+}
+
+fn check_content(errors: &mut FieldErrors, content: &Lines) {
+    text::check_lines(errors, "content", content, 1, 2_000);
 }
 
 impl Validate for CommentIn {
     fn validate(&self, errors: &mut FieldErrors) {
-        text::check_lines(errors, "content", &self.content, 1, 2_000);
+        check_content(errors, &self.content);
     }
 }
 
-/// Comments on a post.
+impl Validate for CommentPatch {
+    fn validate(&self, errors: &mut FieldErrors) {
+        check_content(errors, &self.content);
+    }
+}
+
+/// Comments on a post, or answers a comment on it.
 #[utoipa::path(
     post, path = "/posts/{id}/comments", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
     params(IdempotencyKey, ("id" = PostId, Path)),
@@ -47,17 +68,20 @@ pub(crate) async fn create_comment(
     key: IdempotencyKey,
     ValidJson(sent): ValidJson<CommentIn>,
 ) -> Result<Answer, Error> {
-    s.shown.find(id).await?;
-    let request = key.request(Some(user.id), &[sent.content.as_str().as_bytes()]);
-    let kind = WriteKind::Comment(user, sent.content.into());
-    let answer = s.writes.write(Write { post: id, kind, request }).await?;
+    let post_author = s.shown.find(id).await?.author()?;
+    let parent = sent.reply_to.map(|parent| parent.0.to_be_bytes());
+    let mut sent_bytes = vec![sent.content.as_str().as_bytes()];
+    sent_bytes.extend(parent.as_ref().map(<[u8; 8]>::as_slice));
+    let request = key.request(Some(user.id), &sent_bytes);
+    let comment = CommentWrite { user, post_author, content: sent.content.into(), reply_to: sent.reply_to };
+    let answer = s.writes.write(Write { post: id, kind: WriteKind::Comment(comment), request }).await?;
     Ok(answer.with_location(&format!("/posts/{id}/comments"), "/comment/id"))
 }
 
-/// Lists a post's comments, oldest first.
+/// Lists a post's comments, oldest first, with the answers among them.
 ///
-/// `comment_count` of the post is the length of the whole list: without what is deleted or removed, and without people who
-/// are blocked. It follows within a moment.
+/// A comment that was answered keeps its place when it is gone, without content and author. `comment_count` of the post
+/// counts the others: without what is deleted or removed, and without people who are blocked. It follows within a moment.
 #[utoipa::path(
     get, path = "/posts/{id}/comments", tag = "comments",
     params(("id" = PostId, Path), Page),
@@ -78,7 +102,7 @@ pub(crate) async fn list_comments(
 
 /// Changes one's own comment.
 #[utoipa::path(
-    patch, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])), request_body = CommentIn,
+    patch, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])), request_body = CommentPatch,
     params(("id" = PostId, Path), ("cid" = CommentId, Path)),
     responses((status = 200, body = CommentSaved))
 )]
@@ -87,10 +111,10 @@ pub(crate) async fn update_comment(
     State(s): State<AppState>,
     user: CurrentUser,
     Path((id, cid)): Path<(PostId, CommentId)>,
-    ValidJson(sent): ValidJson<CommentIn>,
+    ValidJson(sent): ValidJson<CommentPatch>,
 ) -> Result<Json<CommentSaved>, Error> {
     let row = actions::update_comment(&s.db, id, cid, user.id, sent.content.into()).await?;
-    let comment = CommentOut::of(row, user.username);
+    let comment = CommentOut::of(row, Some(user.username));
     Ok(Json(CommentSaved { message: "Comment updated", comment }))
 }
 

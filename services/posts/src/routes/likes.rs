@@ -27,8 +27,8 @@ pub(crate) async fn like_post(
     user: CurrentUser,
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
-    s.shown.find(id).await?;
-    Ok(s.writes.write(Write { post: id, kind: WriteKind::Like(user.id), request: None }).await?)
+    let kind = WriteKind::Like { user: user.id, post_author: s.shown.find(id).await?.author()? };
+    Ok(s.writes.write(Write { post: id, kind, request: None }).await?)
 }
 
 /// Takes a like back, also while nobody sees the post.

@@ -5,6 +5,7 @@
 pub(crate) mod comments;
 pub(crate) mod likes;
 pub(crate) mod media;
+pub(crate) mod own;
 pub(crate) mod posts;
 
 mod conditions;

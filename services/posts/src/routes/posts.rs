@@ -1,14 +1,18 @@
 //! The routes of posts and of their views.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::auth::CurrentUser;
+use shared::error::ApiError;
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson};
 use shared::ids::UserId;
+use shared::text::search_key;
+use shared::text::words::WordQuery;
+use utoipa::ToSchema;
 
 use super::conditions::{answer_read, change_condition};
 use super::post_in::{PostForm, PostIn, PostPatch};
@@ -16,12 +20,16 @@ use super::sent::SentPost;
 use crate::actions;
 use crate::actions::shared_writes::{Write, WriteKind};
 use crate::answers::message::Message;
-use crate::answers::post::{PostList, PostOut, PostSaved, Views};
+use crate::answers::post::{OwnPostOut, PostList, PostOut, PostSaved, Views};
 use crate::db::queries::posts::{self, NewPost, PostChanges};
+use crate::db::queries::{own, search};
 use crate::domain::etag;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
+
+/// The most characters of a search.
+const MAX_SEARCH: usize = 1_000;
 
 /// Writes a post, with a picture if it comes as a form.
 #[utoipa::path(
@@ -49,16 +57,36 @@ pub(crate) async fn create_post(
     Ok(answer.with_location("/posts", "/post/id"))
 }
 
-/// The filter of a list of posts.
+/// The order of the posts that a search finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SearchOrder {
+    /// The newest first.
+    #[default]
+    New,
+    /// Those first that have the words in the title, or more often.
+    Best,
+}
+
+/// The filter of a list of posts: at most one of author, search and tag.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PostFilter {
     /// Only posts of this person.
     #[param(inline, required = false, value_type = shared::openapi::IdInQuery)]
     author: Option<UserId>,
+    /// Only posts that have all these words in title or content, at most 32.
+    #[param(required = false, value_type = String, max_length = 1000)]
+    search: Option<String>,
+    /// Only posts with this hashtag.
+    #[param(required = false, value_type = String, max_length = 101)]
+    tag: Option<String>,
+    /// The order of what a search finds: `new` (the default) or `best`, which ranks the 1 000 newest matches.
+    #[param(inline, required = false, value_type = SearchOrder)]
+    order: Option<SearchOrder>,
 }
 
-/// Lists posts, newest first.
+/// Lists posts: all, those of a person, those with words or those with a hashtag. Newest first.
 #[utoipa::path(
     get, path = "/posts", tag = "posts",
     params(PostFilter, Page),
@@ -70,13 +98,74 @@ pub(crate) async fn list_posts(
     Query(filter): Query<PostFilter>,
     page: Page,
 ) -> Result<Listed<PostList>, Error> {
-    let mut rows = posts::list(s.db.read(), filter.author, &page).await?;
-    let next = page.cut(&mut rows, |row| row.post.id.0);
+    let db = s.db.read();
+    let (rows, next) = match filter.checked()? {
+        CheckedFilter::Author(author) => {
+            let mut rows = posts::list(db, author, &page).await?;
+            let next = page.cut(&mut rows, |row| row.post.id.0);
+            (rows, next)
+        }
+        CheckedFilter::Tag(tag) => {
+            let mut ids = search::find_tagged(db, &tag, page.after, page.fetch()).await?;
+            let next = page.cut(&mut ids, |id| id.0);
+            (posts::find_in_order(db, ids).await?, next)
+        }
+        CheckedFilter::Newest(words) => {
+            let mut ids = search::find_newest(db, &words, page.after, page.fetch()).await?;
+            let next = page.cut(&mut ids, |id| id.0);
+            (posts::find_in_order(db, ids).await?, next)
+        }
+        CheckedFilter::Best(words) => {
+            let mut found = search::find_best(db, &words, page.after, page.fetch()).await?;
+            let next = page.cut(&mut found, |(key, _)| *key);
+            (posts::find_in_order(db, found.into_iter().map(|(_, id)| id).collect()).await?, next)
+        }
+    };
     let posts = rows.into_iter().filter_map(PostOut::from_row).collect();
     Ok(page.answer(PostList { posts, next: next.clone() }, next.as_deref()))
 }
 
-/// Reads one post.
+/// What a list of posts is filtered by.
+enum CheckedFilter {
+    /// The posts of a person; `None` for all posts.
+    Author(Option<UserId>),
+    /// The posts with a hashtag, by its key.
+    Tag(String),
+    /// The posts that have all words, newest first.
+    Newest(WordQuery),
+    /// The same, best first.
+    Best(WordQuery),
+}
+
+impl PostFilter {
+    /// Checks that the filters fit together.
+    ///
+    /// # Errors
+    /// A 400 that names the rule.
+    fn checked(self) -> Result<CheckedFilter, ApiError> {
+        let bad = |detail: &'static str| ApiError::bad_request("bad_query", detail);
+        if self.order.is_some() && self.search.is_none() {
+            return Err(bad("order needs search"));
+        }
+        match (self.author, self.search, self.tag) {
+            (author, None, None) => Ok(CheckedFilter::Author(author)),
+            (None, Some(search), None) if search.chars().count() > MAX_SEARCH => {
+                Err(bad("search must have at most 1000 characters"))
+            }
+            (None, Some(search), None) => {
+                let words = WordQuery::parse(&search).map_err(|_too_many| bad("search must have at most 32 words"))?;
+                Ok(match self.order.unwrap_or_default() {
+                    SearchOrder::New => CheckedFilter::Newest(words),
+                    SearchOrder::Best => CheckedFilter::Best(words),
+                })
+            }
+            (None, None, Some(tag)) => Ok(CheckedFilter::Tag(search_key(tag.trim_start_matches(['#', '＃'])))),
+            _ => Err(bad("author, search and tag cannot be used together")),
+        }
+    }
+}
+
+/// Reads one post. Its author also reads it while it is removed.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts",
     params(
@@ -93,10 +182,25 @@ pub(crate) async fn list_posts(
 pub(crate) async fn get_post(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Error> {
-    let (body, etag) = s.shown.find(id).await?.body();
-    answer_read(&headers, body, etag)
+    match s.shown.find(id).await {
+        Ok(shown) => {
+            let (body, etag) = shown.body();
+            answer_read(request.headers(), body, etag)
+        }
+        Err(Error::PostNotFound) => get_own_post(&s, id, request).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Answers with a post that nobody sees, if it is the caller's own.
+async fn get_own_post(s: &AppState, id: PostId, request: Request) -> Result<Response, Error> {
+    let (mut parts, _) = request.into_parts();
+    let Ok(user) = CurrentUser::from_request_parts(&mut parts, s).await else { return Err(Error::PostNotFound) };
+    let own = own::find_post(s.db.read(), user.id, id).await?;
+    let post = own.and_then(|own| OwnPostOut::of(own, &user.username)).ok_or(Error::PostNotFound)?;
+    Ok(Json(post).into_response())
 }
 
 /// Changes one's own post.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
 use shared::db::Reads;
 use shared::events::{Key, Source, State};
-use shared::ids::UserId;
+use shared::ids::{UserId, UserIds};
 
 use crate::db::entities::comments::{Column, Entity, Model};
 use crate::domain::ids::{CommentId, PostId};
@@ -22,7 +22,12 @@ pub(crate) struct CommentState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     removed: Option<bool>,
     post_id: Option<PostId>,
+    post_author_id: Option<UserId>,
     author_id: Option<UserId>,
+    /// The comment that is answered; absent in a comment on the post itself, as is `answered`.
+    reply_to: Option<CommentId>,
+    /// The authors of the comments above this one, each once.
+    answered: Option<UserIds>,
     content: Option<String>,
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
@@ -49,7 +54,10 @@ impl From<Model> for CommentState {
             deleted,
             removed: deleted.then_some(row.deleted_at.is_none()),
             post_id: (!deleted).then_some(row.post_id),
+            post_author_id: (!deleted).then_some(row.post_author_id),
             author_id: (!deleted).then_some(row.author_id),
+            reply_to: row.reply_to.filter(|_| !deleted),
+            answered: row.answered.filter(|_| !deleted),
             content: row.content.filter(|_| !deleted),
             created_at: (!deleted).then_some(row.created_at),
             updated_at: (!deleted).then_some(row.updated_at),

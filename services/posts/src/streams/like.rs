@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
+use shared::clock::Timestamp;
 use shared::db::Reads;
 use shared::events::{Key, Source, State};
 use shared::ids::UserId;
@@ -18,6 +19,10 @@ pub(crate) struct LikeState {
     post_id: PostId,
     version: i64,
     deleted: bool,
+    /// The author of the post; absent in a like that was taken back, as is the time.
+    post_author_id: Option<UserId>,
+    /// The time of the person's first like of this post.
+    created_at: Option<Timestamp>,
 }
 
 impl State for LikeState {
@@ -34,7 +39,14 @@ impl State for LikeState {
 
 impl From<Model> for LikeState {
     fn from(row: Model) -> Self {
-        Self { user_id: row.user_id, post_id: row.post_id, version: row.version, deleted: !row.active }
+        Self {
+            user_id: row.user_id,
+            post_id: row.post_id,
+            version: row.version,
+            deleted: !row.active,
+            post_author_id: row.active.then_some(row.post_author_id),
+            created_at: row.active.then_some(row.created_at),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use testkit::app::TestApp;
@@ -66,6 +67,7 @@ async fn everything_of_a_person_who_leaves_is_erased_and_counted() {
         let comment = json!({ "content": "a zebra" });
         app.post(&format!("/posts/{post}/comments"), comment).as_user(person, "x").send().await;
     }
+    app.call(Method::PUT, &format!("/posts/{of_ann}/bookmark"), None).as_user(2, "x").send().await;
     app.events().await;
     let (before, answers) = words(&app).await;
     assert!(before.contains("zebra") && before.contains(".png"), "{before}");
@@ -73,14 +75,14 @@ async fn everything_of_a_person_who_leaves_is_erased_and_counted() {
 
     let exported = app.export(2, "/likes").await;
     let numbers: Vec<(&str, usize)> = exported.iter().map(|(kind, rows)| (kind.as_str(), rows.len())).collect();
-    assert_eq!(numbers, [("comments", 2), ("likes", 2), ("posts", 2)]);
+    assert_eq!(numbers, [("bookmarks", 1), ("comments", 2), ("likes", 2), ("posts", 2)]);
     assert!(exported["posts"][0]["picture"].is_string() && exported["posts"][1]["removed_at"].is_string());
     let other = app.get("/internal/posts/export-files/nobody.png").as_user(2, "bob").send().await;
     assert_eq!(other.status, 401);
 
     app.deliver("user", &[gone(2, 2)]).await;
     let (confirmed, states) = confirmation(&app).await;
-    let counts = json!({ "posts": 2, "pictures": 1, "comments": 2, "likes": 2 });
+    let counts = json!({ "posts": 2, "pictures": 1, "comments": 2, "likes": 2, "bookmarks": 1 });
     assert_eq!(confirmed, json!({ "id": 2, "version": 1, "complete": false, "counts": counts }));
     let tombstones =
         |stream: &str| states.iter().filter(|(of, state)| of == stream && state["deleted"] == true).count();

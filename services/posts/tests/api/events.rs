@@ -20,7 +20,8 @@ async fn each_change_publishes_the_whole_state_and_no_change_publishes_nothing()
     for _ in 0..2 {
         app.post(&format!("/posts/{id}/likes"), Value::Null).as_user(2, "bob").send().await;
     }
-    let like = json!({ "user_id": 2, "post_id": id, "version": 1, "deleted": false });
+    let like =
+        json!({ "user_id": 2, "post_id": id, "version": 1, "deleted": false, "post_author_id": 1, "created_at": at });
     assert_eq!(app.events().await, [("like".to_owned(), like), ("post_counts".to_owned(), counts(2, 1, 0, 0))]);
     app.delete(&format!("/posts/{id}/likes")).as_user(2, "bob").send().await;
     app.post(&format!("/posts/{id}/likes"), Value::Null).as_user(2, "bob").send().await;
@@ -33,7 +34,7 @@ async fn each_change_publishes_the_whole_state_and_no_change_publishes_nothing()
 
     app.post(&format!("/posts/{id}/comments"), json!({ "content": "so true" })).as_user(2, "bob").send().await;
     let comment = json!({
-        "id": 1, "version": 1, "deleted": false, "post_id": id, "author_id": 2, "content": "so true", "created_at": at, "updated_at": at
+        "id": 1, "version": 1, "deleted": false, "post_id": id, "post_author_id": 1, "author_id": 2, "reply_to": null, "answered": null, "content": "so true", "created_at": at, "updated_at": at
     });
     assert_eq!(app.events().await, [("comment".to_owned(), comment), ("post_counts".to_owned(), counts(5, 1, 1, 0))]);
 

@@ -18,12 +18,15 @@ mod likes;
 mod limits;
 mod operation;
 mod own;
+mod own_lists;
 mod pictures;
 mod posts;
 mod program;
 mod rights;
+mod search;
 mod strangers;
 mod text;
+mod threads;
 mod writes;
 
 use serde_json::{Value, json};

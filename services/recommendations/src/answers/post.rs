@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
 use crate::db::entities::counts;
@@ -17,6 +18,8 @@ pub(crate) struct PostOut {
     content: String,
     /// Path of the picture on this host, if there is one.
     image_url: Option<String>,
+    /// The mentions and hashtags in the content.
+    entities: Vec<Entity>,
     author: Author,
     like_count: i64,
     comment_count: i64,
@@ -41,6 +44,7 @@ impl PostOut {
             id: post.id,
             title: post.title.clone(),
             content: post.content.clone(),
+            entities: find_entities(&post.content),
             image_url: post.image_url.clone(),
             author: Author { id: post.author_id, username: post.username.clone() },
             like_count: counts.like_count,

@@ -78,7 +78,11 @@ pub(crate) fn deleted_post(id: i64, version: i64) -> Value {
 }
 
 pub(crate) fn like(user: i64, post: i64, version: i64, active: bool) -> Value {
-    json!({"user_id": user, "post_id": post, "version": version, "deleted": !active})
+    let kept = |value: Value| if active { value } else { Value::Null };
+    json!({
+        "user_id": user, "post_id": post, "version": version, "deleted": !active, "post_author_id": kept(json!(1)),
+        "created_at": kept(json!("2026-03-01T11:00:00.000000Z"))
+    })
 }
 
 /// Requests Ann's recommendations with this query string, and returns the answer.

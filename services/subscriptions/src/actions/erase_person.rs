@@ -1,4 +1,4 @@
-//! The erasure of the subscriptions of a person who has left.
+//! The erasure of the subscriptions, mutes and settings of a person who has left.
 
 use async_trait::async_trait;
 use shared::erasure::{PersonalData, Step};
@@ -6,8 +6,8 @@ use shared::events::{self, ApplyError};
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use crate::db::queries::feed;
 use crate::db::queries::subscriptions::{self, Side};
+use crate::db::queries::{comments, feed, mutes, notification_settings};
 use crate::streams::erasure_done::ErasureDone;
 
 /// The most subscriptions that one step erases.
@@ -28,7 +28,13 @@ impl PersonalData for PersonalSubscriptions {
                 return Ok(Step::Erased(vec![(kind, ended.len() as i64)]));
             }
         }
-        let is_left = feed::has_posts_of(&**tx, user).await?;
+        let muted = mutes::deactivate_all(tx, user).await?;
+        if !muted.is_empty() {
+            events::remember(tx, &muted);
+            return Ok(Step::Erased(vec![("mutes", muted.len() as i64)]));
+        }
+        notification_settings::erase(tx, user).await?;
+        let is_left = feed::has_posts_of(&**tx, user).await? || comments::has_any_of(&**tx, user).await?;
         Ok(if is_left { Step::CopiesLeft } else { Step::Done })
     }
 }

@@ -3,9 +3,15 @@
 mod erase_person;
 mod export_person;
 mod follow;
+mod mute;
+mod notification_settings;
 mod unfollow;
+mod unmute;
 
 pub(crate) use erase_person::PersonalSubscriptions;
 pub(crate) use export_person::ExportedSubscriptions;
 pub(crate) use follow::follow;
+pub(crate) use mute::mute;
+pub(crate) use notification_settings::{mark_read, mute_kinds};
 pub(crate) use unfollow::unfollow;
+pub(crate) use unmute::unmute;

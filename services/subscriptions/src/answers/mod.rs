@@ -1,9 +1,11 @@
 //! The bodies of this service's responses.
 
 mod feed;
+mod notification;
 mod people;
 mod post;
 
 pub(crate) use feed::Feed;
-pub(crate) use people::{Followed, SubscriptionChanged, SubscriptionList};
+pub(crate) use notification::{MarkedRead, NotificationList, NotificationSettings, Shown, UnreadCount};
+pub(crate) use people::{Followed, MuteChanged, MuteList, SubscriptionChanged, SubscriptionList};
 pub(crate) use post::PostOut;

@@ -74,3 +74,38 @@ impl SubscriptionList {
 pub(crate) struct Followed {
     pub(crate) user_ids: Vec<UserId>,
 }
+
+/// An answer about a mute, in a sentence.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MuteChanged {
+    /// What happened.
+    #[schema(example = "User 7 muted")]
+    message: String,
+}
+
+impl MuteChanged {
+    /// Confirms that the caller hears nothing of this person from now on.
+    pub(crate) fn muted(id: UserId) -> Self {
+        Self { message: format!("User {id} muted") }
+    }
+
+    /// Confirms that the caller hears of this person.
+    pub(crate) fn unmuted(id: UserId) -> Self {
+        Self { message: format!("User {id} unmuted") }
+    }
+}
+
+/// A page of muted people.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MuteList {
+    users: Vec<User>,
+    /// Cursor of the next page.
+    next: Option<String>,
+}
+
+impl MuteList {
+    /// Builds a page from the rows on it and the cursor of the next page, which is `None` on the last page.
+    pub(crate) fn of(rows: Vec<Model>, next: Option<String>) -> Self {
+        Self { users: rows.into_iter().map(User::from).collect(), next }
+    }
+}

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
 use crate::db::entities::{counts, posts, users};
@@ -12,9 +13,9 @@ use crate::domain::ids::PostId;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Author {
     /// The person.
-    id: UserId,
+    pub(crate) id: UserId,
     /// The name the person goes by.
-    username: String,
+    pub(crate) username: String,
 }
 
 /// A post.
@@ -25,6 +26,8 @@ pub(crate) struct PostOut {
     content: String,
     /// Path of the picture on this host, if there is one.
     image_url: Option<String>,
+    /// The mentions and hashtags in the content.
+    entities: Vec<Entity>,
     author: Author,
     like_count: i64,
     comment_count: i64,
@@ -41,6 +44,7 @@ impl PostOut {
             id: post.id,
             title: post.title.clone()?,
             content: post.content.clone()?,
+            entities: post.content.as_deref().map(find_entities).unwrap_or_default(),
             image_url: post.image_url.clone(),
             author: Author { id: author.id, username: author.username.clone()? },
             like_count: counts.like_count,

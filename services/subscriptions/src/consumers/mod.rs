@@ -1,5 +1,7 @@
 //! The streams of other services that this service keeps copies of, a file per stream.
 
+mod comment;
+mod like;
 mod post;
 mod post_counts;
 mod user;
@@ -7,7 +9,7 @@ mod user;
 use shared::auth::{Accounts, EndedSessions, ended_sessions};
 use shared::events::{Projection, Streams};
 
-use crate::db::entities::{counts, posts, users};
+use crate::db::entities::{comments, counts, likes, posts, users};
 use crate::memory::feed::FeedMemory;
 
 /// Registers a consumer for each stream. Applied states go to the memory as well: those of users to `accounts` and
@@ -18,4 +20,6 @@ pub(crate) fn register(streams: Streams, feed: FeedMemory, accounts: Accounts, e
         .consumer(Projection::<ended_sessions::Model>::with_memory(ended))
         .consumer(Projection::<posts::Model>::with_memory(feed.clone()))
         .consumer(Projection::<counts::Model>::with_memory(feed))
+        .consumer(Projection::<comments::Model>::new())
+        .consumer(Projection::<likes::Model>::new())
 }

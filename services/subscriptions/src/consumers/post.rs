@@ -1,8 +1,12 @@
-//! The stream `post`: posts, whose newest ones also fill the timelines.
+//! The stream `post`: posts, whose newest ones also fill the timelines, and the people whom they mention.
 
+use sea_orm::DbErr;
 use shared::events::{Key, ProjectionRow, State};
+use shared::work::Tx;
 
 use crate::db::entities::posts::{Column, Model};
+use crate::db::queries::notices;
+use crate::domain::notices::{Notice, Place, Written};
 
 impl State for Model {
     const STREAM: &'static str = "post";
@@ -18,6 +22,7 @@ impl State for Model {
 
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
+    const HAS_DERIVED: bool = true;
 
     fn without_tombstone_fields(self) -> Self {
         if !self.deleted {
@@ -33,4 +38,16 @@ impl ProjectionRow for Model {
             ..self
         }
     }
+
+    async fn store_derived(tx: &Tx, rows: &[Self]) -> Result<(), DbErr> {
+        let places = rows.iter().map(|row| Place::post(row.id));
+        notices::replace(tx, places.collect(), rows.iter().flat_map(notices_of).collect()).await
+    }
+}
+
+/// Lists the notices of a post; none of a tombstone.
+fn notices_of(row: &Model) -> Vec<Notice> {
+    let (Some(author), Some(at)) = (row.author_id, row.created_at) else { return Vec::new() };
+    let content = row.content.as_deref().unwrap_or_default();
+    Written { place: Place::post(row.id), post: row.id, author, at, content }.mentions()
 }

@@ -5,7 +5,7 @@ use shared::auth::ended_sessions;
 use shared::erasure;
 use testkit::schema::{check_entities, check_history, table};
 
-use super::entities::{counts, posts, subscriptions, users};
+use super::entities::{comments, counts, likes, mutes, notices, notification_settings, posts, subscriptions, users};
 use super::migrations::Migrator;
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
@@ -18,7 +18,12 @@ async fn old_migrations_do_what_they_did() {
 #[tokio::test]
 async fn the_migrations_lead_to_the_entities() {
     let tables = [
+        table::<comments::Entity>(),
         table::<counts::Entity>(),
+        table::<likes::Entity>(),
+        table::<mutes::Entity>(),
+        table::<notices::Entity>(),
+        table::<notification_settings::Entity>(),
         table::<posts::Entity>(),
         table::<subscriptions::Entity>(),
         table::<users::Entity>(),

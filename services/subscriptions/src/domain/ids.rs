@@ -4,3 +4,8 @@ shared::id_type! {
     /// A post.
     PostId
 }
+
+shared::id_type! {
+    /// A comment.
+    CommentId
+}

@@ -1,6 +1,8 @@
-//! The rules of this service that need neither HTTP nor a database: ids, and the merge of timelines into a feed.
+//! The rules of this service that need neither HTTP nor a database: ids, notices, and the merge of
+//! timelines into a feed.
 
 pub(crate) mod ids;
+pub(crate) mod notices;
 mod timelines;
 
 pub(crate) use timelines::{Slot, Timelines};

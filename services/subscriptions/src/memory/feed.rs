@@ -13,7 +13,7 @@ use shared::work::Db;
 use super::followed::FollowedLoader;
 use super::shown::PostLoader;
 use super::timelines::SharedTimelines;
-use crate::db::entities::{counts, posts, subscriptions};
+use crate::db::entities::{counts, mutes, posts, subscriptions};
 use crate::db::queries;
 use crate::domain::Slot;
 use crate::domain::ids::PostId;
@@ -153,6 +153,16 @@ impl Memory<counts::Model> for FeedMemory {
     async fn load(&self, _db: &Reads) -> Result<(), DbErr> {
         self.shown.clear();
         Ok(())
+    }
+}
+
+impl OwnMemory<mutes::Model> for FeedMemory {
+    fn remember(&self, rows: &[mutes::Model]) {
+        rows.iter().for_each(|row| self.followed.forget(row.user_id.0));
+    }
+
+    fn forget_all(&self) {
+        self.followed.clear();
     }
 }
 

@@ -1,14 +1,15 @@
-//! The authors whom readers follow, as the cache loads them.
+//! The authors whom readers follow and have not muted, as the cache loads them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use sea_orm::DbErr;
 use shared::cache::Load;
 use shared::db::Reads;
+use shared::ids::UserId;
 
 use super::timelines::SharedTimelines;
-use crate::db::queries::subscriptions;
+use crate::db::queries::{mutes, subscriptions};
 use crate::domain::Slot;
 
 /// The loader of the cache: reads the followees of readers, by the readers' ids, as slots of the timelines.
@@ -22,8 +23,9 @@ impl Load for FollowedLoader {
         // Readers without subscriptions get an empty list, so that they are cached too.
         let mut followed: HashMap<i64, Vec<Slot>> = readers.iter().map(|reader| (*reader, Vec::new())).collect();
         let pairs = subscriptions::find_followed_by_all(db, readers).await?;
+        let muted: HashSet<(UserId, UserId)> = mutes::find_of_all(db, readers).await?.into_iter().collect();
         let mut timelines = self.0.write();
-        for (follower, followee) in pairs {
+        for (follower, followee) in pairs.into_iter().filter(|pair| !muted.contains(pair)) {
             followed.entry(follower.0).or_default().push(timelines.find_or_add_author(followee));
         }
         drop(timelines);

@@ -1,5 +1,5 @@
-//! The states that this service owns. Subscriptions are not published, because no other service consumes them; they
-//! only reach the memory of its own replicas.
+//! The states that this service owns. Subscriptions and mutes are not published, because no other service consumes them;
+//! they only reach the memory of its own replicas.
 
 pub(crate) mod erasure_done;
 
@@ -7,7 +7,9 @@ use shared::auth::ended_sessions;
 use shared::erasure;
 use shared::events::{Key, State, Streams};
 
-use crate::db::entities::{counts, posts, subscriptions, users};
+use crate::db::entities::{
+    comments, counts, likes, mutes, notices, notification_settings, posts, subscriptions, users,
+};
 
 impl State for subscriptions::Model {
     const STREAM: &'static str = "subscription";
@@ -21,11 +23,24 @@ impl State for subscriptions::Model {
     }
 }
 
+impl State for mutes::Model {
+    const STREAM: &'static str = "mute";
+
+    fn key(&self) -> Key {
+        Key(vec![self.user_id.0, self.muted_id.0])
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
 /// Registers the columns that hold versions of this service's aggregates, and those that hold ids of any stream's
 /// aggregates. A restore from a backup raises these versions, and assigns new ids above the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
     erasure::register::<erasure_done::ErasureDone>(streams)
         .versions(subscriptions::Column::Version)
+        .versions(mutes::Column::Version)
         .references("user", subscriptions::Column::FollowerId)
         .references("user", subscriptions::Column::FolloweeId)
         .references("user", users::Column::Id)
@@ -33,4 +48,16 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("user", posts::Column::AuthorId)
         .references("post", posts::Column::Id)
         .references("post", counts::Column::Id)
+        .references("comment", comments::Column::Id)
+        .references("user", comments::Column::AuthorId)
+        .references("user", comments::Column::PostAuthorId)
+        .references("post", comments::Column::PostId)
+        .references("user", likes::Column::UserId)
+        .references("user", likes::Column::PostAuthorId)
+        .references("post", likes::Column::PostId)
+        .references("user", notices::Column::ActorId)
+        .references("post", notices::Column::PostId)
+        .references("user", mutes::Column::UserId)
+        .references("user", mutes::Column::MutedId)
+        .references("user", notification_settings::Column::UserId)
 }

@@ -16,9 +16,12 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
     for (follower, followee) in [(1, 2), (2, 1), (2, 3), (3, 1)] {
         follow(&app, follower, followee).await;
     }
+    app.post("/users/3/mute", Value::Null).as_user(2, "bob").send().await;
+    app.post("/notifications/read", json!({ "up_to": "2026-01-01T00:00:00Z" })).as_user(2, "bob").send().await;
     let exported = app.export(2, "/feed").await;
     let others = |kind: &str| exported[kind].iter().map(|row| row["user_id"].as_i64().unwrap()).collect::<Vec<_>>();
-    assert_eq!((others("following"), others("followers")), (vec![1, 3], vec![1]));
+    assert_eq!((others("following"), others("followers"), others("mutes")), (vec![1, 3], vec![1], vec![3]));
+    assert_eq!(exported["notification_settings"].len(), 1);
     app.deliver("post", &[post(7, 1, 2, false)]).await;
     let mut gone = user(2, 2, "gone", false);
     for field in ["username", "first_name", "last_name", "bio", "created_at", "role"] {
@@ -37,7 +40,7 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
         confirmed.is_some()
     };
     app.eventually(is_confirmed, "the confirmation").await;
-    let counts = json!({ "following": 2, "followers": 1 });
+    let counts = json!({ "following": 2, "followers": 1, "mutes": 1 });
     assert_eq!(confirmed, Some(json!({ "id": 2, "version": 1, "complete": false, "counts": counts })));
     let followers = app.get("/users/1/followers").send().await.json;
     assert_eq!((&followers["total"], &followers["users"][0]["id"]), (&json!(1), &json!(3)));

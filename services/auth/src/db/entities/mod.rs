@@ -3,6 +3,7 @@
 pub(crate) mod confirmations;
 pub(crate) mod erased_users;
 pub(crate) mod exports;
+pub(crate) mod name_tokens;
 pub(crate) mod receipts;
 pub(crate) mod users;
 

@@ -420,3 +420,9 @@ CREATE TABLE exports (
     ready_at timestamp with time zone,
     expires_at timestamp with time zone NOT NULL);
 ALTER TABLE exports ADD CONSTRAINT exports_pkey PRIMARY KEY (user_id);
+-- m0018_name_tokens
+CREATE TABLE name_tokens (
+    token text NOT NULL,
+    user_id bigint NOT NULL);
+CREATE INDEX ix_name_tokens_user_id ON public.name_tokens USING btree (user_id);
+ALTER TABLE name_tokens ADD CONSTRAINT name_tokens_pkey PRIMARY KEY (token, user_id);

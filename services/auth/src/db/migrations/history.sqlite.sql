@@ -394,3 +394,9 @@ CREATE TABLE "exports" (
     "step" text NULL,
     "ready_at" timestamp_with_timezone_text NULL,
     "expires_at" timestamp_with_timezone_text NOT NULL );
+-- m0018_name_tokens
+CREATE TABLE "name_tokens" (
+    "token" text NOT NULL,
+    "user_id" integer NOT NULL,
+    PRIMARY KEY ("token", "user_id") );
+CREATE INDEX "ix_name_tokens_user_id" ON "name_tokens" ("user_id");

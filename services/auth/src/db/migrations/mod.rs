@@ -18,6 +18,7 @@ mod m0014_passkeys;
 mod m0015_joining;
 mod m0016_account_log;
 mod m0017_exports;
+mod m0018_name_tokens;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_joining::Migration),
             Box::new(m0016_account_log::Migration),
             Box::new(m0017_exports::Migration),
+            Box::new(m0018_name_tokens::Migration),
         ]
     }
 }

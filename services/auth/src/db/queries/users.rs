@@ -3,16 +3,21 @@
 //! Every statement that changes what other services know of a person raises `version` in the same update and returns
 //! the whole row, from which the caller builds the event.
 
+use std::collections::HashMap;
+
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, LikeExpr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use shared::auth::Role;
 use shared::clock::Timestamp;
 use shared::db::{on_constraint, pad_to_power_of_two};
 use shared::ids::UserId;
 
+use super::name_tokens;
+use crate::db::entities::name_tokens as tokens;
 use crate::db::entities::users::{ActiveModel, Column, Entity, Model};
 use crate::domain::joining::APPLICATION_WITHIN;
 use crate::domain::link::VERIFY_WITHIN;
@@ -83,12 +88,14 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
         application: Set(new.application),
     };
     // The unique indexes are the rule. A look-up before the insert could not exclude a simultaneous registration.
-    Entity::insert(row).exec_with_returning(db).await.map_err(|error| {
+    let stored = Entity::insert(row).exec_with_returning(db).await.map_err(|error| {
         match on_constraint(error, "uq_users_username_key", NotStored::Username) {
             NotStored::Db(error) => on_constraint(error, CONFIRMED_MAILBOX, NotStored::Email),
             taken => taken,
         }
-    })
+    })?;
+    name_tokens::replace(db, &stored).await?;
+    Ok(stored)
 }
 
 /// Finds an account by its id.
@@ -164,6 +171,7 @@ pub(crate) async fn extend_waiting(db: &impl ConnectionTrait, id: UserId, until:
 
 /// Deletes the row of an account. Returns false when another transaction has deleted it before.
 pub(crate) async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
+    name_tokens::delete(db, id.0).await?;
     Ok(Entity::delete_by_id(id.0).exec(db).await?.rows_affected == 1)
 }
 
@@ -187,9 +195,30 @@ pub(crate) async fn search_by_name(
     query.all(db).await
 }
 
+/// Finds the active accounts whose username, or whose names from one of their words on, begin with a token, the shortest
+/// ones first. `after` is the last id of the page before.
+pub(crate) async fn search_by_beginning(
+    db: &impl ConnectionTrait,
+    token: &str,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let active = is_active_id((tokens::Entity, tokens::Column::UserId));
+    let ids = name_tokens::find_people(db, token, after, limit, active).await?;
+    let mut rows: HashMap<i64, Model> =
+        find_many(db, ids.iter().copied()).await?.into_iter().map(|row| (row.id, row)).collect();
+    Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
+}
+
 /// Builds the condition that an account belongs to a member who is not blocked.
 fn is_active() -> Condition {
     Condition::all().add(is_verified()).add(Column::WaitsSince.is_null()).add(Column::BlockedAt.is_null())
+}
+
+/// Builds the condition that the account with the id in this column belongs to a member who is not blocked.
+fn is_active_id(id: impl IntoColumnRef) -> SimpleExpr {
+    let same = Expr::col((Entity, Column::Id)).equals(id);
+    Expr::exists(Entity::find().filter(is_active()).filter(same).select_only().column(Column::Id).into_query())
 }
 
 fn is_verified() -> Expr {
@@ -257,7 +286,11 @@ pub(crate) async fn update_profile(
         .col_expr(Column::LastNameKey, Expr::value(last_key))
         .col_expr(Column::FullNameKey, Expr::value(full_key))
         .filter(Column::BlockedAt.is_null());
-    update_one(db, update, id, now).await
+    let changed = update_one(db, update, id, now).await?;
+    if let Some(user) = &changed {
+        name_tokens::replace(db, user).await?;
+    }
+    Ok(changed)
 }
 
 /// Applies a moderation decision. Returns `None` when one of this version or a newer one was applied before. With

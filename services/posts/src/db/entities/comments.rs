@@ -5,7 +5,7 @@
 
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
-use shared::ids::UserId;
+use shared::ids::{UserId, UserIds};
 
 use crate::domain::ids::{CommentId, PostId};
 
@@ -17,7 +17,15 @@ pub struct Model {
     /// The version of the published state, from 1. Each change adds one.
     pub version: i64,
     pub post_id: PostId,
+    /// The author of the post, which never changes.
+    pub post_author_id: UserId,
     pub author_id: UserId,
+    /// The comment on the same post that this one answers; absent in a comment on the post itself.
+    pub reply_to: Option<CommentId>,
+    /// The depth in the thread: 1 in a comment on the post itself, at most `MAX_DEPTH`.
+    pub depth: i64,
+    /// The authors of the comments above this one, each once, from the top; absent in a comment on the post itself.
+    pub answered: Option<UserIds>,
     /// Absent once the author has deleted the comment.
     pub content: Option<String>,
     pub created_at: Timestamp,

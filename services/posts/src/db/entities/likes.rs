@@ -14,6 +14,8 @@ pub struct Model {
     pub user_id: UserId,
     #[sea_orm(primary_key, auto_increment = false)]
     pub post_id: PostId,
+    /// The author of the post, which never changes.
+    pub post_author_id: UserId,
     pub active: bool,
     pub version: i64,
     pub created_at: Timestamp,

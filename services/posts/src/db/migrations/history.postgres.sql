@@ -127,3 +127,46 @@ CREATE TABLE idempotency_keys (
     anonymous_at timestamp with time zone,
     user_id bigint);
 CREATE INDEX ix_idempotency_keys_user_id ON public.idempotency_keys USING btree (user_id);
+-- m0004_threads
+CREATE TABLE comments (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    post_id bigint NOT NULL,
+    author_id bigint NOT NULL,
+    content text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    decision_version bigint NOT NULL DEFAULT 0,
+    reply_to bigint,
+    depth bigint NOT NULL DEFAULT 1,
+    answered json,
+    post_author_id bigint NOT NULL DEFAULT 0);
+CREATE INDEX ix_comments_reply_to ON public.comments USING btree (reply_to);
+CREATE TABLE likes (
+    user_id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    active boolean NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    post_author_id bigint NOT NULL DEFAULT 0);
+-- m0005_bookmarks
+CREATE TABLE bookmarks (
+    user_id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE bookmarks ADD CONSTRAINT bookmarks_pkey PRIMARY KEY (user_id, post_id);
+CREATE INDEX ix_bookmarks_time ON public.bookmarks USING btree (user_id, created_at, post_id);
+CREATE INDEX ix_comments_author ON public.comments USING btree (author_id, id);
+-- m0006_search
+CREATE TABLE post_tags (
+    tag text NOT NULL,
+    post_id bigint NOT NULL);
+CREATE INDEX ix_post_tags_post_id ON public.post_tags USING btree (post_id);
+ALTER TABLE post_tags ADD CONSTRAINT post_tags_pkey PRIMARY KEY (tag, post_id);
+CREATE TABLE post_words (
+    post_id bigint NOT NULL,
+    tokens tsvector NOT NULL);
+CREATE INDEX ix_post_words ON public.post_words USING gin (tokens) WITH (fastupdate=off);
+ALTER TABLE post_words ADD CONSTRAINT post_words_pkey PRIMARY KEY (post_id);

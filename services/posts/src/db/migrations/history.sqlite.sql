@@ -116,3 +116,54 @@ CREATE TABLE "idempotency_keys" (
     "anonymous_at" timestamp_with_timezone_text NULL,
     "user_id" integer NULL);
 CREATE INDEX "ix_idempotency_keys_user_id" ON "idempotency_keys" ("user_id");
+-- m0004_threads
+CREATE TABLE "comments" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "post_id" integer NOT NULL,
+    "author_id" integer NOT NULL,
+    "content" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL,
+    "deleted_at" timestamp_with_timezone_text NULL,
+    "removed_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL DEFAULT 0 ,
+    "reply_to" integer NULL,
+    "depth" integer NOT NULL DEFAULT 1,
+    "answered" json_text NULL,
+    "post_author_id" integer NOT NULL DEFAULT 0);
+CREATE INDEX "ix_comments_reply_to" ON "comments" ("reply_to");
+CREATE TABLE "likes" (
+    "user_id" integer NOT NULL,
+    "post_id" integer NOT NULL,
+    "active" boolean NOT NULL,
+    "version" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "post_author_id" integer NOT NULL DEFAULT 0,
+    PRIMARY KEY ("user_id", "post_id") );
+-- m0005_bookmarks
+CREATE TABLE "bookmarks" (
+    "user_id" integer NOT NULL,
+    "post_id" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY ("user_id", "post_id") );
+CREATE INDEX "ix_bookmarks_time" ON "bookmarks" ("user_id", "created_at", "post_id");
+CREATE INDEX "ix_comments_author" ON "comments" ("author_id", "id");
+-- m0006_search
+CREATE TABLE "post_tags" (
+    "tag" text NOT NULL,
+    "post_id" integer NOT NULL,
+    PRIMARY KEY ("tag", "post_id") );
+CREATE INDEX "ix_post_tags_post_id" ON "post_tags" ("post_id");
+CREATE VIRTUAL TABLE post_words USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize='ascii');
+CREATE TABLE 'post_words_config'(k PRIMARY KEY,
+    v) WITHOUT ROWID;
+CREATE TABLE 'post_words_data'(id INTEGER PRIMARY KEY,
+    block BLOB);
+CREATE TABLE 'post_words_docsize'(id INTEGER PRIMARY KEY,
+    sz BLOB,
+    origin INTEGER);
+CREATE TABLE 'post_words_idx'(segid,
+    term,
+    pgno,
+    PRIMARY KEY(segid, term)) WITHOUT ROWID;

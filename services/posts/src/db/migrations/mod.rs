@@ -4,6 +4,9 @@
 mod m0001_posts;
 mod m0002_image_names;
 mod m0003_recounts;
+mod m0004_threads;
+mod m0005_bookmarks;
+mod m0006_search;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -24,6 +27,9 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(shared::http::idempotency::PersonMigration),
+            Box::new(m0004_threads::Migration),
+            Box::new(m0005_bookmarks::Migration),
+            Box::new(m0006_search::Migration),
         ]
     }
 }

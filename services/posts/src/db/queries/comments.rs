@@ -1,14 +1,16 @@
 //! The SQL statements on the table `comments`, and the conditions that say which comments are visible and which are
 //! counted.
 
-use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
 };
-use shared::db::insert_rows_returning;
+use shared::db::{insert_rows_returning, pad_to_power_of_two};
 use shared::http::Page;
-use shared::ids::UserId;
+use shared::ids::{UserId, UserIds};
 use shared::work::Tx;
 
 use super::{posts, users};
@@ -32,24 +34,55 @@ pub(crate) fn counted_without(hidden: SelectStatement) -> Condition {
     not_deleted().add(Column::AuthorId.not_in_subquery(hidden))
 }
 
-/// Reads a page of a post's visible comments, oldest first, each with its author's username.
-pub(crate) async fn list(db: &impl ConnectionTrait, post: PostId, page: &Page) -> Result<Vec<(Model, String)>, DbErr> {
-    let mut query =
-        Entity::find().filter(shown()).filter(Column::PostId.eq(post)).order_by_asc(Column::Id).limit(page.fetch());
+/// The condition for a comment that somebody has answered, whatever became of the answer. Such a comment keeps its
+/// place in the list when it is not visible any more, so that the answers below it still hang together.
+fn answered() -> SimpleExpr {
+    let answer = Alias::new("answer");
+    let answers = Query::select()
+        .expr(Expr::val(1))
+        .from_as(Entity, answer.clone())
+        .and_where(Expr::col((answer, Column::ReplyTo)).equals((Entity, Column::Id)))
+        .take();
+    Expr::exists(answers)
+}
+
+/// Reads a page of a post's comments, oldest first, each with its author's username. A comment without a username is
+/// not visible, and keeps the place of a comment that was answered.
+pub(crate) async fn list(
+    db: &impl ConnectionTrait,
+    post: PostId,
+    page: &Page,
+) -> Result<Vec<(Model, Option<String>)>, DbErr> {
+    let mut query = Entity::find()
+        .filter(Condition::any().add(shown()).add(answered()))
+        .filter(Column::PostId.eq(post))
+        .order_by_asc(Column::Id)
+        .limit(page.fetch());
     if let Some(after) = page.after {
         query = query.filter(Column::Id.gt(after));
     }
     let rows = query.all(db).await?;
     let names = users::visible_usernames(db, rows.iter().map(|row| row.author_id)).await?;
-    Ok(rows.into_iter().filter_map(|row| names.get(&row.author_id).cloned().map(|name| (row, name))).collect())
+    let name = |row: &Model| {
+        let is_gone = row.deleted_at.is_some() || row.removed_at.is_some();
+        names.get(&row.author_id).filter(|_| !is_gone).cloned()
+    };
+    let named = rows.into_iter().map(|row| {
+        let name = name(&row);
+        (row, name)
+    });
+    Ok(named.collect())
 }
 
 /// The fields of a comment that is about to be stored.
 #[derive(Clone, Debug)]
 pub(crate) struct NewComment {
     pub(crate) post: PostId,
+    pub(crate) post_author: UserId,
     pub(crate) author: UserId,
     pub(crate) content: String,
+    /// The comment that is answered; `None` for a comment on the post itself.
+    pub(crate) parent: Option<Model>,
 }
 
 /// Inserts comments with version 1. The rows are returned in any order.
@@ -59,7 +92,11 @@ pub(crate) async fn insert(tx: &Tx, new: Vec<NewComment>) -> Result<Vec<Model>, 
         id: NotSet,
         version: Set(1),
         post_id: Set(new.post),
+        post_author_id: Set(new.post_author),
         author_id: Set(new.author),
+        reply_to: Set(new.parent.as_ref().map(|parent| parent.id)),
+        depth: Set(new.parent.as_ref().map_or(1, |parent| parent.depth + 1)),
+        answered: Set(new.parent.map(authors_from_the_top)),
         content: Set(Some(new.content)),
         created_at: Set(now),
         updated_at: Set(now),
@@ -68,6 +105,24 @@ pub(crate) async fn insert(tx: &Tx, new: Vec<NewComment>) -> Result<Vec<Model>, 
         decision_version: Set(0),
     });
     insert_rows_returning(tx, rows.collect(), None).await
+}
+
+/// Lists the author of a comment after the authors of the comments above it, each once.
+fn authors_from_the_top(comment: Model) -> UserIds {
+    let mut authors = comment.answered.unwrap_or_default();
+    if !authors.0.contains(&comment.author_id) {
+        authors.0.push(comment.author_id);
+    }
+    authors
+}
+
+/// Reads the visible comments among `ids`, by their ids.
+pub(crate) async fn find_shown(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = CommentId>,
+) -> Result<HashMap<CommentId, Model>, DbErr> {
+    let rows = Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).filter(shown()).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Changes the content of a visible comment of `author`. Returns the comment, and false when it had this content

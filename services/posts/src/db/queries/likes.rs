@@ -17,13 +17,22 @@ use super::users;
 use crate::db::entities::likes::{ActiveModel, Column, Entity, Model};
 use crate::domain::ids::PostId;
 
-/// Makes likes active. `pairs` holds each pair at most once. Returns the new form of the rows that were not active or
+/// A like that is about to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NewLike {
+    pub(crate) user: UserId,
+    pub(crate) post: PostId,
+    pub(crate) post_author: UserId,
+}
+
+/// Makes likes active. `likes` holds each pair of person and post at most once. Returns the new form of the rows that were not active or
 /// did not exist. Likes that were active already do not change, so nothing is published about them.
-pub(crate) async fn like(tx: &Tx, mut pairs: Vec<(UserId, PostId)>) -> Result<Vec<Model>, DbErr> {
-    pairs.sort_unstable();
-    let rows = pairs.into_iter().map(|(user, post)| ActiveModel {
-        user_id: Set(user),
-        post_id: Set(post),
+pub(crate) async fn like(tx: &Tx, mut likes: Vec<NewLike>) -> Result<Vec<Model>, DbErr> {
+    likes.sort_unstable();
+    let rows = likes.into_iter().map(|like| ActiveModel {
+        user_id: Set(like.user),
+        post_id: Set(like.post),
+        post_author_id: Set(like.post_author),
         active: Set(true),
         version: Set(1),
         created_at: Set(tx.clock().now()),

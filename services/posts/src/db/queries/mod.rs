@@ -3,8 +3,11 @@
 pub(crate) mod users;
 
 pub(crate) mod likes;
+pub(crate) mod own;
 pub(crate) mod posts;
+pub(crate) mod search;
 
+pub(crate) mod bookmarks;
 pub(crate) mod comments;
 pub(crate) mod decisions;
 

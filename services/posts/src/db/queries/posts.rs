@@ -1,13 +1,13 @@
 //! The SQL statements on the table `posts`, and the condition that says which posts are visible.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, SimpleExpr};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, RelationDef, Select, UpdateMany,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select, UpdateMany,
 };
 use shared::clock::Timestamp;
 use shared::db::pad_to_power_of_two;
@@ -71,6 +71,13 @@ fn select_shown() -> Select<posts::Entity> {
         .filter(users::Column::Username.is_not_null())
 }
 
+/// The condition that the post with the id in this column is visible.
+pub(crate) fn is_shown(id: impl IntoColumnRef) -> SimpleExpr {
+    let same = Expr::col((posts::Entity, posts::Column::Id)).equals(id);
+    let post = select_shown().filter(same).select_only().column(posts::Column::Id).into_query();
+    Expr::exists(post)
+}
+
 /// Reads one visible post.
 ///
 /// # Errors
@@ -86,6 +93,13 @@ pub(crate) async fn find_all(
     ids: impl IntoIterator<Item = PostId>,
 ) -> Result<Vec<ShownPost>, DbErr> {
     select_shown().filter(posts::Column::Id.is_in(pad_to_power_of_two(ids))).into_partial_model().all(db).await
+}
+
+/// Reads the visible posts among `ids`, in the order of `ids`.
+pub(crate) async fn find_in_order(db: &impl ConnectionTrait, ids: Vec<PostId>) -> Result<Vec<ShownPost>, DbErr> {
+    let rows = find_all(db, ids.iter().copied()).await?;
+    let mut rows: HashMap<PostId, ShownPost> = rows.into_iter().map(|row| (row.post.id, row)).collect();
+    Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
 }
 
 /// Checks that a post is visible, without reading its content.

@@ -77,3 +77,46 @@ CREATE TABLE erasures (
     due_at timestamp with time zone);
 ALTER TABLE erasures ADD CONSTRAINT erasures_pkey PRIMARY KEY (user_id);
 CREATE INDEX ix_users_left ON public.users USING btree (id) WHERE (deleted AND (session_version > 0));
+-- m0002_notifications
+CREATE TABLE comments (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    post_id bigint,
+    post_author_id bigint,
+    author_id bigint,
+    answered json,
+    content text,
+    created_at timestamp with time zone);
+ALTER TABLE comments ADD CONSTRAINT comments_pkey PRIMARY KEY (id);
+CREATE TABLE likes (
+    user_id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    post_author_id bigint,
+    created_at timestamp with time zone);
+CREATE INDEX ix_likes_post_author_id ON public.likes USING btree (post_author_id, created_at);
+ALTER TABLE likes ADD CONSTRAINT likes_pkey PRIMARY KEY (user_id, post_id);
+CREATE TABLE mutes (
+    user_id bigint NOT NULL,
+    muted_id bigint NOT NULL,
+    active boolean NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE mutes ADD CONSTRAINT mutes_pkey PRIMARY KEY (user_id, muted_id);
+CREATE TABLE notices (
+    place bigint NOT NULL,
+    recipient text NOT NULL,
+    kind text NOT NULL,
+    actor_id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+CREATE INDEX ix_notices_recipient ON public.notices USING btree (recipient, created_at, place);
+ALTER TABLE notices ADD CONSTRAINT notices_pkey PRIMARY KEY (place, recipient);
+CREATE TABLE notification_settings (
+    user_id bigint NOT NULL,
+    read_up_to timestamp with time zone,
+    muted_kinds json NOT NULL);
+ALTER TABLE notification_settings ADD CONSTRAINT notification_settings_pkey PRIMARY KEY (user_id);
+CREATE INDEX ix_subscriptions_followee_time ON public.subscriptions USING btree (followee_id, created_at);

@@ -69,3 +69,44 @@ CREATE TABLE "erasures" (
     "passes" integer NOT NULL,
     "due_at" timestamp_with_timezone_text NULL );
 CREATE INDEX ix_users_left ON users (id) WHERE deleted AND session_version > 0;
+-- m0002_notifications
+CREATE TABLE "comments" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    "post_id" integer NULL,
+    "post_author_id" integer NULL,
+    "author_id" integer NULL,
+    "answered" json_text NULL,
+    "content" text NULL,
+    "created_at" timestamp_with_timezone_text NULL );
+CREATE TABLE "likes" (
+    "user_id" integer NOT NULL,
+    "post_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    "post_author_id" integer NULL,
+    "created_at" timestamp_with_timezone_text NULL,
+    PRIMARY KEY ("user_id", "post_id") );
+CREATE INDEX "ix_likes_post_author_id" ON "likes" ("post_author_id", "created_at");
+CREATE TABLE "mutes" (
+    "user_id" integer NOT NULL,
+    "muted_id" integer NOT NULL,
+    "active" boolean NOT NULL,
+    "version" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY ("user_id", "muted_id") );
+CREATE TABLE "notices" (
+    "place" integer NOT NULL,
+    "recipient" text NOT NULL,
+    "kind" text NOT NULL,
+    "actor_id" integer NOT NULL,
+    "post_id" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    PRIMARY KEY ("place", "recipient") );
+CREATE INDEX "ix_notices_recipient" ON "notices" ("recipient", "created_at", "place");
+CREATE TABLE "notification_settings" (
+    "user_id" integer NOT NULL PRIMARY KEY,
+    "read_up_to" timestamp_with_timezone_text NULL,
+    "muted_kinds" json_text NOT NULL );
+CREATE INDEX "ix_subscriptions_followee_time" ON "subscriptions" ("followee_id", "created_at");

@@ -2,6 +2,7 @@
 //! text, instead of using entities, which may change later. `history.*.sql` records the schema after each step.
 
 mod m0001_subscriptions;
+mod m0002_notifications;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::fills::Migration),
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
+            Box::new(m0002_notifications::Migration),
         ]
     }
 }

@@ -8,8 +8,8 @@ use shared::db::pad_to_power_of_two;
 use shared::ids::UserId;
 
 use super::subscriptions;
-use super::users::{visible, visible_ids};
-use crate::db::entities::{counts, posts, users};
+use super::users::{self, visible};
+use crate::db::entities::{counts, posts, users as people};
 use crate::domain::ids::PostId;
 
 /// A visible post with its author and its counters.
@@ -19,7 +19,7 @@ pub(crate) struct VisiblePost {
     #[sea_orm(nested)]
     pub(crate) post: posts::Model,
     #[sea_orm(nested)]
-    pub(crate) author: users::Model,
+    pub(crate) author: people::Model,
     /// The counters; absent until they have arrived.
     #[sea_orm(nested)]
     pub(crate) counts: Option<counts::Model>,
@@ -44,7 +44,7 @@ pub(crate) async fn find_older_posts(
         .column(C::Id)
         .filter(C::Deleted.eq(false))
         .filter(C::AuthorId.in_subquery(subscriptions::followed_ids(reader)))
-        .filter(C::AuthorId.in_subquery(visible_ids()))
+        .filter(users::is_heard_by(reader, (posts::Entity, C::AuthorId)))
         .order_by_desc(C::Id)
         .limit(limit);
     if let Some(below) = below {
@@ -59,7 +59,7 @@ pub(crate) async fn find_visible_posts(
     ids: impl IntoIterator<Item = PostId>,
 ) -> Result<Vec<VisiblePost>, DbErr> {
     use posts::{Column as C, Entity};
-    let author: RelationDef = Entity::belongs_to(users::Entity).from(C::AuthorId).to(users::Column::Id).into();
+    let author: RelationDef = Entity::belongs_to(people::Entity).from(C::AuthorId).to(people::Column::Id).into();
     let counted: RelationDef = Entity::belongs_to(counts::Entity).from(C::Id).to(counts::Column::Id).into();
     Entity::find()
         .join(JoinType::InnerJoin, author)

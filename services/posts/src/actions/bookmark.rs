@@ -1,0 +1,28 @@
+//! The writes by which a person bookmarks a post, and ends that again. Bookmarks are private, so nothing is published.
+
+use shared::ids::UserId;
+use shared::work::Db;
+
+use crate::db::queries::bookmarks;
+use crate::domain::ids::PostId;
+use crate::error::Error;
+
+/// Stores a bookmark. Bookmarking a post again changes nothing.
+///
+/// # Errors
+/// [`Error::Db`] or [`Error::Commit`] when the transaction fails.
+pub(crate) async fn bookmark(db: &Db, person: UserId, post: PostId) -> Result<(), Error> {
+    let tx = db.begin().await?;
+    bookmarks::insert(&tx, person, post).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Deletes a bookmark. Without one nothing changes.
+///
+/// # Errors
+/// [`Error::Db`] or [`Error::Commit`] when the transaction fails.
+pub(crate) async fn unbookmark(db: &Db, person: UserId, post: PostId) -> Result<(), Error> {
+    let tx = db.begin().await?;
+    bookmarks::delete(&tx, person, post).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,34 @@
+//! The write by which a person mutes somebody.
+
+use shared::events;
+use shared::ids::UserId;
+use shared::work::Db;
+
+use crate::db::queries::{mutes, users};
+use crate::error::Error;
+
+/// The most people whom one person can mute.
+const MOST: u64 = 10_000;
+
+/// Makes the mute of `muted` by `person` active. Muting somebody again changes nothing.
+///
+/// # Errors
+/// [`Error::MutesOneself`] when both are the same person; [`Error::UserNotFound`] when the other person is not visible;
+/// [`Error::TooManyMutes`]; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
+pub(crate) async fn mute(db: &Db, person: UserId, muted: UserId) -> Result<(), Error> {
+    if person == muted {
+        return Err(Error::MutesOneself);
+    }
+    let mut tx = db.begin().await?;
+    if !users::is_visible(&*tx, muted).await? {
+        return Err(Error::UserNotFound);
+    }
+    if let Some(mute) = mutes::activate(&tx, person, muted).await? {
+        if mutes::count(&tx, person).await? > MOST {
+            return Err(Error::TooManyMutes);
+        }
+        // The feeds of this person leave the muted person out from now on, on every replica.
+        events::remember(&mut tx, &[mute]);
+    }
+    Ok(tx.commit().await?)
+}

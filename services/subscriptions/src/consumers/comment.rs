@@ -1,0 +1,58 @@
+//! The stream `comment`: comments, and the people who are told of them.
+
+use sea_orm::DbErr;
+use shared::events::{Key, ProjectionRow, State};
+use shared::work::Tx;
+
+use crate::db::entities::comments::{Column, Model};
+use crate::db::queries::notices;
+use crate::domain::notices::{Notice, Place, Written};
+
+impl State for Model {
+    const STREAM: &'static str = "comment";
+
+    fn key(&self) -> Key {
+        self.id.0.into()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl ProjectionRow for Model {
+    const VERSION: Column = Column::Version;
+    const HAS_DERIVED: bool = true;
+
+    fn without_tombstone_fields(self) -> Self {
+        if !self.deleted {
+            return self;
+        }
+        Self {
+            post_id: None,
+            post_author_id: None,
+            author_id: None,
+            answered: None,
+            content: None,
+            created_at: None,
+            ..self
+        }
+    }
+
+    async fn store_derived(tx: &Tx, rows: &[Self]) -> Result<(), DbErr> {
+        let places = rows.iter().map(|row| Place::comment(row.id));
+        notices::replace(tx, places.collect(), rows.iter().flat_map(notices_of).collect()).await
+    }
+}
+
+/// Lists the notices of a comment; none of a tombstone.
+fn notices_of(row: &Model) -> Vec<Notice> {
+    let (Some(post), Some(author), Some(at)) = (row.post_id, row.author_id, row.created_at) else { return Vec::new() };
+    let content = row.content.as_deref().unwrap_or_default();
+    let written = Written { place: Place::comment(row.id), post, author, at, content };
+    let answered = row.answered.as_ref().map_or(&[][..], |answered| &answered.0);
+    let mut notices = written.mentions();
+    notices
+        .extend(row.post_author_id.map(|post_author| written.participants(post_author, answered)).unwrap_or_default());
+    notices
+}
