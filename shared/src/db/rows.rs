@@ -186,6 +186,7 @@ impl Serialize for JsonRow<'_> {
                 Value::BigInt(value) => row.serialize_entry(name, value)?,
                 Value::String(value) => row.serialize_entry(name, value)?,
                 Value::Bytes(value) => row.serialize_entry(name, &value.as_deref().map(bytea))?,
+                Value::Json(value) => row.serialize_entry(name, value)?,
                 Value::ChronoDateTimeUtc(value) => row.serialize_entry(name, value)?,
                 other => return Err(S::Error::custom(format!("{name} has a type that is not known here: {other:?}"))),
             }

@@ -117,6 +117,12 @@ pub fn tags(text: &str) -> Vec<String> {
     distinct_keys(text, EntityKind::Hashtag, search_key)
 }
 
+/// Returns the key of a tag that is written without its sign, or nothing if no text can have such a hashtag.
+pub fn tag_key(tag: &str) -> Option<String> {
+    let entities = find_entities(&format!("#{tag}"));
+    entities.first().filter(|entity| entity.text == tag).map(|entity| search_key(&entity.text))
+}
+
 fn distinct_keys(text: &str, kind: EntityKind, key: fn(&str) -> String) -> Vec<String> {
     let mut keys = Vec::new();
     for entity in find_entities(text).iter().filter(|entity| entity.kind == kind) {

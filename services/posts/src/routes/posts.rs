@@ -10,7 +10,7 @@ use shared::error::ApiError;
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson};
 use shared::ids::UserId;
-use shared::text::search_key;
+use shared::text::mentions::tag_key;
 use shared::text::words::WordQuery;
 use utoipa::ToSchema;
 
@@ -106,7 +106,10 @@ pub(crate) async fn list_posts(
             (rows, next)
         }
         CheckedFilter::Tag(tag) => {
-            let mut ids = search::find_tagged(db, &tag, page.after, page.fetch()).await?;
+            let mut ids = match tag {
+                Some(tag) => search::find_tagged(db, &tag, page.after, page.fetch()).await?,
+                None => Vec::new(),
+            };
             let next = page.cut(&mut ids, |id| id.0);
             (posts::find_in_order(db, ids).await?, next)
         }
@@ -129,8 +132,8 @@ pub(crate) async fn list_posts(
 enum CheckedFilter {
     /// The posts of a person; `None` for all posts.
     Author(Option<UserId>),
-    /// The posts with a hashtag, by its key.
-    Tag(String),
+    /// The posts with a hashtag, by its key; `None` if no text can have this hashtag.
+    Tag(Option<String>),
     /// The posts that have all words, newest first.
     Newest(WordQuery),
     /// The same, best first.
@@ -159,7 +162,7 @@ impl PostFilter {
                     SearchOrder::Best => CheckedFilter::Best(words),
                 })
             }
-            (None, None, Some(tag)) => Ok(CheckedFilter::Tag(search_key(tag.trim_start_matches(['#', '＃'])))),
+            (None, None, Some(tag)) => Ok(CheckedFilter::Tag(tag_key(tag.strip_prefix(['#', '＃']).unwrap_or(&tag)))),
             _ => Err(bad("author, search and tag cannot be used together")),
         }
     }
