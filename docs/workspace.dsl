@@ -14,7 +14,7 @@ workspace "Chatty" "A social network of five services that never share a databas
             gateway = container "nginx" "Routes by path, limits sizes, times and requests per address" "nginx"
 
             auth = container "auth" "People, passwords, sessions, mails; signs access tokens" "Rust, port 8000"
-            posts = container "posts" "Posts, pictures, comments, likes, views" "Rust, port 8001"
+            posts = container "posts" "Posts, pictures, comments, likes, bookmarks, views; search" "Rust, port 8001"
             subscriptions = container "subscriptions" "Who follows and mutes whom; the feed; notifications" "Rust, port 8002"
             admin = container "admin" "Decisions, audit log, statistics" "Rust, port 8003"
             recommendations = container "recommendations" "Posts and people by similar likes; owns nothing" "Rust, port 8004"

@@ -74,7 +74,7 @@ const WORD_INDEX: &str = "post_words";
 /// those entities in `shared` that only some services use.
 ///
 /// # Panics
-/// If a column differs, if a table other than those of [`WORD_INDEX`] has no entity, or if an entity in the service's sources is missing in `tables`.
+/// If a column differs, if a table has no entity, or if an entity in the service's sources is missing in `tables`.
 pub async fn check_entities<M: MigratorTrait>(package: &str, tables: &[Table]) {
     let (migrated, declared) = (empty_database().await, empty_database().await);
     M::up(&migrated, None).await.expect("the migrations run");

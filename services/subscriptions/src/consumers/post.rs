@@ -40,8 +40,9 @@ impl ProjectionRow for Model {
     }
 
     async fn store_derived(tx: &Tx, rows: &[Self]) -> Result<(), DbErr> {
-        let places = rows.iter().map(|row| Place::post(row.id));
-        notices::replace(tx, places.collect(), rows.iter().flat_map(notices_of).collect()).await
+        // The first state of a post finds no earlier notices, so most batches need no deletion.
+        let changed = rows.iter().filter(|row| row.version > 1).map(|row| Place::post(row.id));
+        notices::replace(tx, changed.collect(), rows.iter().flat_map(notices_of).collect()).await
     }
 }
 

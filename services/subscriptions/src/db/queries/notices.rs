@@ -1,6 +1,6 @@
 //! The SQL statements on the table `notices`, which is derived from the copies of posts and comments.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -14,10 +14,12 @@ use crate::db::entities::comments;
 use crate::db::entities::notices::{ActiveModel, Column, Entity, Model};
 use crate::domain::notices::{Kind, Notice, Place, Position, Recipient};
 
-/// Replaces the notices of these posts and comments.
-pub(crate) async fn replace(tx: &Tx, places: Vec<Place>, notices: Vec<Notice>) -> Result<(), DbErr> {
-    let places = pad_to_power_of_two(places.into_iter().map(|place| place.0));
-    Entity::delete_many().filter(Column::Place.is_in(places)).exec(&**tx).await?;
+/// Stores notices. Those of the posts and comments at the places in `changed` are deleted before.
+pub(crate) async fn replace(tx: &Tx, changed: Vec<Place>, notices: Vec<Notice>) -> Result<(), DbErr> {
+    if !changed.is_empty() {
+        let places = pad_to_power_of_two(changed.into_iter().map(|place| place.0));
+        Entity::delete_many().filter(Column::Place.is_in(places)).exec(&**tx).await?;
+    }
     let rows = notices.into_iter().map(|notice| ActiveModel {
         place: Set(notice.place.0),
         recipient: Set(notice.recipient),
@@ -26,7 +28,9 @@ pub(crate) async fn replace(tx: &Tx, places: Vec<Place>, notices: Vec<Notice>) -
         post_id: Set(notice.post),
         created_at: Set(notice.at),
     });
-    insert_rows(&**tx, rows.collect(), None).await
+    // The same state may be applied again.
+    let keep = OnConflict::columns([Column::Place, Column::Recipient]).do_nothing().to_owned();
+    insert_rows(&**tx, rows.collect(), Some(keep)).await
 }
 
 /// Finds up to `limit` notices of a recipient that are older than `before` and newer than `since`, newest first: of
