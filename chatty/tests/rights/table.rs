@@ -233,7 +233,9 @@ pub(crate) const TABLE: [Row; 109] = {
         row("GET /comments/mine", Person, 200),
         row("GET /likes/mine", Person, 200),
         row("PUT /posts/{id}/bookmark", Person, 200).at("/posts/{post}/bookmark"),
-        row("DELETE /posts/{id}/bookmark", Person, 200).at("/posts/{post}/bookmark"),
+        row("DELETE /posts/{id}/bookmark", Person, 200)
+            .at("/posts/{post}/bookmark")
+            .after("PUT /posts/{post}/bookmark"),
         row("GET /bookmarks", Person, 200),
         row("GET /likes", Person, 200).at("/likes?post_id={post}"),
         row("GET /feed", Person, 200),
@@ -241,7 +243,7 @@ pub(crate) const TABLE: [Row; 109] = {
         row("POST /subscribe/{user_id}", Person, 200).at("/subscribe/{dan}").after("DELETE /unsubscribe/{dan}"),
         row("DELETE /unsubscribe/{user_id}", Person, 200).at("/unsubscribe/{dan}").after("POST /subscribe/{dan}"),
         row("POST /users/{id}/mute", Person, 200).at("/users/{dan}/mute"),
-        row("DELETE /users/{id}/mute", Person, 200).at("/users/{dan}/mute"),
+        row("DELETE /users/{id}/mute", Person, 200).at("/users/{dan}/mute").after("POST /users/{dan}/mute"),
         row("GET /mutes", Person, 200),
         row("GET /notifications", Person, 200),
         row("GET /notifications/unread_count", Person, 200),

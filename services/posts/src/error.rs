@@ -25,6 +25,9 @@ pub(crate) enum Error {
     /// 404: the like that should be taken back is not active.
     #[error("Like not found")]
     LikeNotFound,
+    /// 404: there is no bookmark that could be removed.
+    #[error("Bookmark not found")]
+    BookmarkNotFound,
     /// 404: no visible post has this picture, or the media store does not have its file.
     #[error("Image not found")]
     ImageNotFound,
@@ -70,9 +73,11 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::PostNotFound | Error::CommentNotFound | Error::LikeNotFound | Error::ImageNotFound => {
-                Self::not_found(text)
-            }
+            Error::PostNotFound
+            | Error::CommentNotFound
+            | Error::LikeNotFound
+            | Error::BookmarkNotFound
+            | Error::ImageNotFound => Self::not_found(text),
             Error::Reply(_) => Self::invalid_field("reply_to", text),
             Error::NotTheAuthor => Self::forbidden(text),
             Error::VersionMismatch => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text),

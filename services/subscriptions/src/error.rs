@@ -19,6 +19,8 @@ pub(crate) enum Error {
     Oneself,
     #[error("must be somebody else: nobody mutes themselves")]
     MutesOneself,
+    #[error("Mute not found")]
+    MuteNotFound,
     #[error("A person can mute 10 000 people")]
     TooManyMutes,
     #[error(transparent)]
@@ -33,7 +35,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::UserNotFound | Error::SubscriptionNotFound => Self::not_found(text),
+            Error::UserNotFound | Error::SubscriptionNotFound | Error::MuteNotFound => Self::not_found(text),
             Error::AlreadySubscribed => Self::conflict("already_subscribed", text),
             Error::TooManyMutes => Self::conflict("too_many_mutes", text),
             Error::MutesOneself => Self::invalid_field("id", text),

@@ -17,12 +17,14 @@ pub(crate) async fn bookmark(db: &Db, person: UserId, post: PostId) -> Result<()
     Ok(tx.commit().await?)
 }
 
-/// Deletes a bookmark. Without one nothing changes.
+/// Deletes a bookmark.
 ///
 /// # Errors
-/// [`Error::Db`] or [`Error::Commit`] when the transaction fails.
+/// [`Error::BookmarkNotFound`] when there is none; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
 pub(crate) async fn unbookmark(db: &Db, person: UserId, post: PostId) -> Result<(), Error> {
     let tx = db.begin().await?;
-    bookmarks::delete(&tx, person, post).await?;
+    if !bookmarks::delete(&tx, person, post).await? {
+        return Err(Error::BookmarkNotFound);
+    }
     Ok(tx.commit().await?)
 }

@@ -95,7 +95,7 @@ pub(crate) async fn bookmark_post(
     Ok(Json(Message { message: "Post bookmarked" }))
 }
 
-/// Removes a bookmark of mine, if it is there.
+/// Removes a bookmark of mine, also while nobody sees the post.
 #[utoipa::path(
     delete, path = "/posts/{id}/bookmark", tag = "posts", security(("bearer" = [])), params(("id" = PostId, Path)),
     responses((status = 200, body = Message))

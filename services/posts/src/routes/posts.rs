@@ -10,7 +10,7 @@ use shared::error::ApiError;
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson};
 use shared::ids::UserId;
-use shared::text::mentions::tag_key;
+use shared::text::mentions::{MAX_TAG, tag_key};
 use shared::text::words::WordQuery;
 use utoipa::ToSchema;
 
@@ -161,6 +161,9 @@ impl PostFilter {
                     SearchOrder::New => CheckedFilter::Newest(words),
                     SearchOrder::Best => CheckedFilter::Best(words),
                 })
+            }
+            (None, None, Some(tag)) if tag.chars().count() > MAX_TAG + 1 => {
+                Err(bad("tag must have at most 101 characters"))
             }
             (None, None, Some(tag)) => Ok(CheckedFilter::Tag(tag_key(tag.strip_prefix(['#', '＃']).unwrap_or(&tag)))),
             _ => Err(bad("author, search and tag cannot be used together")),

@@ -134,6 +134,7 @@ async fn whatever_is_asked_has_an_answer() {
         query(&[("search", &long)]),
         query(&[("search", &many)]),
         query(&[("search", "x"), ("tag", "x")]),
+        query(&[("tag", &"x".repeat(102))]),
         query(&[("search", "x"), ("author", "1")]),
         query(&[("tag", "x"), ("order", "best")]),
         query(&[("search", "x"), ("order", "worst")]),

@@ -21,9 +21,9 @@ pub(crate) async fn insert(tx: &Tx, person: UserId, post: PostId) -> Result<(), 
     insert_rows(&**tx, vec![row], Some(keep)).await
 }
 
-/// Deletes a bookmark, if it is there.
-pub(crate) async fn delete(tx: &Tx, person: UserId, post: PostId) -> Result<(), DbErr> {
-    Entity::delete_by_id((person, post)).exec(&**tx).await.map(|_| ())
+/// Deletes a bookmark. Returns false when there was none.
+pub(crate) async fn delete(tx: &Tx, person: UserId, post: PostId) -> Result<bool, DbErr> {
+    Ok(Entity::delete_by_id((person, post)).exec(&**tx).await?.rows_affected > 0)
 }
 
 /// Deletes all bookmarks of a person, and returns their number.
