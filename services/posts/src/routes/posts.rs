@@ -81,7 +81,7 @@ pub(crate) struct PostFilter {
     /// Only posts with this hashtag.
     #[param(required = false, value_type = String, max_length = 101)]
     tag: Option<String>,
-    /// The order of what a search finds: `new` (the default) or `best`, which ranks the 1 000 newest matches.
+    /// The order of what a search finds: `new` (the default) or `best`, which ranks the 200 newest matches.
     #[param(inline, required = false, value_type = SearchOrder)]
     order: Option<SearchOrder>,
 }

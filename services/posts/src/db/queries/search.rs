@@ -22,7 +22,7 @@ use crate::domain::ids::PostId;
 
 /// The number of newest matches among which the best ones are found. Reading all matches of a frequent word would cost
 /// as much as reading all posts.
-const RANKED: u64 = 1_000;
+const RANKED: u64 = 200;
 /// The lowest bit of the rank in the key of a match. Below are the 53 bits of the post's id.
 const RANK_BIT: u32 = 54;
 
