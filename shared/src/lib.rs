@@ -11,6 +11,7 @@ pub mod config;
 pub mod error;
 pub mod fail_points;
 pub mod ids;
+pub mod pictures;
 pub mod request_id;
 pub mod services;
 pub mod tasks;

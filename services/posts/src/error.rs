@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// 503: there is not enough memory or time for another upload. Nothing was stored.
     #[error("Too many pictures are being sent or wait to be read, nothing was stored")]
     TooManyUploads,
+    /// 422: a picture that a post should get is none of the person's, or a post has it already.
+    #[error("must be pictures that you have sent and that no other post has")]
+    PictureNotFree,
     /// 413, 415 or 422: the picture is not accepted.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -81,9 +84,12 @@ impl From<Error> for ApiError {
             Error::Reply(_) => Self::invalid_field("reply_to", text),
             Error::NotTheAuthor => Self::forbidden(text),
             Error::VersionMismatch => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text),
+            Error::PictureNotFree => Self::invalid_field("images", text),
             Error::TooManyPictures => Self::too_many("too_many_pictures", text, 3_600),
             Error::Image(ImageError::TooLarge) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "image_too_large", text),
-            Error::Image(ImageError::NotAnImage) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_an_image", text),
+            Error::Image(ImageError::NotAnImage | ImageError::Heif) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_an_image", text)
+            }
             Error::Image(
                 ImageError::TooManyPixels | ImageError::Animated | ImageError::ForPrint | ImageError::HighDynamicRange,
             ) => Self::invalid_field("image", text),

@@ -33,7 +33,7 @@ use shared::http::idempotency;
 use shared::service::{Deps, Service};
 
 use actions::shared_writes::SharedWrites;
-use actions::{ExportedPosts, PersonalPosts, run_recounts};
+use actions::{ExportedPosts, PersonalPosts, run_recounts, run_sizes};
 pub use config::{Config, VARIABLES};
 use memory::people::People;
 use memory::shown_posts::PostLoader;
@@ -57,6 +57,7 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     // The cache follows what this service itself commits, so that nobody reads an older post after a write.
     deps.db.outbox().own_memories().follow::<PostState>(shown.clone());
     deps.db.outbox().own_memories().follow::<CountsState>(shown.clone());
+    let sizes = media.clone();
     let personal = PersonalPosts { media: media.clone() };
     let (auth, exported) = (state.auth.clone(), ExportedPosts { media: media.clone() });
     let shared_writes = SharedWrites { people: people.clone() };
@@ -68,6 +69,7 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
         .task("shown", |cancel| shown.cache.run(db(), PostLoader, cancel))
         .task("writes", |cancel| writes.run(db(), shared_writes, cancel))
         .task("recounts", |cancel| run_recounts(people, db(), cancel))
+        .task("sizes", |cancel| run_sizes(sizes, db(), cancel))
         .task("erasures", |cancel| run_erasures(personal, db(), cancel))
         .task("ended_sessions", |cancel| ended.run_upkeep(db(), cancel))
         .task("media", |cancel| media.run_cleanup(db(), cancel))

@@ -24,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(comments::update_comment, comments::delete_comment))
         .routes(routes!(likes::like_post, likes::unlike_post, likes::list_likes))
         .routes(routes!(likes::list_liked))
+        .routes(routes!(media::upload_picture).layer(DefaultBodyLimit::max(MAX_FORM_BYTES)))
         .routes(routes!(media::get_image))
         .routes(routes!(own::list_own_posts))
         .routes(routes!(own::list_own_comments))

@@ -96,6 +96,15 @@ impl Answer {
         self
     }
 
+    /// Adds the header `Location` with the path that stands at the JSON pointer `path` of the body. It is called for a
+    /// replay as well.
+    #[must_use]
+    pub fn with_location_in(mut self, path: &str) -> Self {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        self.location = body.pointer(path).and_then(|path| path.as_str()).map(str::to_owned);
+        self
+    }
+
     /// Adds the ETag of the created thing. It is not called for a replay, because the thing may have changed since.
     #[must_use]
     pub fn with_etag(mut self, etag: String) -> Self {

@@ -5,13 +5,14 @@ use shared::ids::UserId;
 use shared::work::Db;
 
 use super::version_condition::{VersionCondition, required_version};
-use crate::db::queries::{posts, search};
+use crate::db::queries::{pictures, posts, search};
 use crate::domain::ids::PostId;
+use crate::domain::image::FileName;
 use crate::error::Error;
 use crate::media::MediaStore;
 use crate::streams::post::PostState;
 
-/// Deletes a post of `author` and its picture, even while the post is not visible.
+/// Deletes a post of `author` and its pictures, even while the post is not visible.
 ///
 /// # Errors
 /// [`Error::PostNotFound`] or [`Error::NotTheAuthor`] when there is no such post of this author;
@@ -26,15 +27,15 @@ pub(crate) async fn delete_post(
 ) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let version = required_version(&tx, id, author, condition).await?;
-    // The deletion clears the picture's name, so the name is read first.
-    let image = posts::image_name(&tx, id).await?;
+    // The deletion clears the name of a picture that has no row, so the name is read first.
+    let named = posts::lock_any(&tx, id).await?.and_then(|post| FileName::parse(&post.image_name?));
     let row = posts::delete(&tx, id, author, version).await?;
     search::index(&tx, std::slice::from_ref(&row)).await?;
+    let pictures = pictures::delete_of_post(&tx, id, &[]).await?;
     events::publish(&mut tx, &[PostState::from(row)])?;
     tx.commit().await?;
-    // The file is removed after the commit: a transaction that fails must not leave a post without its picture.
-    if let Some(image) = image {
-        media.remove(&image).await;
-    }
+    // The files are removed after the commit: a transaction that fails must not leave a post without its pictures.
+    let files: Vec<FileName> = pictures.iter().flat_map(pictures::file_names).chain(named).collect();
+    media.remove(&files).await;
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! The counters of posts are not changed here. The person is hidden, so the recount leaves the likes and comments out
 //! whether they are erased yet or not, see `recount.rs`.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use shared::erasure::{PersonalData, Step};
 use shared::events::{self, ApplyError};
@@ -10,7 +12,9 @@ use shared::http::idempotency;
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use crate::db::queries::{bookmarks, likes, personal, search};
+use crate::db::queries::{bookmarks, likes, personal, pictures, search};
+use crate::domain::ids::PostId;
+use crate::domain::image::FileName;
 use crate::media::MediaStore;
 use crate::streams::comment::CommentState;
 use crate::streams::erasure_done::ErasureDone;
@@ -29,6 +33,9 @@ impl PersonalData for PersonalPosts {
     async fn erase_some(&self, tx: &mut Tx, user: UserId) -> Result<Step, ApplyError> {
         if let Some(posts) = self.erase_posts(tx, user).await? {
             return Ok(posts);
+        }
+        if let Some(pictures) = self.erase_pictures(tx, user).await? {
+            return Ok(pictures);
         }
         let comments = personal::erase_comments(tx, user).await?;
         if !comments.is_empty() {
@@ -60,21 +67,45 @@ impl PersonalPosts {
         if posts.is_empty() {
             return Ok(None);
         }
-        let pictures: Vec<&String> = posts.iter().filter_map(|(_, image)| image.as_ref()).collect();
-        // The files go first. If the transaction fails after that, the next try finds their names again; the other way
-        // round, a process that dies in between would leave pictures that nothing names. Nobody misses them meanwhile,
-        // because the posts are hidden.
-        for picture in &pictures {
-            self.media.erase(picture).await.map_err(|error| ApplyError::Transient(error.to_string()))?;
-        }
+        let ids: Vec<PostId> = posts.iter().map(|post| post.id).collect();
+        let pictures = pictures::of_posts(tx, &ids).await?;
+        // The picture of a post from before there were several may have no row yet.
+        let known: HashSet<PostId> = pictures.iter().filter_map(|picture| picture.post_id).collect();
+        let unmeasured = posts.iter().filter(|post| !known.contains(&post.id));
+        let unmeasured: Vec<FileName> =
+            unmeasured.filter_map(|post| FileName::parse(post.image_name.as_deref()?)).collect();
+        let number = pictures.len() + unmeasured.len();
+        self.erase_files(pictures.iter().flat_map(pictures::file_names).chain(unmeasured)).await?;
+        pictures::delete(tx, &pictures).await?;
         let mut erased = vec![("posts", posts.len() as i64)];
-        if !pictures.is_empty() {
-            erased.push(("pictures", pictures.len() as i64));
+        if number > 0 {
+            erased.push(("pictures", number as i64));
         }
-        let rows = personal::erase_posts(tx, posts.iter().map(|(id, _)| *id)).await?;
+        let rows = personal::erase_posts(tx, ids.into_iter()).await?;
         search::index(tx, &rows).await?;
         let states: Vec<PostState> = rows.into_iter().map(Into::into).collect();
         events::publish(tx, &states)?;
         Ok(Some(Step::Erased(erased)))
+    }
+
+    /// Erases some pictures that wait for a post. `None` when the person has none.
+    async fn erase_pictures(&self, tx: &Tx, user: UserId) -> Result<Option<Step>, ApplyError> {
+        let pictures = pictures::some_of_person(tx, user).await?;
+        if pictures.is_empty() {
+            return Ok(None);
+        }
+        self.erase_files(pictures.iter().flat_map(pictures::file_names)).await?;
+        pictures::delete(tx, &pictures).await?;
+        Ok(Some(Step::Erased(vec![("pictures", pictures.len() as i64)])))
+    }
+
+    /// Erases files of pictures, before the transaction that forgets their names. If the transaction fails after that,
+    /// the next try finds the names again; the other way round, a process that dies in between would leave pictures that
+    /// nothing names. Nobody misses them meanwhile, because the person is hidden.
+    async fn erase_files(&self, files: impl Iterator<Item = FileName>) -> Result<(), ApplyError> {
+        for file in files {
+            self.media.erase(&file).await.map_err(|error| ApplyError::Transient(error.to_string()))?;
+        }
+        Ok(())
     }
 }

@@ -9,17 +9,19 @@ use shared::error::ApiError;
 use shared::export::{ExportedData, ExportedRow};
 use shared::ids::UserId;
 
+use crate::db::queries::pictures::{file_name, is_of_person};
 use crate::db::queries::{bookmarks, export};
+use crate::domain::image::FileName;
 use crate::media::MediaStore;
 
-/// The posts, comments, likes and bookmarks of people.
+/// The posts, pictures, comments, likes and bookmarks of people.
 pub(crate) struct ExportedPosts {
     pub(crate) media: MediaStore,
 }
 
 #[async_trait]
 impl ExportedData for ExportedPosts {
-    const KINDS: &'static [&'static str] = &["posts", "comments", "likes", "bookmarks"];
+    const KINDS: &'static [&'static str] = &["posts", "pictures", "comments", "likes", "bookmarks"];
 
     async fn page(
         &self,
@@ -32,18 +34,42 @@ impl ExportedData for ExportedPosts {
         let rows = match kind {
             "posts" => {
                 let rows = export::page_posts(db, user, after, limit).await?.into_iter();
-                rows.map(|post| ExportedRow {
+                rows.map(|post| {
+                    let unmeasured = post.images.is_none();
+                    ExportedRow {
                     cursor: post.id.0,
                     row: json!({
                         "id": post.id,
                         "title": post.title,
                         "content": post.content,
                         "picture": post.image_name,
+                        "pictures": post.images.unwrap_or_default().0.into_iter().map(|picture| picture.id).collect::<Vec<_>>(),
                         "created_at": post.created_at,
                         "updated_at": post.updated_at,
                         "removed_at": post.removed_at,
                     }),
-                    file: post.image_name,
+                    // A picture with a row of its own comes with that row.
+                    file: post.image_name.filter(|_| unmeasured),
+                }})
+                .collect()
+            }
+            "pictures" => {
+                let rows = export::page_pictures(db, user, after, limit).await?.into_iter();
+                rows.map(|picture| {
+                    let file = file_name(&picture).to_string();
+                    ExportedRow {
+                        cursor: picture.id.0,
+                        row: json!({
+                            "id": picture.stem,
+                            "file": file,
+                            "post_id": picture.post_id,
+                            "width": picture.width,
+                            "height": picture.height,
+                            "alt": picture.alt,
+                            "created_at": picture.created_at,
+                        }),
+                        file: Some(file),
+                    }
                 })
                 .collect()
             }
@@ -87,10 +113,11 @@ impl ExportedData for ExportedPosts {
     }
 
     async fn file(&self, db: &Reads, user: UserId, name: &str) -> Result<Option<Bytes>, ApiError> {
-        if !export::has_picture(db, user, name).await? {
+        let Some(file) = FileName::parse(name) else { return Ok(None) };
+        if !is_of_person(db, user, &file.stem).await? && !export::has_picture(db, user, name).await? {
             return Ok(None);
         }
-        let (picture, _media_type) = self.media.open_picture(name, None).await.map_err(ApiError::from)?;
+        let picture = self.media.open_picture(&file, None).await.map_err(ApiError::from)?;
         Ok(Some(picture.bytes().await.map_err(ApiError::internal)?))
     }
 }

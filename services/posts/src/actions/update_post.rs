@@ -2,31 +2,40 @@
 
 use shared::events;
 use shared::ids::UserId;
-use shared::work::Db;
+use shared::work::{Db, Tx};
 
 use super::version_condition::{VersionCondition, required_version};
+use crate::db::queries::pictures::{self, Wanted};
 use crate::db::queries::posts::{self, PostChanges, ShownPost};
 use crate::db::queries::search;
 use crate::domain::ids::PostId;
+use crate::domain::image::FileName;
 use crate::error::Error;
+use crate::media::MediaStore;
 use crate::streams::post::PostState;
 
-/// Changes fields of a post of `author`, and returns the post with its counters. A change to the same values stores and
+/// Changes fields of a post of `author`, and returns the post with its counters. `images`, if given, is the new list of
+/// all its pictures: those that are left out are removed with their files. A change to the same values stores and
 /// publishes nothing.
 ///
 /// # Errors
 /// [`Error::PostNotFound`] when the post is not visible; [`Error::NotTheAuthor`] when it is somebody else's;
-/// [`Error::VersionMismatch`] when the condition is not met; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`]
-/// when the transaction fails.
+/// [`Error::VersionMismatch`] when the condition is not met; [`Error::PictureNotFree`] when a picture is not there;
+/// [`Error::Db`], [`Error::Publish`] or [`Error::Commit`] when the transaction fails.
 pub(crate) async fn update_post(
     db: &Db,
+    media: &MediaStore,
     id: PostId,
     author: UserId,
     condition: Option<&VersionCondition>,
-    changes: PostChanges,
+    (mut changes, images): (PostChanges, Option<Vec<Wanted>>),
 ) -> Result<ShownPost, Error> {
     let mut tx = db.begin().await?;
     let version = required_version(&tx, id, author, condition).await?;
+    let mut left_out = Vec::new();
+    if let Some(images) = images {
+        left_out = change_pictures(&tx, id, author, &images, &mut changes).await?;
+    }
     let (row, changed) = posts::update(&tx, id, author, version, changes).await?;
     if changed {
         search::index(&tx, std::slice::from_ref(&row)).await?;
@@ -35,5 +44,26 @@ pub(crate) async fn update_post(
     // The post is read again in the same transaction, because the answer also holds its counters and its author's name.
     let shown = posts::find(&*tx, id).await?;
     tx.commit().await?;
+    media.remove(&left_out).await;
     Ok(shown)
+}
+
+/// Gives the post these pictures and no others, and adds them to its changes. Returns the files of the pictures that it
+/// has no longer.
+async fn change_pictures(
+    tx: &Tx,
+    id: PostId,
+    author: UserId,
+    images: &[Wanted],
+    changes: &mut PostChanges,
+) -> Result<Vec<FileName>, Error> {
+    // Under this lock two changes of the list come one after the other.
+    let post = posts::lock_owned(tx, id, author).await?;
+    let rows = pictures::lock_wanted(tx, author, Some(id), images).await?;
+    let removed = pictures::delete_of_post(tx, id, &rows).await?;
+    pictures::attach(tx, id, &rows).await?;
+    changes.images = Some(pictures::columns_of_post(&rows));
+    let unmeasured = post.image_name.filter(|_| post.images.is_none());
+    let unmeasured = unmeasured.and_then(|name| FileName::parse(&name));
+    Ok(removed.iter().flat_map(pictures::file_names).chain(unmeasured).collect())
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use shared::clock::Timestamp;
+use shared::pictures::Picture;
 use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
@@ -18,8 +19,10 @@ pub(crate) struct PostOut {
     id: PostId,
     title: String,
     content: String,
-    /// Path of the picture on this host, if there is one.
+    /// Path of the first picture on this host, if there is one.
     image_url: Option<String>,
+    /// The pictures, at most four.
+    images: Vec<Picture>,
     /// The mentions and hashtags in the content.
     entities: Vec<Entity>,
     author: Author,
@@ -40,6 +43,7 @@ impl PostOut {
             content: post.content.clone()?,
             entities: post.content.as_deref().map(find_entities).unwrap_or_default(),
             image_url: post.image_url.clone(),
+            images: post.images.clone().unwrap_or_default().0,
             author: Author { id: post.author_id?, username: author.to_owned() },
             like_count: counts.like_count,
             comment_count: counts.comment_count,

@@ -6,7 +6,7 @@ use shared::erasure;
 use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, table};
 
-use super::entities::{bookmarks, comments, counts, likes, post_tags, posts, recounts, users};
+use super::entities::{bookmarks, comments, counts, likes, pictures, post_tags, posts, recounts, users};
 use super::migrations::Migrator;
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
@@ -23,6 +23,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<comments::Entity>(),
         table::<counts::Entity>(),
         table::<likes::Entity>(),
+        table::<pictures::Entity>(),
         table::<post_tags::Entity>(),
         table::<posts::Entity>(),
         table::<recounts::Entity>(),

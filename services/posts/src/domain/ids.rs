@@ -6,6 +6,11 @@ shared::id_type! {
 }
 
 shared::id_type! {
+    /// A picture, within this service.
+    PictureId
+}
+
+shared::id_type! {
     /// A comment.
     CommentId
 }

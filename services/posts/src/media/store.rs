@@ -1,7 +1,7 @@
 //! The media store: the files of pictures under random names, in a folder that all replicas share.
 //!
-//! A picture is stored before its post, because a transaction must not wait for a file. So a picture can be left over:
-//! when its transaction fails, or when the process dies in between. Such pictures are found and removed later.
+//! A picture is stored before its row, because a transaction must not wait for a file. So a file can be left over: when
+//! its transaction fails, or when the process dies in between. Such files are found and removed later.
 
 use std::future::ready;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -17,16 +18,17 @@ use shared::clock::Timestamp;
 use shared::config::{ConfigError, require_writable};
 use shared::tasks::Cancel;
 use shared::work::Db;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{interval, timeout_at};
 use uuid::Uuid;
 
 use super::uploads::Upload;
+use crate::db::queries::pictures::{self, StoredPicture};
 use crate::db::queries::posts;
-use crate::domain::image::{self, ImageError, Picture};
+use crate::domain::image::{self, FileName, ImageError, SafePicture, Size};
 use crate::error::Error;
 
-/// The pause between two searches for left-over pictures, and the age from which a picture without a post counts as
+/// The pause between two searches for what is left over, and the age from which a file without a picture's row counts as
 /// left over. This age is far longer than a request takes, so that no picture of a request under way is removed.
 const ORPHAN_AGE: Duration = Duration::from_secs(60 * 60);
 /// The number of names that one query looks up.
@@ -54,6 +56,13 @@ pub(crate) struct MediaStore {
     store: Arc<dyn ObjectStore>,
     /// The permits for decoding, see [`permits`].
     decoding: Arc<Semaphore>,
+    /// Woken when a picture was stored whose sizes are to be made.
+    arrived: Arc<Notify>,
+}
+
+/// The place of a file in the store.
+fn path(name: &FileName) -> Path {
+    Path::from(name.to_string())
 }
 
 impl MediaStore {
@@ -66,16 +75,17 @@ impl MediaStore {
         std::fs::create_dir_all(folder).map_err(|error| bad(error.to_string()))?;
         require_writable(folder).map_err(|error| bad(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| bad(error.to_string()))?;
-        Ok(Self { store: Arc::new(store.with_fsync(true)), decoding: Arc::new(Semaphore::new(PERMITS as usize)) })
+        let decoding = Arc::new(Semaphore::new(PERMITS as usize));
+        Ok(Self { store: Arc::new(store.with_fsync(true)), decoding, arrived: Arc::default() })
     }
 
-    /// Checks a picture, encodes it anew and stores it under a new random name, which is returned.
+    /// Checks a picture, encodes it anew and stores it under a new random name.
     ///
     /// # Errors
     /// [`Error::Image`] when the picture is not accepted; [`Error::Media`] when the file cannot be stored;
     /// [`Error::TooManyUploads`] when decoding does not begin or end in time. Nothing is stored in that case, because
     /// the request would run into its time limit, and the client could not know what was stored.
-    pub(crate) async fn store(&self, upload: Upload) -> Result<String, Error> {
+    pub(crate) async fn store(&self, upload: Upload) -> Result<StoredPicture, Error> {
         let (_format, pixels) = image::measure(&upload.file)?;
         let permit = Arc::clone(&self.decoding).acquire_many_owned(permits(pixels));
         let permit = timeout_at(upload.begun + DECODE_BEGINS_WITHIN, permit).await;
@@ -88,76 +98,132 @@ impl MediaStore {
             image::sanitise(&upload.file)
         };
         let picture = timeout_at(decoded_by, tokio::task::spawn_blocking(decode)).await;
-        let picture: Picture = picture.map_err(|_elapsed| Error::TooManyUploads)?.map_err(|panic| {
+        let picture: SafePicture = picture.map_err(|_elapsed| Error::TooManyUploads)?.map_err(|panic| {
             tracing::error!(%panic, "Reading a picture failed.");
             ImageError::Broken("the file makes no sense".to_owned())
         })??;
-        let name = format!("{}.{}", Uuid::new_v4().simple(), picture.extension);
-        self.store.put(&Path::from(name.as_str()), PutPayload::from(picture.bytes)).await?;
-        Ok(name)
+        let name = FileName::of_picture(&Uuid::new_v4().simple().to_string(), picture.extension);
+        self.store.put(&path(&name), PutPayload::from(picture.bytes)).await?;
+        Ok(StoredPicture { name, width: picture.width, height: picture.height })
     }
 
-    /// Opens a picture, or the `range` of its bytes, and returns it with its media type.
+    /// Says that a picture was stored whose sizes are to be made.
+    pub(crate) fn announce_sizes(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// Waits until [`MediaStore::announce_sizes`] has been called.
+    pub(crate) async fn wait_for_picture(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Makes the sizes of a stored picture and stores them beside it.
     ///
     /// # Errors
-    /// [`Error::ImageNotFound`], also for every name that [`MediaStore::store`] cannot have given: a name from a path
-    /// must not reach other files. [`Error::Media`] when the store fails.
-    pub(crate) async fn open_picture(
-        &self,
-        name: &str,
-        range: Option<Range<u64>>,
-    ) -> Result<(GetResult, &'static str), Error> {
-        let (stem, extension) = name.split_once('.').ok_or(Error::ImageNotFound)?;
-        let media_type = match extension {
-            "png" => "image/png",
-            "jpg" => "image/jpeg",
-            "webp" => "image/webp",
-            _ => return Err(Error::ImageNotFound),
+    /// [`Error::ImageNotFound`] when the picture is not there; [`Error::Image`] when it cannot be read;
+    /// [`Error::Media`] when the store fails.
+    pub(crate) async fn make_sizes(&self, name: FileName) -> Result<(), Error> {
+        let file = self.read(&name).await?;
+        let (_format, pixels) = image::measure(&file)?;
+        let permit = Arc::clone(&self.decoding).acquire_many_owned(permits(pixels)).await;
+        let permit = permit.map_err(|_closed| Error::TooManyUploads)?;
+        let make = move || {
+            let _permit = permit;
+            image::make_sizes(&name, &file)
         };
-        if stem.len() != 32 || !stem.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(Error::ImageNotFound);
+        let sizes = tokio::task::spawn_blocking(make).await.map_err(|panic| {
+            tracing::error!(%panic, "Making the sizes of a picture failed.");
+            ImageError::Broken("the file makes no sense".to_owned())
+        })??;
+        for Size { name, bytes } in sizes {
+            self.store.put(&path(&name), PutPayload::from(bytes)).await?;
         }
+        Ok(())
+    }
+
+    /// Measures a stored picture. `None` when the file is not there, or is no picture.
+    ///
+    /// # Errors
+    /// [`Error::Media`] when the store fails.
+    pub(crate) async fn measure(&self, name: FileName) -> Result<Option<StoredPicture>, Error> {
+        let file = match self.read(&name).await {
+            Ok(file) => file,
+            Err(Error::ImageNotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(image::dimensions(&file).ok().map(|(width, height)| StoredPicture { name, width, height }))
+    }
+
+    async fn read(&self, name: &FileName) -> Result<Bytes, Error> {
+        Ok(self.open_picture(name, None).await?.bytes().await?)
+    }
+
+    /// Opens a file, or the `range` of its bytes.
+    ///
+    /// # Errors
+    /// [`Error::ImageNotFound`] when the file is not there; [`Error::Media`] when the store fails.
+    pub(crate) async fn open_picture(&self, name: &FileName, range: Option<Range<u64>>) -> Result<GetResult, Error> {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        match self.store.get_opts(&Path::from(name), options).await {
-            Ok(found) => Ok((found, media_type)),
+        match self.store.get_opts(&path(name), options).await {
+            Ok(found) => Ok(found),
             Err(object_store::Error::NotFound { .. }) => Err(Error::ImageNotFound),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Removes a picture that no post refers to any more. A failure is only logged, because the picture is then found
-    /// as an orphan, see [`MediaStore::run_cleanup`].
-    pub(crate) async fn remove(&self, name: &str) {
-        if let Err(error) = self.store.delete(&Path::from(name)).await {
-            tracing::warn!(%error, "A picture could not be removed.");
+    /// Removes files that nothing refers to any more. A failure is only logged, because the files are then found as
+    /// left over, see [`MediaStore::run_cleanup`].
+    pub(crate) async fn remove(&self, names: &[FileName]) {
+        for name in names {
+            if let Err(error) = self.erase(name).await {
+                tracing::warn!(%error, "A picture could not be removed.");
+            }
         }
     }
 
-    /// Removes a picture, and succeeds only when it is gone, whether it was there or not.
+    /// Removes a file, and succeeds only when it is gone, whether it was there or not.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn erase(&self, name: &str) -> Result<(), object_store::Error> {
-        match self.store.delete(&Path::from(name)).await {
+    pub(crate) async fn erase(&self, name: &FileName) -> Result<(), object_store::Error> {
+        match self.store.delete(&path(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Removes left-over pictures every [`ORPHAN_AGE`], until cancelled.
+    /// Removes what is left over every [`ORPHAN_AGE`], until cancelled.
     pub(crate) async fn run_cleanup(self, db: Db, cancel: Cancel) {
         let mut rounds = interval(ORPHAN_AGE);
         loop {
             tokio::select! { _ = rounds.tick() => {}, () = cancel.cancelled() => return }
-            match self.remove_orphans(&db).await {
+            match self.remove_left_over(&db).await {
                 Ok(0) => {}
-                Ok(pictures) => tracing::info!(pictures, "Pictures that no post shows were removed."),
+                Ok(files) => tracing::info!(files, "Files of pictures that no post shows were removed."),
                 Err(error) => tracing::warn!(%error, "Left-over pictures could not be removed; trying again later."),
             }
         }
     }
 
-    /// Removes the pictures that no post refers to and that are older than [`ORPHAN_AGE`]. Returns their number.
+    /// Removes the pictures that no post has got within a day, and the files that belong to no picture. Returns the
+    /// number of files.
+    async fn remove_left_over(&self, db: &Db) -> Result<usize, Error> {
+        let mut removed = 0;
+        loop {
+            let tx = db.begin().await?;
+            let rows = pictures::delete_unused(&tx).await?;
+            tx.commit().await?;
+            if rows.is_empty() {
+                break;
+            }
+            let files: Vec<FileName> = rows.iter().flat_map(pictures::file_names).collect();
+            self.remove(&files).await;
+            removed += files.len();
+        }
+        Ok(removed + self.remove_orphans(db).await?)
+    }
+
+    /// Removes the files that belong to no picture and that are older than [`ORPHAN_AGE`]. Returns their number.
     async fn remove_orphans(&self, db: &Db) -> Result<usize, Error> {
         let before = db.clock().now() - ORPHAN_AGE;
         let mut removed = 0;
@@ -166,8 +232,12 @@ impl MediaStore {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| error.1)?;
             let names: Vec<String> = page.iter().map(|file| file.location.to_string()).collect();
+            let stems: Vec<String> =
+                names.iter().filter_map(|name| FileName::parse(name)).map(|name| name.stem).collect();
+            let known = pictures::known_stems(db.read(), &stems).await?;
             let used = posts::images_in_use(db.read(), &names).await?;
-            for name in names.iter().filter(|name| !used.contains(*name)) {
+            let is_known = |name: &str| FileName::parse(name).is_some_and(|name| known.contains(&name.stem));
+            for name in names.iter().filter(|name| !is_known(name) && !used.contains(*name)) {
                 self.store.delete(&Path::from(name.as_str())).await?;
                 removed += 1;
             }
@@ -198,15 +268,17 @@ mod tests {
             media.store.put(&Path::from(name.as_str()), PutPayload::from_static(b"x")).await.unwrap();
         }
         let tx = db.begin().await.unwrap();
-        let shown = posts::NewPost { title: "x".into(), content: "x".into(), image_name: Some(names[1].clone()) };
+        let image_name = Some(names[1].clone());
+        let shown = posts::NewPost { title: "x".into(), content: "x".into(), images: None, image_name };
         posts::insert(&tx, shared::ids::UserId(1), shown).await.unwrap();
         tx.commit().await.unwrap();
 
         assert_eq!(media.remove_orphans(&db).await.unwrap(), 0, "both are young");
         clock.advance(ORPHAN_AGE + Duration::from_secs(1));
         assert_eq!(media.remove_orphans(&db).await.unwrap(), 1);
-        assert!(matches!(media.open_picture(&names[0], None).await, Err(Error::ImageNotFound)));
-        assert_eq!(media.open_picture(&names[1], None).await.unwrap().0.bytes().await.unwrap(), "x");
+        let [gone, kept] = names.map(|name| FileName::parse(&name).unwrap());
+        assert!(matches!(media.open_picture(&gone, None).await, Err(Error::ImageNotFound)));
+        assert_eq!(media.open_picture(&kept, None).await.unwrap().bytes().await.unwrap(), "x");
         db.close().await;
     }
 }

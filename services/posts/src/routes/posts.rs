@@ -15,23 +15,24 @@ use shared::text::words::WordQuery;
 use utoipa::ToSchema;
 
 use super::conditions::{answer_read, change_condition};
-use super::post_in::{PostForm, PostIn, PostPatch};
+use super::post_in::{PostForm, PostIn, PostPatch, wanted};
 use super::sent::SentPost;
-use crate::actions;
+use crate::actions::{self, PostDraft};
 use crate::actions::shared_writes::{Write, WriteKind};
 use crate::answers::message::Message;
 use crate::answers::post::{OwnPostOut, PostList, PostOut, PostSaved, Views};
-use crate::db::queries::posts::{self, NewPost, PostChanges};
+use crate::db::queries::posts::{self, PostChanges};
 use crate::db::queries::{own, search};
 use crate::domain::etag;
 use crate::domain::ids::PostId;
 use crate::error::Error;
+use crate::media::Upload;
 use crate::state::AppState;
 
 /// The most characters of a search.
 const MAX_SEARCH: usize = 1_000;
 
-/// Writes a post, with a picture if it comes as a form.
+/// Writes a post, with pictures that were sent to `POST /media`, or with one that comes along in a form.
 #[utoipa::path(
     post, path = "/posts", tag = "posts", security(("bearer" = [])), params(IdempotencyKey),
     request_body(content((PostIn = "application/json"), (PostForm = "multipart/form-data"))),
@@ -49,12 +50,23 @@ pub(crate) async fn create_post(
     key: IdempotencyKey,
     request: Request,
 ) -> Result<Answer, Error> {
-    let SentPost { post, image } = SentPost::read(&s, user.id, request).await?;
-    let new = NewPost { title: post.title, content: post.content.into(), image_name: None };
-    let file: &[u8] = image.as_ref().map_or(&[], |image| &image.file);
-    let request = key.request(Some(user.id), &[new.title.as_bytes(), new.content.as_bytes(), file]);
-    let answer = actions::create_post(&s.db, &s.media, user, request, new, image).await?;
+    let SentPost { post, alt, image } = SentPost::read(&s, user.id, request).await?;
+    let (images, content) = (wanted(post.images), post.content.into());
+    let draft = PostDraft { title: post.title, content, images, alt };
+    let request = key.request(Some(user.id), &identity(&draft, image.as_ref()));
+    let answer = actions::create_post(&s.db, &s.media, user, request, draft, image).await?;
     Ok(answer.with_location("/posts", "/post/id"))
+}
+
+/// Returns the parts by which a repeated request is known to be the same.
+fn identity<'a>(draft: &'a PostDraft, image: Option<&'a Upload>) -> Vec<&'a [u8]> {
+    let file: &[u8] = image.map_or(&[], |image| &image.file);
+    let mut parts = vec![draft.title.as_bytes(), draft.content.as_bytes(), file];
+    parts.extend(draft.alt.as_deref().map(str::as_bytes));
+    for image in &draft.images {
+        parts.extend([image.stem.as_bytes(), image.alt.as_deref().unwrap_or("\0").as_bytes()]);
+    }
+    parts
 }
 
 /// The order of the posts that a search finds.
@@ -228,9 +240,10 @@ pub(crate) async fn update_post(
     headers: HeaderMap,
     ValidJson(patch): ValidJson<PostPatch>,
 ) -> Result<PostWithEtag, Error> {
-    let changes = PostChanges { title: patch.title, content: patch.content.map(String::from) };
+    let changes = PostChanges { title: patch.title, content: patch.content.map(String::from), images: None };
+    let changes = (changes, patch.images.map(wanted));
     let condition = change_condition(method, headers);
-    let shown = actions::update_post(&s.db, id, user.id, condition.as_deref(), changes).await?;
+    let shown = actions::update_post(&s.db, &s.media, id, user.id, condition.as_deref(), changes).await?;
     let etag = etag::write(shown.post.version, shown.counts.version);
     let post = PostOut::from_row(shown).ok_or(Error::PostNotFound)?;
     Ok(([(header::ETAG, etag)], Json(PostSaved { message: "Post updated", post })))

@@ -11,7 +11,7 @@ use shared::auth::ended_sessions;
 use shared::erasure;
 use shared::events::Streams;
 
-use crate::db::entities::{bookmarks, comments, counts, likes, posts, recounts, users};
+use crate::db::entities::{bookmarks, comments, counts, likes, pictures, posts, recounts, users};
 
 /// Adds every stream that this service owns, and the columns that a restore from a backup has to raise or to look at:
 /// versions, ids that this service assigns, and ids of other streams.
@@ -28,6 +28,7 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .sequence("post", posts::Column::Id)
         .sequence("comment", comments::Column::Id)
         .references("user", posts::Column::AuthorId)
+        .references("user", pictures::Column::OwnerId)
         .references("user", comments::Column::AuthorId)
         .references("user", comments::Column::PostAuthorId)
         .references("user", likes::Column::UserId)

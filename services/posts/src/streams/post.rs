@@ -7,6 +7,7 @@ use shared::clock::Timestamp;
 use shared::db::Reads;
 use shared::events::{Key, Source, State};
 use shared::ids::UserId;
+use shared::pictures::Pictures;
 
 use crate::db::entities::posts::{Column, Entity, Model};
 use crate::domain::ids::PostId;
@@ -24,8 +25,11 @@ pub(crate) struct PostState {
     pub(crate) author_id: Option<UserId>,
     pub(crate) title: Option<String>,
     pub(crate) content: Option<String>,
-    /// The path of the picture on the host of this service.
+    /// The path of the first picture on the host of this service.
     pub(crate) image_url: Option<String>,
+    /// The pictures in their order; absent when there are none.
+    #[serde(default)]
+    pub(crate) images: Option<Pictures>,
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
 }
@@ -54,6 +58,7 @@ impl From<Model> for PostState {
             title: None,
             content: None,
             image_url: None,
+            images: None,
             created_at: None,
             updated_at: None,
         };
@@ -65,6 +70,7 @@ impl From<Model> for PostState {
             title: row.title,
             content: row.content,
             image_url: row.image_name.as_deref().map(image_url),
+            images: row.images.filter(|images| !images.0.is_empty()),
             created_at: Some(row.created_at),
             updated_at: Some(row.updated_at),
             ..tombstone

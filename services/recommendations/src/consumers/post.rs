@@ -28,6 +28,7 @@ impl ProjectionRow for Model {
             title: None,
             content: None,
             image_url: None,
+            images: None,
             created_at: None,
             updated_at: None,
             ..self

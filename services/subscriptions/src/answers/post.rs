@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::pictures::Picture;
 use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
@@ -24,8 +25,10 @@ pub(crate) struct PostOut {
     id: PostId,
     title: String,
     content: String,
-    /// Path of the picture on this host, if there is one.
+    /// Path of the first picture on this host, if there is one.
     image_url: Option<String>,
+    /// The pictures, at most four.
+    images: Vec<Picture>,
     /// The mentions and hashtags in the content.
     entities: Vec<Entity>,
     author: Author,
@@ -46,6 +49,7 @@ impl PostOut {
             content: post.content.clone()?,
             entities: post.content.as_deref().map(find_entities).unwrap_or_default(),
             image_url: post.image_url.clone(),
+            images: post.images.clone().unwrap_or_default().0,
             author: Author { id: author.id, username: author.username.clone()? },
             like_count: counts.like_count,
             comment_count: counts.comment_count,

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
 use shared::db::Reads;
+use shared::pictures::Pictures;
 
 use crate::answers::PostOut;
 use crate::db::entities::{counts, posts, users};
@@ -53,6 +54,7 @@ impl Load for PostLoader {
         let post = &shown.post;
         // 700 bytes is the estimated size of both structs with their short strings. The texts exist twice: in the row
         // and in the rendered body.
-        700 + 2 * (length(&post.title) + length(&post.content) + length(&post.image_url))
+        let pictures = post.images.as_ref().map_or(0, Pictures::bytes);
+        700 + 2 * (length(&post.title) + length(&post.content) + length(&post.image_url) + pictures)
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod bookmarks;
 pub(crate) mod comments;
 pub(crate) mod counts;
 pub(crate) mod likes;
+pub(crate) mod pictures;
 pub(crate) mod post_tags;
 pub(crate) mod posts;
 pub(crate) mod recounts;

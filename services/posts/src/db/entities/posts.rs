@@ -6,6 +6,7 @@
 use sea_orm::entity::prelude::*;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::pictures::Pictures;
 
 use crate::domain::ids::PostId;
 
@@ -20,8 +21,11 @@ pub struct Model {
     /// The title; like the content, it is absent once the author has deleted the post.
     pub title: Option<String>,
     pub content: Option<String>,
-    /// The name of the picture in the media store; absent when the post has none.
+    /// The name of the first picture in the media store; absent when the post has none.
     pub image_name: Option<String>,
+    /// The pictures as they are published; absent when the post has none, and in a post with a picture from before there
+    /// were several, until `actions/make_sizes.rs` has measured it. Empty if that picture's file is lost.
+    pub images: Option<Pictures>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub deleted_at: Option<Timestamp>,

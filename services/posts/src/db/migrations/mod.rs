@@ -7,6 +7,7 @@ mod m0003_recounts;
 mod m0004_threads;
 mod m0005_bookmarks;
 mod m0006_search;
+mod m0007_pictures;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_threads::Migration),
             Box::new(m0005_bookmarks::Migration),
             Box::new(m0006_search::Migration),
+            Box::new(m0007_pictures::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Quer
 use shared::db::Reads;
 use shared::ids::UserId;
 
-use crate::db::entities::{comments, likes, posts};
+use crate::db::entities::{comments, likes, pictures, posts};
 
 /// Reads posts of a person in the order of their ids, beginning after an id.
 pub(crate) async fn page_posts(db: &Reads, user: UserId, after: i64, limit: u64) -> Result<Vec<posts::Model>, DbErr> {
@@ -32,7 +32,18 @@ pub(crate) async fn page_likes(db: &Reads, user: UserId, after: i64, limit: u64)
     own.order_by_asc(likes::Column::PostId).limit(limit).all(db).await
 }
 
-/// Returns whether a post of the person has this picture.
+/// Reads pictures of a person in the order of their ids, beginning after an id, whether a post has them or not.
+pub(crate) async fn page_pictures(
+    db: &Reads,
+    user: UserId,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<pictures::Model>, DbErr> {
+    let own = pictures::Entity::find().filter(pictures::Column::OwnerId.eq(user));
+    own.filter(pictures::Column::Id.gt(after)).order_by_asc(pictures::Column::Id).limit(limit).all(db).await
+}
+
+/// Returns whether a post of the person has this picture as its first.
 pub(crate) async fn has_picture(db: &Reads, user: UserId, name: &str) -> Result<bool, DbErr> {
     let own = posts::Entity::find().filter(posts::Column::AuthorId.eq(user)).filter(posts::Column::ImageName.eq(name));
     Ok(own.count(db).await? > 0)

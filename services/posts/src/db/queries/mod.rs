@@ -4,6 +4,7 @@ pub(crate) mod users;
 
 pub(crate) mod likes;
 pub(crate) mod own;
+pub(crate) mod pictures;
 pub(crate) mod posts;
 pub(crate) mod search;
 

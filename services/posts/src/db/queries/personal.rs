@@ -1,6 +1,6 @@
 //! The SQL statements that erase everything of one person, a page at a time.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, Value};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use shared::ids::UserId;
 use shared::work::Tx;
@@ -11,16 +11,15 @@ use crate::domain::ids::{CommentId, PostId};
 /// The most rows that one statement erases.
 const PAGE: u64 = 200;
 
-/// Finds posts of a person that the person has not deleted, with the names of their pictures, in the order of their ids.
-/// Posts that an admin has removed are among them. The rows stay locked until the transaction ends.
-pub(crate) async fn lock_posts(tx: &Tx, author: UserId) -> Result<Vec<(PostId, Option<String>)>, DbErr> {
+/// Finds posts of a person that the person has not deleted, in the order of their ids. Posts that an admin has removed are among them. The rows stay locked until the transaction ends.
+pub(crate) async fn lock_posts(tx: &Tx, author: UserId) -> Result<Vec<posts::Model>, DbErr> {
     let rows = posts::Entity::find()
         .filter(posts::Column::AuthorId.eq(author))
         .filter(posts::Column::DeletedAt.is_null())
         .order_by_asc(posts::Column::Id)
         .limit(PAGE)
         .lock_exclusive();
-    Ok(rows.all(&**tx).await?.into_iter().map(|row| (row.id, row.image_name)).collect())
+    rows.all(&**tx).await
 }
 
 /// Deletes these posts for good, as their author can, and returns the rows.
@@ -32,6 +31,7 @@ pub(crate) async fn erase_posts(tx: &Tx, ids: impl Iterator<Item = PostId>) -> R
         .col_expr(posts::Column::Title, nothing.clone())
         .col_expr(posts::Column::Content, nothing.clone())
         .col_expr(posts::Column::ImageName, nothing)
+        .col_expr(posts::Column::Images, Expr::value(Value::Json(None)))
         .filter(posts::Column::Id.is_in(ids))
         .exec_with_returning(&**tx)
         .await

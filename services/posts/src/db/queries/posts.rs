@@ -1,28 +1,23 @@
 //! The SQL statements on the table `posts`, and the condition that says which posts are visible.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, SimpleExpr, Value};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType, PaginatorTrait,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select, UpdateMany,
 };
-use shared::clock::Timestamp;
 use shared::db::pad_to_power_of_two;
 use shared::http::Page;
 use shared::ids::UserId;
+use shared::pictures::Pictures;
 use shared::work::Tx;
 
 use super::users::{visible, visible_ids};
 use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
 use crate::error::Error;
-
-/// The number of pictures that a person may post within [`DAY`].
-const PICTURES_PER_DAY: u64 = 100;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A visible post, with its counters and its author's username.
 #[derive(Clone, Debug, DerivePartialModel)]
@@ -42,7 +37,9 @@ pub(crate) struct ShownPost {
 pub(crate) struct NewPost {
     pub(crate) title: String,
     pub(crate) content: String,
-    /// The name of the picture in the media store; `None` when the post has none.
+    /// The pictures; `None` when the post has none.
+    pub(crate) images: Option<Pictures>,
+    /// The name of the first picture in the media store.
     pub(crate) image_name: Option<String>,
 }
 
@@ -51,6 +48,20 @@ pub(crate) struct NewPost {
 pub(crate) struct PostChanges {
     pub(crate) title: Option<String>,
     pub(crate) content: Option<String>,
+    /// The pictures and the name of the first one, in the form of [`super::pictures::columns_of_post`].
+    pub(crate) images: Option<(Option<Pictures>, Option<String>)>,
+}
+
+impl PostChanges {
+    /// True when the post has all these values already.
+    fn are_in(&self, row: &posts::Model) -> bool {
+        let same_images = |(images, name): &(Option<Pictures>, Option<String>)| {
+            (images, name) == (&row.images, &row.image_name)
+        };
+        (self.title.is_none() || self.title == row.title)
+            && (self.content.is_none() || self.content == row.content)
+            && self.images.as_ref().is_none_or(same_images)
+    }
 }
 
 /// The condition for a post that is neither deleted by its author nor removed by an admin.
@@ -128,26 +139,6 @@ pub(crate) async fn list(
     Ok(query.into_partial_model().all(db).await?)
 }
 
-/// Checks that the author may post another picture. The result is reliable only under [`super::users::lock`], in the
-/// transaction that stores the picture's post; without the lock it merely saves the work of a hopeless request.
-///
-/// # Errors
-/// [`Error::TooManyPictures`] when the person's pictures of the last 24 hours have reached the limit; a deleted post
-/// does not count, because its picture is gone. [`Error::Db`] when a statement fails.
-pub(crate) async fn require_picture_quota(
-    db: &impl ConnectionTrait,
-    now: Timestamp,
-    author: UserId,
-) -> Result<(), Error> {
-    let used = posts::Entity::find()
-        .filter(posts::Column::AuthorId.eq(author))
-        .filter(posts::Column::ImageName.is_not_null())
-        .filter(posts::Column::CreatedAt.gt(now - DAY))
-        .count(db)
-        .await?;
-    if used < PICTURES_PER_DAY { Ok(()) } else { Err(Error::TooManyPictures) }
-}
-
 /// Inserts a post and its counters, both with version 1.
 pub(crate) async fn insert(tx: &Tx, author: UserId, new: NewPost) -> Result<(posts::Model, counts::Model), DbErr> {
     let now = tx.clock().now();
@@ -158,6 +149,7 @@ pub(crate) async fn insert(tx: &Tx, author: UserId, new: NewPost) -> Result<(pos
         title: Set(Some(new.title)),
         content: Set(Some(new.content)),
         image_name: Set(new.image_name),
+        images: Set(new.images),
         created_at: Set(now),
         updated_at: Set(now),
         deleted_at: Set(None),
@@ -189,15 +181,12 @@ pub(crate) async fn update(
     version: Option<i64>,
     changes: PostChanges,
 ) -> Result<(posts::Model, bool), Error> {
-    let PostChanges { title, content } = changes;
-    let unchanged = Condition::all()
-        .add_option(title.as_ref().map(|title| posts::Column::Title.eq(title)))
-        .add_option(content.as_ref().map(|content| posts::Column::Content.eq(content)));
-    let owned = owned_by(id, author).add(not_deleted()).add(posts::Column::AuthorId.in_subquery(visible_ids()));
-    let same = posts::Entity::find().filter(owned.clone()).filter(has_version(version)).filter(unchanged);
-    if let Some(row) = same.one(&**tx).await? {
+    let owned = shown_of(id, author);
+    let same = posts::Entity::find().filter(owned.clone()).filter(has_version(version));
+    if let Some(row) = same.one(&**tx).await?.filter(|row| changes.are_in(row)) {
         return Ok((row, false));
     }
+    let PostChanges { title, content, images } = changes;
     let mut query = posts::Entity::update_many()
         .col_expr(posts::Column::Version, Expr::col(posts::Column::Version).add(1))
         .col_expr(posts::Column::UpdatedAt, Expr::value(tx.clock().now()));
@@ -207,7 +196,63 @@ pub(crate) async fn update(
     if let Some(content) = content {
         query = query.col_expr(posts::Column::Content, Expr::value(content));
     }
+    if let Some((images, name)) = images {
+        query = with_images(query, images, name);
+    }
     Ok((update_owned(tx, query, id, owned, version).await?, true))
+}
+
+/// Adds the pictures to an update, and the name of the first one.
+fn with_images(
+    query: UpdateMany<posts::Entity>,
+    images: Option<Pictures>,
+    name: Option<String>,
+) -> UpdateMany<posts::Entity> {
+    let images = images.map_or(Value::Json(None), Value::from);
+    query
+        .col_expr(posts::Column::Images, Expr::value(images))
+        .col_expr(posts::Column::ImageName, Expr::value(name))
+}
+
+/// Locks a visible post of `author` until the transaction ends, and returns it.
+///
+/// # Errors
+/// [`Error::PostNotFound`] or [`Error::NotTheAuthor`] when there is no such post; [`Error::Db`] when a statement fails.
+pub(crate) async fn lock_owned(tx: &Tx, id: PostId, author: UserId) -> Result<posts::Model, Error> {
+    let row = posts::Entity::find().filter(shown_of(id, author)).lock_exclusive().one(&**tx).await?;
+    match row {
+        Some(row) => Ok(row),
+        None => {
+            find(&**tx, id).await?;
+            Err(Error::NotTheAuthor)
+        }
+    }
+}
+
+/// Locks any post until the transaction ends, and returns it. `None` when it does not exist.
+pub(crate) async fn lock_any(tx: &Tx, id: PostId) -> Result<Option<posts::Model>, DbErr> {
+    posts::Entity::find_by_id(id).lock_exclusive().one(&**tx).await
+}
+
+/// Finds a post with a picture that is not measured yet: one from before there were several pictures.
+pub(crate) async fn find_unmeasured(db: &impl ConnectionTrait) -> Result<Option<posts::Model>, DbErr> {
+    let unmeasured = posts::Entity::find()
+        .filter(posts::Column::ImageName.is_not_null())
+        .filter(posts::Column::Images.is_null())
+        .order_by_asc(posts::Column::Id);
+    unmeasured.one(db).await
+}
+
+/// Stores the pictures of a post that was not measured, as its next version, and returns the row.
+pub(crate) async fn store_measured(
+    tx: &Tx,
+    id: PostId,
+    images: Pictures,
+    name: Option<String>,
+) -> Result<Vec<posts::Model>, DbErr> {
+    let next = Expr::col(posts::Column::Version).add(1);
+    let query = posts::Entity::update_many().col_expr(posts::Column::Version, next);
+    with_images(query, Some(images), name).filter(posts::Column::Id.eq(id)).exec_with_returning(&**tx).await
 }
 
 /// Deletes a post of `author` for good, even while it is not visible; with `version`, only if the post still has this
@@ -223,14 +268,19 @@ pub(crate) async fn delete(tx: &Tx, id: PostId, author: UserId, version: Option<
         .col_expr(posts::Column::Version, Expr::col(posts::Column::Version).add(1))
         .col_expr(posts::Column::DeletedAt, Expr::value(tx.clock().now()))
         .col_expr(posts::Column::Title, nothing.clone())
-        .col_expr(posts::Column::Content, nothing.clone())
-        .col_expr(posts::Column::ImageName, nothing);
+        .col_expr(posts::Column::Content, nothing);
+    let query = with_images(query, None, None);
     update_owned(tx, query, id, owned_by(id, author).add(posts::Column::DeletedAt.is_null()), version).await
 }
 
 /// The condition for this post, if it is this author's.
 fn owned_by(id: PostId, author: UserId) -> Condition {
     Condition::all().add(posts::Column::Id.eq(id)).add(posts::Column::AuthorId.eq(author))
+}
+
+/// The condition for this post, if it is this author's and visible.
+fn shown_of(id: PostId, author: UserId) -> Condition {
+    owned_by(id, author).add(not_deleted()).add(posts::Column::AuthorId.in_subquery(visible_ids()))
 }
 
 /// The condition for a post with this version; `None` accepts any.
@@ -265,13 +315,6 @@ async fn update_owned(
 pub(crate) async fn owned_version(tx: &Tx, id: PostId, author: UserId) -> Result<Option<i64>, DbErr> {
     let owned = owned_by(id, author).add(posts::Column::DeletedAt.is_null());
     posts::Entity::find().filter(owned).select_only().column(posts::Column::Version).into_tuple().one(&**tx).await
-}
-
-/// Reads the name of a post's picture; `None` when the post has no picture or does not exist.
-pub(crate) async fn image_name(tx: &Tx, id: PostId) -> Result<Option<String>, DbErr> {
-    let name: Option<Option<String>> =
-        posts::Entity::find_by_id(id).select_only().column(posts::Column::ImageName).into_tuple().one(&**tx).await?;
-    Ok(name.flatten())
 }
 
 /// True when a visible post has the picture with this name.

@@ -9,6 +9,9 @@ pub(crate) enum ImageError {
     /// The first bytes are not those of a supported format.
     #[error("The file is not a PNG, JPEG, WebP or GIF picture")]
     NotAnImage,
+    /// The file is HEIC or AVIF. No decoder in Rust reads all of what phones write.
+    #[error("HEIC and AVIF are not taken; send it as a JPEG, which phones and browsers can save and share")]
+    Heif,
     /// The picture is wider, higher or larger than the limits.
     #[error("must have at most 4096 x 4096 and 16 million pixels")]
     TooManyPixels,

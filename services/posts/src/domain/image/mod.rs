@@ -7,7 +7,9 @@
 
 mod error;
 mod measure;
+mod name;
 mod sanitise;
+mod sizes;
 
 mod colours;
 mod encode;
@@ -15,5 +17,7 @@ mod inspect;
 mod jpeg;
 
 pub(crate) use error::ImageError;
-pub(crate) use measure::{MAX_PIXELS, measure};
-pub(crate) use sanitise::{Picture, sanitise};
+pub(crate) use measure::{MAX_PIXELS, dimensions, measure};
+pub(crate) use name::{FileName, is_stem, narrower};
+pub(crate) use sanitise::{SafePicture, sanitise};
+pub(crate) use sizes::{Size, make_sizes};

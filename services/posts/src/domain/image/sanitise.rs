@@ -9,11 +9,15 @@ use super::{colours, inspect, jpeg};
 
 /// A picture that is safe to store and to serve.
 #[derive(Debug)]
-pub(crate) struct Picture {
+pub(crate) struct SafePicture {
     /// The bytes of the file.
     pub(crate) bytes: Vec<u8>,
     /// The extension of the file's name, without the dot. It decides the media type under which the file is served.
     pub(crate) extension: &'static str,
+    /// The width in pixels, after it was turned upright.
+    pub(crate) width: u32,
+    /// The height in pixels, after it was turned upright.
+    pub(crate) height: u32,
 }
 
 /// Decodes a file and encodes it anew so that it looks the same.
@@ -25,7 +29,7 @@ pub(crate) struct Picture {
 ///
 /// # Errors
 /// Every variant of [`ImageError`].
-pub(crate) fn sanitise(file: &[u8]) -> Result<Picture, ImageError> {
+pub(crate) fn sanitise(file: &[u8]) -> Result<SafePicture, ImageError> {
     let (format, _pixels) = measure(file)?;
     // The JPEG decoder fills up missing rows with gray instead of failing.
     if format == ImageFormat::Jpeg && !jpeg::is_whole(file) {
@@ -41,19 +45,25 @@ pub(crate) fn sanitise(file: &[u8]) -> Result<Picture, ImageError> {
     };
     // The EXIF field with the orientation is about to be dropped, so the pixels themselves are turned.
     picture.apply_orientation(orientation);
-    let canvas = Canvas::new(picture.into_rgba8());
+    let (width, height) = (picture.width(), picture.height());
+    let (bytes, extension) = encode(&Canvas::new(picture.into_rgba8()), format, properties.lossy)?;
+    Ok(SafePicture { bytes, extension, width, height })
+}
+
+/// Encodes a picture that came in this format. Returns the bytes with the extension of their format.
+fn encode(canvas: &Canvas, format: ImageFormat, lossy: bool) -> Result<(Vec<u8>, &'static str), ImageError> {
     if format == ImageFormat::Jpeg {
-        return Ok(Picture { bytes: canvas.jpeg()?, extension: "jpg" });
+        return Ok((canvas.jpeg()?, "jpg"));
     }
-    if !properties.lossy {
+    if !lossy {
         let (bytes, extension) =
             if format == ImageFormat::WebP { (canvas.webp(true)?, "webp") } else { (canvas.png()?, "png") };
         // A file that another encoder has packed harder may become larger than it was.
         if bytes.len() <= MAX_BYTES {
-            return Ok(Picture { bytes, extension });
+            return Ok((bytes, extension));
         }
     }
-    Ok(Picture { bytes: canvas.webp(false)?, extension: "webp" })
+    Ok((canvas.webp(false)?, "webp"))
 }
 
 #[cfg(test)]
@@ -358,6 +368,11 @@ mod tests {
     fn unacceptable_files_get_their_reason() {
         assert!(matches!(sanitise(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), Err(ImageError::NotAnImage)));
         assert!(matches!(sanitise(b""), Err(ImageError::NotAnImage)));
+        for brand in [&b"heic"[..], b"heix", b"mif1", b"hevc", b"avif", b"avis"] {
+            let heif = [&b"\0\0\0\x18ftyp"[..], brand, b"\0\0\0\0mif1heic"].concat();
+            assert!(matches!(sanitise(&heif), Err(ImageError::Heif)));
+        }
+        assert!(matches!(sanitise(b"\0\0\0\x18ftypisom\0\0\0\0"), Err(ImageError::NotAnImage)), "a film");
         assert!(matches!(sanitise(&vec![0; MAX_BYTES + 1]), Err(ImageError::TooLarge)));
         assert!(matches!(sanitise(&file(ImageFormat::Png, 4_097, 1)), Err(ImageError::TooManyPixels)));
         let noise =

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::pictures::Pictures;
 
 use crate::domain::PostId;
 
@@ -19,6 +20,9 @@ pub struct Model {
     pub title: Option<String>,
     pub content: Option<String>,
     pub image_url: Option<String>,
+    /// The pictures in their order; absent when there are none.
+    #[serde(default)]
+    pub images: Option<Pictures>,
     pub created_at: Option<Timestamp>,
     pub updated_at: Option<Timestamp>,
 }

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_copies;
 mod m0002_authors;
+mod m0004_pictures;
 
 pub(crate) struct Migrator;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(m0002_authors::Migration),
+            Box::new(m0004_pictures::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@ use sea_orm::{DerivePartialModel, JoinType, QuerySelect, RelationDef};
 use shared::clock::Timestamp;
 use shared::db::{Reads, pad_to_power_of_two};
 use shared::ids::UserId;
+use shared::pictures::Pictures;
 
 use crate::db::entities::{counts, posts, users};
 use crate::domain::PostId;
@@ -17,6 +18,7 @@ pub(crate) struct VisiblePost {
     pub(crate) title: String,
     pub(crate) content: String,
     pub(crate) image_url: Option<String>,
+    pub(crate) images: Option<Pictures>,
     pub(crate) author_id: UserId,
     #[sea_orm(from_expr = "Expr::col((users::Entity, users::Column::Username))")]
     pub(crate) username: String,
