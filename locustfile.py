@@ -39,7 +39,8 @@ LIKE_SECONDS = 30
 MAIL_SECONDS = 30
 
 POST_FIELDS = {
-    "id", "title", "content", "image_url", "author", "like_count", "comment_count", "view_count", "created_at", "updated_at",
+    "id", "title", "content", "image_url", "images", "entities", "author", "like_count", "comment_count", "view_count",
+    "created_at", "updated_at",
 }
 STATS_FIELDS = {
     "total_users", "active_users", "total_posts", "total_comments", "total_likes", "blocked_users", "posts_last_24h",

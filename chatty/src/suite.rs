@@ -297,6 +297,8 @@ mod tests {
             "likes.post_id",
             "post_counts.post_id",
             "post_tags.post_id",
+            "pictures.id",
+            "pictures.post_id",
             // Tables that SQLite makes for the index of words.
             "post_words_data.id",
             "post_words_docsize.id",

@@ -28,7 +28,8 @@ pub struct FieldError {
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// Adds a violation of the top-level member `field`. The name must contain neither `~` nor `/`: it is not escaped.
+    /// Adds a violation of the member `field`, or of a nested one such as `images/0/alt`. Names that contain `~` or `/`
+    /// themselves must be escaped.
     pub fn add(&mut self, field: &str, detail: impl Into<Cow<'static, str>>) {
         self.0.push(FieldError { pointer: format!("/{field}"), detail: detail.into() });
     }

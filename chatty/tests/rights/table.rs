@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 109] = {
+pub(crate) const TABLE: [Row; 110] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -220,6 +220,7 @@ pub(crate) const TABLE: [Row; 109] = {
         row("POST /auth/password/change", Account, 204).json(NEW_PASSWORD),
         row("DELETE /auth/me", Account, 202).json(PASSWORD),
         row("POST /posts", Person, 201).json(r#"{"title":"New","content":"New"}"#),
+        row("POST /media", Person, 415).json("{}"),
         row("PATCH /posts/{id}", Owner(403), 200).at("/posts/{post}").json(r#"{"title":"Changed"}"#),
         row("DELETE /posts/{id}", Owner(403), 200).at("/posts/{post}"),
         row("POST /posts/{id}/comments", Person, 201).at("/posts/{post}/comments").json(r#"{"content":"New"}"#),

@@ -255,7 +255,7 @@ mod tests {
     use crate::db::Migrator;
 
     #[tokio::test]
-    async fn only_old_pictures_that_no_post_refers_to_are_removed() {
+    async fn only_what_is_left_over_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let settings =
             Settings::from_env(&Env::of([("CHATTY_DATA_DIR", folder.path().to_str().unwrap())]), 8001).unwrap();
@@ -279,6 +279,28 @@ mod tests {
         let [gone, kept] = names.map(|name| FileName::parse(&name).unwrap());
         assert!(matches!(media.open_picture(&gone, None).await, Err(Error::ImageNotFound)));
         assert_eq!(media.open_picture(&kept, None).await.unwrap().bytes().await.unwrap(), "x");
+
+        // A picture that waits for its post stays for a day, with its sizes; one that a post has stays.
+        let mut rows = Vec::new();
+        for (stem, post) in [("2", None), ("3", Some((crate::domain::ids::PostId(1), clock.now())))] {
+            let name = FileName::of_picture(&stem.repeat(32), "jpg");
+            for file in [&name, &name.with_width(320)] {
+                media.store.put(&path(file), PutPayload::from_static(b"x")).await.unwrap();
+            }
+            let tx = db.begin().await.unwrap();
+            let stored = StoredPicture { name: name.clone(), width: 400, height: 1 };
+            rows.push(pictures::insert(&tx, shared::ids::UserId(1), &stored, None, post).await.unwrap());
+            tx.commit().await.unwrap();
+        }
+        clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
+        assert_eq!(media.remove_left_over(&db).await.unwrap(), 0);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(media.remove_left_over(&db).await.unwrap(), 2);
+        for (row, is_there) in rows.iter().zip([false, true]) {
+            for file in pictures::file_names(row) {
+                assert_eq!(media.open_picture(&file, None).await.is_ok(), is_there, "{file}");
+            }
+        }
         db.close().await;
     }
 }

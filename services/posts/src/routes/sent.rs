@@ -127,12 +127,7 @@ impl SentForm {
 }
 
 /// Reads a form with these text fields and a picture, in the room that is reserved for it.
-async fn read_form(
-    s: &AppState,
-    user: UserId,
-    request: Request,
-    texts: &[&'static str],
-) -> Result<SentForm, Error> {
+async fn read_form(s: &AppState, user: UserId, request: Request, texts: &[&'static str]) -> Result<SentForm, Error> {
     let begun = Instant::now();
     let length = request.body().size_hint().upper().and_then(|length| usize::try_from(length).ok());
     // A body without a Content-Length may become as large as is allowed.

@@ -59,6 +59,9 @@ async fn everything_of_a_person_who_leaves_is_erased_and_counted() {
     let call = app.post("/posts", json!(null)).as_user(2, "bob").body(&kind, body);
     let shown = call.header("idempotency-key", "zebra").send().await.json["post"].clone();
     let (id, picture) = (shown["id"].as_i64().unwrap(), shown["image_url"].as_str().unwrap().to_owned());
+    let (kind, body) = form(&[("image", Some("x"), &png(400, 2)), ("alt", None, b"a zebra")]);
+    let unused = app.post("/media", json!(null)).as_user(2, "bob").body(&kind, body).send().await.json;
+    let (unused, size) = (unused["url"].clone(), unused["sizes"][0]["url"].clone());
     let removed = json!({ "title": "Zebra", "content": "removed" });
     let removed = app.post("/posts", removed).as_user(2, "bob").send().await.json["post"]["id"].as_i64().unwrap();
     app.deliver("moderation.post", &[json!({ "id": removed, "version": 1, "removed": true })]).await;
@@ -75,20 +78,24 @@ async fn everything_of_a_person_who_leaves_is_erased_and_counted() {
 
     let exported = app.export(2, "/likes").await;
     let numbers: Vec<(&str, usize)> = exported.iter().map(|(kind, rows)| (kind.as_str(), rows.len())).collect();
-    assert_eq!(numbers, [("bookmarks", 1), ("comments", 2), ("likes", 2), ("posts", 2)]);
+    assert_eq!(numbers, [("bookmarks", 1), ("comments", 2), ("likes", 2), ("pictures", 2), ("posts", 2)]);
     assert!(exported["posts"][0]["picture"].is_string() && exported["posts"][1]["removed_at"].is_string());
+    assert_eq!((&exported["pictures"][0]["post_id"], &exported["pictures"][1]["alt"]), (&json!(id), &json!("a zebra")));
     let other = app.get("/internal/posts/export-files/nobody.png").as_user(2, "bob").send().await;
     assert_eq!(other.status, 401);
 
     app.deliver("user", &[gone(2, 2)]).await;
     let (confirmed, states) = confirmation(&app).await;
-    let counts = json!({ "posts": 2, "pictures": 1, "comments": 2, "likes": 2, "bookmarks": 1 });
+    let counts = json!({ "posts": 2, "pictures": 2, "comments": 2, "likes": 2, "bookmarks": 1 });
     assert_eq!(confirmed, json!({ "id": 2, "version": 1, "complete": false, "counts": counts }));
     let tombstones =
         |stream: &str| states.iter().filter(|(of, state)| of == stream && state["deleted"] == true).count();
     assert_eq!((tombstones("post"), tombstones("comment"), tombstones("like")), (2, 2, 2));
     app.get(&format!("/posts/{id}")).send().await.is_problem(404, "Post not found");
-    app.get(&picture).send().await.is_problem(404, "Image not found");
+    for gone in [&picture, unused.as_str().unwrap(), size.as_str().unwrap()] {
+        app.get(gone).send().await.is_problem(404, "Image not found");
+    }
+    assert_eq!(held(&app, "SELECT stem AS held FROM pictures").await, [""; 0]);
     let comments = app.get(&format!("/posts/{of_ann}/comments")).send().await.json["comments"].clone();
     assert_eq!(comments, json!([]));
     let counters = async || app.get(&format!("/posts/{of_ann}")).send().await.json["like_count"] == 0;

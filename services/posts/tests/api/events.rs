@@ -12,7 +12,7 @@ async fn each_change_publishes_the_whole_state_and_no_change_publishes_nothing()
     let at = "2026-03-01T12:00:00.000000Z";
     let counts = |version: i64, likes: i64, comments: i64, views: i64| json!({ "id": id, "version": version, "like_count": likes, "comment_count": comments, "view_count": views });
     let post = json!({
-        "id": id, "version": 1, "deleted": false, "author_id": 1, "title": "Hello", "content": "World", "image_url": null,
+        "id": id, "version": 1, "deleted": false, "author_id": 1, "title": "Hello", "content": "World", "image_url": null, "images": null,
         "created_at": at, "updated_at": at
     });
     assert_eq!(app.events().await, [("post".to_owned(), post), ("post_counts".to_owned(), counts(1, 0, 0, 0))]);
@@ -40,7 +40,7 @@ async fn each_change_publishes_the_whole_state_and_no_change_publishes_nothing()
 
     app.delete(&format!("/posts/{id}")).as_user(1, "ann").send().await;
     let tombstone = json!({
-        "id": id, "version": 2, "deleted": true, "removed": false, "author_id": null, "title": null, "content": null, "image_url": null,
+        "id": id, "version": 2, "deleted": true, "removed": false, "author_id": null, "title": null, "content": null, "image_url": null, "images": null,
         "created_at": null, "updated_at": null
     });
     assert_eq!(app.events().await, [("post".to_owned(), tombstone)]);

@@ -16,6 +16,7 @@ mod foreign;
 mod idempotency;
 mod likes;
 mod limits;
+mod media;
 mod operation;
 mod own;
 mod own_lists;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{BOB, CLEO, deleted_post, empty, for_ann, ids, like, near, post, small, user};
+use crate::world::{BOB, CLEO, deleted_post, empty, for_ann, ids, like, near, pictures, post, small, user};
 
 #[tokio::test]
 async fn the_example_is_answered_as_computed_by_hand() {
@@ -14,7 +14,7 @@ async fn the_example_is_answered_as_computed_by_hand() {
     assert_eq!(
         first["post"],
         json!({
-            "id": 13, "title": "Post 13", "content": "Text", "image_url": "/media/6bf46c697d2caf82eeeacbe226e87555.png", "entities": [],
+            "id": 13, "title": "Post 13", "content": "Text", "image_url": "/media/6bf46c697d2caf82eeeacbe226e87555.png", "images": pictures(), "entities": [],
             "author": {"id": 5, "username": "eve"}, "like_count": 2, "comment_count": 3, "view_count": 40,
             "created_at": "2026-02-02T08:00:00.000000Z", "updated_at": "2026-02-03T08:00:00.000000Z"
         })

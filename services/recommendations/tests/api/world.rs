@@ -65,7 +65,7 @@ pub(crate) fn erased(id: i64, version: i64) -> Value {
 pub(crate) fn post(id: i64, author: i64, version: i64) -> Value {
     json!({
         "id": id, "version": version, "deleted": false, "author_id": author, "title": format!("Post {id}"),
-        "content": "Text", "image_url": "/media/6bf46c697d2caf82eeeacbe226e87555.png", "created_at": "2026-02-02T08:00:00.000000Z",
+        "content": "Text", "image_url": "/media/6bf46c697d2caf82eeeacbe226e87555.png", "images": pictures(), "created_at": "2026-02-02T08:00:00.000000Z",
         "updated_at": "2026-02-03T08:00:00.000000Z"
     })
 }
@@ -103,4 +103,13 @@ pub(crate) fn ids(answer: &Answer) -> Vec<i64> {
 pub(crate) fn near(value: &Value, expected: f64) {
     let number = value.as_f64().expect("a number");
     assert!((number - expected).abs() < 1e-12, "{number} is not {expected}");
+}
+
+/// The pictures of each post, as posts publishes them and as answers show them.
+pub(crate) fn pictures() -> Value {
+    let stem = "/media/6bf46c697d2caf82eeeacbe226e87555";
+    json!([{
+        "id": "6bf46c697d2caf82eeeacbe226e87555", "url": format!("{stem}.png"), "width": 500, "height": 300,
+        "alt": "A cable in the fog", "sizes": [{ "url": format!("{stem}-320.webp"), "width": 320 }]
+    }])
 }

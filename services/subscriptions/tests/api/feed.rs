@@ -12,7 +12,12 @@ async fn a_feed_has_the_posts_of_the_followed_from_new_to_old() {
     let empty = app.get("/feed").as_user(1, "ann").send().await.json;
     assert_eq!(empty, json!({ "message": "No subscriptions yet", "posts": [], "next": null }));
     follow(&app, 1, 2).await;
-    let posts: Vec<Value> = (1..=7).map(|id| post(id, 1, 1 + id % 3, false)).collect();
+    let mut posts: Vec<Value> = (1..=7).map(|id| post(id, 1, 1 + id % 3, false)).collect();
+    let path = "/media/6bf46c697d2caf82eeeacbe226e87555.png";
+    let images = json!([{
+        "id": "6bf46c697d2caf82eeeacbe226e87555", "url": path, "width": 3, "height": 2, "alt": null, "sizes": []
+    }]);
+    (posts[3]["images"], posts[3]["image_url"]) = (images.clone(), json!(path));
     app.deliver("post", &posts).await;
     app.deliver(
         "post_counts",
@@ -24,7 +29,8 @@ async fn a_feed_has_the_posts_of_the_followed_from_new_to_old() {
     assert_eq!(first.json["message"], "Your feed");
     let at = "2026-02-01T00:00:00.000000Z";
     let shown = json!({
-        "id": 4, "title": "Post 4", "content": "Text", "entities": [], "image_url": null, "author": { "id": 2, "username": "bob" },
+        "id": 4, "title": "Post 4", "content": "Text", "entities": [], "image_url": path, "images": images,
+        "author": { "id": 2, "username": "bob" },
         "like_count": 3, "comment_count": 2, "view_count": 1, "created_at": at, "updated_at": at
     });
     assert_eq!((&first.json["posts"][0]["id"], &first.json["posts"][1]), (&json!(7), &shown));

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, SimpleExpr, Value};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationDef, Select, UpdateMany,
 };
 use shared::db::pad_to_power_of_two;
 use shared::http::Page;
@@ -55,9 +55,8 @@ pub(crate) struct PostChanges {
 impl PostChanges {
     /// True when the post has all these values already.
     fn are_in(&self, row: &posts::Model) -> bool {
-        let same_images = |(images, name): &(Option<Pictures>, Option<String>)| {
-            (images, name) == (&row.images, &row.image_name)
-        };
+        let same_images =
+            |(images, name): &(Option<Pictures>, Option<String>)| (images, name) == (&row.images, &row.image_name);
         (self.title.is_none() || self.title == row.title)
             && (self.content.is_none() || self.content == row.content)
             && self.images.as_ref().is_none_or(same_images)
@@ -209,9 +208,7 @@ fn with_images(
     name: Option<String>,
 ) -> UpdateMany<posts::Entity> {
     let images = images.map_or(Value::Json(None), Value::from);
-    query
-        .col_expr(posts::Column::Images, Expr::value(images))
-        .col_expr(posts::Column::ImageName, Expr::value(name))
+    query.col_expr(posts::Column::Images, Expr::value(images)).col_expr(posts::Column::ImageName, Expr::value(name))
 }
 
 /// Locks a visible post of `author` until the transaction ends, and returns it.

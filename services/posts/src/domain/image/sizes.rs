@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_picture_has_the_sizes_that_are_narrower() {
-        let white = |width, height| DynamicImage::from(image::RgbImage::from_pixel(width, height, image::Rgb([255; 3])));
+        let white =
+            |width, height| DynamicImage::from(image::RgbImage::from_pixel(width, height, image::Rgb([255; 3])));
         let jpeg = sizes_of(white(2_000, 1_000), ImageFormat::Jpeg);
         assert_eq!(described(&jpeg), [(320, 160, "jpg"), (640, 320, "jpg"), (1_280, 640, "jpg")]);
         let png = sizes_of(white(1_280, 1), ImageFormat::Png);
@@ -96,7 +97,8 @@ mod tests {
     #[test]
     fn an_edge_to_nothing_keeps_its_colour() {
         // Yellow beside nothing, in columns that no size has alone.
-        let picture = image::RgbaImage::from_fn(1_001, 20, |x, _| Rgba([255, 255, 0, if x % 14 < 7 { 255 } else { 0 }]));
+        let picture =
+            image::RgbaImage::from_fn(1_001, 20, |x, _| Rgba([255, 255, 0, if x % 14 < 7 { 255 } else { 0 }]));
         for size in sizes_of(picture.into(), ImageFormat::Png) {
             let scaled = image::load_from_memory(&size.bytes).unwrap().into_rgba8();
             let seen: Vec<_> = scaled.pixels().filter(|pixel| pixel.0[3] > 60).collect();
