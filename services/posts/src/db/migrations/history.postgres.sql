@@ -170,3 +170,36 @@ CREATE TABLE post_words (
     tokens tsvector NOT NULL);
 CREATE INDEX ix_post_words ON public.post_words USING gin (tokens) WITH (fastupdate=off);
 ALTER TABLE post_words ADD CONSTRAINT post_words_pkey PRIMARY KEY (post_id);
+-- m0007_pictures
+CREATE TABLE pictures (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    stem text NOT NULL,
+    extension text NOT NULL,
+    owner_id bigint NOT NULL,
+    post_id bigint,
+    width bigint NOT NULL,
+    height bigint NOT NULL,
+    alt text,
+    created_at timestamp with time zone NOT NULL,
+    sizes_due_at timestamp with time zone,
+    attempts bigint NOT NULL);
+CREATE INDEX ix_pictures_due ON public.pictures USING btree (sizes_due_at) WHERE (sizes_due_at IS NOT NULL);
+CREATE INDEX ix_pictures_owner_id ON public.pictures USING btree (owner_id, created_at);
+CREATE INDEX ix_pictures_post_id ON public.pictures USING btree (post_id);
+CREATE INDEX ix_pictures_unused ON public.pictures USING btree (created_at) WHERE (post_id IS NULL);
+ALTER TABLE pictures ADD CONSTRAINT pictures_pkey PRIMARY KEY (id);
+ALTER TABLE pictures ADD CONSTRAINT pictures_stem_key UNIQUE (stem);
+CREATE TABLE posts (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    author_id bigint NOT NULL,
+    title text,
+    content text,
+    image_name text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    decision_version bigint NOT NULL DEFAULT 0,
+    images json);
+CREATE INDEX ix_posts_unmeasured ON public.posts USING btree (id) WHERE ((image_name IS NOT NULL) AND (images IS NULL));

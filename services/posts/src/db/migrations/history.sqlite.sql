@@ -167,3 +167,34 @@ CREATE TABLE 'post_words_idx'(segid,
     term,
     pgno,
     PRIMARY KEY(segid, term)) WITHOUT ROWID;
+-- m0007_pictures
+CREATE TABLE "pictures" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "stem" text NOT NULL UNIQUE,
+    "extension" text NOT NULL,
+    "owner_id" integer NOT NULL,
+    "post_id" integer NULL,
+    "width" integer NOT NULL,
+    "height" integer NOT NULL,
+    "alt" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "sizes_due_at" timestamp_with_timezone_text NULL,
+    "attempts" integer NOT NULL );
+CREATE INDEX ix_pictures_due ON pictures (sizes_due_at) WHERE sizes_due_at IS NOT NULL;
+CREATE INDEX "ix_pictures_owner_id" ON "pictures" ("owner_id", "created_at");
+CREATE INDEX "ix_pictures_post_id" ON "pictures" ("post_id");
+CREATE INDEX ix_pictures_unused ON pictures (created_at) WHERE post_id IS NULL;
+CREATE TABLE "posts" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "version" integer NOT NULL,
+    "author_id" integer NOT NULL,
+    "title" text NULL,
+    "content" text NULL,
+    "image_name" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "updated_at" timestamp_with_timezone_text NOT NULL,
+    "deleted_at" timestamp_with_timezone_text NULL,
+    "removed_at" timestamp_with_timezone_text NULL,
+    "decision_version" integer NOT NULL DEFAULT 0 ,
+    "images" json_text NULL);
+CREATE INDEX ix_posts_unmeasured ON posts (id) WHERE image_name IS NOT NULL AND images IS NULL;
