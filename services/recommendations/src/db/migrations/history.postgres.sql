@@ -75,3 +75,15 @@ ALTER TABLE erasures ADD CONSTRAINT erasures_pkey PRIMARY KEY (user_id);
 CREATE INDEX ix_users_left ON public.users USING btree (id) WHERE (deleted AND (session_version > 0));
 -- m0002_authors
 CREATE INDEX ix_posts_author_id ON public.posts USING btree (author_id);
+-- m0004_pictures
+CREATE TABLE posts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    author_id bigint,
+    title text,
+    content text,
+    image_url text,
+    created_at timestamp with time zone,
+    updated_at timestamp with time zone,
+    images json);

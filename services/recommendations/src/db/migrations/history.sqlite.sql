@@ -67,3 +67,15 @@ CREATE TABLE "erasures" (
 CREATE INDEX ix_users_left ON users (id) WHERE deleted AND session_version > 0;
 -- m0002_authors
 CREATE INDEX "ix_posts_author_id" ON "posts" ("author_id");
+-- m0004_pictures
+CREATE TABLE "posts" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    "author_id" integer NULL,
+    "title" text NULL,
+    "content" text NULL,
+    "image_url" text NULL,
+    "created_at" timestamp_with_timezone_text NULL,
+    "updated_at" timestamp_with_timezone_text NULL ,
+    "images" json_text NULL);

@@ -120,3 +120,15 @@ CREATE TABLE notification_settings (
     muted_kinds json NOT NULL);
 ALTER TABLE notification_settings ADD CONSTRAINT notification_settings_pkey PRIMARY KEY (user_id);
 CREATE INDEX ix_subscriptions_followee_time ON public.subscriptions USING btree (followee_id, created_at);
+-- m0006_pictures
+CREATE TABLE posts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    author_id bigint,
+    title text,
+    content text,
+    image_url text,
+    created_at timestamp with time zone,
+    updated_at timestamp with time zone,
+    images json);

@@ -110,3 +110,15 @@ CREATE TABLE "notification_settings" (
     "read_up_to" timestamp_with_timezone_text NULL,
     "muted_kinds" json_text NOT NULL );
 CREATE INDEX "ix_subscriptions_followee_time" ON "subscriptions" ("followee_id", "created_at");
+-- m0006_pictures
+CREATE TABLE "posts" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    "author_id" integer NULL,
+    "title" text NULL,
+    "content" text NULL,
+    "image_url" text NULL,
+    "created_at" timestamp_with_timezone_text NULL,
+    "updated_at" timestamp_with_timezone_text NULL ,
+    "images" json_text NULL);
