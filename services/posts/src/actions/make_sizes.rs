@@ -1,6 +1,6 @@
 //! The making of the sizes of pictures, in the background.
 //!
-//! What is left to make stands in the table `pictures`, so no process that dies loses any of it. Answers and events name
+//! The table `pictures` says which sizes are left to make, so no process that dies loses any of them. Answers and events name
 //! the sizes from the beginning; until a file is there, its path serves the picture itself. So making it changes no
 //! post.
 

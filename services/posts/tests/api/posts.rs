@@ -115,7 +115,10 @@ async fn complaints_name_the_place_and_nothing_of_rust() {
         answer.is_problem(422, "");
         (answer.json["errors"][0]["pointer"].clone(), answer.json["errors"][0]["detail"].clone())
     };
-    assert_eq!(error("{}", true).await, (json!(""), json!("must have at least one of `title`, `content` and `images`")));
+    assert_eq!(
+        error("{}", true).await,
+        (json!(""), json!("must have at least one of `title`, `content` and `images`"))
+    );
     assert_eq!(error("[\"x\"]", false).await, (json!(""), json!("must be an object, not an array")));
     assert_eq!(error("{\"title\":1}", false).await, (json!("/title"), json!("must be a string, not a number")));
     assert_eq!(error("{\"title\":\"x\"}", false).await, (json!("/content"), json!("is missing")));

@@ -26,7 +26,7 @@ pub struct Model {
     pub created_at: Timestamp,
     /// The time from which the sizes may be made; absent when none are left to make.
     pub sizes_due_at: Option<Timestamp>,
-    /// How often making the sizes was begun.
+    /// The number of times that making the sizes was begun.
     pub attempts: i64,
 }
 

@@ -26,7 +26,7 @@ const PICTURES_PER_DAY: u64 = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time that making the sizes of a picture gets before somebody else may begin.
 const LEASE: Duration = Duration::from_secs(10 * 60);
-/// How often making the sizes of a picture is begun at most.
+/// The number of times that making the sizes of a picture is begun at most.
 const MAX_ATTEMPTS: i64 = 5;
 /// The most rows that one statement deletes.
 const PAGE: u64 = 200;
