@@ -252,6 +252,8 @@ mod tests {
         // Ids that no other database knows: they are used in one table alone, or refer to a row of the same database.
         let inner = [
             "audit_log.id",
+            "cases.id",
+            "reports.case_id",
             "dead_letters.id",
             "idempotency_keys.id",
             "mail_jobs.id",

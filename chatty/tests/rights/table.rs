@@ -259,6 +259,24 @@ pub(crate) const TABLE: [Row; 109] = {
         row("POST /auth/applicants/{id}/approve", AccountAdmin, 404).at("/auth/applicants/{dan}/approve"),
         row("POST /auth/applicants/{id}/refuse", AccountAdmin, 404).at("/auth/applicants/{dan}/refuse"),
         row("POST /auth/users/{id}/password-reset", AccountAdmin, 202).at("/auth/users/{dan}/password-reset"),
+        row("POST /reports", Person, 201).json(r#"{"user_id":{dan},"reason":"spam"}"#),
+        row("GET /admin/reports", Admin, 200),
+        row("GET /admin/reports/{id}", Admin, 200).at("/admin/reports/1"),
+        // Nothing was resolved yet.
+        row("POST /admin/reports/{id}/reopen", Admin, 409).at("/admin/reports/1/reopen"),
+        row("POST /admin/reports/reopen", Admin, 409).json(r#"{"cases":[{"id":1}]}"#),
+        row("POST /admin/reports/{id}/resolve", Admin, 200)
+            .at("/admin/reports/1/resolve")
+            .json(r#"{"action":"dismiss"}"#)
+            .after("POST /admin/reports/1/reopen"),
+        row("POST /admin/reports/resolve", Admin, 200)
+            .json(r#"{"cases":[{"id":1}],"action":"resolve"}"#)
+            .after("POST /admin/reports/1/reopen"),
+        row("GET /admin/users/{id}", Admin, 200).at("/admin/users/{dan}"),
+        row("GET /admin/posts", Admin, 200),
+        row("GET /admin/posts/{id}", Admin, 200).at("/admin/posts/{post}"),
+        row("GET /admin/comments", Admin, 200),
+        row("GET /admin/comments/{id}", Admin, 200).at("/admin/comments/{comment}"),
         row("GET /admin/audit", Admin, 200),
         row("GET /admin/stats", Admin, 200),
         row("GET /admin/users", Admin, 200),

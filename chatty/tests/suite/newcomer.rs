@@ -59,9 +59,44 @@ async fn a_newcomer_finds_follows_reads_answers_and_is_told() {
     suite.eventually("the end of the news", async || told(&ann, "mention").await.is_none()).await;
     suite.make(Method::POST, &format!("/admin/comments/{comment}/restore"), &admin, None).await;
     suite.eventually("the news again", async || told(&ann, "mention").await.is_some()).await;
+    report_is_resolved_and_undone(&suite, &newcomer, &admin).await;
     suite.wait_until_copies_agree().await;
     let counts = suite.get(&format!("/posts/{post}"), None).await;
     assert_eq!(counts["comment_count"], 2);
     let own = suite.get("/comments/mine", Some(&newcomer)).await;
     assert_eq!((&own["comments"][0]["id"], &own["comments"][0]["author"]["id"]), (&comment, &json!(new)));
+}
+
+/// The newcomer reports the post of a third person. The admin removes it by resolving the case, undoes that, and dismisses
+/// the case. The reporter is told each outcome, and the counters agree in the end.
+async fn report_is_resolved_and_undone(suite: &Suite, newcomer: &str, admin: &str) {
+    let (third, loud) = suite.register("loudmouth").await;
+    let post = suite.post(&loud, "BUY NOW").await;
+    suite.comment(newcomer, post).await;
+    let body = json!({ "post_id": post, "reason": "spam", "text": "Again" });
+    // Admin has to hear of the post first.
+    let report = async || suite.call(Method::POST, "/reports", Some(newcomer), Some(body.clone())).await.0 == 201;
+    suite.eventually("a report", report).await;
+    let case = suite.get("/admin/reports?status=open", Some(admin)).await["cases"][0].clone();
+    assert_eq!((&case["reported"]["title"], &case["reported"]["author"]["id"]), (&json!("BUY NOW"), &json!(third)));
+    let path = format!("/admin/reports/{}", case["id"]);
+    let outcome = async || {
+        let list = suite.get("/notifications", Some(newcomer)).await;
+        let told = list["notifications"].as_array().unwrap().iter().find(|one| one["kind"] == "report").cloned();
+        told.map(|one| one["report"]["outcome"].clone())
+    };
+    let is_shown = async || suite.get(&format!("/posts/{post}"), None).await["comment_count"] == 1;
+
+    let remove = json!({ "action": "remove", "reason": "An advertisement" });
+    suite.make(Method::POST, &format!("{path}/resolve"), admin, Some(remove)).await;
+    suite.eventually("the news of the outcome", async || outcome().await == Some(json!("acted"))).await;
+    suite.eventually("the removal", async || !is_shown().await).await;
+    let removed = async || suite.get("/admin/posts?removed=true", Some(admin)).await["posts"][0].clone();
+    suite.eventually("the removed post on the desk", async || removed().await["content"]["title"] == "BUY NOW").await;
+
+    suite.make(Method::POST, &format!("{path}/reopen"), admin, None).await;
+    suite.eventually("the restored post", is_shown).await;
+    suite.eventually("the end of the news", async || outcome().await.is_none()).await;
+    suite.make(Method::POST, &format!("{path}/resolve"), admin, Some(json!({ "action": "dismiss" }))).await;
+    suite.eventually("the other outcome", async || outcome().await == Some(json!("dismissed"))).await;
 }

@@ -143,6 +143,12 @@ pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Resu
         let views = api.get(&format!("/posts/{home}"), None).await?["view_count"].clone();
         record(format!("views/{home}"), views);
     }
+    for case in api.list("/admin/reports", "cases", Some(&world.admin)).await? {
+        let path = format!("/admin/reports/{}", case["id"]);
+        for report in api.list(&path, "reports", Some(&world.admin)).await? {
+            record(format!("report/{}/{}", report["reporter"]["id"], case["target"]["id"]), json!(true));
+        }
+    }
     for account in api.list("/admin/users", "users", Some(&world.admin)).await? {
         if account["status"] == "blocked" {
             record(format!("block/{}", account["id"]), json!(true));

@@ -67,12 +67,7 @@ pub(crate) struct Resolution {
 /// [`Error::CaseNotFound`]; [`Error::CaseChanged`] when a case is not as the admin has seen it; [`Error::CaseResolved`]
 /// when a case is not open; [`Error::NotRemovable`], [`Error::NotFound`] or [`Error::Oneself`] when the target does not
 /// admit the action; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`] when the transaction fails.
-pub(crate) async fn resolve(
-    db: &Db,
-    admin: &AdminUser,
-    chosen: &Chosen,
-    resolution: &Resolution,
-) -> Result<(), Error> {
+pub(crate) async fn resolve(db: &Db, admin: &AdminUser, chosen: &Chosen, resolution: &Resolution) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let mut locked = lock(&tx, chosen).await?;
     if let Some(case) = locked.iter().find(|case| Status::named(&case.status) != Status::Open) {
@@ -91,7 +86,8 @@ pub(crate) async fn resolve(
         };
         let number = case.version + 1;
         outcomes.extend(reports::close(&tx, case.id, number, resolution.action.outcome()).await?);
-        log(&tx, &actor, &case, resolution.action.as_str(), resolution.reason.as_deref(), &resolution.request_id).await?;
+        log(&tx, &actor, &case, resolution.action.as_str(), resolution.reason.as_deref(), &resolution.request_id)
+            .await?;
         let resolved = Model {
             version: number,
             status: resolution.action.status().as_str().to_owned(),

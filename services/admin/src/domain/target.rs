@@ -79,7 +79,6 @@ impl Action {
             Self::Withdraw(_) => "not warned",
         }
     }
-
 }
 
 /// A target as the copies of its owner's state and the decisions of this service describe it.

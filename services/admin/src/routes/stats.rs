@@ -4,10 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use shared::auth::AdminUser;
 
+use crate::alerts;
 use crate::answers::StatsOut;
 use crate::db::queries::stats;
 use crate::error::Error;
-use crate::alerts;
 use crate::state::AppState;
 
 /// Reads the statistics.

@@ -5,7 +5,10 @@ use shared::auth::ended_sessions;
 use shared::erasure;
 use testkit::schema::{check_entities, check_history, table};
 
-use super::entities::{comments, counts, likes, mutes, notices, notification_settings, posts, subscriptions, users};
+use super::entities::{
+    comments, counts, likes, moderated_people, mutes, notices, notification_settings, posts, report_outcomes,
+    subscriptions, users,
+};
 use super::migrations::Migrator;
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
@@ -21,10 +24,12 @@ async fn the_migrations_lead_to_the_entities() {
         table::<comments::Entity>(),
         table::<counts::Entity>(),
         table::<likes::Entity>(),
+        table::<moderated_people::Entity>(),
         table::<mutes::Entity>(),
         table::<notices::Entity>(),
         table::<notification_settings::Entity>(),
         table::<posts::Entity>(),
+        table::<report_outcomes::Entity>(),
         table::<subscriptions::Entity>(),
         table::<users::Entity>(),
         table::<ended_sessions::Entity>(),

@@ -8,7 +8,8 @@ use shared::erasure;
 use shared::events::{Key, State, Streams};
 
 use crate::db::entities::{
-    comments, counts, likes, mutes, notices, notification_settings, posts, subscriptions, users,
+    comments, counts, likes, moderated_people, mutes, notices, notification_settings, posts, report_outcomes,
+    subscriptions, users,
 };
 
 impl State for subscriptions::Model {
@@ -38,7 +39,7 @@ impl State for mutes::Model {
 /// Registers the columns that hold versions of this service's aggregates, and those that hold ids of any stream's
 /// aggregates. A restore from a backup raises these versions, and assigns new ids above the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
-    erasure::register::<erasure_done::ErasureDone>(streams)
+    let streams = erasure::register::<erasure_done::ErasureDone>(streams)
         .versions(subscriptions::Column::Version)
         .versions(mutes::Column::Version)
         .references("user", subscriptions::Column::FollowerId)
@@ -57,7 +58,13 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("post", likes::Column::PostId)
         .references("user", notices::Column::ActorId)
         .references("post", notices::Column::PostId)
+        .references("user", moderated_people::Column::Id)
+        .references("report_outcome", report_outcomes::Column::Id)
+        .references("user", report_outcomes::Column::ReporterId)
         .references("user", mutes::Column::UserId)
         .references("user", mutes::Column::MutedId)
-        .references("user", notification_settings::Column::UserId)
+        .references("user", notification_settings::Column::UserId);
+    // The column holds ids of all kinds of targets, and a restore only needs upper bounds.
+    let target = || report_outcomes::Column::TargetId;
+    streams.references("user", target()).references("post", target()).references("comment", target())
 }

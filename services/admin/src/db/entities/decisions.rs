@@ -33,7 +33,7 @@ pub struct Model {
 /// Warnings, as an array in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
-pub struct Warnings(pub Vec<Warning>);
+pub struct Warnings(pub(crate) Vec<Warning>);
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

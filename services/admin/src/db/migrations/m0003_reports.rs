@@ -59,10 +59,20 @@ impl MigrationTrait for Migration {
         for column in columns {
             manager.alter_table(column).await?;
         }
-        let target =
-            Index::create().name("uq_cases_target").table("cases").col("target_kind").col("target_id").unique().to_owned();
-        let pair =
-            Index::create().name("uq_reports_reporter").table("reports").col("reporter_id").col("case_id").unique().to_owned();
+        let target = Index::create()
+            .name("uq_cases_target")
+            .table("cases")
+            .col("target_kind")
+            .col("target_id")
+            .unique()
+            .to_owned();
+        let pair = Index::create()
+            .name("uq_reports_reporter")
+            .table("reports")
+            .col("reporter_id")
+            .col("case_id")
+            .unique()
+            .to_owned();
         for index in [target, pair] {
             manager.create_index(index).await?;
         }

@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 use shared::clock::Timestamp;
 use shared::db::upsert_newer;
@@ -35,7 +35,14 @@ pub(crate) async fn list(db: &impl ConnectionTrait, kind: Kind, after: i64, limi
 /// Lists up to `limit` people whose block has ended by `now`, those first whose end was earliest.
 pub(crate) async fn list_ended(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<i64>, DbErr> {
     let ended = about(Kind::User).filter(Column::Hidden.eq(true)).filter(Column::HiddenUntil.lte(now));
-    ended.order_by_asc(Column::HiddenUntil).limit(limit).select_only().column(Column::TargetId).into_tuple().all(db).await
+    ended
+        .order_by_asc(Column::HiddenUntil)
+        .limit(limit)
+        .select_only()
+        .column(Column::TargetId)
+        .into_tuple()
+        .all(db)
+        .await
 }
 
 fn about(kind: Kind) -> Select<Entity> {

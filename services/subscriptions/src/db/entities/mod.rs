@@ -5,9 +5,11 @@
 pub(crate) mod comments;
 pub(crate) mod counts;
 pub(crate) mod likes;
+pub(crate) mod moderated_people;
 pub(crate) mod mutes;
 pub(crate) mod notices;
 pub(crate) mod notification_settings;
 pub(crate) mod posts;
+pub(crate) mod report_outcomes;
 pub(crate) mod subscriptions;
 pub(crate) mod users;
