@@ -51,8 +51,8 @@ workspace "Chatty" "A social network of five services that never share a databas
 
         auth -> broker "Publishes user, session_end; consumes moderation.user, erasure_done" "AMQP"
         posts -> broker "Publishes post, post_counts, comment, like, erasure_done; consumes user, session_end, moderation.post, moderation.comment" "AMQP"
-        subscriptions -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts, comment, like" "AMQP"
-        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment, erasure_done; consumes user, session_end, post, post_counts, comment" "AMQP"
+        subscriptions -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts, comment, like, moderation.user, report_outcome" "AMQP"
+        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment, report_outcome, erasure_done; consumes user, session_end, post, post_counts, comment" "AMQP"
         recommendations -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts, like" "AMQP"
 
         posts -> auth "Fetches the public keys" "HTTP"
