@@ -8,7 +8,7 @@ use shared::ids::UserId;
 use shared::work::Tx;
 
 use super::decide::publish;
-use crate::db::queries::{audit, cases, decisions, reports, targets};
+use crate::db::queries::{audit, cases, contents, decisions, reports, targets};
 use crate::domain::target::Kind;
 use crate::streams::ErasureDone;
 
@@ -27,7 +27,8 @@ impl PersonalData for PersonalDecisions {
         let entries = audit::clear_person(tx, user).await?;
         let warnings = withdraw_warnings(tx, user).await?;
         if reports + reasons + entries + warnings == 0 {
-            return Ok(Step::Done);
+            let is_left = contents::has_any_of(&**tx, user).await?;
+            return Ok(if is_left { Step::CopiesLeft } else { Step::Done });
         }
         let counts = [("reasons", reasons), ("audit_entries", entries), ("reports", reports), ("warnings", warnings)];
         Ok(Step::Erased(counts.to_vec()))

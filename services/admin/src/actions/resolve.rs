@@ -50,7 +50,7 @@ impl Chosen {
     }
 }
 
-/// What an admin does about cases.
+/// The action of an admin on cases, with its details.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolution {
     pub(crate) action: DeskAction,

@@ -21,7 +21,7 @@ pub(crate) struct ReasonCount {
     pub(crate) count: i64,
 }
 
-/// What an admin did about a case.
+/// The action of an admin on a case.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CaseResolution {
     action: DeskAction,
@@ -40,7 +40,7 @@ pub(crate) struct CaseOut {
     reasons: Vec<ReasonCount>,
     /// The target as it was at the newest report; null when its author has left.
     reported: Option<Content>,
-    /// How the target stands now; null when this service does not know it.
+    /// The state of the target now; null when this service does not know it.
     target_status: Option<TargetStatus>,
     /// The last resolution that is not undone.
     resolution: Option<CaseResolution>,

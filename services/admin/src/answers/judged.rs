@@ -13,7 +13,7 @@ use crate::domain::report::Status;
 use crate::domain::target::Kind;
 use crate::domain::warning::Warning;
 
-/// How a target stands with its owner.
+/// The state of a target with its owner.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TargetStatus {

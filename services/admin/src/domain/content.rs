@@ -16,7 +16,7 @@ pub(crate) struct Responsible {
     pub(crate) username: Option<String>,
 }
 
-/// What a post, a comment or a profile says. The fields of the other kinds are null.
+/// The content of a post, a comment or a profile. The fields of the other kinds are null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = JudgedContent)]
 pub(crate) struct Content {

@@ -52,7 +52,7 @@ impl Reason {
     }
 }
 
-/// How a report ended, which is all that its reporter is told.
+/// The end of a report, which is all that its reporter is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReportOutcome)]
@@ -78,7 +78,7 @@ impl Outcome {
     }
 }
 
-/// How a case stands: open as long as one of its reports is, and otherwise as its last resolution has left it.
+/// The state of a case: open as long as one of its reports is, and otherwise as its last resolution has left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CaseStatus)]
@@ -104,7 +104,7 @@ impl Status {
     }
 }
 
-/// What an admin does about a case.
+/// The actions of an admin on a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeskAction {

@@ -22,7 +22,7 @@ pub(crate) struct AuditFilter {
     admin: Option<UserId>,
     /// Only this action: `block`, `unblock`, `remove`, `restore`, `warn`, `withdraw`, or what was done about a case:
     /// `resolve_case`, `dismiss_case`, `remove_case`, `block_case`, `warn_case`, `reopen_case`.
-    #[param(required = false, value_type = String, max_length = 40)]
+    #[param(required = false, value_type = String)]
     action: Option<String>,
     /// Only about targets of this kind.
     #[param(inline, required = false, value_type = Kind)]

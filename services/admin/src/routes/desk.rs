@@ -83,7 +83,7 @@ pub(crate) async fn get_case(
     Ok(([(header::ETAG, etag)], page.answer(CaseDetail { case, reports, next: next.clone() }, next.as_deref())))
 }
 
-/// What to do about a case.
+/// The action on a case.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolveIn {
@@ -163,7 +163,7 @@ pub(crate) struct SeenCase {
     version: Option<i64>,
 }
 
-/// What to do about several cases.
+/// The action on several cases.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolveSeveralIn {

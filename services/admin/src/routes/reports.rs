@@ -32,7 +32,7 @@ pub(crate) struct ReportIn {
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9007199254740991i64)]
     user_id: Option<UserId>,
     reason: Reason,
-    /// What admins should know.
+    /// Anything that admins should know.
     #[schema(value_type = Option<String>, max_length = 1000)]
     text: Option<Lines>,
 }

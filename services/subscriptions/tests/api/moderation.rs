@@ -1,4 +1,4 @@
-//! What admins tell people: warnings, and the outcomes of reports.
+//! The news from admins: warnings, and the outcomes of reports.
 
 use serde_json::{Value, json};
 use testkit::app::TestApp;

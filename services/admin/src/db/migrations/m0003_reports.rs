@@ -13,7 +13,7 @@ use sea_orm_migration::schema::{
 pub(crate) struct Migration;
 
 /// The indexes that are not unique: name, table and columns.
-const INDEXES: [(&str, &str, &[&str]); 13] = [
+const INDEXES: [(&str, &str, &[&str]); 15] = [
     // The queue, with and without a status.
     ("ix_cases_status", "cases", &["status", "last_report_id"]),
     ("ix_cases_last_report", "cases", &["last_report_id"]),
@@ -21,6 +21,8 @@ const INDEXES: [(&str, &str, &[&str]); 13] = [
     // What is about a person who leaves.
     ("ix_reports_author", "reports", &["author_id"]),
     ("ix_cases_author", "cases", &["author_id"]),
+    ("ix_posts_author", "posts", &["author_id"]),
+    ("ix_comments_author", "comments", &["author_id"]),
     // The blocks that end next.
     ("ix_decisions_until", "decisions", &["hidden_until"]),
     // What admins have removed.

@@ -22,7 +22,7 @@ pub(crate) async fn append(tx: &Tx, actor: &Actor, decision: &Decision, outcome:
     append_entry(tx, actor, &entry, outcome).await
 }
 
-/// What an admin did.
+/// A deed of an admin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     pub(crate) action: &'a str,

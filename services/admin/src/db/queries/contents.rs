@@ -194,3 +194,11 @@ async fn is_author_shown(db: &impl ConnectionTrait, found: &Copied) -> Result<bo
     let person = users::Entity::find_by_id(author.id).one(db).await?;
     Ok(person.is_none_or(|person| !person.deleted && !person.blocked && person.verified))
 }
+
+/// Returns whether the copies hold a post or a comment of a person, shown or removed. What its author has deleted names no
+/// author.
+pub(crate) async fn has_any_of(db: &impl ConnectionTrait, author: UserId) -> Result<bool, DbErr> {
+    let post = posts::Entity::find().filter(posts::Column::AuthorId.eq(author)).one(db).await?;
+    let comment = comments::Entity::find().filter(comments::Column::AuthorId.eq(author)).one(db).await?;
+    Ok(post.is_some() || comment.is_some())
+}

@@ -25,11 +25,11 @@ pub(crate) struct Notification {
     pub(crate) named: Vec<UserId>,
     /// The number of people who caused it.
     pub(crate) total: i64,
-    /// What an admin tells; `None` if it comes from no admin.
+    /// The words of an admin; `None` if it comes from no admin.
     pub(crate) told: Option<Told>,
 }
 
-/// What an admin tells somebody.
+/// Something that an admin tells somebody.
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
     Warning(Warning),
