@@ -23,6 +23,14 @@ pub(crate) enum Error {
     MuteNotFound,
     #[error("A person can mute 10 000 people")]
     TooManyMutes,
+    #[error("must be somebody else: nobody blocks themselves")]
+    BlocksOneself,
+    #[error("Block not found")]
+    BlockNotFound,
+    #[error("A person can block 10 000 people")]
+    TooManyBlocks,
+    #[error("You block this person: end the block before you follow")]
+    Blocks,
     #[error(transparent)]
     Db(#[from] DbErr),
     #[error(transparent)]
@@ -35,10 +43,14 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::UserNotFound | Error::SubscriptionNotFound | Error::MuteNotFound => Self::not_found(text),
+            Error::UserNotFound | Error::SubscriptionNotFound | Error::MuteNotFound | Error::BlockNotFound => {
+                Self::not_found(text)
+            }
             Error::AlreadySubscribed => Self::conflict("already_subscribed", text),
             Error::TooManyMutes => Self::conflict("too_many_mutes", text),
-            Error::MutesOneself => Self::invalid_field("id", text),
+            Error::TooManyBlocks => Self::conflict("too_many_blocks", text),
+            Error::Blocks => Self::conflict("blocks_person", text),
+            Error::MutesOneself | Error::BlocksOneself => Self::invalid_field("id", text),
             Error::Oneself => Self::invalid_field("user_id", text),
             Error::Db(error) => error.into(),
             Error::Commit(error) => error.into(),

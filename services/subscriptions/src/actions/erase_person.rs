@@ -1,4 +1,4 @@
-//! The erasure of the subscriptions, mutes and settings of a person who has left.
+//! The erasure of the subscriptions, blocks, mutes and settings of a person who has left.
 
 use async_trait::async_trait;
 use shared::erasure::{PersonalData, Step};
@@ -7,6 +7,7 @@ use shared::ids::UserId;
 use shared::work::Tx;
 
 use crate::db::queries::subscriptions::{self, Side};
+use crate::db::queries::personal_blocks::{self, Role};
 use crate::db::queries::{comments, feed, mutes, notification_settings};
 use crate::streams::erasure_done::ErasureDone;
 
@@ -26,6 +27,15 @@ impl PersonalData for PersonalSubscriptions {
             if !ended.is_empty() {
                 events::remember(tx, &ended);
                 return Ok(Step::Erased(vec![(kind, ended.len() as i64)]));
+            }
+        }
+        for role in [Role::Blocker, Role::Blocked] {
+            let ended = personal_blocks::end_some(tx, role, user, PAGE).await?;
+            if !ended.is_empty() {
+                events::publish(tx, &ended)?;
+                // The receipt must not tell the person by how many others the person was blocked.
+                let own = if role == Role::Blocker { vec![("blocks", ended.len() as i64)] } else { Vec::new() };
+                return Ok(Step::Erased(own));
             }
         }
         let muted = mutes::deactivate_all(tx, user).await?;

@@ -1,5 +1,6 @@
 //! The HTTP handlers, a file per resource.
 
+pub(crate) mod blocks;
 pub(crate) mod feed;
 pub(crate) mod mutes;
 pub(crate) mod notifications;

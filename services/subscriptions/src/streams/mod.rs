@@ -1,9 +1,10 @@
-//! The states that this service owns. Subscriptions and mutes are not published, because no other service consumes them;
+//! The states that this service owns. Blocks between people are published. Subscriptions and mutes are not published, because no other service consumes them;
 //! they only reach the memory of its own replicas.
 
 pub(crate) mod erasure_done;
+pub(crate) mod personal_block;
 
-use shared::auth::ended_sessions;
+use shared::auth::{ended_sessions, personal_blocks};
 use shared::erasure;
 use shared::events::{Key, State, Streams};
 
@@ -39,6 +40,8 @@ impl State for mutes::Model {
 /// aggregates. A restore from a backup raises these versions, and assigns new ids above the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
     erasure::register::<erasure_done::ErasureDone>(streams)
+        .source(personal_block::PersonalBlockSource)
+        .versions(personal_blocks::Column::Version)
         .versions(subscriptions::Column::Version)
         .versions(mutes::Column::Version)
         .references("user", subscriptions::Column::FollowerId)
@@ -59,5 +62,7 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("post", notices::Column::PostId)
         .references("user", mutes::Column::UserId)
         .references("user", mutes::Column::MutedId)
+        .references("user", personal_blocks::Column::UserId)
+        .references("user", personal_blocks::Column::BlockedId)
         .references("user", notification_settings::Column::UserId)
 }

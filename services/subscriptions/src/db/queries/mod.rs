@@ -9,6 +9,7 @@ pub(crate) mod mutes;
 pub(crate) mod notices;
 pub(crate) mod notification_settings;
 pub(crate) mod notifications;
+pub(crate) mod personal_blocks;
 pub(crate) mod posts;
 pub(crate) mod subscriptions;
 pub(crate) mod users;

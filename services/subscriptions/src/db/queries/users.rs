@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use shared::ids::UserId;
+use shared::work::Tx;
 
+use super::personal_blocks;
 use crate::db::entities::mutes;
 use crate::db::entities::users::{Column, Entity, Model};
 
@@ -32,8 +35,8 @@ pub(crate) fn is_visible_id(id: impl IntoColumnRef) -> SimpleExpr {
     Expr::exists(person)
 }
 
-/// Builds the condition that `listener` hears of the person with the id in this column: the person is visible, and not
-/// muted by `listener`.
+/// Builds the condition that `listener` hears of the person with the id in this column: the person is visible, not muted
+/// by `listener`, and neither of the two blocks the other.
 pub(crate) fn is_heard_by(listener: UserId, id: impl IntoColumnRef + Clone) -> Condition {
     let mute = Query::select()
         .expr(Expr::val(1))
@@ -42,12 +45,26 @@ pub(crate) fn is_heard_by(listener: UserId, id: impl IntoColumnRef + Clone) -> C
         .and_where(mutes::Column::Active.eq(true))
         .and_where(Expr::col((mutes::Entity, mutes::Column::MutedId)).equals(id.clone()))
         .take();
-    Condition::all().add(is_visible_id(id)).add(Expr::exists(mute).not())
+    Condition::all().add(is_visible_id(id.clone())).add(Expr::exists(mute).not()).add(personal_blocks::is_seen_by(listener, id))
 }
 
 /// Returns whether a person is visible.
 pub(crate) async fn is_visible(db: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
     Ok(Entity::find_by_id(id).filter(visible()).count(db).await? > 0)
+}
+
+/// Locks the row of a person until the transaction ends, and returns whether the person is visible. Others may hold the
+/// same lock, but [`lock_both`] waits for it.
+pub(crate) async fn lock_visible(tx: &Tx, id: UserId) -> Result<bool, DbErr> {
+    Ok(Entity::find_by_id(id).filter(visible()).lock_shared().one(&**tx).await?.is_some())
+}
+
+/// Locks the rows of two people until the transaction ends. Nobody can follow a person whose row is missing, so that
+/// there is nothing to be kept away by its lock.
+pub(crate) async fn lock_both(tx: &Tx, one: UserId, other: UserId) -> Result<(), DbErr> {
+    // In the order of the ids, so that two transactions cannot wait for each other.
+    let rows = Entity::find().filter(Column::Id.is_in([one, other])).order_by_asc(Column::Id).lock_exclusive();
+    rows.all(&**tx).await.map(|_| ())
 }
 
 /// Finds the visible people among `ids`, by their ids.
