@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
 use sea_orm_migration::MigratorTrait;
+use shared::auth::personal_blocks;
 use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, empty_database, table};
 
@@ -34,6 +35,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<confirmations::Entity>(),
         table::<invitations::Entity>(),
         table::<passkeys::Entity>(),
+        table::<personal_blocks::Entity>(),
         table::<recovery_codes::Entity>(),
         table::<signing_keys::Entity>(),
         table::<erased_users::Entity>(),

@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use shared::auth::CurrentUser;
+use shared::auth::{CurrentUser, Viewer};
 use shared::error::ApiError;
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson};
@@ -95,12 +95,19 @@ pub(crate) struct PostFilter {
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn list_posts(
     State(s): State<AppState>,
+    viewer: Viewer,
     Query(filter): Query<PostFilter>,
     page: Page,
 ) -> Result<Listed<PostList>, Error> {
     let db = s.db.read();
-    let (rows, next) = match filter.checked()? {
+    let (mut rows, next) = match filter.checked()? {
         CheckedFilter::Author(author) => {
+            // Nothing of this person is left below, so the page is empty at once, instead of after many empty ones.
+            if let Some(author) = author
+                && !viewer.sees(author).await
+            {
+                return Ok(page.answer(PostList { posts: Vec::new(), next: None }, None));
+            }
             let mut rows = posts::list(db, author, &page).await?;
             let next = page.cut(&mut rows, |row| row.post.id.0);
             (rows, next)
@@ -124,6 +131,7 @@ pub(crate) async fn list_posts(
             (posts::find_in_order(db, found.into_iter().map(|(_, id)| id).collect()).await?, next)
         }
     };
+    viewer.retain_seen(&mut rows, |row| row.post.author_id).await;
     let posts = rows.into_iter().filter_map(PostOut::from_row).collect();
     Ok(page.answer(PostList { posts, next: next.clone() }, next.as_deref()))
 }
@@ -188,9 +196,10 @@ impl PostFilter {
 pub(crate) async fn get_post(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
+    viewer: Viewer,
     request: Request,
 ) -> Result<Response, Error> {
-    match s.shown.find(id).await {
+    match s.find_post_for(&viewer, id).await {
         Ok(shown) => {
             let (body, etag) = shown.body();
             answer_read(request.headers(), body, etag)

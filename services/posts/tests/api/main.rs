@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod blocks;
 mod comments;
 mod commits;
 mod counts;

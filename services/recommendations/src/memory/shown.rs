@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
 use shared::db::Reads;
+use shared::ids::UserId;
 
 use crate::answers::PostOut;
 use crate::db::entities::counts;
@@ -20,6 +21,11 @@ impl ShownPost {
     /// Returns the post's id.
     pub(super) fn id(&self) -> PostId {
         self.post.id
+    }
+
+    /// Returns the post's author.
+    pub(super) fn author(&self) -> UserId {
+        self.post.author_id
     }
 
     /// Returns the post as JSON. It is rendered once for each state of its counters.

@@ -6,8 +6,8 @@ use shared::events::{self, ApplyError};
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use crate::db::queries::subscriptions::{self, Side};
 use crate::db::queries::personal_blocks::{self, Role};
+use crate::db::queries::subscriptions::{self, Side};
 use crate::db::queries::{comments, feed, mutes, notification_settings};
 use crate::streams::erasure_done::ErasureDone;
 

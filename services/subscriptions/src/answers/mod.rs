@@ -7,5 +7,7 @@ mod post;
 
 pub(crate) use feed::Feed;
 pub(crate) use notification::{MarkedRead, NotificationList, NotificationSettings, Shown, UnreadCount};
-pub(crate) use people::{BlockChanged, BlockList, Followed, MuteChanged, MuteList, SubscriptionChanged, SubscriptionList};
+pub(crate) use people::{
+    BlockChanged, BlockList, Followed, MuteChanged, MuteList, SubscriptionChanged, SubscriptionList,
+};
 pub(crate) use post::PostOut;

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod blocks;
 mod erasure;
 mod events;
 mod feed;

@@ -52,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_account_log::Migration),
             Box::new(m0017_exports::Migration),
             Box::new(m0018_name_tokens::Migration),
+            Box::new(shared::auth::personal_blocks::Migration),
         ]
     }
 }

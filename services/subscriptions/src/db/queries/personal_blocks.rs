@@ -25,8 +25,7 @@ pub(crate) enum Role {
 
 /// Begins a block, and returns the stored row. `None` means that it was active already.
 pub(crate) async fn activate(tx: &Tx, person: UserId, blocked: UserId) -> Result<Option<Model>, DbErr> {
-    let row =
-        ActiveModel { user_id: Set(person), blocked_id: Set(blocked), version: Set(1), deleted: Set(false) };
+    let row = ActiveModel { user_id: Set(person), blocked_id: Set(blocked), version: Set(1), deleted: Set(false) };
     let reactivate = OnConflict::columns([Column::UserId, Column::BlockedId])
         .values([(Column::Deleted, false.into()), (Column::Version, Expr::col((Entity, Column::Version)).add(1))])
         .action_and_where(Expr::col((Entity, Column::Deleted)).eq(true))

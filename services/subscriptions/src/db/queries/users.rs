@@ -45,7 +45,10 @@ pub(crate) fn is_heard_by(listener: UserId, id: impl IntoColumnRef + Clone) -> C
         .and_where(mutes::Column::Active.eq(true))
         .and_where(Expr::col((mutes::Entity, mutes::Column::MutedId)).equals(id.clone()))
         .take();
-    Condition::all().add(is_visible_id(id.clone())).add(Expr::exists(mute).not()).add(personal_blocks::is_seen_by(listener, id))
+    Condition::all()
+        .add(is_visible_id(id.clone()))
+        .add(Expr::exists(mute).not())
+        .add(personal_blocks::is_seen_by(listener, id))
 }
 
 /// Returns whether a person is visible.
