@@ -10,7 +10,7 @@ use shared::http::Page;
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use super::{personal_blocks, users};
+use super::users;
 use crate::db::entities::mutes::{ActiveModel, Column, Entity, Model};
 use crate::db::entities::users::Model as User;
 
@@ -62,7 +62,7 @@ pub(crate) async fn list(db: &impl ConnectionTrait, person: UserId, page: &Page)
     let mut query = active()
         .filter(Column::UserId.eq(person))
         .filter(users::is_visible_id((Entity, Column::MutedId)))
-        .filter(personal_blocks::is_seen_by(person, (Entity, Column::MutedId)))
+        .filter(users::is_seen_by(person, (Entity, Column::MutedId)))
         .order_by_desc(Column::MutedId)
         .limit(page.fetch());
     if let Some(after) = page.after {

@@ -1,6 +1,6 @@
 //! The SQL statements on the table `personal_blocks`, which holds pairs of a person and somebody whom the person blocks.
 
-use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, Select,
@@ -85,22 +85,6 @@ pub(crate) async fn is_active(db: &impl ConnectionTrait, person: UserId, blocked
 /// Returns whether one of two people blocks the other one.
 pub(crate) async fn part(db: &impl ConnectionTrait, one: UserId, other: UserId) -> Result<bool, DbErr> {
     Ok(is_active(db, one, other).await? || is_active(db, other, one).await?)
-}
-
-/// The condition that no block is between a person and the person with the id in this column. Each direction is one
-/// look-up by the key of the table.
-pub(crate) fn is_seen_by(person: UserId, id: impl IntoColumnRef + Clone) -> Condition {
-    let block = |known: Column, other: Column| {
-        let block = Query::select()
-            .expr(Expr::val(1))
-            .from(Entity)
-            .and_where(Expr::col((Entity, known)).eq(person))
-            .and_where(Expr::col((Entity, other)).equals(id.clone()))
-            .and_where(Expr::col((Entity, Column::Deleted)).eq(false))
-            .take();
-        Expr::exists(block).not()
-    };
-    Condition::all().add(block(Column::UserId, Column::BlockedId)).add(block(Column::BlockedId, Column::UserId))
 }
 
 /// Lists the visible people whom a person blocks, newest account first. Somebody who blocks the person too is among

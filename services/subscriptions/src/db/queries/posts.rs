@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use shared::db::pad_to_power_of_two;
 use shared::ids::UserId;
 
-use super::{personal_blocks, users};
+use super::users;
 use crate::db::entities::posts::{Column, Entity};
 use crate::domain::ids::PostId;
 
@@ -29,7 +29,7 @@ fn select_shown(id: impl IntoColumnRef) -> SelectStatement {
 /// The condition that the post with the id in this column is visible to a person: visible, and no block is between its
 /// author and the person.
 pub(crate) fn is_shown_to(person: UserId, id: impl IntoColumnRef) -> SimpleExpr {
-    let post = select_shown(id).cond_where(personal_blocks::is_seen_by(person, (Entity, Column::AuthorId))).take();
+    let post = select_shown(id).cond_where(users::is_seen_by(person, (Entity, Column::AuthorId))).take();
     Expr::exists(post)
 }
 

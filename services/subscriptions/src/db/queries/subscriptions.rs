@@ -9,7 +9,7 @@ use shared::db::{insert_rows_returning, pad_to_power_of_two};
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use super::{personal_blocks, users};
+use super::users;
 use crate::db::entities::subscriptions::{ActiveModel, Column, Entity, Model};
 use crate::db::entities::users::Model as User;
 
@@ -134,7 +134,7 @@ pub(crate) async fn list_people(
     let total = all.clone().count(db).await?;
     let mut rows = all.order_by_desc(other).limit(limit).select_only().column(other);
     if let Some(reader) = reader {
-        rows = rows.filter(personal_blocks::is_seen_by(reader, (Entity, other)));
+        rows = rows.filter(users::is_seen_by(reader, (Entity, other)));
     }
     if let Some(after) = after {
         rows = rows.filter(other.lt(after));

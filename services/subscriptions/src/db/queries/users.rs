@@ -7,10 +7,10 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
 };
+use shared::auth::personal_blocks;
 use shared::ids::UserId;
 use shared::work::Tx;
 
-use super::personal_blocks;
 use crate::db::entities::mutes;
 use crate::db::entities::users::{Column, Entity, Model};
 
@@ -35,6 +35,23 @@ pub(crate) fn is_visible_id(id: impl IntoColumnRef) -> SimpleExpr {
     Expr::exists(person)
 }
 
+/// Builds the condition that no block is between `reader` and the person with the id in this column. Each direction is
+/// one look-up by the key of the table.
+pub(crate) fn is_seen_by(reader: UserId, id: impl IntoColumnRef + Clone) -> Condition {
+    use personal_blocks::{Column, Entity};
+    let block = |known: Column, other: Column| {
+        let block = Query::select()
+            .expr(Expr::val(1))
+            .from(Entity)
+            .and_where(known.eq(reader))
+            .and_where(Expr::col((Entity, other)).equals(id.clone()))
+            .and_where(Expr::col((Entity, Column::Deleted)).eq(false))
+            .take();
+        Expr::exists(block).not()
+    };
+    Condition::all().add(block(Column::UserId, Column::BlockedId)).add(block(Column::BlockedId, Column::UserId))
+}
+
 /// Builds the condition that `listener` hears of the person with the id in this column: the person is visible, not muted
 /// by `listener`, and neither of the two blocks the other.
 pub(crate) fn is_heard_by(listener: UserId, id: impl IntoColumnRef + Clone) -> Condition {
@@ -45,10 +62,7 @@ pub(crate) fn is_heard_by(listener: UserId, id: impl IntoColumnRef + Clone) -> C
         .and_where(mutes::Column::Active.eq(true))
         .and_where(Expr::col((mutes::Entity, mutes::Column::MutedId)).equals(id.clone()))
         .take();
-    Condition::all()
-        .add(is_visible_id(id.clone()))
-        .add(Expr::exists(mute).not())
-        .add(personal_blocks::is_seen_by(listener, id))
+    Condition::all().add(is_visible_id(id.clone())).add(Expr::exists(mute).not()).add(is_seen_by(listener, id))
 }
 
 /// Returns whether a person is visible.
