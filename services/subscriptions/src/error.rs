@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use shared::db::CommitError;
 use shared::error::ApiError;
+use shared::events::PublishError;
 
 /// The reason why a request failed. The texts of the variants that are not transparent are the sentences that clients
 /// read.
@@ -36,6 +37,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Commit(#[from] CommitError),
     #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
     Request(#[from] ApiError),
 }
 
@@ -54,6 +57,7 @@ impl From<Error> for ApiError {
             Error::Oneself => Self::invalid_field("user_id", text),
             Error::Db(error) => error.into(),
             Error::Commit(error) => error.into(),
+            Error::Publish(error) => error.into(),
             Error::Request(error) => error,
         }
     }

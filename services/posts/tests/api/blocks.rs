@@ -53,7 +53,10 @@ async fn neither_finds_anything_of_the_other() {
         assert_eq!((&seen["comments"][0]["content"], &seen["comments"][0]["author"]), (&Value::Null, &Value::Null));
         assert_eq!(app.get(&likes).as_user(1, "ann").send().await.json["likes"], json!([]));
         let answer = json!({ "content": "z", "reply_to": comment });
-        assert_eq!(app.post(&comments, answer).as_user(1, "ann").send().await.status, 404);
+        let refused = app.post(&comments, answer).as_user(1, "ann").send().await;
+        let missing = json!({ "content": "z", "reply_to": 99 });
+        let missing = app.post(&comments, missing).as_user(1, "ann").send().await;
+        assert_eq!((refused.status, &refused.json["errors"]), (422, &missing.json["errors"]));
         let counted = app.get(&path).as_user(1, "ann").send().await;
         assert_eq!((&counted.json["like_count"], &counted.json["comment_count"]), (&json!(1), &json!(1)));
         assert_eq!(counted.headers["cache-control"], "no-store");

@@ -15,7 +15,7 @@ const MOST: u64 = 10_000;
 ///
 /// # Errors
 /// [`Error::BlocksOneself`] when both are the same person; [`Error::UserNotFound`] when the other person is not visible;
-/// [`Error::TooManyBlocks`]; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
+/// [`Error::TooManyBlocks`]; [`Error::Db`], [`Error::Publish`] or [`Error::Commit`] when the transaction fails.
 pub(crate) async fn block(db: &Db, person: UserId, blocked: UserId) -> Result<(), Error> {
     if person == blocked {
         return Err(Error::BlocksOneself);

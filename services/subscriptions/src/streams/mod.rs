@@ -1,5 +1,5 @@
-//! The states that this service owns. Blocks between people are published. Subscriptions and mutes are not published, because no other service consumes them;
-//! they only reach the memory of its own replicas.
+//! The states that this service owns. Blocks between people are published. Subscriptions and mutes are not, because no
+//! other service consumes them; they only reach the memory of this service's own replicas.
 
 pub(crate) mod erasure_done;
 pub(crate) mod personal_block;

@@ -400,3 +400,11 @@ CREATE TABLE "name_tokens" (
     "user_id" integer NOT NULL,
     PRIMARY KEY ("token", "user_id") );
 CREATE INDEX "ix_name_tokens_user_id" ON "name_tokens" ("user_id");
+-- personal_blocks
+CREATE TABLE "personal_blocks" (
+    "user_id" integer NOT NULL,
+    "blocked_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    PRIMARY KEY ("user_id", "blocked_id") );
+CREATE INDEX "ix_personal_blocks_blocked_id" ON "personal_blocks" ("blocked_id");

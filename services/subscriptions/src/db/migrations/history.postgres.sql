@@ -120,3 +120,11 @@ CREATE TABLE notification_settings (
     muted_kinds json NOT NULL);
 ALTER TABLE notification_settings ADD CONSTRAINT notification_settings_pkey PRIMARY KEY (user_id);
 CREATE INDEX ix_subscriptions_followee_time ON public.subscriptions USING btree (followee_id, created_at);
+-- personal_blocks
+CREATE TABLE personal_blocks (
+    user_id bigint NOT NULL,
+    blocked_id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL);
+CREATE INDEX ix_personal_blocks_blocked_id ON public.personal_blocks USING btree (blocked_id);
+ALTER TABLE personal_blocks ADD CONSTRAINT personal_blocks_pkey PRIMARY KEY (user_id, blocked_id);

@@ -110,3 +110,11 @@ CREATE TABLE "notification_settings" (
     "read_up_to" timestamp_with_timezone_text NULL,
     "muted_kinds" json_text NOT NULL );
 CREATE INDEX "ix_subscriptions_followee_time" ON "subscriptions" ("followee_id", "created_at");
+-- personal_blocks
+CREATE TABLE "personal_blocks" (
+    "user_id" integer NOT NULL,
+    "blocked_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    PRIMARY KEY ("user_id", "blocked_id") );
+CREATE INDEX "ix_personal_blocks_blocked_id" ON "personal_blocks" ("blocked_id");
