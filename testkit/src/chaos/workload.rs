@@ -138,7 +138,7 @@ impl World {
 pub(super) fn owner_of(object: &str) -> &'static str {
     match object.split('/').next().unwrap_or_default() {
         "user" => "auth",
-        "follow" | "mute" => "subscriptions",
+        "follow" | "mute" | "personal_block" => "subscriptions",
         "block" => "admin",
         _ => "posts",
     }
@@ -256,6 +256,13 @@ pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Re
             ));
         }
     }
+    // The clients read and answer each other all the time, so they block the one person with whom they do nothing else.
+    let path = format!("/users/{}/block", world.extra.id);
+    switches.push(Switch::new(
+        format!("personal_block/{}/{}", person.id, world.extra.id),
+        (Method::POST, path.clone()),
+        (Method::DELETE, path),
+    ));
     // Each client has its own sequence, so that the speed of the others does not change its choices.
     let rng = StdRng::seed_from_u64(seed.wrapping_add(index as u64));
     let (posts, comments) = (Vec::new(), Vec::new());
