@@ -24,7 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(feed::get_feed))
         .routes(routes!(mutes::mute_user, mutes::unmute_user))
         .routes(routes!(mutes::list_mutes))
-        .routes(routes!(blocks::block_user, blocks::unblock_user))
+        .routes(routes!(blocks::block_person, blocks::unblock_person))
         .routes(routes!(blocks::list_blocks))
         .routes(routes!(notifications::list_notifications))
         .routes(routes!(notifications::count_unread))

@@ -18,7 +18,7 @@ use crate::state::AppState;
     responses((status = 200, body = BlockChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, blocked.id = %id))]
-pub(crate) async fn block_user(
+pub(crate) async fn block_person(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<UserId>,
@@ -33,7 +33,7 @@ pub(crate) async fn block_user(
     responses((status = 200, body = BlockChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, blocked.id = %id))]
-pub(crate) async fn unblock_user(
+pub(crate) async fn unblock_person(
     State(s): State<AppState>,
     user: CurrentUser,
     Path(id): Path<UserId>,
