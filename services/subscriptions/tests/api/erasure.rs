@@ -18,6 +18,9 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
     }
     app.post("/users/3/mute", Value::Null).as_user(2, "bob").send().await;
     app.post("/notifications/read", json!({ "up_to": "2026-01-01T00:00:00Z" })).as_user(2, "bob").send().await;
+    app.deliver("user", &[user(4, 1, "dora", false), user(5, 1, "eve", false)]).await;
+    app.post("/users/4/block", Value::Null).as_user(2, "bob").send().await;
+    app.post("/users/2/block", Value::Null).as_user(5, "eve").send().await;
     let exported = app.export(2, "/feed").await;
     let others = |kind: &str| exported[kind].iter().map(|row| row["user_id"].as_i64().unwrap()).collect::<Vec<_>>();
     assert_eq!((others("following"), others("followers"), others("mutes")), (vec![1, 3], vec![1], vec![3]));
@@ -40,8 +43,15 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
         confirmed.is_some()
     };
     app.eventually(is_confirmed, "the confirmation").await;
-    let counts = json!({ "following": 2, "followers": 1, "mutes": 1 });
+    // The receipt does not tell that eve blocked bob.
+    let counts = json!({ "blocks": 1, "following": 2, "followers": 1, "mutes": 1 });
     assert_eq!(confirmed, Some(json!({ "id": 2, "version": 1, "complete": false, "counts": counts })));
+    let events = app.events().await;
+    let ended = |person: i64, blocked: i64| {
+        let state = json!({ "user_id": person, "blocked_id": blocked, "version": 2, "deleted": true });
+        events.contains(&("personal_block".to_owned(), state))
+    };
+    assert!(ended(2, 4) && ended(5, 2), "{events:?}");
     let followers = app.get("/users/1/followers").send().await.json;
     assert_eq!((&followers["total"], &followers["users"][0]["id"]), (&json!(1), &json!(3)));
     app.finish().await;
