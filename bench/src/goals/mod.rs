@@ -16,5 +16,7 @@ pub(crate) mod reads;
 pub(crate) mod recommend;
 /// The time from the start of a service until it is ready: P22.
 pub(crate) mod start;
+/// Open streams of events: P27.
+pub(crate) mod streams;
 /// Durable writes: P8 to P11, P24.
 pub(crate) mod writes;

@@ -245,6 +245,7 @@ pub(crate) const TABLE: [Row; 109] = {
         row("POST /users/{id}/mute", Person, 200).at("/users/{dan}/mute"),
         row("DELETE /users/{id}/mute", Person, 200).at("/users/{dan}/mute").after("POST /users/{dan}/mute"),
         row("GET /mutes", Person, 200),
+        row("GET /stream", Person, 200),
         row("GET /notifications", Person, 200),
         row("GET /notifications/unread_count", Person, 200),
         row("POST /notifications/read", Person, 200).json(r#"{"up_to":"2026-01-01T00:00:00.000000Z"}"#),

@@ -23,6 +23,10 @@ pub(crate) enum Error {
     MuteNotFound,
     #[error("A person can mute 10 000 people")]
     TooManyMutes,
+    #[error("Too many streams are open already; close one first")]
+    TooManyStreams,
+    #[error("No stream can be opened now, try again later")]
+    StreamsUnavailable,
     #[error(transparent)]
     Db(#[from] DbErr),
     #[error(transparent)]
@@ -38,6 +42,8 @@ impl From<Error> for ApiError {
             Error::UserNotFound | Error::SubscriptionNotFound | Error::MuteNotFound => Self::not_found(text),
             Error::AlreadySubscribed => Self::conflict("already_subscribed", text),
             Error::TooManyMutes => Self::conflict("too_many_mutes", text),
+            Error::TooManyStreams => Self::too_many("too_many_streams", text, 10),
+            Error::StreamsUnavailable => Self::unavailable("streams_unavailable", text),
             Error::MutesOneself => Self::invalid_field("id", text),
             Error::Oneself => Self::invalid_field("user_id", text),
             Error::Db(error) => error.into(),

@@ -43,7 +43,7 @@ pub trait ProjectionRow:
     /// Replaces everything that is derived from these rows, as a part of the transaction that has applied their states.
     /// The rows are those that are stored now, so what is derived is a function of the copy, whatever the order of the
     /// messages was.
-    fn store_derived(_tx: &Tx, _rows: &[Self]) -> impl Future<Output = Result<(), DbErr>> + Send {
+    fn store_derived(_tx: &mut Tx, _rows: &[Self]) -> impl Future<Output = Result<(), DbErr>> + Send {
         async { Ok(()) }
     }
 }
@@ -99,7 +99,8 @@ where
         upsert_newer(&**tx, as_active_models(states), R::VERSION).await?;
         if R::HAS_DERIVED {
             // A state that was not newer has locked its row all the same, so nobody else derives from it meanwhile.
-            R::store_derived(tx, &find::<R>(&**tx, &keys).await?).await?;
+            let rows = find::<R>(&**tx, &keys).await?;
+            R::store_derived(tx, &rows).await?;
         }
         Ok(())
     }

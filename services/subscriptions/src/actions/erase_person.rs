@@ -7,7 +7,7 @@ use shared::ids::UserId;
 use shared::work::Tx;
 
 use crate::db::queries::subscriptions::{self, Side};
-use crate::db::queries::{comments, feed, mutes, notification_settings};
+use crate::db::queries::{comments, feed, live_items, mutes, notification_settings};
 use crate::streams::erasure_done::ErasureDone;
 
 /// The most subscriptions that one step erases.
@@ -34,6 +34,7 @@ impl PersonalData for PersonalSubscriptions {
             return Ok(Step::Erased(vec![("mutes", muted.len() as i64)]));
         }
         notification_settings::erase(tx, user).await?;
+        live_items::erase(tx, user).await?;
         let is_left = feed::has_posts_of(&**tx, user).await? || comments::has_any_of(&**tx, user).await?;
         Ok(if is_left { Step::CopiesLeft } else { Step::Done })
     }

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
 use shared::db::Reads;
 
-use crate::answers::PostOut;
+use crate::answers::{CountsOut, PostOut};
 use crate::db::entities::{counts, posts, users};
 use crate::db::queries::feed;
 use crate::domain::ids::PostId;
@@ -21,6 +21,11 @@ impl ShownPost {
     /// Returns the post as JSON. It is rendered once for each state of its counters.
     pub(crate) fn body(&self) -> Json {
         self.body.get(|counts| Json::of(&PostOut::of(&self.post, &self.author, counts)))
+    }
+
+    /// Returns the post's id and its counters as JSON.
+    pub(super) fn counts(&self) -> (PostId, Json) {
+        (self.post.id, self.body.with_state(|counts| Json::of(&CountsOut::of(counts))))
     }
 
     /// Replaces the counters by `counts` if these have a higher version.

@@ -63,7 +63,7 @@ pub(crate) async fn list_notifications(
 }
 
 /// Reads the names and texts that these notifications show.
-async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
+pub(super) async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
     let db = s.db.read();
     let people = users::find_visible(db, found.iter().flat_map(|found| found.named.iter().copied())).await?;
     let usernames = people.into_values().filter_map(|row| Some((row.id, row.username?))).collect();

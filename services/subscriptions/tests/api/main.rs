@@ -11,6 +11,7 @@ mod erasure;
 mod events;
 mod feed;
 mod following;
+mod live;
 mod notifications;
 mod program;
 mod rights;

@@ -3,6 +3,7 @@
 
 mod m0001_subscriptions;
 mod m0002_notifications;
+mod m0005_live;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(m0002_notifications::Migration),
+            Box::new(m0005_live::Migration),
         ]
     }
 }
