@@ -138,7 +138,8 @@ impl<P: Fn(usize) -> (String, Option<String>)> Side<P> {
         self.bytes.get_or_insert(grown as f64 / STREAMS as f64);
         self.script.delays.take();
         let load =
-            load::run_open_loop(self.posts, 16, (POSTS_PER_SECOND, length), Late::Sent, Arc::clone(&self.script)).await?;
+            load::run_open_loop(self.posts, 16, (POSTS_PER_SECOND, length), Late::Sent, Arc::clone(&self.script))
+                .await?;
         // The last events are still on their way.
         sleep(Duration::from_millis(500)).await;
         let (p99, received) = self.script.delays.take();
@@ -169,7 +170,8 @@ pub(crate) async fn measure_streams(world: &World, programs: &Path, effort: Effo
     let mut chatty = Side::new(streams, world.address("posts")?, tokens, path)?;
 
     let compared =
-        compare(effort, async |length| anchor.measure(length).await, async |length| chatty.measure(length).await).await?;
+        compare(effort, async |length| anchor.measure(length).await, async |length| chatty.measure(length).await)
+            .await?;
     let bytes = |side: Option<f64>| vec![side.unwrap_or(f64::NAN)];
     let memory = Compared { anchor: bytes(anchor.bytes), chatty: bytes(chatty.bytes) };
     let (errors, missing) = (anchor.errors + chatty.errors, anchor.missing.max(chatty.missing));
@@ -209,7 +211,11 @@ async fn open_all(
         stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{bearer}\r\n").as_bytes()).await?;
         let mut buffer = vec![0; 4_096];
         let read = stream.read(&mut buffer).await?;
-        ensure!(buffer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(buffer.get(..read).unwrap_or_default()));
+        ensure!(
+            buffer.starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(buffer.get(..read).unwrap_or_default())
+        );
         let delays = Arc::clone(delays);
         open.spawn(async move {
             while let Ok(read @ 1..) = stream.read(&mut buffer).await {

@@ -111,8 +111,10 @@ pub(super) async fn compare_told(world: &World) -> Result<Vec<Anomaly>> {
     let told = world.told();
     ensure!(!told.posts.is_empty() || there.is_empty(), "the listener was told of nothing");
     let repeated = told.posts.iter().filter(|(_, times)| **times > 1);
-    found.extend(repeated.map(|(id, times)| {
-        anomaly(AnomalyKind::Duplicated, format!("the stream: post {id} was told {times} times"))
-    }));
+    found.extend(
+        repeated.map(|(id, times)| {
+            anomaly(AnomalyKind::Duplicated, format!("the stream: post {id} was told {times} times"))
+        }),
+    );
     Ok(found)
 }

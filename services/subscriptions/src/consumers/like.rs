@@ -33,9 +33,8 @@ impl ProjectionRow for Model {
 
     async fn store_derived(tx: &mut Tx, rows: &[Self]) -> Result<(), DbErr> {
         let by_others = rows.iter().filter(|row| row.post_author_id != Some(row.user_id));
-        let news = by_others.filter_map(|row| {
-            Some(News::of_like(row.post_id, row.post_author_id?, row.user_id, row.created_at?))
-        });
+        let news = by_others
+            .filter_map(|row| Some(News::of_like(row.post_id, row.post_author_id?, row.user_id, row.created_at?)));
         live_items::append(tx, news.collect()).await
     }
 }

@@ -118,11 +118,8 @@ impl LiveStreams {
 
     /// Reads whom the readers follow, where it is not known or has changed.
     async fn read_followed(&self, feed: &FeedMemory) -> Result<(), Error> {
-        let unknown: Vec<(u64, i64, u64)> = self
-            .lock()
-            .streams()
-            .filter_map(|(id, open)| Some((id, open.user.0, open.unread_changes()?)))
-            .collect();
+        let unknown: Vec<(u64, i64, u64)> =
+            self.lock().streams().filter_map(|(id, open)| Some((id, open.user.0, open.unread_changes()?))).collect();
         for (id, user, changes) in unknown {
             let followed = feed.followed.find(user).await?;
             if let Some(open) = self.lock().find(id) {

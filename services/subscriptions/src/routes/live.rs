@@ -158,8 +158,7 @@ impl Reader {
 
 /// Reads what a person has missed after the number `seen` up to `head`, as events. `None` if it is too much.
 async fn find_missed(s: &AppState, user: &CurrentUser, seen: i64, head: i64) -> Result<Option<Vec<Event>>, Error> {
-    let missed =
-        items::find_missed(s.db.read(), user.id, &recipients(user), (seen, head), MOST_MISSED + 1).await?;
+    let missed = items::find_missed(s.db.read(), user.id, &recipients(user), (seen, head), MOST_MISSED + 1).await?;
     if missed.len() as u64 > MOST_MISSED {
         return Ok(None);
     }
@@ -202,9 +201,7 @@ async fn render_notices(
         // Crowds are of one day; other things have one time only.
         numbers.insert((Place(item.place), item.created_at.start_of_day()), item.seq);
     }
-    let number = |found: &Notification| {
-        numbers.get(&(found.position.place, found.position.at.start_of_day())).copied()
-    };
+    let number = |found: &Notification| numbers.get(&(found.position.place, found.position.at.start_of_day())).copied();
     let found: Vec<(i64, Notification)> = found.into_iter().filter_map(|one| Some((number(&one)?, one))).collect();
     let pages: Vec<Notification> = found.iter().map(|(_, one)| one.clone()).collect();
     let shown = find_shown(s, &pages).await?;

@@ -39,12 +39,8 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_index(once).await?;
         // Finds the items that somebody has missed.
-        let missed = Index::create()
-            .name("ix_live_items_recipient")
-            .table("live_items")
-            .col("recipient")
-            .col("seq")
-            .to_owned();
+        let missed =
+            Index::create().name("ix_live_items_recipient").table("live_items").col("recipient").col("seq").to_owned();
         manager.create_index(missed).await
     }
 
