@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 109] = {
+pub(crate) const TABLE: [Row; 110] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),

@@ -10,6 +10,7 @@ use shared::work::Db;
 use crate::actions::shared_writes::SharedWrites;
 use crate::config::Config;
 use crate::media::{MediaStore, Uploads};
+use crate::memory::ranking::Ranking;
 use crate::memory::shown_posts::ShownPosts;
 
 /// The state of the service. Clones share it.
@@ -27,6 +28,8 @@ pub(crate) struct AppState {
     pub(crate) behind_gateway: bool,
     /// The cache of posts as finished bodies.
     pub(crate) shown: ShownPosts,
+    /// The turns of searches whose results are ranked.
+    pub(crate) ranking: Ranking,
     /// The queue of likes, views and comments that share transactions.
     pub(crate) writes: Batches<SharedWrites>,
 }
@@ -42,7 +45,7 @@ impl AppState {
         let (media, uploads, writes) = (MediaStore::open(&config.media)?, Uploads::default(), Batches::default());
         // Nobody but a gateway can reach a service that listens on a socket file.
         let behind_gateway = deps.settings.behind_gateway || deps.settings.socket.is_some();
-        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, behind_gateway, writes })
+        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, behind_gateway, ranking: Ranking::default(), writes })
     }
 }
 

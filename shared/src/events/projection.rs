@@ -46,6 +46,11 @@ pub trait ProjectionRow:
     fn store_derived(_tx: &mut Tx, _rows: &[Self]) -> impl Future<Output = Result<(), DbErr>> + Send {
         async { Ok(()) }
     }
+
+    /// Deletes everything that is derived from the row with this key, which is deleted because its owner does not know it.
+    fn delete_derived(_tx: &Tx, _key: &Key) -> impl Future<Output = Result<(), DbErr>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// Merges all rows of a copy into a memory, page by page. This is the usual implementation of [`Memory::load`].
@@ -148,7 +153,8 @@ where
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         // The version is a condition, so that a state that has arrived meanwhile is not deleted.
         let row = has_key(&key_columns::<R::Entity>(), key).add(Expr::col(R::VERSION).eq(version));
-        R::Entity::delete_many().filter(row).exec(&**tx).await.map(|_| ())
+        let deleted = R::Entity::delete_many().filter(row).exec(&**tx).await?;
+        if deleted.rows_affected > 0 { R::delete_derived(tx, key).await } else { Ok(()) }
     }
 
     fn as_copied(&self, state: R) -> R {

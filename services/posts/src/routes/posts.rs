@@ -119,7 +119,8 @@ pub(crate) async fn list_posts(
             (posts::find_in_order(db, ids).await?, next)
         }
         CheckedFilter::Best(words) => {
-            let mut found = search::find_best(db, &words, page.after, page.fetch()).await?;
+            let candidates = search::find_candidates(db, &words).await?;
+            let mut found = s.ranking.find_best(words, candidates, page.after).await?;
             let next = page.cut(&mut found, |(key, _)| *key);
             (posts::find_in_order(db, found.into_iter().map(|(_, id)| id).collect()).await?, next)
         }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
 use shared::db::Reads;
+use shared::text::mentions::rendered_bytes;
 
 use crate::answers::{CountsOut, PostOut};
 use crate::db::entities::{counts, posts, users};
@@ -58,6 +59,7 @@ impl Load for PostLoader {
         let post = &shown.post;
         // 700 bytes is the estimated size of both structs with their short strings. The texts exist twice: in the row
         // and in the rendered body.
-        700 + 2 * (length(&post.title) + length(&post.content) + length(&post.image_url))
+        let entities = post.content.as_deref().map_or(0, rendered_bytes);
+        700 + 2 * (length(&post.title) + length(&post.content) + length(&post.image_url)) + entities
     }
 }

@@ -1,5 +1,7 @@
 //! The routes of notifications: what others did that concerns the reader.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -148,7 +150,8 @@ pub(crate) struct NotificationSettingsIn {
 
 impl Validate for NotificationSettingsIn {
     fn validate(&self, errors: &mut FieldErrors) {
-        if self.muted.len() > Kind::ALL.len() {
+        let distinct: HashSet<Kind> = self.muted.iter().copied().collect();
+        if distinct.len() < self.muted.len() {
             errors.add("muted", "must name each kind at most once");
         }
     }

@@ -6,6 +6,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, Query, SelectStatement,
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
 };
+use shared::db::pad_to_power_of_two;
 use shared::ids::UserId;
 
 use crate::db::entities::mutes;
@@ -55,6 +56,6 @@ pub(crate) async fn find_visible(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, Model>, DbErr> {
-    let rows = Entity::find().filter(Column::Id.is_in(ids)).filter(visible()).all(db).await?;
+    let rows = Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).filter(visible()).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
