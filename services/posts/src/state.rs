@@ -45,7 +45,16 @@ impl AppState {
         let (media, uploads, writes) = (MediaStore::open(&config.media)?, Uploads::default(), Batches::default());
         // Nobody but a gateway can reach a service that listens on a socket file.
         let behind_gateway = deps.settings.behind_gateway || deps.settings.socket.is_some();
-        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, behind_gateway, ranking: Ranking::default(), writes })
+        Ok(Self {
+            shown,
+            db: deps.db.clone(),
+            auth,
+            media,
+            uploads,
+            behind_gateway,
+            ranking: Ranking::default(),
+            writes,
+        })
     }
 }
 

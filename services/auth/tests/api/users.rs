@@ -149,6 +149,11 @@ async fn people_are_found_by_the_beginning_of_a_name_the_shortest_first() {
         }
         assert_eq!(seen, ["ann", "bob", "annabel"], "{limit}");
     }
+    // The cursor of somebody who is hidden now tells nothing: neither that the name begins so, nor who comes after it.
+    let page = list(&app, "search", "ann", "&limit=1").await;
+    let (id, next) = (page["users"][0]["id"].clone(), page["next"].as_str().unwrap());
+    app.deliver("moderation.user", &[json!({ "id": id, "version": 1, "blocked": true })]).await;
+    assert_eq!(usernames(&list(&app, "search", "ann", &format!("&limit=1&cursor={next}")).await), [""; 0]);
     // A person with another name is found by the new one only, and somebody without an account by none.
     let (id, access, _) = member(&app, "dan").await;
     app.patch("/auth/me", json!({ "first_name": "Quentin" })).bearer(&access).send().await;
