@@ -1,5 +1,7 @@
 //! The state that every handler can reach.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use shared::auth::Auth;
 use shared::batch::Batches;
@@ -27,6 +29,8 @@ pub(crate) struct AppState {
     pub(crate) behind_gateway: bool,
     /// The cache of posts as finished bodies.
     pub(crate) shown: ShownPosts,
+    /// The beginning of the URLs in feeds, without a slash at the end.
+    pub(crate) public_url: Arc<str>,
     /// The queue of likes, views and comments that share transactions.
     pub(crate) writes: Batches<SharedWrites>,
 }
@@ -42,7 +46,8 @@ impl AppState {
         let (media, uploads, writes) = (MediaStore::open(&config.media)?, Uploads::default(), Batches::default());
         // Nobody but a gateway can reach a service that listens on a socket file.
         let behind_gateway = deps.settings.behind_gateway || deps.settings.socket.is_some();
-        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, behind_gateway, writes })
+        let (db, public_url) = (deps.db.clone(), deps.settings.public_url.as_str().into());
+        Ok(Self { shown, db, auth, media, uploads, behind_gateway, public_url, writes })
     }
 }
 
