@@ -153,7 +153,8 @@ async fn a_reader_that_has_the_feed_gets_304_until_it_changes() {
         let etag = first.headers["etag"].to_str().unwrap().to_owned();
         let again = app.get(path).header("if-none-match", &format!("\"x\", {etag}")).send().await;
         assert_eq!((again.status, again.bytes.len()), (304, 0), "{path}");
-        assert_eq!((&again.headers["etag"], &again.headers["cache-control"]), (&*etag, "public, max-age=300"));
+        assert_eq!(again.headers["etag"], etag.as_str());
+        assert_eq!(again.headers["cache-control"], "public, max-age=300");
         let head = app.call(Method::HEAD, path, None).send().await;
         assert_eq!((head.status, head.bytes.len(), &head.headers["etag"]), (200, 0, &first.headers["etag"]));
         app.get(path).header("if-match", "\"x\"").send().await.is_problem(412, "The feed has changed since");
