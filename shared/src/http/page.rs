@@ -183,8 +183,9 @@ impl<T: Serialize> IntoResponse for Listed<T> {
         }
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(links) = HeaderValue::try_from(self.links.join(", ")).ok().filter(|links| !links.is_empty()) {
-            response.headers_mut().insert(header::LINK, links);
+        // A line for each, the next page first: some clients read only the first line.
+        for link in self.links.into_iter().filter_map(|link| HeaderValue::try_from(link).ok()) {
+            response.headers_mut().append(header::LINK, link);
         }
         response
     }
