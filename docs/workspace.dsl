@@ -37,7 +37,7 @@ workspace "Chatty" "A social network of five services that never share a databas
         operator -> monitoring "Watches"
 
         gateway -> auth "/auth, /users, /docs, public keys" "HTTP"
-        gateway -> posts "/posts, /comments, /likes, /bookmarks, /media" "HTTP"
+        gateway -> posts "/posts, /comments, /likes, /bookmarks, /media, /tags, feeds" "HTTP"
         gateway -> subscriptions "/subscribe, /unsubscribe, /feed, /following, /notifications, /mutes, followers" "HTTP"
         gateway -> admin "/admin" "HTTP"
         gateway -> recommendations "/recommendations" "HTTP"

@@ -1,5 +1,7 @@
 //! The state that every handler can reach.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use shared::auth::Auth;
 use shared::batch::Batches;
@@ -30,6 +32,8 @@ pub(crate) struct AppState {
     pub(crate) shown: ShownPosts,
     /// The turns of searches whose results are ranked.
     pub(crate) ranking: Ranking,
+    /// The beginning of the URLs in feeds, without a slash at the end.
+    pub(crate) public_url: Arc<str>,
     /// The queue of likes, views and comments that share transactions.
     pub(crate) writes: Batches<SharedWrites>,
 }
@@ -45,16 +49,9 @@ impl AppState {
         let (media, uploads, writes) = (MediaStore::open(&config.media)?, Uploads::default(), Batches::default());
         // Nobody but a gateway can reach a service that listens on a socket file.
         let behind_gateway = deps.settings.behind_gateway || deps.settings.socket.is_some();
-        Ok(Self {
-            shown,
-            db: deps.db.clone(),
-            auth,
-            media,
-            uploads,
-            behind_gateway,
-            ranking: Ranking::default(),
-            writes,
-        })
+        let (db, public_url) = (deps.db.clone(), deps.settings.public_url.as_str().into());
+        let ranking = Ranking::default();
+        Ok(Self { shown, db, auth, media, uploads, behind_gateway, ranking, public_url, writes })
     }
 }
 

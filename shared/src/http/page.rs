@@ -171,7 +171,7 @@ impl<K: CursorKey> Page<K> {
             query.push(&cursor);
             format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.join("&"))
         });
-        Listed { body, link }
+        Listed { body, links: link.into_iter().collect() }
     }
 }
 
@@ -179,13 +179,20 @@ impl<K: CursorKey> Page<K> {
 #[derive(Debug)]
 pub struct Listed<T> {
     body: T,
-    link: Option<String>,
+    links: Vec<String>,
 }
 
 impl<T> Listed<T> {
     /// Builds the answer with a whole list, which has no pages.
     pub fn unpaged(body: T) -> Self {
-        Self { body, link: None }
+        Self { body, links: Vec::new() }
+    }
+
+    /// Adds a link to the same list in another format.
+    #[must_use]
+    pub fn with_alternate(mut self, path: &str, media_type: &str) -> Self {
+        self.links.push(format!("<{path}>; rel=\"alternate\"; type=\"{media_type}\""));
+        self
     }
 }
 
@@ -197,8 +204,9 @@ impl<T: Serialize> IntoResponse for Listed<T> {
         }
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(link) = self.link.and_then(|link| HeaderValue::try_from(link).ok()) {
-            response.headers_mut().insert(header::LINK, link);
+        // A line for each, the next page first: some clients read only the first line.
+        for link in self.links.into_iter().filter_map(|link| HeaderValue::try_from(link).ok()) {
+            response.headers_mut().append(header::LINK, link);
         }
         response
     }
