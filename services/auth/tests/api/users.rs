@@ -79,9 +79,43 @@ async fn masks_match_first_last_and_full_names_without_regard_to_case() {
         ("_ob", vec![]),
         ("bo", vec![]),
         ("\\", vec![]),
+        ("*NN*", vec!["bob", "ann"]),
+        ("*nna*", vec!["bob"]),
+        ("an*", vec!["bob", "ann"]),
+        ("*ürk", vec!["ann"]),
+        ("*n ö*", vec!["ann"]),
+        ("*b*able", vec!["bob"]),
+        ("bob*ann*e*", vec!["bob"]),
+        ("ann*bob", vec![]),
+        ("*0%", vec!["per"]),
+        ("*block0*", vec![]),
+        ("*\" OR \"ann*", vec![]),
+        ("*ann' | 'bob*", vec![]),
         ("*", vec!["per", "bob", "ann", "admin"]),
     ] {
         assert_eq!(found(&app, mask).await, expected, "{mask}");
+    }
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn masks_find_the_names_of_today_only() {
+    let app = spawn().await;
+    let (id, access, _) = member(&app, "dan").await;
+    let rename = async |name: Value| {
+        let names = json!({ "first_name": name, "last_name": "Lee" });
+        let answer = app.patch("/auth/me", names).bearer(&access).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    rename(json!("Quentin")).await;
+    assert_eq!(found(&app, "*quen*").await, ["dan"]);
+    rename(json!("Rupert")).await;
+    assert_eq!((found(&app, "*quen*").await, found(&app, "*upe*").await), (vec![], vec!["dan".to_owned()]));
+    rename(json!(null)).await;
+    assert_eq!((found(&app, "*upe*").await, found(&app, "lee").await), (vec![], vec!["dan".to_owned()]));
+    for (version, blocked, expected) in [(1, true, vec![]), (2, false, vec!["dan"])] {
+        app.deliver("moderation.user", &[json!({ "id": id, "version": version, "blocked": blocked })]).await;
+        assert_eq!(found(&app, "*lee*").await, expected);
     }
     events(&app).await;
 }
