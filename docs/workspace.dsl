@@ -37,8 +37,8 @@ workspace "Chatty" "A social network of five services that never share a databas
         operator -> monitoring "Watches"
 
         gateway -> auth "/auth, /users, /docs, public keys" "HTTP"
-        gateway -> posts "/posts, /comments, /likes, /bookmarks, /media" "HTTP"
-        gateway -> subscriptions "/subscribe, /unsubscribe, /feed, /following, /notifications, /mutes, /blocks, followers" "HTTP"
+        gateway -> posts "/posts, /comments, /likes, /bookmarks, /media, /tags, feeds" "HTTP"
+        gateway -> subscriptions "/subscribe, /unsubscribe, /feed, /following, /notifications, /mutes, /blocks, /stream, followers" "HTTP"
         gateway -> admin "/admin" "HTTP"
         gateway -> recommendations "/recommendations" "HTTP"
 

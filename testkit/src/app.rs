@@ -421,13 +421,80 @@ impl Call<'_> {
         // Boxed, or the future of every test would be as large as the one of a whole request.
         let response = Box::pin(self.app.http.answer(request)).await;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
+        let bytes = read_body(&parts.headers, body).await;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, json, text, bytes };
         self.app.api.check(&method, &path, &answer);
         answer
     }
+
+    /// Sends the request, and leaves its answer open: a stream of events.
+    ///
+    /// # Panics
+    /// If the answer is none.
+    pub async fn open(self) -> EventStream {
+        let request = self.request.body(Body::empty()).expect("a request");
+        let response = Box::pin(self.app.http.answer(request)).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        EventStream { body: response.into_body(), text: String::new() }
+    }
+}
+
+/// An event of a stream; fields that it lacks are empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// The name.
+    pub event: String,
+    /// The id, by which a later stream goes on.
+    pub id: String,
+    /// The data, which is JSON.
+    pub data: Value,
+}
+
+/// An open stream of events. Dropping it closes it.
+pub struct EventStream {
+    body: Body,
+    text: String,
+}
+
+impl EventStream {
+    /// Waits for the next event; `None` at the end of the stream. Comments are skipped.
+    ///
+    /// # Panics
+    /// If nothing comes within 20 s.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let mut event = Event::default();
+                for line in block.lines() {
+                    match line.split_once(": ") {
+                        Some(("event", name)) => event.event = name.to_owned(),
+                        Some(("id", id)) => event.id = id.to_owned(),
+                        Some(("data", data)) => event.data = serde_json::from_str(data).expect("JSON"),
+                        _ => assert!(line.starts_with(':'), "{line}"),
+                    }
+                }
+                self.text = rest.to_owned();
+                if event != Event::default() {
+                    return Some(event);
+                }
+                continue;
+            }
+            let frame = within_deadline(self.body.frame(), "an event").await?.expect("a frame");
+            self.text.push_str(&String::from_utf8_lossy(&frame.into_data().expect("data")));
+        }
+    }
+}
+
+/// Reads a body to its end; of a stream of events, which may have none, the first piece.
+pub(crate) async fn read_body(headers: &HeaderMap, mut body: Body) -> Vec<u8> {
+    if headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+        let frame = body.frame().await.expect("a frame").expect("a body");
+        return frame.into_data().expect("data").to_vec();
+    }
+    body.collect().await.expect("a body").to_bytes().to_vec()
 }
 
 impl Answer {

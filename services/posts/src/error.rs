@@ -28,6 +28,12 @@ pub(crate) enum Error {
     /// 404: there is no bookmark that could be removed.
     #[error("Bookmark not found")]
     BookmarkNotFound,
+    /// 404: the person is not known here, or is blocked or erased.
+    #[error("User not found")]
+    UserNotFound,
+    /// 404: no text can have such a hashtag.
+    #[error("Tag not found")]
+    TagNotFound,
     /// 404: no visible post has this picture, or the media store does not have its file.
     #[error("Image not found")]
     ImageNotFound,
@@ -77,6 +83,8 @@ impl From<Error> for ApiError {
             | Error::CommentNotFound
             | Error::LikeNotFound
             | Error::BookmarkNotFound
+            | Error::UserNotFound
+            | Error::TagNotFound
             | Error::ImageNotFound => Self::not_found(text),
             Error::Reply(_) => Self::invalid_field("reply_to", text),
             Error::NotTheAuthor => Self::forbidden(text),

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::media::{MediaStore, Uploads};
+use crate::memory::ranking::Ranking;
 use crate::memory::shown_posts::{CachedPost, ShownPosts};
 
 /// The state of the service. Clones share it.
@@ -32,6 +33,10 @@ pub(crate) struct AppState {
     pub(crate) behind_gateway: bool,
     /// The cache of posts as finished bodies.
     pub(crate) shown: ShownPosts,
+    /// The turns of searches whose results are ranked.
+    pub(crate) ranking: Ranking,
+    /// The beginning of the URLs in feeds, without a slash at the end.
+    pub(crate) public_url: Arc<str>,
     /// The queue of likes, views and comments that share transactions.
     pub(crate) writes: Batches<SharedWrites>,
 }
@@ -47,7 +52,9 @@ impl AppState {
         let (media, uploads, writes) = (MediaStore::open(&config.media)?, Uploads::default(), Batches::default());
         // Nobody but a gateway can reach a service that listens on a socket file.
         let behind_gateway = deps.settings.behind_gateway || deps.settings.socket.is_some();
-        Ok(Self { shown, db: deps.db.clone(), auth, media, uploads, behind_gateway, writes })
+        let (db, public_url) = (deps.db.clone(), deps.settings.public_url.as_str().into());
+        let ranking = Ranking::default();
+        Ok(Self { shown, db, auth, media, uploads, behind_gateway, ranking, public_url, writes })
     }
 
     /// Finds a visible post for the sender of a request that needs no token.

@@ -32,6 +32,10 @@ pub(crate) enum Error {
     TooManyBlocks,
     #[error("You block this person: end the block before you follow")]
     Blocks,
+    #[error("Too many streams are open already; close one first")]
+    TooManyStreams,
+    #[error("No stream can be opened now, try again later")]
+    StreamsUnavailable,
     #[error(transparent)]
     Db(#[from] DbErr),
     #[error(transparent)]
@@ -53,6 +57,8 @@ impl From<Error> for ApiError {
             Error::TooManyMutes => Self::conflict("too_many_mutes", text),
             Error::TooManyBlocks => Self::conflict("too_many_blocks", text),
             Error::Blocks => Self::conflict("blocks_person", text),
+            Error::TooManyStreams => Self::too_many("too_many_streams", text, 10),
+            Error::StreamsUnavailable => Self::unavailable("streams_unavailable", text),
             Error::MutesOneself | Error::BlocksOneself => Self::invalid_field("id", text),
             Error::Oneself => Self::invalid_field("user_id", text),
             Error::Db(error) => error.into(),

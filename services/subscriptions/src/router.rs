@@ -5,7 +5,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{blocks, feed, mutes, notifications, subscriptions};
+use crate::routes::{blocks, feed, live, mutes, notifications, subscriptions};
 use crate::state::AppState;
 
 /// Builds the router with its state, and the OpenAPI description of its routes.
@@ -22,6 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(subscriptions::list_following))
         .routes(routes!(subscriptions::list_followed))
         .routes(routes!(feed::get_feed))
+        .routes(routes!(live::open_stream))
         .routes(routes!(mutes::mute_user, mutes::unmute_user))
         .routes(routes!(mutes::list_mutes))
         .routes(routes!(blocks::block_person, blocks::unblock_person))

@@ -12,7 +12,7 @@ use super::keys::Keys;
 use super::personal_blocks::PersonalBlocks;
 use super::scopes::Scopes;
 use super::token::{verify, verify_export};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::http::limits::Tally;
 use crate::ids::{SessionId, UserId};
@@ -45,6 +45,25 @@ impl Auth {
             clock,
         }
     }
+
+    /// Refuses the tokens of a blocked or erased account, and those whose session has ended, as far as this service
+    /// knows.
+    ///
+    /// # Errors
+    /// 403 for the account, 401 for the session.
+    pub fn check_session(&self, id: UserId, session_version: i64, session: SessionId) -> Result<(), ApiError> {
+        // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
+        if let Some(account) = self.accounts.get(id) {
+            if !account.active {
+                return Err(ApiError::forbidden("Account blocked"));
+            }
+            if session_version < account.session_version {
+                return Err(session_ended());
+            }
+        }
+        // After the block: it ends the sessions too, and a blocked person should learn the reason.
+        if self.ended_sessions.contains(session) { Err(session_ended()) } else { Ok(()) }
+    }
 }
 
 /// The sender of a request with a valid access token, whose account is active as far as this service knows. A block
@@ -65,6 +84,8 @@ pub struct CurrentUser {
     pub session_version: i64,
     /// The session in the token. Auth, which owns the sessions, looks it up too.
     pub session_id: SessionId,
+    /// The time at which the token expires.
+    pub expires_at: Timestamp,
     /// The scopes of a token that was issued to somebody else's client; `None` for a token of Chatty's own login.
     pub scopes: Option<Scopes>,
 }
@@ -106,19 +127,7 @@ pub(super) async fn verify_user(
     let claims = verify(&auth.keys, &auth.clock, bearer_token(authorization)?).await?;
     // `verify` refuses a token without a usable id, so the default is never taken.
     let id = claims.user_id().unwrap_or(UserId(crate::ids::NOBODY));
-    // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
-    if let Some(account) = auth.accounts.get(id) {
-        if !account.active {
-            return Err(ApiError::forbidden("Account blocked"));
-        }
-        if claims.sv < account.session_version {
-            return Err(session_ended());
-        }
-    }
-    // After the block: it ends the sessions too, and a blocked person should learn the reason.
-    if auth.ended_sessions.contains(claims.sid) {
-        return Err(session_ended());
-    }
+    auth.check_session(id, claims.sv, claims.sid)?;
     if let Some(missing) = claims.scope.and_then(|scopes| scopes.missing_for(method)) {
         return Err(insufficient_scope(missing));
     }
@@ -128,6 +137,7 @@ pub(super) async fn verify_user(
         role: claims.role,
         session_version: claims.sv,
         session_id: claims.sid,
+        expires_at: Timestamp::from_unix_micros(claims.exp.saturating_mul(1_000_000)),
         scopes: claims.scope,
     })
 }

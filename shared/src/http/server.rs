@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::time::timeout;
 
 use super::app::{App, Protection};
-use super::connections::{Activity, Connections, Limits};
+use super::connections::{Activity, Connections, Limits, Unending};
 use super::probes::Disclosure;
 use super::remote_client::Peer;
 use super::timed_stream::{Stream, TimedStream};
@@ -198,6 +198,9 @@ impl Server<'_> {
                 request.extensions_mut().insert(peer);
                 let mut response = app.answer_network(request.map(Body::new)).await;
                 unread.settle(response.headers_mut()).await;
+                if let Some(unending) = response.extensions_mut().remove::<Unending>() {
+                    state.lasts(&unending);
+                }
                 state.end();
                 Ok::<_, Infallible>(response)
             }
@@ -233,8 +236,37 @@ mod tests {
         let large = "x".repeat(32 * 1024 * 1024);
         let routes = Router::new()
             .route("/refuse", post(async || StatusCode::UNAUTHORIZED))
-            .route("/large", get(async move || large.clone()));
+            .route("/large", get(async move || large.clone()))
+            .route(
+                "/unending",
+                get(async || {
+                    let mark = Unending::default();
+                    let parts = futures_util::stream::unfold((mark.clone(), true), async |(mark, is_first)| {
+                        if !is_first {
+                            sleep(Duration::from_secs(3_600)).await;
+                        }
+                        Some((Ok::<_, Infallible>("x"), (mark, false)))
+                    });
+                    (axum::Extension(mark), Body::from_stream(parts))
+                }),
+            );
         App::new(routes, crate::openapi::base_document(), health::probes(Vec::new(), Disclosure::Full(None)))
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_end_is_not_idle_until_it_ends() {
+        let server = Running::start(Limits { all: 2, ..LIMITS }, false).await;
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /unending HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut buffer = [0; 4096];
+        assert!(stream.read(&mut buffer).await.unwrap() > 0);
+        sleep(Duration::from_millis(5)).await;
+        let mut idle = server.connect().await;
+        assert!(lives(&mut idle).await);
+        let mut newcomer = server.connect().await;
+        assert!(lives(&mut newcomer).await && !lives(&mut idle).await, "the idle one made room");
+        assert!(timeout(Duration::from_millis(200), stream.read(&mut buffer)).await.is_err(), "the stream is open");
+        server.stop().await;
     }
 
     /// A server that runs on a port of its own until it is stopped.

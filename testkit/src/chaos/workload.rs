@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::client::{Api, PASSWORD, Person};
 use super::ledger::{self, Entry, Ledger, Outcome};
+use super::listener::Told;
 
 /// The codes of a write that is refused because the disk is full or broken. No other refusal is right at such a time.
 pub(super) const BAD_DISK: [&str; 2] = ["disk_full", "database_unavailable"];
@@ -54,6 +55,8 @@ pub(super) struct World {
     /// Observations that must never be made, such as answers that the API must never give. A single one makes the run
     /// fail.
     pub(super) complaints: Mutex<Vec<String>>,
+    /// What the open stream of [`World::extra`] has told.
+    pub(super) told: Mutex<Told>,
 }
 
 impl World {
@@ -70,6 +73,10 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn rolled_back(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {

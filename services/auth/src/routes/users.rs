@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use crate::answers::{UserOut, UsersOut};
 use crate::db::entities::users::Model as User;
 use crate::db::queries::users;
-use crate::domain::names;
+use crate::domain::names::Mask;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -78,8 +78,8 @@ pub(crate) async fn find_users(
             user.filter(User::is_active).into_iter().collect()
         }
         (None, Some(mask), None) => {
-            let pattern = names::like_pattern(&mask).map_err(bad)?;
-            users::search_by_name(s.db.read(), &pattern, page.after, page.fetch()).await?
+            let mask = Mask::parse(&mask).map_err(bad)?;
+            users::search_by_name(s.db.read(), &mask, page.after, page.fetch()).await?
         }
         (None, None, Some(search)) if search.chars().count() > MAX_SEARCH => {
             return Err(bad("search must have at most 200 characters").into());

@@ -13,6 +13,7 @@ mod commits;
 mod counts;
 mod erasure;
 mod events;
+mod feeds;
 mod foreign;
 mod idempotency;
 mod likes;

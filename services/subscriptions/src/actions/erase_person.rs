@@ -8,7 +8,7 @@ use shared::work::Tx;
 
 use crate::db::queries::personal_blocks::{self, Role};
 use crate::db::queries::subscriptions::{self, Side};
-use crate::db::queries::{comments, feed, mutes, notification_settings};
+use crate::db::queries::{comments, feed, likes, live_items, mutes, notification_settings};
 use crate::streams::erasure_done::ErasureDone;
 
 /// The most subscriptions that one step erases.
@@ -38,13 +38,16 @@ impl PersonalData for PersonalSubscriptions {
                 return Ok(Step::Erased(own));
             }
         }
-        let muted = mutes::deactivate_all(tx, user).await?;
+        let muted = mutes::delete_all(tx, user).await?;
         if !muted.is_empty() {
             events::remember(tx, &muted);
             return Ok(Step::Erased(vec![("mutes", muted.len() as i64)]));
         }
         notification_settings::erase(tx, user).await?;
-        let is_left = feed::has_posts_of(&**tx, user).await? || comments::has_any_of(&**tx, user).await?;
+        live_items::erase(tx, user).await?;
+        let is_left = feed::has_posts_of(&**tx, user).await?
+            || comments::has_any_of(&**tx, user).await?
+            || likes::has_any_of(&**tx, user).await?;
         Ok(if is_left { Step::CopiesLeft } else { Step::Done })
     }
 }

@@ -4,7 +4,8 @@ use shared::events;
 use shared::ids::UserId;
 use shared::work::Db;
 
-use crate::db::queries::{personal_blocks, subscriptions, users};
+use crate::db::queries::{live_items, personal_blocks, subscriptions, users};
+use crate::domain::live::News;
 use crate::error::Error;
 
 /// Makes the subscription of `follower` to `followee` active.
@@ -30,7 +31,9 @@ pub(crate) async fn follow(db: &Db, follower: UserId, followee: UserId) -> Resul
         return Err(Error::UserNotFound);
     }
     let subscription = subscriptions::activate(&tx, follower, followee).await?.ok_or(Error::AlreadySubscribed)?;
+    let news = News::of_follow(followee, follower, subscription.created_at);
     // No other service consumes subscriptions, so the state goes to the memory of this service's replicas only.
     events::remember(&mut tx, &[subscription]);
+    live_items::append(&mut tx, vec![news]).await?;
     Ok(tx.commit().await?)
 }

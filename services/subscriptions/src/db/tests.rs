@@ -5,7 +5,9 @@ use shared::auth::{ended_sessions, personal_blocks};
 use shared::erasure;
 use testkit::schema::{check_entities, check_history, table};
 
-use super::entities::{comments, counts, likes, mutes, notices, notification_settings, posts, subscriptions, users};
+use super::entities::{
+    comments, counts, likes, live_head, live_items, mutes, notices, notification_settings, posts, subscriptions, users,
+};
 use super::migrations::Migrator;
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
@@ -21,6 +23,8 @@ async fn the_migrations_lead_to_the_entities() {
         table::<comments::Entity>(),
         table::<counts::Entity>(),
         table::<likes::Entity>(),
+        table::<live_head::Entity>(),
+        table::<live_items::Entity>(),
         table::<mutes::Entity>(),
         table::<notices::Entity>(),
         table::<notification_settings::Entity>(),

@@ -1,5 +1,7 @@
 //! The routes of notifications: what others did that concerns the reader.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -63,7 +65,7 @@ pub(crate) async fn list_notifications(
 }
 
 /// Reads the names and texts that these notifications show.
-async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
+pub(super) async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
     let db = s.db.read();
     let people = users::find_visible(db, found.iter().flat_map(|found| found.named.iter().copied())).await?;
     let usernames = people.into_values().filter_map(|row| Some((row.id, row.username?))).collect();
@@ -148,7 +150,8 @@ pub(crate) struct NotificationSettingsIn {
 
 impl Validate for NotificationSettingsIn {
     fn validate(&self, errors: &mut FieldErrors) {
-        if self.muted.len() > Kind::ALL.len() {
+        let distinct: HashSet<Kind> = self.muted.iter().copied().collect();
+        if distinct.len() < self.muted.len() {
             errors.add("muted", "must name each kind at most once");
         }
     }

@@ -9,7 +9,7 @@ use shared::erasure;
 use shared::events::{Key, State, Streams};
 
 use crate::db::entities::{
-    comments, counts, likes, mutes, notices, notification_settings, posts, subscriptions, users,
+    comments, counts, likes, live_head, live_items, mutes, notices, notification_settings, posts, subscriptions, users,
 };
 
 impl State for subscriptions::Model {
@@ -36,6 +36,18 @@ impl State for mutes::Model {
     }
 }
 
+impl State for live_head::Model {
+    const STREAM: &'static str = "live_head";
+
+    fn key(&self) -> Key {
+        self.id.into()
+    }
+
+    fn version(&self) -> i64 {
+        self.seq
+    }
+}
+
 /// Registers the columns that hold versions of this service's aggregates, and those that hold ids of any stream's
 /// aggregates. A restore from a backup raises these versions, and assigns new ids above the highest id that is found.
 pub(crate) fn register(streams: Streams) -> Streams {
@@ -44,6 +56,8 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .versions(personal_blocks::Column::Version)
         .versions(subscriptions::Column::Version)
         .versions(mutes::Column::Version)
+        // A restore raises this number too, so that nobody resumes from one that was given to something else.
+        .versions(live_head::Column::Seq)
         .references("user", subscriptions::Column::FollowerId)
         .references("user", subscriptions::Column::FolloweeId)
         .references("user", users::Column::Id)
@@ -60,6 +74,7 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("post", likes::Column::PostId)
         .references("user", notices::Column::ActorId)
         .references("post", notices::Column::PostId)
+        .references("user", live_items::Column::ActorId)
         .references("user", mutes::Column::UserId)
         .references("user", mutes::Column::MutedId)
         .references("user", personal_blocks::Column::UserId)

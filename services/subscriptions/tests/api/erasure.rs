@@ -26,6 +26,14 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
     assert_eq!((others("following"), others("followers"), others("mutes")), (vec![1, 3], vec![1], vec![3]));
     assert_eq!(exported["notification_settings"].len(), 1);
     app.deliver("post", &[post(7, 1, 2, false)]).await;
+    let like = |version: i64, author: Value, at: Value| {
+        let (deleted, key) = (author.is_null(), (2, 7));
+        json!({
+            "user_id": key.0, "post_id": key.1, "version": version, "deleted": deleted, "post_author_id": author,
+            "created_at": at
+        })
+    };
+    app.deliver("like", &[like(1, json!(2), json!("2026-02-01T00:00:00.000000Z"))]).await;
     let mut gone = user(2, 2, "gone", false);
     for field in ["username", "first_name", "last_name", "bio", "created_at", "role"] {
         gone[field] = Value::Null;
@@ -36,6 +44,9 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
     app.eventually(following, "the end of the subscription to cleo").await;
     assert_eq!(confirmation(&app).await, None, "the copy still holds a post of bob");
     app.deliver("post", &[post(7, 2, 2, true)]).await;
+    app.clock.advance(std::time::Duration::from_secs(5));
+    assert_eq!(confirmation(&app).await, None, "the copy still holds a like of bob");
+    app.deliver("like", &[like(2, Value::Null, Value::Null)]).await;
     let mut confirmed = None;
     let is_confirmed = async || {
         app.clock.advance(std::time::Duration::from_secs(5));

@@ -12,6 +12,7 @@ mod erasure;
 mod events;
 mod feed;
 mod following;
+mod live;
 mod notifications;
 mod program;
 mod rights;

@@ -3,6 +3,8 @@
 
 mod m0001_subscriptions;
 mod m0002_notifications;
+mod m0005_live;
+mod m0007_comment_authors;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -19,6 +21,8 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(m0002_notifications::Migration),
+            Box::new(m0005_live::Migration),
+            Box::new(m0007_comment_authors::Migration),
             Box::new(shared::auth::personal_blocks::Migration),
         ]
     }

@@ -5,6 +5,8 @@ pub(crate) mod comments;
 pub(crate) mod crowds;
 pub(crate) mod export;
 pub(crate) mod feed;
+pub(crate) mod likes;
+pub(crate) mod live_items;
 pub(crate) mod mutes;
 pub(crate) mod notices;
 pub(crate) mod notification_settings;

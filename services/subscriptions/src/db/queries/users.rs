@@ -8,6 +8,7 @@ use sea_orm::{
     QueryTrait,
 };
 use shared::auth::personal_blocks;
+use shared::db::pad_to_power_of_two;
 use shared::ids::UserId;
 use shared::work::Tx;
 
@@ -89,6 +90,6 @@ pub(crate) async fn find_visible(
     db: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, Model>, DbErr> {
-    let rows = Entity::find().filter(Column::Id.is_in(ids)).filter(visible()).all(db).await?;
+    let rows = Entity::find().filter(Column::Id.is_in(pad_to_power_of_two(ids))).filter(visible()).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
