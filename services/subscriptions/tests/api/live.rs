@@ -73,7 +73,7 @@ async fn a_stream_tells_of_posts_notifications_and_counters() {
     assert_eq!(first, ["counts 5 0", "counts 6 7"], "at once, of those that there are");
 
     app.deliver("post", &[post(7, 2, "hello @Ann"), post(8, 3, "of a stranger")]).await;
-    let mut told = vec![stream.next().await.unwrap(), stream.next().await.unwrap()];
+    let mut told = [stream.next().await.unwrap(), stream.next().await.unwrap()];
     let numbers: Vec<i64> = told.iter().map(|event| event.id.parse().unwrap()).collect();
     assert!(numbers.is_sorted() && numbers[0] > ready.id.parse().unwrap(), "{numbers:?}");
     told.sort_by_key(|event| event.event.clone());
