@@ -1,7 +1,8 @@
 //! The stream of events: what is told to whom, what a client gets that comes back, and what ends a stream.
 
 use serde_json::{Value, json};
-use testkit::app::{Event, EventStream, TestApp};
+use testkit::app::TestApp;
+use testkit::event_stream::{Event, EventStream};
 
 use crate::{follow, spawn_with_people, user};
 
