@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use shared::clock::Timestamp;
 use shared::tasks::Cancel;
 use shared::work::Db;
 use tokio::time::sleep;
 
 use super::erase_newcomer::{Reason, erase_newcomer};
 use crate::db::queries::{
-    account_log, clients, erasure, factors, invitations, limits, links, mail_jobs, passkeys, reservations, sessions,
-    users,
+    account_log, clients, erased_users, erasure, factors, invitations, limits, links, mail_jobs, name_parts, passkeys,
+    reservations, sessions, users,
 };
 use crate::domain::mails::LAST_MAILS;
 use crate::domain::session;
@@ -31,17 +32,28 @@ const BATCH: u64 = 100;
 
 /// Erases expired accounts and deletes old rows, once an hour until it is cancelled.
 pub(crate) async fn tidy(db: Db, cancel: Cancel) {
+    // The index of names is purged at the start, too: the process may have stopped after an erasure.
+    let mut purged_at = Timestamp::default();
     while !cancel.is_cancelled() {
-        if let Err(error) = tidy_once(&db).await {
+        if let Err(error) = tidy_once(&db, &mut purged_at).await {
             tracing::warn!(%error, "Old rows could not be deleted; trying again later.");
         }
         tokio::select! { () = sleep(PAUSE) => {}, () = cancel.cancelled() => {} }
     }
 }
 
-async fn tidy_once(db: &Db) -> Result<(), Error> {
+async fn tidy_once(db: &Db, purged_at: &mut Timestamp) -> Result<(), Error> {
     erase_expired(db).await?;
-    delete_old_rows(db).await
+    delete_old_rows(db).await?;
+    let now = db.clock().now();
+    if erased_users::has_any_since(db.read(), *purged_at).await? {
+        let tx = db.begin().await?;
+        name_parts::purge(&*tx).await?;
+        tx.commit().await?;
+        // With room for erasures that were under way.
+        *purged_at = now - PAUSE;
+    }
+    Ok(())
 }
 
 async fn delete_old_rows(db: &Db) -> Result<(), Error> {
@@ -81,13 +93,13 @@ async fn erase_expired(db: &Db) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::{ConnectionTrait, DbBackend, Statement};
     use shared::auth::Role;
     use shared::clock::Clock;
     use shared::config::{Env, Settings};
 
     use super::*;
     use crate::db::Migrator;
-    use crate::db::queries::erased_users;
     use crate::db::queries::users::NewUser;
     use crate::domain::Username;
     use crate::domain::link::VERIFY_WITHIN;
@@ -119,7 +131,7 @@ mod tests {
         tx.commit().await.unwrap();
         for (advance, erased) in [(VERIFY_WITHIN - Duration::from_secs(1), 0), (Duration::from_secs(1), count)] {
             clock.advance(advance);
-            tidy_once(&db).await.unwrap();
+            tidy_once(&db, &mut Timestamp::default()).await.unwrap();
             let left = users::page(db.read(), 0, 1_000).await.unwrap();
             assert_eq!(left.len() as u64, count + 1 - erased);
             assert_eq!(erased_users::page(db.read(), 0, 1_000).await.unwrap().len() as u64, erased);
@@ -136,9 +148,15 @@ mod tests {
             mail_jobs::enqueue(&*tx, user, mail, clock.now()).await.unwrap();
         }
         tx.commit().await.unwrap();
-        tidy_once(&db).await.unwrap();
+        tidy_once(&db, &mut Timestamp::default()).await.unwrap();
         assert_eq!(mail_jobs::count_of(db.read(), gone).await.unwrap(), 1, "the receipt");
         assert_eq!(mail_jobs::count_of(db.read(), kept).await.unwrap(), 1);
+        // The index of names holds nothing of those who are gone, not even marked as deleted.
+        let vocabulary = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, 'name_parts', 'row')";
+        db.relay().execute_unprepared(vocabulary).await.unwrap();
+        let held = Statement::from_string(DbBackend::Sqlite, "SELECT max(doc) AS held FROM temp.terms");
+        let held = db.relay().query_one_raw(held).await.unwrap().unwrap();
+        assert_eq!(held.try_get::<i64>("", "held").unwrap(), 1, "one person is left");
         db.close().await;
     }
 }
