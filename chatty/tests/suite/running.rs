@@ -187,7 +187,7 @@ impl Stream {
                         return data;
                     }
                 }
-                let piece = self.answer.chunk().await.unwrap().expect("a stream that goes on");
+                let piece = self.answer.chunk().await.unwrap().unwrap();
                 self.text.push_str(&String::from_utf8_lossy(&piece));
             }
         };

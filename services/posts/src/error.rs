@@ -46,6 +46,8 @@ pub(crate) enum Error {
     /// 412: the current version does not meet the conditions of the request.
     #[error("The post has changed since")]
     VersionMismatch,
+    #[error("The feed has changed since")]
+    FeedChanged,
     /// 429: the person's pictures of the last 24 hours have reached the limit.
     #[error("A person may post 100 pictures a day")]
     TooManyPictures,
@@ -88,7 +90,9 @@ impl From<Error> for ApiError {
             | Error::ImageNotFound => Self::not_found(text),
             Error::Reply(_) => Self::invalid_field("reply_to", text),
             Error::NotTheAuthor => Self::forbidden(text),
-            Error::VersionMismatch => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text),
+            Error::VersionMismatch | Error::FeedChanged => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text)
+            }
             Error::TooManyPictures => Self::too_many("too_many_pictures", text, 3_600),
             Error::Image(ImageError::TooLarge) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "image_too_large", text),
             Error::Image(ImageError::NotAnImage) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_an_image", text),

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The limit for the last events to arrive, once everything else is at rest.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a listener was told.
+/// The events that a listener has received.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// The id of the last event that came with one.
@@ -75,7 +75,7 @@ async fn take(world: &World, event: &str) -> Result<()> {
     let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let data: Value = field("data").map(serde_json::from_str).transpose()?.unwrap_or_default();
     if field("event") == Some("ready") && data["resumed"] == false {
-        // What the feed shows now may have come before the stream began.
+        // The posts that the feed shows now may have come before the stream began.
         let feed = world.api.get("/feed?limit=1", Some(&world.extra)).await?;
         let newest = feed["posts"][0]["id"].as_i64().unwrap_or(0);
         let mut told = world.told();

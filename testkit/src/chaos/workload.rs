@@ -55,7 +55,7 @@ pub(super) struct World {
     /// Observations that must never be made, such as answers that the API must never give. A single one makes the run
     /// fail.
     pub(super) complaints: Mutex<Vec<String>>,
-    /// What the open stream of [`World::extra`] has told.
+    /// The events of the open stream of [`World::extra`].
     pub(super) told: Mutex<Told>,
 }
 

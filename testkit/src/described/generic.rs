@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::api::{Api, Operation};
-use crate::app::read_body;
+use crate::event_stream::read_body;
 
 /// A router, or something that answers requests as one does.
 pub trait Answers {

@@ -60,7 +60,7 @@ fn cut(text: &str) -> Vec<String> {
     characters.windows(PART).map(|part| token(&part.iter().collect::<String>())).collect()
 }
 
-/// What somebody looks for among first, last and full names. Only a `*` that was typed is a wildcard; one that
+/// A search for people by their first, last or full name. Only a `*` that was typed is a wildcard; one that
 /// normalisation produces from a full-width `＊` is a letter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mask {

@@ -5,17 +5,16 @@
 
 use std::fmt::Write;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 use shared::error::ApiError;
 use shared::http::Path;
-use shared::http::conditional::{self, Verdict};
 use shared::ids::UserId;
 use shared::text::mentions::{MAX_TAG, tag_key};
 
+use super::conditions::{ReadConditions, answer_read};
 use crate::answers::author::Author;
 use crate::answers::feeds::json::JsonFeed;
 use crate::answers::feeds::{Feed, Subject, atom, json};
@@ -33,53 +32,35 @@ const TAG_BYTES: usize = 16;
 /// The newest posts of everybody, as Atom.
 #[utoipa::path(
     get, path = "/posts.atom", tag = "posts",
-    params(
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(ReadConditions),
     responses(
         (status = 200, content((String = "application/atom+xml")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
         (status = 304, description = "Unchanged"),
     )
 )]
 #[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn get_atom_feed(
-    State(s): State<AppState>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    answer_atom(&method, &headers, &read_feed(&s, Subject::Everybody).await?)
+pub(crate) async fn get_atom_feed(State(s): State<AppState>, headers: HeaderMap) -> Result<Response, Error> {
+    answer_atom(&headers, &read_feed(&s, Subject::Everybody).await?)
 }
 
 /// The newest posts of everybody, as JSON Feed 1.1.
 #[utoipa::path(
     get, path = "/posts.json", tag = "posts",
-    params(
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(ReadConditions),
     responses(
         (status = 200, content((JsonFeed = "application/feed+json")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
         (status = 304, description = "Unchanged"),
     )
 )]
 #[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn get_json_feed(
-    State(s): State<AppState>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    answer_json(&method, &headers, &read_feed(&s, Subject::Everybody).await?)
+pub(crate) async fn get_json_feed(State(s): State<AppState>, headers: HeaderMap) -> Result<Response, Error> {
+    answer_json(&headers, &read_feed(&s, Subject::Everybody).await?)
 }
 
 /// The newest posts of a person, as Atom.
 #[utoipa::path(
     get, path = "/users/{id}/feed.atom", tag = "posts",
-    params(
-        ("id" = UserId, Path),
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(("id" = UserId, Path), ReadConditions),
     responses(
         (status = 200, content((String = "application/atom+xml")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
         (status = 304, description = "Unchanged"),
@@ -89,20 +70,15 @@ pub(crate) async fn get_json_feed(
 pub(crate) async fn get_author_atom_feed(
     State(s): State<AppState>,
     Path(id): Path<UserId>,
-    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    answer_atom(&method, &headers, &read_feed(&s, Subject::Author(id)).await?)
+    answer_atom(&headers, &read_feed(&s, Subject::Author(id)).await?)
 }
 
 /// The newest posts of a person, as JSON Feed 1.1.
 #[utoipa::path(
     get, path = "/users/{id}/feed.json", tag = "posts",
-    params(
-        ("id" = UserId, Path),
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(("id" = UserId, Path), ReadConditions),
     responses(
         (status = 200, content((JsonFeed = "application/feed+json")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
         (status = 304, description = "Unchanged"),
@@ -112,20 +88,15 @@ pub(crate) async fn get_author_atom_feed(
 pub(crate) async fn get_author_json_feed(
     State(s): State<AppState>,
     Path(id): Path<UserId>,
-    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    answer_json(&method, &headers, &read_feed(&s, Subject::Author(id)).await?)
+    answer_json(&headers, &read_feed(&s, Subject::Author(id)).await?)
 }
 
 /// The newest posts with a hashtag, as Atom. A tag is written with or without its sign.
 #[utoipa::path(
     get, path = "/tags/{tag}/feed.atom", tag = "posts",
-    params(
-        ("tag" = String, Path),
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(("tag" = String, Path), ReadConditions),
     responses(
         (status = 200, content((String = "application/atom+xml")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
         (status = 304, description = "Unchanged"),
@@ -135,20 +106,15 @@ pub(crate) async fn get_author_json_feed(
 pub(crate) async fn get_tag_atom_feed(
     State(s): State<AppState>,
     Path(tag): Path<String>,
-    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    answer_atom(&method, &headers, &read_feed(&s, tagged(&tag)?).await?)
+    answer_atom(&headers, &read_feed(&s, tagged(&tag)?).await?)
 }
 
 /// The newest posts with a hashtag, as JSON Feed 1.1. A tag is written with or without its sign.
 #[utoipa::path(
     get, path = "/tags/{tag}/feed.json", tag = "posts",
-    params(
-        ("tag" = String, Path),
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(("tag" = String, Path), ReadConditions),
     responses(
         (status = 200, content((JsonFeed = "application/feed+json")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
         (status = 304, description = "Unchanged"),
@@ -158,10 +124,9 @@ pub(crate) async fn get_tag_atom_feed(
 pub(crate) async fn get_tag_json_feed(
     State(s): State<AppState>,
     Path(tag): Path<String>,
-    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    answer_json(&method, &headers, &read_feed(&s, tagged(&tag)?).await?)
+    answer_json(&headers, &read_feed(&s, tagged(&tag)?).await?)
 }
 
 /// Reads the tag of a path as a list of posts. However a tag is written, its feed is the same one.
@@ -194,38 +159,22 @@ async fn read_feed(s: &AppState, subject: Subject) -> Result<Feed, Error> {
     Ok(Feed::new(&s.public_url, &subject, author, posts))
 }
 
-fn answer_atom(method: &Method, headers: &HeaderMap, feed: &Feed) -> Result<Response, Error> {
-    answer(method, headers, atom::MEDIA_TYPE, feed.to_atom())
+fn answer_atom(headers: &HeaderMap, feed: &Feed) -> Result<Response, Error> {
+    answer(headers, atom::MEDIA_TYPE, feed.to_atom())
 }
 
-fn answer_json(method: &Method, headers: &HeaderMap, feed: &Feed) -> Result<Response, Error> {
-    answer(method, headers, json::MEDIA_TYPE, serde_json::to_vec(&feed.to_json()).map_err(ApiError::internal)?)
+fn answer_json(headers: &HeaderMap, feed: &Feed) -> Result<Response, Error> {
+    answer(headers, json::MEDIA_TYPE, serde_json::to_vec(&feed.to_json()).map_err(ApiError::internal)?)
 }
 
 /// Builds the answer with a feed, or 304 when the client has this feed already.
-fn answer(method: &Method, headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Result<Response, Error> {
+fn answer(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Result<Response, Error> {
     let mut opaque = String::with_capacity(2 * TAG_BYTES);
     for byte in Sha256::digest(&body).iter().take(TAG_BYTES) {
         write!(opaque, "{byte:02x}").map_err(ApiError::internal)?;
     }
-    let mut response = match conditional::evaluate(method, headers, |known| known == opaque) {
-        Verdict::Failed => {
-            let text = "The feed has changed since";
-            return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text).into());
-        }
-        Verdict::NotModified => {
-            let mut response = Response::default();
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response
-        }
-        Verdict::Go => {
-            let mut response = Response::new(Body::from(body));
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-            response
-        }
-    };
-    let tag = HeaderValue::try_from(format!("W/\"{opaque}\"")).map_err(ApiError::internal)?;
-    response.headers_mut().insert(header::ETAG, tag);
+    let etag = HeaderValue::try_from(format!("W/\"{opaque}\"")).map_err(ApiError::internal)?;
+    let mut response = answer_read(headers, media_type, body, etag).ok_or(Error::FeedChanged)?;
     response.headers_mut().insert(header::CACHE_CONTROL, CACHED);
     Ok(response)
 }

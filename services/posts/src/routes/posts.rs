@@ -14,7 +14,7 @@ use shared::text::mentions::{MAX_TAG, tag_key};
 use shared::text::words::WordQuery;
 use utoipa::ToSchema;
 
-use super::conditions::{answer_read, change_condition};
+use super::conditions::{ReadConditions, answer_read, change_condition};
 use super::post_in::{PostForm, PostIn, PostPatch};
 use super::sent::SentPost;
 use crate::actions;
@@ -205,11 +205,7 @@ impl PostFilter {
 /// Reads one post. Its author also reads it while it is removed.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts",
-    params(
-        ("id" = PostId, Path),
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(("id" = PostId, Path), ReadConditions),
     responses(
         (status = 200, body = PostOut, headers(("ETag" = String, description = "`\"v.c\"`: versions of content and counters"))),
         (status = 304, description = "Unchanged"),
@@ -225,7 +221,7 @@ pub(crate) async fn get_post(
     match s.find_post_for(&viewer, id).await {
         Ok(shown) => {
             let (body, etag) = shown.body();
-            answer_read(request.headers(), body, etag)
+            answer_read(request.headers(), "application/json", body, etag).ok_or(Error::VersionMismatch)
         }
         Err(Error::PostNotFound) => get_own_post(&s, id, request).await,
         Err(error) => Err(error),

@@ -344,7 +344,7 @@ async fn write_at_random(app: &TestApp, post: i64, expected: &mut Expectation, r
             assert_eq!(found == 200, expected.likes.remove(&person));
         }
         3 if acts => {
-            // What is gone, or too deep, cannot be answered.
+            // A comment that is gone, or too deep, cannot be answered.
             let parent = any(random, &expected.written).map(|(id, _)| id);
             let Some(id) = reply(app, post, person, parent).await else { return };
             expected.comments.insert(id, person);

@@ -269,7 +269,7 @@ impl Table {
     /// Tells the followers of an author of a post.
     pub(super) fn announce_post(&mut self, seq: i64, author: Slot, post: &Json) {
         self.tell(None, |open| {
-            // What was stored earlier is told earlier, because a client comes back with the last number that it saw.
+            // Earlier items are told first, because a client comes back with the last number that it saw.
             !open.follows(author)
                 || (open.flush() && open.sender.try_send(Live::Post { seq, post: post.clone() }).is_ok())
         });

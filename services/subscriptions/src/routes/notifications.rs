@@ -144,7 +144,7 @@ pub(crate) async fn get_notification_settings(
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotificationSettingsIn {
     /// The kinds that the person does not want.
-    #[schema(max_items = 5)]
+    #[schema(max_items = 5, value_type = HashSet<Kind>)]
     muted: Vec<Kind>,
 }
 

@@ -1,7 +1,8 @@
 //! The stream of events: what is told to whom, what a client gets that comes back, and what ends a stream.
 
 use serde_json::{Value, json};
-use testkit::app::{Event, EventStream, TestApp};
+use testkit::app::TestApp;
+use testkit::event_stream::{Event, EventStream};
 
 use crate::{follow, spawn_with_people, user};
 
@@ -73,7 +74,7 @@ async fn a_stream_tells_of_posts_notifications_and_counters() {
     assert_eq!(first, ["counts 5 0", "counts 6 7"], "at once, of those that there are");
 
     app.deliver("post", &[post(7, 2, "hello @Ann"), post(8, 3, "of a stranger")]).await;
-    let mut told = vec![stream.next().await.unwrap(), stream.next().await.unwrap()];
+    let mut told = [stream.next().await.unwrap(), stream.next().await.unwrap()];
     let numbers: Vec<i64> = told.iter().map(|event| event.id.parse().unwrap()).collect();
     assert!(numbers.is_sorted() && numbers[0] > ready.id.parse().unwrap(), "{numbers:?}");
     told.sort_by_key(|event| event.event.clone());

@@ -8,7 +8,8 @@ use shared::http::idempotency;
 use shared::work::Tx;
 
 use super::{
-    account_log, clients, erased_users, exports, factors, invitations, limits, links, mail_jobs, sessions, users,
+    account_log, clients, erased_users, exports, factors, invitations, limits, links, mail_jobs, name_parts, sessions,
+    users,
 };
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
@@ -56,6 +57,7 @@ pub(crate) async fn delete_leftovers(tx: &Tx) -> Result<(), DbErr> {
         .exec(&**tx)
         .await?;
     token_rows::Entity::delete_many().filter(token_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
+    name_parts::delete_leftovers(&**tx).await?;
     app_rows::Entity::delete_many().filter(app_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     mail_rows::Entity::delete_many()
         .filter(mail_rows::Column::UserId.in_subquery(erased()))

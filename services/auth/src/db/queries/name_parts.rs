@@ -40,6 +40,25 @@ pub(crate) async fn delete(db: &impl ConnectionTrait, user: i64) -> Result<(), D
     execute(db, sql, [user.into()]).await
 }
 
+/// Deletes the tokens of people who were erased, which a program that does not know this table has left.
+pub(crate) async fn delete_leftovers(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let sql = if is_postgres(db) {
+        "DELETE FROM name_parts WHERE user_id IN (SELECT id FROM erased_users)"
+    } else {
+        "DELETE FROM name_parts WHERE rowid IN (SELECT id FROM erased_users)"
+    };
+    execute(db, sql, []).await
+}
+
+/// Removes what the index of SQLite still holds of deleted people: a deletion only marks them, and their tokens stay in
+/// the file until parts of the index are merged. Postgres does that by itself.
+pub(crate) async fn purge(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    if is_postgres(db) {
+        return Ok(());
+    }
+    execute(db, "INSERT INTO name_parts (name_parts) VALUES ('optimize')", []).await
+}
+
 async fn execute<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Value; N]) -> Result<(), DbErr> {
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await.map(|_| ())
 }

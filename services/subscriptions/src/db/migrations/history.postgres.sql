@@ -135,6 +135,8 @@ CREATE TABLE live_items (
 CREATE INDEX ix_live_items_recipient ON public.live_items USING btree (recipient, seq);
 ALTER TABLE live_items ADD CONSTRAINT live_items_pkey PRIMARY KEY (seq);
 CREATE UNIQUE INDEX uq_live_items_thing ON public.live_items USING btree (recipient, place, actor_id);
+-- m0007_comment_authors
+CREATE INDEX ix_comments_author_id ON public.comments USING btree (author_id);
 -- personal_blocks
 CREATE TABLE personal_blocks (
     user_id bigint NOT NULL,

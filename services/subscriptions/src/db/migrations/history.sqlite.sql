@@ -123,6 +123,8 @@ CREATE TABLE "live_items" (
     "created_at" timestamp_with_timezone_text NOT NULL );
 CREATE INDEX "ix_live_items_recipient" ON "live_items" ("recipient", "seq");
 CREATE UNIQUE INDEX "uq_live_items_thing" ON "live_items" ("recipient", "place", "actor_id");
+-- m0007_comment_authors
+CREATE INDEX "ix_comments_author_id" ON "comments" ("author_id");
 -- personal_blocks
 CREATE TABLE "personal_blocks" (
     "user_id" integer NOT NULL,
