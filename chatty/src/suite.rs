@@ -291,6 +291,10 @@ mod tests {
             "ceremonies.user_id",
             "signing_keys.id",
             "name_tokens.user_id",
+            "live_head.id",
+            // Tables that SQLite makes for the index of the parts of names.
+            "name_parts_data.id",
+            "name_parts_docsize.id",
         ];
         // Ids that no other database knows, in the database of posts only.
         let inner_of_posts = [

@@ -29,10 +29,14 @@ async fn a_newcomer_finds_follows_reads_answers_and_is_told() {
         list["notifications"].as_array().unwrap().iter().find(|one| one["kind"] == kind).cloned()
     };
     suite.eventually("the news of a follower", async || told(&ann, "follow").await.is_some()).await;
+    let mut stream = suite.listen(&newcomer).await;
+    stream.wait_for("the beginning", |name, _| name == "ready").await;
 
-    // Her next post is in the feed, and found by a word and by its hashtag.
+    // Her next post comes by the stream, is in the feed, and is found by a word and by its hashtag.
     let body = json!({ "title": "Bees", "content": "The #Bees are back on the balcony" });
     let post = suite.make(Method::POST, "/posts", &ann, Some(body)).await["post"]["id"].as_i64().unwrap();
+    let shown = stream.wait_for("the post", |name, _| name == "post").await;
+    assert_eq!((&shown["id"], &shown["author"]["username"]), (&json!(post), &json!("annabel")));
     let in_feed = async || suite.get("/feed", Some(&newcomer)).await["posts"][0]["id"] == post;
     suite.eventually("the post in the feed", in_feed).await;
     for query in ["/posts?search=balcony", "/posts?tag=bees"] {
@@ -48,6 +52,8 @@ async fn a_newcomer_finds_follows_reads_answers_and_is_told() {
     suite.make(Method::POST, &comments, &ann, Some(body)).await;
     suite.eventually("the news of an answer", async || told(&newcomer, "mention").await.is_some()).await;
     let news = told(&newcomer, "mention").await.unwrap();
+    let live = stream.wait_for("the mention", |name, data| name == "notification" && data["kind"] == "mention").await;
+    assert_eq!(live, news);
     assert_eq!((&news["users"][0]["username"], &news["post"]["title"]), (&json!("annabel"), &json!("Bees")));
     assert_eq!(suite.get("/notifications/unread_count", Some(&newcomer)).await["unread_count"], 1);
     let read = json!({ "up_to": news["created_at"] });

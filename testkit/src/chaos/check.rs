@@ -130,6 +130,9 @@ pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Resu
         for muted in api.list("/mutes", "users", Some(person)).await? {
             record(format!("mute/{}/{}", person.id, muted["id"]), json!(true));
         }
+        for blocked in api.list("/blocks", "users", Some(person)).await? {
+            record(format!("personal_block/{}/{}", person.id, blocked["id"]), json!(true));
+        }
         for bookmarked in api.list("/bookmarks", "posts", Some(person)).await? {
             record(format!("bookmark/{}/{}", person.id, bookmarked["id"]), json!(true));
         }

@@ -1,5 +1,5 @@
 //! The check of notifications: what each person is told must follow from the likes, subscriptions and comments that
-//! everybody can list, minus those of people whom the person mutes.
+//! everybody can list, minus those of people whom the person mutes or blocks.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -83,8 +83,9 @@ fn read_comment(comment: &Value) -> Result<Comment> {
 async fn compare_person(api: &Api, person: &Person, homes: &[Home]) -> Result<Vec<Anomaly>> {
     let ids = |list: Vec<Value>| list.iter().filter_map(|one| one["id"].as_i64()).collect::<BTreeSet<i64>>();
     let muted = ids(api.list("/mutes", "users", Some(person)).await?);
+    let blocked = ids(api.list("/blocks", "users", Some(person)).await?);
     let followers = ids(api.list(&format!("/users/{}/followers", person.id), "users", None).await?);
-    let is_heard = |other: &i64| *other != person.id && !muted.contains(other);
+    let is_heard = |other: &i64| *other != person.id && !muted.contains(other) && !blocked.contains(other);
 
     // All comments of a workload are on lasting posts, so each comment above another one is among them, unless it is
     // gone: then whoever wrote it is told of the answer all the same, which this check leaves out of account.

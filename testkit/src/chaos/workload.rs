@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::client::{Api, PASSWORD, Person};
 use super::ledger::{self, Entry, Ledger, Outcome};
+use super::listener::Told;
 
 /// The codes of a write that is refused because the disk is full or broken. No other refusal is right at such a time.
 pub(super) const BAD_DISK: [&str; 2] = ["disk_full", "database_unavailable"];
@@ -54,6 +55,8 @@ pub(super) struct World {
     /// Observations that must never be made, such as answers that the API must never give. A single one makes the run
     /// fail.
     pub(super) complaints: Mutex<Vec<String>>,
+    /// The events of the open stream of [`World::extra`].
+    pub(super) told: Mutex<Told>,
 }
 
 impl World {
@@ -70,6 +73,10 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn rolled_back(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
@@ -140,7 +147,7 @@ impl World {
 pub(super) fn owner_of(object: &str) -> &'static str {
     match object.split('/').next().unwrap_or_default() {
         "user" => "auth",
-        "follow" | "mute" => "subscriptions",
+        "follow" | "mute" | "personal_block" => "subscriptions",
         "block" | "report" => "admin",
         _ => "posts",
     }
@@ -258,6 +265,13 @@ pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Re
             ));
         }
     }
+    // The clients read and answer each other all the time, so they block the one person with whom they do nothing else.
+    let path = format!("/users/{}/block", world.extra.id);
+    switches.push(Switch::new(
+        format!("personal_block/{}/{}", person.id, world.extra.id),
+        (Method::POST, path.clone()),
+        (Method::DELETE, path),
+    ));
     // Each client has its own sequence, so that the speed of the others does not change its choices.
     let rng = StdRng::seed_from_u64(seed.wrapping_add(index as u64));
     let (posts, comments) = (Vec::new(), Vec::new());

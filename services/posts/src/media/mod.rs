@@ -3,5 +3,5 @@
 mod store;
 mod uploads;
 
-pub(crate) use store::MediaStore;
+pub(crate) use store::{MediaStore, media_type};
 pub(crate) use uploads::{Upload, Uploads};

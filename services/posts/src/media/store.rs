@@ -107,13 +107,8 @@ impl MediaStore {
         name: &str,
         range: Option<Range<u64>>,
     ) -> Result<(GetResult, &'static str), Error> {
-        let (stem, extension) = name.split_once('.').ok_or(Error::ImageNotFound)?;
-        let media_type = match extension {
-            "png" => "image/png",
-            "jpg" => "image/jpeg",
-            "webp" => "image/webp",
-            _ => return Err(Error::ImageNotFound),
-        };
+        let (stem, _) = name.split_once('.').ok_or(Error::ImageNotFound)?;
+        let media_type = media_type(name).ok_or(Error::ImageNotFound)?;
         if stem.len() != 32 || !stem.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Error::ImageNotFound);
         }
@@ -173,6 +168,17 @@ impl MediaStore {
             }
         }
         Ok(removed)
+    }
+}
+
+/// Returns the media type of a picture by the ending of its name, which is all that follows the first dot. `None` for an
+/// ending that no picture has.
+pub(crate) fn media_type(name: &str) -> Option<&'static str> {
+    match name.split_once('.')?.1 {
+        "png" => Some("image/png"),
+        "jpg" => Some("image/jpeg"),
+        "webp" => Some("image/webp"),
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ use shared::cache::{Cache, Load, Rendered};
 use shared::db::Reads;
 use shared::events::OwnMemory;
 use shared::ids::UserId;
+use shared::text::mentions::rendered_bytes;
 
 use crate::answers::post::PostOut;
 use crate::db::queries::posts;
@@ -71,7 +72,8 @@ impl Load for PostLoader {
         let post = &cached.post;
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         // The text is in memory twice: as it was stored, and in the rendered body.
-        300 + 2 * (text(&post.title) + text(&post.content) + text(&post.image_url))
+        let entities = post.content.as_deref().map_or(0, rendered_bytes);
+        300 + 2 * (text(&post.title) + text(&post.content) + text(&post.image_url)) + entities
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) struct Shown {
 
 impl NotificationOut {
     /// Builds the response body of a notification, whose reader has read everything up to `read_up_to`.
-    fn of(found: Notification, read_up_to: Option<Timestamp>, shown: &Shown) -> Self {
+    pub(crate) fn of(found: Notification, read_up_to: Option<Timestamp>, shown: &Shown) -> Self {
         let author = |id: UserId| Some(Author { id, username: shown.usernames.get(&id)?.clone() });
         let comment = match found.position.place.thing() {
             Thing::Comment(id) => Some(id),

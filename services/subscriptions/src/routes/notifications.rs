@@ -1,5 +1,7 @@
 //! The routes of notifications: what others did that concerns the reader.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -63,7 +65,7 @@ pub(crate) async fn list_notifications(
 }
 
 /// Reads the names and texts that these notifications show.
-async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
+pub(super) async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
     let db = s.db.read();
     let people = users::find_visible(db, found.iter().flat_map(|found| found.named.iter().copied())).await?;
     let usernames = people.into_values().filter_map(|row| Some((row.id, row.username?))).collect();
@@ -142,7 +144,7 @@ pub(crate) async fn get_notification_settings(
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotificationSettingsIn {
     /// The kinds that the person does not want. A warning is always told.
-    #[schema(max_items = 6)]
+    #[schema(max_items = 6, value_type = HashSet<Kind>)]
     muted: Vec<Kind>,
 }
 
@@ -151,7 +153,8 @@ impl Validate for NotificationSettingsIn {
         if self.muted.contains(&Kind::Warning) {
             errors.add("muted", "must not name warning: a warning is always told");
         }
-        if self.muted.len() >= Kind::ALL.len() {
+        let distinct: HashSet<Kind> = self.muted.iter().copied().collect();
+        if distinct.len() < self.muted.len() {
             errors.add("muted", "must name each kind at most once");
         }
     }

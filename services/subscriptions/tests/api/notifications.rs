@@ -249,6 +249,7 @@ async fn kinds_can_be_muted() {
     assert_eq!(put(json!([])).await.json, json!({ "muted": [], "read_up_to": at(1) }));
     put(json!(["poke"])).await.is_problem(422, "");
     put(json!(vec!["like"; 7])).await.is_problem(422, "");
+    put(json!(["like", "follow", "like"])).await.is_problem(422, "");
     app.finish().await;
 }
 

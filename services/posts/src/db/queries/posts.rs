@@ -11,7 +11,6 @@ use sea_orm::{
 };
 use shared::clock::Timestamp;
 use shared::db::pad_to_power_of_two;
-use shared::http::Page;
 use shared::ids::UserId;
 use shared::work::Tx;
 
@@ -112,20 +111,22 @@ pub(crate) async fn require_shown(db: &impl ConnectionTrait, id: PostId) -> Resu
     found.map(|_| ()).ok_or(Error::PostNotFound)
 }
 
-/// Reads a page of visible posts, newest first. With `author`, only this person's posts are read.
+/// Reads up to `limit` visible posts, newest first, all older than `below` if it is given. With `author`, only this
+/// person's posts are read.
 pub(crate) async fn list(
     db: &impl ConnectionTrait,
     author: Option<UserId>,
-    page: &Page,
-) -> Result<Vec<ShownPost>, Error> {
-    let mut query = select_shown().order_by_desc(posts::Column::Id).limit(page.fetch());
+    below: Option<i64>,
+    limit: u64,
+) -> Result<Vec<ShownPost>, DbErr> {
+    let mut query = select_shown().order_by_desc(posts::Column::Id).limit(limit);
     if let Some(author) = author {
         query = query.filter(posts::Column::AuthorId.eq(author));
     }
-    if let Some(after) = page.after {
-        query = query.filter(posts::Column::Id.lt(after));
+    if let Some(below) = below {
+        query = query.filter(posts::Column::Id.lt(below));
     }
-    Ok(query.into_partial_model().all(db).await?)
+    query.into_partial_model().all(db).await
 }
 
 /// Checks that the author may post another picture. The result is reliable only under [`super::users::lock`], in the

@@ -19,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(m0002_authors::Migration),
+            Box::new(shared::auth::personal_blocks::Migration),
         ]
     }
 }

@@ -3,7 +3,9 @@
 
 mod m0001_subscriptions;
 mod m0002_notifications;
-mod m0004_moderation;
+mod m0005_live;
+mod m0007_comment_authors;
+mod m0008_moderation;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,7 +22,10 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(m0002_notifications::Migration),
-            Box::new(m0004_moderation::Migration),
+            Box::new(m0005_live::Migration),
+            Box::new(m0007_comment_authors::Migration),
+            Box::new(shared::auth::personal_blocks::Migration),
+            Box::new(m0008_moderation::Migration),
         ]
     }
 }

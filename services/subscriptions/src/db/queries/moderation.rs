@@ -26,6 +26,12 @@ pub(crate) async fn find_warnings(
     Ok(placed.filter(|(position, _)| is_wanted(position)).collect())
 }
 
+/// Returns whether the copy of the decisions about a person still has words of an admin.
+pub(crate) async fn has_warnings(db: &impl ConnectionTrait, person: UserId) -> Result<bool, DbErr> {
+    let row = moderated_people::Entity::find_by_id(person).one(db).await?;
+    Ok(row.is_some_and(|row| row.warnings.is_some()))
+}
+
 /// Finds up to `limit` reports of a person that have ended, newest end first: of the ends that are older than `before` and
 /// newer than `since`.
 pub(crate) async fn find_outcomes(
