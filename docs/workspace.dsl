@@ -15,16 +15,16 @@ workspace "Chatty" "A social network of five services that never share a databas
 
             auth = container "auth" "People, passwords, sessions, mails; signs access tokens" "Rust, port 8000"
             posts = container "posts" "Posts, pictures, comments, likes, bookmarks, views; search" "Rust, port 8001"
-            subscriptions = container "subscriptions" "Who follows and mutes whom; the feed; notifications" "Rust, port 8002"
+            subscriptions = container "subscriptions" "Who follows, mutes and blocks whom; the feed; notifications" "Rust, port 8002"
             admin = container "admin" "Decisions, audit log, statistics" "Rust, port 8003"
             recommendations = container "recommendations" "Posts and people by similar likes; owns nothing" "Rust, port 8004"
             cli = container "chatty" "The operator's commands: reconcile, rebuild, dead-letters, admin create, demo" "Rust"
 
             authDb = container "auth_db" "Users, sessions, links, mail jobs, outbox" "Postgres or SQLite" "Database"
-            postsDb = container "posts_db" "Posts, counters, comments, likes, copies of users and ended sessions, outbox" "Postgres or SQLite" "Database"
-            subscriptionsDb = container "subscriptions_db" "Subscriptions, mutes, markers, copies of users, ended sessions, posts, counters, comments and likes, outbox" "Postgres or SQLite" "Database"
+            postsDb = container "posts_db" "Posts, counters, comments, likes, copies of users, ended sessions and blocks between people, outbox" "Postgres or SQLite" "Database"
+            subscriptionsDb = container "subscriptions_db" "Subscriptions, mutes, blocks between people, markers, copies of users, ended sessions, posts, counters, comments and likes, outbox" "Postgres or SQLite" "Database"
             adminDb = container "admin_db" "Decisions, audit log, copies of users, ended sessions, posts, comments and counters, outbox" "Postgres or SQLite" "Database"
-            recommendationsDb = container "recommendations_db" "Copies of users, ended sessions, posts, counters and likes, outbox" "Postgres or SQLite" "Database"
+            recommendationsDb = container "recommendations_db" "Copies of users, ended sessions, blocks between people, posts, counters and likes, outbox" "Postgres or SQLite" "Database"
 
             broker = container "Broker" "Exchange chatty.events, a queue SERVICE.STREAM.v1 for each consumer and stream, and one for requests to each service" "RabbitMQ; in one process a part of it" "Queue"
             media = container "Media store" "Pictures under random names" "Folder" "Database"
@@ -37,8 +37,8 @@ workspace "Chatty" "A social network of five services that never share a databas
         operator -> monitoring "Watches"
 
         gateway -> auth "/auth, /users, /docs, public keys" "HTTP"
-        gateway -> posts "/posts, /comments, /likes, /bookmarks, /media" "HTTP"
-        gateway -> subscriptions "/subscribe, /unsubscribe, /feed, /following, /notifications, /mutes, followers" "HTTP"
+        gateway -> posts "/posts, /comments, /likes, /bookmarks, /media, /tags, feeds" "HTTP"
+        gateway -> subscriptions "/subscribe, /unsubscribe, /feed, /following, /notifications, /mutes, /blocks, /stream, followers" "HTTP"
         gateway -> admin "/admin" "HTTP"
         gateway -> recommendations "/recommendations" "HTTP"
 
@@ -51,8 +51,8 @@ workspace "Chatty" "A social network of five services that never share a databas
 
         auth -> broker "Publishes user, session_end; consumes moderation.user, erasure_done" "AMQP"
         posts -> broker "Publishes post, post_counts, comment, like, erasure_done; consumes user, session_end, moderation.post, moderation.comment" "AMQP"
-        subscriptions -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts, comment, like" "AMQP"
-        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment, erasure_done; consumes user, session_end, post, post_counts, comment" "AMQP"
+        subscriptions -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts, comment, like, moderation.user, report_outcome" "AMQP"
+        admin -> broker "Publishes moderation.user, moderation.post, moderation.comment, report_outcome, erasure_done; consumes user, session_end, post, post_counts, comment" "AMQP"
         recommendations -> broker "Publishes erasure_done; consumes user, session_end, post, post_counts, like" "AMQP"
 
         posts -> auth "Fetches the public keys" "HTTP"

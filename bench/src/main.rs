@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use goals::{events, feed, login, memory, overload, reads, recommend, start, writes};
+use goals::{events, feed, login, memory, overload, reads, recommend, search, start, streams, writes};
 use report::Outcome;
 use rounds::Effort;
 use world::World;
@@ -49,9 +49,9 @@ struct Cli {
 }
 
 /// The goals that `--only` accepts. P14 and P24 are not listed, because they are measured with P12 and P8.
-const GOALS: [&str; 22] = [
+const GOALS: [&str; 24] = [
     "P21", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P15", "P16", "P17",
-    "P18", "P19", "P20", "P22", "P23",
+    "P18", "P19", "P20", "P22", "P23", "P27", "P28",
 ];
 /// The measurements that have no number. `--only` accepts them, too.
 const OTHERS: [&str; 2] = ["prototype", "memory"];
@@ -76,12 +76,18 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Measures the wanted goals, one after the other on one stack, and writes the results.
-async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
-    for name in &cli.only {
-        let known: Vec<&str> = GOALS.into_iter().chain(OTHERS).collect();
+/// Refuses names that `--only` does not accept.
+fn check_names(names: &[String]) -> Result<()> {
+    let known: Vec<&str> = GOALS.into_iter().chain(OTHERS).collect();
+    for name in names {
         ensure!(known.contains(&name.as_str()), "`{name}` is not one of {}", known.join(", "));
     }
+    Ok(())
+}
+
+/// Measures the wanted goals, one after the other on one stack, and writes the results.
+async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
+    check_names(&cli.only)?;
     let wanted = |goal: &str| cli.only.is_empty() || cli.only.iter().any(|name| name == goal);
     let effort = if cli.full { Effort::FULL } else { Effort::SHORT };
     let mut world = World::start(std::path::absolute(&cli.bin_dir)?).await?;
@@ -163,6 +169,12 @@ async fn run(cli: &Cli) -> Result<Vec<Outcome>> {
     }
     if wanted("P23") {
         done(overload::measure_flood(&world, effort, cli.full).await?)?;
+    }
+    if wanted("P27") {
+        done(streams::measure_streams(&world, &cli.bin_dir, effort).await?)?;
+    }
+    if wanted("P28") {
+        done(search::measure(&mut world, effort).await?)?;
     }
     if wanted("prototype") {
         done(overload::run_prototype_tests(&world, &cli.tools).await?)?;

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, DurationRound, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, FixedOffset, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use sea_orm::DeriveValueType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -85,6 +85,12 @@ impl std::ops::Sub<Duration> for Timestamp {
 
     fn sub(self, span: Duration) -> Self {
         Self::new(self.0 - span)
+    }
+}
+
+impl From<Timestamp> for DateTime<FixedOffset> {
+    fn from(time: Timestamp) -> Self {
+        time.0.fixed_offset()
     }
 }
 

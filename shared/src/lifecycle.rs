@@ -68,6 +68,7 @@ pub async fn run(
         () = failed.cancelled() => {}
     }
     // The tasks still run while the server drains: requests under way wait for shared commits, caches and hashes.
+    services.iter().for_each(|service| service.stopping().cancel());
     stop.cancel();
     if server.await.is_err() {
         tracing::error!("The server panicked.");

@@ -80,7 +80,7 @@ fn complete(operation: &mut Operation) {
     if is_paged && let Some(RefOr::T(list)) = responses.get_mut("200") {
         let link = "The next page, with `rel=\"next\"` (RFC 8288); absent on the last one";
         let link = HeaderBuilder::new().description(Some(link)).build();
-        list.headers.insert("Link".to_owned(), RefOr::T(link));
+        list.headers.entry("Link".to_owned()).or_insert(RefOr::T(link));
     }
     let problem = Ref::from_response_name(Problem::name());
     responses.entry("default".to_owned()).or_insert_with(|| RefOr::Ref(problem));

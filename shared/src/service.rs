@@ -76,6 +76,8 @@ pub struct Service {
     broker: Arc<dyn Broker>,
     /// The token that ends all tasks of the service.
     cancel: Cancel,
+    /// See [`Service::stopping`].
+    stopping: Cancel,
     schema: Schema,
     /// The timing of the comparison of copies with their owners.
     timing: Timing,
@@ -98,6 +100,7 @@ impl Service {
             health,
             broker: Arc::clone(&deps.broker),
             cancel: Cancel::new(),
+            stopping: Cancel::new(),
             schema: Schema::of::<M>(),
             timing: Timing::of(&deps.settings),
             start_work: Vec::new(),
@@ -160,6 +163,12 @@ impl Service {
         let future = task(self.cancel.clone());
         self.tasks.push((name, Box::pin(future)));
         self
+    }
+
+    /// Returns the signal that the process has begun to stop. It comes before the server waits for the requests under way,
+    /// while all tasks still run, so that answers without an end can be ended.
+    pub fn stopping(&self) -> Cancel {
+        self.stopping.clone()
     }
 
     /// Brings the schema up to date, asks the owners for the copies that were never requested or have no row, and does

@@ -48,12 +48,22 @@ join() {
 # Logs somebody in and prints an access token, which is valid for ten minutes.
 log_in() { curl -fsS -H "$json" "$url/auth/login" -d "{\"username\":\"$1\",\"password\":\"$2\"}" | field token; }
 
+# A cursor has a checksum of its list, so none that is made up by a pattern is right.
+curl -fsS "$url/openapi.json" | python3 -c '
+import json, sys
+document = json.load(sys.stdin)
+for path in document["paths"].values():
+    for operation in path.values():
+        if isinstance(operation, dict) and "parameters" in operation:
+            operation["parameters"] = [one for one in operation["parameters"] if one.get("name") != "cursor"]
+json.dump(document, sys.stdout)' >"$data/openapi.json"
+
 found=0
 check() {
     echo "== $1"
     shift
     # The limit is only for a server that hangs: a run takes about a minute.
-    timeout 300 "$schemathesis" --config-file "$config" --no-color run "$url/openapi.json" --url "$url" "$@" ||
+    timeout 300 "$schemathesis" --config-file "$config" --no-color run "$data/openapi.json" --url "$url" "$@" ||
         found=1
 }
 

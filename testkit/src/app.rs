@@ -18,14 +18,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::deadline::within_deadline;
 use crate::described::api::Api;
 use crate::described::events::Events;
 use crate::described::generic::check_optional;
+use crate::event_stream::{EventStream, read_body};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, header};
-use http_body_util::BodyExt;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use sea_orm::{ConnectionTrait, Database, DbBackend, EntityTrait, PaginatorTrait, Statement};
@@ -43,9 +44,6 @@ use shared::outbox::{self, OutboxMessage};
 use shared::service::{Deps, Service};
 use shared::tasks::{Cancel, Tracker};
 use shared::work::Db;
-
-/// The deadline for everything that a test waits for. It is generous, because the machine may be busy.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A service under test.
 pub struct TestApp {
@@ -302,22 +300,22 @@ impl TestApp {
     }
 
     /// Waits until the outbox is empty, and returns the states that the service has published since the last call, as
-    /// (stream, state), in their order. A message that the relay has sent twice counts once.
+    /// (stream, state), in their order. A state that the relay has sent twice counts once.
     pub async fn events(&self) -> Vec<(String, Value)> {
         let empty = async || outbox::table::Entity::find().count(self.db().read()).await.is_ok_and(|rows| rows == 0);
         self.eventually(empty, "the outbox to be empty").await;
         let mut seen = HashSet::new();
         // A message with a target is for one queue, such as an answer to a resync, and no event of a change.
         let messages = self.broker.take_recorded().into_iter().filter(|message| message.target.is_none());
-        // On a slow machine the relay may send a message again before it has deleted its row.
-        let messages = messages.filter(move |message| seen.insert(message.message_id.clone()));
         let states = messages.flat_map(|message| {
             let envelope: Value = serde_json::from_slice(&message.payload).expect("an envelope");
             self.described.check(&message.stream, &envelope);
             let states = envelope["data"].as_array().cloned().unwrap_or_default();
             states.into_iter().map(move |state| (message.stream.clone(), state))
         });
-        states.collect()
+        // On a slow machine the relay may send states again before it has deleted their rows, also in another message,
+        // because it joins messages of one stream.
+        states.filter(move |(stream, state)| seen.insert(format!("{stream} {state}"))).collect()
     }
 
     /// Makes every commit of a transaction that has changed `table` run the PL/pgSQL statement `instead`, such as one
@@ -421,12 +419,24 @@ impl Call<'_> {
         // Boxed, or the future of every test would be as large as the one of a whole request.
         let response = Box::pin(self.app.http.answer(request)).await;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
+        let bytes = read_body(&parts.headers, body).await;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, json, text, bytes };
         self.app.api.check(&method, &path, &answer);
         answer
+    }
+
+    /// Sends the request, and leaves its answer open: a stream of events.
+    ///
+    /// # Panics
+    /// If the answer is none.
+    pub async fn open(self) -> EventStream {
+        let request = self.request.body(Body::empty()).expect("a request");
+        let response = Box::pin(self.app.http.answer(request)).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        EventStream::of(response.into_body())
     }
 }
 
@@ -468,12 +478,6 @@ pub fn sign(key: &EncodingKey, kid: &str, kind: &str, claims: &Value) -> String 
 /// Decodes the claims of a token without checking its signature or its times.
 pub fn claims(token: &str) -> Claims {
     jsonwebtoken::dangerous::insecure_decode::<Claims>(token).expect("claims").claims
-}
-
-/// Awaits a future for 20 s at most, and fails the test after that with the message "waited in vain for" `what`: a
-/// server that has died must not hang the tests.
-async fn within_deadline<T>(future: impl Future<Output = T>, what: &str) -> T {
-    tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_elapsed| panic!("waited in vain for {what}"))
 }
 
 /// Creates a new, empty database and returns its URL; `None` if the tests run on SQLite.

@@ -12,9 +12,14 @@ pub mod app;
 pub mod bytes;
 /// Fault injection under load, with a check that nothing acknowledged was lost.
 pub mod chaos;
+#[cfg(feature = "app")]
+mod deadline;
 /// Checks against the descriptions of the API (OpenAPI) and of the events (AsyncAPI).
 #[cfg(feature = "app")]
 pub mod described;
+/// Streams of events, as a test reads them.
+#[cfg(feature = "app")]
+pub mod event_stream;
 /// Checks of a program's command line.
 pub mod program;
 /// Checks of a service's schema: recorded migrations, and entities that fit them.

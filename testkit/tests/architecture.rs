@@ -72,8 +72,6 @@ fn the_domain_knows_neither_http_nor_databases_nor_brokers() {
     }
 }
 
-/// A migration must do the same for ever. If it took a column's name from an entity, a change of the entity would
-/// change it.
 /// The services fetch no address that a person names: there is one HTTP client, for the services' own requests to each
 /// other, and nothing else opens connections (requirement S20 of docs/security.md).
 #[test]
@@ -84,10 +82,13 @@ fn one_file_opens_addresses() {
         let code = text.split("#[cfg(test)]").next().unwrap();
         let opens = ["reqwest::Client::", "Client::builder", "TcpStream::connect", "reqwest::get"];
         let found: Vec<&str> = opens.into_iter().filter(|call| code.contains(call)).collect();
-        assert!(found.is_empty() || path.ends_with("http/client.rs"), "{} has {found:?}", path.display());
+        let may = ["http/client.rs", "tests.rs"].iter().any(|file| path.ends_with(file));
+        assert!(found.is_empty() || may, "{} has {found:?}", path.display());
     }
 }
 
+/// A migration must do the same for ever. If it took a column's name from an entity, a change of the entity would
+/// change it.
 #[test]
 fn migrations_import_no_entity() {
     for service in SERVICE_NAMES {

@@ -14,7 +14,11 @@ pub(crate) mod overload;
 pub(crate) mod reads;
 /// Recommendations: P15 to P18.
 pub(crate) mod recommend;
+/// Searches among a million people and a million posts: P28.
+pub(crate) mod search;
 /// The time from the start of a service until it is ready: P22.
 pub(crate) mod start;
+/// Open streams of events: P27.
+pub(crate) mod streams;
 /// Durable writes: P8 to P11, P24.
 pub(crate) mod writes;

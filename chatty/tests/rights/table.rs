@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 110] = {
+pub(crate) const TABLE: [Row; 132] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -193,6 +193,12 @@ pub(crate) const TABLE: [Row; 110] = {
         row("GET /posts/{id}/likes", Open, 200).at("/posts/{post}/likes"),
         row("POST /posts/{id}/views", Open, 200).at("/posts/{post}/views"),
         row("GET /media/{name}", Open, 404).at("/media/unknown.png"),
+        row("GET /posts.atom", Open, 200),
+        row("GET /posts.json", Open, 200),
+        row("GET /users/{id}/feed.atom", Open, 200).at("/users/{ann}/feed.atom"),
+        row("GET /users/{id}/feed.json", Open, 200).at("/users/{ann}/feed.json"),
+        row("GET /tags/{tag}/feed.atom", Open, 200).at("/tags/rust/feed.atom"),
+        row("GET /tags/{tag}/feed.json", Open, 200).at("/tags/rust/feed.json"),
         row("GET /auth/me", Person, 200),
         row("PATCH /auth/me", Person, 200).json(r#"{"bio":"Changed {unique}"}"#),
         row("GET /auth/sessions", Account, 200),
@@ -246,6 +252,10 @@ pub(crate) const TABLE: [Row; 110] = {
         row("POST /users/{id}/mute", Person, 200).at("/users/{dan}/mute"),
         row("DELETE /users/{id}/mute", Person, 200).at("/users/{dan}/mute").after("POST /users/{dan}/mute"),
         row("GET /mutes", Person, 200),
+        row("POST /users/{id}/block", Person, 200).at("/users/{dan}/block").after("DELETE /users/{dan}/block"),
+        row("DELETE /users/{id}/block", Person, 200).at("/users/{dan}/block").after("POST /users/{dan}/block"),
+        row("GET /blocks", Person, 200),
+        row("GET /stream", Person, 200),
         row("GET /notifications", Person, 200),
         row("GET /notifications/unread_count", Person, 200),
         row("POST /notifications/read", Person, 200).json(r#"{"up_to":"2026-01-01T00:00:00.000000Z"}"#),
@@ -260,6 +270,24 @@ pub(crate) const TABLE: [Row; 110] = {
         row("POST /auth/applicants/{id}/approve", AccountAdmin, 404).at("/auth/applicants/{dan}/approve"),
         row("POST /auth/applicants/{id}/refuse", AccountAdmin, 404).at("/auth/applicants/{dan}/refuse"),
         row("POST /auth/users/{id}/password-reset", AccountAdmin, 202).at("/auth/users/{dan}/password-reset"),
+        row("POST /reports", Person, 201).json(r#"{"user_id":{dan},"reason":"spam"}"#),
+        row("GET /admin/reports", Admin, 200),
+        row("GET /admin/reports/{id}", Admin, 200).at("/admin/reports/1"),
+        // Nothing was resolved yet.
+        row("POST /admin/reports/{id}/reopen", Admin, 409).at("/admin/reports/1/reopen"),
+        row("POST /admin/reports/reopen", Admin, 409).json(r#"{"cases":[{"id":1}]}"#),
+        row("POST /admin/reports/{id}/resolve", Admin, 200)
+            .at("/admin/reports/1/resolve")
+            .json(r#"{"action":"dismiss"}"#)
+            .after("POST /admin/reports/1/reopen"),
+        row("POST /admin/reports/resolve", Admin, 200)
+            .json(r#"{"cases":[{"id":1}],"action":"resolve"}"#)
+            .after("POST /admin/reports/1/reopen"),
+        row("GET /admin/users/{id}", Admin, 200).at("/admin/users/{dan}"),
+        row("GET /admin/posts", Admin, 200),
+        row("GET /admin/posts/{id}", Admin, 200).at("/admin/posts/{post}"),
+        row("GET /admin/comments", Admin, 200),
+        row("GET /admin/comments/{id}", Admin, 200).at("/admin/comments/{comment}"),
         row("GET /admin/audit", Admin, 200),
         row("GET /admin/stats", Admin, 200),
         row("GET /admin/users", Admin, 200),

@@ -19,7 +19,7 @@ use super::table::{Caller, Row, Rule, Sent};
 const PATIENCE: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "correct horse battery";
 /// Reads that together show everything that a write could change, and the person who reads: `ann`, `bob` or `admin`.
-const WITNESSES: [(&str, &str); 22] = [
+const WITNESSES: [(&str, &str); 23] = [
     ("ann", "/posts?limit=100"),
     ("ann", "/posts/{post}"),
     ("ann", "/posts/{post}/comments"),
@@ -41,6 +41,7 @@ const WITNESSES: [(&str, &str); 22] = [
     ("admin", "/admin/users?limit=100"),
     ("admin", "/admin/stats"),
     ("admin", "/admin/audit?limit=100"),
+    ("admin", "/admin/reports?limit=100"),
     // Nobody is needed for the development mailbox, which shows each mail that was sent.
     ("admin", "/dev/mail"),
 ];

@@ -99,6 +99,13 @@ impl Suite {
         answer.bytes().await.unwrap().to_vec()
     }
 
+    /// Opens a stream of events.
+    pub(crate) async fn listen(&self, token: &str) -> Stream {
+        let answer = self.client.get(format!("{}/stream", self.base)).bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        Stream { answer, text: String::new() }
+    }
+
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Value {
         self.call(Method::GET, path, token, None).await.1
     }
@@ -157,5 +164,33 @@ impl Suite {
     pub(crate) fn back_up(&self, folder: &Path) {
         let output = chatty(&self.data, &["backup", text(folder)]);
         assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// An open stream of events.
+pub(crate) struct Stream {
+    answer: reqwest::Response,
+    text: String,
+}
+
+impl Stream {
+    /// Waits for an event that `is_wanted` by its name and its data, and returns the data.
+    pub(crate) async fn wait_for(&mut self, what: &str, is_wanted: impl Fn(&str, &Value) -> bool) -> Value {
+        let wait = async {
+            loop {
+                while let Some((event, rest)) = self.text.split_once("\n\n") {
+                    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                    let data = field("data").map_or(Value::Null, |data| serde_json::from_str(data).unwrap());
+                    let is_it = is_wanted(field("event").unwrap_or_default(), &data);
+                    self.text = rest.to_owned();
+                    if is_it {
+                        return data;
+                    }
+                }
+                let piece = self.answer.chunk().await.unwrap().unwrap();
+                self.text.push_str(&String::from_utf8_lossy(&piece));
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_elapsed| panic!("waited in vain for {what}"))
     }
 }

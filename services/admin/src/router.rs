@@ -5,7 +5,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{audit, moderation, stats, users};
+use crate::routes::{audit, contents, desk, moderation, reports, stats, users};
 use crate::state::AppState;
 
 /// Builds the router with its state, and the OpenAPI description of its routes.
@@ -18,11 +18,21 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(shared::openapi::base_document())
         .routes(routes!(moderation::block_user))
         .routes(routes!(moderation::unblock_user))
-        .routes(routes!(moderation::remove_post))
+        .routes(routes!(contents::list_posts))
+        .routes(routes!(contents::get_post, moderation::remove_post))
         .routes(routes!(moderation::restore_post))
-        .routes(routes!(moderation::remove_comment))
+        .routes(routes!(contents::list_comments))
+        .routes(routes!(contents::get_comment, moderation::remove_comment))
         .routes(routes!(moderation::restore_comment))
         .routes(routes!(stats::get_stats))
         .routes(routes!(users::list_accounts))
+        .routes(routes!(contents::get_user))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(reports::create_report))
+        .routes(routes!(desk::list_cases))
+        .routes(routes!(desk::resolve_cases))
+        .routes(routes!(desk::reopen_cases))
+        .routes(routes!(desk::get_case))
+        .routes(routes!(desk::resolve_case))
+        .routes(routes!(desk::reopen_case))
 }

@@ -24,7 +24,7 @@ mod mail;
 mod db;
 mod domain;
 
-use shared::auth::Keys;
+use shared::auth::{Keys, PersonalBlocks};
 use shared::clock::Clock;
 use shared::config::{ConfigError, Environment};
 use shared::db::Schema;
@@ -53,7 +53,7 @@ use streams::user::UserState;
 pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigError> {
     let state = AppState::new(&config, &deps)?;
     let (mailer, measured) = (Mailer::from_config(&config)?, Measured::default());
-    let keys = state.auth.keys.clone();
+    let (keys, blocks) = (state.auth.keys.clone(), state.auth.personal_blocks.clone());
     // The health check must look at the keys that the service really uses.
     deps.keys = keys.clone();
     // From now on every commit of a `user` state reaches the cache before its request is answered.
@@ -72,7 +72,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
     let is_production = deps.settings.environment == Environment::Production;
     let service = Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .strict_paths(router::STRICT)
-        .streams(streams_by(deps.clock.clone()))
+        .streams(streams_by(deps.clock.clone(), blocks))
         .detail("mails", move || details.details())
         .on_start(async move {
             if is_production {
@@ -105,9 +105,9 @@ pub fn schema() -> Schema {
 
 /// The streams that the service publishes and consumes, for the operator's commands.
 pub fn streams() -> Streams {
-    streams_by(Clock::system())
+    streams_by(Clock::system(), PersonalBlocks::default())
 }
 
-fn streams_by(clock: Clock) -> Streams {
-    consumers::register(streams::register(Streams::default(), clock))
+fn streams_by(clock: Clock, blocks: PersonalBlocks) -> Streams {
+    consumers::register(streams::register(Streams::default(), clock), blocks)
 }

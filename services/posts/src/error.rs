@@ -28,6 +28,12 @@ pub(crate) enum Error {
     /// 404: there is no bookmark that could be removed.
     #[error("Bookmark not found")]
     BookmarkNotFound,
+    /// 404: the person is not known here, or is blocked or erased.
+    #[error("User not found")]
+    UserNotFound,
+    /// 404: no text can have such a hashtag.
+    #[error("Tag not found")]
+    TagNotFound,
     /// 404: no visible post has this picture, or the media store does not have its file.
     #[error("Image not found")]
     ImageNotFound,
@@ -40,6 +46,8 @@ pub(crate) enum Error {
     /// 412: the current version does not meet the conditions of the request.
     #[error("The post has changed since")]
     VersionMismatch,
+    #[error("The feed has changed since")]
+    FeedChanged,
     /// 429: the person's pictures of the last 24 hours have reached the limit.
     #[error("A person may post 100 pictures a day")]
     TooManyPictures,
@@ -80,10 +88,14 @@ impl From<Error> for ApiError {
             | Error::CommentNotFound
             | Error::LikeNotFound
             | Error::BookmarkNotFound
+            | Error::UserNotFound
+            | Error::TagNotFound
             | Error::ImageNotFound => Self::not_found(text),
             Error::Reply(_) => Self::invalid_field("reply_to", text),
             Error::NotTheAuthor => Self::forbidden(text),
-            Error::VersionMismatch => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text),
+            Error::VersionMismatch | Error::FeedChanged => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text)
+            }
             Error::PictureNotFree => Self::invalid_field("images", text),
             Error::TooManyPictures => Self::too_many("too_many_pictures", text, 3_600),
             Error::Image(ImageError::TooLarge) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "image_too_large", text),

@@ -24,7 +24,7 @@ mod config;
 mod domain;
 mod error;
 
-use shared::auth::EndedSessions;
+use shared::auth::{EndedSessions, PersonalBlocks};
 use shared::config::ConfigError;
 use shared::db::Schema;
 use shared::erasure::run_erasures;
@@ -61,7 +61,7 @@ pub fn build(config: &Config, deps: Deps) -> Result<Service, ConfigError> {
     let personal = PersonalPosts { media: media.clone() };
     let (auth, exported) = (state.auth.clone(), ExportedPosts { media: media.clone() });
     let shared_writes = SharedWrites { people: people.clone() };
-    let streams = streams_with(people.clone(), ended.clone());
+    let streams = streams_with(people.clone(), ended.clone(), state.auth.personal_blocks.clone());
     let db = || deps.db.clone();
     Ok(Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
@@ -88,9 +88,9 @@ pub fn schema() -> Schema {
 
 /// The streams that the service publishes and consumes, for the operator's commands.
 pub fn streams() -> Streams {
-    streams_with(People::default(), EndedSessions::default())
+    streams_with(People::default(), EndedSessions::default(), PersonalBlocks::default())
 }
 
-fn streams_with(people: People, ended: EndedSessions) -> Streams {
-    consumers::register(streams::register(Streams::default()), people, ended)
+fn streams_with(people: People, ended: EndedSessions, blocks: PersonalBlocks) -> Streams {
+    consumers::register(streams::register(Streams::default()), people, ended, blocks)
 }

@@ -16,7 +16,7 @@ mod routes;
 mod state;
 mod streams;
 
-use shared::auth::{Accounts, EndedSessions};
+use shared::auth::{Accounts, EndedSessions, PersonalBlocks};
 use shared::cache::Cache;
 use shared::db::Schema;
 use shared::erasure::run_erasures;
@@ -39,7 +39,8 @@ pub fn build(deps: Deps) -> Service {
     let posts = Posts { matrix: state.recommender.matrix.clone(), shown: shown.clone() };
     let (ended, ended_db, erased_db) = (state.auth.ended_sessions.clone(), deps.db.clone(), deps.db.clone());
     let auth = state.auth.clone();
-    let streams = register_streams(posts, state.auth.accounts.clone(), ended.clone());
+    let streams =
+        register_streams(posts, state.auth.accounts.clone(), ended.clone(), state.auth.personal_blocks.clone());
     Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .streams(streams)
         .export(auth, ExportedLikes)
@@ -64,9 +65,10 @@ pub fn streams() -> Streams {
         Posts { matrix: Matrix::default(), shown: Cache::new(0) },
         Accounts::default(),
         EndedSessions::default(),
+        PersonalBlocks::default(),
     )
 }
 
-fn register_streams(posts: Posts, accounts: Accounts, ended: EndedSessions) -> Streams {
-    consumers::register(streams::register(Streams::default()), posts, accounts, ended)
+fn register_streams(posts: Posts, accounts: Accounts, ended: EndedSessions, blocks: PersonalBlocks) -> Streams {
+    consumers::register(streams::register(Streams::default()), posts, accounts, ended, blocks)
 }

@@ -19,7 +19,8 @@ impl AppState {
     /// Creates the state with empty memory, which the consumers fill.
     pub(crate) fn new(deps: &Deps) -> Self {
         let auth = Auth::new(deps.keys.clone(), deps.clock.clone());
-        Self { auth, recommender: Recommender::new(deps.db.clone(), deps.settings.cache_max_bytes) }
+        let blocks = auth.personal_blocks.clone();
+        Self { auth, recommender: Recommender::new(deps.db.clone(), deps.settings.cache_max_bytes, blocks) }
     }
 }
 

@@ -23,8 +23,9 @@ use shared::service::{Deps, Service};
 
 use actions::{ExportedSubscriptions, PersonalSubscriptions};
 pub use config::{Config, VARIABLES};
-use db::entities::{mutes, subscriptions};
+use db::entities::{live_head, mutes, subscriptions};
 use memory::feed::FeedMemory;
+use memory::live::LiveStreams;
 use memory::shown::PostLoader;
 
 /// The service's name.
@@ -41,9 +42,14 @@ pub fn build(config: &Config, deps: Deps) -> Service {
     // cached list of the person.
     db.outbox().own_memories().follow::<subscriptions::Model>(feed.clone());
     db.outbox().own_memories().follow::<mutes::Model>(feed.clone());
+    let live = feed.live.clone();
+    db.outbox().own_memories().follow::<live_head::Model>(live.clone());
     let (auth, ended) = (state.auth.clone(), state.auth.ended_sessions.clone());
-    let streams = register_streams(feed, state.auth.accounts.clone(), ended.clone());
-    Service::new::<db::Migrator>(NAME, &deps, router::router(state))
+    let of_streams = auth.clone();
+    let streams = register_streams(feed.clone(), state.auth.accounts.clone(), ended.clone());
+    let service = Service::new::<db::Migrator>(NAME, &deps, router::router(state));
+    let stopping = service.stopping();
+    service
         .streams(streams)
         .export(auth, ExportedSubscriptions)
         .task("followed", {
@@ -57,6 +63,14 @@ pub fn build(config: &Config, deps: Deps) -> Service {
         .task("ended_sessions", {
             let db = db.clone();
             |cancel| ended.run_upkeep(db, cancel)
+        })
+        .task("live", {
+            let db = db.clone();
+            |cancel| live.run(feed, of_streams, db, stopping, cancel)
+        })
+        .task("live_trimming", {
+            let db = db.clone();
+            |cancel| LiveStreams::run_trimming(db, cancel)
         })
         .task("shown", |cancel| shown.run(db, PostLoader, cancel))
 }

@@ -5,7 +5,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::routes::{feed, mutes, notifications, subscriptions};
+use crate::routes::{blocks, feed, live, mutes, notifications, subscriptions};
 use crate::state::AppState;
 
 /// Builds the router with its state, and the OpenAPI description of its routes.
@@ -22,8 +22,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(subscriptions::list_following))
         .routes(routes!(subscriptions::list_followed))
         .routes(routes!(feed::get_feed))
+        .routes(routes!(live::open_stream))
         .routes(routes!(mutes::mute_user, mutes::unmute_user))
         .routes(routes!(mutes::list_mutes))
+        .routes(routes!(blocks::block_person, blocks::unblock_person))
+        .routes(routes!(blocks::list_blocks))
         .routes(routes!(notifications::list_notifications))
         .routes(routes!(notifications::count_unread))
         .routes(routes!(notifications::mark_read))

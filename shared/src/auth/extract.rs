@@ -3,15 +3,16 @@
 //! A handler names one of them as an argument, so it cannot run without a valid token.
 
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::{StatusCode, header, request::Parts};
+use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
 
 use super::accounts::Accounts;
 use super::claims::Role;
 use super::ended_sessions::EndedSessions;
 use super::keys::Keys;
+use super::personal_blocks::PersonalBlocks;
 use super::scopes::Scopes;
 use super::token::{verify, verify_export};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::http::limits::Tally;
 use crate::ids::{SessionId, UserId};
@@ -26,6 +27,8 @@ pub struct Auth {
     pub accounts: Accounts,
     /// The sessions whose tokens are refused.
     pub ended_sessions: EndedSessions,
+    /// The people who do not see each other; always empty in a service that does not consume `personal_block`.
+    pub personal_blocks: PersonalBlocks,
     /// The clock that expiry is checked by.
     pub clock: Clock,
 }
@@ -34,7 +37,32 @@ impl Auth {
     /// Creates the state for verification with `keys`, by which nobody is blocked and no session has ended. Consumers
     /// fill the accounts and the ended sessions.
     pub fn new(keys: Keys, clock: Clock) -> Self {
-        Self { keys, accounts: Accounts::default(), ended_sessions: EndedSessions::default(), clock }
+        Self {
+            keys,
+            accounts: Accounts::default(),
+            ended_sessions: EndedSessions::default(),
+            personal_blocks: PersonalBlocks::default(),
+            clock,
+        }
+    }
+
+    /// Refuses the tokens of a blocked or erased account, and those whose session has ended, as far as this service
+    /// knows.
+    ///
+    /// # Errors
+    /// 403 for the account, 401 for the session.
+    pub fn check_session(&self, id: UserId, session_version: i64, session: SessionId) -> Result<(), ApiError> {
+        // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
+        if let Some(account) = self.accounts.get(id) {
+            if !account.active {
+                return Err(ApiError::forbidden("Account blocked"));
+            }
+            if session_version < account.session_version {
+                return Err(session_ended());
+            }
+        }
+        // After the block: it ends the sessions too, and a blocked person should learn the reason.
+        if self.ended_sessions.contains(session) { Err(session_ended()) } else { Ok(()) }
     }
 }
 
@@ -56,6 +84,8 @@ pub struct CurrentUser {
     pub session_version: i64,
     /// The session in the token. Auth, which owns the sessions, looks it up too.
     pub session_id: SessionId,
+    /// The time at which the token expires.
+    pub expires_at: Timestamp,
     /// The scopes of a token that was issued to somebody else's client; `None` for a token of Chatty's own login.
     pub scopes: Option<Scopes>,
 }
@@ -76,43 +106,45 @@ where
         // token.
         request_id::note_personal();
         let auth = Auth::from_ref(state);
-        let claims = verify(&auth.keys, &auth.clock, bearer_token(parts)?).await?;
-        // `verify` refuses a token without a usable id, so the default is never taken.
-        let id = claims.user_id().unwrap_or(UserId(crate::ids::NOBODY));
-        // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
-        if let Some(account) = auth.accounts.get(id) {
-            if !account.active {
-                return Err(ApiError::forbidden("Account blocked"));
-            }
-            if claims.sv < account.session_version {
-                return Err(session_ended());
-            }
-        }
-        // After the block: it ends the sessions too, and a blocked person should learn the reason.
-        if auth.ended_sessions.contains(claims.sid) {
-            return Err(session_ended());
-        }
-        if let Some(missing) = claims.scope.and_then(|scopes| scopes.missing_for(&parts.method)) {
-            return Err(insufficient_scope(missing));
-        }
+        let user = verify_user(&auth, parts.headers.get(header::AUTHORIZATION), &parts.method).await?;
         // Last, so that nobody is counted for what is refused anyway. Extensions hold it if requests are limited.
         if let Some(tally) = parts.extensions.get::<Tally>() {
-            tally.take_account(id, &parts.method)?;
+            tally.take_account(user.id, &parts.method)?;
         }
-        Ok(Self {
-            id,
-            username: claims.username.clone(),
-            role: claims.role,
-            session_version: claims.sv,
-            session_id: claims.sid,
-            scopes: claims.scope,
-        })
+        Ok(user)
     }
 }
 
-/// The bearer token of a request.
-fn bearer_token(parts: &Parts) -> Result<&str, ApiError> {
-    let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// Verifies the token in an `Authorization` header, and that its account and session are not refused.
+///
+/// # Errors
+/// The rejections of [`CurrentUser`] except 429.
+pub(super) async fn verify_user(
+    auth: &Auth,
+    authorization: Option<&HeaderValue>,
+    method: &Method,
+) -> Result<CurrentUser, ApiError> {
+    let claims = verify(&auth.keys, &auth.clock, bearer_token(authorization)?).await?;
+    // `verify` refuses a token without a usable id, so the default is never taken.
+    let id = claims.user_id().unwrap_or(UserId(crate::ids::NOBODY));
+    auth.check_session(id, claims.sv, claims.sid)?;
+    if let Some(missing) = claims.scope.and_then(|scopes| scopes.missing_for(method)) {
+        return Err(insufficient_scope(missing));
+    }
+    Ok(CurrentUser {
+        id,
+        username: claims.username.clone(),
+        role: claims.role,
+        session_version: claims.sv,
+        session_id: claims.sid,
+        expires_at: Timestamp::from_unix_micros(claims.exp.saturating_mul(1_000_000)),
+        scopes: claims.scope,
+    })
+}
+
+/// The bearer token in an `Authorization` header.
+fn bearer_token(authorization: Option<&HeaderValue>) -> Result<&str, ApiError> {
+    let header = authorization.and_then(|value| value.to_str().ok()).unwrap_or_default();
     match header.split_once(' ') {
         // The name of a scheme is case-insensitive (RFC 9110, section 11.1).
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
@@ -135,7 +167,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         request_id::note_personal();
         let auth = Auth::from_ref(state);
-        verify_export(&auth.keys, &auth.clock, bearer_token(parts)?).await.map(Self)
+        verify_export(&auth.keys, &auth.clock, bearer_token(parts.headers.get(header::AUTHORIZATION))?).await.map(Self)
     }
 }
 

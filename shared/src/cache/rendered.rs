@@ -50,6 +50,11 @@ impl<S: State, B: Clone> Rendered<S, B> {
         body.get_or_insert_with(|| render(state)).clone()
     }
 
+    /// Calls `read` with the state.
+    pub fn with_state<T>(&self, read: impl FnOnce(&S) -> T) -> T {
+        read(&self.locked().0)
+    }
+
     fn locked(&self) -> MutexGuard<'_, (S, Option<B>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -44,7 +44,7 @@ pub const VARIABLES: [Variable; 19] = [
     ("TRUSTED_PROXIES", "gateways that name their clients: addresses, networks, `unix` for CHATTY_SOCKET (none)"),
     ("CHATTY_BEHIND_GATEWAY", "`yes`: a gateway is the only way in, also in development"),
     ("CHATTY_DATA_DIR", "folder of all that is kept in files (./chatty-data)"),
-    ("PUBLIC_URL", "what links in mails begin with (in development http:// and CHATTY_LISTEN)"),
+    ("PUBLIC_URL", "what links in mails and feeds begin with (in development http:// and CHATTY_LISTEN)"),
     ("CORS_ORIGINS", "origins of web pages that may call the API, separated by commas (none)"),
     ("DATABASE_URL", "Postgres; unset: SQLite in the data folder"),
     ("DATABASE_MAX_CONNECTIONS", "connections of one replica, at least 5 (6)"),
@@ -188,8 +188,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// `CHATTY_ENV`: development or production (default: development).
     pub environment: Environment,
-    /// `PUBLIC_URL`: the beginning of links in mails, without a slash at the end. It is never taken from a request,
-    /// whose `Host` an attacker may choose.
+    /// `PUBLIC_URL`: the beginning of links in mails and feeds, without a slash at the end. It is never taken from a
+    /// request, whose `Host` an attacker may choose.
     pub public_url: String,
     /// `CORS_ORIGINS`: the origins of other people's web pages that browsers let call the API (default: none).
     pub cors_origins: Vec<HeaderValue>,

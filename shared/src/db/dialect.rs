@@ -21,8 +21,6 @@ pub fn is_postgres(connection: &impl ConnectionTrait) -> bool {
 /// Waits for the migration lock, which the transaction holds until its end. Postgres only: on SQLite no other process
 /// has the file.
 pub(super) async fn lock_migrations(tx: &DatabaseTransaction) -> Result<(), DbErr> {
-    // The usual limit of 5 s would end the wait for a replica whose migrations take longer.
-    tx.execute_raw(Statement::from_string(DatabaseBackend::Postgres, "SET LOCAL statement_timeout = '60s'")).await?;
     let sql = Statement::from_sql_and_values(
         DatabaseBackend::Postgres,
         "SELECT pg_advisory_xact_lock($1)",

@@ -51,15 +51,16 @@ impl Schema {
     }
 }
 
-/// Runs the migrations that are missing. On Postgres they run under an advisory lock, so that replicas that start
-/// together take turns.
+/// Runs the migrations that are missing. On Postgres they are one transaction under an advisory lock, so that replicas
+/// that start together take turns, and no statement of it has a limit of time: filling a new column of a large table takes
+/// longer than any request may.
 async fn migrate<M: MigratorTrait>(pools: &Pools) -> Result<(), DbErr> {
     if dialect::is_postgres(&pools.relay) {
-        // The lock is on the relay's connection, because migrations open transactions of their own on the writing pool.
-        let lock = pools.relay.inner.begin().await?;
-        dialect::lock_migrations(&lock).await?;
-        M::up(&pools.write.inner, None).await?;
-        lock.commit().await
+        let tx = pools.write.inner.begin().await?;
+        dialect::lift_time_limit(&tx).await?;
+        dialect::lock_migrations(&tx).await?;
+        M::up(&tx, None).await?;
+        tx.commit().await
     } else {
         M::up(&pools.write.inner, None).await
     }

@@ -43,7 +43,12 @@ pub trait ProjectionRow:
     /// Replaces everything that is derived from these rows, as a part of the transaction that has applied their states.
     /// The rows are those that are stored now, so what is derived is a function of the copy, whatever the order of the
     /// messages was.
-    fn store_derived(_tx: &Tx, _rows: &[Self]) -> impl Future<Output = Result<(), DbErr>> + Send {
+    fn store_derived(_tx: &mut Tx, _rows: &[Self]) -> impl Future<Output = Result<(), DbErr>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Deletes everything that is derived from the row with this key, which is deleted because its owner does not know it.
+    fn delete_derived(_tx: &Tx, _key: &Key) -> impl Future<Output = Result<(), DbErr>> + Send {
         async { Ok(()) }
     }
 }
@@ -99,7 +104,8 @@ where
         upsert_newer(&**tx, as_active_models(states), R::VERSION).await?;
         if R::HAS_DERIVED {
             // A state that was not newer has locked its row all the same, so nobody else derives from it meanwhile.
-            R::store_derived(tx, &find::<R>(&**tx, &keys).await?).await?;
+            let rows = find::<R>(&**tx, &keys).await?;
+            R::store_derived(tx, &rows).await?;
         }
         Ok(())
     }
@@ -147,7 +153,8 @@ where
     async fn delete(&self, tx: &Tx, key: &Key, version: i64) -> Result<(), DbErr> {
         // The version is a condition, so that a state that has arrived meanwhile is not deleted.
         let row = has_key(&key_columns::<R::Entity>(), key).add(Expr::col(R::VERSION).eq(version));
-        R::Entity::delete_many().filter(row).exec(&**tx).await.map(|_| ())
+        let deleted = R::Entity::delete_many().filter(row).exec(&**tx).await?;
+        if deleted.rows_affected > 0 { R::delete_derived(tx, key).await } else { Ok(()) }
     }
 
     fn as_copied(&self, state: R) -> R {

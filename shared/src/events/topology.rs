@@ -22,16 +22,18 @@ pub struct Route {
 }
 
 /// All streams of the suite.
-pub const ROUTES: [Route; 13] = [
+pub const ROUTES: [Route; 15] = [
     Route { stream: "user", owner: "auth", consumers: &["posts", "subscriptions", "admin", "recommendations"] },
     Route { stream: "session_end", owner: "auth", consumers: &["posts", "subscriptions", "admin", "recommendations"] },
     Route { stream: "post", owner: "posts", consumers: &["subscriptions", "admin", "recommendations"] },
     Route { stream: "post_counts", owner: "posts", consumers: &["subscriptions", "admin", "recommendations"] },
     Route { stream: "comment", owner: "posts", consumers: &["subscriptions", "admin"] },
     Route { stream: "like", owner: "posts", consumers: &["subscriptions", "recommendations"] },
-    Route { stream: "moderation.user", owner: "admin", consumers: &["auth"] },
+    Route { stream: "personal_block", owner: "subscriptions", consumers: &["auth", "posts", "recommendations"] },
+    Route { stream: "moderation.user", owner: "admin", consumers: &["auth", "subscriptions"] },
     Route { stream: "moderation.post", owner: "admin", consumers: &["posts"] },
     Route { stream: "moderation.comment", owner: "admin", consumers: &["posts"] },
+    Route { stream: "report_outcome", owner: "admin", consumers: &["subscriptions"] },
     Route { stream: "erasure_done.posts", owner: "posts", consumers: &["auth"] },
     Route { stream: "erasure_done.subscriptions", owner: "subscriptions", consumers: &["auth"] },
     Route { stream: "erasure_done.admin", owner: "admin", consumers: &["auth"] },

@@ -32,12 +32,13 @@ pub(super) fn accepts_gzip(accepted: &HeaderValue) -> bool {
     weight(&["gzip", "x-gzip"]).or_else(|| weight(&["*"])).is_some_and(|weight| weight > 0.0)
 }
 
-/// Compresses an answer if it is a text, is large enough, and `accepts_gzip` is true. An answer with an ETag stays as
-/// it is, because the tag stands for exactly these bytes. For HEAD only the headers change.
+/// Compresses an answer if it is a text, is large enough, and `accepts_gzip` is true. An answer with a strong ETag stays
+/// as it is, because the tag stands for exactly these bytes. For HEAD only the headers change.
 pub(super) async fn compress(mut response: Response, accepts_gzip: bool, is_head: bool) -> Response {
     let size = if is_head { content_length(response.headers()) } else { response.body().size_hint().exact() };
     let headers = response.headers_mut();
-    let is_final = [header::CONTENT_ENCODING, header::ETAG].iter().any(|name| headers.contains_key(name));
+    let has_strong_tag = headers.get(header::ETAG).is_some_and(|tag| !tag.as_bytes().starts_with(b"W/"));
+    let is_final = has_strong_tag || headers.contains_key(header::CONTENT_ENCODING);
     if is_final || size.is_none_or(|size| size < MIN_SIZE) || !is_text(headers) {
         return response;
     }
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_small_or_no_text_or_has_an_etag_is_left_alone() {
+    async fn what_is_small_or_no_text_or_has_a_strong_etag_is_left_alone() {
         let large = "{\"a\":1}".repeat(1_000);
         let answer = |kind: &'static str, body: &str| ([(header::CONTENT_TYPE, kind)], body.to_owned()).into_response();
         for (before, takes, coded, varies) in [
@@ -110,7 +111,9 @@ mod tests {
             (answer("application/json", &large), false, false, true),
             (answer("application/json", "{}"), true, false, false),
             (answer("image/png", &large), true, false, false),
+            (answer("application/atom+xml", &large), true, true, true),
             (([(header::ETAG, "\"1\"")], answer("application/json", &large)).into_response(), true, false, false),
+            (([(header::ETAG, "W/\"1\"")], answer("application/json", &large)).into_response(), true, true, true),
         ] {
             let (is_head, size) = (false, before.body().size_hint().exact().unwrap());
             let after = compress(before, takes, is_head).await;

@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::AbortHandle;
 
 /// The most connections of a process at a time. Fewer where the system allows fewer open files.
-const MAX_CONNECTIONS: usize = 10_000;
+const MAX_CONNECTIONS: usize = 20_000;
 /// The least number of connections, in all and for one address, on a system that allows few open files. Elsewhere one
 /// address may have a tenth of all connections.
 const MIN_CONNECTIONS: usize = 256;
@@ -46,6 +46,12 @@ impl Limits {
     }
 }
 
+/// The mark of an answer that has no end of its own, such as a stream of events. The handler sends a clone as an
+/// [`Extension`](axum::Extension) of its answer, and keeps the mark as long as the answer lasts: until then, the
+/// connection is not taken for an idle one.
+#[derive(Clone, Debug, Default)]
+pub struct Unending(Arc<()>);
+
 /// The activity of one connection: written by the connection, read when one has to make room.
 #[derive(Debug)]
 pub(super) struct Activity {
@@ -55,11 +61,19 @@ pub(super) struct Activity {
     /// The time when the last request, or else the connection, began, in milliseconds since `base`.
     since: AtomicU64,
     base: Instant,
+    /// The mark of an answer without an end. Such an answer is the last one of its connection.
+    unending: OnceLock<Weak<()>>,
 }
 
 impl Activity {
     fn new(base: Instant) -> Self {
-        Self { progress: AtomicU64::new(0), since: AtomicU64::new(millis(base, Instant::now())), base }
+        let since = AtomicU64::new(millis(base, Instant::now()));
+        Self { progress: AtomicU64::new(0), since, base, unending: OnceLock::new() }
+    }
+
+    /// Takes the connection for busy until the mark is dropped.
+    pub(super) fn lasts(&self, unending: &Unending) {
+        let _earlier = self.unending.set(Arc::downgrade(&unending.0));
     }
 
     /// Records that a request has begun.
@@ -79,7 +93,8 @@ impl Activity {
     }
 
     fn is_idle(&self) -> bool {
-        self.progress().is_multiple_of(2)
+        let lasts = self.unending.get().is_some_and(|answer| answer.strong_count() > 0);
+        self.progress().is_multiple_of(2) && !lasts
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 /// The time limit of a request, from the head of the request to the head of the answer. Reading the body is included.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// The methods that some path takes, for `OPTIONS *`.
-const METHODS: &str = "GET,HEAD,POST,PATCH,DELETE,OPTIONS";
+const METHODS: &str = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS";
 
 /// The routes of a port, guarded so that every request gets an answer in time. Clones share the routes.
 #[derive(Clone)]

@@ -36,6 +36,7 @@ mod tests;
 
 pub use app::App;
 pub use client::own_client;
+pub use connections::Unending;
 pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, is_json, read_ids, read_json, within_body_timeout};
 pub use idempotency::IdempotencyKey;
 pub use limits::{Strict, StrictPaths};

@@ -1,7 +1,8 @@
 //! Pages of lists: reads `?limit=` and `?cursor=`, and answers with `next` in the body and a `Link` header (RFC 8288).
 //!
 //! A cursor is the key of the last item of the page before, in an opaque form. So a page costs the same wherever it is
-//! in the list, and items that are added meanwhile do not shift it.
+//! in the list, and items that are added meanwhile do not shift it. A checksum of the list's path and filters is a part of
+//! it, because the key of one list means nothing in another.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, OriginalUri};
@@ -32,8 +33,8 @@ pub trait CursorKey: Sized {
 }
 
 impl CursorKey for i64 {
-    /// Eight bytes in base64, of which the first is below 128.
-    const PATTERN: &'static str = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$";
+    /// Eight bytes, of which the first is below 128, and four of the checksum, in base64.
+    const PATTERN: &'static str = "^[A-Za-f][A-Za-z0-9_-]{15}$";
 
     fn to_bytes(&self) -> Vec<u8> {
         self.to_be_bytes().to_vec()
@@ -46,8 +47,8 @@ impl CursorKey for i64 {
 
 /// Two keys: of items with the same first key, the second one decides.
 impl CursorKey for (i64, i64) {
-    /// Sixteen bytes in base64, of which the first is below 128.
-    const PATTERN: &'static str = "^[A-Za-f][A-Za-z0-9_-]{20}[AQgw]$";
+    /// Sixteen bytes, of which the first is below 128, and four of the checksum, in base64.
+    const PATTERN: &'static str = "^[A-Za-f][A-Za-z0-9_-]{25}[AEIMQUYcgkosw048]$";
 
     fn to_bytes(&self) -> Vec<u8> {
         [self.0.to_be_bytes(), self.1.to_be_bytes()].concat()
@@ -96,7 +97,7 @@ impl<S: Send + Sync, K: CursorKey> FromRequestParts<S> for Page<K> {
                 }
             }
         };
-        let after = raw.cursor.as_deref().map(decode).transpose()?;
+        let after = raw.cursor.as_deref().map(|cursor| decode(cursor, &uri)).transpose()?;
         Ok(Self { limit, after, uri })
     }
 }
@@ -117,10 +118,29 @@ impl<K: CursorKey> IntoParams for Page<K> {
     }
 }
 
-/// Reads the key from a cursor.
-fn decode<K: CursorKey>(cursor: &str) -> Result<K, ApiError> {
-    let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| K::from_bytes(&bytes));
-    key.ok_or_else(|| ApiError::bad_request("bad_cursor", "cursor must be one that an earlier page answered as next"))
+/// Reads the key from a cursor of the list at `uri`.
+fn decode<K: CursorKey>(cursor: &str, uri: &Uri) -> Result<K, ApiError> {
+    let key = || {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (key, checksum) = bytes.split_last_chunk()?;
+        K::from_bytes(key).filter(|_| *checksum == checksum_of(uri))
+    };
+    let text = "cursor must be one that an earlier page of this list answered as next";
+    key().ok_or_else(|| ApiError::bad_request("bad_cursor", text))
+}
+
+/// Returns the checksum of the list at `uri`: of its path and its filters, in whatever order they come.
+fn checksum_of(uri: &Uri) -> [u8; 4] {
+    let mut filters: Vec<&str> = uri.query().unwrap_or_default().split('&').collect();
+    filters.retain(|pair| !pair.is_empty() && !["limit=", "cursor="].iter().any(|name| pair.starts_with(name)));
+    filters.sort_unstable();
+    let mut crc = flate2::Crc::new();
+    crc.update(uri.path().as_bytes());
+    for filter in filters {
+        crc.update(b"&");
+        crc.update(filter.as_bytes());
+    }
+    crc.sum().to_be_bytes()
 }
 
 impl<K: CursorKey> Page<K> {
@@ -137,7 +157,8 @@ impl<K: CursorKey> Page<K> {
             return None;
         }
         rows.truncate(limit);
-        rows.last().map(|row| URL_SAFE_NO_PAD.encode(key(row).to_bytes()))
+        let cursor = |row| URL_SAFE_NO_PAD.encode([key(row).to_bytes(), checksum_of(&self.uri).to_vec()].concat());
+        rows.last().map(cursor)
     }
 
     /// Builds the answer with this body, and with a link to the next page if there is one. The link keeps the other
@@ -150,7 +171,7 @@ impl<K: CursorKey> Page<K> {
             query.push(&cursor);
             format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.join("&"))
         });
-        Listed { body, link }
+        Listed { body, links: link.into_iter().collect() }
     }
 }
 
@@ -158,13 +179,20 @@ impl<K: CursorKey> Page<K> {
 #[derive(Debug)]
 pub struct Listed<T> {
     body: T,
-    link: Option<String>,
+    links: Vec<String>,
 }
 
 impl<T> Listed<T> {
     /// Builds the answer with a whole list, which has no pages.
     pub fn unpaged(body: T) -> Self {
-        Self { body, link: None }
+        Self { body, links: Vec::new() }
+    }
+
+    /// Adds a link to the same list in another format.
+    #[must_use]
+    pub fn with_alternate(mut self, path: &str, media_type: &str) -> Self {
+        self.links.push(format!("<{path}>; rel=\"alternate\"; type=\"{media_type}\""));
+        self
     }
 }
 
@@ -176,9 +204,37 @@ impl<T: Serialize> IntoResponse for Listed<T> {
         }
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(link) = self.link.and_then(|link| HeaderValue::try_from(link).ok()) {
-            response.headers_mut().insert(header::LINK, link);
+        // A line for each, the next page first: some clients read only the first line.
+        for link in self.links.into_iter().filter_map(|link| HeaderValue::try_from(link).ok()) {
+            response.headers_mut().append(header::LINK, link);
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(uri: &str) -> Page {
+        Page { limit: 1, after: None, uri: uri.parse().unwrap() }
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_one_list_with_its_filters() {
+        let cursor = page("/posts?author=1&limit=1").cut(&mut vec![7, 6], |id| *id).unwrap();
+        let read = |uri: &str, cursor: &str| decode::<i64>(cursor, &uri.parse().unwrap()).ok();
+        for same in ["/posts?author=1", "/posts?limit=9&author=1", "/posts?cursor=x&author=1&limit=1"] {
+            assert_eq!(read(same, &cursor), Some(7), "{same}");
+        }
+        for other in ["/posts", "/posts?author=2", "/posts?author=1&tag=x", "/users?author=1", "/post?s&author=1"] {
+            assert_eq!(read(other, &cursor), None, "{other}");
+        }
+        assert_eq!(cursor.len(), 16, "as the pattern says");
+        for wrong in
+            ["", "x", "AAAAAAAAAAA", &cursor[1..], &format!("{cursor}AAAA"), &cursor.replace(&cursor[..1], "_")]
+        {
+            assert_eq!(read("/posts?author=1", wrong), None, "{wrong}");
+        }
     }
 }

@@ -115,7 +115,15 @@ fn expected_type(expected: &str) -> &str {
         other => match other.split_whitespace().next() {
             Some("struct") => "an object",
             Some("tuple" | "sequence") => "an array",
-            Some("enum" | "variant") => "a string",
+            Some("enum" | "variant" | "string") => "a string",
+            Some("unit") => {
+                if other.starts_with("unit variant") {
+                    "a string"
+                } else {
+                    "null"
+                }
+            }
+            Some("field") => "a name",
             _ => other,
         },
     }
@@ -130,6 +138,7 @@ fn parse_rule(message: &str) -> Cow<'static, str> {
         "number too small to fit in target type" => "is too small",
         "invalid float literal" | "cannot parse float from empty string" => "must be a number",
         "provided string was not `true` or `false`" => "must be true or false",
+        other if other.starts_with("data did not match any variant") => "has none of the forms that are known here",
         other => return other.to_owned().into(),
     };
     text.into()
@@ -155,6 +164,12 @@ mod tests {
             ("invalid type: floating point `1.5`, expected i64", "must be a whole number, not a fraction", None),
             ("invalid value: string \"x, expected y\", expected an integer id", "must be an integer id", None),
             ("unknown variant `x`, expected one of `new`, `best`", "must be one of new, best", None),
+            ("invalid type: integer `1`, expected string or map", "must be a string, not a number", None),
+            ("invalid type: map, expected variant identifier", "must be a string, not an object", None),
+            ("invalid type: map, expected unit variant Order::New", "must be a string, not an object", None),
+            ("invalid type: sequence, expected unit struct Nothing", "must be null, not an array", None),
+            ("invalid type: map, expected tuple struct Pair", "must be an array, not an object", None),
+            ("data did not match any variant of untagged enum Kind", "has none of the forms that are known here", None),
             ("invalid digit found in string", "must be a whole number", None),
         ] {
             assert_eq!(translate(message), (detail.into(), field), "{message}");

@@ -73,6 +73,11 @@ pub enum EntityKind {
     Hashtag,
 }
 
+/// Estimates the bytes that the entities of a text take in a rendered body, from the number of its signs.
+pub fn rendered_bytes(text: &str) -> usize {
+    text.bytes().filter(|byte| matches!(byte, b'@' | b'#')).count().min(MAX_ENTITIES) * 110
+}
+
 /// Returns the first [`MAX_ENTITIES`] mentions and hashtags of a text in their order. They do not overlap.
 pub fn find_entities(text: &str) -> Vec<Entity> {
     let mut entities = Vec::new();

@@ -130,6 +130,9 @@ pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Resu
         for muted in api.list("/mutes", "users", Some(person)).await? {
             record(format!("mute/{}/{}", person.id, muted["id"]), json!(true));
         }
+        for blocked in api.list("/blocks", "users", Some(person)).await? {
+            record(format!("personal_block/{}/{}", person.id, blocked["id"]), json!(true));
+        }
         for bookmarked in api.list("/bookmarks", "posts", Some(person)).await? {
             record(format!("bookmark/{}/{}", person.id, bookmarked["id"]), json!(true));
         }
@@ -142,6 +145,12 @@ pub(super) async fn observe(api: &Api, world: &World, entries: &[Entry]) -> Resu
         }
         let views = api.get(&format!("/posts/{home}"), None).await?["view_count"].clone();
         record(format!("views/{home}"), views);
+    }
+    for case in api.list("/admin/reports", "cases", Some(&world.admin)).await? {
+        let path = format!("/admin/reports/{}", case["id"]);
+        for report in api.list(&path, "reports", Some(&world.admin)).await? {
+            record(format!("report/{}/{}", report["reporter"]["id"], case["target"]["id"]), json!(true));
+        }
     }
     for account in api.list("/admin/users", "users", Some(&world.admin)).await? {
         if account["status"] == "blocked" {

@@ -210,6 +210,15 @@ impl Api {
         bail!("GET {path} does not succeed")
     }
 
+    /// Opens a stream of events, after the event with the id `seen` if it is given.
+    pub(super) async fn open_stream(&self, person: &Person, seen: Option<&str>) -> Result<reqwest::Response> {
+        let mut request = self.client.get(format!("{}/stream", self.gateway)).bearer_auth(person.token());
+        if let Some(seen) = seen {
+            request = request.header("Last-Event-ID", seen);
+        }
+        Ok(request.send().await?.error_for_status()?)
+    }
+
     /// Sends a single request that creates a post with a picture. Returns the status and the body.
     pub(super) async fn upload(&self, person: &Person, picture: &'static [u8]) -> Result<(u16, Value)> {
         let form = Form::new().text("title", "picture").text("content", "of nothing");

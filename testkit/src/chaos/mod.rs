@@ -14,6 +14,7 @@ mod disk;
 mod embedded;
 mod faults;
 mod ledger;
+mod listener;
 mod notified;
 mod power;
 mod probes;
@@ -128,6 +129,8 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
         clients.spawn(workload::run_writer(Arc::clone(&world), index, plan.seed));
     }
     clients.spawn(workload::run_moderator(Arc::clone(&world), plan.seed));
+    listener::follow_everybody(&world).await?;
+    clients.spawn(listener::run_listener(Arc::clone(&world)));
     let mut faults = plan.faults.clone();
     faults.retain(|fault| impossible.iter().all(|(name, _)| fault.name != *name));
     let mut report = Report {
@@ -233,6 +236,7 @@ async fn examine(plan: &Plan, system: &mut System, world: &World, report: &mut R
     anomalies.extend(check::compare(&entries, seen));
     anomalies.extend(check::compare_counters(world).await?);
     anomalies.extend(notified::compare_notifications(world).await?);
+    anomalies.extend(listener::compare_told(world).await?);
     anomalies.extend(system.take_anomalies());
     if let Err(error) = quiet {
         complaints.push(error.to_string());
@@ -293,6 +297,7 @@ async fn populate(system: &System, plan: &Plan) -> Result<World> {
         stop: AtomicBool::new(false),
         acknowledged: Mutex::default(),
         complaints: Mutex::default(),
+        told: Mutex::default(),
     })
 }
 

@@ -1,5 +1,5 @@
 //! The check of notifications: what each person is told must follow from the likes, subscriptions and comments that
-//! everybody can list, minus those of people whom the person mutes.
+//! everybody can list, minus those of people whom the person mutes or blocks.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -40,6 +40,34 @@ pub(super) async fn compare_notifications(world: &World) -> Result<Vec<Anomaly>>
     for person in &world.people {
         found.extend(compare_person(api, person, &homes).await?);
     }
+    found.extend(compare_outcomes(world).await?);
+    Ok(found)
+}
+
+/// Compares the outcomes of reports that people are told with those that admins see.
+async fn compare_outcomes(world: &World) -> Result<Vec<Anomaly>> {
+    let (api, admin) = (&world.api, Some(&world.admin));
+    let mut ended: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    for case in api.list("/admin/reports", "cases", admin).await? {
+        for report in api.list(&format!("/admin/reports/{}", case["id"]), "reports", admin).await? {
+            if let (Some(person), Some(id), true) =
+                (report["reporter"]["id"].as_i64(), report["id"].as_i64(), report["outcome"].is_string())
+            {
+                ended.entry(person).or_default().insert(id);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for person in &world.people {
+        let told = api.list("/notifications", "notifications", Some(person)).await?;
+        let told: BTreeSet<i64> = told.iter().filter_map(|one| one["report"]["id"].as_i64()).collect();
+        let ended = ended.remove(&person.id).unwrap_or_default();
+        if told != ended {
+            let kind = if told.len() < ended.len() { AnomalyKind::Lost } else { AnomalyKind::Unexpected };
+            let text = format!("notifications of {}: told of the reports {told:?}, ended are {ended:?}", person.name);
+            found.push(Anomaly { kind, fault: String::new(), text });
+        }
+    }
     Ok(found)
 }
 
@@ -55,8 +83,9 @@ fn read_comment(comment: &Value) -> Result<Comment> {
 async fn compare_person(api: &Api, person: &Person, homes: &[Home]) -> Result<Vec<Anomaly>> {
     let ids = |list: Vec<Value>| list.iter().filter_map(|one| one["id"].as_i64()).collect::<BTreeSet<i64>>();
     let muted = ids(api.list("/mutes", "users", Some(person)).await?);
+    let blocked = ids(api.list("/blocks", "users", Some(person)).await?);
     let followers = ids(api.list(&format!("/users/{}/followers", person.id), "users", None).await?);
-    let is_heard = |other: &i64| *other != person.id && !muted.contains(other);
+    let is_heard = |other: &i64| *other != person.id && !muted.contains(other) && !blocked.contains(other);
 
     // All comments of a workload are on lasting posts, so each comment above another one is among them, unless it is
     // gone: then whoever wrote it is told of the answer all the same, which this check leaves out of account.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::client::{Api, PASSWORD, Person};
 use super::ledger::{self, Entry, Ledger, Outcome};
+use super::listener::Told;
 
 /// The codes of a write that is refused because the disk is full or broken. No other refusal is right at such a time.
 pub(super) const BAD_DISK: [&str; 2] = ["disk_full", "database_unavailable"];
@@ -54,6 +55,8 @@ pub(super) struct World {
     /// Observations that must never be made, such as answers that the API must never give. A single one makes the run
     /// fail.
     pub(super) complaints: Mutex<Vec<String>>,
+    /// The events of the open stream of [`World::extra`].
+    pub(super) told: Mutex<Told>,
 }
 
 impl World {
@@ -70,6 +73,10 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn rolled_back(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
@@ -115,6 +122,8 @@ impl World {
         let may_be_refused = match answer.status {
             429 | 503 => true,
             401 => skewed,
+            // The state of what is reported has not reached admin yet.
+            404 if object.starts_with("report/") => true,
             // The comment that is answered may be undone as well.
             404 | 422 => may_be_undone,
             _ => false,
@@ -138,8 +147,8 @@ impl World {
 pub(super) fn owner_of(object: &str) -> &'static str {
     match object.split('/').next().unwrap_or_default() {
         "user" => "auth",
-        "follow" | "mute" => "subscriptions",
-        "block" => "admin",
+        "follow" | "mute" | "personal_block" => "subscriptions",
+        "block" | "report" => "admin",
         _ => "posts",
     }
 }
@@ -256,6 +265,13 @@ pub(super) async fn run_writer(world: Arc<World>, index: usize, seed: u64) -> Re
             ));
         }
     }
+    // The clients read and answer each other all the time, so they block the one person with whom they do nothing else.
+    let path = format!("/users/{}/block", world.extra.id);
+    switches.push(Switch::new(
+        format!("personal_block/{}/{}", person.id, world.extra.id),
+        (Method::POST, path.clone()),
+        (Method::DELETE, path),
+    ));
     // Each client has its own sequence, so that the speed of the others does not change its choices.
     let rng = StdRng::seed_from_u64(seed.wrapping_add(index as u64));
     let (posts, comments) = (Vec::new(), Vec::new());
@@ -281,9 +297,29 @@ pub(super) async fn run_moderator(world: Arc<World>, seed: u64) -> Result<()> {
         if let Some(switch) = switches.get_mut(chosen) {
             switch.toggle(&world, &world.admin).await?;
         }
+        judge_a_case(&world, &mut rng).await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(20..120))).await;
     }
     Ok(())
+}
+
+/// Dismisses the newest open case, or reopens the newest dismissed one. It is a decision without an entry in the ledger:
+/// what counts in the end is that the reporters are told the same as the admins see.
+async fn judge_a_case(world: &World, rng: &mut StdRng) {
+    let (status, what, body) = if rng.random_bool(0.5) {
+        ("open", "resolve", json!({ "action": "dismiss" }))
+    } else {
+        ("dismissed", "reopen", json!({}))
+    };
+    let admin = Some(&world.admin);
+    let queue = world.api.call(Method::GET, &format!("/admin/reports?status={status}&limit=1"), admin, None).await;
+    if let Some(id) = queue.body["cases"][0]["id"].as_i64() {
+        let path = format!("/admin/reports/{id}/{what}");
+        let answer = world.api.call(Method::POST, &path, admin, Some(body)).await;
+        if answer.breaks_contract {
+            world.complain(format!("{}: {path}: {} {}", world.fault(), answer.status, answer.body));
+        }
+    }
 }
 
 impl Writer {
@@ -307,7 +343,8 @@ impl Writer {
             30..38 => self.delete_post().await,
             38..48 => self.create_comment().await,
             48..53 => self.delete_comment().await,
-            53..73 => self.count_view().await,
+            53..70 => self.count_view().await,
+            70..73 => self.report_post().await,
             // Rare, because hashing a password is expensive on purpose.
             73..74 => self.register().await,
             _ => {
@@ -429,6 +466,18 @@ impl Writer {
         let home = self.choose_home();
         let object = format!("views/{home}");
         self.create(&format!("/posts/{home}/views"), true, None, &object, json!(1)).await.map(drop)
+    }
+
+    /// Reports somebody else's lasting post. A later report of the same post changes nothing.
+    async fn report_post(&mut self) -> Result<()> {
+        let home = self.choose_home();
+        let own = self.world.people.iter().zip(&self.world.homes).find(|(person, _)| person.id == self.person.id);
+        if own.is_some_and(|(_, own)| *own == home) {
+            return Ok(());
+        }
+        let body = json!({ "post_id": home, "reason": "spam", "text": "Look at this" });
+        let object = format!("report/{}/{home}", self.person.id);
+        self.create("/reports", false, Some(body), &object, json!(true)).await.map(drop)
     }
 
     async fn register(&mut self) -> Result<()> {

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, header};
 use axum::response::Response;
-use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::api::{Api, Operation};
+use crate::event_stream::read_body;
 
 /// A router, or something that answers requests as one does.
 pub trait Answers {
@@ -34,7 +34,7 @@ struct Received {
 
 async fn send(app: &impl Answers, request: axum::http::request::Builder, body: &str) -> Received {
     let (parts, bytes) = app.answer(request.body(Body::from(body.to_owned())).expect("a request")).await.into_parts();
-    let body = bytes.collect().await.expect("a body").to_bytes().to_vec();
+    let body = read_body(&parts.headers, bytes).await;
     Received { status: parts.status.as_u16(), headers: parts.headers, body }
 }
 

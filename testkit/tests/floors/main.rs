@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 11] = [
     &["config", "domain", "error"],
     &["db"],
     // Adapters to the world outside.
-    &["archives", "credentials", "mail", "media", "reports"],
+    &["archives", "credentials", "mail", "media", "alerts"],
     &["streams"],
     &["answers"],
     &["memory"],

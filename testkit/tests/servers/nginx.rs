@@ -178,6 +178,12 @@ async fn every_path_goes_to_its_service_unchanged() {
         ("/posts/1/comments/2", "posts"),
         ("/likes?post_id=1,2", "posts"),
         ("/media/a%20b.png", "posts"),
+        ("/posts.atom", "posts"),
+        ("/posts.json", "posts"),
+        ("/tags/caf%C3%A9/feed.atom", "posts"),
+        // The third service whose paths begin with `/users`.
+        ("/users/1/feed.atom", "posts"),
+        ("/users/1/feed.json", "posts"),
         ("/subscribe/2", "subscriptions"),
         ("/unsubscribe/2", "subscriptions"),
         ("/feed", "subscriptions"),

@@ -12,6 +12,8 @@ use crate::db::entities::audit::Model;
 pub(crate) struct Entry {
     id: i64,
     at: Timestamp,
+    /// The admin; 0 when a block has ended at its time.
+    #[schema(value_type = i64, minimum = 0, maximum = 9007199254740991i64)]
     actor_id: UserId,
     actor_username: String,
     #[schema(example = "block")]

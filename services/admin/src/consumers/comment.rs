@@ -1,4 +1,5 @@
-//! The stream `comment`: the existing comments, for decisions about them.
+//! The stream `comment`: comments, for decisions and the desk. Those that admins have removed keep their content here,
+//! because admins judge it.
 
 use shared::events::{Key, ProjectionRow, State};
 
@@ -18,4 +19,11 @@ impl State for Model {
 
 impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
+
+    fn without_tombstone_fields(self) -> Self {
+        if !self.deleted || self.removed == Some(true) {
+            return self;
+        }
+        Self { post_id: None, author_id: None, content: None, created_at: None, ..self }
+    }
 }

@@ -1,4 +1,5 @@
-//! The stream `post`: the existing posts and the times when they were written, for decisions and statistics.
+//! The stream `post`: posts, for decisions, the desk and statistics. Those that admins have removed keep their content here,
+//! because admins judge it.
 
 use shared::events::{Key, ProjectionRow, State};
 
@@ -20,9 +21,9 @@ impl ProjectionRow for Model {
     const VERSION: Column = Column::Version;
 
     fn without_tombstone_fields(self) -> Self {
-        if !self.deleted {
+        if !self.deleted || self.removed == Some(true) {
             return self;
         }
-        Self { created_at: None, ..self }
+        Self { created_at: None, author_id: None, title: None, content: None, image_url: None, ..self }
     }
 }

@@ -24,7 +24,7 @@ impl ProjectionRow for Model {
         if !self.deleted {
             return self;
         }
-        Self { username: None, role: None, created_at: None, ..self }
+        Self { username: None, role: None, created_at: None, first_name: None, last_name: None, bio: None, ..self }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The ids of posts and comments, which admins decide about.
+//! The ids of posts and comments, which admins decide about, and of cases.
 
 shared::id_type! {
     /// A post.
@@ -8,4 +8,9 @@ shared::id_type! {
 shared::id_type! {
     /// A comment.
     CommentId
+}
+
+shared::id_type! {
+    /// A case: all reports of one target.
+    CaseId
 }

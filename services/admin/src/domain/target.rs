@@ -1,7 +1,12 @@
 //! The targets of decisions: their kinds, the actions on them, and the rule that says which actions a target admits.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 /// A kind of aggregate that admins decide about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TargetKind)]
 pub(crate) enum Kind {
     User,
     Post,
@@ -16,6 +21,11 @@ impl Kind {
             Self::Post => "post",
             Self::Comment => "comment",
         }
+    }
+
+    /// Returns the kind with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::User, Self::Post, Self::Comment].into_iter().find(|kind| kind.as_str() == name)
     }
 
     /// Returns the kind as the first word of a sentence.
@@ -39,6 +49,10 @@ pub(crate) enum Action {
     Remove,
     /// Makes a removed post or comment visible again.
     Restore,
+    /// Adds a warning of a person.
+    Warn,
+    /// Takes back the warning of a person with this id.
+    Withdraw(i64),
 }
 
 impl Action {
@@ -49,6 +63,8 @@ impl Action {
             Self::Unblock => "unblock",
             Self::Remove => "remove",
             Self::Restore => "restore",
+            Self::Warn => "warn",
+            Self::Withdraw(_) => "withdraw",
         }
     }
 
@@ -59,12 +75,9 @@ impl Action {
             Self::Unblock => "unblocked",
             Self::Remove => "deleted",
             Self::Restore => "restored",
+            Self::Warn => "warned",
+            Self::Withdraw(_) => "not warned",
         }
-    }
-
-    /// Returns whether the target is hidden afterwards.
-    pub(crate) fn hides(self) -> bool {
-        matches!(self, Self::Block | Self::Remove)
     }
 }
 
@@ -87,6 +100,7 @@ impl Target {
         }
         match action {
             Action::Restore => self.is_hidden,
+            Action::Warn | Action::Withdraw(_) => !self.is_tombstone,
             // A tombstone without a decision that hides the target is the owner's own deletion. With such a decision
             // the tombstone may be the removal.
             Action::Block | Action::Unblock | Action::Remove => !self.is_tombstone || self.is_hidden,

@@ -9,7 +9,7 @@ use shared::events::{Key, Recovery, Source, State};
 use shared::work::Tx;
 
 use crate::db::entities::decisions::Model;
-use crate::db::queries::decisions;
+use crate::db::queries::decisions::{self, Recovered};
 use crate::domain::target::Kind;
 
 /// The state of a decision as one stream carries it. Its key is the target's id.
@@ -17,8 +17,8 @@ pub(super) trait PublishedDecision: State + From<Model> {
     /// The kind of target that the stream is about.
     const KIND: Kind;
 
-    /// Returns whether the decision hides its target.
-    fn hides(&self) -> bool;
+    /// Returns the decision as a restore takes it back.
+    fn into_recovered(self) -> Recovered;
 }
 
 /// Reads the states of one stream from the table of decisions.
@@ -49,7 +49,7 @@ impl<S: PublishedDecision> Source for Decisions<S> {
     }
 
     async fn recover(&self, tx: &Tx, states: Vec<S>) -> Result<(), DbErr> {
-        let decided = states.iter().map(|state| (state.key().first(), state.version(), state.hides()));
+        let decided = states.into_iter().map(PublishedDecision::into_recovered).collect();
         decisions::upsert_recovered(tx, S::KIND, decided).await
     }
 }

@@ -5,6 +5,7 @@ use shared::events::{Key, State};
 
 use super::decisions::PublishedDecision;
 use crate::db::entities::decisions::Model;
+use crate::db::queries::decisions::Recovered;
 use crate::domain::target::Kind;
 
 /// The last decision about a post, as it is published. The id is the post's.
@@ -36,7 +37,8 @@ impl From<Model> for PostDecision {
 impl PublishedDecision for PostDecision {
     const KIND: Kind = Kind::Post;
 
-    fn hides(&self) -> bool {
-        self.removed
+    fn into_recovered(self) -> Recovered {
+        let Self { id, version, removed } = self;
+        Recovered { target_id: id, version, hidden: removed, until: None, warnings: Vec::new() }
     }
 }

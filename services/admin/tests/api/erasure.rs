@@ -7,7 +7,7 @@ use testkit::app::TestApp;
 use crate::{spawn, user};
 
 /// The tombstone of a person who could log in.
-fn gone(id: i64, version: i64) -> Value {
+pub(crate) fn gone(id: i64, version: i64) -> Value {
     json!({
         "id": id, "version": version, "deleted": true, "username": null, "first_name": null, "last_name": null,
         "bio": null, "created_at": null, "verified": false, "blocked": false, "role": null, "session_version": 1
@@ -15,7 +15,7 @@ fn gone(id: i64, version: i64) -> Value {
 }
 
 /// The confirmation about a person, once it is published.
-async fn confirmation(app: &TestApp, id: i64) -> Value {
+pub(crate) async fn confirmation(app: &TestApp, id: i64) -> Value {
     let mut confirmed = Value::Null;
     let is_confirmed = async || {
         let states = app.events().await.into_iter();
@@ -40,7 +40,7 @@ async fn the_log_keeps_ids_and_loses_names_and_reasons() {
     assert_eq!((exported.len(), &exported[0]["reason"]), (1, &json!("a zebra")));
     assert!(!exported[0].to_string().contains("actor"), "{}", exported[0]);
     app.deliver("user", &[gone(7, 3)]).await;
-    let counts = json!({ "reasons": 1, "audit_entries": 1 });
+    let counts = json!({ "reasons": 1, "audit_entries": 1, "reports": 0, "warnings": 0 });
     assert_eq!(confirmation(&app, 7).await, json!({ "id": 7, "version": 1, "complete": false, "counts": counts }));
     let entries = app.get("/admin/audit").as_admin().send().await.json["entries"].clone();
     let reasons: Vec<&Value> = entries.as_array().unwrap().iter().map(|entry| &entry["reason"]).collect();
@@ -49,7 +49,10 @@ async fn the_log_keeps_ids_and_loses_names_and_reasons() {
 
     let admin = entries[0]["actor"]["id"].as_i64().or_else(|| entries[0]["actor_id"].as_i64()).unwrap();
     app.deliver("user", &[gone(admin, 3)]).await;
-    assert_eq!(confirmation(&app, admin).await["counts"], json!({ "reasons": 0, "audit_entries": 2 }));
+    assert_eq!(
+        confirmation(&app, admin).await["counts"],
+        json!({ "reasons": 0, "audit_entries": 2, "reports": 0, "warnings": 0 })
+    );
     let backend = app.db().read().get_database_backend();
     let names = Statement::from_string(backend, "SELECT DISTINCT actor_username AS name FROM audit_log");
     let rows = app.db().read().query_all_raw(names).await.unwrap();

@@ -4,6 +4,7 @@
 
 mod erasure;
 mod program;
+mod reports;
 mod rights;
 
 use axum::http::Method;
@@ -63,7 +64,10 @@ async fn a_block_is_decided_published_once_and_logged() {
         assert_eq!((answer.status, answer.json), (200, json!({ "message": "User 7 blocked" })));
     }
     let decision = |version: i64, blocked: bool| {
-        ("moderation.user".to_owned(), json!({ "id": 7, "version": version, "blocked": blocked }))
+        (
+            "moderation.user".to_owned(),
+            json!({ "id": 7, "version": version, "blocked": blocked, "blocked_until": null, "warnings": [] }),
+        )
     };
     assert_eq!(app.events().await, [decision(1, true)]);
     let listed = app.get("/admin/users").as_admin().send().await.json;
@@ -205,6 +209,17 @@ async fn nobody_but_admins_gets_in_and_nonsense_is_refused() {
             app.get("/admin/stats"),
             app.get("/admin/users"),
             app.get("/admin/audit"),
+            app.get("/admin/users/1"),
+            app.get("/admin/posts"),
+            app.get("/admin/posts/1"),
+            app.get("/admin/comments"),
+            app.get("/admin/comments/1"),
+            app.get("/admin/reports"),
+            app.get("/admin/reports/1"),
+            app.post("/admin/reports/1/resolve", json!({ "action": "dismiss" })),
+            app.post("/admin/reports/1/reopen", Value::Null),
+            app.post("/admin/reports/resolve", json!({ "cases": [{ "id": 1 }], "action": "dismiss" })),
+            app.post("/admin/reports/reopen", json!({ "cases": [{ "id": 1 }] })),
         ]
     };
     for call in all() {

@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
 use sea_orm_migration::MigratorTrait;
+use shared::auth::personal_blocks;
 use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, empty_database, table};
 
@@ -11,9 +12,9 @@ use super::entities::{
     refresh_tokens, reservations, sessions, signing_keys, users,
 };
 use super::migrations::Migrator;
-use super::queries::links;
+use super::queries::{links, users as user_queries};
 use crate::domain::link::Purpose;
-use crate::domain::names;
+use crate::domain::names::{self, Mask};
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -34,6 +35,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<confirmations::Entity>(),
         table::<invitations::Entity>(),
         table::<passkeys::Entity>(),
+        table::<personal_blocks::Entity>(),
         table::<recovery_codes::Entity>(),
         table::<signing_keys::Entity>(),
         table::<erased_users::Entity>(),
@@ -103,5 +105,62 @@ async fn old_rows_get_the_keys_of_today_and_keep_their_links() {
         assert_eq!(user.expires_at.is_some(), user.verified_at.is_none());
         let link = links::find(&db, Purpose::Verification, &format!("hash of {}", user.username)).await.unwrap();
         assert_eq!(link.map(|link| (link.user_id, link.email_key)), Some((user.id, user.email_key.clone())));
+    }
+}
+
+/// The migration `m0019_name_parts` makes everybody findable who is there already. Pages lead through all matches, whether
+/// they lie in the blocks of ids that are searched first, in older ones, or behind many candidates that do not match.
+#[tokio::test]
+async fn the_migrations_make_people_findable_by_masks() {
+    let db = empty_database().await;
+    let steps = Migrator::migrations().iter().position(|step| step.name() == "m0019_name_parts").unwrap();
+    Migrator::up(&db, Some(u32::try_from(steps).unwrap())).await.unwrap();
+    // The candidates for `*bcd*abc*`, of which few match: all have both parts, but most have them in the other order.
+    let misleading = (100..400).map(|id| (id, "abcd"));
+    let others =
+        [(1, "bcdabc"), (2, "Annabel"), (4_095, "Joann"), (4_096, "Ann"), (9_000, "Anna"), (50_000, "bcd abc")];
+    let newest = [(50_001, "Hannah"), (50_002, "Bob"), (1_000_000, "Ann")];
+    let now = "2026-03-01 12:00:00+00:00";
+    let rows: Vec<String> = misleading
+        .chain(others)
+        .chain(newest)
+        .map(|(id, name)| {
+            let key = name.to_lowercase();
+            format!(
+                "({id}, 1, 'u{id}', 'u{id}', 'u{id}@example.org', 'u{id}@example.org', 'x', '{name}', '{key}', '', \
+                 '{key}', 'user', '{now}', 0, 0, '{now}', '{now}')"
+            )
+        })
+        .collect();
+    let insert = format!(
+        "INSERT INTO users (id, version, username, username_key, email, email_key, password_hash, first_name, \
+         first_name_key, last_name_key, full_name_key, role, verified_at, decision_version, session_version, \
+         created_at, updated_at) VALUES {}",
+        rows.join(", ")
+    );
+    db.execute_unprepared(&insert).await.unwrap();
+    Migrator::up(&db, None).await.unwrap();
+    for (mask, expected) in [
+        ("*ann*", vec![1_000_000, 50_001, 9_000, 4_096, 4_095, 2]),
+        ("ann*", vec![1_000_000, 9_000, 4_096, 2]),
+        ("an*", vec![1_000_000, 9_000, 4_096, 2]),
+        ("*ann", vec![1_000_000, 4_096, 4_095]),
+        ("ann", vec![1_000_000, 4_096]),
+        ("*bcd*abc*", vec![50_000, 1]),
+        ("*no*", vec![]),
+        ("*nobody*", vec![]),
+        ("*bo*", vec![50_002]),
+    ] {
+        let mask = Mask::parse(mask).unwrap();
+        for limit in [1, 2, 100] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = user_queries::search_by_name(&db, &mask, after, limit).await.unwrap();
+                let Some(last) = page.last() else { break };
+                after = Some(last.id);
+                found.extend(page.iter().map(|user| user.id));
+            }
+            assert_eq!(found, expected, "{mask:?} {limit}");
+        }
     }
 }

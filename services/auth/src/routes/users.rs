@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use shared::auth::Viewer;
 use shared::error::{ApiError, Problem};
 use shared::http::{Listed, Page, Path, Query};
 use shared::ids::UserId;
@@ -14,7 +15,7 @@ use utoipa::IntoParams;
 use crate::answers::{UserOut, UsersOut};
 use crate::db::entities::users::Model as User;
 use crate::db::queries::users;
-use crate::domain::names;
+use crate::domain::names::Mask;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -36,14 +37,21 @@ pub(crate) struct FindUsers {
 /// The most characters of a search.
 const MAX_SEARCH: usize = 200;
 
-/// Answers a person. Who is not verified, or blocked, is not found.
+/// Answers a person. Who is not verified, or blocked, is not found, nor is somebody with whom the reader has a block.
 #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = i64, Path, description = "The person's id")), responses(
     (status = 200, description = "The person", body = UserOut),
     (status = 400, description = "The id is no integer", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such person", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = id.0))]
-pub(crate) async fn get_user(State(s): State<AppState>, Path(id): Path<UserId>) -> Result<Response, Error> {
+pub(crate) async fn get_user(
+    State(s): State<AppState>,
+    viewer: Viewer,
+    Path(id): Path<UserId>,
+) -> Result<Response, Error> {
+    if !viewer.sees(id).await {
+        return Err(Error::UserNotFound);
+    }
     let body = s.shown.find(id).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], Bytes::clone(&body)).into_response())
 }
@@ -58,6 +66,7 @@ pub(crate) async fn get_user(State(s): State<AppState>, Path(id): Path<UserId>) 
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn find_users(
     State(s): State<AppState>,
+    viewer: Viewer,
     page: Page,
     Query(asked): Query<FindUsers>,
 ) -> Result<Listed<UsersOut>, Error> {
@@ -69,8 +78,8 @@ pub(crate) async fn find_users(
             user.filter(User::is_active).into_iter().collect()
         }
         (None, Some(mask), None) => {
-            let pattern = names::like_pattern(&mask).map_err(bad)?;
-            users::search_by_name(s.db.read(), &pattern, page.after, page.fetch()).await?
+            let mask = Mask::parse(&mask).map_err(bad)?;
+            users::search_by_name(s.db.read(), &mask, page.after, page.fetch()).await?
         }
         (None, None, Some(search)) if search.chars().count() > MAX_SEARCH => {
             return Err(bad("search must have at most 200 characters").into());
@@ -84,6 +93,7 @@ pub(crate) async fn find_users(
         _ => return Err(bad("username, name and search cannot be used together").into()),
     };
     let next = page.cut(&mut found, |user| user.id);
+    viewer.retain_seen(&mut found, User::user_id).await;
     let out = UsersOut { users: found.into_iter().map(UserOut::from).collect(), next: next.clone() };
     Ok(page.answer(out, next.as_deref()))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod session_end;
 pub(crate) mod user;
 
+use shared::auth::personal_blocks;
 use shared::clock::Clock;
 use shared::events::{State, Streams};
 
@@ -21,6 +22,8 @@ pub(crate) fn register(streams: Streams, clock: Clock) -> Streams {
         .sequence(SessionEndState::STREAM, sessions::Column::Id)
         .versions(erased_users::Column::Version)
         .references(UserState::STREAM, erased_users::Column::Id)
+        .references(UserState::STREAM, personal_blocks::Column::UserId)
+        .references(UserState::STREAM, personal_blocks::Column::BlockedId)
         .references(UserState::STREAM, receipts::Column::UserId)
         .references(UserState::STREAM, confirmations::Column::UserId)
 }

@@ -7,6 +7,7 @@
 )]
 
 mod authenticator;
+mod blocks;
 mod people;
 
 mod account_log;

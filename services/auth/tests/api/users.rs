@@ -79,9 +79,43 @@ async fn masks_match_first_last_and_full_names_without_regard_to_case() {
         ("_ob", vec![]),
         ("bo", vec![]),
         ("\\", vec![]),
+        ("*NN*", vec!["bob", "ann"]),
+        ("*nna*", vec!["bob"]),
+        ("an*", vec!["bob", "ann"]),
+        ("*ürk", vec!["ann"]),
+        ("*n ö*", vec!["ann"]),
+        ("*b*able", vec!["bob"]),
+        ("bob*ann*e*", vec!["bob"]),
+        ("ann*bob", vec![]),
+        ("*0%", vec!["per"]),
+        ("*block0*", vec![]),
+        ("*\" OR \"ann*", vec![]),
+        ("*ann' | 'bob*", vec![]),
         ("*", vec!["per", "bob", "ann", "admin"]),
     ] {
         assert_eq!(found(&app, mask).await, expected, "{mask}");
+    }
+    events(&app).await;
+}
+
+#[tokio::test]
+async fn masks_find_the_names_of_today_only() {
+    let app = spawn().await;
+    let (id, access, _) = member(&app, "dan").await;
+    let rename = async |name: Value| {
+        let names = json!({ "first_name": name, "last_name": "Lee" });
+        let answer = app.patch("/auth/me", names).bearer(&access).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    rename(json!("Quentin")).await;
+    assert_eq!(found(&app, "*quen*").await, ["dan"]);
+    rename(json!("Rupert")).await;
+    assert_eq!((found(&app, "*quen*").await, found(&app, "*upe*").await), (vec![], vec!["dan".to_owned()]));
+    rename(json!(null)).await;
+    assert_eq!((found(&app, "*upe*").await, found(&app, "lee").await), (vec![], vec!["dan".to_owned()]));
+    for (version, blocked, expected) in [(1, true, vec![]), (2, false, vec!["dan"])] {
+        app.deliver("moderation.user", &[json!({ "id": id, "version": version, "blocked": blocked })]).await;
+        assert_eq!(found(&app, "*lee*").await, expected);
     }
     events(&app).await;
 }
@@ -149,6 +183,11 @@ async fn people_are_found_by_the_beginning_of_a_name_the_shortest_first() {
         }
         assert_eq!(seen, ["ann", "bob", "annabel"], "{limit}");
     }
+    // The cursor of somebody who is hidden now tells nothing: neither that the name begins so, nor who comes after it.
+    let page = list(&app, "search", "ann", "&limit=1").await;
+    let (id, next) = (page["users"][0]["id"].clone(), page["next"].as_str().unwrap());
+    app.deliver("moderation.user", &[json!({ "id": id, "version": 1, "blocked": true })]).await;
+    assert_eq!(usernames(&list(&app, "search", "ann", &format!("&limit=1&cursor={next}")).await), [""; 0]);
     // A person with another name is found by the new one only, and somebody without an account by none.
     let (id, access, _) = member(&app, "dan").await;
     app.patch("/auth/me", json!({ "first_name": "Quentin" })).bearer(&access).send().await;

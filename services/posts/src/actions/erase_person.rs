@@ -83,6 +83,9 @@ impl PersonalPosts {
         }
         let rows = personal::erase_posts(tx, ids.into_iter()).await?;
         search::index(tx, &rows).await?;
+        if personal::lock_posts(tx, user).await?.is_empty() {
+            search::purge(tx).await?;
+        }
         let states: Vec<PostState> = rows.into_iter().map(Into::into).collect();
         events::publish(tx, &states)?;
         Ok(Some(Step::Erased(erased)))

@@ -4,5 +4,6 @@ pub(crate) mod author;
 pub(crate) mod message;
 
 pub(crate) mod comment;
+pub(crate) mod feeds;
 pub(crate) mod like;
 pub(crate) mod post;

@@ -34,9 +34,12 @@ pub(crate) struct PostOut {
 }
 
 impl PostOut {
-    /// Builds the answer from a post, its counters and its author's username. `None` for a tombstone, which has no
-    /// title, content, author or times.
+    /// Builds the answer from a post, its counters and its author's username. `None` for a tombstone, which nobody is
+    /// shown.
     pub(crate) fn of(post: &PostState, counts: &CountsState, author: &str) -> Option<Self> {
+        if post.deleted {
+            return None;
+        }
         Some(Self {
             id: post.id,
             title: post.title.clone()?,
@@ -72,7 +75,7 @@ impl OwnPostOut {
     /// Builds the answer from a post and its author's username. `None` for a post that the author has deleted.
     pub(crate) fn of(own: OwnPost, author: &str) -> Option<Self> {
         let OwnPost { mut post, counts } = own;
-        // The state of a removed post has no content.
+        // The answer is for everybody, and nobody is shown a removed post.
         let removed = post.removed_at.take().is_some();
         Some(Self { post: PostOut::of(&post.into(), &counts.into(), author)?, removed })
     }

@@ -2,4 +2,5 @@
 //! consumer has applied. It can be lost at any time, since everything in it is read again from the database.
 
 pub(crate) mod people;
+pub(crate) mod ranking;
 pub(crate) mod shown_posts;

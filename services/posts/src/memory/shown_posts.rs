@@ -13,6 +13,7 @@ use shared::db::Reads;
 use shared::events::OwnMemory;
 use shared::ids::UserId;
 use shared::pictures::Pictures;
+use shared::text::mentions::rendered_bytes;
 
 use crate::answers::post::PostOut;
 use crate::db::queries::posts;
@@ -72,8 +73,9 @@ impl Load for PostLoader {
         let post = &cached.post;
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         // The text is in memory twice: as it was stored, and in the rendered body.
+        let entities = post.content.as_deref().map_or(0, rendered_bytes);
         let pictures = post.images.as_ref().map_or(0, Pictures::bytes);
-        300 + 2 * (text(&post.title) + text(&post.content) + text(&post.image_url) + pictures)
+        300 + 2 * (text(&post.title) + text(&post.content) + text(&post.image_url) + pictures) + entities
     }
 }
 

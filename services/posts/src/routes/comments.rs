@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared::auth::CurrentUser;
+use shared::auth::{CurrentUser, Viewer};
 use shared::error::FieldErrors;
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, ValidJson, Validate};
+use shared::ids::UserId;
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
@@ -14,8 +15,10 @@ use crate::actions;
 use crate::actions::shared_writes::{CommentWrite, Write, WriteKind};
 use crate::answers::comment::{CommentList, CommentOut, CommentSaved};
 use crate::answers::message::Message;
-use crate::db::queries::{comments, posts};
+use crate::db::entities::comments::Model;
+use crate::db::queries::comments;
 use crate::domain::ids::{CommentId, PostId};
+use crate::domain::threads::ReplyError;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -68,7 +71,10 @@ pub(crate) async fn create_comment(
     key: IdempotencyKey,
     ValidJson(sent): ValidJson<CommentIn>,
 ) -> Result<Answer, Error> {
-    let post_author = s.shown.find(id).await?.author()?;
+    let post_author = s.find_author_for(user.id, id).await?;
+    if let Some(parent) = sent.reply_to {
+        require_seen(&s, user.id, parent).await?;
+    }
     let parent = sent.reply_to.map(|parent| parent.0.to_be_bytes());
     let mut sent_bytes = vec![sent.content.as_str().as_bytes()];
     sent_bytes.extend(parent.as_ref().map(<[u8; 8]>::as_slice));
@@ -76,6 +82,18 @@ pub(crate) async fn create_comment(
     let comment = CommentWrite { user, post_author, content: sent.content.into(), reply_to: sent.reply_to };
     let answer = s.writes.write(Write { post: id, kind: WriteKind::Comment(comment), request }).await?;
     Ok(answer.with_location(&format!("/posts/{id}/comments"), "/comment/id"))
+}
+
+/// Checks that no block is between a person and the author of the comment that the person answers.
+async fn require_seen(s: &AppState, person: UserId, parent: CommentId) -> Result<(), Error> {
+    // Most people block nobody and are blocked by nobody, and need no statement.
+    if s.auth.personal_blocks.involve(person) {
+        let found = comments::find_shown(s.db.read(), [parent]).await?;
+        if found.get(&parent).is_some_and(|parent| s.auth.personal_blocks.part(person, parent.author_id)) {
+            return Err(Error::Reply(ReplyError::NotFound));
+        }
+    }
+    Ok(())
 }
 
 /// Lists a post's comments, oldest first, with the answers among them.
@@ -91,12 +109,20 @@ pub(crate) async fn create_comment(
 pub(crate) async fn list_comments(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
+    viewer: Viewer,
     page: Page,
 ) -> Result<Listed<CommentList>, Error> {
-    posts::require_shown(s.db.read(), id).await?;
+    s.find_post_for(&viewer, id).await?;
     let mut rows = comments::list(s.db.read(), id, &page).await?;
     let next = page.cut(&mut rows, |(row, _)| row.id.0);
-    let comments = rows.into_iter().map(|(row, username)| CommentOut::of(row, username)).collect();
+    // The place stays, since the comment may have been answered.
+    let hidden = viewer.find_hidden(rows.iter().map(|(row, _)| row.author_id)).await;
+    let seen = |row: &Model, username: Option<String>| username.filter(|_| !hidden.contains(&row.author_id));
+    let comments = rows.into_iter().map(|(row, username)| {
+        let username = seen(&row, username);
+        CommentOut::of(row, username)
+    });
+    let comments = comments.collect();
     Ok(page.answer(CommentList { comments, next: next.clone() }, next.as_deref()))
 }
 

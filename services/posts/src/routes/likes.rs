@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared::auth::CurrentUser;
+use shared::auth::{CurrentUser, Viewer};
 use shared::http::idempotency::Answer;
 use shared::http::{Listed, Page, Path, Query, read_ids};
 
@@ -11,7 +11,7 @@ use crate::actions::shared_writes::{Write, WriteKind};
 use crate::answers::author::Author;
 use crate::answers::like::{LikeList, Liked};
 use crate::answers::message::Message;
-use crate::db::queries::{likes, posts};
+use crate::db::queries::likes;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::state::AppState;
@@ -27,7 +27,7 @@ pub(crate) async fn like_post(
     user: CurrentUser,
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
-    let kind = WriteKind::Like { user: user.id, post_author: s.shown.find(id).await?.author()? };
+    let kind = WriteKind::Like { user: user.id, post_author: s.find_author_for(user.id, id).await? };
     Ok(s.writes.write(Write { post: id, kind, request: None }).await?)
 }
 
@@ -65,11 +65,13 @@ pub(crate) async fn unlike_post(
 pub(crate) async fn list_likes(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
+    viewer: Viewer,
     page: Page,
 ) -> Result<Listed<LikeList>, Error> {
-    posts::require_shown(s.db.read(), id).await?;
+    s.find_post_for(&viewer, id).await?;
     let mut rows = likes::list_people(s.db.read(), id, &page).await?;
     let next = page.cut(&mut rows, |(user, _)| user.0);
+    viewer.retain_seen(&mut rows, |(user, _)| *user).await;
     let likes = rows.into_iter().map(|(id, username)| Author { id, username }).collect();
     Ok(page.answer(LikeList { likes, next: next.clone() }, next.as_deref()))
 }

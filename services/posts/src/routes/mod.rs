@@ -3,6 +3,7 @@
 //! Only `router.rs` imports from here.
 
 pub(crate) mod comments;
+pub(crate) mod feeds;
 pub(crate) mod likes;
 pub(crate) mod media;
 pub(crate) mod own;

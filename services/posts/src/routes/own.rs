@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use shared::auth::CurrentUser;
 use shared::http::{Listed, Page, Path};
+use shared::ids::UserId;
 
 use crate::actions;
 use crate::answers::comment::{OwnCommentList, OwnCommentOut};
@@ -66,16 +67,21 @@ pub(crate) async fn list_own_likes(
 ) -> Result<Listed<OwnLikeList>, Error> {
     let mut rows = own::list_likes(s.db.read(), user.id, &page).await?;
     let next = page.cut(&mut rows, |row| row.post_id.0);
-    let mut shown = find_posts(&s, rows.iter().map(|row| row.post_id)).await?;
+    let mut shown = find_posts(&s, user.id, rows.iter().map(|row| row.post_id)).await?;
     let like =
         |row: &Like| OwnLike { post_id: row.post_id, created_at: row.created_at, post: shown.remove(&row.post_id) };
     let likes = rows.iter().map(like).collect();
     Ok(page.answer(OwnLikeList { likes, next: next.clone() }, next.as_deref()))
 }
 
-/// Reads the visible posts among these, by their ids.
-async fn find_posts(s: &AppState, ids: impl Iterator<Item = PostId>) -> Result<HashMap<PostId, PostOut>, Error> {
-    let rows = posts::find_all(s.db.read(), ids).await?;
+/// Reads the posts among these that a person sees, by their ids.
+async fn find_posts(
+    s: &AppState,
+    person: UserId,
+    ids: impl Iterator<Item = PostId>,
+) -> Result<HashMap<PostId, PostOut>, Error> {
+    let mut rows = posts::find_all(s.db.read(), ids).await?;
+    rows.retain(|row| !s.auth.personal_blocks.part(person, row.post.author_id));
     Ok(rows.into_iter().filter_map(|row| Some((row.post.id, PostOut::from_row(row)?))).collect())
 }
 
@@ -90,7 +96,7 @@ pub(crate) async fn bookmark_post(
     user: CurrentUser,
     Path(id): Path<PostId>,
 ) -> Result<Json<Message>, Error> {
-    s.shown.find(id).await?;
+    s.find_author_for(user.id, id).await?;
     actions::bookmark(&s.db, user.id, id).await?;
     Ok(Json(Message { message: "Post bookmarked" }))
 }
@@ -123,7 +129,7 @@ pub(crate) async fn list_bookmarks(
 ) -> Result<Listed<PostList>, Error> {
     let mut rows = bookmarks::list(s.db.read(), user.id, &page).await?;
     let next = page.cut(&mut rows, |row| (row.created_at.unix_micros(), row.post_id.0));
-    let mut shown = find_posts(&s, rows.iter().map(|row| row.post_id)).await?;
+    let mut shown = find_posts(&s, user.id, rows.iter().map(|row| row.post_id)).await?;
     let posts = rows.iter().filter_map(|row| shown.remove(&row.post_id)).collect();
     Ok(page.answer(PostList { posts, next: next.clone() }, next.as_deref()))
 }

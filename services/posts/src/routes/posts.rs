@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use shared::auth::CurrentUser;
+use shared::auth::{CurrentUser, Viewer};
 use shared::error::ApiError;
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, ValidJson};
@@ -14,11 +14,12 @@ use shared::text::mentions::{MAX_TAG, tag_key};
 use shared::text::words::WordQuery;
 use utoipa::ToSchema;
 
-use super::conditions::{answer_read, change_condition};
+use super::conditions::{ReadConditions, answer_read, change_condition};
 use super::post_in::{PostForm, PostIn, PostPatch, wanted};
 use super::sent::SentPost;
 use crate::actions::shared_writes::{Write, WriteKind};
 use crate::actions::{self, PostDraft};
+use crate::answers::feeds::{Subject, atom, json};
 use crate::answers::message::Message;
 use crate::answers::post::{OwnPostOut, PostList, PostOut, PostSaved, Views};
 use crate::db::queries::posts::{self, PostChanges};
@@ -102,18 +103,29 @@ pub(crate) struct PostFilter {
 #[utoipa::path(
     get, path = "/posts", tag = "posts",
     params(PostFilter, Page),
-    responses((status = 200, body = PostList))
+    responses((status = 200, body = PostList, headers(
+        ("Link" = String, description = "The next page, with `rel=\"next\"` (RFC 8288), absent on the last one; the feeds of this list, with `rel=\"alternate\"`")
+    )))
 )]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn list_posts(
     State(s): State<AppState>,
+    viewer: Viewer,
     Query(filter): Query<PostFilter>,
     page: Page,
 ) -> Result<Listed<PostList>, Error> {
     let db = s.db.read();
-    let (rows, next) = match filter.checked()? {
+    let filter = filter.checked()?;
+    let feeds = filter.feeds();
+    let (mut rows, next) = match filter {
         CheckedFilter::Author(author) => {
-            let mut rows = posts::list(db, author, &page).await?;
+            // Nothing of this person is left below, so the page is empty at once, instead of after many empty ones.
+            if let Some(author) = author
+                && !viewer.sees(author).await
+            {
+                return Ok(page.answer(PostList { posts: Vec::new(), next: None }, None));
+            }
+            let mut rows = posts::list(db, author, page.after, page.fetch()).await?;
             let next = page.cut(&mut rows, |row| row.post.id.0);
             (rows, next)
         }
@@ -131,13 +143,21 @@ pub(crate) async fn list_posts(
             (posts::find_in_order(db, ids).await?, next)
         }
         CheckedFilter::Best(words) => {
-            let mut found = search::find_best(db, &words, page.after, page.fetch()).await?;
+            let candidates = search::find_candidates(db, &words).await?;
+            let mut found = s.ranking.find_best(words, candidates, page.after).await?;
             let next = page.cut(&mut found, |(key, _)| *key);
             (posts::find_in_order(db, found.into_iter().map(|(_, id)| id).collect()).await?, next)
         }
     };
+    viewer.retain_seen(&mut rows, |row| row.post.author_id).await;
     let posts = rows.into_iter().filter_map(PostOut::from_row).collect();
-    Ok(page.answer(PostList { posts, next: next.clone() }, next.as_deref()))
+    let list = page.answer(PostList { posts, next: next.clone() }, next.as_deref());
+    Ok(match feeds {
+        Some(feeds) => list
+            .with_alternate(&feeds.feed_path("atom"), atom::MEDIA_TYPE)
+            .with_alternate(&feeds.feed_path("json"), json::MEDIA_TYPE),
+        None => list,
+    })
 }
 
 /// What a list of posts is filtered by.
@@ -150,6 +170,17 @@ enum CheckedFilter {
     Newest(WordQuery),
     /// The same, best first.
     Best(WordQuery),
+}
+
+impl CheckedFilter {
+    /// Returns the list of which there are feeds; `None` if there are none.
+    fn feeds(&self) -> Option<Subject> {
+        match self {
+            Self::Author(author) => Some(author.map_or(Subject::Everybody, Subject::Author)),
+            Self::Tag(tag) => tag.clone().map(Subject::Tag),
+            Self::Newest(_) | Self::Best(_) => None,
+        }
+    }
 }
 
 impl PostFilter {
@@ -186,11 +217,7 @@ impl PostFilter {
 /// Reads one post. Its author also reads it while it is removed.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts",
-    params(
-        ("id" = PostId, Path),
-        ("If-None-Match" = Option<String>, Header, description = "ETags that the client has the body of"),
-        ("If-Match" = Option<String>, Header, description = "ETags of which one must be the current one"),
-    ),
+    params(("id" = PostId, Path), ReadConditions),
     responses(
         (status = 200, body = PostOut, headers(("ETag" = String, description = "`\"v.c\"`: versions of content and counters"))),
         (status = 304, description = "Unchanged"),
@@ -200,12 +227,13 @@ impl PostFilter {
 pub(crate) async fn get_post(
     State(s): State<AppState>,
     Path(id): Path<PostId>,
+    viewer: Viewer,
     request: Request,
 ) -> Result<Response, Error> {
-    match s.shown.find(id).await {
+    match s.find_post_for(&viewer, id).await {
         Ok(shown) => {
             let (body, etag) = shown.body();
-            answer_read(request.headers(), body, etag)
+            answer_read(request.headers(), "application/json", body, etag).ok_or(Error::VersionMismatch)
         }
         Err(Error::PostNotFound) => get_own_post(&s, id, request).await,
         Err(error) => Err(error),

@@ -11,7 +11,9 @@ use shared::ids::{UserId, UserIds};
 use crate::db::entities::comments::{Column, Entity, Model};
 use crate::domain::ids::{CommentId, PostId};
 
-/// The public state of a comment. A tombstone has its key, its version and `removed`, and no content.
+/// The public state of a comment. The tombstone of a comment that its author deleted has its key, its version and
+/// `removed`, and no content. That of a comment that an admin removed keeps the content for admins, who judge it; other
+/// services drop it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CommentState {
     id: CommentId,
@@ -47,20 +49,21 @@ impl State for CommentState {
 
 impl From<Model> for CommentState {
     fn from(row: Model) -> Self {
-        let deleted = row.deleted_at.is_some() || row.removed_at.is_some();
+        let is_gone = row.deleted_at.is_some();
+        let deleted = is_gone || row.removed_at.is_some();
         Self {
             id: row.id,
             version: row.version,
             deleted,
-            removed: deleted.then_some(row.deleted_at.is_none()),
-            post_id: (!deleted).then_some(row.post_id),
-            post_author_id: (!deleted).then_some(row.post_author_id),
-            author_id: (!deleted).then_some(row.author_id),
-            reply_to: row.reply_to.filter(|_| !deleted),
-            answered: row.answered.filter(|_| !deleted),
-            content: row.content.filter(|_| !deleted),
-            created_at: (!deleted).then_some(row.created_at),
-            updated_at: (!deleted).then_some(row.updated_at),
+            removed: deleted.then_some(!is_gone),
+            post_id: (!is_gone).then_some(row.post_id),
+            post_author_id: (!is_gone).then_some(row.post_author_id),
+            author_id: (!is_gone).then_some(row.author_id),
+            reply_to: row.reply_to.filter(|_| !is_gone),
+            answered: row.answered.filter(|_| !is_gone),
+            content: row.content.filter(|_| !is_gone),
+            created_at: (!is_gone).then_some(row.created_at),
+            updated_at: (!is_gone).then_some(row.updated_at),
         }
     }
 }

@@ -7,7 +7,7 @@ pub(crate) mod like;
 pub(crate) mod post;
 pub(crate) mod post_counts;
 
-use shared::auth::ended_sessions;
+use shared::auth::{ended_sessions, personal_blocks};
 use shared::erasure;
 use shared::events::Streams;
 
@@ -36,5 +36,7 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("user", bookmarks::Column::UserId)
         .references("user", users::Column::Id)
         .references("session_end", ended_sessions::Column::Id)
+        .references("user", personal_blocks::Column::UserId)
+        .references("user", personal_blocks::Column::BlockedId)
         .references("user", recounts::Column::UserId)
 }

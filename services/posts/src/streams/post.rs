@@ -12,7 +12,8 @@ use shared::pictures::Pictures;
 use crate::db::entities::posts::{Column, Entity, Model};
 use crate::domain::ids::PostId;
 
-/// The public state of a post. A tombstone has its key, its version and `removed`, and no content.
+/// The public state of a post. The tombstone of a post that its author deleted has its key, its version and `removed`, and
+/// no content. That of a post that an admin removed keeps the content for admins, who judge it; other services drop it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PostState {
     pub(crate) id: PostId,
@@ -48,12 +49,13 @@ impl State for PostState {
 
 impl From<Model> for PostState {
     fn from(row: Model) -> Self {
-        let deleted = row.deleted_at.is_some() || row.removed_at.is_some();
+        let is_gone = row.deleted_at.is_some();
+        let deleted = is_gone || row.removed_at.is_some();
         let tombstone = Self {
             id: row.id,
             version: row.version,
             deleted,
-            removed: deleted.then_some(row.deleted_at.is_none()),
+            removed: deleted.then_some(!is_gone),
             author_id: None,
             title: None,
             content: None,
@@ -62,7 +64,7 @@ impl From<Model> for PostState {
             created_at: None,
             updated_at: None,
         };
-        if deleted {
+        if is_gone {
             return tombstone;
         }
         Self {

@@ -19,11 +19,12 @@ async fn counted(app: &TestApp, post: i64) -> (i64, i64) {
     (shown.json["like_count"].as_i64().unwrap(), shown.json["comment_count"].as_i64().unwrap())
 }
 
-/// The lengths of a post's lists of likes and comments.
+/// The lengths of a post's lists of likes and comments. Comments that are gone and only keep their place do not count.
 async fn listed(app: &TestApp, post: i64) -> (i64, i64) {
     let length = async |list: &str| {
         let answer = app.get(&format!("/posts/{post}/{list}?limit=100")).send().await;
-        answer.json[list].as_array().unwrap().len() as i64
+        let is_gone = |row: &&Value| row.get("content").is_some_and(Value::is_null);
+        answer.json[list].as_array().unwrap().iter().filter(|row| !is_gone(row)).count() as i64
     };
     (length("likes").await, length("comments").await)
 }
@@ -61,6 +62,14 @@ async fn comment(app: &TestApp, post: i64, id: i64) -> i64 {
     let sent = json!({ "content": "so true" });
     let answer = app.post(&format!("/posts/{post}/comments"), sent).as_user(id, "x").send().await;
     answer.json["comment"]["id"].as_i64().unwrap()
+}
+
+/// Writes a comment that may answer another one; `None` if that one cannot be answered.
+async fn reply(app: &TestApp, post: i64, id: i64, parent: Option<i64>) -> Option<i64> {
+    let sent = json!({ "content": "so true", "reply_to": parent });
+    let answer = app.post(&format!("/posts/{post}/comments"), sent).as_user(id, "x").send().await;
+    assert!(matches!(answer.status, 201 | 422), "{}", answer.text);
+    answer.json["comment"]["id"].as_i64()
 }
 
 fn erased(id: i64, version: i64) -> Value {
@@ -335,7 +344,9 @@ async fn write_at_random(app: &TestApp, post: i64, expected: &mut Expectation, r
             assert_eq!(found == 200, expected.likes.remove(&person));
         }
         3 if acts => {
-            let id = comment(app, post, person).await;
+            // A comment that is gone, or too deep, cannot be answered.
+            let parent = any(random, &expected.written).map(|(id, _)| id);
+            let Some(id) = reply(app, post, person, parent).await else { return };
             expected.comments.insert(id, person);
             expected.written.push((id, person));
         }

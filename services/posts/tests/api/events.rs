@@ -57,6 +57,12 @@ async fn decisions_apply_once_and_in_their_order_whatever_order_they_come_in() {
     let decision = |version: i64, removed: bool| json!({ "id": id, "version": version, "removed": removed });
     app.deliver("moderation.post", &[decision(2, true)]).await;
     app.get(&path).send().await.is_problem(404, "Post not found");
+    // Admins judge the content; only what its author deletes has none.
+    let (_, removed) = app.events().await.pop().unwrap();
+    assert_eq!(
+        (&removed["deleted"], &removed["removed"], &removed["title"]),
+        (&json!(true), &json!(true), &json!("Hello"))
+    );
     // Stale and repeated decisions change nothing.
     app.deliver("moderation.post", &[decision(1, false)]).await;
     app.deliver("moderation.post", &[decision(2, true)]).await;

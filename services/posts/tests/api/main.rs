@@ -7,11 +7,13 @@
 )]
 
 mod bad_input;
+mod blocks;
 mod comments;
 mod commits;
 mod counts;
 mod erasure;
 mod events;
+mod feeds;
 mod foreign;
 mod idempotency;
 mod likes;

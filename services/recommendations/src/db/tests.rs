@@ -1,7 +1,7 @@
 //! Tests of the migrations: the old ones do what they always did, and all of them together lead to the tables of the
 //! entities.
 
-use shared::auth::ended_sessions;
+use shared::auth::{ended_sessions, personal_blocks};
 use shared::erasure;
 use testkit::schema::{check_entities, check_history, table};
 
@@ -23,6 +23,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<posts::Entity>(),
         table::<users::Entity>(),
         table::<ended_sessions::Entity>(),
+        table::<personal_blocks::Entity>(),
         table::<erasure::Entity>(),
     ];
     check_entities::<Migrator>(PACKAGE, &tables).await;

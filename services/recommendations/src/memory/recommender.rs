@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use shared::auth::PersonalBlocks;
 use shared::cache::{Cache, Json};
 use shared::error::ApiError;
 use shared::ids::UserId;
@@ -41,12 +42,14 @@ pub(crate) struct Recommender {
     pub(crate) shown: Cache<PostLoader>,
     /// The copies, for the profiles of similar people.
     db: Db,
+    /// The people who do not see each other.
+    blocks: PersonalBlocks,
 }
 
 impl Recommender {
     /// Creates a recommender with an empty matrix, which the consumers fill, and a cache of at most `cache_bytes`.
-    pub(crate) fn new(db: Db, cache_bytes: u64) -> Self {
-        Self { matrix: Matrix::default(), shown: Cache::new(cache_bytes), db }
+    pub(crate) fn new(db: Db, cache_bytes: u64, blocks: PersonalBlocks) -> Self {
+        Self { matrix: Matrix::default(), shown: Cache::new(cache_bytes), db, blocks }
     }
 
     /// Recommends up to `limit` posts to `me`, best first.
@@ -64,7 +67,9 @@ impl Recommender {
             let Recommendations { posts, neighbours } = self.rank_posts(me, ranking, asked)?;
             let is_exhausted = posts.len() < asked;
             let mut reasons = RenderedReasons::of(&neighbours);
-            let rendered = self.render(&posts, |post| post.post_id).await?.into_iter();
+            let posts: Vec<Recommendation> =
+                posts.into_iter().filter_map(|post| self.without_hidden_reasons(me, post, &neighbours)).collect();
+            let rendered = self.render(me, &posts, |post| post.post_id).await?.into_iter();
             let posts = rendered.take(limit).map(|(Recommendation { post_id, score, because }, body)| {
                 RecommendedPost::of(*post_id, body, *score, reasons.render(because))
             });
@@ -101,7 +106,7 @@ impl Recommender {
         loop {
             let found = self.matrix.ask(|likes, _| likes.popular(me, asked, since, &known))?;
             let is_exhausted = found.len() < asked;
-            let shown = self.render(&found, |id| *id).await?;
+            let shown = self.render(me, &found, |id| *id).await?;
             if is_exhausted || shown.len() >= missing {
                 let popular = shown.into_iter().take(missing);
                 posts.extend(popular.map(|(id, body)| RecommendedPost::of_fallback(*id, body, Fallback::Popular)));
@@ -124,8 +129,12 @@ impl Recommender {
     ) -> Result<Option<ExplainedPost>, ApiError> {
         let Ranking { neighbours, weighting } = ranking;
         let explained = self.matrix.ask(|likes, scratch| likes.explain(scratch, me, post, neighbours, weighting))?;
-        let Some(explanation) = explained else { return Ok(None) };
-        let shown = self.shown.find(post.0).await?;
+        let Some(mut explanation) = explained else { return Ok(None) };
+        if self.blocks.involve(me) {
+            explanation.because.retain(|reason| !self.blocks.part(me, reason.user_id));
+            explanation.score = sum_similarities(explanation.because.iter());
+        }
+        let shown = self.shown.find(post.0).await?.filter(|post| !self.blocks.part(me, post.author()));
         Ok(shown.map(|post| ExplainedPost::of(post.body(), explanation)))
     }
 
@@ -142,12 +151,14 @@ impl Recommender {
     ) -> Result<Vec<SimilarUser>, Error> {
         let mut asked = limit;
         loop {
-            let found = self.matrix.ask(|likes, scratch| likes.similar_people(scratch, me, asked, after))?;
+            let mut found = self.matrix.ask(|likes, scratch| likes.similar_people(scratch, me, asked, after))?;
+            let is_exhausted = found.len() < asked;
+            found.retain(|reason| !self.blocks.part(me, reason.user_id));
             let ids: Vec<UserId> = found.iter().map(|reason| reason.user_id).collect();
             let mut rows = queries::users::find_visible(self.db.read(), &ids).await?;
             let shown = found.iter().filter_map(|reason| Some(SimilarUser::of(rows.remove(&reason.user_id)?, reason)));
             let users: Vec<SimilarUser> = shown.take(limit).collect();
-            if found.len() < asked || users.len() == limit {
+            if is_exhausted || users.len() == limit {
                 return Ok(users);
             }
             asked = asked.saturating_mul(MORE);
@@ -159,10 +170,28 @@ impl Recommender {
         self.matrix.ask(|likes, scratch| likes.recommend(scratch, me, limit, neighbours, weighting))
     }
 
-    /// Adds the rendered post to each item, and skips items whose post is not visible. `id_of` returns the id of an
+    /// Removes people whom `me` does not see from the reasons of a recommendation, and their part of the score. `None`
+    /// if no reason is left.
+    fn without_hidden_reasons(
+        &self,
+        me: UserId,
+        mut post: Recommendation,
+        neighbours: &[Reason],
+    ) -> Option<Recommendation> {
+        if !self.blocks.involve(me) {
+            return Some(post);
+        }
+        let is_hidden = |reason: &Reason| self.blocks.part(me, reason.user_id);
+        post.because.retain(|place| neighbours.get(*place).is_some_and(|reason| !is_hidden(reason)));
+        post.score = sum_similarities(post.because.iter().filter_map(|place| neighbours.get(*place)));
+        (!post.because.is_empty()).then_some(post)
+    }
+
+    /// Adds the rendered post to each item, and skips items whose post is not visible to `me`. `id_of` returns the id of an
     /// item's post.
     async fn render<'a, T>(
         &self,
+        me: UserId,
         items: &'a [T],
         id_of: impl Fn(&T) -> PostId,
     ) -> Result<Vec<(&'a T, Json)>, ApiError> {
@@ -171,10 +200,16 @@ impl Recommender {
         let mut shown = self.shown.find_all(&ids).await?.into_iter().peekable();
         let rendered = items.iter().filter_map(|item| {
             let post = shown.next_if(|shown| shown.id() == id_of(item))?;
-            Some((item, post.body()))
+            (!self.blocks.part(me, post.author())).then(|| (item, post.body()))
         });
         Ok(rendered.collect())
     }
+}
+
+/// Adds up similarities. The fold begins with 0.0, because the sum of no floats is -0.0, which would be sent to the
+/// client.
+fn sum_similarities<'a>(reasons: impl Iterator<Item = &'a Reason>) -> f64 {
+    reasons.fold(0.0, |score, reason| score + reason.similarity)
 }
 
 /// Neighbours as JSON. Each neighbour is rendered at most once, although it may be a reason for several posts, because

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
 use shared::db::Reads;
+use shared::ids::UserId;
 use shared::pictures::Pictures;
+use shared::text::mentions::rendered_bytes;
 
 use crate::answers::PostOut;
 use crate::db::entities::counts;
@@ -21,6 +23,11 @@ impl ShownPost {
     /// Returns the post's id.
     pub(super) fn id(&self) -> PostId {
         self.post.id
+    }
+
+    /// Returns the post's author.
+    pub(super) fn author(&self) -> UserId {
+        self.post.author_id
     }
 
     /// Returns the post as JSON. It is rendered once for each state of its counters.
@@ -57,7 +64,7 @@ impl Load for PostLoader {
         let post = &shown.post;
         // 600 bytes is the estimated size of the structs with their short strings. The texts exist twice: in the row
         // and in the rendered body.
-        let pictures = post.images.as_ref().map_or(0, Pictures::bytes);
-        600 + 2 * (post.title.len() + post.content.len() + post.image_url.as_ref().map_or(0, String::len) + pictures)
+        let picture = post.image_url.as_ref().map_or(0, String::len) + post.images.as_ref().map_or(0, Pictures::bytes);
+        600 + 2 * (post.title.len() + post.content.len() + picture) + rendered_bytes(&post.content)
     }
 }

@@ -3,7 +3,7 @@
 
 pub(crate) mod erasure_done;
 
-use shared::auth::ended_sessions;
+use shared::auth::{ended_sessions, personal_blocks};
 use shared::erasure;
 use shared::events::Streams;
 
@@ -17,6 +17,8 @@ pub(crate) fn register(streams: Streams) -> Streams {
         .references("session_end", ended_sessions::Column::Id)
         .references("user", posts::Column::AuthorId)
         .references("user", likes::Column::UserId)
+        .references("user", personal_blocks::Column::UserId)
+        .references("user", personal_blocks::Column::BlockedId)
         .references("post", posts::Column::Id)
         .references("post", counts::Column::Id)
         .references("post", likes::Column::PostId)

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a failed expectation fails the test")]
 
 mod bad_input;
+mod blocks;
 mod copies;
 mod erasure;
 mod posts;

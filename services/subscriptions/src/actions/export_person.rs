@@ -1,4 +1,4 @@
-//! The export of the people that a person follows or mutes, of those who follow the person, and of the person's choices
+//! The export of the people that a person follows, mutes or blocks, of those who follow the person, and of the person's choices
 //! about notifications.
 
 use async_trait::async_trait;
@@ -9,14 +9,14 @@ use shared::export::{ExportedData, ExportedRow};
 use shared::ids::UserId;
 
 use crate::db::queries::notification_settings::Settings;
-use crate::db::queries::{export, notification_settings};
+use crate::db::queries::{export, notification_settings, personal_blocks};
 
-/// The subscriptions, mutes and settings of people.
+/// The subscriptions, mutes, blocks and settings of people.
 pub(crate) struct ExportedSubscriptions;
 
 #[async_trait]
 impl ExportedData for ExportedSubscriptions {
-    const KINDS: &'static [&'static str] = &["following", "followers", "mutes", "notification_settings"];
+    const KINDS: &'static [&'static str] = &["following", "followers", "mutes", "blocks", "notification_settings"];
 
     async fn page(
         &self,
@@ -30,6 +30,7 @@ impl ExportedData for ExportedSubscriptions {
             "following" => export::page_following(db, user, after, limit).await?,
             "followers" => export::page_followers(db, user, after, limit).await?,
             "mutes" => return export_mutes(db, user, after, limit).await,
+            "blocks" => return export_blocks(db, user, after, limit).await,
             _ => return export_settings(db, user, after).await,
         };
         let exported = rows.into_iter().map(|row| {
@@ -49,6 +50,16 @@ async fn export_mutes(db: &Reads, user: UserId, after: i64, limit: u64) -> Resul
     let rows = export::page_mutes(db, user, after, limit).await?.into_iter().map(|row| ExportedRow {
         cursor: row.muted_id.0,
         row: json!({ "user_id": row.muted_id, "active": row.active, "since": row.created_at }),
+        file: None,
+    });
+    Ok(rows.collect())
+}
+
+/// Exports the people whom a person blocks or has blocked. By whom the person is blocked stays secret.
+async fn export_blocks(db: &Reads, user: UserId, after: i64, limit: u64) -> Result<Vec<ExportedRow>, DbErr> {
+    let rows = personal_blocks::page_by(db, user, after, limit).await?.into_iter().map(|row| ExportedRow {
+        cursor: row.blocked_id.0,
+        row: json!({ "user_id": row.blocked_id, "active": !row.deleted }),
         file: None,
     });
     Ok(rows.collect())

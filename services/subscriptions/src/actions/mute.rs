@@ -4,7 +4,7 @@ use shared::events;
 use shared::ids::UserId;
 use shared::work::Db;
 
-use crate::db::queries::{mutes, users};
+use crate::db::queries::{mutes, personal_blocks, users};
 use crate::error::Error;
 
 /// The most people whom one person can mute.
@@ -13,14 +13,14 @@ const MOST: u64 = 10_000;
 /// Makes the mute of `muted` by `person` active. Muting somebody again changes nothing.
 ///
 /// # Errors
-/// [`Error::MutesOneself`] when both are the same person; [`Error::UserNotFound`] when the other person is not visible;
+/// [`Error::MutesOneself`] when both are the same person; [`Error::UserNotFound`] when the person does not see the other one;
 /// [`Error::TooManyMutes`]; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
 pub(crate) async fn mute(db: &Db, person: UserId, muted: UserId) -> Result<(), Error> {
     if person == muted {
         return Err(Error::MutesOneself);
     }
     let mut tx = db.begin().await?;
-    if !users::is_visible(&*tx, muted).await? {
+    if !users::is_visible(&*tx, muted).await? || personal_blocks::part(&*tx, person, muted).await? {
         return Err(Error::UserNotFound);
     }
     if let Some(mute) = mutes::activate(&tx, person, muted).await? {

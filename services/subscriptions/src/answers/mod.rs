@@ -6,6 +6,10 @@ mod people;
 mod post;
 
 pub(crate) use feed::Feed;
-pub(crate) use notification::{MarkedRead, NotificationList, NotificationSettings, Shown, UnreadCount};
-pub(crate) use people::{Followed, MuteChanged, MuteList, SubscriptionChanged, SubscriptionList};
-pub(crate) use post::PostOut;
+pub(crate) use notification::{
+    MarkedRead, NotificationList, NotificationOut, NotificationSettings, Shown, UnreadCount,
+};
+pub(crate) use people::{
+    BlockChanged, BlockList, Followed, MuteChanged, MuteList, SubscriptionChanged, SubscriptionList,
+};
+pub(crate) use post::{CountsOut, PostOut};

@@ -9,7 +9,7 @@ use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
 use super::post::Author;
-use crate::db::queries::notifications::Notification;
+use crate::db::queries::notifications::{Notification, Told};
 use crate::domain::ids::{CommentId, PostId};
 use crate::domain::notices::{Kind, Thing};
 
@@ -25,10 +25,31 @@ pub(crate) struct NotificationOut {
     users: Vec<Author>,
     /// The number of people who caused it.
     user_count: i64,
-    /// The post that it is about; null for new followers.
+    /// The post that it is about; null for new followers, and for what admins tell.
     post: Option<NotifiedPost>,
     /// The comment that it is about; null if it is about none.
     comment: Option<NotifiedComment>,
+    /// The warning by an admin; null if it is none.
+    warning: Option<NotifiedWarning>,
+    /// The reader's report that has ended; null if it is about none.
+    report: Option<NotifiedReport>,
+}
+
+/// A warning by an admin.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NotifiedWarning {
+    text: String,
+}
+
+/// A report of the reader that has ended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NotifiedReport {
+    id: i64,
+    /// `post`, `comment` or `user`.
+    target_kind: String,
+    target_id: i64,
+    /// `acted` if admins have done something about it, or `dismissed`.
+    outcome: Option<String>,
 }
 
 /// The post that a notification is about.
@@ -56,11 +77,19 @@ pub(crate) struct Shown {
 
 impl NotificationOut {
     /// Builds the response body of a notification, whose reader has read everything up to `read_up_to`.
-    fn of(found: Notification, read_up_to: Option<Timestamp>, shown: &Shown) -> Self {
+    pub(crate) fn of(found: Notification, read_up_to: Option<Timestamp>, shown: &Shown) -> Self {
         let author = |id: UserId| Some(Author { id, username: shown.usernames.get(&id)?.clone() });
         let comment = match found.position.place.thing() {
             Thing::Comment(id) => Some(id),
-            Thing::Post(_) | Thing::Likes(_) | Thing::Followers => None,
+            _ => None,
+        };
+        let (warning, report) = match found.told {
+            Some(Told::Warning(warning)) => (Some(NotifiedWarning { text: warning.text }), None),
+            Some(Told::Outcome(row)) => {
+                let (id, target_kind, target_id, outcome) = (row.id, row.target_kind, row.target_id, row.outcome);
+                (None, Some(NotifiedReport { id, target_kind, target_id, outcome }))
+            }
+            None => (None, None),
         };
         Self {
             kind: found.kind,
@@ -73,6 +102,8 @@ impl NotificationOut {
                 let content = shown.contents.get(&id)?.clone();
                 Some(NotifiedComment { id, entities: find_entities(&content), content })
             }),
+            warning,
+            report,
         }
     }
 }

@@ -109,3 +109,38 @@ impl MuteList {
         Self { users: rows.into_iter().map(User::from).collect(), next }
     }
 }
+
+/// An answer about a block, in a sentence.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BlockChanged {
+    /// What happened.
+    #[schema(example = "User 7 blocked")]
+    message: String,
+}
+
+impl BlockChanged {
+    /// Confirms that the caller and this person do not see each other from now on.
+    pub(crate) fn blocked(id: UserId) -> Self {
+        Self { message: format!("User {id} blocked") }
+    }
+
+    /// Confirms that the caller does not block this person any more.
+    pub(crate) fn unblocked(id: UserId) -> Self {
+        Self { message: format!("User {id} unblocked") }
+    }
+}
+
+/// A page of blocked people.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BlockList {
+    users: Vec<User>,
+    /// Cursor of the next page.
+    next: Option<String>,
+}
+
+impl BlockList {
+    /// Builds a page from the rows on it and the cursor of the next page, which is `None` on the last page.
+    pub(crate) fn of(rows: Vec<Model>, next: Option<String>) -> Self {
+        Self { users: rows.into_iter().map(User::from).collect(), next }
+    }
+}

@@ -59,3 +59,20 @@ impl PostOut {
         })
     }
 }
+
+/// The counters of a post.
+#[derive(Serialize)]
+pub(crate) struct CountsOut {
+    post_id: PostId,
+    like_count: i64,
+    comment_count: i64,
+    view_count: i64,
+}
+
+impl CountsOut {
+    /// Builds the body of an event with the counters of a post.
+    pub(crate) fn of(counts: &counts::Model) -> Self {
+        let counts::Model { id, like_count, comment_count, view_count, .. } = *counts;
+        Self { post_id: id, like_count, comment_count, view_count }
+    }
+}

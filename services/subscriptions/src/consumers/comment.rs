@@ -5,7 +5,9 @@ use shared::events::{Key, ProjectionRow, State};
 use shared::work::Tx;
 
 use crate::db::entities::comments::{Column, Model};
-use crate::db::queries::notices;
+use crate::db::queries::{live_items, notices};
+use crate::domain::ids::CommentId;
+use crate::domain::live::News;
 use crate::domain::notices::{Notice, Place, Written};
 
 impl State for Model {
@@ -39,10 +41,16 @@ impl ProjectionRow for Model {
         }
     }
 
-    async fn store_derived(tx: &Tx, rows: &[Self]) -> Result<(), DbErr> {
-        // The first state of a comment finds no earlier notices, so most batches need no deletion.
-        let changed = rows.iter().filter(|row| row.version > 1).map(|row| Place::comment(row.id));
-        notices::replace(tx, changed.collect(), rows.iter().flat_map(notices_of).collect()).await
+    async fn delete_derived(tx: &Tx, key: &Key) -> Result<(), DbErr> {
+        notices::replace(tx, vec![Place::comment(CommentId(key.first()))], Vec::new()).await
+    }
+
+    async fn store_derived(tx: &mut Tx, rows: &[Self]) -> Result<(), DbErr> {
+        let changed = rows.iter().map(|row| Place::comment(row.id));
+        let notices: Vec<Notice> = rows.iter().flat_map(notices_of).collect();
+        let news = notices.iter().map(News::of_notice).collect();
+        notices::replace(tx, changed.collect(), notices).await?;
+        live_items::append(tx, news).await
     }
 }
 

@@ -2,14 +2,16 @@
 
 mod comment;
 mod like;
+mod moderation_user;
 mod post;
 mod post_counts;
+mod report_outcome;
 mod user;
 
 use shared::auth::{Accounts, EndedSessions, ended_sessions};
 use shared::events::{Projection, Streams};
 
-use crate::db::entities::{comments, counts, likes, posts, users};
+use crate::db::entities::{comments, counts, likes, moderated_people, posts, report_outcomes, users};
 use crate::memory::feed::FeedMemory;
 
 /// Registers a consumer for each stream. Applied states go to the memory as well: those of users to `accounts` and
@@ -22,4 +24,6 @@ pub(crate) fn register(streams: Streams, feed: FeedMemory, accounts: Accounts, e
         .consumer(Projection::<counts::Model>::with_memory(feed))
         .consumer(Projection::<comments::Model>::new())
         .consumer(Projection::<likes::Model>::new())
+        .consumer(Projection::<moderated_people::Model>::new())
+        .consumer(Projection::<report_outcomes::Model>::new())
 }

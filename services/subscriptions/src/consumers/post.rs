@@ -5,7 +5,9 @@ use shared::events::{Key, ProjectionRow, State};
 use shared::work::Tx;
 
 use crate::db::entities::posts::{Column, Model};
-use crate::db::queries::notices;
+use crate::db::queries::{live_items, notices};
+use crate::domain::ids::PostId;
+use crate::domain::live::News;
 use crate::domain::notices::{Notice, Place, Written};
 
 impl State for Model {
@@ -40,10 +42,17 @@ impl ProjectionRow for Model {
         }
     }
 
-    async fn store_derived(tx: &Tx, rows: &[Self]) -> Result<(), DbErr> {
-        // The first state of a post finds no earlier notices, so most batches need no deletion.
-        let changed = rows.iter().filter(|row| row.version > 1).map(|row| Place::post(row.id));
-        notices::replace(tx, changed.collect(), rows.iter().flat_map(notices_of).collect()).await
+    async fn delete_derived(tx: &Tx, key: &Key) -> Result<(), DbErr> {
+        notices::replace(tx, vec![Place::post(PostId(key.first()))], Vec::new()).await
+    }
+
+    async fn store_derived(tx: &mut Tx, rows: &[Self]) -> Result<(), DbErr> {
+        let changed = rows.iter().map(|row| Place::post(row.id));
+        let notices: Vec<Notice> = rows.iter().flat_map(notices_of).collect();
+        let posts = rows.iter().filter_map(|row| Some(News::of_post(row.id, row.author_id?, row.created_at?)));
+        let news = posts.chain(notices.iter().map(News::of_notice)).collect();
+        notices::replace(tx, changed.collect(), notices).await?;
+        live_items::append(tx, news).await
     }
 }
 

@@ -24,11 +24,16 @@ pub(crate) enum Kind {
     Answer,
     /// Somebody has mentioned the person in a post or a comment.
     Mention,
+    /// An admin has warned the person.
+    Warning,
+    /// A report of the person has ended.
+    Report,
 }
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 5] = [Self::Follow, Self::Like, Self::Comment, Self::Answer, Self::Mention];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Follow, Self::Like, Self::Comment, Self::Answer, Self::Mention, Self::Warning, Self::Report];
 
     /// Returns the name, as it is stored and sent.
     pub(crate) const fn name(self) -> &'static str {
@@ -38,6 +43,8 @@ impl Kind {
             Self::Comment => "comment",
             Self::Answer => "answer",
             Self::Mention => "mention",
+            Self::Warning => "warning",
+            Self::Report => "report",
         }
     }
 
@@ -48,7 +55,8 @@ impl Kind {
 }
 
 /// The thing that somebody is told of, as one number, by which notifications of the same time are ordered: four times
-/// the id, plus a digit for the sort of thing.
+/// the id, plus a digit for the sort of thing. Followers, warnings and reports share a digit: 0 stands for the followers,
+/// twice the id for a warning, and one more than that for a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place(pub(crate) i64);
 
@@ -61,6 +69,10 @@ pub(crate) enum Thing {
     Likes(PostId),
     /// The new followers of a day.
     Followers,
+    /// The warning of the person with this id.
+    Warning(i64),
+    /// The end of the report with this id.
+    Outcome(i64),
 }
 
 impl Place {
@@ -82,6 +94,21 @@ impl Place {
         Self(id.0 * 4 + 2)
     }
 
+    /// Returns the place of a warning. Ids begin at 1.
+    pub(crate) const fn warning(id: i64) -> Self {
+        Self(id * 8 + 3)
+    }
+
+    /// Returns the place of the end of a report. Ids begin at 1.
+    pub(crate) const fn outcome(id: i64) -> Self {
+        Self(id * 8 + 7)
+    }
+
+    /// Returns the id of the first report whose place is not before this one.
+    pub(crate) const fn first_outcome_from(self) -> i64 {
+        self.0 / 8
+    }
+
     /// Returns the thing at this place.
     pub(crate) const fn thing(self) -> Thing {
         let id = self.0 / 4;
@@ -89,7 +116,9 @@ impl Place {
             0 => Thing::Comment(CommentId(id)),
             1 => Thing::Post(PostId(id)),
             2 => Thing::Likes(PostId(id)),
-            _ => Thing::Followers,
+            _ if id == 0 => Thing::Followers,
+            _ if id % 2 == 0 => Thing::Warning(id / 2),
+            _ => Thing::Outcome(id / 2),
         }
     }
 }
@@ -176,6 +205,16 @@ mod tests {
         assert_eq!(Place::post(PostId(7)).thing(), Thing::Post(PostId(7)));
         assert_eq!(Place::likes(PostId(7)).thing(), Thing::Likes(PostId(7)));
         assert_eq!(Place::FOLLOWERS.thing(), Thing::Followers);
+        for id in [1, 7, shared::ids::MAX_ID] {
+            assert_eq!(Place::warning(id).thing(), Thing::Warning(id));
+            assert_eq!(Place::outcome(id).thing(), Thing::Outcome(id));
+        }
+        // The reports before a place are those with lower ids than this one.
+        for id in [1, 2, 7] {
+            assert_eq!(Place::outcome(id).first_outcome_from(), id);
+            assert_eq!(Place(Place::outcome(id).0 + 1).first_outcome_from(), id + 1);
+            assert_eq!(Place::warning(id).first_outcome_from(), id);
+        }
         // The largest id still fits.
         let largest = CommentId(shared::ids::MAX_ID);
         assert_eq!(Place::comment(largest).thing(), Thing::Comment(largest));

@@ -11,6 +11,7 @@ use shared::ids::UserId;
 use shared::work::Db;
 
 use super::followed::FollowedLoader;
+use super::live::LiveStreams;
 use super::shown::PostLoader;
 use super::timelines::SharedTimelines;
 use crate::db::entities::{counts, mutes, posts, subscriptions};
@@ -32,6 +33,8 @@ pub(crate) struct FeedMemory {
     pub(crate) shown: Cache<PostLoader>,
     /// Blocked and erased people, whose posts are skipped.
     accounts: Accounts,
+    /// The open streams, which are told of what changes here.
+    pub(crate) live: LiveStreams,
     max_posts: usize,
 }
 
@@ -43,6 +46,7 @@ impl FeedMemory {
             followed: Cache::new(cache_bytes / 2),
             shown: Cache::new(cache_bytes / 2),
             accounts,
+            live: LiveStreams::default(),
             max_posts,
         }
     }
@@ -97,6 +101,20 @@ impl FeedMemory {
         let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
         Ok(self.shown.find_all(&ids).await?.iter().map(|post| post.body()).collect())
     }
+
+    /// Returns the counters of those of these posts that are visible, as JSON.
+    ///
+    /// # Errors
+    /// When the database is needed and fails.
+    pub(crate) async fn render_counts(&self, ids: &[PostId]) -> Result<Vec<(PostId, Json)>, ApiError> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        Ok(self.shown.find_all(&ids).await?.iter().map(|post| post.counts()).collect())
+    }
+
+    /// Returns the slot of an author in the timelines.
+    pub(super) fn slot_of(&self, author: UserId) -> Slot {
+        self.timelines.write().find_or_add_author(author)
+    }
 }
 
 #[async_trait]
@@ -142,6 +160,7 @@ impl Memory<posts::Model> for FeedMemory {
 impl Memory<counts::Model> for FeedMemory {
     fn remember(&self, rows: &[counts::Model]) {
         rows.iter().for_each(|row| self.shown.update(row.id.0, |shown| shown.merge_counts(row)));
+        self.live.note_counts(rows);
     }
 
     fn forget(&self, key: &Key) {
@@ -158,20 +177,28 @@ impl Memory<counts::Model> for FeedMemory {
 
 impl OwnMemory<mutes::Model> for FeedMemory {
     fn remember(&self, rows: &[mutes::Model]) {
-        rows.iter().for_each(|row| self.followed.forget(row.user_id.0));
+        for row in rows {
+            self.followed.forget(row.user_id.0);
+            self.live.forget_followed(row.user_id);
+        }
     }
 
     fn forget_all(&self) {
         self.followed.clear();
+        self.live.forget_all_followed();
     }
 }
 
 impl OwnMemory<subscriptions::Model> for FeedMemory {
     fn remember(&self, rows: &[subscriptions::Model]) {
-        rows.iter().for_each(|row| self.followed.forget(row.follower_id.0));
+        for row in rows {
+            self.followed.forget(row.follower_id.0);
+            self.live.forget_followed(row.follower_id);
+        }
     }
 
     fn forget_all(&self) {
         self.followed.clear();
+        self.live.forget_all_followed();
     }
 }

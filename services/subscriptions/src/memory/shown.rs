@@ -5,8 +5,9 @@ use sea_orm::DbErr;
 use shared::cache::{Json, Load, Rendered};
 use shared::db::Reads;
 use shared::pictures::Pictures;
+use shared::text::mentions::rendered_bytes;
 
-use crate::answers::PostOut;
+use crate::answers::{CountsOut, PostOut};
 use crate::db::entities::{counts, posts, users};
 use crate::db::queries::feed;
 use crate::domain::ids::PostId;
@@ -22,6 +23,11 @@ impl ShownPost {
     /// Returns the post as JSON. It is rendered once for each state of its counters.
     pub(crate) fn body(&self) -> Json {
         self.body.get(|counts| Json::of(&PostOut::of(&self.post, &self.author, counts)))
+    }
+
+    /// Returns the post's id and its counters as JSON.
+    pub(super) fn counts(&self) -> (PostId, Json) {
+        (self.post.id, self.body.with_state(|counts| Json::of(&CountsOut::of(counts))))
     }
 
     /// Replaces the counters by `counts` if these have a higher version.
@@ -54,7 +60,8 @@ impl Load for PostLoader {
         let post = &shown.post;
         // 700 bytes is the estimated size of both structs with their short strings. The texts exist twice: in the row
         // and in the rendered body.
+        let entities = post.content.as_deref().map_or(0, rendered_bytes);
         let pictures = post.images.as_ref().map_or(0, Pictures::bytes);
-        700 + 2 * (length(&post.title) + length(&post.content) + length(&post.image_url) + pictures)
+        700 + 2 * (length(&post.title) + length(&post.content) + length(&post.image_url) + pictures) + entities
     }
 }

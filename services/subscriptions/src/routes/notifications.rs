@@ -1,5 +1,7 @@
 //! The routes of notifications: what others did that concerns the reader.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -33,7 +35,7 @@ pub(crate) struct NotificationFilter {
 /// Lists my notifications, newest first.
 ///
 /// Likes of one post on one day (UTC) are told together, and so are the new followers of one day. Somebody who is blocked,
-/// muted or gone causes none, and one's own deeds cause none.
+/// muted or gone causes none, and one's own deeds cause none. Admins tell of warnings, and of reports that have ended.
 #[utoipa::path(
     get, path = "/notifications", tag = "notifications", security(("bearer" = [])),
     params(NotificationFilter, Page<(i64, i64)>),
@@ -63,14 +65,14 @@ pub(crate) async fn list_notifications(
 }
 
 /// Reads the names and texts that these notifications show.
-async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
+pub(super) async fn find_shown(s: &AppState, found: &[Notification]) -> Result<Shown, Error> {
     let db = s.db.read();
     let people = users::find_visible(db, found.iter().flat_map(|found| found.named.iter().copied())).await?;
     let usernames = people.into_values().filter_map(|row| Some((row.id, row.username?))).collect();
     let titles = posts::find_titles(db, found.iter().filter_map(|found| found.post)).await?;
     let comment = |found: &Notification| match found.position.place.thing() {
         Thing::Comment(id) => Some(id),
-        Thing::Post(_) | Thing::Likes(_) | Thing::Followers => None,
+        _ => None,
     };
     let contents = comments::find_contents(db, found.iter().filter_map(comment)).await?;
     Ok(Shown { usernames, titles, contents })
@@ -141,14 +143,18 @@ pub(crate) async fn get_notification_settings(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotificationSettingsIn {
-    /// The kinds that the person does not want.
-    #[schema(max_items = 5)]
+    /// The kinds that the person does not want. A warning is always told.
+    #[schema(max_items = 6, value_type = HashSet<Kind>)]
     muted: Vec<Kind>,
 }
 
 impl Validate for NotificationSettingsIn {
     fn validate(&self, errors: &mut FieldErrors) {
-        if self.muted.len() > Kind::ALL.len() {
+        if self.muted.contains(&Kind::Warning) {
+            errors.add("muted", "must not name warning: a warning is always told");
+        }
+        let distinct: HashSet<Kind> = self.muted.iter().copied().collect();
+        if distinct.len() < self.muted.len() {
             errors.add("muted", "must name each kind at most once");
         }
     }

@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared::auth::CurrentUser;
+use shared::auth::{CurrentUser, Viewer};
 use shared::http::{Listed, Page, Path, Query, read_ids};
 use shared::ids::UserId;
 
 use crate::actions;
 use crate::answers::{Followed, SubscriptionChanged, SubscriptionList};
 use crate::db::queries::subscriptions::{self, Side};
-use crate::db::queries::users;
+use crate::db::queries::{personal_blocks, users};
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -54,9 +54,10 @@ pub(crate) async fn unsubscribe(
 pub(crate) async fn list_followers(
     State(s): State<AppState>,
     Path(id): Path<UserId>,
+    viewer: Viewer,
     page: Page,
 ) -> Result<Listed<SubscriptionList>, Error> {
-    list_people(&s, Side::Followers, id, &page).await
+    list_people(&s, &viewer, Side::Followers, id, &page).await
 }
 
 /// Lists whom a person follows, newest account first.
@@ -69,18 +70,29 @@ pub(crate) async fn list_followers(
 pub(crate) async fn list_following(
     State(s): State<AppState>,
     Path(id): Path<UserId>,
+    viewer: Viewer,
     page: Page,
 ) -> Result<Listed<SubscriptionList>, Error> {
-    list_people(&s, Side::Following, id, &page).await
+    list_people(&s, &viewer, Side::Following, id, &page).await
 }
 
 /// Builds the response with a page of the people on one side of a person's subscriptions.
-async fn list_people(s: &AppState, side: Side, id: UserId, page: &Page) -> Result<Listed<SubscriptionList>, Error> {
-    let db = s.db.read();
-    if !users::is_visible(db, id).await? {
+async fn list_people(
+    s: &AppState,
+    viewer: &Viewer,
+    side: Side,
+    id: UserId,
+    page: &Page,
+) -> Result<Listed<SubscriptionList>, Error> {
+    let (db, reader) = (s.db.read(), viewer.find_id().await);
+    let is_hidden = match reader {
+        Some(reader) => personal_blocks::part(db, reader, id).await?,
+        None => false,
+    };
+    if is_hidden || !users::is_visible(db, id).await? {
         return Err(Error::UserNotFound);
     }
-    let (mut rows, total) = subscriptions::list_people(db, side, id, page.after, page.fetch()).await?;
+    let (mut rows, total) = subscriptions::list_people(db, side, id, reader, page.after, page.fetch()).await?;
     let next = page.cut(&mut rows, |row| row.id.0);
     Ok(page.answer(SubscriptionList::of(rows, total, next.clone()), next.as_deref()))
 }

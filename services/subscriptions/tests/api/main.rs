@@ -7,10 +7,13 @@
 )]
 
 mod bad_input;
+mod blocks;
 mod erasure;
 mod events;
 mod feed;
 mod following;
+mod live;
+mod moderation;
 mod notifications;
 mod program;
 mod rights;

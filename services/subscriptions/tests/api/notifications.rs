@@ -248,7 +248,8 @@ async fn kinds_can_be_muted() {
     assert_eq!(settings, json!({ "muted": ["comment"], "read_up_to": at(1) }));
     assert_eq!(put(json!([])).await.json, json!({ "muted": [], "read_up_to": at(1) }));
     put(json!(["poke"])).await.is_problem(422, "");
-    put(json!(vec!["like"; 6])).await.is_problem(422, "");
+    put(json!(vec!["like"; 7])).await.is_problem(422, "");
+    put(json!(["like", "follow", "like"])).await.is_problem(422, "");
     app.finish().await;
 }
 

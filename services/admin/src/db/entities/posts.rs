@@ -1,8 +1,9 @@
-//! The table `posts`: a copy of the fields of posts that decisions and statistics need.
+//! The table `posts`: a copy of the fields of posts that decisions, the desk and statistics need.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
+use shared::ids::UserId;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "posts")]
@@ -15,6 +16,11 @@ pub struct Model {
     /// of one that its author has deleted. Absent in a tombstone that does not tell, and as long as the post exists.
     pub removed: Option<bool>,
     pub created_at: Option<Timestamp>,
+    /// Absent in the tombstone of a post that its author has deleted, as is all content.
+    pub author_id: Option<UserId>,
+    pub title: Option<String>,
+    pub content: Option<String>,
+    pub image_url: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,4 @@
-//! The table `users`: a copy of people. The row of an erased person has no name, role and time.
+//! The table `users`: a copy of people. The row of an erased person has no name, profile, role and time.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,9 @@ pub struct Model {
     pub verified: bool,
     pub blocked: bool,
     pub session_version: i64,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub bio: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,6 +3,7 @@
 
 mod m0001_decisions;
 mod m0002_totals;
+mod m0003_reports;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -19,6 +20,10 @@ impl MigratorTrait for Migrator {
             Box::new(shared::events::fills::Migration),
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
+            Box::new(shared::http::idempotency::Migration),
+            Box::new(shared::http::idempotency::AnonymousMigration),
+            Box::new(shared::http::idempotency::PersonMigration),
+            Box::new(m0003_reports::Migration),
         ]
     }
 }

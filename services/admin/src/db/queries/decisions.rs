@@ -1,15 +1,16 @@
 //! The SQL statements on the table `decisions`, which holds the last decision about each target.
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
+use shared::clock::Timestamp;
 use shared::db::upsert_newer;
 use shared::ids::{NOBODY, UserId};
 use shared::work::Tx;
 
-use crate::db::entities::decisions::{ActiveModel, Column, Entity, Model};
-use crate::domain::decision::Decision;
+use crate::db::entities::decisions::{ActiveModel, Column, Entity, Model, Warnings};
 use crate::domain::target::Kind;
 
 /// Finds the last decision about a target; `None` when no admin has ever decided about it.
@@ -31,53 +32,26 @@ pub(crate) async fn list(db: &impl ConnectionTrait, kind: Kind, after: i64, limi
     about(kind).filter(Column::TargetId.gt(after)).order_by_asc(Column::TargetId).limit(limit).all(db).await
 }
 
+/// Lists up to `limit` people whose block has ended by `now`, those first whose end was earliest.
+pub(crate) async fn list_ended(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<i64>, DbErr> {
+    let ended = about(Kind::User).filter(Column::Hidden.eq(true)).filter(Column::HiddenUntil.lte(now));
+    ended
+        .order_by_asc(Column::HiddenUntil)
+        .limit(limit)
+        .select_only()
+        .column(Column::TargetId)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 fn about(kind: Kind) -> Select<Entity> {
     Entity::find().filter(Column::Kind.eq(kind.as_str()))
 }
 
-/// Stores a decision and returns its row with the next version. `None` means that the same decision is in force
-/// already: nothing was stored, and nothing is to be published.
-pub(crate) async fn store(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Model>, DbErr> {
-    if decision.action.hides() { hide(tx, decision, actor).await } else { show(tx, decision, actor).await }
-}
-
-/// Marks the target as hidden. `None` when it is hidden already.
-async fn hide(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Model>, DbErr> {
-    let now = tx.clock().now();
-    let row = ActiveModel {
-        kind: Set(decision.kind.as_str().to_owned()),
-        target_id: Set(decision.target_id),
-        version: Set(1),
-        hidden: Set(true),
-        reason: Set(decision.reason.clone()),
-        actor_id: Set(actor),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    // The condition makes a hidden target return no row, so that one statement decides even when two admins race.
-    let hide_again = OnConflict::columns([Column::Kind, Column::TargetId])
-        .update_columns([Column::Hidden, Column::Reason, Column::ActorId, Column::UpdatedAt])
-        .value(Column::Version, Expr::col((Entity, Column::Version)).add(1))
-        .action_and_where(Expr::col((Entity, Column::Hidden)).eq(false))
-        .to_owned();
-    let rows = Entity::insert_many([row]).on_conflict(hide_again).exec_with_returning(&**tx).await?;
-    Ok(rows.into_iter().next())
-}
-
-/// Marks the target as visible. `None` when it is visible already, as is every target without a decision.
-async fn show(tx: &Tx, decision: &Decision, actor: UserId) -> Result<Option<Model>, DbErr> {
-    let rows = Entity::update_many()
-        .col_expr(Column::Hidden, Expr::value(false))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .col_expr(Column::Reason, Expr::value(decision.reason.clone()))
-        .col_expr(Column::ActorId, Expr::value(actor))
-        .col_expr(Column::UpdatedAt, Expr::value(tx.clock().now()))
-        .filter(Column::Kind.eq(decision.kind.as_str()))
-        .filter(Column::TargetId.eq(decision.target_id))
-        .filter(Column::Hidden.eq(true))
-        .exec_with_returning(&**tx)
-        .await?;
-    Ok(rows.into_iter().next())
+/// Stores a decision with its next version. The target must be locked, so that nobody else decides meanwhile.
+pub(crate) async fn store(tx: &Tx, row: Model) -> Result<(), DbErr> {
+    upsert_newer(&**tx, vec![row.into_active_model().reset_all()], Column::Version).await
 }
 
 /// Erases the reason of the decision about a person, which does not change the decision. Returns the number of changed
@@ -93,24 +67,48 @@ pub(crate) async fn clear_reasons(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
     Ok(i64::try_from(cleared.rows_affected).unwrap_or(i64::MAX))
 }
 
-/// Stores decisions that the owners of their targets have applied and that this database has lost in a restore, each as
-/// (target id, version, hidden), where they are newer than the stored ones. The owners know neither the reason nor the
-/// admin, so the reason is absent and the admin is [`NOBODY`].
-pub(crate) async fn upsert_recovered(
-    tx: &Tx,
-    kind: Kind,
-    decisions: impl Iterator<Item = (i64, i64, bool)>,
-) -> Result<(), DbErr> {
+/// A decision that a restore takes back from a copy.
+#[derive(Clone, Debug)]
+pub(crate) struct Recovered {
+    pub(crate) target_id: i64,
+    pub(crate) version: i64,
+    pub(crate) hidden: bool,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) warnings: Vec<crate::domain::warning::Warning>,
+}
+
+/// Stores decisions that copies hold and that this database has lost in a restore, where they are newer than the stored
+/// ones. No copy knows the reason or the admin, so the reason is absent and the admin is [`NOBODY`]. Auth's copy knows
+/// neither the end of a block nor warnings either; those that another copy adds to the same version are kept.
+pub(crate) async fn upsert_recovered(tx: &Tx, kind: Kind, decisions: Vec<Recovered>) -> Result<(), DbErr> {
     let now = tx.clock().now();
-    let row = |(id, version, hidden)| ActiveModel {
+    let warnings = |all: &Recovered| (!all.warnings.is_empty()).then(|| Warnings(all.warnings.clone()));
+    let row = |decision: &Recovered| ActiveModel {
         kind: Set(kind.as_str().to_owned()),
-        target_id: Set(id),
-        version: Set(version),
-        hidden: Set(hidden),
+        target_id: Set(decision.target_id),
+        version: Set(decision.version),
+        hidden: Set(decision.hidden),
         reason: Set(None),
         actor_id: Set(UserId(NOBODY)),
         created_at: Set(now),
         updated_at: Set(now),
+        hidden_until: Set(decision.until),
+        hidden_version: Set(None),
+        warnings: Set(warnings(decision)),
     };
-    upsert_newer(&**tx, decisions.map(row).collect(), Column::Version).await
+    upsert_newer(&**tx, decisions.iter().map(row).collect(), Column::Version).await?;
+    for decision in decisions.iter().filter(|decision| decision.until.is_some() || !decision.warnings.is_empty()) {
+        Entity::update_many()
+            .set(ActiveModel {
+                hidden_until: Set(decision.until),
+                warnings: Set(warnings(decision)),
+                ..Default::default()
+            })
+            .filter(Column::Kind.eq(kind.as_str()))
+            .filter(Column::TargetId.eq(decision.target_id))
+            .filter(Column::Version.eq(decision.version))
+            .exec(&**tx)
+            .await?;
+    }
+    Ok(())
 }

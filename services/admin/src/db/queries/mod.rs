@@ -3,6 +3,9 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod cases;
+pub(crate) mod contents;
 pub(crate) mod decisions;
+pub(crate) mod reports;
 pub(crate) mod stats;
 pub(crate) mod targets;

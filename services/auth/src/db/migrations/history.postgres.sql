@@ -426,3 +426,17 @@ CREATE TABLE name_tokens (
     user_id bigint NOT NULL);
 CREATE INDEX ix_name_tokens_user_id ON public.name_tokens USING btree (user_id);
 ALTER TABLE name_tokens ADD CONSTRAINT name_tokens_pkey PRIMARY KEY (token, user_id);
+-- m0019_name_parts
+CREATE TABLE name_parts (
+    user_id bigint NOT NULL,
+    tokens tsvector NOT NULL);
+CREATE INDEX ix_name_parts ON public.name_parts USING gin (tokens) WITH (fastupdate=off);
+ALTER TABLE name_parts ADD CONSTRAINT name_parts_pkey PRIMARY KEY (user_id);
+-- personal_blocks
+CREATE TABLE personal_blocks (
+    user_id bigint NOT NULL,
+    blocked_id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL);
+CREATE INDEX ix_personal_blocks_blocked_id ON public.personal_blocks USING btree (blocked_id);
+ALTER TABLE personal_blocks ADD CONSTRAINT personal_blocks_pkey PRIMARY KEY (user_id, blocked_id);

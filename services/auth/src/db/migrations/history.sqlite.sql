@@ -400,3 +400,24 @@ CREATE TABLE "name_tokens" (
     "user_id" integer NOT NULL,
     PRIMARY KEY ("token", "user_id") );
 CREATE INDEX "ix_name_tokens_user_id" ON "name_tokens" ("user_id");
+-- m0019_name_parts
+CREATE VIRTUAL TABLE name_parts USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize='ascii');
+CREATE TABLE 'name_parts_config'(k PRIMARY KEY,
+    v) WITHOUT ROWID;
+CREATE TABLE 'name_parts_data'(id INTEGER PRIMARY KEY,
+    block BLOB);
+CREATE TABLE 'name_parts_docsize'(id INTEGER PRIMARY KEY,
+    sz BLOB,
+    origin INTEGER);
+CREATE TABLE 'name_parts_idx'(segid,
+    term,
+    pgno,
+    PRIMARY KEY(segid, term)) WITHOUT ROWID;
+-- personal_blocks
+CREATE TABLE "personal_blocks" (
+    "user_id" integer NOT NULL,
+    "blocked_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    PRIMARY KEY ("user_id", "blocked_id") );
+CREATE INDEX "ix_personal_blocks_blocked_id" ON "personal_blocks" ("blocked_id");

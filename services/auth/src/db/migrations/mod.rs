@@ -19,6 +19,7 @@ mod m0015_joining;
 mod m0016_account_log;
 mod m0017_exports;
 mod m0018_name_tokens;
+mod m0019_name_parts;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -52,6 +53,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_account_log::Migration),
             Box::new(m0017_exports::Migration),
             Box::new(m0018_name_tokens::Migration),
+            Box::new(m0019_name_parts::Migration),
+            Box::new(shared::auth::personal_blocks::Migration),
         ]
     }
 }

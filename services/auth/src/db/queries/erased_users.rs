@@ -29,6 +29,11 @@ pub(crate) async fn page(db: &impl ConnectionTrait, after: i64, limit: u64) -> R
     Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit).all(db).await
 }
 
+/// Returns whether an account was erased at this time or later.
+pub(crate) async fn has_any_since(db: &impl ConnectionTrait, time: Timestamp) -> Result<bool, DbErr> {
+    Ok(Entity::find().filter(Column::ErasedAt.gte(time)).one(db).await?.is_some())
+}
+
 /// Finds the erased accounts with these ids, in the order of their ids.
 pub(crate) async fn find_many(
     db: &impl ConnectionTrait,

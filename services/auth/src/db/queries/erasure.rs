@@ -8,13 +8,14 @@ use shared::http::idempotency;
 use shared::work::Tx;
 
 use super::{
-    account_log, clients, erased_users, exports, factors, invitations, limits, links, mail_jobs, sessions, users,
+    account_log, clients, erased_users, exports, factors, invitations, limits, links, mail_jobs, name_parts, sessions,
+    users,
 };
 use crate::db::entities::erased_users::Model as ErasedUser;
 use crate::db::entities::users::Model as User;
 use crate::db::entities::{
     account_log as log_rows, authenticator_apps as app_rows, erased_users as erased_rows, exports as export_rows,
-    invitations as invitation_rows, links as link_rows, mail_jobs as mail_rows,
+    invitations as invitation_rows, links as link_rows, mail_jobs as mail_rows, name_tokens as token_rows,
 };
 use crate::domain::mails::LAST_MAILS;
 
@@ -55,6 +56,8 @@ pub(crate) async fn delete_leftovers(tx: &Tx) -> Result<(), DbErr> {
         .filter(invitation_rows::Column::UserId.in_subquery(erased()))
         .exec(&**tx)
         .await?;
+    token_rows::Entity::delete_many().filter(token_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
+    name_parts::delete_leftovers(&**tx).await?;
     app_rows::Entity::delete_many().filter(app_rows::Column::UserId.in_subquery(erased())).exec(&**tx).await?;
     mail_rows::Entity::delete_many()
         .filter(mail_rows::Column::UserId.in_subquery(erased()))

@@ -3,6 +3,7 @@
 pub(crate) mod erased_users;
 pub(crate) mod erasure;
 pub(crate) mod exports;
+pub(crate) mod name_parts;
 pub(crate) mod name_tokens;
 pub(crate) mod own_data;
 pub(crate) mod receipts;

@@ -53,12 +53,13 @@ pub(crate) async fn find_people(
     let mut query = Entity::find()
         .filter(begins(&this))
         .filter(Expr::exists(has_earlier).not())
-        .filter(condition)
+        .filter(condition.clone())
         .order_by_asc(Column::Token)
         .order_by_asc(Column::UserId)
         .limit(limit);
     if let Some(after) = after {
-        let first = Entity::find().filter(begins(&this)).filter(Column::UserId.eq(after));
+        // Under the same condition, or a cursor would tell the names of people who are hidden.
+        let first = Entity::find().filter(begins(&this)).filter(condition).filter(Column::UserId.eq(after));
         let Some(last) = first.order_by_asc(Column::Token).one(db).await? else { return Ok(Vec::new()) };
         let columns = Expr::tuple([Expr::col(Column::Token), Expr::col(Column::UserId)]);
         query = query.filter(columns.gt(Expr::tuple([Expr::value(last.token), Expr::value(last.user_id)])));

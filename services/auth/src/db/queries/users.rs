@@ -9,19 +9,20 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, LikeExpr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    QueryTrait, Select,
 };
 use shared::auth::Role;
 use shared::clock::Timestamp;
 use shared::db::{on_constraint, pad_to_power_of_two};
-use shared::ids::UserId;
+use shared::ids::{MAX_ID, UserId};
 
-use super::name_tokens;
+use super::{name_parts, name_tokens};
 use crate::db::entities::name_tokens as tokens;
 use crate::db::entities::users::{ActiveModel, Column, Entity, Model};
 use crate::domain::joining::APPLICATION_WITHIN;
 use crate::domain::link::VERIFY_WITHIN;
-use crate::domain::{Username, email, names};
+use crate::domain::names::{self, Mask};
+use crate::domain::{Username, email};
 
 /// An account that is to be stored.
 #[derive(Debug, Clone)]
@@ -94,7 +95,7 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
             taken => taken,
         }
     })?;
-    name_tokens::replace(db, &stored).await?;
+    index_names(db, &stored).await?;
     Ok(stored)
 }
 
@@ -172,27 +173,40 @@ pub(crate) async fn extend_waiting(db: &impl ConnectionTrait, id: UserId, until:
 /// Deletes the row of an account. Returns false when another transaction has deleted it before.
 pub(crate) async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
     name_tokens::delete(db, id.0).await?;
+    name_parts::delete(db, id.0).await?;
     Ok(Entity::delete_by_id(id.0).exec(db).await?.rows_affected == 1)
 }
 
-/// Finds the active accounts whose first, last or full name matches a LIKE pattern, newest first. `after` is the last
-/// id of the page before.
+/// Finds the active accounts whose first, last or full name matches a mask, newest first. `after` is the last id of the
+/// page before.
 pub(crate) async fn search_by_name(
     db: &impl ConnectionTrait,
-    pattern: &str,
+    mask: &Mask,
     after: Option<i64>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    let like = || LikeExpr::new(pattern).escape('\\');
+    let Some(mut search) = name_parts::Search::begin(db, mask, after).await? else {
+        return match_names(mask, limit).filter(Column::Id.lt(after.unwrap_or(MAX_ID + 1))).all(db).await;
+    };
+    let mut found = Vec::new();
+    while let Some(ids) = search.next(db).await? {
+        let missing = limit.saturating_sub(found.len() as u64);
+        found.extend(match_names(mask, missing).filter(Column::Id.is_in(pad_to_power_of_two(ids))).all(db).await?);
+        if found.len() as u64 >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Builds the query for the newest active accounts with a name that matches a mask.
+fn match_names(mask: &Mask, limit: u64) -> Select<Entity> {
+    let like = || LikeExpr::new(&mask.pattern).escape('\\');
     let named = Condition::any()
         .add(Column::FirstNameKey.like(like()))
         .add(Column::LastNameKey.like(like()))
         .add(Column::FullNameKey.like(like()));
-    let mut query = Entity::find().filter(is_active()).filter(named).order_by_desc(Column::Id).limit(limit);
-    if let Some(after) = after {
-        query = query.filter(Column::Id.lt(after));
-    }
-    query.all(db).await
+    Entity::find().filter(is_active()).filter(named).order_by_desc(Column::Id).limit(limit)
 }
 
 /// Finds the active accounts whose username, or whose names from one of their words on, begin with a token, the shortest
@@ -288,9 +302,15 @@ pub(crate) async fn update_profile(
         .filter(Column::BlockedAt.is_null());
     let changed = update_one(db, update, id, now).await?;
     if let Some(user) = &changed {
-        name_tokens::replace(db, user).await?;
+        index_names(db, user).await?;
     }
     Ok(changed)
+}
+
+/// Makes a person findable by the names of today, in place of the earlier ones.
+async fn index_names(db: &impl ConnectionTrait, user: &Model) -> Result<(), DbErr> {
+    name_tokens::replace(db, user).await?;
+    name_parts::replace(db, user).await
 }
 
 /// Applies a moderation decision. Returns `None` when one of this version or a newer one was applied before. With

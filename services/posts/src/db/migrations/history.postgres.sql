@@ -170,6 +170,14 @@ CREATE TABLE post_words (
     tokens tsvector NOT NULL);
 CREATE INDEX ix_post_words ON public.post_words USING gin (tokens) WITH (fastupdate=off);
 ALTER TABLE post_words ADD CONSTRAINT post_words_pkey PRIMARY KEY (post_id);
+-- personal_blocks
+CREATE TABLE personal_blocks (
+    user_id bigint NOT NULL,
+    blocked_id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL);
+CREATE INDEX ix_personal_blocks_blocked_id ON public.personal_blocks USING btree (blocked_id);
+ALTER TABLE personal_blocks ADD CONSTRAINT personal_blocks_pkey PRIMARY KEY (user_id, blocked_id);
 -- m0007_pictures
 CREATE TABLE pictures (
     id bigint NOT NULL GENERATED AS IDENTITY (d),

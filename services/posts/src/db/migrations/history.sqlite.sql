@@ -167,6 +167,14 @@ CREATE TABLE 'post_words_idx'(segid,
     term,
     pgno,
     PRIMARY KEY(segid, term)) WITHOUT ROWID;
+-- personal_blocks
+CREATE TABLE "personal_blocks" (
+    "user_id" integer NOT NULL,
+    "blocked_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    PRIMARY KEY ("user_id", "blocked_id") );
+CREATE INDEX "ix_personal_blocks_blocked_id" ON "personal_blocks" ("blocked_id");
 -- m0007_pictures
 CREATE TABLE "pictures" (
     "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,

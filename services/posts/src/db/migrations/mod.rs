@@ -31,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_threads::Migration),
             Box::new(m0005_bookmarks::Migration),
             Box::new(m0006_search::Migration),
+            Box::new(shared::auth::personal_blocks::Migration),
             Box::new(m0007_pictures::Migration),
         ]
     }

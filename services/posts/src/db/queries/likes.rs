@@ -25,8 +25,8 @@ pub(crate) struct NewLike {
     pub(crate) post_author: UserId,
 }
 
-/// Makes likes active. `likes` holds each pair of person and post at most once. Returns the new form of the rows that were not active or
-/// did not exist. Likes that were active already do not change, so nothing is published about them.
+/// Makes likes active. `likes` holds each pair of person and post at most once. Returns the new form of the rows that were
+/// not active or did not exist. Likes that were active already do not change, so nothing is published about them.
 pub(crate) async fn like(tx: &Tx, mut likes: Vec<NewLike>) -> Result<Vec<Model>, DbErr> {
     likes.sort_unstable();
     let rows = likes.into_iter().map(|like| ActiveModel {

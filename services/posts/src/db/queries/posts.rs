@@ -9,7 +9,6 @@ use sea_orm::{
     QuerySelect, QueryTrait, RelationDef, Select, UpdateMany,
 };
 use shared::db::pad_to_power_of_two;
-use shared::http::Page;
 use shared::ids::UserId;
 use shared::pictures::Pictures;
 use shared::work::Tx;
@@ -122,20 +121,22 @@ pub(crate) async fn require_shown(db: &impl ConnectionTrait, id: PostId) -> Resu
     found.map(|_| ()).ok_or(Error::PostNotFound)
 }
 
-/// Reads a page of visible posts, newest first. With `author`, only this person's posts are read.
+/// Reads up to `limit` visible posts, newest first, all older than `below` if it is given. With `author`, only this
+/// person's posts are read.
 pub(crate) async fn list(
     db: &impl ConnectionTrait,
     author: Option<UserId>,
-    page: &Page,
-) -> Result<Vec<ShownPost>, Error> {
-    let mut query = select_shown().order_by_desc(posts::Column::Id).limit(page.fetch());
+    below: Option<i64>,
+    limit: u64,
+) -> Result<Vec<ShownPost>, DbErr> {
+    let mut query = select_shown().order_by_desc(posts::Column::Id).limit(limit);
     if let Some(author) = author {
         query = query.filter(posts::Column::AuthorId.eq(author));
     }
-    if let Some(after) = page.after {
-        query = query.filter(posts::Column::Id.lt(after));
+    if let Some(below) = below {
+        query = query.filter(posts::Column::Id.lt(below));
     }
-    Ok(query.into_partial_model().all(db).await?)
+    query.into_partial_model().all(db).await
 }
 
 /// Inserts a post and its counters, both with version 1.

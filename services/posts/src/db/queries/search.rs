@@ -13,7 +13,7 @@ use sea_orm::{
 use shared::db::{insert_rows, is_postgres, pad_to_power_of_two};
 use shared::ids::MAX_ID;
 use shared::text::mentions::tags;
-use shared::text::words::{WordQuery, rank, stored_tokens};
+use shared::text::words::{WordQuery, stored_tokens};
 use shared::work::Tx;
 
 use super::posts as post_queries;
@@ -23,8 +23,6 @@ use crate::domain::ids::PostId;
 /// The number of newest matches among which the best ones are found. Reading all matches of a frequent word would cost
 /// as much as reading all posts.
 const RANKED: u64 = 200;
-/// The lowest bit of the rank in the key of a match. Below are the 53 bits of the post's id.
-const RANK_BIT: u32 = 54;
 
 /// Indexes these posts as they are now. A post that its author has deleted leaves the index.
 pub(crate) async fn index(tx: &Tx, rows: &[posts::Model]) -> Result<(), DbErr> {
@@ -65,9 +63,21 @@ async fn forget_words(tx: &Tx, id: PostId) -> Result<(), DbErr> {
     execute(tx, sql, [id.into()]).await
 }
 
+/// Removes what the index of SQLite still holds of deleted posts: a deletion only marks them, and their words stay in the
+/// file until parts of the index are merged. Postgres does that by itself.
+pub(crate) async fn purge(tx: &Tx) -> Result<(), DbErr> {
+    if is_postgres(&**tx) {
+        return Ok(());
+    }
+    execute(tx, "INSERT INTO post_words (post_words) VALUES ('optimize')", []).await
+}
+
 async fn execute<const N: usize>(tx: &Tx, sql: &str, values: [sea_orm::Value; N]) -> Result<(), DbErr> {
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await.map(|_| ())
 }
+
+/// A post that may be among the best matches, with its title and content.
+pub(crate) type Candidate = (PostId, Option<String>, Option<String>);
 
 #[derive(FromQueryResult)]
 struct Found {
@@ -104,34 +114,16 @@ pub(crate) async fn find_newest(
     Ok(found.into_iter().map(|found| found.id).collect())
 }
 
-/// The place of a match in the list of the best: by rank, and newer posts first among those of the same rank.
-pub(crate) fn match_key(rank: u32, id: PostId) -> i64 {
-    i64::from(rank) << RANK_BIT | id.0
-}
-
-/// Finds up to `limit` of the best matches among the [`RANKED`] newest, the best one first, each with its key. All come
-/// after `after` if it is given, the key of an earlier match.
-pub(crate) async fn find_best(
-    db: &impl ConnectionTrait,
-    query: &WordQuery,
-    after: Option<i64>,
-    limit: u64,
-) -> Result<Vec<(i64, PostId)>, DbErr> {
+/// Reads the [`RANKED`] newest matches of a query, among which the best ones are looked for.
+pub(crate) async fn find_candidates(db: &impl ConnectionTrait, query: &WordQuery) -> Result<Vec<Candidate>, DbErr> {
     let ids = find_newest(db, query, None, RANKED).await?;
-    let rows: Vec<(PostId, Option<String>, Option<String>)> = posts::Entity::find()
+    posts::Entity::find()
         .filter(posts::Column::Id.is_in(pad_to_power_of_two(ids)))
         .select_only()
         .columns([posts::Column::Id, posts::Column::Title, posts::Column::Content])
         .into_tuple()
         .all(db)
-        .await?;
-    let text = |text: Option<String>| text.unwrap_or_default();
-    let key = |(id, title, content)| (match_key(rank(query, &text(title), &text(content)), id), id);
-    let mut found: Vec<(i64, PostId)> = rows.into_iter().map(key).collect();
-    found.retain(|(key, _)| after.is_none_or(|after| *key < after));
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(found)
+        .await
 }
 
 /// Finds up to `limit` visible posts with a hashtag, newest first, all older than `below` if it is given. `tag` is the

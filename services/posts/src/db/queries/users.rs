@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, OnConflict, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, OnConflict, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
@@ -24,6 +24,17 @@ pub(crate) fn visible() -> Condition {
 /// The ids of all visible people, as a subquery.
 pub(crate) fn visible_ids() -> SelectStatement {
     Entity::find().filter(visible()).select_only().column(Column::Id).into_query()
+}
+
+/// The condition that the person with the id in this column is visible.
+pub(crate) fn is_visible_id(id: impl IntoColumnRef) -> SimpleExpr {
+    let person = Query::select()
+        .expr(Expr::val(1))
+        .from(Entity)
+        .and_where(Expr::col((Entity, Column::Id)).equals(id))
+        .cond_where(visible())
+        .take();
+    Expr::exists(person)
 }
 
 /// The condition for a hidden person: blocked or erased. The condition has the same form as that of the partial index

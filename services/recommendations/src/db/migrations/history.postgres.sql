@@ -75,7 +75,15 @@ ALTER TABLE erasures ADD CONSTRAINT erasures_pkey PRIMARY KEY (user_id);
 CREATE INDEX ix_users_left ON public.users USING btree (id) WHERE (deleted AND (session_version > 0));
 -- m0002_authors
 CREATE INDEX ix_posts_author_id ON public.posts USING btree (author_id);
--- m0004_pictures
+-- personal_blocks
+CREATE TABLE personal_blocks (
+    user_id bigint NOT NULL,
+    blocked_id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL);
+CREATE INDEX ix_personal_blocks_blocked_id ON public.personal_blocks USING btree (blocked_id);
+ALTER TABLE personal_blocks ADD CONSTRAINT personal_blocks_pkey PRIMARY KEY (user_id, blocked_id);
+-- m0003_pictures
 CREATE TABLE posts (
     id bigint NOT NULL,
     version bigint NOT NULL,

@@ -67,7 +67,15 @@ CREATE TABLE "erasures" (
 CREATE INDEX ix_users_left ON users (id) WHERE deleted AND session_version > 0;
 -- m0002_authors
 CREATE INDEX "ix_posts_author_id" ON "posts" ("author_id");
--- m0004_pictures
+-- personal_blocks
+CREATE TABLE "personal_blocks" (
+    "user_id" integer NOT NULL,
+    "blocked_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    PRIMARY KEY ("user_id", "blocked_id") );
+CREATE INDEX "ix_personal_blocks_blocked_id" ON "personal_blocks" ("blocked_id");
+-- m0003_pictures
 CREATE TABLE "posts" (
     "id" integer NOT NULL PRIMARY KEY,
     "version" integer NOT NULL,

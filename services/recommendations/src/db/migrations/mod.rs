@@ -5,7 +5,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_copies;
 mod m0002_authors;
-mod m0004_pictures;
+mod m0003_pictures;
 
 pub(crate) struct Migrator;
 
@@ -20,7 +20,8 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(m0002_authors::Migration),
-            Box::new(m0004_pictures::Migration),
+            Box::new(shared::auth::personal_blocks::Migration),
+            Box::new(m0003_pictures::Migration),
         ]
     }
 }

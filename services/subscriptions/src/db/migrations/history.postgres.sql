@@ -120,7 +120,32 @@ CREATE TABLE notification_settings (
     muted_kinds json NOT NULL);
 ALTER TABLE notification_settings ADD CONSTRAINT notification_settings_pkey PRIMARY KEY (user_id);
 CREATE INDEX ix_subscriptions_followee_time ON public.subscriptions USING btree (followee_id, created_at);
--- m0006_pictures
+-- m0005_live
+CREATE TABLE live_head (
+    id bigint NOT NULL,
+    seq bigint NOT NULL,
+    trimmed_to bigint NOT NULL);
+ALTER TABLE live_head ADD CONSTRAINT live_head_pkey PRIMARY KEY (id);
+CREATE TABLE live_items (
+    seq bigint NOT NULL,
+    recipient text NOT NULL,
+    place bigint NOT NULL,
+    actor_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+CREATE INDEX ix_live_items_recipient ON public.live_items USING btree (recipient, seq);
+ALTER TABLE live_items ADD CONSTRAINT live_items_pkey PRIMARY KEY (seq);
+CREATE UNIQUE INDEX uq_live_items_thing ON public.live_items USING btree (recipient, place, actor_id);
+-- m0007_comment_authors
+CREATE INDEX ix_comments_author_id ON public.comments USING btree (author_id);
+-- personal_blocks
+CREATE TABLE personal_blocks (
+    user_id bigint NOT NULL,
+    blocked_id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL);
+CREATE INDEX ix_personal_blocks_blocked_id ON public.personal_blocks USING btree (blocked_id);
+ALTER TABLE personal_blocks ADD CONSTRAINT personal_blocks_pkey PRIMARY KEY (user_id, blocked_id);
+-- m0009_pictures
 CREATE TABLE posts (
     id bigint NOT NULL,
     version bigint NOT NULL,

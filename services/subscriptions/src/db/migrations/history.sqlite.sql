@@ -110,7 +110,30 @@ CREATE TABLE "notification_settings" (
     "read_up_to" timestamp_with_timezone_text NULL,
     "muted_kinds" json_text NOT NULL );
 CREATE INDEX "ix_subscriptions_followee_time" ON "subscriptions" ("followee_id", "created_at");
--- m0006_pictures
+-- m0005_live
+CREATE TABLE "live_head" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "seq" integer NOT NULL,
+    "trimmed_to" integer NOT NULL );
+CREATE TABLE "live_items" (
+    "seq" integer NOT NULL PRIMARY KEY,
+    "recipient" text NOT NULL,
+    "place" integer NOT NULL,
+    "actor_id" integer NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_live_items_recipient" ON "live_items" ("recipient", "seq");
+CREATE UNIQUE INDEX "uq_live_items_thing" ON "live_items" ("recipient", "place", "actor_id");
+-- m0007_comment_authors
+CREATE INDEX "ix_comments_author_id" ON "comments" ("author_id");
+-- personal_blocks
+CREATE TABLE "personal_blocks" (
+    "user_id" integer NOT NULL,
+    "blocked_id" integer NOT NULL,
+    "version" integer NOT NULL,
+    "deleted" boolean NOT NULL,
+    PRIMARY KEY ("user_id", "blocked_id") );
+CREATE INDEX "ix_personal_blocks_blocked_id" ON "personal_blocks" ("blocked_id");
+-- m0009_pictures
 CREATE TABLE "posts" (
     "id" integer NOT NULL PRIMARY KEY,
     "version" integer NOT NULL,

@@ -3,7 +3,10 @@
 
 mod m0001_subscriptions;
 mod m0002_notifications;
-mod m0006_pictures;
+mod m0005_live;
+mod m0007_comment_authors;
+mod m0008_moderation;
+mod m0009_pictures;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,7 +23,11 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::ended_sessions::Migration),
             Box::new(shared::erasure::Migration),
             Box::new(m0002_notifications::Migration),
-            Box::new(m0006_pictures::Migration),
+            Box::new(m0005_live::Migration),
+            Box::new(m0007_comment_authors::Migration),
+            Box::new(shared::auth::personal_blocks::Migration),
+            Box::new(m0008_moderation::Migration),
+            Box::new(m0009_pictures::Migration),
         ]
     }
 }

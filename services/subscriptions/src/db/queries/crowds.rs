@@ -16,6 +16,8 @@ use crate::domain::notices::{Place, Position};
 
 /// The number of people of a crowd who are named.
 const NAMED: i64 = 3;
+/// The most deeds of one kind that are told of one day. A day with more tells of the newest ones.
+const MOST_OF_DAY: u64 = 10_000;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// People who did the same within a day.
@@ -106,6 +108,7 @@ impl Deeds {
     async fn find_crowds_of_day(&self, db: &impl ConnectionTrait, day: Timestamp) -> Result<Vec<Crowd>, DbErr> {
         let mut deeds = self.rows.clone();
         deeds.and_where(Expr::col("created_at").gte(day)).and_where(Expr::col("created_at").lt(day + DAY));
+        deeds.order_by("created_at", Order::Desc).limit(MOST_OF_DAY);
         let things = || WindowStatement::partition_by("thing");
         let newest_first = things().order_by("created_at", Order::Desc).order_by("actor_id", Order::Desc).to_owned();
         let (nth, ranked): (Alias, Alias) = (Alias::new("nth"), Alias::new("ranked"));

@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 use shared::db::{insert_rows_returning, pad_to_power_of_two};
 use shared::http::Page;
@@ -31,25 +31,23 @@ pub(crate) async fn activate(tx: &Tx, person: UserId, muted: UserId) -> Result<O
     Ok(insert_rows_returning(tx, vec![row], Some(reactivate)).await?.pop())
 }
 
-/// Deactivates the mutes that meet a condition, and returns the stored rows.
-async fn deactivate_where(tx: &Tx, condition: Condition) -> Result<Vec<Model>, DbErr> {
-    Entity::update_many()
-        .col_expr(Column::Active, Expr::value(false))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(condition.add(Column::Active.eq(true)))
-        .exec_with_returning(&**tx)
-        .await
-}
-
 /// Deactivates a mute and returns the stored row. `None` means that it was not active.
 pub(crate) async fn deactivate(tx: &Tx, person: UserId, muted: UserId) -> Result<Option<Model>, DbErr> {
-    let pair = Condition::all().add(Column::UserId.eq(person)).add(Column::MutedId.eq(muted));
-    Ok(deactivate_where(tx, pair).await?.pop())
+    let mut rows = Entity::update_many()
+        .col_expr(Column::Active, Expr::value(false))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::UserId.eq(person))
+        .filter(Column::MutedId.eq(muted))
+        .filter(Column::Active.eq(true))
+        .exec_with_returning(&**tx)
+        .await?;
+    Ok(rows.pop())
 }
 
-/// Deactivates all mutes of a person, and returns the stored rows.
-pub(crate) async fn deactivate_all(tx: &Tx, person: UserId) -> Result<Vec<Model>, DbErr> {
-    deactivate_where(tx, Condition::all().add(Column::UserId.eq(person))).await
+/// Deletes all mutes of a person who has left, and returns the rows. They are no part of any other service's copy, so no
+/// version has to stay.
+pub(crate) async fn delete_all(tx: &Tx, person: UserId) -> Result<Vec<Model>, DbErr> {
+    Entity::delete_many().filter(Column::UserId.eq(person)).exec_with_returning(&**tx).await
 }
 
 /// Counts the active mutes of a person.
@@ -62,6 +60,7 @@ pub(crate) async fn list(db: &impl ConnectionTrait, person: UserId, page: &Page)
     let mut query = active()
         .filter(Column::UserId.eq(person))
         .filter(users::is_visible_id((Entity, Column::MutedId)))
+        .filter(users::is_seen_by(person, (Entity, Column::MutedId)))
         .order_by_desc(Column::MutedId)
         .limit(page.fetch());
     if let Some(after) = page.after {

@@ -34,7 +34,7 @@ pub(crate) async fn replace(tx: &Tx, changed: Vec<Place>, notices: Vec<Notice>) 
 }
 
 /// Finds up to `limit` notices of a recipient that are older than `before` and newer than `since`, newest first: of
-/// visible posts and comments by visible people other than `person`, whom `person` has not muted. Notices of the kinds
+/// visible posts and comments by visible people other than `person`, whom `person` has not muted, without a block between `person` and them or the post's author. Notices of the kinds
 /// in `muted` are left out.
 pub(crate) async fn find_older(
     db: &impl ConnectionTrait,
@@ -49,7 +49,7 @@ pub(crate) async fn find_older(
         .filter(is_older(before))
         .filter(Column::ActorId.ne(person))
         .filter(users::is_heard_by(person, (Entity, Column::ActorId)))
-        .filter(posts::is_shown((Entity, Column::PostId)))
+        .filter(posts::is_shown_to(person, (Entity, Column::PostId)))
         .filter(is_comment_shown())
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Place)

@@ -1,4 +1,4 @@
-//! The pages of notifications: notices, likes and follows, merged by time.
+//! The pages of notifications: notices, likes, follows, and what admins tell, merged by time.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,10 @@ use shared::clock::Timestamp;
 use shared::ids::UserId;
 
 use super::crowds::{Crowd, Deeds};
-use super::notices;
+use super::{moderation, notices};
+use crate::db::entities::moderated_people::Warning;
 use crate::db::entities::notices::Model as NoticeRow;
+use crate::db::entities::report_outcomes::Model as Outcome;
 use crate::domain::ids::PostId;
 use crate::domain::notices::{Kind, Place, Position, Recipient, Thing};
 
@@ -23,6 +25,15 @@ pub(crate) struct Notification {
     pub(crate) named: Vec<UserId>,
     /// The number of people who caused it.
     pub(crate) total: i64,
+    /// The words of an admin; `None` if it comes from no admin.
+    pub(crate) told: Option<Told>,
+}
+
+/// Something that an admin tells somebody.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    Warning(Warning),
+    Outcome(Outcome),
 }
 
 /// The notifications that somebody asks for.
@@ -56,6 +67,13 @@ pub(crate) async fn find_page(db: &impl ConnectionTrait, wanted: &Wanted<'_>) ->
             found.extend(crowds.into_iter().map(|crowd| from_crowd(kind, crowd)));
         }
     }
+    // Nobody can choose not to hear of a warning.
+    let warnings = moderation::find_warnings(db, person, range).await?.into_iter();
+    found.extend(warnings.map(|(position, warning)| from_admin(position, Kind::Warning, Told::Warning(warning))));
+    if !wanted.muted.contains(&Kind::Report) {
+        let outcomes = moderation::find_outcomes(db, person, range, limit).await?.into_iter();
+        found.extend(outcomes.map(|(position, outcome)| from_admin(position, Kind::Report, Told::Outcome(outcome))));
+    }
     found.sort_by_key(|notification| std::cmp::Reverse(notification.position));
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
@@ -64,13 +82,17 @@ pub(crate) async fn find_page(db: &impl ConnectionTrait, wanted: &Wanted<'_>) ->
 fn from_notice(row: NoticeRow) -> Option<Notification> {
     let position = Position { at: row.created_at, place: Place(row.place) };
     let kind = Kind::named(&row.kind)?;
-    Some(Notification { position, kind, post: Some(row.post_id), named: vec![row.actor_id], total: 1 })
+    Some(Notification { position, kind, post: Some(row.post_id), named: vec![row.actor_id], total: 1, told: None })
+}
+
+fn from_admin(position: Position, kind: Kind, told: Told) -> Notification {
+    Notification { position, kind, post: None, named: Vec::new(), total: 0, told: Some(told) }
 }
 
 fn from_crowd(kind: Kind, crowd: Crowd) -> Notification {
     let post = match crowd.position.place.thing() {
         Thing::Likes(post) => Some(post),
-        Thing::Comment(_) | Thing::Post(_) | Thing::Followers => None,
+        _ => None,
     };
-    Notification { position: crowd.position, kind, post, named: crowd.named, total: crowd.total }
+    Notification { position: crowd.position, kind, post, named: crowd.named, total: crowd.total, told: None }
 }

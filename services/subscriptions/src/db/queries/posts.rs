@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, Query, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use shared::db::pad_to_power_of_two;
+use shared::ids::UserId;
 
 use super::users;
 use crate::db::entities::posts::{Column, Entity};
@@ -12,13 +13,23 @@ use crate::domain::ids::PostId;
 
 /// The condition that the post with the id in this column is visible: known, not deleted, and by a visible author.
 pub(crate) fn is_shown(id: impl IntoColumnRef) -> SimpleExpr {
-    let post = Query::select()
+    Expr::exists(select_shown(id))
+}
+
+fn select_shown(id: impl IntoColumnRef) -> SelectStatement {
+    Query::select()
         .expr(Expr::val(1))
         .from(Entity)
         .and_where(Expr::col((Entity, Column::Id)).equals(id))
         .and_where(Column::Deleted.eq(false))
         .and_where(users::is_visible_id((Entity, Column::AuthorId)))
-        .take();
+        .take()
+}
+
+/// The condition that the post with the id in this column is visible to a person: visible, and no block is between its
+/// author and the person.
+pub(crate) fn is_shown_to(person: UserId, id: impl IntoColumnRef) -> SimpleExpr {
+    let post = select_shown(id).cond_where(users::is_seen_by(person, (Entity, Column::AuthorId))).take();
     Expr::exists(post)
 }
 

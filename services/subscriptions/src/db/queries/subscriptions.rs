@@ -120,11 +120,12 @@ pub(crate) async fn find_followed_among(
 }
 
 /// Lists up to `limit` visible people on one side of a person's subscriptions, newest account first, all with ids below
-/// `after` if it is given. Also returns the number of people on all pages.
+/// `after` if it is given, without people whom the reader does not see. The number counts these too. Also returns the number of people on all pages.
 pub(crate) async fn list_people(
     db: &impl ConnectionTrait,
     side: Side,
     id: UserId,
+    reader: Option<UserId>,
     after: Option<i64>,
     limit: u64,
 ) -> Result<(Vec<User>, u64), DbErr> {
@@ -132,6 +133,9 @@ pub(crate) async fn list_people(
     let all = active().filter(this.eq(id)).filter(other.in_subquery(users::visible_ids()));
     let total = all.clone().count(db).await?;
     let mut rows = all.order_by_desc(other).limit(limit).select_only().column(other);
+    if let Some(reader) = reader {
+        rows = rows.filter(users::is_seen_by(reader, (Entity, other)));
+    }
     if let Some(after) = after {
         rows = rows.filter(other.lt(after));
     }
