@@ -11,9 +11,9 @@ use crate::error::Error;
 /// Makes the subscription of `follower` to `followee` active.
 ///
 /// # Errors
-/// [`Error::Oneself`] when both are the same person; [`Error::UserNotFound`] when the followee is not visible or
-/// blocks the follower; [`Error::Blocks`] when the follower blocks the followee; [`Error::AlreadySubscribed`] when the subscription is active already; [`Error::Db`] or [`Error::Commit`] when the
-/// transaction fails.
+/// [`Error::Oneself`] when both are the same person; [`Error::UserNotFound`] when the followee is not visible or blocks
+/// the follower; [`Error::Blocks`] when the follower blocks the followee; [`Error::AlreadySubscribed`] when the
+/// subscription is active already; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
 pub(crate) async fn follow(db: &Db, follower: UserId, followee: UserId) -> Result<(), Error> {
     if follower == followee {
         return Err(Error::Oneself);

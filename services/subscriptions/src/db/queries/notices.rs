@@ -33,9 +33,10 @@ pub(crate) async fn replace(tx: &Tx, changed: Vec<Place>, notices: Vec<Notice>) 
     insert_rows(&**tx, rows.collect(), Some(keep)).await
 }
 
-/// Finds up to `limit` notices of a recipient that are older than `before` and newer than `since`, newest first: of
-/// visible posts and comments by visible people other than `person`, whom `person` has not muted, without a block between `person` and them or the post's author. Notices of the kinds
-/// in `muted` are left out.
+/// Finds up to `limit` notices of a recipient that are older than `before` and newer than `since`, newest first.
+///
+/// They are of visible posts and comments, by visible people other than `person`. Left out are people whom `person` has
+/// muted, people with a block between `person` and them or the post's author, and the kinds in `muted`.
 pub(crate) async fn find_older(
     db: &impl ConnectionTrait,
     person: UserId,
