@@ -24,6 +24,6 @@ impl ProjectionRow for Model {
         if !self.deleted || self.removed == Some(true) {
             return self;
         }
-        Self { created_at: None, author_id: None, title: None, content: None, image_url: None, ..self }
+        Self { created_at: None, author_id: None, title: None, content: None, images: None, ..self }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::pictures::{Picture, Pictures};
 use utoipa::ToSchema;
 
 use super::ids::PostId;
@@ -25,7 +26,9 @@ pub(crate) struct Content {
     pub(crate) post_id: Option<PostId>,
     pub(crate) title: Option<String>,
     pub(crate) content: Option<String>,
-    pub(crate) image_url: Option<String>,
+    /// The pictures of a post. Those that are not in a visible post now are not served.
+    #[schema(value_type = Option<Vec<Picture>>)]
+    pub(crate) images: Option<Pictures>,
     pub(crate) first_name: Option<String>,
     pub(crate) last_name: Option<String>,
     pub(crate) bio: Option<String>,

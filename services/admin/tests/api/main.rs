@@ -30,7 +30,7 @@ fn post(id: i64, version: i64, deleted: bool) -> Value {
     let at = kept(json!("2026-03-01T11:00:00.000000Z"));
     json!({
         "id": id, "version": version, "deleted": deleted, "author_id": kept(json!(1)), "title": kept(json!("x")),
-        "content": kept(json!("x")), "image_url": null, "created_at": at, "updated_at": at
+        "content": kept(json!("x")), "image_url": null, "images": null, "created_at": at, "updated_at": at
     })
 }
 

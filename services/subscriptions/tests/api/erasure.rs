@@ -5,9 +5,9 @@ use testkit::app::TestApp;
 
 use crate::{follow, post, spawn_with_people, user};
 
-/// The confirmation, once it is published.
-async fn confirmation(app: &TestApp) -> Option<Value> {
-    app.events().await.into_iter().find(|(stream, _)| stream == "erasure_done.subscriptions").map(|(_, state)| state)
+/// The confirmation among the events, if it was published.
+fn confirmation(events: &[(String, Value)]) -> Option<&Value> {
+    events.iter().find(|(stream, _)| stream == "erasure_done.subscriptions").map(|(_, state)| state)
 }
 
 #[tokio::test]
@@ -34,6 +34,11 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
         })
     };
     app.deliver("like", &[like(1, json!(2), json!("2026-02-01T00:00:00.000000Z"))]).await;
+    let decision = |version: i64, warnings: Value| {
+        json!({ "id": 2, "version": version, "blocked": false, "blocked_until": null, "warnings": warnings })
+    };
+    let warning = json!([{ "id": 1, "text": "Please be kind", "at": "2026-02-01T00:00:00.000000Z" }]);
+    app.deliver("moderation.user", &[decision(1, warning)]).await;
     let mut gone = user(2, 2, "gone", false);
     for field in ["username", "first_name", "last_name", "bio", "created_at", "role"] {
         gone[field] = Value::Null;
@@ -42,22 +47,27 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
     app.deliver("user", &[gone]).await;
     let following = async || app.get("/users/3/followers").send().await.json["total"] == 0;
     app.eventually(following, "the end of the subscription to cleo").await;
-    assert_eq!(confirmation(&app).await, None, "the copy still holds a post of bob");
+    let mut events = app.events().await;
+    assert_eq!(confirmation(&events), None, "the copy still holds a post of bob");
     app.deliver("post", &[post(7, 2, 2, true)]).await;
     app.clock.advance(std::time::Duration::from_secs(5));
-    assert_eq!(confirmation(&app).await, None, "the copy still holds a like of bob");
+    events.extend(app.events().await);
+    assert_eq!(confirmation(&events), None, "the copy still holds a like of bob");
     app.deliver("like", &[like(2, Value::Null, Value::Null)]).await;
-    let mut confirmed = None;
+    app.clock.advance(std::time::Duration::from_secs(5));
+    events.extend(app.events().await);
+    assert_eq!(confirmation(&events), None, "the copy still holds a warning of bob");
+    app.deliver("moderation.user", &[decision(2, Value::Null)]).await;
     let is_confirmed = async || {
         app.clock.advance(std::time::Duration::from_secs(5));
-        confirmed = confirmation(&app).await;
-        confirmed.is_some()
+        events.extend(app.events().await);
+        confirmation(&events).is_some()
     };
     app.eventually(is_confirmed, "the confirmation").await;
     // The receipt does not tell that eve blocked bob.
     let counts = json!({ "blocks": 1, "following": 2, "followers": 1, "mutes": 1 });
-    assert_eq!(confirmed, Some(json!({ "id": 2, "version": 1, "complete": false, "counts": counts })));
-    let events = app.events().await;
+    let confirmed = json!({ "id": 2, "version": 1, "complete": false, "counts": counts });
+    assert_eq!(confirmation(&events), Some(&confirmed));
     let ended = |person: i64, blocked: i64| {
         let state = json!({ "user_id": person, "blocked_id": blocked, "version": 2, "deleted": true });
         events.contains(&("personal_block".to_owned(), state))

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::pictures::Pictures;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "posts")]
@@ -20,7 +21,9 @@ pub struct Model {
     pub author_id: Option<UserId>,
     pub title: Option<String>,
     pub content: Option<String>,
-    pub image_url: Option<String>,
+    /// The pictures in their order; absent when there are none.
+    #[serde(default)]
+    pub images: Option<Pictures>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -180,7 +180,7 @@ CREATE TABLE "posts" (
     "author_id" integer NULL,
     "title" text NULL,
     "content" text NULL,
-    "image_url" text NULL);
+    "images" json_text NULL);
 CREATE INDEX "ix_posts_author" ON "posts" ("author_id");
 CREATE INDEX "ix_posts_removed" ON "posts" ("removed", "id");
 CREATE TABLE "reports" (

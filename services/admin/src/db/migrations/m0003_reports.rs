@@ -52,7 +52,7 @@ impl MigrationTrait for Migration {
             add("posts", big_integer_null("author_id")),
             add("posts", text_null("title")),
             add("posts", text_null("content")),
-            add("posts", text_null("image_url")),
+            add("posts", json_null("images")),
             add("comments", big_integer_null("post_id")),
             add("comments", big_integer_null("author_id")),
             add("comments", text_null("content")),

@@ -28,7 +28,7 @@ const NOTHING: Content = Content {
     post_id: None,
     title: None,
     content: None,
-    image_url: None,
+    images: None,
     first_name: None,
     last_name: None,
     bio: None,
@@ -46,7 +46,7 @@ impl From<posts::Model> for Copied {
             author: row.author_id.map(author),
             title: row.title,
             content: row.content,
-            image_url: row.image_url,
+            images: row.images,
             created_at: row.created_at,
             ..NOTHING
         };
