@@ -1,7 +1,6 @@
 //! The end of the subscriptions of a person who has left.
 
 use serde_json::{Value, json};
-use testkit::app::TestApp;
 
 use crate::{follow, post, spawn_with_people, user};
 

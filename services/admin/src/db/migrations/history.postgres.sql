@@ -103,3 +103,126 @@ CREATE TABLE erasures (
     due_at timestamp with time zone);
 ALTER TABLE erasures ADD CONSTRAINT erasures_pkey PRIMARY KEY (user_id);
 CREATE INDEX ix_users_left ON public.users USING btree (id) WHERE (deleted AND (session_version > 0));
+-- idempotency
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (id);
+CREATE INDEX ix_idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+-- idempotency_anonymous
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone);
+CREATE INDEX ix_idempotency_keys_anonymous_at ON public.idempotency_keys USING btree (anonymous_at);
+-- idempotency_person
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone,
+    user_id bigint);
+CREATE INDEX ix_idempotency_keys_user_id ON public.idempotency_keys USING btree (user_id);
+-- m0003_reports
+CREATE INDEX ix_audit_action ON public.audit_log USING btree (action, id);
+CREATE INDEX ix_audit_actor ON public.audit_log USING btree (actor_id, id);
+CREATE INDEX ix_audit_at ON public.audit_log USING btree (at);
+CREATE INDEX ix_audit_kind ON public.audit_log USING btree (target_kind, id);
+CREATE INDEX ix_audit_target ON public.audit_log USING btree (target_kind, target_id, id);
+CREATE TABLE cases (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    target_kind text NOT NULL,
+    target_id bigint NOT NULL,
+    author_id bigint,
+    status text NOT NULL,
+    version bigint NOT NULL,
+    report_count bigint NOT NULL,
+    last_report_id bigint,
+    resolution bigint,
+    action text,
+    decided_version bigint,
+    resolution_reason text,
+    resolver_id bigint,
+    resolved_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE cases ADD CONSTRAINT cases_pkey PRIMARY KEY (id);
+CREATE INDEX ix_cases_author ON public.cases USING btree (author_id);
+CREATE INDEX ix_cases_last_report ON public.cases USING btree (last_report_id);
+CREATE INDEX ix_cases_status ON public.cases USING btree (status, last_report_id);
+CREATE UNIQUE INDEX uq_cases_target ON public.cases USING btree (target_kind, target_id);
+CREATE TABLE comments (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    removed boolean,
+    post_id bigint,
+    author_id bigint,
+    content text,
+    created_at timestamp with time zone);
+CREATE INDEX ix_comments_author ON public.comments USING btree (author_id);
+CREATE INDEX ix_comments_removed ON public.comments USING btree (removed, id);
+CREATE TABLE decisions (
+    kind text NOT NULL,
+    target_id bigint NOT NULL,
+    version bigint NOT NULL,
+    hidden boolean NOT NULL,
+    reason text,
+    actor_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    hidden_until timestamp with time zone,
+    hidden_version bigint,
+    warnings json);
+CREATE INDEX ix_decisions_until ON public.decisions USING btree (hidden_until);
+CREATE TABLE posts (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    created_at timestamp with time zone,
+    removed boolean,
+    author_id bigint,
+    title text,
+    content text,
+    images json);
+CREATE INDEX ix_posts_author ON public.posts USING btree (author_id);
+CREATE INDEX ix_posts_removed ON public.posts USING btree (removed, id);
+CREATE TABLE reports (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    case_id bigint NOT NULL,
+    reporter_id bigint NOT NULL,
+    target_kind text NOT NULL,
+    target_id bigint NOT NULL,
+    author_id bigint,
+    reason text NOT NULL,
+    note text,
+    snapshot json,
+    outcome text,
+    resolution bigint,
+    resolved_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL);
+CREATE INDEX ix_reports_author ON public.reports USING btree (author_id);
+CREATE INDEX ix_reports_case ON public.reports USING btree (case_id, id);
+ALTER TABLE reports ADD CONSTRAINT reports_pkey PRIMARY KEY (id);
+CREATE UNIQUE INDEX uq_reports_reporter ON public.reports USING btree (reporter_id, case_id);
+CREATE TABLE users (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL,
+    username text,
+    role text,
+    created_at timestamp with time zone,
+    verified boolean NOT NULL,
+    blocked boolean NOT NULL,
+    session_version bigint NOT NULL,
+    first_name text,
+    last_name text,
+    bio text);

@@ -145,6 +145,24 @@ CREATE TABLE personal_blocks (
     deleted boolean NOT NULL);
 CREATE INDEX ix_personal_blocks_blocked_id ON public.personal_blocks USING btree (blocked_id);
 ALTER TABLE personal_blocks ADD CONSTRAINT personal_blocks_pkey PRIMARY KEY (user_id, blocked_id);
+-- m0008_moderation
+CREATE TABLE moderated_people (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    blocked boolean NOT NULL,
+    blocked_until timestamp with time zone,
+    warnings json);
+ALTER TABLE moderated_people ADD CONSTRAINT moderated_people_pkey PRIMARY KEY (id);
+CREATE TABLE report_outcomes (
+    id bigint NOT NULL,
+    version bigint NOT NULL,
+    reporter_id bigint NOT NULL,
+    target_kind text NOT NULL,
+    target_id bigint NOT NULL,
+    outcome text,
+    resolved_at timestamp with time zone);
+CREATE INDEX ix_report_outcomes_reporter ON public.report_outcomes USING btree (reporter_id, resolved_at, id);
+ALTER TABLE report_outcomes ADD CONSTRAINT report_outcomes_pkey PRIMARY KEY (id);
 -- m0009_pictures
 CREATE TABLE posts (
     id bigint NOT NULL,

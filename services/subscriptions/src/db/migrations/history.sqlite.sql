@@ -133,6 +133,22 @@ CREATE TABLE "personal_blocks" (
     "deleted" boolean NOT NULL,
     PRIMARY KEY ("user_id", "blocked_id") );
 CREATE INDEX "ix_personal_blocks_blocked_id" ON "personal_blocks" ("blocked_id");
+-- m0008_moderation
+CREATE TABLE "moderated_people" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "blocked" boolean NOT NULL,
+    "blocked_until" timestamp_with_timezone_text NULL,
+    "warnings" json_text NULL );
+CREATE TABLE "report_outcomes" (
+    "id" integer NOT NULL PRIMARY KEY,
+    "version" integer NOT NULL,
+    "reporter_id" integer NOT NULL,
+    "target_kind" text NOT NULL,
+    "target_id" integer NOT NULL,
+    "outcome" text NULL,
+    "resolved_at" timestamp_with_timezone_text NULL );
+CREATE INDEX "ix_report_outcomes_reporter" ON "report_outcomes" ("reporter_id", "resolved_at", "id");
 -- m0009_pictures
 CREATE TABLE "posts" (
     "id" integer NOT NULL PRIMARY KEY,
