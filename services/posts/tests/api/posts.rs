@@ -123,7 +123,7 @@ async fn complaints_name_the_place_and_nothing_of_rust() {
     assert_eq!(error("{\"title\":1}", false).await, (json!("/title"), json!("must be a string, not a number")));
     assert_eq!(error("{\"title\":\"x\"}", false).await, (json!("/content"), json!("is missing")));
     let unknown = error("{\"title\":\"x\",\"content\":\"x\",\"more\":1}", false).await;
-    assert_eq!(unknown, (json!("/more"), json!("is not known here; known: title, content")));
+    assert_eq!(unknown, (json!("/more"), json!("is not known here; known: title, content, images")));
     let marked = app.post("/posts", json!(null)).as_user(1, "ann");
     let marked = marked.body("application/json", "\u{feff}{\"title\":\"x\",\"content\":\"x\"}").send().await;
     assert_eq!(marked.status, 201, "a byte order mark is no part of the text: {}", marked.text);

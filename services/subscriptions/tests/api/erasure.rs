@@ -33,9 +33,7 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
         })
     };
     app.deliver("like", &[like(1, json!(2), json!("2026-02-01T00:00:00.000000Z"))]).await;
-    let decision = |version: i64, warnings: Value| {
-        json!({ "id": 2, "version": version, "blocked": false, "blocked_until": null, "warnings": warnings })
-    };
+    let decision = |version: i64, warnings: Value| json!({ "id": 2, "version": version, "blocked": false, "blocked_until": null, "warnings": warnings });
     let warning = json!([{ "id": 1, "text": "Please be kind", "at": "2026-02-01T00:00:00.000000Z" }]);
     app.deliver("moderation.user", &[decision(1, warning)]).await;
     let mut gone = user(2, 2, "gone", false);
@@ -56,7 +54,7 @@ async fn subscriptions_of_a_person_who_leaves_end_on_both_sides() {
     app.clock.advance(std::time::Duration::from_secs(5));
     events.extend(app.events().await);
     assert_eq!(confirmation(&events), None, "the copy still holds a warning of bob");
-    app.deliver("moderation.user", &[decision(2, Value::Null)]).await;
+    app.deliver("moderation.user", &[decision(2, json!([]))]).await;
     let is_confirmed = async || {
         app.clock.advance(std::time::Duration::from_secs(5));
         events.extend(app.events().await);

@@ -87,7 +87,7 @@ async fn one_is_told_of_followers_likes_comments_answers_and_mentions() {
         newest["notifications"][1],
         json!({
             "kind": "mention", "created_at": at(4), "read": false, "users": [{ "id": 3, "username": "cleo" }],
-            "user_count": 1, "post": { "id": 5, "title": "Post 5" },
+            "user_count": 1, "post": { "id": 5, "title": "Post 5" }, "warning": null, "report": null,
             "comment": { "id": 11, "content": "hello @eve, and @ANN", "entities": [
                 { "type": "mention", "text": "eve", "start": 6, "end": 10, "byte_start": 6, "byte_end": 10 },
                 { "type": "mention", "text": "ANN", "start": 16, "end": 20, "byte_start": 16, "byte_end": 20 },

@@ -29,7 +29,7 @@ pub(crate) async fn find_warnings(
 /// Returns whether the copy of the decisions about a person still has words of an admin.
 pub(crate) async fn has_warnings(db: &impl ConnectionTrait, person: UserId) -> Result<bool, DbErr> {
     let row = moderated_people::Entity::find_by_id(person).one(db).await?;
-    Ok(row.is_some_and(|row| row.warnings.is_some()))
+    Ok(row.and_then(|row| row.warnings).is_some_and(|warnings| !warnings.0.is_empty()))
 }
 
 /// Finds up to `limit` reports of a person that have ended, newest end first: of the ends that are older than `before` and
