@@ -21,17 +21,18 @@ SCHEMATHESIS := $(TARGET)/schemathesis
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint schemathesis supply servers stack stack-restart stack-down chaos bench load up down
+.PHONY: help test lint schemathesis lint-api supply servers stack stack-restart stack-down chaos bench load up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to end, requests by the description of the API, ten faults and a full disk; finds or installs the servers
+test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to end, requests by the description of the API and clients made of it, ten faults and a full disk; finds or installs the servers
 	cargo build $(TESTED)
 	cargo test $(TESTED)
 	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --test api
 	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --lib -- migrations
 	$(MAKE) schemathesis
+	$(MAKE) lint-api
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 150 --faults $(TEST_FAULTS)
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 1 --faults E4 --embedded
 
@@ -45,6 +46,10 @@ $(SCHEMATHESIS)/$(SCHEMATHESIS_VERSION):
 	python3 -m venv $(SCHEMATHESIS) || { echo "make schemathesis needs the package python3-venv" >&2; exit 1; }
 	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS_VERSION)
 	touch $@
+
+lint-api: ## the description of the API: Redocly, Spectral, and the main job by generated clients in Python and TypeScript; skipped where there is no Node
+	cargo build $(TESTED)
+	testkit/api-lint/run.sh $(TARGET)/debug/chatty $(TARGET)/api-lint
 
 lint: supply ## format, clippy and rustdoc, where every warning is an error; and what `make supply` looks at
 	cargo fmt --all --check

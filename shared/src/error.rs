@@ -12,6 +12,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+use crate::problems;
 
 /// A field that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -52,20 +55,21 @@ impl FieldErrors {
 /// A problem as it is sent (`application/problem+json`).
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Problem {
-    /// Always `about:blank`: `code` tells the kind.
+    /// The path of the page that explains problems with this code.
     #[serde(rename = "type")]
-    #[schema(example = "about:blank")]
-    pub kind: &'static str,
-    /// The status in words.
-    #[schema(example = "Not Found")]
+    #[schema(example = "/docs/problems/not_found", format = "uri-reference")]
+    pub kind: String,
+    /// A short name, the same for all problems with this code.
+    #[schema(example = "Not found")]
     pub title: &'static str,
     /// The HTTP status.
-    #[schema(example = 404)]
+    #[schema(example = 404, minimum = 400, maximum = 599)]
     pub status: u16,
     /// What happened, for people.
+    #[schema(example = "Post not found")]
     pub detail: Cow<'static, str>,
-    /// What happened, for programs: stable, snake case.
-    #[schema(example = "not_found")]
+    /// What happened, for programs: a code of the list in [`problems`].
+    #[schema(schema_with = describe_code)]
     pub code: &'static str,
     /// The fields that break a rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -78,18 +82,25 @@ pub struct Problem {
     pub extensions: Option<Box<Map<String, Value>>>,
 }
 
+/// Describes the codes by the list of all problems.
+fn describe_code() -> Object {
+    let codes = problems::kinds().map(|kind| kind.code);
+    let description = "What happened, for programs. More codes may be added, so a client falls back to `status`.";
+    let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
+    code.description(Some(description)).examples(["not_found"]).build()
+}
+
 impl Problem {
-    /// Creates a problem without field errors. The title is the status's reason phrase, as RFC 9457, section 4.2.1
-    /// recommends for `about:blank`.
+    /// Creates a problem without field errors.
     pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
         request_id: String,
     ) -> Self {
-        let title = status.canonical_reason().unwrap_or("Error");
-        let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind: "about:blank", title, status, detail, code, errors: Vec::new(), request_id, extensions: None }
+        let title = problems::find(code).map_or("Error", |kind| kind.title);
+        let (kind, status, detail) = (problems::type_of(code), status.as_u16(), detail.into());
+        Self { kind, title, status, detail, code, errors: Vec::new(), request_id, extensions: None }
     }
 }
 

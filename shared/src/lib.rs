@@ -4,7 +4,8 @@
 //! Code moves here when its second user appears. The modules are listed by floors, which are separated by empty lines:
 //! a module imports only modules of its own floor and of the floors above it in this list, so there is no circle of
 //! imports between floors, and a test forbids circles within a floor. Only [`services`] and [`events::topology`] know
-//! the names of services and streams, because every service declares the whole topology.
+//! the names of services and streams, because every service declares the whole topology, and only [`problems`] knows
+//! the problems of services, because any service may serve their pages.
 
 pub mod clock;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod fail_points;
 pub mod ids;
 pub mod pictures;
+pub mod problems;
 pub mod request_id;
 pub mod services;
 pub mod tasks;

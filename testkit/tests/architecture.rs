@@ -1,7 +1,8 @@
 //! Rules of the code that no lint can check.
-#![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
 
 mod architecture {
+    mod problems;
     mod services;
 }
 
@@ -281,4 +282,27 @@ fn the_load_in_the_page_on_scale_follows_from_what_it_assumes() {
             assert!((follows / stated - 1.0).abs() < 0.05, "{people} people: {stated}{after}, but {follows:.1} follow");
         }
     }
+}
+
+/// Writes without an `Idempotency-Key`, see docs/adr/0008: all of auth but registering, and the desk.
+const WITHOUT_A_KEY: [&str; 3] = ["/auth/", "/resolve", "/reopen"];
+
+#[test]
+fn every_write_takes_a_key_or_is_known_not_to() {
+    let description: serde_json::Value = serde_json::from_str(&read("openapi.json")).unwrap();
+    let mut writes = 0;
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if !["post", "put", "patch", "delete"].contains(&method.as_str()) {
+                continue;
+            }
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let takes_a_key = parameters.map(|parameter| &parameter["name"]).any(|name| name == "Idempotency-Key");
+            let is_known = path != "/auth/register"
+                && WITHOUT_A_KEY.iter().any(|part| path.starts_with(part) || path.ends_with(part));
+            assert_ne!(takes_a_key, is_known, "{method} {path}");
+            writes += 1;
+        }
+    }
+    assert!(writes > 50);
 }

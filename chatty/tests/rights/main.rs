@@ -8,6 +8,7 @@
     reason = "the exception for tests does not reach their helper functions"
 )]
 
+mod examples;
 mod table;
 mod world;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::http::Method;
 use jsonwebtoken::{EncodingKey, decode_header};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use shared::auth::TOKEN_TYPE;
 use testkit::app::{claims, sign};
@@ -242,6 +242,18 @@ impl World {
         self.unique += 1;
         self.set("unique", self.unique);
         self.request(token, row.method(), &row.path(), row.sent).await
+    }
+
+    /// Sends the request of a row with another body, which a function adds.
+    pub(crate) async fn send_body(
+        &self,
+        row: &Row,
+        token: &str,
+        add_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Response {
+        let request = self.client.request(row.method(), format!("{}{}", self.base, self.filled(&row.path())));
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        add_body(request).send().await.unwrap()
     }
 
     async fn request(&self, token: &str, method: Method, path: &str, sent: Sent) -> Response {

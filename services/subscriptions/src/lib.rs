@@ -19,6 +19,7 @@ use shared::auth::{Accounts, EndedSessions};
 use shared::db::Schema;
 use shared::erasure::run_erasures;
 use shared::events::Streams;
+use shared::http::idempotency;
 use shared::service::{Deps, Service};
 
 use actions::{ExportedSubscriptions, PersonalSubscriptions};
@@ -63,6 +64,10 @@ pub fn build(config: &Config, deps: Deps) -> Service {
         .task("ended_sessions", {
             let db = db.clone();
             |cancel| ended.run_upkeep(db, cancel)
+        })
+        .task("idempotency", {
+            let db = db.clone();
+            |cancel| idempotency::run_upkeep(db, cancel)
         })
         .task("live", {
             let db = db.clone();

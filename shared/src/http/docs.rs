@@ -1,4 +1,4 @@
-//! The API reference at `/docs` and the description of the API at `/openapi.json`.
+//! The API reference at `/docs`, the pages of problems below it, and the description of the API at `/openapi.json`.
 //!
 //! Each file is built and compressed when it is first requested, and then answered from memory with an ETag.
 
@@ -19,6 +19,7 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::compress::{MIN_SIZE, accepts_gzip, gzip};
 use super::conditional::{Verdict, evaluate};
+use super::problem_pages;
 use crate::error::ApiError;
 
 /// The content security policy of the reference: all parts come from this origin, and no other page may frame it. The
@@ -113,8 +114,13 @@ impl Docs {
             let text = self.openapi.to_json().map_err(ApiError::internal)?;
             return File::new("application/json".to_owned(), text.into());
         }
+        let not_found = || ApiError::not_found("There is nothing at this path");
+        if let Some(code) = problem_pages::code_of(name) {
+            let page = problem_pages::build(code).ok_or_else(not_found)?;
+            return File::new("text/html; charset=utf-8".to_owned(), page.into());
+        }
         let file = serve(name, Arc::clone(&self.config)).map_err(ApiError::internal)?;
-        let file = file.ok_or_else(|| ApiError::not_found("There is nothing at this path"))?;
+        let file = file.ok_or_else(not_found)?;
         File::new(file.content_type, file.bytes.into_owned().into())
     }
 }
@@ -191,6 +197,26 @@ mod tests {
         }
         assert_eq!(ask("/docs/nothing.js", &[]).await.0, 404);
         assert_eq!(ask("/docs//openapi.json", &[]).await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn each_problem_has_a_page() {
+        for path in ["/docs/problems", "/docs/problems/"] {
+            assert_eq!(ask(path, &[]).await.0, 200, "{path}");
+        }
+        for kind in crate::problems::kinds() {
+            let path = crate::problems::type_of(kind.code);
+            let (status, headers, size) = ask(&path, &[]).await;
+            assert_eq!(
+                (status, headers["content-type"].to_str().unwrap()),
+                (200, "text/html; charset=utf-8"),
+                "{path}"
+            );
+            assert!(size > 500 && headers.contains_key("content-security-policy"), "{path}");
+        }
+        for path in ["/docs/problems/nothing", "/docs/problems/not_found/", "/docs/problems//not_found"] {
+            assert_eq!(ask(path, &[]).await.0, 404, "{path}");
+        }
     }
 
     #[tokio::test]

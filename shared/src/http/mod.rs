@@ -18,6 +18,7 @@ mod unread;
 // The routes of every port, beside those of the services.
 mod docs;
 mod probes;
+mod problem_pages;
 
 // Extractors and answers, for the handlers of services.
 pub mod conditional;

@@ -105,9 +105,9 @@ fn refusal(head: &[u8]) -> Option<Vec<u8>> {
     let date = if date.is_empty() { String::new() } else { format!("{date}\r\n") };
     let id = request_id::generate();
     let problem = Problem::new(status, code, detail, id.clone());
-    let (body, title) = (serde_json::to_string(&problem).ok()?, problem.title);
+    let (body, reason) = (serde_json::to_string(&problem).ok()?, status.canonical_reason().unwrap_or_default());
     let answer = format!(
-        "HTTP/1.1 {} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+        "HTTP/1.1 {} {reason}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          x-content-type-options: nosniff\r\nx-request-id: {id}\r\n{date}connection: close\r\n\r\n{body}",
         status.as_u16(),
         body.len()

@@ -17,6 +17,9 @@ pub struct Api {
     schemas: Schemas,
 }
 
+/// The headers that an answer has only if they are described.
+const DESCRIBED_HEADERS: [&str; 5] = ["etag", "link", "location", "retry-after", "www-authenticate"];
+
 /// A described operation.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -96,8 +99,8 @@ impl Api {
         found
     }
 
-    /// Asserts that an answer is one that the description of its operation promises: its status, its media type, its
-    /// body. Paths that are not described at all, such as `/readyz`, are not compared.
+    /// Asserts that an answer is one that the description of its operation promises: its status, its headers, its media
+    /// type, its body. Paths that are not described at all, such as `/readyz`, are not compared.
     #[track_caller]
     pub fn check(&self, method: &Method, path: &str, answer: &Answer) {
         let Ok(found) = self.templates.at(path) else { return };
@@ -108,11 +111,11 @@ impl Api {
         }
         let name = format!("{method} {template} {}", answer.status);
         let responses = &operation["responses"];
-        let described = [answer.status.to_string().as_str(), "default"]
-            .into_iter()
-            .map(|key| &responses[key])
-            .find(|response| !response.is_null());
+        let range = format!("{}XX", answer.status / 100);
+        let described = [answer.status.to_string(), range].into_iter().map(|key| &responses[key.as_str()]);
+        let described = described.into_iter().find(|response| !response.is_null());
         let described = self.resolve(described.unwrap_or_else(|| panic!("{name} is not described")));
+        check_headers(&name, described, answer);
         let Some(content) = described["content"].as_object() else {
             assert!(answer.bytes.is_empty(), "{name} is described without a body: {}", answer.text);
             return;
@@ -149,5 +152,20 @@ impl Api {
         pointer.map_or(value, |pointer| {
             self.document.pointer(pointer).unwrap_or_else(|| panic!("{pointer} is not described"))
         })
+    }
+}
+
+/// Asserts that an answer has all headers that are described as always there, and no undescribed one of those that mean
+/// something to clients.
+#[track_caller]
+fn check_headers(name: &str, described: &Value, answer: &Answer) {
+    let headers = described["headers"].as_object();
+    for (header, description) in headers.into_iter().flatten() {
+        let is_there = answer.headers.contains_key(header);
+        assert!(is_there || description["required"] != true, "{name} lacks the header {header}");
+    }
+    for header in DESCRIBED_HEADERS.into_iter().filter(|header| answer.headers.contains_key(*header)) {
+        let is_described = headers.is_some_and(|all| all.keys().any(|known| known.eq_ignore_ascii_case(header)));
+        assert!(is_described, "{name} has the header {header}, which is not described");
     }
 }

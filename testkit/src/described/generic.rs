@@ -68,7 +68,9 @@ pub async fn check_generic(api: &Api, app: &impl Answers) {
         }
     }
     // Every service has these paths besides the described ones.
-    for path in ["/livez", "/readyz", "/docs/", "/docs", "/docs/swagger-ui.css", "/openapi.json"] {
+    let documents =
+        ["/docs/", "/docs", "/docs/swagger-ui.css", "/docs/problems", "/docs/problems/busy", "/openapi.json"];
+    for path in ["/livez", "/readyz"].into_iter().chain(documents) {
         paths.insert(path.to_owned(), ["GET", "HEAD"].map(str::to_owned).into());
     }
     for (path, mut methods) in paths {

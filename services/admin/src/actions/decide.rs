@@ -1,12 +1,17 @@
 //! The write by which an admin decides about a person, a post or a comment.
 
+use axum::http::StatusCode;
 use shared::auth::{AdminUser, CurrentUser};
 use shared::clock::Timestamp;
+use shared::error::ApiError;
 use shared::events::{self, PublishError};
+use shared::http::IdempotencyKey;
+use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 use shared::work::{Db, Tx};
 
 use crate::alerts;
+use crate::answers::Decided;
 use crate::db::entities::decisions::{Model, Warnings};
 use crate::db::queries::{audit, cases, decisions, targets};
 use crate::domain::decision::{Actor, Decision, Outcome};
@@ -32,20 +37,40 @@ pub(super) fn actor(user: &CurrentUser) -> Actor {
 ///
 /// # Errors
 /// [`Error::Oneself`] when the admin is the person to be blocked; [`Error::NotFound`] when the target does not exist or
-/// does not admit the action; [`Error::Changed`] when the condition is not met; [`Error::Db`], [`Error::Publish`] or
+/// does not admit the action; [`Error::Changed`] when the condition is not met; [`Error::Request`] for a bad repetition; [`Error::Db`], [`Error::Publish`] or
 /// [`Error::Commit`] when the transaction fails.
 pub(crate) async fn decide(
     db: &Db,
     admin: &AdminUser,
+    mut key: IdempotencyKey,
     decision: &Decision,
     condition: Option<&DecidedCondition>,
-) -> Result<(), Error> {
+) -> Result<Answer, Error> {
     let Decision { kind, target_id, action, .. } = *decision;
     let what = format!("{} {} {target_id}", action.as_str(), kind.as_str());
     let mut tx = db.begin().await?;
+    let until = decision.until.map(|until| until.to_string()).unwrap_or_default();
+    let sent = [decision.reason.as_deref().unwrap_or_default().as_bytes(), until.as_bytes()];
+    if let Some(known) = key.find(&tx, Some(admin.0.id), &sent).await? {
+        tx.rollback().await?;
+        return Ok(known);
+    }
     // The case comes before the target, in all writes, so that two of them cannot wait for each other.
     let case = cases::lock_of(&tx, kind, target_id).await?;
-    let Some(made) = make(&mut tx, &actor(&admin.0), decision).await? else {
+    // After the key, because the answer to the first request holds whatever the time is.
+    if decision.until.is_some_and(|until| until <= tx.clock().now()) {
+        tx.rollback().await?;
+        return Err(ApiError::invalid_field("until", "must be in the future").into());
+    }
+    let made = match make(&mut tx, &actor(&admin.0), decision).await {
+        Ok(made) => made,
+        Err(error) => {
+            // Now, because dropping the transaction would free the key only later.
+            tx.rollback().await?;
+            return Err(error);
+        }
+    };
+    let Some(made) = made else {
         audit::append(&tx, &actor(&admin.0), decision, Outcome::NotFound).await?;
         tx.commit().await?;
         alerts::report_missing_target(admin, &format!("{what}: not found"));
@@ -53,11 +78,13 @@ pub(crate) async fn decide(
     };
     let decided = made.version_before + case.map_or(0, |case| case.version);
     if condition.is_some_and(|holds| !holds(decided)) {
+        tx.rollback().await?;
         return Err(Error::Changed);
     }
+    let answer = key.answer(&tx, StatusCode::OK, &Decided::of(decision)).await?;
     tx.commit().await?;
     alerts::report_success(admin, &what);
-    Ok(())
+    Ok(answer)
 }
 
 /// A decision that a transaction has made.
@@ -113,7 +140,8 @@ fn next_decision(current: Option<Model>, decision: &Decision, actor: UserId, now
         Action::Unblock | Action::Restore => false,
         Action::Warn | Action::Withdraw(_) => {
             let warnings = change_warnings(row.warnings.take().unwrap_or_default().0, decision, version, now)?;
-            return Some(Model { version, warnings, updated_at: now, ..row });
+            // The time of the last decision stays that of who has hidden or shown the person.
+            return Some(Model { version, warnings, ..row });
         }
     };
     let until = decision.until.filter(|_| hides);

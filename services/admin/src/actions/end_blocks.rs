@@ -36,7 +36,10 @@ pub(crate) async fn run_block_ends(db: Db, cancel: Cancel) {
 /// Ends the blocks whose time has come, as many as one search finds.
 async fn end_all_due(db: &Db) -> Result<(), Error> {
     for person in decisions::list_ended(db.read(), db.clock().now(), PAGE).await? {
-        end_block(db, UserId(person)).await?;
+        // One that cannot be ended now does not keep the others waiting.
+        if let Err(error) = end_block(db, UserId(person)).await {
+            tracing::warn!(%error, person.id = person, "A block could not be ended at its time yet; trying again.");
+        }
     }
     Ok(())
 }

@@ -22,9 +22,21 @@ impl PersonalData for PersonalDecisions {
 
     async fn erase_some(&self, tx: &mut Tx, user: UserId) -> Result<Step, ApplyError> {
         idempotency::forget_person(tx, user).await?;
+        // In the order in which all writes lock: cases, the copy of the target, and then the rest.
+        let about = cases::lock_about(tx, user).await?;
+        targets::lock(tx, Kind::User, user.0).await?;
+        let mut reasons = cases::clear_reasons(tx, user).await?;
+        let mut entries = audit::clear_person(tx, user).await?;
+        for kind in [Kind::User, Kind::Post, Kind::Comment] {
+            let of_kind = about.iter().filter(|case| case.target_kind == kind.as_str()).map(|case| case.target_id);
+            // A decision about the person may have been made without a case.
+            let targets: Vec<i64> = of_kind.chain((kind == Kind::User).then_some(user.0)).collect();
+            if !targets.is_empty() {
+                reasons += decisions::clear_reasons(tx, kind, targets.clone()).await?;
+                entries += audit::clear_reasons(tx, kind, targets).await?;
+            }
+        }
         let reports = reports::clear_person(tx, user).await?;
-        let reasons = decisions::clear_reasons(tx, user).await? + cases::clear_reasons(tx, user).await?;
-        let entries = audit::clear_person(tx, user).await?;
         let warnings = withdraw_warnings(tx, user).await?;
         if reports + reasons + entries + warnings == 0 {
             let is_left = contents::has_any_of(&**tx, user).await?;

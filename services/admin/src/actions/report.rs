@@ -1,6 +1,5 @@
 //! The write by which somebody reports a post, a comment or a person.
 
-use axum::http::StatusCode;
 use shared::auth::CurrentUser;
 use shared::events;
 use shared::http::IdempotencyKey;
@@ -26,35 +25,31 @@ const MOST_OPEN: u64 = 100;
 pub(crate) async fn report(
     db: &Db,
     reporter: &CurrentUser,
-    mut key: IdempotencyKey,
+    key: IdempotencyKey,
     new: &NewReport,
 ) -> Result<Answer, Error> {
-    let mut tx = db.begin().await?;
     let (target, id) = (new.target, new.target.id.to_be_bytes());
     let note = new.note.as_deref().unwrap_or_default().as_bytes();
     let sent: [&[u8]; 4] = [target.kind.as_str().as_bytes(), &id, new.reason.as_str().as_bytes(), note];
-    if let Some(known) = key.find(&tx, Some(reporter.id), &sent).await? {
-        tx.rollback().await?;
-        return Ok(known);
-    }
-    let content = contents::find_shown(&*tx, target).await?.ok_or(Error::NotFound(target.kind))?;
-    let author = content.author.as_ref().map(|author| author.id);
-    if author == Some(reporter.id) {
-        return Err(Error::OwnTarget(target.kind));
-    }
-    let case = cases::open(&tx, target, author).await?;
-    let row = match reports::insert(&tx, &case, reporter.id, new, &content).await? {
-        Some(row) => {
-            if reports::count_open(&*tx, reporter.id).await? > MOST_OPEN {
-                return Err(Error::TooManyReports);
-            }
-            cases::add_report(&tx, case.id, row.id).await?;
-            events::publish(&mut tx, &[OutcomeState::from(row.clone())])?;
-            row
+    key.create_once(db, reporter.id, &sent, async |tx| {
+        let content = contents::find_shown(&**tx, target).await?.ok_or(Error::NotFound(target.kind))?;
+        let author = content.author.as_ref().map(|author| author.id);
+        if author == Some(reporter.id) {
+            return Err(Error::OwnTarget(target.kind));
         }
-        None => reports::find_of(&*tx, reporter.id, case.id).await?.ok_or(Error::NotFound(target.kind))?,
-    };
-    let answer = key.answer(&tx, StatusCode::CREATED, &ReportReceived::of(row)).await?;
-    tx.commit().await?;
-    Ok(answer)
+        let case = cases::open(tx, target, author).await?;
+        let row = match reports::insert(tx, &case, reporter.id, new, &content).await? {
+            Some(row) => {
+                if reports::count_open(&**tx, reporter.id).await? > MOST_OPEN {
+                    return Err(Error::TooManyReports);
+                }
+                cases::add_report(tx, case.id, row.id).await?;
+                events::publish(tx, &[OutcomeState::from(row.clone())])?;
+                row
+            }
+            None => reports::find_of(&**tx, reporter.id, case.id).await?.ok_or(Error::NotFound(target.kind))?,
+        };
+        Ok(ReportReceived::of(row))
+    })
+    .await
 }

@@ -35,7 +35,7 @@ pub(crate) struct RemovedFilter {
     responses((status = 200, body = JudgedPosts))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id))]
-pub(crate) async fn list_posts(
+pub(crate) async fn list_judged_posts(
     State(s): State<AppState>,
     admin: AdminUser,
     Query(filter): Query<RemovedFilter>,
@@ -55,7 +55,7 @@ pub(crate) async fn list_posts(
     responses((status = 200, body = JudgedComments))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id))]
-pub(crate) async fn list_comments(
+pub(crate) async fn list_judged_comments(
     State(s): State<AppState>,
     admin: AdminUser,
     Query(filter): Query<RemovedFilter>,
@@ -74,7 +74,7 @@ pub(crate) async fn list_comments(
     responses((status = 200, body = Judged, headers(("ETag" = String, description = "`\"v.r\"`: decisions and the rest"))))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
-pub(crate) async fn get_post(
+pub(crate) async fn get_judged_post(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<PostId>,
@@ -88,7 +88,7 @@ pub(crate) async fn get_post(
     responses((status = 200, body = Judged, headers(("ETag" = String, description = "`\"v.r\"`: decisions and the rest"))))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
-pub(crate) async fn get_comment(
+pub(crate) async fn get_judged_comment(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<CommentId>,
@@ -102,7 +102,7 @@ pub(crate) async fn get_comment(
     responses((status = 200, body = Judged, headers(("ETag" = String, description = "`\"v.r\"`: decisions and the rest"))))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
-pub(crate) async fn get_user(
+pub(crate) async fn get_judged_user(
     State(s): State<AppState>,
     admin: AdminUser,
     Path(id): Path<UserId>,

@@ -8,14 +8,14 @@ use axum::http::header;
 use serde::Deserialize;
 use shared::auth::AdminUser;
 use shared::clock::Timestamp;
-use shared::error::FieldErrors;
+use shared::error::{ApiError, FieldErrors};
 use shared::http::{Listed, OptionalJson, Page, Path, Query, ValidJson, Validate};
 use shared::request_id;
 use shared::text::{self, Lines};
 use utoipa::ToSchema;
 
 use super::conditions::{Condition, Conditions};
-use super::moderation::{ReasonIn, Tagged, check_until};
+use super::moderation::{ReasonIn, Tagged};
 use crate::actions::{self, Chosen, Resolution};
 use crate::answers::{
     CaseDecided, CaseDetail, CaseList, CaseOut, CaseParts, CaseReport, CasesDecided, ReasonCount, kind_of,
@@ -61,7 +61,7 @@ pub(crate) async fn list_cases(
 #[utoipa::path(
     get, path = "/admin/reports/{id}", tag = "admin", security(("bearer" = [])),
     params(("id" = CaseId, Path, description = "The case"), Page),
-    responses((status = 200, body = CaseDetail))
+    responses((status = 200, body = CaseDetail, headers(("ETag" = String, description = "`\"v.r\"`: decisions and the rest"))))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, case.id = %id))]
 pub(crate) async fn get_case(
@@ -156,10 +156,9 @@ pub(crate) async fn reopen_case(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SeenCase {
-    #[schema(value_type = i64, minimum = 1, maximum = 9007199254740991i64)]
     id: CaseId,
     /// `version` of the case; if it is given and has changed, nothing is done.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 0)]
     version: Option<i64>,
 }
 
@@ -250,6 +249,17 @@ fn several(seen: &[SeenCase]) -> Chosen {
 
 fn current_request() -> String {
     request_id::current().unwrap_or_default()
+}
+
+/// Checks that a block ends in the future.
+///
+/// # Errors
+/// 422 for a time that has passed.
+fn check_until(s: &AppState, until: Option<Timestamp>) -> Result<(), Error> {
+    if until.is_some_and(|until| until <= s.db.clock().now()) {
+        return Err(ApiError::invalid_field("until", "must be in the future").into());
+    }
+    Ok(())
 }
 
 /// Builds the resolution that is asked for. A block must end in the future.

@@ -1,13 +1,13 @@
 //! The routes of decisions about people, posts and comments.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderName;
 use serde::Deserialize;
 use shared::auth::AdminUser;
 use shared::clock::Timestamp;
-use shared::error::{ApiError, FieldErrors};
-use shared::http::{OptionalJson, Path, Query, Validate};
+use shared::error::FieldErrors;
+use shared::http::idempotency::Answer;
+use shared::http::{IdempotencyKey, OptionalJson, Path, Query, Validate};
 use shared::ids::UserId;
 use shared::request_id;
 use shared::text::{self, Lines};
@@ -70,17 +70,6 @@ impl Validate for BlockIn {
     }
 }
 
-/// Checks that a block ends in the future.
-///
-/// # Errors
-/// 422 for a time that has passed.
-pub(super) fn check_until(s: &AppState, until: Option<Timestamp>) -> Result<(), Error> {
-    if until.is_some_and(|until| until <= s.db.clock().now()) {
-        return Err(ApiError::invalid_field("until", "must be in the future").into());
-    }
-    Ok(())
-}
-
 /// The reason of a removal, for clients that send no body with DELETE.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -98,113 +87,118 @@ type Reason = OptionalJson<ReasonIn>;
 /// A person who is blocked already gets the new end. A block ends by itself at its time, whatever has happened meanwhile.
 #[utoipa::path(
     post, path = "/admin/users/{id}/block", tag = "admin", security(("bearer" = [])),
-    request_body = Option<BlockIn>, params(("id" = UserId, Path), Conditions),
+    request_body = Option<BlockIn>, params(IdempotencyKey, ("id" = UserId, Path), Conditions),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn block_user(
     State(s): State<AppState>,
     admin: AdminUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
     condition: Condition,
     OptionalJson(sent): OptionalJson<BlockIn>,
-) -> Result<Json<Decided>, Error> {
+) -> Result<Answer, Error> {
     let (reason, until) = sent.map_or((None, None), |sent| (sent.reason, sent.until));
-    check_until(&s, until)?;
     let decision = Decision { until, ..decision(Action::Block, Kind::User, id.0, reason) };
-    decide(&s, &admin, decision, condition).await
+    decide(&s, (&admin, key), decision, condition).await
 }
 
 /// Lets a person back in; everything is shown again exactly as it was.
 #[utoipa::path(
     post, path = "/admin/users/{id}/unblock", tag = "admin", security(("bearer" = [])),
-    request_body = Option<ReasonIn>, params(("id" = UserId, Path), Conditions),
+    request_body = Option<ReasonIn>, params(IdempotencyKey, ("id" = UserId, Path), Conditions),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn unblock_user(
     State(s): State<AppState>,
     admin: AdminUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
     condition: Condition,
     OptionalJson(body): Reason,
-) -> Result<Json<Decided>, Error> {
+) -> Result<Answer, Error> {
     let reason = body.and_then(|sent| sent.reason);
-    decide(&s, &admin, decision(Action::Unblock, Kind::User, id.0, reason), condition).await
+    decide(&s, (&admin, key), decision(Action::Unblock, Kind::User, id.0, reason), condition).await
 }
 
 /// Hides a post from everybody. Its owner keeps the content.
 #[utoipa::path(
     delete, path = "/admin/posts/{id}", tag = "admin", security(("bearer" = [])),
-    request_body = Option<ReasonIn>, params(("id" = PostId, Path), ReasonQuery, Conditions),
+    request_body = Option<ReasonIn>, params(IdempotencyKey, ("id" = PostId, Path), ReasonQuery, Conditions),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn remove_post(
     State(s): State<AppState>,
     admin: AdminUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
     Query(query): Query<ReasonQuery>,
     condition: Condition,
     OptionalJson(body): Reason,
-) -> Result<Json<Decided>, Error> {
+) -> Result<Answer, Error> {
     let reason = reason_of(body, query)?;
-    decide(&s, &admin, decision(Action::Remove, Kind::Post, id.0, reason), condition).await
+    decide(&s, (&admin, key), decision(Action::Remove, Kind::Post, id.0, reason), condition).await
 }
 
 /// Shows a hidden post again.
 #[utoipa::path(
     post, path = "/admin/posts/{id}/restore", tag = "admin", security(("bearer" = [])),
-    request_body = Option<ReasonIn>, params(("id" = PostId, Path), Conditions),
+    request_body = Option<ReasonIn>, params(IdempotencyKey, ("id" = PostId, Path), Conditions),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn restore_post(
     State(s): State<AppState>,
     admin: AdminUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
     condition: Condition,
     OptionalJson(body): Reason,
-) -> Result<Json<Decided>, Error> {
+) -> Result<Answer, Error> {
     let reason = body.and_then(|sent| sent.reason);
-    decide(&s, &admin, decision(Action::Restore, Kind::Post, id.0, reason), condition).await
+    decide(&s, (&admin, key), decision(Action::Restore, Kind::Post, id.0, reason), condition).await
 }
 
 /// Hides a comment from everybody. Its owner keeps the content.
 #[utoipa::path(
     delete, path = "/admin/comments/{id}", tag = "admin", security(("bearer" = [])),
-    request_body = Option<ReasonIn>, params(("id" = CommentId, Path), ReasonQuery, Conditions),
+    request_body = Option<ReasonIn>, params(IdempotencyKey, ("id" = CommentId, Path), ReasonQuery, Conditions),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn remove_comment(
     State(s): State<AppState>,
     admin: AdminUser,
+    key: IdempotencyKey,
     Path(id): Path<CommentId>,
     Query(query): Query<ReasonQuery>,
     condition: Condition,
     OptionalJson(body): Reason,
-) -> Result<Json<Decided>, Error> {
+) -> Result<Answer, Error> {
     let reason = reason_of(body, query)?;
-    decide(&s, &admin, decision(Action::Remove, Kind::Comment, id.0, reason), condition).await
+    decide(&s, (&admin, key), decision(Action::Remove, Kind::Comment, id.0, reason), condition).await
 }
 
 /// Shows a hidden comment again.
 #[utoipa::path(
     post, path = "/admin/comments/{id}/restore", tag = "admin", security(("bearer" = [])),
-    request_body = Option<ReasonIn>, params(("id" = CommentId, Path), Conditions),
+    request_body = Option<ReasonIn>, params(IdempotencyKey, ("id" = CommentId, Path), Conditions),
     responses((status = 200, body = Decided))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(admin.id = %admin.0.id, target.id = %id))]
 pub(crate) async fn restore_comment(
     State(s): State<AppState>,
     admin: AdminUser,
+    key: IdempotencyKey,
     Path(id): Path<CommentId>,
     condition: Condition,
     OptionalJson(body): Reason,
-) -> Result<Json<Decided>, Error> {
+) -> Result<Answer, Error> {
     let reason = body.and_then(|sent| sent.reason);
-    decide(&s, &admin, decision(Action::Restore, Kind::Comment, id.0, reason), condition).await
+    decide(&s, (&admin, key), decision(Action::Restore, Kind::Comment, id.0, reason), condition).await
 }
 
 /// Returns the reason of a removal: that of the body, or else that of the query.
@@ -225,10 +219,9 @@ fn decision(action: Action, kind: Kind, target_id: i64, reason: Option<Lines>) -
 /// Makes a decision, and builds the response that confirms it.
 async fn decide(
     s: &AppState,
-    admin: &AdminUser,
+    (admin, key): (&AdminUser, IdempotencyKey),
     decision: Decision,
     Condition(condition): Condition,
-) -> Result<Json<Decided>, Error> {
-    actions::decide(&s.db, admin, &decision, condition.as_deref()).await?;
-    Ok(Json(Decided::of(&decision)))
+) -> Result<Answer, Error> {
+    actions::decide(&s.db, admin, key, &decision, condition.as_deref()).await
 }

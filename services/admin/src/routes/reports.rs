@@ -23,7 +23,7 @@ use crate::state::AppState;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportIn {
     /// The reported post. Exactly one of the three ids is given.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9007199254740991i64)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9007199254740991i64, example = 1)]
     post_id: Option<PostId>,
     /// The reported comment.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9007199254740991i64)]
@@ -33,7 +33,7 @@ pub(crate) struct ReportIn {
     user_id: Option<UserId>,
     reason: Reason,
     /// Anything that admins should know.
-    #[schema(value_type = Option<String>, max_length = 1000)]
+    #[schema(value_type = Option<String>, max_length = 1000, example = "The same advertisement for the third time")]
     text: Option<Lines>,
 }
 

@@ -56,6 +56,27 @@ fn with_removed(mut state: Value, removed: bool) -> Value {
 }
 
 #[tokio::test]
+async fn small_writes_are_repeated_without_effect() {
+    let app = spawn().await;
+    app.deliver("user", &[user(7, 1, true, false)]).await;
+    let block = async |reason: &str| {
+        let call = app.post("/admin/users/7/block", json!({ "reason": reason })).header("idempotency-key", "k");
+        call.as_admin().send().await
+    };
+    let first = block("spam").await;
+    assert_eq!(app.post("/admin/users/7/unblock", Value::Null).as_admin().send().await.status, 200);
+    let again = block("spam").await;
+    assert_eq!(
+        (again.status, &again.json, &again.headers["idempotency-replayed"]),
+        (first.status, &first.json, &"true".parse().unwrap())
+    );
+    assert_eq!(app.events().await.len(), 2, "the block and its end");
+    assert_eq!(app.get("/admin/audit").as_admin().send().await.json["entries"].as_array().unwrap().len(), 2);
+    block("other").await.is_problem(422, "This Idempotency-Key belongs to a request with another body");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn a_block_is_decided_published_once_and_logged() {
     let app = spawn().await;
     app.deliver("user", &[user(7, 1, true, false)]).await;

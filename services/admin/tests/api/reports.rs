@@ -181,14 +181,14 @@ async fn several_cases_are_resolved_together_or_not_at_all() {
     let queue = admin_get(&app, "/admin/reports").await;
     let ids: Vec<i64> = queue["cases"].as_array().unwrap().iter().filter_map(|case| case["id"].as_i64()).collect();
     let [of_dan, of_second, of_first] = ids[..] else { panic!("{ids:?}") };
-    let chosen = |ids: &[i64]| ids.iter().map(|id| json!({ "id": id, "version": 1 })).collect::<Vec<Value>>();
+    let chosen = |ids: &[i64]| ids.iter().map(|id| json!({ "id": id, "version": 0 })).collect::<Vec<Value>>();
     let resolve = async |cases: Vec<Value>, action: &str| {
         let body = json!({ "cases": cases, "action": action, "reason": "be kind" });
         admin_post(&app, "/admin/reports/resolve", body).await
     };
     resolve(chosen(&[of_first, of_dan]), "remove").await.is_problem(422, "");
     resolve(chosen(&[of_first, 999]), "dismiss").await.is_problem(404, "Case 999 not found");
-    resolve(vec![json!({ "id": of_first, "version": 2 })], "dismiss").await.is_problem(412, "");
+    resolve(vec![json!({ "id": of_first, "version": 1 })], "dismiss").await.is_problem(412, "");
     for nonsense in [json!([]), json!([{ "id": of_first, "more": 1 }]), json!(vec![json!({ "id": 1 }); 101])] {
         let body = json!({ "cases": nonsense, "action": "dismiss" });
         admin_post(&app, "/admin/reports/resolve", body).await.is_problem(422, "");
@@ -322,8 +322,13 @@ async fn words_go_with_the_person_and_one_s_own_reports_are_exported() {
     let of_dan = queue["cases"][0]["id"].clone();
     let path = format!("/admin/reports/{of_dan}/resolve");
     assert_eq!(admin_post(&app, &path, json!({ "action": "warn", "reason": "be kind" })).await.status, 200);
+    let of_post = json!({ "action": "remove", "reason": "an ugly zebra" });
+    assert_eq!(
+        admin_post(&app, &format!("/admin/reports/{}/resolve", queue["cases"][1]["id"]), of_post).await.status,
+        200
+    );
     for (id, counts) in [
-        (1, json!({ "reasons": 0, "audit_entries": 0, "reports": 2, "warnings": 0 })),
+        (1, json!({ "reasons": 2, "audit_entries": 2, "reports": 2, "warnings": 0 })),
         (4, json!({ "reasons": 1, "audit_entries": 2, "reports": 1, "warnings": 1 })),
     ] {
         app.events().await;
@@ -335,7 +340,10 @@ async fn words_go_with_the_person_and_one_s_own_reports_are_exported() {
     }
     let stored =
         admin_get(&app, "/admin/reports").await.to_string() + &admin_get(&app, "/admin/users/4").await.to_string();
-    assert!(!stored.contains("be kind") && !stored.contains("user4"), "{stored}");
+    let stored = stored + &admin_get(&app, "/admin/audit").await.to_string();
+    for word in ["be kind", "user4", "zebra"] {
+        assert!(!stored.contains(word), "{word}: {stored}");
+    }
     let detail = admin_get(&app, &format!("/admin/reports/{of_dan}")).await;
     assert_eq!((&detail["reports"][0]["text"], &detail["reports"][0]["reported"]), (&Value::Null, &Value::Null));
     app.finish().await;

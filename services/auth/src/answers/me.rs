@@ -15,6 +15,7 @@ pub(crate) struct MeOut {
     username: String,
     /// Absent for other people's clients, which do not need it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     email: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,

@@ -17,7 +17,7 @@ pub(crate) struct TokenOut {
     refresh_token: String,
     /// The scopes that the person has granted; absent for Chatty's own login, which may do everything.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "read write")]
+    #[schema(value_type = String, required = false, example = "read write")]
     scope: Option<String>,
 }
 
@@ -43,9 +43,11 @@ pub(crate) struct TokenError {
     error_description: &'static str,
     /// With `second_factor_required`: the token for `POST /auth/login/second-factor`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     challenge: Option<String>,
     /// With `second_factor_required`: the factors that the person has, of `totp`, `recovery_code` and `passkey`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<String>, required = false)]
     factors: Option<Vec<&'static str>>,
 }
 

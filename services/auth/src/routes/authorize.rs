@@ -44,16 +44,35 @@ pub(crate) struct AuthorizeParams {
     code_challenge_method: Option<String>,
 }
 
-/// The form of the page, as it is described: the parameters of the page again, and these.
+/// The form of the page, as it is described: the parameters of the page again, with the decision and a login.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub(crate) struct ConsentForm {
     /// `allow`, or anything else to deny.
+    #[schema(example = "deny")]
     decision: String,
+    #[schema(value_type = String, required = false, max_length = 1536)]
     username: Option<String>,
+    #[schema(value_type = String, required = false, format = Password, max_length = 1536)]
     password: Option<String>,
     /// For people with two-factor sign-in.
+    #[schema(value_type = String, required = false, max_length = 1536)]
     code: Option<String>,
+    /// `code`.
+    #[schema(value_type = String, required = false, max_length = 1536, example = "code")]
+    response_type: Option<String>,
+    #[schema(value_type = String, required = false, max_length = 1536, example = "unknown")]
+    client_id: Option<String>,
+    #[schema(value_type = String, required = false, max_length = 1536, example = "https://app.example/callback")]
+    redirect_uri: Option<String>,
+    #[schema(value_type = String, required = false, max_length = 1536)]
+    scope: Option<String>,
+    #[schema(value_type = String, required = false, max_length = 1536)]
+    state: Option<String>,
+    #[schema(value_type = String, required = false, max_length = 1536)]
+    code_challenge: Option<String>,
+    #[schema(value_type = String, required = false, max_length = 1536)]
+    code_challenge_method: Option<String>,
 }
 
 /// Shows a person what a client asks for.

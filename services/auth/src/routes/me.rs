@@ -25,7 +25,7 @@ pub(crate) struct MePatch {
     #[schema(value_type = Option<String>, max_length = 64)]
     last_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "deserialize_present")]
-    #[schema(value_type = Option<String>, max_length = 500)]
+    #[schema(value_type = Option<String>, max_length = 500, example = "I keep bees")]
     bio: Option<Option<Lines>>,
 }
 

@@ -44,6 +44,10 @@ impl Validate for PasskeyIn {
 /// The browser's answer about a new passkey.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "challenge": "unknown",
+    "credential": { "id": "AA", "rawId": "AA", "type": "public-key", "response": { "attestationObject": "AA", "clientDataJSON": "AA" } }
+}))]
 pub(crate) struct MadePasskeyIn {
     /// From the answer to the first step.
     #[schema(min_length = 1, max_length = 64)]
@@ -62,6 +66,10 @@ impl Validate for MadePasskeyIn {
 /// The browser's answer about a passkey that signs in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "challenge": "unknown",
+    "credential": { "id": "AA", "rawId": "AA", "type": "public-key", "response": { "authenticatorData": "AA", "clientDataJSON": "AA", "signature": "AA" } }
+}))]
 pub(crate) struct ShownPasskeyIn {
     /// From the answer to the first step.
     #[schema(min_length = 1, max_length = 64)]

@@ -27,22 +27,39 @@ use crate::state::AppState;
 #[expect(dead_code, reason = "only described")]
 pub(crate) struct TokenIn {
     /// `authorization_code`, `refresh_token`, or `password` for Chatty's own login.
-    #[schema(example = "password")]
+    #[schema(value_type = GrantName)]
     grant_type: String,
     /// For `password`.
+    #[schema(value_type = String, required = false, max_length = 1536, example = "ann")]
     username: Option<String>,
     /// For `password`.
+    #[schema(value_type = String, required = false, max_length = 1536, format = Password, example = "a horse, a boat, a lamp")]
     password: Option<String>,
     /// For `refresh_token`.
+    #[schema(value_type = String, required = false, max_length = 1536)]
     refresh_token: Option<String>,
     /// For `authorization_code`.
+    #[schema(value_type = String, required = false, max_length = 1536)]
     code: Option<String>,
     /// For `authorization_code`: the address to which the code was sent.
+    #[schema(value_type = String, required = false, max_length = 1536)]
     redirect_uri: Option<String>,
     /// For `authorization_code`.
+    #[schema(value_type = String, required = false, max_length = 1536)]
     client_id: Option<String>,
     /// For `authorization_code`: the verifier of RFC 7636.
+    #[schema(value_type = String, required = false, max_length = 1536)]
     code_verifier: Option<String>,
+}
+
+/// The names of the grants.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described")]
+pub(crate) enum GrantName {
+    Password,
+    RefreshToken,
+    AuthorizationCode,
 }
 
 /// The form of a revocation.
@@ -50,7 +67,7 @@ pub(crate) struct TokenIn {
 #[expect(dead_code, reason = "only described")]
 pub(crate) struct RevokeIn {
     /// An access token or a refresh token.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, max_length = 1536)]
     token: String,
 }
 
@@ -145,7 +162,9 @@ impl IntoResponse for Refused {
     responses(
         (status = 200, description = "Tokens", body = TokenOut),
         (status = 400, description = "An OAuth error", body = TokenError),
-        (status = 401, description = "A second factor is required", body = TokenError),
+        (status = 401, description = "A second factor is required", body = TokenError, headers(
+            ("WWW-Authenticate" = String, description = "The scheme `Bearer` (RFC 6750)")
+        )),
         (status = 429, description = "Too many wrong passwords", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
     )

@@ -13,7 +13,7 @@ async fn neither_finds_the_other() {
     let block = |version: i64, deleted: bool| json!({ "user_id": ann, "blocked_id": bob, "version": version, "deleted": deleted });
     // The end of the block comes before it, and each twice.
     for state in [block(3, false), block(2, true)] {
-        app.deliver("personal_block", &[state.clone()]).await;
+        app.deliver("personal_block", std::slice::from_ref(&state)).await;
         app.deliver("personal_block", &[state]).await;
     }
     for (other, name, token) in [(bob, "bob", &of_ann), (ann, "ann", &of_bob)] {

@@ -1,8 +1,11 @@
 //! The writes by which a person bookmarks a post, and ends that again. Bookmarks are private, so nothing is published.
 
+use shared::http::IdempotencyKey;
+use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 use shared::work::Db;
 
+use crate::answers::message::Message;
 use crate::db::queries::bookmarks;
 use crate::domain::ids::PostId;
 use crate::error::Error;
@@ -10,21 +13,25 @@ use crate::error::Error;
 /// Stores a bookmark. Bookmarking a post again changes nothing.
 ///
 /// # Errors
-/// [`Error::Db`] or [`Error::Commit`] when the transaction fails.
-pub(crate) async fn bookmark(db: &Db, person: UserId, post: PostId) -> Result<(), Error> {
-    let tx = db.begin().await?;
-    bookmarks::insert(&tx, person, post).await?;
-    Ok(tx.commit().await?)
+/// [`Error::Request`] for a bad repetition; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
+pub(crate) async fn bookmark(db: &Db, key: IdempotencyKey, person: UserId, post: PostId) -> Result<Answer, Error> {
+    key.write_once(db, person, &[], async |tx| {
+        bookmarks::insert(tx, person, post).await?;
+        Ok(Message { message: "Post bookmarked" })
+    })
+    .await
 }
 
 /// Deletes a bookmark.
 ///
 /// # Errors
-/// [`Error::BookmarkNotFound`] when there is none; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
-pub(crate) async fn unbookmark(db: &Db, person: UserId, post: PostId) -> Result<(), Error> {
-    let tx = db.begin().await?;
-    if !bookmarks::delete(&tx, person, post).await? {
-        return Err(Error::BookmarkNotFound);
-    }
-    Ok(tx.commit().await?)
+/// [`Error::BookmarkNotFound`] when there is none; [`Error::Request`] for a bad repetition; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
+pub(crate) async fn unbookmark(db: &Db, key: IdempotencyKey, person: UserId, post: PostId) -> Result<Answer, Error> {
+    key.write_once(db, person, &[], async |tx| {
+        if bookmarks::delete(tx, person, post).await? {
+            return Ok(Message { message: "Bookmark removed" });
+        }
+        Err(Error::BookmarkNotFound)
+    })
+    .await
 }

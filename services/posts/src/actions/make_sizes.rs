@@ -43,9 +43,13 @@ pub(crate) async fn run_sizes(media: MediaStore, db: Db, cancel: Cancel) {
 }
 
 async fn make_all_due(media: &MediaStore, db: &Db) -> Result<(), Error> {
-    while measure_next(media, db).await? {}
-    while make_next(media, db).await? {}
-    Ok(())
+    // In turn, so that many posts from before do not keep new pictures waiting.
+    loop {
+        let (made, measured) = (make_next(media, db).await?, measure_next(media, db).await?);
+        if !made && !measured {
+            return Ok(());
+        }
+    }
 }
 
 /// Makes the sizes of the next picture. Returns false when none is due.

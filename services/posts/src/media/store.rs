@@ -86,7 +86,7 @@ impl MediaStore {
     /// [`Error::TooManyUploads`] when decoding does not begin or end in time. Nothing is stored in that case, because
     /// the request would run into its time limit, and the client could not know what was stored.
     pub(crate) async fn store(&self, upload: Upload) -> Result<StoredPicture, Error> {
-        let (_format, pixels) = image::measure(&upload.file)?;
+        let (_format, pixels) = image::measure_upload(&upload.file)?;
         let permit = Arc::clone(&self.decoding).acquire_many_owned(permits(pixels));
         let permit = timeout_at(upload.begun + DECODE_BEGINS_WITHIN, permit).await;
         let permit = permit.map_err(|_elapsed| Error::TooManyUploads)?.map_err(|_closed| Error::TooManyUploads)?;

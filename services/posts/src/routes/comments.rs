@@ -1,6 +1,5 @@
 //! The routes of comments.
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use shared::auth::{CurrentUser, Viewer};
@@ -26,7 +25,7 @@ use crate::state::AppState;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommentIn {
-    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    #[schema(value_type = String, min_length = 1, max_length = 2000, example = "I would love to")]
     content: Lines,
     /// The comment on the same post that this one answers. A thread is at most 8 comments deep.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9007199254740991i64)]
@@ -37,7 +36,7 @@ pub(crate) struct CommentIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommentPatch {
-    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    #[schema(value_type = String, min_length = 1, max_length = 2000, example = "I would love to come")]
     content: Lines,
 }
 
@@ -129,33 +128,32 @@ pub(crate) async fn list_comments(
 /// Changes one's own comment.
 #[utoipa::path(
     patch, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])), request_body = CommentPatch,
-    params(("id" = PostId, Path), ("cid" = CommentId, Path)),
+    params(IdempotencyKey, ("id" = PostId, Path), ("cid" = CommentId, Path)),
     responses((status = 200, body = CommentSaved))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
 pub(crate) async fn update_comment(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path((id, cid)): Path<(PostId, CommentId)>,
     ValidJson(sent): ValidJson<CommentPatch>,
-) -> Result<Json<CommentSaved>, Error> {
-    let row = actions::update_comment(&s.db, id, cid, user.id, sent.content.into()).await?;
-    let comment = CommentOut::of(row, Some(user.username));
-    Ok(Json(CommentSaved { message: "Comment updated", comment }))
+) -> Result<Answer, Error> {
+    actions::update_comment(&s.db, key, (id, cid), &user, sent.content.into()).await
 }
 
 /// Deletes one's own comment for good, also while nobody sees it or its post.
 #[utoipa::path(
     delete, path = "/posts/{id}/comments/{cid}", tag = "comments", security(("bearer" = [])),
-    params(("id" = PostId, Path), ("cid" = CommentId, Path)),
+    params(IdempotencyKey, ("id" = PostId, Path), ("cid" = CommentId, Path)),
     responses((status = 200, body = Message))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id, comment.id = %cid))]
 pub(crate) async fn delete_comment(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path((id, cid)): Path<(PostId, CommentId)>,
-) -> Result<Json<Message>, Error> {
-    actions::delete_comment(&s.db, id, cid, user.id).await?;
-    Ok(Json(Message { message: "Comment deleted" }))
+) -> Result<Answer, Error> {
+    actions::delete_comment(&s.db, key, (id, cid), user.id).await
 }

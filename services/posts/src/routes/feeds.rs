@@ -31,7 +31,7 @@ const TAG_BYTES: usize = 16;
 
 /// The newest posts of everybody, as Atom.
 #[utoipa::path(
-    get, path = "/posts.atom", tag = "posts",
+    get, path = "/posts.atom", tag = "feeds",
     params(ReadConditions),
     responses(
         (status = 200, content((String = "application/atom+xml")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
@@ -45,7 +45,7 @@ pub(crate) async fn get_atom_feed(State(s): State<AppState>, headers: HeaderMap)
 
 /// The newest posts of everybody, as JSON Feed 1.1.
 #[utoipa::path(
-    get, path = "/posts.json", tag = "posts",
+    get, path = "/posts.json", tag = "feeds",
     params(ReadConditions),
     responses(
         (status = 200, content((JsonFeed = "application/feed+json")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
@@ -59,7 +59,7 @@ pub(crate) async fn get_json_feed(State(s): State<AppState>, headers: HeaderMap)
 
 /// The newest posts of a person, as Atom.
 #[utoipa::path(
-    get, path = "/users/{id}/feed.atom", tag = "posts",
+    get, path = "/users/{id}/feed.atom", tag = "feeds",
     params(("id" = UserId, Path), ReadConditions),
     responses(
         (status = 200, content((String = "application/atom+xml")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
@@ -77,7 +77,7 @@ pub(crate) async fn get_author_atom_feed(
 
 /// The newest posts of a person, as JSON Feed 1.1.
 #[utoipa::path(
-    get, path = "/users/{id}/feed.json", tag = "posts",
+    get, path = "/users/{id}/feed.json", tag = "feeds",
     params(("id" = UserId, Path), ReadConditions),
     responses(
         (status = 200, content((JsonFeed = "application/feed+json")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
@@ -95,7 +95,7 @@ pub(crate) async fn get_author_json_feed(
 
 /// The newest posts with a hashtag, as Atom. A tag is written with or without its sign.
 #[utoipa::path(
-    get, path = "/tags/{tag}/feed.atom", tag = "posts",
+    get, path = "/tags/{tag}/feed.atom", tag = "feeds",
     params(("tag" = String, Path), ReadConditions),
     responses(
         (status = 200, content((String = "application/atom+xml")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),
@@ -113,7 +113,7 @@ pub(crate) async fn get_tag_atom_feed(
 
 /// The newest posts with a hashtag, as JSON Feed 1.1. A tag is written with or without its sign.
 #[utoipa::path(
-    get, path = "/tags/{tag}/feed.json", tag = "posts",
+    get, path = "/tags/{tag}/feed.json", tag = "feeds",
     params(("tag" = String, Path), ReadConditions),
     responses(
         (status = 200, content((JsonFeed = "application/feed+json")), description = "The newest 30 posts", headers(("ETag" = String, description = "Weak"))),

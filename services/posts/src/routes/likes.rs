@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use shared::auth::{CurrentUser, Viewer};
 use shared::http::idempotency::Answer;
-use shared::http::{Listed, Page, Path, Query, read_ids};
+use shared::http::{IdempotencyKey, Listed, Page, Path, Query, read_ids};
 
 use crate::actions::shared_writes::{Write, WriteKind};
 use crate::answers::author::Author;
@@ -18,39 +18,45 @@ use crate::state::AppState;
 
 /// Likes a post; liking it again changes nothing.
 #[utoipa::path(
-    post, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
+    post, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 200, body = Message))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn like_post(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
     let kind = WriteKind::Like { user: user.id, post_author: s.find_author_for(user.id, id).await? };
-    Ok(s.writes.write(Write { post: id, kind, request: None }).await?)
+    let request = key.request(Some(user.id), &[]);
+    Ok(s.writes.write(Write { post: id, kind, request }).await?)
 }
 
 /// Takes a like back, also while nobody sees the post.
 #[utoipa::path(
-    delete, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(("id" = PostId, Path)),
+    delete, path = "/posts/{id}/likes", tag = "likes", security(("bearer" = [])), params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 200, body = Message))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn unlike_post(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
 ) -> Result<Answer, Error> {
+    let request = key.request(Some(user.id), &[]);
     match s.shown.find(id).await {
         // A like on a post that is not visible can still be taken back. To everybody else the post does not exist.
-        Err(Error::PostNotFound) if likes::liked_posts(s.db.read(), user.id, &[id]).await?.is_empty() => {
+        Err(Error::PostNotFound)
+            if request.is_none() && likes::liked_posts(s.db.read(), user.id, &[id]).await?.is_empty() =>
+        {
             return Err(Error::PostNotFound);
         }
         Ok(_) | Err(Error::PostNotFound) => {}
         Err(error) => return Err(error),
     }
-    Ok(s.writes.write(Write { post: id, kind: WriteKind::Unlike(user.id), request: None }).await?)
+    Ok(s.writes.write(Write { post: id, kind: WriteKind::Unlike(user.id), request }).await?)
 }
 
 /// Lists who likes a post, newest account first.

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use axum::Json;
 use axum::extract::State;
 use shared::auth::CurrentUser;
-use shared::http::{Listed, Page, Path};
+use shared::http::idempotency::Answer;
+use shared::http::{IdempotencyKey, Listed, Page, Path};
 use shared::ids::UserId;
 
 use crate::actions;
@@ -87,33 +87,33 @@ async fn find_posts(
 
 /// Bookmarks a post for myself. Nobody else sees it.
 #[utoipa::path(
-    put, path = "/posts/{id}/bookmark", tag = "posts", security(("bearer" = [])), params(("id" = PostId, Path)),
+    put, path = "/posts/{id}/bookmark", tag = "posts", security(("bearer" = [])), params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 200, body = Message))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn bookmark_post(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
-) -> Result<Json<Message>, Error> {
+) -> Result<Answer, Error> {
     s.find_author_for(user.id, id).await?;
-    actions::bookmark(&s.db, user.id, id).await?;
-    Ok(Json(Message { message: "Post bookmarked" }))
+    actions::bookmark(&s.db, key, user.id, id).await
 }
 
 /// Removes a bookmark of mine, also while nobody sees the post.
 #[utoipa::path(
-    delete, path = "/posts/{id}/bookmark", tag = "posts", security(("bearer" = [])), params(("id" = PostId, Path)),
+    delete, path = "/posts/{id}/bookmark", tag = "posts", security(("bearer" = [])), params(IdempotencyKey, ("id" = PostId, Path)),
     responses((status = 200, body = Message))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn unbookmark_post(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
-) -> Result<Json<Message>, Error> {
-    actions::unbookmark(&s.db, user.id, id).await?;
-    Ok(Json(Message { message: "Bookmark removed" }))
+) -> Result<Answer, Error> {
+    actions::unbookmark(&s.db, key, user.id, id).await
 }
 
 /// Lists my bookmarks, the newest first. Posts that nobody sees are left out, and come back with the post.

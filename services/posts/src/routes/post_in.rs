@@ -20,9 +20,9 @@ const MAX_ALT: usize = 1_500;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostIn {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, example = "Bees on the balcony")]
     pub(super) title: String,
-    #[schema(value_type = String, min_length = 1, max_length = 10000)]
+    #[schema(value_type = String, min_length = 1, max_length = 10000, example = "The #Bees are back. Come and see, @ann!")]
     pub(super) content: Lines,
     /// Pictures that were sent to `POST /media`, in their order.
     #[serde(default)]
@@ -47,15 +47,15 @@ pub(crate) struct ImageIn {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only describes the form")]
 pub(crate) struct PostForm {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, example = "Bees on the balcony")]
     title: String,
-    #[schema(min_length = 1, max_length = 10000)]
+    #[schema(min_length = 1, max_length = 10000, example = "See the picture")]
     content: String,
     /// PNG, JPEG, WebP or GIF, not animated, of at most 5 MiB, 4096 x 4096 and 16 million pixels.
-    #[schema(value_type = Option<String>, format = Binary)]
+    #[schema(value_type = String, required = false, format = Binary)]
     image: Option<Vec<u8>>,
     /// The text for people who do not see the picture.
-    #[schema(max_length = 1500)]
+    #[schema(value_type = String, required = false, max_length = 1500)]
     alt: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct PictureForm {
     #[schema(value_type = String, format = Binary)]
     image: Vec<u8>,
     /// The text for people who do not see the picture.
-    #[schema(max_length = 1500)]
+    #[schema(value_type = String, required = false, max_length = 1500)]
     alt: Option<String>,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct PictureForm {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostPatch {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, example = "Bees, again")]
     pub(super) title: Option<String>,
     #[schema(value_type = Option<String>, min_length = 1, max_length = 10000)]
     pub(super) content: Option<Lines>,

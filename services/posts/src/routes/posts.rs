@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::auth::{CurrentUser, Viewer};
@@ -24,7 +24,6 @@ use crate::answers::message::Message;
 use crate::answers::post::{OwnPostOut, PostList, PostOut, PostSaved, Views};
 use crate::db::queries::posts::{self, PostChanges};
 use crate::db::queries::{own, search};
-use crate::domain::etag;
 use crate::domain::ids::PostId;
 use crate::error::Error;
 use crate::media::Upload;
@@ -104,7 +103,7 @@ pub(crate) struct PostFilter {
     get, path = "/posts", tag = "posts",
     params(PostFilter, Page),
     responses((status = 200, body = PostList, headers(
-        ("Link" = String, description = "The next page, with `rel=\"next\"` (RFC 8288), absent on the last one; the feeds of this list, with `rel=\"alternate\"`")
+        ("Link" = Option<String>, description = "The next page, with `rel=\"next\"` (RFC 8288), absent on the last one; the feeds of this list, with `rel=\"alternate\"`")
     )))
 )]
 #[tracing::instrument(level = "debug", skip_all)]
@@ -219,7 +218,7 @@ impl PostFilter {
     get, path = "/posts/{id}", tag = "posts",
     params(("id" = PostId, Path), ReadConditions),
     responses(
-        (status = 200, body = PostOut, headers(("ETag" = String, description = "`\"v.c\"`: versions of content and counters"))),
+        (status = 200, body = PostOut, headers(("ETag" = Option<String>, description = "`\"v.c\"`: versions of content and counters; absent in one's own post that others do not see"))),
         (status = 304, description = "Unchanged"),
     )
 )]
@@ -253,37 +252,36 @@ async fn get_own_post(s: &AppState, id: PostId, request: Request) -> Result<Resp
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", security(("bearer" = [])), request_body = PostPatch,
     params(
+        IdempotencyKey,
         ("id" = PostId, Path),
         ("If-Match" = Option<String>, Header, description = "Only if the content still has the version of one of these ETags"),
         ("If-None-Match" = Option<String>, Header, description = "Only if the content has none of these versions"),
     ),
-    responses((status = 200, body = PostSaved, headers(("ETag" = String, description = "The new one"))))
+    responses((status = 200, body = PostSaved, headers(
+        ("ETag" = Option<String>, description = "The new one; absent when the answer is given again")
+    )))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, post.id = %id))]
 pub(crate) async fn update_post(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
     method: Method,
     headers: HeaderMap,
     ValidJson(patch): ValidJson<PostPatch>,
-) -> Result<PostWithEtag, Error> {
+) -> Result<Answer, Error> {
     let changes = PostChanges { title: patch.title, content: patch.content.map(String::from), images: None };
     let changes = (changes, patch.images.map(wanted));
     let condition = change_condition(method, headers);
-    let shown = actions::update_post(&s.db, &s.media, id, user.id, condition.as_deref(), changes).await?;
-    let etag = etag::write(shown.post.version, shown.counts.version);
-    let post = PostOut::from_row(shown).ok_or(Error::PostNotFound)?;
-    Ok(([(header::ETAG, etag)], Json(PostSaved { message: "Post updated", post })))
+    actions::update_post(&s.db, &s.media, key, id, user.id, condition.as_deref(), changes).await
 }
-
-/// A saved post with its new entity tag.
-type PostWithEtag = ([(HeaderName, String); 1], Json<PostSaved>);
 
 /// Deletes one's own post for good, also while an admin has removed it.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", security(("bearer" = [])),
     params(
+        IdempotencyKey,
         ("id" = PostId, Path),
         ("If-Match" = Option<String>, Header, description = "Only if the content still has the version of one of these ETags"),
         ("If-None-Match" = Option<String>, Header, description = "Only if the content has none of these versions"),
@@ -294,13 +292,13 @@ type PostWithEtag = ([(HeaderName, String); 1], Json<PostSaved>);
 pub(crate) async fn delete_post(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<PostId>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Json<Message>, Error> {
+) -> Result<Answer, Error> {
     let condition = change_condition(method, headers);
-    actions::delete_post(&s.db, &s.media, id, user.id, condition.as_deref()).await?;
-    Ok(Json(Message { message: "Post deleted" }))
+    actions::delete_post(&s.db, &s.media, key, id, user.id, condition.as_deref()).await
 }
 
 /// Counts a view; no hit is lost.

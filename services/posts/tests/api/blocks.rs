@@ -27,7 +27,7 @@ async fn neither_finds_anything_of_the_other() {
         for state in
             [block(blocker, blocked, 1, false), block(blocker, blocked, 3, false), block(blocker, blocked, 2, true)]
         {
-            app.deliver("personal_block", &[state.clone()]).await;
+            app.deliver("personal_block", std::slice::from_ref(&state)).await;
             app.deliver("personal_block", &[state]).await;
         }
         for call in [

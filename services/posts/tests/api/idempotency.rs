@@ -53,6 +53,50 @@ async fn the_same_request_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn small_writes_are_repeated_without_effect() {
+    let app = spawn().await;
+    let home = format!("/posts/{}", post_of_ann(&app).await);
+    let comment = app.post(&format!("{home}/comments"), json!({ "content": "so true" })).as_user(1, "ann").send().await;
+    let comment = format!("{home}/comments/{}", comment.json["comment"]["id"]);
+    let (likes, bookmark) = (format!("{home}/likes"), format!("{home}/bookmark"));
+    let writes = [
+        (Method::POST, &likes, None),
+        (Method::DELETE, &likes, None),
+        (Method::PUT, &bookmark, None),
+        (Method::DELETE, &bookmark, None),
+        (Method::PATCH, &comment, Some(json!({ "content": "so false" }))),
+        (Method::DELETE, &comment, None),
+        (Method::PATCH, &home, Some(json!({ "title": "Another one" }))),
+    ];
+    let send = async |(method, path, body): &(Method, &String, Option<Value>)| {
+        let call = app.call(method.clone(), path, body.clone());
+        call.header("idempotency-key", "k").as_user(1, "ann").send().await
+    };
+    let mut first = Vec::new();
+    for write in &writes {
+        first.push(send(write).await);
+    }
+    app.events().await;
+    for (write, first) in writes.iter().zip(&first) {
+        let again = send(write).await;
+        assert_eq!((again.status, &again.text), (200, &first.text), "{write:?}");
+        assert_eq!(
+            (first.headers.get("idempotency-replayed"), &again.headers["idempotency-replayed"]),
+            (None, &"true".parse().unwrap())
+        );
+    }
+    assert_eq!(app.events().await, [], "nothing has changed");
+    let other = app.patch(&home, json!({ "content": "Another one" })).header("idempotency-key", "k");
+    let other = other.as_user(1, "ann").send().await;
+    other.is_problem(422, "This Idempotency-Key belongs to a request with another body");
+
+    let delete = (Method::DELETE, &home, None);
+    assert_eq!((send(&delete).await.status, send(&delete).await.status), (200, 200));
+    assert_eq!(count(&app).await, 0);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn a_hit_is_counted_once() {
     let app = spawn().await;
     let path = format!("/posts/{}/views", post_of_ann(&app).await);

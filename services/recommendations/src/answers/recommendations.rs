@@ -25,6 +25,7 @@ pub(crate) struct RecommendedPost {
     because: Vec<Json>,
     /// Only on posts that no similar person likes: what they are shown for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Fallback, required = false)]
     fallback: Option<Fallback>,
 }
 

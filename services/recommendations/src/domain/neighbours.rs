@@ -38,6 +38,7 @@ pub struct Reason {
     pub their_likes: u32,
     /// What the similarity is computed from with `weighting=idf`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Weights, required = false)]
     pub weights: Option<Weights>,
 }
 

@@ -132,10 +132,7 @@ pub(crate) async fn explain_post(
     get,
     path = "/recommendations/users",
     tag = "recommendations",
-    params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many people at most, 20 unless given"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before", pattern = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"),
-    ),
+    params(Page),
     responses((status = 200, body = SimilarUsers)),
     security(("bearer" = []))
 )]

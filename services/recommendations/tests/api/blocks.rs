@@ -14,7 +14,7 @@ async fn the_blocked_are_neither_similar_nor_reasons() {
         let app = small().await;
         // The end of the block comes before it, and each twice.
         for state in [block(blocker, blocked, 3, false), block(blocker, blocked, 2, true)] {
-            app.deliver("personal_block", &[state.clone()]).await;
+            app.deliver("personal_block", std::slice::from_ref(&state)).await;
             app.deliver("personal_block", &[state]).await;
         }
         let similar = app.get("/recommendations/users").as_user(1, "ann").send().await.json;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use shared::erasure::{PersonalData, Step};
 use shared::events::{self, ApplyError};
+use shared::http::idempotency;
 use shared::ids::UserId;
 use shared::work::Tx;
 
@@ -22,6 +23,7 @@ impl PersonalData for PersonalSubscriptions {
     type Stream = ErasureDone;
 
     async fn erase_some(&self, tx: &mut Tx, user: UserId) -> Result<Step, ApplyError> {
+        idempotency::forget_person(tx, user).await?;
         for (side, kind) in [(Side::Following, "following"), (Side::Followers, "followers")] {
             let ended = subscriptions::deactivate_some(tx, side, user, PAGE).await?;
             if !ended.is_empty() {

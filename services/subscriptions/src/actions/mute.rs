@@ -1,9 +1,12 @@
 //! The write by which a person mutes somebody.
 
 use shared::events;
+use shared::http::IdempotencyKey;
+use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 use shared::work::Db;
 
+use crate::answers::MuteChanged;
 use crate::db::queries::{mutes, personal_blocks, users};
 use crate::error::Error;
 
@@ -15,20 +18,22 @@ const MOST: u64 = 10_000;
 /// # Errors
 /// [`Error::MutesOneself`] when both are the same person; [`Error::UserNotFound`] when the person does not see the other one;
 /// [`Error::TooManyMutes`]; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
-pub(crate) async fn mute(db: &Db, person: UserId, muted: UserId) -> Result<(), Error> {
+pub(crate) async fn mute(db: &Db, key: IdempotencyKey, person: UserId, muted: UserId) -> Result<Answer, Error> {
     if person == muted {
         return Err(Error::MutesOneself);
     }
-    let mut tx = db.begin().await?;
-    if !users::is_visible(&*tx, muted).await? || personal_blocks::part(&*tx, person, muted).await? {
-        return Err(Error::UserNotFound);
-    }
-    if let Some(mute) = mutes::activate(&tx, person, muted).await? {
-        if mutes::count(&tx, person).await? > MOST {
-            return Err(Error::TooManyMutes);
+    key.write_once(db, person, &[], async |tx| {
+        if !users::is_visible(&**tx, muted).await? || personal_blocks::part(&**tx, person, muted).await? {
+            return Err(Error::UserNotFound);
         }
-        // The feeds of this person leave the muted person out from now on, on every replica.
-        events::remember(&mut tx, &[mute]);
-    }
-    Ok(tx.commit().await?)
+        if let Some(mute) = mutes::activate(tx, person, muted).await? {
+            if mutes::count(tx, person).await? > MOST {
+                return Err(Error::TooManyMutes);
+            }
+            // The feeds of this person leave the muted person out from now on, on every replica.
+            events::remember(tx, &[mute]);
+        }
+        Ok(MuteChanged::muted(muted))
+    })
+    .await
 }

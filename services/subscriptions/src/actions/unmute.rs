@@ -1,9 +1,12 @@
 //! The write by which a person hears of somebody again.
 
 use shared::events;
+use shared::http::IdempotencyKey;
+use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 use shared::work::Db;
 
+use crate::answers::MuteChanged;
 use crate::db::queries::mutes;
 use crate::error::Error;
 
@@ -11,9 +14,11 @@ use crate::error::Error;
 ///
 /// # Errors
 /// [`Error::MuteNotFound`] when there is no active mute; [`Error::Db`] or [`Error::Commit`] when the transaction fails.
-pub(crate) async fn unmute(db: &Db, person: UserId, muted: UserId) -> Result<(), Error> {
-    let mut tx = db.begin().await?;
-    let mute = mutes::deactivate(&tx, person, muted).await?.ok_or(Error::MuteNotFound)?;
-    events::remember(&mut tx, &[mute]);
-    Ok(tx.commit().await?)
+pub(crate) async fn unmute(db: &Db, key: IdempotencyKey, person: UserId, muted: UserId) -> Result<Answer, Error> {
+    key.write_once(db, person, &[], async |tx| {
+        let mute = mutes::deactivate(tx, person, muted).await?.ok_or(Error::MuteNotFound)?;
+        events::remember(tx, &[mute]);
+        Ok(MuteChanged::unmuted(muted))
+    })
+    .await
 }

@@ -3,6 +3,7 @@
 
 use shared::auth::{ended_sessions, personal_blocks};
 use shared::erasure;
+use shared::http::idempotency;
 use testkit::schema::{check_entities, check_history, table};
 
 use super::entities::{
@@ -35,6 +36,7 @@ async fn the_migrations_lead_to_the_entities() {
         table::<subscriptions::Entity>(),
         table::<users::Entity>(),
         table::<ended_sessions::Entity>(),
+        table::<idempotency::Entity>(),
         table::<personal_blocks::Entity>(),
         table::<erasure::Entity>(),
     ];

@@ -1,9 +1,9 @@
 //! The routes by which people block each other.
 
-use axum::Json;
 use axum::extract::State;
 use shared::auth::CurrentUser;
-use shared::http::{Listed, Page, Path};
+use shared::http::idempotency::Answer;
+use shared::http::{IdempotencyKey, Listed, Page, Path};
 use shared::ids::UserId;
 
 use crate::actions;
@@ -14,32 +14,32 @@ use crate::state::AppState;
 
 /// Blocks somebody: neither of us sees the other any more, and neither follows the other.
 #[utoipa::path(
-    post, path = "/users/{id}/block", tag = "subscriptions", security(("bearer" = [])), params(("id" = UserId, Path)),
+    post, path = "/users/{id}/block", tag = "subscriptions", security(("bearer" = [])), params(IdempotencyKey, ("id" = UserId, Path)),
     responses((status = 200, body = BlockChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, blocked.id = %id))]
 pub(crate) async fn block_person(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
-) -> Result<Json<BlockChanged>, Error> {
-    actions::block(&s.db, user.id, id).await?;
-    Ok(Json(BlockChanged::blocked(id)))
+) -> Result<Answer, Error> {
+    actions::block(&s.db, key, user.id, id).await
 }
 
 /// Ends my block of somebody. Nobody follows anybody again by that.
 #[utoipa::path(
-    delete, path = "/users/{id}/block", tag = "subscriptions", security(("bearer" = [])), params(("id" = UserId, Path)),
+    delete, path = "/users/{id}/block", tag = "subscriptions", security(("bearer" = [])), params(IdempotencyKey, ("id" = UserId, Path)),
     responses((status = 200, body = BlockChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, blocked.id = %id))]
 pub(crate) async fn unblock_person(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
-) -> Result<Json<BlockChanged>, Error> {
-    actions::unblock(&s.db, user.id, id).await?;
-    Ok(Json(BlockChanged::unblocked(id)))
+) -> Result<Answer, Error> {
+    actions::unblock(&s.db, key, user.id, id).await
 }
 
 /// Lists the people whom I block, newest account first.

@@ -1,9 +1,9 @@
 //! The routes by which people mute each other.
 
-use axum::Json;
 use axum::extract::State;
 use shared::auth::CurrentUser;
-use shared::http::{Listed, Page, Path};
+use shared::http::idempotency::Answer;
+use shared::http::{IdempotencyKey, Listed, Page, Path};
 use shared::ids::UserId;
 
 use crate::actions;
@@ -14,32 +14,32 @@ use crate::state::AppState;
 
 /// Mutes somebody: their posts leave my feed, and nothing that they do becomes a notification.
 #[utoipa::path(
-    post, path = "/users/{id}/mute", tag = "subscriptions", security(("bearer" = [])), params(("id" = UserId, Path)),
+    post, path = "/users/{id}/mute", tag = "subscriptions", security(("bearer" = [])), params(IdempotencyKey, ("id" = UserId, Path)),
     responses((status = 200, body = MuteChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, muted.id = %id))]
 pub(crate) async fn mute_user(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
-) -> Result<Json<MuteChanged>, Error> {
-    actions::mute(&s.db, user.id, id).await?;
-    Ok(Json(MuteChanged::muted(id)))
+) -> Result<Answer, Error> {
+    actions::mute(&s.db, key, user.id, id).await
 }
 
 /// Ends the mute of somebody.
 #[utoipa::path(
-    delete, path = "/users/{id}/mute", tag = "subscriptions", security(("bearer" = [])), params(("id" = UserId, Path)),
+    delete, path = "/users/{id}/mute", tag = "subscriptions", security(("bearer" = [])), params(IdempotencyKey, ("id" = UserId, Path)),
     responses((status = 200, body = MuteChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, muted.id = %id))]
 pub(crate) async fn unmute_user(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
-) -> Result<Json<MuteChanged>, Error> {
-    actions::unmute(&s.db, user.id, id).await?;
-    Ok(Json(MuteChanged::unmuted(id)))
+) -> Result<Answer, Error> {
+    actions::unmute(&s.db, key, user.id, id).await
 }
 
 /// Lists the people whom I mute, newest account first.

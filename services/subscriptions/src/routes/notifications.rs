@@ -8,7 +8,8 @@ use serde::Deserialize;
 use shared::auth::CurrentUser;
 use shared::clock::Timestamp;
 use shared::error::FieldErrors;
-use shared::http::{Listed, Page, Query, ValidJson, Validate};
+use shared::http::idempotency::Answer;
+use shared::http::{IdempotencyKey, Listed, Page, Query, ValidJson, Validate};
 use utoipa::ToSchema;
 
 use crate::actions;
@@ -112,17 +113,17 @@ impl Validate for ReadIn {
 
 /// Marks everything up to a time as read. The marker never goes back.
 #[utoipa::path(
-    post, path = "/notifications/read", tag = "notifications", security(("bearer" = [])), request_body = ReadIn,
+    post, path = "/notifications/read", tag = "notifications", security(("bearer" = [])), params(IdempotencyKey), request_body = ReadIn,
     responses((status = 200, body = MarkedRead))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id))]
 pub(crate) async fn mark_read(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     ValidJson(sent): ValidJson<ReadIn>,
-) -> Result<Json<MarkedRead>, Error> {
-    let read_up_to = actions::mark_read(&s.db, user.id, sent.up_to).await?;
-    Ok(Json(MarkedRead { read_up_to }))
+) -> Result<Answer, Error> {
+    actions::mark_read(&s.db, key, user.id, sent.up_to).await
 }
 
 /// Reads my choices about notifications.
@@ -162,7 +163,7 @@ impl Validate for NotificationSettingsIn {
 
 /// Chooses the kinds of notifications that I do not want.
 #[utoipa::path(
-    put, path = "/notifications/settings", tag = "notifications", security(("bearer" = [])),
+    put, path = "/notifications/settings", tag = "notifications", security(("bearer" = [])), params(IdempotencyKey),
     request_body = NotificationSettingsIn,
     responses((status = 200, body = NotificationSettings))
 )]
@@ -170,8 +171,8 @@ impl Validate for NotificationSettingsIn {
 pub(crate) async fn set_notification_settings(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     ValidJson(sent): ValidJson<NotificationSettingsIn>,
-) -> Result<Json<NotificationSettings>, Error> {
-    actions::mute_kinds(&s.db, user.id, &sent.muted).await?;
-    get_notification_settings(State(s), user).await
+) -> Result<Answer, Error> {
+    actions::mute_kinds(&s.db, key, user.id, &sent.muted).await
 }

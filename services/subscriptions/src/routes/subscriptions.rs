@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use shared::auth::{CurrentUser, Viewer};
-use shared::http::{Listed, Page, Path, Query, read_ids};
+use shared::http::idempotency::Answer;
+use shared::http::{IdempotencyKey, Listed, Page, Path, Query, read_ids};
 use shared::ids::UserId;
 
 use crate::actions;
@@ -16,32 +17,32 @@ use crate::state::AppState;
 
 /// Follows somebody.
 #[utoipa::path(
-    post, path = "/subscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(("user_id" = UserId, Path)),
+    post, path = "/subscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(IdempotencyKey, ("user_id" = UserId, Path)),
     responses((status = 200, body = SubscriptionChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, followee.id = %id))]
 pub(crate) async fn subscribe(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
-) -> Result<Json<SubscriptionChanged>, Error> {
-    actions::follow(&s.db, user.id, id).await?;
-    Ok(Json(SubscriptionChanged::subscribed_to(id)))
+) -> Result<Answer, Error> {
+    actions::follow(&s.db, key, user.id, id).await
 }
 
 /// Stops following somebody.
 #[utoipa::path(
-    delete, path = "/unsubscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(("user_id" = UserId, Path)),
+    delete, path = "/unsubscribe/{user_id}", tag = "subscriptions", security(("bearer" = [])), params(IdempotencyKey, ("user_id" = UserId, Path)),
     responses((status = 200, body = SubscriptionChanged))
 )]
 #[tracing::instrument(level = "debug", skip_all, fields(user.id = %user.id, followee.id = %id))]
 pub(crate) async fn unsubscribe(
     State(s): State<AppState>,
     user: CurrentUser,
+    key: IdempotencyKey,
     Path(id): Path<UserId>,
-) -> Result<Json<SubscriptionChanged>, Error> {
-    actions::unfollow(&s.db, user.id, id).await?;
-    Ok(Json(SubscriptionChanged::unsubscribed_from(id)))
+) -> Result<Answer, Error> {
+    actions::unfollow(&s.db, key, user.id, id).await
 }
 
 /// Lists who follows a person, newest account first.

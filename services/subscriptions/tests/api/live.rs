@@ -101,18 +101,24 @@ async fn a_stream_tells_of_warnings_and_of_the_outcomes_of_reports() {
     let warning = json!({ "id": 1, "text": "Please be kind", "at": at(2) });
     let decision = json!({ "id": 1, "version": 1, "blocked": false, "blocked_until": null, "warnings": [warning] });
     app.deliver("moderation.user", &[decision]).await;
-    let outcome = json!({
-        "id": 4, "version": 2, "reporter_id": 1, "target_kind": "post", "target_id": 9, "outcome": "acted",
-        "resolved_at": at(3)
-    });
+    let outcome = |version: i64, end: Option<&str>| {
+        json!({
+            "id": 4, "version": version, "reporter_id": 1, "target_kind": "post", "target_id": 9, "outcome": end,
+            "resolved_at": end.map(|_| at(3))
+        })
+    };
     let warned = stream.next().await.unwrap();
-    app.deliver("report_outcome", &[outcome]).await;
+    app.deliver("report_outcome", &[outcome(2, Some("acted"))]).await;
     let told = json!([stream.next().await.unwrap().data, warned.data]);
     let list = app.get("/notifications").as_user(1, "ann").send().await;
     assert_eq!(told, list.json["notifications"], "as in the list");
     assert_eq!((&told[0]["kind"], &told[1]["kind"]), (&json!("report"), &json!("warning")));
     let (mut resumed, _) = open(&app, "", Some(&warned.id)).await;
     assert_eq!(resumed.next().await.unwrap().data, told[0], "the rest");
+    for state in [outcome(3, None), outcome(4, Some("dismissed"))] {
+        app.deliver("report_outcome", &[state]).await;
+    }
+    assert_eq!(stream.next().await.unwrap().data["report"]["outcome"], "dismissed", "another end is told too");
     app.finish().await;
 }
 

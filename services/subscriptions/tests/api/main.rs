@@ -12,6 +12,7 @@ mod erasure;
 mod events;
 mod feed;
 mod following;
+mod idempotency;
 mod live;
 mod moderation;
 mod notifications;

@@ -86,7 +86,11 @@ impl MigrationTrait for Migration {
             manager.create_index(index).await?;
         }
         // The rows that are here already lack the new columns. Without their records, the copies ask their owners for the
-        // whole streams once more.
+        // whole streams once more, and take the states because these are newer than the rows.
+        for table in ["users", "posts", "comments"] {
+            let step_back = format!("UPDATE {table} SET version = version - 1 WHERE version > 0");
+            manager.get_connection().execute_unprepared(&step_back).await?;
+        }
         let forget = "DELETE FROM copy_fills WHERE stream IN ('user', 'post', 'comment')";
         manager.get_connection().execute_unprepared(forget).await.map(|_| ())
     }

@@ -7,7 +7,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use shared::clock::Timestamp;
-use shared::db::Reads;
+use shared::db::{Reads, pad_to_power_of_two};
 use shared::ids::UserId;
 use shared::work::Tx;
 
@@ -52,8 +52,8 @@ pub(crate) async fn append_entry(tx: &Tx, actor: &Actor, entry: &Entry<'_>, outc
 /// The text in the place of the name of an admin who has left. No username has brackets.
 const ERASED: &str = "(erased)";
 
-/// Erases the name of a person in the entries about what the person did as an admin, and the reasons in the entries
-/// about the person. Returns the number of changed entries.
+/// Erases the name of a person in the entries about what the person did as an admin. Returns the number of changed
+/// entries.
 pub(crate) async fn clear_person(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
     let named = Entity::update_many()
         .col_expr(Column::ActorUsername, Expr::value(ERASED))
@@ -61,14 +61,19 @@ pub(crate) async fn clear_person(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
         .filter(Column::ActorUsername.ne(ERASED))
         .exec(&**tx)
         .await?;
+    Ok(i64::try_from(named.rows_affected).unwrap_or(i64::MAX))
+}
+
+/// Erases the reasons in the entries about targets of one kind. Returns the number of changed entries.
+pub(crate) async fn clear_reasons(tx: &Tx, kind: Kind, targets: Vec<i64>) -> Result<i64, DbErr> {
     let about = Entity::update_many()
         .col_expr(Column::Reason, Expr::value(None::<String>))
-        .filter(Column::TargetKind.eq(Kind::User.as_str()))
-        .filter(Column::TargetId.eq(user.0))
+        .filter(Column::TargetKind.eq(kind.as_str()))
+        .filter(Column::TargetId.is_in(pad_to_power_of_two(targets)))
         .filter(Column::Reason.is_not_null())
         .exec(&**tx)
         .await?;
-    Ok(i64::try_from(named.rows_affected + about.rows_affected).unwrap_or(i64::MAX))
+    Ok(i64::try_from(about.rows_affected).unwrap_or(i64::MAX))
 }
 
 /// Reads the entries about a person in the order of their ids, beginning after an id.

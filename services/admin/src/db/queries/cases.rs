@@ -22,7 +22,8 @@ pub(crate) async fn open(tx: &Tx, target: Reported, author: Option<UserId>) -> R
         target_id: Set(target.id),
         author_id: Set(author),
         status: Set(Status::Open.as_str().to_owned()),
-        version: Set(1),
+        // What admins have decided about it, which is nothing yet.
+        version: Set(0),
         report_count: Set(0),
         last_report_id: Set(None),
         resolution: Set(None),
@@ -100,6 +101,12 @@ pub(crate) async fn list(
         query = query.filter(Column::LastReportId.lt(after));
     }
     query.all(db).await
+}
+
+/// Finds the cases of a person, and of what the person wrote, and locks them until the transaction ends.
+pub(crate) async fn lock_about(tx: &Tx, author: UserId) -> Result<Vec<Model>, DbErr> {
+    let about = Entity::find().filter(Column::AuthorId.eq(author)).order_by_asc(Column::Id);
+    about.lock_exclusive().all(&**tx).await
 }
 
 /// Erases the reasons of resolutions about a person or about what the person wrote. Returns the number of changed rows.

@@ -6,7 +6,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select,
 };
 use shared::clock::Timestamp;
-use shared::db::upsert_newer;
+use shared::db::{pad_to_power_of_two, upsert_newer};
 use shared::ids::{NOBODY, UserId};
 use shared::work::Tx;
 
@@ -54,13 +54,13 @@ pub(crate) async fn store(tx: &Tx, row: Model) -> Result<(), DbErr> {
     upsert_newer(&**tx, vec![row.into_active_model().reset_all()], Column::Version).await
 }
 
-/// Erases the reason of the decision about a person, which does not change the decision. Returns the number of changed
-/// rows.
-pub(crate) async fn clear_reasons(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
+/// Erases the reasons of the decisions about targets of one kind, which does not change the decisions. Returns the number
+/// of changed rows.
+pub(crate) async fn clear_reasons(tx: &Tx, kind: Kind, targets: Vec<i64>) -> Result<i64, DbErr> {
     let cleared = Entity::update_many()
         .col_expr(Column::Reason, Expr::value(None::<String>))
-        .filter(Column::Kind.eq(Kind::User.as_str()))
-        .filter(Column::TargetId.eq(user.0))
+        .filter(Column::Kind.eq(kind.as_str()))
+        .filter(Column::TargetId.is_in(pad_to_power_of_two(targets)))
         .filter(Column::Reason.is_not_null())
         .exec(&**tx)
         .await?;

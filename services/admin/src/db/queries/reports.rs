@@ -143,6 +143,10 @@ pub(crate) async fn page_by(db: &Reads, reporter: UserId, after: i64, limit: u64
 /// about what the person wrote. Returns the number of changed rows.
 pub(crate) async fn clear_person(tx: &Tx, user: UserId) -> Result<i64, DbErr> {
     let has_words = Condition::any().add(Column::Note.is_not_null()).add(Column::Snapshot.is_not_null());
+    // In the order of their ids, because two people who leave may have reported each other.
+    let of_both = Condition::any().add(Column::AuthorId.eq(user)).add(Column::ReporterId.eq(user));
+    let locked = Entity::find().select_only().column(Column::Id).filter(of_both).filter(has_words.clone());
+    locked.order_by_asc(Column::Id).lock_exclusive().into_tuple::<i64>().all(&**tx).await?;
     let about = Entity::update_many()
         .col_expr(Column::Note, Expr::value(None::<String>))
         .col_expr(Column::Snapshot, Expr::value(None::<serde_json::Value>))

@@ -45,6 +45,7 @@ pub(crate) struct JsonFeedItem<'a> {
     content_text: &'a str,
     /// The URL of the first picture.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     image: Option<&'a str>,
     date_published: Timestamp,
     date_modified: Timestamp,
@@ -60,6 +61,7 @@ pub(crate) struct JsonFeedAttachment<'a> {
     url: &'a str,
     mime_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     title: Option<&'a str>,
 }
 

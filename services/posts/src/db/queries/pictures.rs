@@ -251,7 +251,8 @@ pub(crate) async fn take_due(tx: &Tx) -> Result<Option<Model>, DbErr> {
     let now = tx.clock().now();
     let due = Entity::find()
         .filter(Column::SizesDueAt.lte(now))
-        .order_by_asc(Column::SizesDueAt)
+        // The newest first: people look at it now, and pictures from before have waited already.
+        .order_by_desc(Column::SizesDueAt)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     let Some(row) = due.one(&**tx).await? else { return Ok(None) };
     let next = (row.attempts + 1 < MAX_ATTEMPTS).then(|| now + LEASE);

@@ -26,11 +26,8 @@ const HEIF_BRANDS: [&[u8; 4]; 11] =
 /// Recognises the format of a file by its first bytes, and reads from its head how many pixels the picture has.
 ///
 /// # Errors
-/// [`ImageError::TooLarge`], [`ImageError::NotAnImage`], [`ImageError::Heif`], [`ImageError::TooManyPixels`], [`ImageError::Broken`].
+/// [`ImageError::NotAnImage`], [`ImageError::Heif`], [`ImageError::TooManyPixels`], [`ImageError::Broken`].
 pub(crate) fn measure(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
-    if file.len() > MAX_BYTES {
-        return Err(ImageError::TooLarge);
-    }
     if is_heif(file) {
         return Err(ImageError::Heif);
     }
@@ -44,6 +41,17 @@ pub(crate) fn measure(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
         Some(pixels) if width.max(height) <= MAX_SIDE => Ok((format, pixels)),
         _ => Err(ImageError::TooManyPixels),
     }
+}
+
+/// Like [`measure`], for a file that somebody has sent. A file that this service has written may be larger.
+///
+/// # Errors
+/// Those of [`measure`], and [`ImageError::TooLarge`].
+pub(crate) fn measure_upload(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
+    if file.len() > MAX_BYTES {
+        return Err(ImageError::TooLarge);
+    }
+    measure(file)
 }
 
 /// Reads the width and the height of a picture from the head of its file.

@@ -17,7 +17,7 @@ mod inspect;
 mod jpeg;
 
 pub(crate) use error::ImageError;
-pub(crate) use measure::{MAX_PIXELS, dimensions, measure};
+pub(crate) use measure::{MAX_PIXELS, dimensions, measure, measure_upload};
 pub(crate) use name::{FileName, is_stem, narrower};
 pub(crate) use sanitise::{SafePicture, sanitise};
 pub(crate) use sizes::{Size, make_sizes};

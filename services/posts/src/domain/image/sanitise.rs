@@ -4,7 +4,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat};
 
 use super::encode::Canvas;
 use super::error::ImageError;
-use super::measure::{MAX_BYTES, measure, reader};
+use super::measure::{MAX_BYTES, measure_upload, reader};
 use super::{colours, inspect, jpeg};
 
 /// A picture that is safe to store and to serve.
@@ -30,7 +30,7 @@ pub(crate) struct SafePicture {
 /// # Errors
 /// Every variant of [`ImageError`].
 pub(crate) fn sanitise(file: &[u8]) -> Result<SafePicture, ImageError> {
-    let (format, _pixels) = measure(file)?;
+    let (format, _pixels) = measure_upload(file)?;
     // The JPEG decoder fills up missing rows with gray instead of failing.
     if format == ImageFormat::Jpeg && !jpeg::is_whole(file) {
         return Err(ImageError::Broken("the JPEG has no end".to_owned()));

@@ -175,3 +175,31 @@ CREATE TABLE posts (
     created_at timestamp with time zone,
     updated_at timestamp with time zone,
     images json);
+-- idempotency
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL);
+ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (id);
+CREATE INDEX ix_idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+-- idempotency_anonymous
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone);
+CREATE INDEX ix_idempotency_keys_anonymous_at ON public.idempotency_keys USING btree (anonymous_at);
+-- idempotency_person
+CREATE TABLE idempotency_keys (
+    id bytea NOT NULL,
+    body bytea NOT NULL,
+    status integer NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    anonymous_at timestamp with time zone,
+    user_id bigint);
+CREATE INDEX ix_idempotency_keys_user_id ON public.idempotency_keys USING btree (user_id);

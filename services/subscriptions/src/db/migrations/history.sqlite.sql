@@ -161,3 +161,30 @@ CREATE TABLE "posts" (
     "created_at" timestamp_with_timezone_text NULL,
     "updated_at" timestamp_with_timezone_text NULL ,
     "images" json_text NULL);
+-- idempotency
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL );
+CREATE INDEX "ix_idempotency_keys_created_at" ON "idempotency_keys" ("created_at");
+-- idempotency_anonymous
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL ,
+    "anonymous_at" timestamp_with_timezone_text NULL);
+CREATE INDEX "ix_idempotency_keys_anonymous_at" ON "idempotency_keys" ("anonymous_at");
+-- idempotency_person
+CREATE TABLE "idempotency_keys" (
+    "id" blob NOT NULL PRIMARY KEY,
+    "body" blob NOT NULL,
+    "status" integer NOT NULL,
+    "answer" blob NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL ,
+    "anonymous_at" timestamp_with_timezone_text NULL,
+    "user_id" integer NULL);
+CREATE INDEX "ix_idempotency_keys_user_id" ON "idempotency_keys" ("user_id");

@@ -28,6 +28,9 @@ impl MigratorTrait for Migrator {
             Box::new(shared::auth::personal_blocks::Migration),
             Box::new(m0008_moderation::Migration),
             Box::new(m0009_pictures::Migration),
+            Box::new(shared::http::idempotency::Migration),
+            Box::new(shared::http::idempotency::AnonymousMigration),
+            Box::new(shared::http::idempotency::PersonMigration),
         ]
     }
 }

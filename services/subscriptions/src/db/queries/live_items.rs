@@ -13,6 +13,7 @@ use super::subscriptions;
 use crate::db::entities::live_head::{self, Entity as Head};
 use crate::db::entities::live_items::{ActiveModel, Column, Entity, Model};
 use crate::domain::live::{self, FOLLOWERS, News};
+use crate::domain::notices::{Place, Recipient};
 
 /// The id of the only row of `live_head`.
 const HEAD: i64 = 1;
@@ -20,6 +21,13 @@ const HEAD: i64 = 1;
 const MOST: i64 = 1_000_000;
 /// The number of items that one transaction deletes at most.
 const TRIMMED: u64 = 1_000;
+
+/// Deletes the item of a thing that may happen to this recipient again, and is then told again.
+pub(crate) async fn withdraw(tx: &Tx, recipient: &Recipient<'_>, place: Place) -> Result<(), DbErr> {
+    let of_thing =
+        Entity::delete_many().filter(Column::Recipient.eq(recipient.key())).filter(Column::Place.eq(place.0));
+    of_thing.exec(&**tx).await.map(|_| ())
+}
 
 /// Gives numbers to news and stores them, as the last statements of a transaction: until its commit, every other
 /// transaction that stores news waits. News that are too old, or stored already, are left out.

@@ -1,8 +1,9 @@
-//! `Idempotency-Key`: a client that repeats a creating request, because no answer came, gets the answer to the first
-//! one.
+//! `Idempotency-Key`: a client that repeats a write, because no answer came, gets the answer to the first one.
 //!
 //! The answer is stored in the transaction of the write, so it exists exactly when the write does. The header follows
 //! the IETF draft "The Idempotency-Key HTTP Header Field".
+
+mod table;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,9 +13,8 @@ use axum::extract::FromRequestParts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, Index, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait};
-use sea_orm_migration::prelude::{ColumnDef, MigrationName, MigrationTrait, SchemaManager, Table};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,11 +23,13 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::clock::Timestamp;
-use crate::db::{insert_rows, pad_to_power_of_two, try_lock_until_commit};
+use crate::db::{CommitError, insert_rows, pad_to_power_of_two, try_lock_until_commit};
 use crate::error::ApiError;
 use crate::ids::UserId;
 use crate::tasks::Cancel;
 use crate::work::{Db, Tx};
+
+pub use table::{ActiveModel, AnonymousMigration, Column, Entity, Migration, Model, PersonMigration};
 
 pub(super) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header that marks a replayed answer.
@@ -177,6 +179,74 @@ impl IdempotencyKey {
         known.transpose()
     }
 
+    /// Makes a write of this person at most once: a repeated request gets the answer to the first one, which was stored in
+    /// the same transaction. `sent` holds the parts that a repeated request must have in common with the first.
+    ///
+    /// # Errors
+    /// The errors of `write`, after which nothing is stored, so that the request may be tried again; those of
+    /// [`IdempotencyKey::find`]; those of the transaction.
+    pub async fn write_once<T, E>(
+        self,
+        db: &Db,
+        sender: UserId,
+        sent: &[&[u8]],
+        write: impl AsyncFnOnce(&mut Tx) -> Result<T, E>,
+    ) -> Result<Answer, E>
+    where
+        T: Serialize,
+        E: From<ApiError> + From<DbErr> + From<CommitError>,
+    {
+        self.answer_once(db, sender, sent, StatusCode::OK, write).await
+    }
+
+    /// Like [`IdempotencyKey::write_once`], for a write that creates something: the answer is 201.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_once<T, E>(
+        self,
+        db: &Db,
+        sender: UserId,
+        sent: &[&[u8]],
+        write: impl AsyncFnOnce(&mut Tx) -> Result<T, E>,
+    ) -> Result<Answer, E>
+    where
+        T: Serialize,
+        E: From<ApiError> + From<DbErr> + From<CommitError>,
+    {
+        self.answer_once(db, sender, sent, StatusCode::CREATED, write).await
+    }
+
+    async fn answer_once<T, E>(
+        mut self,
+        db: &Db,
+        sender: UserId,
+        sent: &[&[u8]],
+        status: StatusCode,
+        write: impl AsyncFnOnce(&mut Tx) -> Result<T, E>,
+    ) -> Result<Answer, E>
+    where
+        T: Serialize,
+        E: From<ApiError> + From<DbErr> + From<CommitError>,
+    {
+        let mut tx = db.begin().await?;
+        if let Some(known) = self.find(&tx, Some(sender), sent).await? {
+            tx.rollback().await?;
+            return Ok(known);
+        }
+        let written = match write(&mut tx).await {
+            Ok(written) => written,
+            Err(error) => {
+                // Now, because dropping the transaction would free the key only later.
+                tx.rollback().await?;
+                return Err(error);
+            }
+        };
+        let answer = self.answer(&tx, status, &written).await?;
+        tx.commit().await?;
+        Ok(answer)
+    }
+
     /// Notes the person whom the answer to an anonymous request is about, so that [`forget_person`] deletes it too.
     /// [`IdempotencyKey::find`] must have been called before.
     pub fn note_person(&mut self, person: Option<UserId>) {
@@ -288,7 +358,7 @@ impl IntoParams for IdempotencyKey {
         let header = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)
-            .description(Some("A new UUID for each thing to create: repeating the request answers the same for 24 h"))
+            .description(Some("A new UUID for each write: repeating the request with it answers the same for 24 h"))
             .schema(Some(text));
         vec![header.build()]
     }
@@ -350,120 +420,5 @@ async fn remove(db: &Db, which: &Expr) -> Result<(), DbErr> {
         if removed.rows_affected == 0 {
             return Ok(());
         }
-    }
-}
-
-/// A row of `idempotency_keys`: a stored answer.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "idempotency_keys")]
-pub struct Model {
-    /// SHA-256 of person, method, path and key.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: Vec<u8>,
-    /// SHA-256 of the parts that a repeated request must have in common with the first.
-    pub body: Vec<u8>,
-    /// The HTTP status of the answer.
-    pub status: i32,
-    /// The body of the answer, as JSON.
-    pub answer: Vec<u8>,
-    /// The time of the answer.
-    pub created_at: Timestamp,
-    /// The time of the answer if the request was anonymous. Its index finds the surplus of such answers.
-    pub anonymous_at: Option<Timestamp>,
-    /// The person whom the answer is about: the sender of the request, or the new person of a registration. Absent in
-    /// rows that are older than this column.
-    pub user_id: Option<UserId>,
-}
-
-/// The table has no relations.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-/// The migration that creates the table `idempotency_keys`.
-pub struct Migration;
-
-impl MigrationName for Migration {
-    /// The name in the table of applied migrations. It is written out, because a derived name would change with the
-    /// name of the file.
-    fn name(&self) -> &'static str {
-        "idempotency"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
-            .table("idempotency_keys")
-            .col(ColumnDef::new("id").blob().not_null().primary_key())
-            .col(ColumnDef::new("body").blob().not_null())
-            .col(ColumnDef::new("status").integer().not_null())
-            .col(ColumnDef::new("answer").blob().not_null())
-            .col(ColumnDef::new("created_at").timestamp_with_time_zone().not_null())
-            .to_owned();
-        manager.create_table(table).await?;
-        let index = Index::create()
-            .name("ix_idempotency_keys_created_at")
-            .table("idempotency_keys")
-            .col("created_at")
-            .to_owned();
-        manager.create_index(index).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
-
-/// The migration that adds the column `anonymous_at`, which marks answers to anonymous requests.
-pub struct AnonymousMigration;
-
-impl MigrationName for AnonymousMigration {
-    fn name(&self) -> &'static str {
-        "idempotency_anonymous"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for AnonymousMigration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = ColumnDef::new("anonymous_at").timestamp_with_time_zone().null().to_owned();
-        manager.alter_table(Table::alter().table("idempotency_keys").add_column(column).to_owned()).await?;
-        let index = Index::create()
-            .name("ix_idempotency_keys_anonymous_at")
-            .table("idempotency_keys")
-            .col("anonymous_at")
-            .to_owned();
-        manager.create_index(index).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
-
-/// The migration that adds the column `user_id`, by which the answers to a person who leaves are found.
-pub struct PersonMigration;
-
-impl MigrationName for PersonMigration {
-    fn name(&self) -> &'static str {
-        "idempotency_person"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for PersonMigration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = ColumnDef::new("user_id").big_integer().null().to_owned();
-        manager.alter_table(Table::alter().table("idempotency_keys").add_column(column).to_owned()).await?;
-        let index =
-            Index::create().name("ix_idempotency_keys_user_id").table("idempotency_keys").col("user_id").to_owned();
-        manager.create_index(index).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
     }
 }
