@@ -3,7 +3,7 @@
 # the main job of a person against a new Chatty in one process. Installs the programs for this into FOLDER, once.
 #
 # Usage: run.sh PROGRAM FOLDER
-# Exit status: 0 if nothing was found, or if there is no Node.
+# Exit status: 0 if nothing was found, or if there is no Node, or no way to its packages.
 set -eu
 program=$(realpath "$1")
 mkdir -p "$2"
@@ -26,6 +26,7 @@ command -v python3 >/dev/null || fail "python3 is missing"
 
 # Scripts of the packages are not run: none of these needs one.
 if ! cmp -s "$here/package-lock.json" "$folder/installed.json"; then
+    npm ping --loglevel=error >/dev/null 2>&1 || skip "the registry of npm cannot be reached"
     cp "$here/package.json" "$here/package-lock.json" "$folder"
     (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
     cp "$here/package-lock.json" "$folder/installed.json"
