@@ -37,7 +37,13 @@ pub(super) struct Told {
 pub(super) async fn follow_everybody(world: &World) -> Result<()> {
     for person in &world.people {
         let path = format!("/subscribe/{}", person.id);
-        let answer = world.api.call(Method::POST, &path, Some(&world.extra), None).await;
+        let begun = Instant::now();
+        let mut answer = world.api.call(Method::POST, &path, Some(&world.extra), None).await;
+        // Subscriptions may not have heard of a new person yet.
+        while answer.status == 404 && begun.elapsed() < PATIENCE {
+            sleep(PAUSE).await;
+            answer = world.api.call(Method::POST, &path, Some(&world.extra), None).await;
+        }
         ensure!(answer.status == 200, "the listener cannot follow: {}", answer.body);
     }
     Ok(())
