@@ -57,11 +57,6 @@ pub(crate) async fn decide(
     }
     // The case comes before the target, in all writes, so that two of them cannot wait for each other.
     let case = cases::lock_of(&tx, kind, target_id).await?;
-    // After the key, because the answer to the first request holds whatever the time is.
-    if decision.until.is_some_and(|until| until <= tx.clock().now()) {
-        tx.rollback().await?;
-        return Err(ApiError::invalid_field("until", "must be in the future").into());
-    }
     let made = match make(&mut tx, &actor(&admin.0), decision).await {
         Ok(made) => made,
         Err(error) => {
@@ -100,11 +95,15 @@ pub(super) struct Made {
 /// log. `None` when the target does not exist or does not admit the action: then nothing was stored.
 ///
 /// # Errors
-/// [`Error::Oneself`] when the person to be blocked decides; [`Error::Db`] or [`Error::Publish`].
+/// [`Error::Oneself`] when the person to be blocked decides; [`Error::Request`] for an end that has passed; [`Error::Db`] or
+/// [`Error::Publish`].
 pub(super) async fn make(tx: &mut Tx, actor: &Actor, decision: &Decision) -> Result<Option<Made>, Error> {
     let Decision { kind, target_id, action, .. } = *decision;
     if action == Action::Block && target_id == actor.id.0 {
         return Err(Error::Oneself);
+    }
+    if decision.until.is_some_and(|until| until <= tx.clock().now()) {
+        return Err(ApiError::invalid_field("until", "must be in the future").into());
     }
     let found = targets::lock(tx, kind, target_id).await?.filter(|(target, _)| target.admits(action));
     let Some((_, current)) = found else { return Ok(None) };

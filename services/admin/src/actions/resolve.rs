@@ -163,7 +163,8 @@ async fn lock(tx: &Tx, chosen: &Chosen) -> Result<Vec<Model>, Error> {
     }
     for case in &locked {
         let Some(kind) = Kind::named(&case.target_kind) else { return Err(Error::CaseNotFound(case.id)) };
-        // Whoever decides about the target locks its case first, so this decision stays the last one.
+        // A decision about the target locks this case too, unless it is made by way of another thing by the same person.
+        // Such a one may come in between.
         let decision = decisions::find(&**tx, kind, case.target_id).await?;
         let decided = case.version + decision.map_or(0, |decision| decision.version);
         if !chosen.admits(case.id, decided) {

@@ -8,7 +8,7 @@ use axum::http::header;
 use serde::Deserialize;
 use shared::auth::AdminUser;
 use shared::clock::Timestamp;
-use shared::error::{ApiError, FieldErrors};
+use shared::error::FieldErrors;
 use shared::http::{Listed, OptionalJson, Page, Path, Query, ValidJson, Validate};
 use shared::request_id;
 use shared::text::{self, Lines};
@@ -126,7 +126,7 @@ pub(crate) async fn resolve_case(
     Condition(condition): Condition,
     ValidJson(sent): ValidJson<ResolveIn>,
 ) -> Result<Tagged<Json<CaseDecided>>, Error> {
-    let resolution = resolution(&s, sent)?;
+    let resolution = resolution(sent);
     actions::resolve(&s.db, &admin, &Chosen::One(id.0, condition), &resolution).await?;
     decided(&s, id, "resolved").await
 }
@@ -201,7 +201,7 @@ pub(crate) async fn resolve_cases(
     ValidJson(sent): ValidJson<ResolveSeveralIn>,
 ) -> Result<Json<CasesDecided>, Error> {
     let ResolveSeveralIn { cases, action, reason, until } = sent;
-    let resolution = resolution(&s, ResolveIn { action, reason, until })?;
+    let resolution = resolution(ResolveIn { action, reason, until });
     let chosen = several(&cases);
     actions::resolve(&s.db, &admin, &chosen, &resolution).await?;
     all_decided(&s, &chosen, "resolved").await
@@ -251,22 +251,10 @@ fn current_request() -> String {
     request_id::current().unwrap_or_default()
 }
 
-/// Checks that a block ends in the future.
-///
-/// # Errors
-/// 422 for a time that has passed.
-fn check_until(s: &AppState, until: Option<Timestamp>) -> Result<(), Error> {
-    if until.is_some_and(|until| until <= s.db.clock().now()) {
-        return Err(ApiError::invalid_field("until", "must be in the future").into());
-    }
-    Ok(())
-}
-
-/// Builds the resolution that is asked for. A block must end in the future.
-fn resolution(s: &AppState, sent: ResolveIn) -> Result<Resolution, Error> {
+/// Builds the resolution that is asked for.
+fn resolution(sent: ResolveIn) -> Resolution {
     let ResolveIn { action, reason, until } = sent;
-    check_until(s, until)?;
-    Ok(Resolution { action, reason: reason.map(String::from), until, request_id: current_request() })
+    Resolution { action, reason: reason.map(String::from), until, request_id: current_request() }
 }
 
 /// Answers with a case after a write.

@@ -162,7 +162,7 @@ async fn a_case_is_resolved_with_a_removal_and_the_resolution_is_undone() {
     let entries = log["entries"].as_array().unwrap();
     let actions: Vec<&str> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
     assert_eq!(actions, ["reopen_case", "restore", "remove_case", "remove"]);
-    // What its author deletes has no content any more.
+    // A post that its author deletes has no content any more.
     app.deliver("post", &[with_removed(post(1, 3, true), false)]).await;
     let read = admin_get(&app, "/admin/posts/1").await;
     assert_eq!((&read["content"]["content"], &read["status"]), (&Value::Null, &json!("deleted")));

@@ -18,14 +18,14 @@ const INDEXES: [(&str, &str, &[&str]); 15] = [
     ("ix_cases_status", "cases", &["status", "last_report_id"]),
     ("ix_cases_last_report", "cases", &["last_report_id"]),
     ("ix_reports_case", "reports", &["case_id", "id"]),
-    // What is about a person who leaves.
+    // The rows about a person who leaves.
     ("ix_reports_author", "reports", &["author_id"]),
     ("ix_cases_author", "cases", &["author_id"]),
     ("ix_posts_author", "posts", &["author_id"]),
     ("ix_comments_author", "comments", &["author_id"]),
     // The blocks that end next.
     ("ix_decisions_until", "decisions", &["hidden_until"]),
-    // What admins have removed.
+    // The removed posts and comments.
     ("ix_posts_removed", "posts", &["removed", "id"]),
     ("ix_comments_removed", "comments", &["removed", "id"]),
     // The filters of the log.
@@ -136,7 +136,7 @@ fn reports_table() -> TableCreateStatement {
         .col(big_integer_null("author_id"))
         .col(text("reason"))
         .col(text_null("note"))
-        // What was reported, as it was then.
+        // The reported content, as it was then.
         .col(json_null("snapshot"))
         // Absent while the report is open.
         .col(text_null("outcome"))

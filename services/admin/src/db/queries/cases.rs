@@ -22,7 +22,7 @@ pub(crate) async fn open(tx: &Tx, target: Reported, author: Option<UserId>) -> R
         target_id: Set(target.id),
         author_id: Set(author),
         status: Set(Status::Open.as_str().to_owned()),
-        // What admins have decided about it, which is nothing yet.
+        // No admin has resolved it yet.
         version: Set(0),
         report_count: Set(0),
         last_report_id: Set(None),

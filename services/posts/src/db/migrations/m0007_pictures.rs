@@ -66,7 +66,7 @@ fn pictures_table() -> TableCreateStatement {
         .col(timestamp_with_time_zone("created_at"))
         // The time from which its sizes may be made; empty when they are made, or when there are none to make.
         .col(timestamp_with_time_zone_null("sizes_due_at"))
-        // How often somebody has begun to make them.
+        // The number of times that their making has begun.
         .col(big_integer("attempts"))
         .to_owned()
 }

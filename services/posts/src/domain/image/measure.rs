@@ -46,7 +46,7 @@ pub(crate) fn measure(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
 /// Like [`measure`], for a file that somebody has sent. A file that this service has written may be larger.
 ///
 /// # Errors
-/// Those of [`measure`], and [`ImageError::TooLarge`].
+/// [`ImageError::TooLarge`], and the errors of [`measure`].
 pub(crate) fn measure_upload(file: &[u8]) -> Result<(ImageFormat, u32), ImageError> {
     if file.len() > MAX_BYTES {
         return Err(ImageError::TooLarge);
