@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod fail_points;
 pub mod ids;
+pub mod people;
 pub mod pictures;
 pub mod problems;
 pub mod request_id;

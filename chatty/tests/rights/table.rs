@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 132] = {
+pub(crate) const TABLE: [Row; 135] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -192,6 +192,7 @@ pub(crate) const TABLE: [Row; 132] = {
         row("GET /posts/{id}/comments", Open, 200).at("/posts/{post}/comments"),
         row("GET /posts/{id}/likes", Open, 200).at("/posts/{post}/likes"),
         row("POST /posts/{id}/views", Open, 200).at("/posts/{post}/views"),
+        row("GET /users/{id}/avatar", Open, 200).at("/users/{ann}/avatar"),
         row("GET /media/{name}", Open, 404).at("/media/unknown.png"),
         row("GET /posts.atom", Open, 200),
         row("GET /posts.json", Open, 200),
@@ -227,6 +228,8 @@ pub(crate) const TABLE: [Row; 132] = {
         row("DELETE /auth/me", Account, 202).json(PASSWORD),
         row("POST /posts", Person, 201).json(r#"{"title":"New","content":"New"}"#),
         row("POST /media", Person, 415).json("{}"),
+        row("PUT /users/{id}/avatar", Owner(403), 415).at("/users/{ann}/avatar").json("{}"),
+        row("DELETE /users/{id}/avatar", Owner(403), 404).at("/users/{ann}/avatar"),
         row("PATCH /posts/{id}", Owner(403), 200).at("/posts/{post}").json(r#"{"title":"Changed"}"#),
         row("DELETE /posts/{id}", Owner(403), 200).at("/posts/{post}"),
         row("POST /posts/{id}/comments", Person, 201).at("/posts/{post}/comments").json(r#"{"content":"New"}"#),

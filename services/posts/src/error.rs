@@ -37,6 +37,12 @@ pub(crate) enum Error {
     /// 404: no visible post has this picture, or the media store does not have its file.
     #[error("Image not found")]
     ImageNotFound,
+    /// 404: the person has chosen no avatar.
+    #[error("Avatar not found")]
+    AvatarNotFound,
+    /// 403: somebody else's avatar cannot be chosen or removed.
+    #[error("Only the person may do this")]
+    NotYourAvatar,
     /// 403: the post or the comment is visible, and somebody else wrote it.
     #[error("Only the author may do this")]
     NotTheAuthor,
@@ -46,6 +52,10 @@ pub(crate) enum Error {
     /// 412: the current version does not meet the conditions of the request.
     #[error("The post has changed since")]
     VersionMismatch,
+    /// 412, as above.
+    #[error("The avatar is another one")]
+    AvatarChanged,
+    /// 412, as above.
     #[error("The feed has changed since")]
     FeedChanged,
     /// 429: the person's pictures of the last 24 hours have reached the limit.
@@ -90,10 +100,11 @@ impl From<Error> for ApiError {
             | Error::BookmarkNotFound
             | Error::UserNotFound
             | Error::TagNotFound
-            | Error::ImageNotFound => Self::not_found(text),
+            | Error::ImageNotFound
+            | Error::AvatarNotFound => Self::not_found(text),
             Error::Reply(_) => Self::invalid_field("reply_to", text),
-            Error::NotTheAuthor => Self::forbidden(text),
-            Error::VersionMismatch | Error::FeedChanged => {
+            Error::NotTheAuthor | Error::NotYourAvatar => Self::forbidden(text),
+            Error::VersionMismatch | Error::AvatarChanged | Error::FeedChanged => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text)
             }
             Error::PictureNotFree => Self::invalid_field("images", text),

@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use crate::routes::{MAX_FORM_BYTES, comments, feeds, likes, media, own, posts};
+use crate::routes::{MAX_FORM_BYTES, avatars, comments, feeds, likes, media, own, posts};
 use crate::state::AppState;
 
 /// The router with its state, and the OpenAPI description of the same routes.
@@ -26,6 +26,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(likes::list_liked))
         .routes(routes!(media::upload_picture).layer(DefaultBodyLimit::max(MAX_FORM_BYTES)))
         .routes(routes!(media::get_image))
+        .routes(
+            routes!(avatars::set_avatar, avatars::remove_avatar, avatars::get_avatar)
+                .layer(DefaultBodyLimit::max(MAX_FORM_BYTES)),
+        )
         .routes(routes!(feeds::get_atom_feed))
         .routes(routes!(feeds::get_json_feed))
         .routes(routes!(feeds::get_author_atom_feed))

@@ -357,7 +357,7 @@ async fn nonsense_on_the_wire_is_refused_as_a_problem() {
 async fn what_nginx_answers_by_itself_is_as_http_wants_it() {
     let gateway = Gateway::start().await;
     let traced = gateway.send_raw(b"TRACE /posts HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(traced.contains("Allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\n"), "{traced}");
+    assert!(traced.contains("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"), "{traced}");
     let posted = gateway.request(Method::POST, "/openapi.json").send().await.unwrap();
     assert_eq!(posted.headers()["allow"], "GET, HEAD, OPTIONS");
     assert_eq!(problem(posted).await, (405, json!("method_not_allowed")));

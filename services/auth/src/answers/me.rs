@@ -4,6 +4,7 @@ use serde::Serialize;
 use shared::auth::{Role, Scopes};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::people::AvatarUrl;
 use utoipa::ToSchema;
 
 use crate::db::entities::users::Model;
@@ -20,6 +21,9 @@ pub(crate) struct MeOut {
     first_name: Option<String>,
     last_name: Option<String>,
     bio: Option<String>,
+    /// Path of the person's picture on this host: the one that the person has chosen, or a drawn one.
+    #[schema(value_type = String, format = "uri-reference", example = "/users/7/avatar")]
+    avatar_url: AvatarUrl,
     created_at: Timestamp,
     /// Verified and not blocked.
     is_active: bool,
@@ -31,6 +35,7 @@ impl MeOut {
     pub(crate) fn of(user: Model, scopes: Option<Scopes>) -> Self {
         Self {
             id: user.user_id(),
+            avatar_url: AvatarUrl(user.user_id()),
             is_active: user.is_active(),
             role: user.role(),
             username: user.username,

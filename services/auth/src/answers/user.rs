@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::people::AvatarUrl;
 use utoipa::ToSchema;
 
 use crate::db::entities::users::Model;
@@ -15,6 +16,9 @@ pub(crate) struct UserOut {
     first_name: Option<String>,
     last_name: Option<String>,
     bio: Option<String>,
+    /// Path of the person's picture on this host: the one that the person has chosen, or a drawn one.
+    #[schema(value_type = String, format = "uri-reference", example = "/users/7/avatar")]
+    avatar_url: AvatarUrl,
     created_at: Timestamp,
 }
 
@@ -22,6 +26,7 @@ impl From<Model> for UserOut {
     fn from(user: Model) -> Self {
         Self {
             id: user.user_id(),
+            avatar_url: AvatarUrl(user.user_id()),
             username: user.username,
             first_name: user.first_name,
             last_name: user.last_name,

@@ -12,7 +12,7 @@ async fn a_profile_is_read_and_changed() {
     let (id, access, _) = member(&app, "ann").await;
     events(&app).await;
     let mut expected = json!({
-        "id": id, "username": "ann", "email": "ann@example.org", "first_name": null, "last_name": null, "bio": null,
+        "id": id, "username": "ann", "email": "ann@example.org", "first_name": null, "last_name": null, "bio": null, "avatar_url": format!("/users/{id}/avatar"),
         "created_at": "2026-03-01T12:00:00.000000Z", "is_active": true, "role": "user"
     });
     assert_eq!(app.get("/auth/me").bearer(&access).send().await.json, expected);

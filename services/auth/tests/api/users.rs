@@ -34,7 +34,7 @@ async fn people_are_found_by_id_and_by_username() {
     let id = named(&app, "Ann", "Ann", "Miller").await;
     register(&app, "bob").await;
     let expected = json!({
-        "id": id, "username": "Ann", "first_name": "Ann", "last_name": "Miller", "bio": null,
+        "id": id, "username": "Ann", "first_name": "Ann", "last_name": "Miller", "bio": null, "avatar_url": format!("/users/{id}/avatar"),
         "created_at": "2026-03-01T12:00:00.000000Z"
     });
     assert_eq!(app.get(&format!("/users/{id}")).send().await.json, expected);

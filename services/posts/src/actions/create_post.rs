@@ -13,6 +13,7 @@ use crate::db::queries::pictures::{self, StoredPicture, Wanted};
 use crate::db::queries::posts::{self, NewPost, ShownPost};
 use crate::db::queries::{search, users};
 use crate::domain::etag;
+use crate::domain::image;
 use crate::error::Error;
 use crate::media::{MediaStore, Upload};
 use crate::streams::post::PostState;
@@ -51,7 +52,7 @@ pub(crate) async fn create_post(
         return Ok(known);
     }
     pictures::require_quota(db.read(), db.clock().now(), user.id).await?;
-    let picture = media.store(picture).await?;
+    let picture = media.store(picture, image::sanitise).await?;
     let stored = store_post(db, user, request, draft, Some(&picture)).await;
     if may_be_referred_to(&stored) {
         media.announce_sizes();

@@ -63,6 +63,7 @@ impl ExportedData for ExportedPosts {
                             "id": picture.stem,
                             "file": file,
                             "post_id": picture.post_id,
+                            "avatar": picture.is_avatar,
                             "width": picture.width,
                             "height": picture.height,
                             "alt": picture.alt,

@@ -5,6 +5,7 @@
 //! transactions, see [`shared_writes`]. Three tasks recount,
 //! erase and make the sizes of pictures in many small transactions, see `recount`, `erase_person` and `make_sizes`.
 
+mod avatar;
 mod bookmark;
 mod create_post;
 mod delete_post;
@@ -23,6 +24,7 @@ mod erase_person;
 mod export_person;
 mod recount;
 
+pub(crate) use avatar::{remove_avatar, set_avatar};
 pub(crate) use bookmark::{bookmark, unbookmark};
 pub(crate) use create_post::{PostDraft, create_post};
 pub(crate) use delete_comment::delete_comment;

@@ -8,6 +8,7 @@ use shared::work::Db;
 use super::known_answer::{find_answer, find_known_answer, may_be_referred_to};
 use crate::db::queries::pictures::{self, StoredPicture};
 use crate::db::queries::users;
+use crate::domain::image;
 use crate::error::Error;
 use crate::media::{MediaStore, Upload};
 
@@ -29,7 +30,7 @@ pub(crate) async fn upload_picture(
         return Ok(known);
     }
     pictures::require_quota(db.read(), db.clock().now(), user.id).await?;
-    let picture = media.store(picture).await?;
+    let picture = media.store(picture, image::sanitise).await?;
     let stored = store_picture(db, user, request, alt, &picture).await;
     if may_be_referred_to(&stored) {
         media.announce_sizes();

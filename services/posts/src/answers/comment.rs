@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use shared::clock::Timestamp;
+use shared::people::Author;
 use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
-use super::author::Author;
 use crate::db::entities::comments::Model;
 use crate::domain::ids::{CommentId, PostId};
 
@@ -32,7 +32,7 @@ pub(crate) struct CommentOut {
 impl CommentOut {
     /// Builds the answer from a comment and its author's username. Without a username, the comment is shown as gone.
     pub(crate) fn of(row: Model, username: Option<String>) -> Self {
-        let author = username.map(|username| Author { id: row.author_id, username });
+        let author = username.map(|username| Author::new(row.author_id, username));
         let content = row.content.filter(|_| author.is_some());
         Self {
             id: row.id,

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use shared::clock::Timestamp;
+use shared::people::Author;
 use utoipa::ToSchema;
 
-use super::author::Author;
 use super::post::PostOut;
 use crate::domain::ids::PostId;
 

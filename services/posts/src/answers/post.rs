@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use shared::clock::Timestamp;
+use shared::people::Author;
 use shared::pictures::Picture;
 use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
-use super::author::Author;
 use crate::db::queries::own::OwnPost;
 use crate::db::queries::posts::ShownPost;
 use crate::domain::ids::PostId;
@@ -47,7 +47,7 @@ impl PostOut {
             entities: post.content.as_deref().map(find_entities).unwrap_or_default(),
             image_url: post.image_url.clone(),
             images: post.images.clone().unwrap_or_default().0,
-            author: Author { id: post.author_id?, username: author.to_owned() },
+            author: Author::new(post.author_id?, author.to_owned()),
             like_count: counts.like_count,
             comment_count: counts.comment_count,
             view_count: counts.view_count,

@@ -50,6 +50,9 @@ fn permits(pixels: u32) -> u32 {
     pixels.div_ceil(image::MAX_PIXELS / PERMITS).max(PERMITS.div_ceil(cores)).clamp(1, PERMITS)
 }
 
+/// Turns the file that a person has sent into a safe one. It may take long.
+pub(crate) type Encoding = fn(&[u8]) -> Result<SafePicture, ImageError>;
+
 /// Stores, serves and removes pictures. Clones share the store.
 #[derive(Clone)]
 pub(crate) struct MediaStore {
@@ -79,13 +82,13 @@ impl MediaStore {
         Ok(Self { store: Arc::new(store.with_fsync(true)), decoding, arrived: Arc::default() })
     }
 
-    /// Checks a picture, encodes it anew and stores it under a new random name.
+    /// Checks a picture, encodes it anew by `encode` and stores it under a new random name.
     ///
     /// # Errors
     /// [`Error::Image`] when the picture is not accepted; [`Error::Media`] when the file cannot be stored;
     /// [`Error::TooManyUploads`] when decoding does not begin or end in time. Nothing is stored in that case, because
     /// the request would run into its time limit, and the client could not know what was stored.
-    pub(crate) async fn store(&self, upload: Upload) -> Result<StoredPicture, Error> {
+    pub(crate) async fn store(&self, upload: Upload, encode: Encoding) -> Result<StoredPicture, Error> {
         let (_format, pixels) = image::measure_upload(&upload.file)?;
         let permit = Arc::clone(&self.decoding).acquire_many_owned(permits(pixels));
         let permit = timeout_at(upload.begun + DECODE_BEGINS_WITHIN, permit).await;
@@ -95,7 +98,7 @@ impl MediaStore {
             // A blocking task goes on when its request is dropped. So the task itself holds the permit and the file's
             // reservation until it ends.
             let (_permit, upload) = (permit, upload);
-            image::sanitise(&upload.file)
+            encode(&upload.file)
         };
         let picture = timeout_at(decoded_by, tokio::task::spawn_blocking(decode)).await;
         let picture: SafePicture = picture.map_err(|_elapsed| Error::TooManyUploads)?.map_err(|panic| {
@@ -293,6 +296,13 @@ mod tests {
             rows.push(pictures::insert(&tx, shared::ids::UserId(1), &stored, None, post).await.unwrap());
             tx.commit().await.unwrap();
         }
+        // An avatar waits for nothing.
+        let avatar = FileName::of_picture(&"4".repeat(32), "jpg");
+        media.store.put(&path(&avatar), PutPayload::from_static(b"x")).await.unwrap();
+        let tx = db.begin().await.unwrap();
+        let stored = StoredPicture { name: avatar.clone(), width: 256, height: 256 };
+        assert_eq!(pictures::replace_avatar(&tx, shared::ids::UserId(1), &stored).await.unwrap(), None);
+        tx.commit().await.unwrap();
         clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
         assert_eq!(media.remove_left_over(&db).await.unwrap(), 0);
         clock.advance(Duration::from_secs(1));
@@ -302,6 +312,7 @@ mod tests {
                 assert_eq!(media.open_picture(&file, None).await.is_ok(), is_there, "{file}");
             }
         }
+        assert!(media.open_picture(&avatar, None).await.is_ok());
         db.close().await;
     }
 }

@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 use shared::error::ApiError;
 use shared::http::Path;
 use shared::ids::UserId;
+use shared::people::Author;
 use shared::text::mentions::{MAX_TAG, tag_key};
 
 use super::conditions::{ReadConditions, answer_read};
-use crate::answers::author::Author;
 use crate::answers::feeds::json::JsonFeed;
 use crate::answers::feeds::{Feed, Subject, atom, json};
 use crate::db::queries::{posts, search, users};
@@ -149,7 +149,7 @@ async fn read_feed(s: &AppState, subject: Subject) -> Result<Feed, Error> {
         Subject::Everybody => (None, posts::list(db, None, None, NEWEST).await?),
         Subject::Author(id) => {
             let username = users::visible_usernames(db, [*id]).await?.remove(id).ok_or(Error::UserNotFound)?;
-            (Some(Author { id: *id, username }), posts::list(db, Some(*id), None, NEWEST).await?)
+            (Some(Author::new(*id, username)), posts::list(db, Some(*id), None, NEWEST).await?)
         }
         Subject::Tag(tag) => {
             let ids = search::find_tagged(db, tag, None, NEWEST).await?;

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use shared::auth::{CurrentUser, Viewer};
 use shared::http::idempotency::Answer;
 use shared::http::{IdempotencyKey, Listed, Page, Path, Query, read_ids};
+use shared::people::Author;
 
 use crate::actions::shared_writes::{Write, WriteKind};
-use crate::answers::author::Author;
 use crate::answers::like::{LikeList, Liked};
 use crate::answers::message::Message;
 use crate::db::queries::likes;
@@ -78,7 +78,7 @@ pub(crate) async fn list_likes(
     let mut rows = likes::list_people(s.db.read(), id, &page).await?;
     let next = page.cut(&mut rows, |(user, _)| user.0);
     viewer.retain_seen(&mut rows, |(user, _)| *user).await;
-    let likes = rows.into_iter().map(|(id, username)| Author { id, username }).collect();
+    let likes = rows.into_iter().map(|(id, username)| Author::new(id, username)).collect();
     Ok(page.answer(LikeList { likes, next: next.clone() }, next.as_deref()))
 }
 

@@ -75,11 +75,22 @@ pub(crate) async fn get_image(
 ) -> Result<Response, Error> {
     let asked = FileName::parse(&name).ok_or(Error::ImageNotFound)?;
     let ShownFile { file, name, is_final } = open_shown(&s, asked).await?;
-    let (picture, media_type, file_name) = (file, name.media_type(), name.to_string());
+    let caching = if is_final { "public, max-age=3600" } else { "public, no-cache" };
+    send_file(&s, &method, &headers, (file, name), caching).await
+}
+
+/// Answers with a file, or the part of it that the request asks for.
+pub(super) async fn send_file(
+    s: &AppState,
+    method: &Method,
+    headers: &HeaderMap,
+    (picture, name): (GetResult, FileName),
+    caching: &'static str,
+) -> Result<Response, Error> {
+    let (media_type, file_name) = (name.media_type(), name.to_string());
     let tag = format!("\"{file_name}\"");
     let mut response = Response::default();
     let fields = response.headers_mut();
-    let caching = if is_final { "public, max-age=3600" } else { "public, no-cache" };
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     if s.behind_gateway && headers.get(SENDFILE_TYPE).is_some_and(|kind| kind == "X-Accel-Redirect") {
@@ -87,7 +98,7 @@ pub(crate) async fn get_image(
         return Ok(([("x-accel-redirect", format!("/stored-media/{file_name}"))], response).into_response());
     }
     fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    match conditional::evaluate(&method, &headers, |opaque| opaque == file_name) {
+    match conditional::evaluate(method, headers, |opaque| opaque == file_name) {
         Verdict::Failed => {
             let text = "The picture is another one";
             return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", text).into());
@@ -100,7 +111,7 @@ pub(crate) async fn get_image(
     }
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     let size = picture.meta.size;
-    let (picture, length) = match requested_part(&method, &headers, &tag, size) {
+    let (picture, length) = match requested_part(method, headers, &tag, size) {
         Part::Whole => (picture, size),
         Part::RangeNotSatisfiable => return Err(Error::RangeNotSatisfiable(size)),
         Part::Bytes(range) => {

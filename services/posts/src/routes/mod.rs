@@ -2,6 +2,7 @@
 //!
 //! Only `router.rs` imports from here.
 
+pub(crate) mod avatars;
 pub(crate) mod comments;
 pub(crate) mod feeds;
 pub(crate) mod likes;

@@ -72,6 +72,16 @@ pub(crate) struct PictureForm {
     alt: Option<String>,
 }
 
+/// The picture of a person, as a form.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only describes the form")]
+pub(crate) struct AvatarForm {
+    /// PNG, JPEG, WebP or GIF, not animated, of at most 5 MiB, 4096 x 4096 and 16 million pixels.
+    #[schema(value_type = String, format = Binary)]
+    image: Vec<u8>,
+}
+
 /// Changes to a post; at least one field.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -89,11 +89,23 @@ impl SentPicture {
     /// [`Error::TooManyUploads`] when there is no room for another form; an [`Error::Request`] with a 4xx when the body
     /// is not a form with a picture, or does not arrive in time.
     pub(super) async fn read(s: &AppState, user: UserId, request: Request) -> Result<Self, Error> {
+        Self::read_with(s, user, request, &["alt"]).await
+    }
+
+    /// Reads a picture that comes without a text.
+    ///
+    /// # Errors
+    /// As in [`SentPicture::read`].
+    pub(super) async fn read_alone(s: &AppState, user: UserId, request: Request) -> Result<Upload, Error> {
+        Ok(Self::read_with(s, user, request, &[]).await?.image)
+    }
+
+    async fn read_with(s: &AppState, user: UserId, request: Request, texts: &[&'static str]) -> Result<Self, Error> {
         if !is_form(&request) {
             let text = "The body must be a form with a picture";
             return Err(ApiError::unsupported(text, header::ACCEPT, "multipart/form-data").into());
         }
-        let mut form = read_form(s, user, request, &["alt"]).await?;
+        let mut form = read_form(s, user, request, texts).await?;
         let (alt, mut errors) = (form.take("alt"), FieldErrors::default());
         if let Some(alt) = &alt {
             check_alt(&mut errors, "alt", alt);

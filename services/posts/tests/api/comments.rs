@@ -14,7 +14,7 @@ async fn comments_are_written_changed_listed_and_deleted() {
     assert_eq!(
         answer.json,
         json!({ "message": "Comment added", "comment": {
-            "id": 1, "post_id": id, "reply_to": null, "depth": 1, "content": "so true", "entities": [], "author": { "id": 2, "username": "bob" },
+            "id": 1, "post_id": id, "reply_to": null, "depth": 1, "content": "so true", "entities": [], "author": { "id": 2, "username": "bob", "avatar_url": "/users/2/avatar" },
             "created_at": "2026-03-01T12:00:00.000000Z", "updated_at": "2026-03-01T12:00:00.000000Z"
         } })
     );

@@ -12,7 +12,7 @@ use crate::pictures::{form, png};
 use crate::{post_of_ann, spawn, user};
 
 /// The tombstone of a person who could log in.
-fn gone(id: i64, version: i64) -> Value {
+pub(crate) fn gone(id: i64, version: i64) -> Value {
     let mut state = user(id, version, "gone", false);
     for field in ["username", "first_name", "last_name", "bio", "created_at", "role"] {
         state[field] = Value::Null;

@@ -87,7 +87,7 @@ async fn a_post_is_the_same_in_both_formats() {
     assert_eq!(entry.content().unwrap().content_type(), Some("html"));
     assert_eq!(entry.content().unwrap().value(), Some(html), "markup of the author is text");
     let (answer, _) = read(&app, "/users/1/feed.json").await;
-    let ann = json!([{ "name": "ann", "url": format!("{base}/users/1") }]);
+    let ann = json!([{ "name": "ann", "url": format!("{base}/users/1"), "avatar": format!("{base}/users/1/avatar") }]);
     assert_eq!(
         answer.json,
         json!({

@@ -19,7 +19,7 @@ async fn a_like_counts_once_however_often_it_is_given() {
     let list = app.get(&path).send().await.json;
     assert_eq!(
         list,
-        json!({ "likes": [{ "id": 2, "username": "bob" }, { "id": 1, "username": "ann" }], "next": null })
+        json!({ "likes": [{ "id": 2, "username": "bob", "avatar_url": "/users/2/avatar" }, { "id": 1, "username": "ann", "avatar_url": "/users/1/avatar" }], "next": null })
     );
     let liked = app.get(&format!("/likes?post_id=9,{id}")).as_user(2, "bob").send().await;
     assert_eq!(liked.json, json!({ "post_ids": [id] }));

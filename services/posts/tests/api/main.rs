@@ -6,6 +6,7 @@
     reason = "the exception for tests does not reach their helper functions"
 )]
 
+mod avatars;
 mod bad_input;
 mod blocks;
 mod comments;

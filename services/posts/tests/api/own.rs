@@ -56,7 +56,10 @@ async fn own_comments_and_likes_go_while_the_post_is_hidden_and_stay_gone() {
         let shown = app.get(&format!("/posts/{post}")).send().await.json;
         assert_eq!((&shown["like_count"], &shown["comment_count"]), (&json!(1), &json!(1)), "{way}");
         assert_eq!(app.get(&path).send().await.json["comments"][0]["id"], 2);
-        assert_eq!(app.get(&likes).send().await.json["likes"], json!([{ "id": 3, "username": "cid" }]));
+        assert_eq!(
+            app.get(&likes).send().await.json["likes"],
+            json!([{ "id": 3, "username": "cid", "avatar_url": "/users/3/avatar" }])
+        );
         app.finish().await;
     }
 }

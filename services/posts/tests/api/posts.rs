@@ -14,7 +14,7 @@ async fn a_post_is_readable_at_once_with_its_text_unchanged() {
     assert_eq!(
         answer.json,
         json!({ "message": "Post created", "post": {
-            "id": 1, "title": " Tïtle ", "content": content, "image_url": null, "images": [], "entities": [], "author": { "id": 1, "username": "ann" },
+            "id": 1, "title": " Tïtle ", "content": content, "image_url": null, "images": [], "entities": [], "author": { "id": 1, "username": "ann", "avatar_url": "/users/1/avatar" },
             "like_count": 0, "comment_count": 0, "view_count": 0,
             "created_at": "2026-03-01T12:00:00.000000Z", "updated_at": "2026-03-01T12:00:00.000000Z"
         } })

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::clock::Timestamp;
-use shared::ids::UserId;
+use shared::people::Author;
 use shared::pictures::Picture;
 use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
@@ -31,15 +31,6 @@ pub(crate) struct PostOut {
     updated_at: Timestamp,
 }
 
-/// Who wrote something.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Author {
-    /// The person.
-    id: UserId,
-    /// The name the person goes by.
-    username: String,
-}
-
 impl PostOut {
     /// Builds the response body of a post.
     pub(crate) fn of(post: &VisiblePost, counts: &counts::Model) -> Self {
@@ -50,7 +41,7 @@ impl PostOut {
             entities: find_entities(&post.content),
             image_url: post.image_url.clone(),
             images: post.images.clone().unwrap_or_default().0,
-            author: Author { id: post.author_id, username: post.username.clone() },
+            author: Author::new(post.author_id, post.username.clone()),
             like_count: counts.like_count,
             comment_count: counts.comment_count,
             view_count: counts.view_count,

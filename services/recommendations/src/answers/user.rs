@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::people::AvatarUrl;
 use utoipa::ToSchema;
 
 use crate::db::queries::users::VisibleUser;
@@ -15,6 +16,9 @@ pub(crate) struct UserOut {
     first_name: Option<String>,
     last_name: Option<String>,
     bio: Option<String>,
+    /// Path of the person's picture on this host: the one that the person has chosen, or a drawn one.
+    #[schema(value_type = String, format = "uri-reference", example = "/users/7/avatar")]
+    avatar_url: AvatarUrl,
     created_at: Timestamp,
 }
 
@@ -33,6 +37,7 @@ impl From<VisibleUser> for UserOut {
             first_name: row.first_name,
             last_name: row.last_name,
             bio: row.bio,
+            avatar_url: AvatarUrl(row.id),
             created_at: row.created_at,
         }
     }

@@ -15,7 +15,7 @@ async fn the_example_is_answered_as_computed_by_hand() {
         first["post"],
         json!({
             "id": 13, "title": "Post 13", "content": "Text", "image_url": "/media/6bf46c697d2caf82eeeacbe226e87555.png", "images": pictures(), "entities": [],
-            "author": {"id": 5, "username": "eve"}, "like_count": 2, "comment_count": 3, "view_count": 40,
+            "author": { "id": 5, "username": "eve", "avatar_url": "/users/5/avatar" }, "like_count": 2, "comment_count": 3, "view_count": 40,
             "created_at": "2026-02-02T08:00:00.000000Z", "updated_at": "2026-02-03T08:00:00.000000Z"
         })
     );

@@ -26,7 +26,7 @@ async fn similar_people_come_most_similar_first() {
     assert_eq!(
         bob["user"],
         json!({
-            "id": 2, "username": "bob", "first_name": "First", "last_name": null, "bio": "Line\nbreak",
+            "id": 2, "username": "bob", "first_name": "First", "last_name": null, "bio": "Line\nbreak", "avatar_url": "/users/2/avatar",
             "created_at": "2026-02-01T08:00:00.000001Z"
         })
     );

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::people::Author;
 use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
-use super::post::Author;
 use crate::db::queries::notifications::{Notification, Told};
 use crate::domain::ids::{CommentId, PostId};
 use crate::domain::notices::{Kind, Thing};
@@ -78,7 +78,7 @@ pub(crate) struct Shown {
 impl NotificationOut {
     /// Builds the response body of a notification, whose reader has read everything up to `read_up_to`.
     pub(crate) fn of(found: Notification, read_up_to: Option<Timestamp>, shown: &Shown) -> Self {
-        let author = |id: UserId| Some(Author { id, username: shown.usernames.get(&id)?.clone() });
+        let author = |id: UserId| Some(Author::new(id, shown.usernames.get(&id)?.clone()));
         let comment = match found.position.place.thing() {
             Thing::Comment(id) => Some(id),
             _ => None,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::people::AvatarUrl;
 use utoipa::ToSchema;
 
 use crate::db::entities::users::Model;
@@ -35,6 +36,9 @@ pub(crate) struct User {
     first_name: Option<String>,
     last_name: Option<String>,
     bio: Option<String>,
+    /// Path of the person's picture on this host: the one that the person has chosen, or a drawn one.
+    #[schema(value_type = String, format = "uri-reference", example = "/users/7/avatar")]
+    avatar_url: AvatarUrl,
     created_at: Option<Timestamp>,
 }
 
@@ -46,6 +50,7 @@ impl From<Model> for User {
             first_name: row.first_name,
             last_name: row.last_name,
             bio: row.bio,
+            avatar_url: AvatarUrl(row.id),
             created_at: row.created_at,
         }
     }

@@ -2,22 +2,13 @@
 
 use serde::Serialize;
 use shared::clock::Timestamp;
-use shared::ids::UserId;
+use shared::people::Author;
 use shared::pictures::Picture;
 use shared::text::mentions::{Entity, find_entities};
 use utoipa::ToSchema;
 
 use crate::db::entities::{counts, posts, users};
 use crate::domain::ids::PostId;
-
-/// Who wrote something.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Author {
-    /// The person.
-    pub(crate) id: UserId,
-    /// The name the person goes by.
-    pub(crate) username: String,
-}
 
 /// A post.
 #[derive(Serialize, ToSchema)]
@@ -50,7 +41,7 @@ impl PostOut {
             entities: post.content.as_deref().map(find_entities).unwrap_or_default(),
             image_url: post.image_url.clone(),
             images: post.images.clone().unwrap_or_default().0,
-            author: Author { id: author.id, username: author.username.clone()? },
+            author: Author::new(author.id, author.username.clone()?),
             like_count: counts.like_count,
             comment_count: counts.comment_count,
             view_count: counts.view_count,

@@ -30,7 +30,7 @@ async fn a_feed_has_the_posts_of_the_followed_from_new_to_old() {
     let at = "2026-02-01T00:00:00.000000Z";
     let shown = json!({
         "id": 4, "title": "Post 4", "content": "Text", "entities": [], "image_url": path, "images": images,
-        "author": { "id": 2, "username": "bob" },
+        "author": { "id": 2, "username": "bob", "avatar_url": "/users/2/avatar" },
         "like_count": 3, "comment_count": 2, "view_count": 1, "created_at": at, "updated_at": at
     });
     assert_eq!((&first.json["posts"][0]["id"], &first.json["posts"][1]), (&json!(7), &shown));

@@ -51,7 +51,7 @@ async fn both_sides_are_listed_with_their_total() {
     assert_eq!((&followers["total"], &followers["users"][0]["username"]), (&json!(2), &json!("bob")));
     let next = followers["next"].as_str().unwrap();
     let rest = app.get(&format!("/users/3/followers?limit=1&cursor={next}")).send().await.json;
-    let ann = json!({ "id": 1, "username": "ann", "first_name": null, "last_name": "Doe", "bio": null, "created_at": "2026-01-01T00:00:00.000000Z" });
+    let ann = json!({ "id": 1, "username": "ann", "first_name": null, "last_name": "Doe", "bio": null, "avatar_url": "/users/1/avatar", "created_at": "2026-01-01T00:00:00.000000Z" });
     assert_eq!(rest, json!({ "users": [ann], "total": 2, "next": null }));
     let following = app.get("/users/1/following").send().await.json;
     let ids: Vec<&Value> = following["users"].as_array().unwrap().iter().map(|user| &user["id"]).collect();

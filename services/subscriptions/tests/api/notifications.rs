@@ -86,7 +86,7 @@ async fn one_is_told_of_followers_likes_comments_answers_and_mentions() {
     assert_eq!(
         newest["notifications"][1],
         json!({
-            "kind": "mention", "created_at": at(4), "read": false, "users": [{ "id": 3, "username": "cleo" }],
+            "kind": "mention", "created_at": at(4), "read": false, "users": [{ "id": 3, "username": "cleo", "avatar_url": "/users/3/avatar" }],
             "user_count": 1, "post": { "id": 5, "title": "Post 5" }, "warning": null, "report": null,
             "comment": { "id": 11, "content": "hello @eve, and @ANN", "entities": [
                 { "type": "mention", "text": "eve", "start": 6, "end": 10, "byte_start": 6, "byte_end": 10 },

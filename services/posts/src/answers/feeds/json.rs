@@ -33,6 +33,7 @@ pub(crate) struct JsonFeedAuthor<'a> {
     /// The username.
     name: &'a str,
     url: &'a str,
+    avatar: &'a str,
 }
 
 /// A post in a JSON Feed.
@@ -98,7 +99,7 @@ impl FeedItem {
 
 impl FeedAuthor {
     fn to_json(&self) -> JsonFeedAuthor<'_> {
-        JsonFeedAuthor { name: &self.name, url: &self.url }
+        JsonFeedAuthor { name: &self.name, url: &self.url, avatar: &self.avatar }
     }
 }
 

@@ -9,10 +9,10 @@ pub(crate) mod json;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::clock::Timestamp;
 use shared::ids::UserId;
+use shared::people::Author;
 use shared::pictures::Picture;
 use shared::text::mentions::tags;
 
-use super::author::Author;
 use crate::db::queries::posts::ShownPost;
 use crate::domain::image::FileName;
 use crate::streams::post::PostState;
@@ -66,6 +66,7 @@ pub(crate) struct Feed {
 /// A person, as feeds name one.
 #[derive(Clone)]
 struct FeedAuthor {
+    avatar: String,
     name: String,
     url: String,
 }
@@ -114,7 +115,8 @@ impl Feed {
 
 impl FeedAuthor {
     fn of(public_url: &str, author: Author) -> Self {
-        Self { url: format!("{public_url}/users/{}", author.id), name: author.username }
+        let url = format!("{public_url}/users/{}", author.id);
+        Self { avatar: format!("{url}/avatar"), url, name: author.username }
     }
 }
 
@@ -122,7 +124,7 @@ impl FeedItem {
     /// Builds the item from a post that was read from the database. `None` for a tombstone.
     fn of(public_url: &str, shown: ShownPost) -> Option<Self> {
         let post = PostState::from(shown.post);
-        let author = Author { id: post.author_id?, username: shown.author };
+        let author = Author::new(post.author_id?, shown.author);
         let content = post.content?;
         let pictures = post.images.unwrap_or_default();
         Some(Self {

@@ -1,4 +1,4 @@
-//! The table `pictures`: those that posts have, and those that were sent and wait for a post. A row lives as long as
+//! The table `pictures`: those that posts have, those that were sent and wait for a post, and avatars. A row lives as long as
 //! its files.
 
 use sea_orm::entity::prelude::*;
@@ -28,6 +28,8 @@ pub struct Model {
     pub sizes_due_at: Option<Timestamp>,
     /// The number of times that making the sizes was begun.
     pub attempts: i64,
+    /// True for the avatar of its owner, which no post can have.
+    pub is_avatar: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

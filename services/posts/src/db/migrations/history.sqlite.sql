@@ -206,3 +206,19 @@ CREATE TABLE "posts" (
     "decision_version" integer NOT NULL DEFAULT 0 ,
     "images" json_text NULL);
 CREATE INDEX ix_posts_unmeasured ON posts (id) WHERE image_name IS NOT NULL AND images IS NULL;
+-- m0008_avatars
+CREATE TABLE "pictures" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "stem" text NOT NULL UNIQUE,
+    "extension" text NOT NULL,
+    "owner_id" integer NOT NULL,
+    "post_id" integer NULL,
+    "width" integer NOT NULL,
+    "height" integer NOT NULL,
+    "alt" text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL,
+    "sizes_due_at" timestamp_with_timezone_text NULL,
+    "attempts" integer NOT NULL ,
+    "is_avatar" boolean NOT NULL DEFAULT FALSE);
+CREATE INDEX ix_pictures_unused ON pictures (created_at) WHERE post_id IS NULL AND NOT is_avatar;
+CREATE UNIQUE INDEX uq_pictures_avatar ON pictures (owner_id) WHERE is_avatar;

@@ -8,6 +8,7 @@ mod m0004_threads;
 mod m0005_bookmarks;
 mod m0006_search;
 mod m0007_pictures;
+mod m0008_avatars;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_search::Migration),
             Box::new(shared::auth::personal_blocks::Migration),
             Box::new(m0007_pictures::Migration),
+            Box::new(m0008_avatars::Migration),
         ]
     }
 }

@@ -123,8 +123,42 @@ pub(crate) async fn insert(
         created_at: Set(post.map_or(now, |(_, at)| at)),
         sizes_due_at: Set(narrower(stored.width).next().map(|_| now)),
         attempts: Set(0),
+        is_avatar: Set(false),
     };
     Entity::insert(row).exec_with_returning(&**tx).await
+}
+
+/// Inserts a picture that was just stored as the avatar of its owner, instead of the former one. Returns the row of the
+/// former one, whose file is the caller's to remove. It must be called under [`super::users::lock`].
+pub(crate) async fn replace_avatar(tx: &Tx, owner: UserId, stored: &StoredPicture) -> Result<Option<Model>, DbErr> {
+    let former = delete_avatar(tx, owner).await?;
+    let row = ActiveModel {
+        id: NotSet,
+        stem: Set(stored.name.stem.clone()),
+        extension: Set(stored.name.extension.to_owned()),
+        owner_id: Set(owner),
+        post_id: Set(None),
+        width: Set(stored.width.into()),
+        height: Set(stored.height.into()),
+        alt: Set(None),
+        created_at: Set(tx.clock().now()),
+        sizes_due_at: Set(None),
+        attempts: Set(0),
+        is_avatar: Set(true),
+    };
+    Entity::insert(row).exec_without_returning(&**tx).await?;
+    Ok(former)
+}
+
+/// Deletes the avatar of a person, and returns its row. Its file is the caller's to remove.
+pub(crate) async fn delete_avatar(tx: &Tx, owner: UserId) -> Result<Option<Model>, DbErr> {
+    let avatar = Entity::delete_many().filter(Column::OwnerId.eq(owner)).filter(Expr::col(Column::IsAvatar));
+    Ok(avatar.exec_with_returning(&**tx).await?.pop())
+}
+
+/// Reads the avatar of a person.
+pub(crate) async fn find_avatar(db: &impl ConnectionTrait, owner: UserId) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::OwnerId.eq(owner)).filter(Expr::col(Column::IsAvatar)).one(db).await
 }
 
 /// Finds pictures of a person for a post and locks them until the transaction ends: those that wait for a post, and
@@ -145,7 +179,7 @@ pub(crate) async fn lock_wanted(
         .order_by_asc(Column::Id)
         .lock_exclusive();
     let rows = if wanted.is_empty() { Vec::new() } else { rows.all(&**tx).await? };
-    let free = rows.into_iter().filter(|row| row.post_id.is_none() || row.post_id == post);
+    let free = rows.into_iter().filter(|row| !row.is_avatar && (row.post_id.is_none() || row.post_id == post));
     let mut free: HashMap<String, Model> = free.map(|row| (row.stem.clone(), row)).collect();
     let take = |wanted: &Wanted| {
         let mut row = free.remove(&wanted.stem).ok_or(Error::PictureNotFree)?;
@@ -206,6 +240,7 @@ pub(crate) async fn delete(tx: &Tx, rows: &[Model]) -> Result<(), DbErr> {
 pub(crate) async fn delete_unused(tx: &Tx) -> Result<Vec<Model>, DbErr> {
     let unused = Entity::find()
         .filter(Column::PostId.is_null())
+        .filter(Expr::col(Column::IsAvatar).not())
         .filter(Column::CreatedAt.lte(tx.clock().now() - DAY))
         .order_by_asc(Column::CreatedAt)
         .limit(PAGE)
@@ -216,8 +251,8 @@ pub(crate) async fn delete_unused(tx: &Tx) -> Result<Vec<Model>, DbErr> {
     Ok(rows)
 }
 
-/// Reads a picture that anybody may see: that of a visible post, or one that waits for its post and whose owner is
-/// visible. Its random name is then known to the owner alone.
+/// Reads a picture that anybody may see: that of a visible post, or one that has no post and whose owner is visible: an
+/// avatar, or a picture that waits for its post, whose random name is known to the owner alone.
 pub(crate) async fn find_shown(db: &impl ConnectionTrait, stem: &str) -> Result<Option<Model>, Error> {
     let Some(row) = Entity::find().filter(Column::Stem.eq(stem)).one(db).await? else { return Ok(None) };
     let is_shown = match row.post_id {

@@ -5,6 +5,7 @@
 //! colours are converted rather than reinterpreted, transparency stays, and an animation is refused rather than reduced
 //! to one frame. ADR 17 says why, and why the limits are what they are.
 
+mod avatar;
 mod error;
 mod measure;
 mod name;
@@ -16,6 +17,7 @@ mod encode;
 mod inspect;
 mod jpeg;
 
+pub(crate) use avatar::make_avatar;
 pub(crate) use error::ImageError;
 pub(crate) use measure::{MAX_PIXELS, dimensions, measure, measure_upload};
 pub(crate) use name::{FileName, is_stem, narrower};

@@ -30,6 +30,27 @@ pub(crate) struct SafePicture {
 /// # Errors
 /// Every variant of [`ImageError`].
 pub(crate) fn sanitise(file: &[u8]) -> Result<SafePicture, ImageError> {
+    let Decoded { picture, format, lossy } = decode(file)?;
+    let (width, height) = (picture.width(), picture.height());
+    let (bytes, extension) = encode(&Canvas::new(picture.into_rgba8()), format, lossy)?;
+    Ok(SafePicture { bytes, extension, width, height })
+}
+
+/// A decoded file.
+pub(super) struct Decoded {
+    /// The picture in sRGB, upright.
+    pub(super) picture: DynamicImage,
+    /// The format of the file.
+    pub(super) format: ImageFormat,
+    /// True when the file has lost details already.
+    pub(super) lossy: bool,
+}
+
+/// Decodes a file that a person has sent.
+///
+/// # Errors
+/// Every variant of [`ImageError`].
+pub(super) fn decode(file: &[u8]) -> Result<Decoded, ImageError> {
     let (format, _pixels) = measure_upload(file)?;
     // The JPEG decoder fills up missing rows with gray instead of failing.
     if format == ImageFormat::Jpeg && !jpeg::is_whole(file) {
@@ -45,9 +66,7 @@ pub(crate) fn sanitise(file: &[u8]) -> Result<SafePicture, ImageError> {
     };
     // The EXIF field with the orientation is about to be dropped, so the pixels themselves are turned.
     picture.apply_orientation(orientation);
-    let (width, height) = (picture.width(), picture.height());
-    let (bytes, extension) = encode(&Canvas::new(picture.into_rgba8()), format, properties.lossy)?;
-    Ok(SafePicture { bytes, extension, width, height })
+    Ok(Decoded { picture, format, lossy: properties.lossy })
 }
 
 /// Encodes a picture that came in this format. Returns the bytes with the extension of their format.

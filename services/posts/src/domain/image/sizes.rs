@@ -32,19 +32,19 @@ pub(crate) fn make_sizes(name: &FileName, file: &[u8]) -> Result<Vec<Size>, Imag
 
 fn make_size(name: FileName, picture: &RgbaImage, width: u32) -> Result<Size, ImageError> {
     let canvas = Canvas::new(resize(picture, width)?);
-    let bytes = if name.extension == "jpg" {
-        canvas.jpeg()?
-    } else {
-        // Drawings take fewer bytes without loss, photographs with loss.
-        let (lossless, lossy) = (canvas.webp(true)?, canvas.webp(false)?);
-        if lossless.len() <= lossy.len() { lossless } else { lossy }
-    };
+    let bytes = if name.extension == "jpg" { canvas.jpeg()? } else { smaller_webp(&canvas)? };
     Ok(Size { name, bytes })
+}
+
+/// Encodes a small picture as WebP. Drawings take fewer bytes without loss, photographs with loss.
+pub(super) fn smaller_webp(canvas: &Canvas) -> Result<Vec<u8>, ImageError> {
+    let (lossless, lossy) = (canvas.webp(true)?, canvas.webp(false)?);
+    Ok(if lossless.len() <= lossy.len() { lossless } else { lossy })
 }
 
 /// Scales a picture to this width. Colours count by their opacity, so that the black behind transparent pixels does not
 /// darken an edge.
-fn resize(picture: &RgbaImage, width: u32) -> Result<RgbaImage, ImageError> {
+pub(super) fn resize(picture: &RgbaImage, width: u32) -> Result<RgbaImage, ImageError> {
     let failed = |error: &dyn std::fmt::Display| ImageError::Broken(error.to_string());
     let height = u64::from(picture.height()) * u64::from(width) / u64::from(picture.width().max(1));
     let height = u32::try_from(height.max(1)).map_err(|error| failed(&error))?;
