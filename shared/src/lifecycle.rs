@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::health::{self, Health};
-use crate::http::{self, App, Disclosure, Listeners};
+use crate::http::{self, App, Copies, Disclosure, Listeners};
 use crate::service::Service;
 use crate::tasks::{Cancel, Tracker};
 use crate::telemetry;
@@ -43,7 +43,8 @@ pub async fn run(
     let origins = services.first().map(|service| service.cors_origins.clone()).unwrap_or_default();
     let strict = services.iter().map(|service| service.strict_paths).collect();
     let app = App::new(router, openapi, health::probes(health, disclosure)).allow_origins(&origins);
-    let app = app.protect(&listeners.protection, strict);
+    let copies = services.iter().fold(Copies::default(), |all, service| all.of_service(&service.db, &service.streams));
+    let app = app.wait_for(copies).protect(&listeners.protection, strict);
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
         tracker.spawn(async move { http::serve(listeners, app, Some(probes), &connections, &stop).await })

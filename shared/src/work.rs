@@ -20,7 +20,8 @@ use crate::db::{self, Change, CommitError, Pool, Pools, Reads, Schema, Statement
 use crate::fail_points::{self, AFTER_COMMIT};
 use crate::outbox::own_memory::PendingStates;
 use crate::outbox::recent::Published;
-use crate::outbox::{Key, Outbox, PublishError, State, envelope, table};
+use crate::outbox::{Key, Outbox, Position, PublishError, State, envelope, table};
+use crate::request_id;
 use crate::tasks::Tracker;
 
 /// The database of a service, with its outbox and its clock. Clones share it.
@@ -297,6 +298,7 @@ pub fn publish<S: State>(tx: &mut Tx, states: &[S]) -> Result<(), PublishError> 
     tx.outbox.check_may_publish()?;
     send_states(tx, S::STREAM, None, states)?;
     let versions: Vec<(Key, i64)> = states.iter().map(|state| (state.key(), state.version())).collect();
+    states.iter().for_each(|state| request_id::note_position(|| Position::of(state)));
     tx.published.push((S::STREAM, versions));
     remember(tx, states);
     Ok(())

@@ -38,7 +38,7 @@ use shared::events::broker::{Broker, LocalBroker};
 use shared::events::topology;
 use shared::export::ExportPage;
 use shared::health;
-use shared::http::{App, Disclosure, Peers};
+use shared::http::{App, Copies, Disclosure, Peers};
 use shared::outbox::envelope;
 use shared::outbox::{self, OutboxMessage};
 use shared::service::{Deps, Service};
@@ -120,6 +120,7 @@ impl TestApp {
         let probes = health::probes(vec![service.health.clone()], Disclosure::Full(None));
         let http = App::new(service.router.clone(), service.openapi.clone(), probes);
         let http = http.allow_origins(&service.cors_origins);
+        let http = http.wait_for(Copies::default().of_service(&service.db, &service.streams));
         let (api, described) = (Api::new(service.openapi.clone()), Events::read());
         let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")

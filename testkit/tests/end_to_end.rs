@@ -144,6 +144,22 @@ impl Suite {
         }
     }
 
+    /// Lets a person block another one and end that again, at subscriptions, and checks that with the position of the
+    /// answer each replica of posts answers at once as it should: the first request, and those after it.
+    async fn check_positions(&self, reader: &Person, author: &Person, post: &str) {
+        let url = |path: &str| format!("{}{path}", self.stack.addresses().gateway_url);
+        for (method, status) in [(Method::POST, 404), (Method::DELETE, 200)].into_iter().cycle().take(6) {
+            let block = self.client.request(method, url(&format!("/users/{}/block", author.id)));
+            let answer = block.bearer_auth(&reader.token).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            let position = answer.headers()["chatty-position"].clone();
+            for _ in 0..6 {
+                let read = self.client.get(url(post)).bearer_auth(&reader.token).header("chatty-position", &position);
+                assert_eq!(read.send().await.unwrap().status(), status, "{position:?}");
+            }
+        }
+    }
+
     /// Waits until every replica answers a path as it should, for 20 s at most. nginx chooses the replica, so twelve
     /// right answers in a row count as all of them.
     async fn eventually_everywhere(&self, path: &str, reader: &Person, is_right: impl Fn(u16, &Value) -> bool) {
@@ -359,6 +375,7 @@ async fn caches_of_other_replicas_follow_each_write() {
         assert_eq!(suite.call(Method::DELETE, &unfollow, Some(&bob.token), None).await.0, 200);
         suite.eventually_everywhere("/feed", &bob, |_, feed| feed["posts"] == json!([])).await;
     }
+    suite.check_positions(&bob, &ann, &post).await;
     suite.follow(&bob, &ann).await;
     suite.eventually_everywhere("/feed", &bob, |_, feed| first(feed)).await;
     assert_eq!(suite.call(Method::DELETE, &post, Some(&ann.token), None).await.0, 200);

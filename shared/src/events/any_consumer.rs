@@ -37,6 +37,9 @@ pub trait AnyConsumer: Send + Sync + 'static {
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
     /// Reads the rows of these keys. Keys without a row are left out.
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Row>, DbErr>;
+    /// Returns whether the copy has the state of a key in this version or a newer one. If it does, the memory that
+    /// follows the copy has it afterwards as well, also when another replica has applied it.
+    async fn has_reached(&self, db: &Reads, key: &Key, version: i64) -> Result<bool, DbErr>;
     /// Reads keys and versions of the `limit` rows with the highest keys and of the `limit` rows with the highest
     /// versions. A row may occur twice.
     async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<(Key, i64)>, DbErr>;
@@ -116,6 +119,18 @@ impl<C: StoredCopy> AnyConsumer for C {
 
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Row>, DbErr> {
         as_rows(&StoredCopy::find(self, db, keys).await?)
+    }
+
+    async fn has_reached(&self, db: &Reads, key: &Key, version: i64) -> Result<bool, DbErr> {
+        let states = StoredCopy::find(self, db, std::slice::from_ref(key)).await?;
+        if !states.iter().any(|state| state.version() >= version) {
+            return Ok(false);
+        }
+        // Merging keeps the highest version, so it does no harm when the memory has the state already.
+        if let Some(memory) = self.memory() {
+            memory.remember(&states);
+        }
+        Ok(true)
     }
 
     async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<(Key, i64)>, DbErr> {

@@ -17,13 +17,14 @@ use super::docs;
 use super::guard::GuardedRouter;
 use super::limits::{RateLimits, StrictPaths, Tally};
 use super::measure::{self, Endpoints, Measured, Measurement, measure};
+use super::positions::Copies;
 use super::probes::{CanServe, Probes};
 use super::remote_client::Peer;
 use super::render::{self, render};
 use super::rules::{self, Accepted};
 use crate::config::{Settings, TrustedProxies};
 use crate::error::ApiError;
-use crate::request_id::{self, Current};
+use crate::request_id::{self, Current, Noted};
 
 /// The routes of one port, with the steps that every request passes: measure, check, limit, guard, render. Clones share
 /// it.
@@ -37,6 +38,7 @@ pub struct App {
     proxies: Arc<TrustedProxies>,
     /// The limits on the rate of requests; absent if there are none.
     limits: Option<Arc<RateLimits>>,
+    copies: Copies,
 }
 
 /// The settings that decide which client a request counts for, and whether it counts.
@@ -83,6 +85,7 @@ impl App {
             endpoints: Endpoints::default(),
             proxies: Arc::default(),
             limits: None,
+            copies: Copies::default(),
         }
     }
 
@@ -90,6 +93,12 @@ impl App {
     #[must_use]
     pub fn allow_origins(self, origins: &[HeaderValue]) -> Self {
         Self { routes: self.routes.allow_origins(origins), ..self }
+    }
+
+    /// Lets requests wait for these copies, see [`Copies`].
+    #[must_use]
+    pub fn wait_for(self, copies: Copies) -> Self {
+        Self { copies, ..self }
     }
 
     /// Obeys these settings; see [`App::limit_requests`].
@@ -130,25 +139,28 @@ impl App {
         let method = request.method().clone();
         let tally = self.limits.as_ref().map(Tally::new);
         let request_id = request_id::choose(request.headers());
-        let (response, is_personal, Accepted { gzip }) = match rules::check(&request, over_network) {
+        let (response, noted, Accepted { gzip }) = match rules::check(&request, over_network) {
             Ok(accepted) => {
                 // Making a span costs as much as finding the route, so there is one at `RUST_LOG=debug` only.
                 let span = tracing::debug_span!("request", http.method = %method, request.id = request_id);
                 let current = Current::new(request_id.clone());
                 let answer = async {
                     match self.admit(&mut request, tally.as_ref()) {
-                        Ok(()) => self.routes.answer(request).await,
+                        Ok(()) => match self.copies.wait_for(request.headers()).await {
+                            Ok(()) => self.routes.answer(request).await,
+                            Err(error) => error.into_response(),
+                        },
                         Err(error) => error.into_response(),
                     }
                 };
                 let answer = current.scope(measurement.scope(answer)).instrument(span);
-                let (response, is_personal) = answer.await;
-                (response, is_personal, accepted)
+                let (response, noted) = answer.await;
+                (response, noted, accepted)
             }
-            Err(error) => (error.into_response(), false, Accepted::default()),
+            Err(error) => (error.into_response(), Noted::default(), Accepted::default()),
         };
         let endpoint = measurement.endpoint();
-        let context = render::Context { method, request_id, endpoint, accepts_gzip: gzip, is_personal };
+        let context = render::Context { method, request_id, endpoint, accepts_gzip: gzip, noted };
         let mut response = render(response, context).await;
         if let Some(tally) = tally {
             tally.describe(response.headers_mut());

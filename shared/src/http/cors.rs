@@ -25,6 +25,7 @@ pub(super) fn allow_origins(routes: Router, origins: &[HeaderValue]) -> Router {
         header::IF_NONE_MATCH,
         header::RANGE,
         super::idempotency::HEADER,
+        super::positions::HEADER,
     ];
     let shown = [
         header::ETAG,
@@ -33,6 +34,7 @@ pub(super) fn allow_origins(routes: Router, origins: &[HeaderValue]) -> Router {
         header::RETRY_AFTER,
         limits::POLICY,
         limits::STATE,
+        super::positions::HEADER,
         crate::request_id::HEADER,
     ];
     let cors = CorsLayer::new()

@@ -25,6 +25,7 @@ pub mod conditional;
 mod extract;
 pub mod idempotency;
 mod page;
+pub(crate) mod positions;
 mod remote_client;
 mod serde_messages;
 
@@ -43,6 +44,7 @@ pub use idempotency::IdempotencyKey;
 pub use limits::{Strict, StrictPaths};
 pub use page::{CursorKey, Listed, Page};
 pub use peers::{PeerError, Peers};
+pub use positions::Copies;
 pub use probes::{CanServe, Disclosure, Probes};
 pub use remote_client::RemoteClient;
 pub use server::{Listeners, serve};

@@ -5,9 +5,9 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use super::compress;
+use super::{compress, positions};
 use crate::error::ApiError;
-use crate::request_id;
+use crate::request_id::{self, Noted};
 
 /// The facts about a request that decide how its answer is sent.
 pub(super) struct Context<'a> {
@@ -16,8 +16,7 @@ pub(super) struct Context<'a> {
     /// The route, for the log.
     pub(super) endpoint: &'a str,
     pub(super) accepts_gzip: bool,
-    /// True if the answer depends on who asks.
-    pub(super) is_personal: bool,
+    pub(super) noted: Noted,
 }
 
 /// Makes the answer of a route ready to be sent, and passes an error in it to `log`.
@@ -81,8 +80,13 @@ fn set_headers(response: &mut Response, context: Context<'_>) {
     if status == StatusCode::METHOD_NOT_ALLOWED || context.method == Method::OPTIONS {
         allow_options(headers);
     }
-    if context.is_personal {
+    if context.noted.is_personal {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        // Never in the answer to somebody without a token: that a registration has written nothing, because the address
+        // is known, is a secret.
+        if status.is_success() && !context.noted.positions.is_empty() {
+            headers.extend(HeaderValue::try_from(context.noted.positions).ok().map(|list| (positions::HEADER, list)));
+        }
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::try_from(context.request_id) {

@@ -8,7 +8,7 @@ use utoipa::openapi::response::Response;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Object, RefOr};
 
-use super::operations::{has_parameter, is_paged};
+use super::operations::{has_parameter, is_paged, needs_token};
 use super::schemas::{is_nullable, remove_null};
 
 /// The media type of problems.
@@ -38,6 +38,21 @@ pub(super) fn complete(operation: &mut Operation) {
         }
         if response.content.contains_key(PROBLEM_TYPE) {
             complete_refusal(status, response);
+        }
+    }
+}
+
+/// Adds the header with the positions of what was written to the answers of a write that needs a token.
+pub(super) fn add_position(operation: &mut Operation) {
+    if !needs_token(operation) {
+        return;
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            let meaning = "Send it with further requests, so that they are answered from what was written here";
+            add(response, "Chatty-Position", optional(text(), meaning));
         }
     }
 }

@@ -30,7 +30,8 @@ const INTRODUCTION: &str = "A social network: people, posts, comments, likes, fe
 Bodies are JSON unless an operation says otherwise, times are UTC, and ids are integers. Log in by `POST /auth/login`, and send the \
 `token` of the answer as `Authorization: Bearer TOKEN`. A list is answered in pages: `limit` is the size of a page, and `next` of \
 one page is the `cursor` of the next one, which the header `Link` names too. Failures are problems (RFC 9457) with a stable `code`; \
-`type` is the path of a page that explains it, and `/docs/problems` lists them all. Fields and codes may be added: clients ignore what they do not know.";
+`type` is the path of a page that explains it, and `/docs/problems` lists them all. The answer to a write may have the header \
+`Chatty-Position`: a client that sends it back with its next requests reads what it has written in all lists. Fields and codes may be added: clients ignore what they do not know.";
 
 /// Builds the description that every service starts from: title, version, the bearer scheme and the problems.
 pub fn base_document() -> OpenApi {
@@ -78,6 +79,9 @@ pub fn merge(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
         headers::complete(operation);
         examples::complete(operation, &components);
         used.extend(operation.tags.iter().flatten().cloned());
+    }
+    for operation in whole.paths.paths.values_mut().flat_map(operations::writes_mut) {
+        headers::add_position(operation);
     }
     whole.tags = Some(tags::describe(&used));
     whole.components = Some(components);

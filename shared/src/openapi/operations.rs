@@ -75,7 +75,12 @@ pub(super) fn of_mut(path: &mut PathItem) -> impl Iterator<Item = &mut Operation
     [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
 }
 
-/// The same, to be read.
+/// Returns those of them that write.
+pub(super) fn writes_mut(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
+}
+
+/// The operations of a path, to be read.
 pub(super) fn of(path: &PathItem) -> impl Iterator<Item = &Operation> {
     [&path.get, &path.post, &path.put, &path.patch, &path.delete].into_iter().flatten()
 }

@@ -6,6 +6,7 @@
 //! stores events, [`crate::events`] sends them.
 
 pub mod envelope;
+mod position;
 mod state;
 
 pub mod own_memory;
@@ -16,6 +17,7 @@ pub mod table;
 
 pub use own_memory::OwnMemory;
 pub use permit::Withheld;
+pub(crate) use position::Position;
 pub(crate) use queue::StateCounts;
 pub use queue::{Outbox, PublishError};
 pub(crate) use state::check;

@@ -58,6 +58,13 @@ pub(super) const REFUSALS: &[Kind] = &[
         "Use a new UUID for each new write, and the same one when you repeat it.",
     ),
     kind(
+        "bad_position",
+        &[400],
+        "Bad Chatty-Position",
+        "The header Chatty-Position must list at most 100 positions of the form stream/key@version.",
+        "Send what the header of the same name of an earlier answer holds, unchanged, or leave it out.",
+    ),
+    kind(
         "bad_code",
         &[400],
         "Bad authorization code",

@@ -18,7 +18,7 @@ pub struct Api {
 }
 
 /// The headers that an answer has only if they are described.
-const DESCRIBED_HEADERS: [&str; 5] = ["etag", "link", "location", "retry-after", "www-authenticate"];
+const DESCRIBED_HEADERS: [&str; 6] = ["chatty-position", "etag", "link", "location", "retry-after", "www-authenticate"];
 
 /// A described operation.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@
 //! The routes check beforehand whether the post is visible. A write that races with the removal of its post may still
 //! be stored; nobody sees it then (rule R11 of `docs/convergence.md`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
@@ -174,8 +174,8 @@ impl<'a> Counters<'a> {
 
 /// The result of a transaction's statements, from which the answer to each of its writes is built.
 struct Stored {
-    /// The likes that were taken back, as pairs of person and post.
-    unliked: HashSet<(UserId, PostId)>,
+    /// The likes that were made active or taken back, by person and post.
+    likes: HashMap<(UserId, PostId), likes::Model>,
     /// The stored comments. Comments that agree in their key are interchangeable.
     comments: HashMap<CommentKey, Vec<comments::Model>>,
     /// The comments that were not stored, because the comment that they answer cannot be answered: by their post and
@@ -246,8 +246,8 @@ impl Stored {
         }
         let counts = count_queries::add_to_counts(tx, changes).await?;
 
-        let off = unliked.iter().map(|row| (row.user_id, row.post_id)).collect();
-        let states: Vec<LikeState> = liked.into_iter().chain(unliked).map(LikeState::from).collect();
+        let likes: Vec<likes::Model> = liked.into_iter().chain(unliked).collect();
+        let states: Vec<LikeState> = likes.iter().cloned().map(LikeState::from).collect();
         events::publish(tx, &states)?;
         let states: Vec<CommentState> = commented.iter().cloned().map(CommentState::from).collect();
         events::publish(tx, &states)?;
@@ -256,16 +256,27 @@ impl Stored {
         post_counts::recount::<Error>(tx, recounted.into_iter().collect()).await?;
 
         let counts = counts.into_iter().map(|row| (row.post_id, row)).collect();
-        Ok(Self { unliked: off, comments: group_comments(commented), refused, counts, unanswered_views })
+        let likes = likes.into_iter().map(|like| ((like.user_id, like.post_id), like)).collect();
+        Ok(Self { likes, comments: group_comments(commented), refused, counts, unanswered_views })
     }
 
     /// Builds the answer to one of the writes. Call this once per write, because it uses up the stored comment or the
     /// next number of views.
     fn answer(&mut self, write: &Write) -> Result<Answer, ApiError> {
         match &write.kind {
-            WriteKind::Like { .. } => Answer::new(StatusCode::OK, &Message { message: "Post liked" }),
-            WriteKind::Unlike(user) if !self.unliked.contains(&(*user, write.post)) => Err(Error::LikeNotFound.into()),
-            WriteKind::Unlike(_) => Answer::new(StatusCode::OK, &Message { message: "Like removed" }),
+            WriteKind::Like { user, .. } => {
+                let answer = Answer::new(StatusCode::OK, &Message { message: "Post liked" })?;
+                Ok(match self.likes.remove(&(*user, write.post)) {
+                    Some(row) => self.with_counts(answer.with_position(&LikeState::from(row)), write.post),
+                    // It was active already.
+                    None => answer,
+                })
+            }
+            WriteKind::Unlike(user) => {
+                let row = self.likes.remove(&(*user, write.post)).ok_or(Error::LikeNotFound)?;
+                let answer = Answer::new(StatusCode::OK, &Message { message: "Like removed" })?;
+                Ok(self.with_counts(answer.with_position(&LikeState::from(row)), write.post))
+            }
             WriteKind::View => Answer::new(StatusCode::OK, &Views { views: self.next_view_count(write.post) }),
             WriteKind::Comment(CommentWrite { user, content, reply_to, .. }) => {
                 let refused = reply_to.and_then(|parent| self.refused.get(&(write.post, parent)));
@@ -275,9 +286,19 @@ impl Stored {
                 let key = (write.post, user.id, *reply_to, content.clone());
                 let row = self.comments.get_mut(&key).and_then(Vec::pop);
                 let row = row.ok_or_else(|| ApiError::internal("a comment was not stored"))?;
+                let state = CommentState::from(row.clone());
                 let comment = CommentOut::of(row, Some(user.username.clone()));
-                Answer::new(StatusCode::CREATED, &CommentSaved { message: "Comment added", comment })
+                let answer = Answer::new(StatusCode::CREATED, &CommentSaved { message: "Comment added", comment })?;
+                Ok(self.with_counts(answer.with_position(&state), write.post))
             }
+        }
+    }
+
+    /// Adds the position of a post's counters to an answer.
+    fn with_counts(&self, answer: Answer, post: PostId) -> Answer {
+        match self.counts.get(&post) {
+            Some(row) => answer.with_position(&CountsState::from(row.clone())),
+            None => answer,
         }
     }
 

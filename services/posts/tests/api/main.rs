@@ -24,6 +24,7 @@ mod operation;
 mod own;
 mod own_lists;
 mod pictures;
+mod positions;
 mod posts;
 mod program;
 mod rights;

@@ -26,6 +26,8 @@ use crate::clock::Timestamp;
 use crate::db::{CommitError, insert_rows, pad_to_power_of_two, try_lock_until_commit};
 use crate::error::ApiError;
 use crate::ids::UserId;
+use crate::outbox::{Position, State};
+use crate::request_id;
 use crate::tasks::Cancel;
 use crate::work::{Db, Tx};
 
@@ -77,6 +79,7 @@ pub struct Answer {
     replayed: bool,
     location: Option<String>,
     etag: Option<String>,
+    positions: Vec<String>,
 }
 
 impl Answer {
@@ -86,7 +89,7 @@ impl Answer {
     /// 500 when the body cannot be serialized.
     pub fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
-        Ok(Self { status, body, replayed: false, location: None, etag: None })
+        Ok(Self { status, body, replayed: false, location: None, etag: None, positions: Vec::new() })
     }
 
     /// Adds the header `Location` with the path of the created thing: the path of its list, and the id at the JSON
@@ -114,6 +117,14 @@ impl Answer {
         self
     }
 
+    /// Adds the position of a state that was written for this request in a transaction of several requests, so that its
+    /// client can wait for it elsewhere. Transactions of one request do so by themselves.
+    #[must_use]
+    pub fn with_position(mut self, state: &impl State) -> Self {
+        self.positions.push(Position::of(state).to_string());
+        self
+    }
+
     /// Returns whether this is a replay of a stored answer.
     pub fn is_replayed(&self) -> bool {
         self.replayed
@@ -131,6 +142,7 @@ impl IntoResponse for Answer {
                 headers.insert(name, value);
             }
         }
+        self.positions.iter().for_each(|position| request_id::note_position(|| position));
         if self.replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
@@ -311,6 +323,7 @@ fn replay(row: &Model, request: &KeyedRequest) -> Result<Answer, ApiError> {
         replayed: true,
         location: None,
         etag: None,
+        positions: Vec::new(),
     })
 }
 

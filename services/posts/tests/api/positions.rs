@@ -1,0 +1,79 @@
+//! Positions: an answer tells what was written, and a request waits for what was written elsewhere.
+
+use axum::http::HeaderMap;
+use serde_json::json;
+
+use crate::{post_of_ann, spawn, user};
+
+fn position(headers: &HeaderMap) -> Option<&str> {
+    headers.get("chatty-position").map(|list| list.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn the_answer_to_a_write_tells_what_it_has_published() {
+    let app = spawn().await;
+    let body = json!({ "title": "Hello", "content": "World" });
+    let created = app.post("/posts", body.clone()).as_user(1, "ann").send().await;
+    assert_eq!(position(&created.headers), Some("post/1@1, post_counts/1@1"));
+    let changed = app.patch("/posts/1", json!({ "title": "Changed" })).as_user(1, "ann").send().await;
+    assert_eq!(position(&changed.headers), Some("post/1@2"));
+    // Writes that share a transaction tell their own states only.
+    let like = app.post("/posts/1/likes", json!(null)).as_user(2, "bob").send().await;
+    assert_eq!(position(&like.headers), Some("like/2/1@1, post_counts/1@2"));
+    let again = app.post("/posts/1/likes", json!(null)).as_user(2, "bob").send().await;
+    assert_eq!(position(&again.headers), None, "nothing was written");
+    let comment = app.post("/posts/1/comments", json!({ "content": "x" })).as_user(2, "bob").send().await;
+    assert_eq!(position(&comment.headers), Some("comment/1@1, post_counts/1@3"));
+    let unlike = app.delete("/posts/1/likes").as_user(2, "bob").send().await;
+    assert_eq!(position(&unlike.headers), Some("like/2/1@2, post_counts/1@4"));
+    // A refusal tells nothing, nor does a read.
+    let refused = app.delete("/posts/1").as_user(2, "bob").send().await;
+    assert_eq!((refused.status, position(&refused.headers)), (403, None));
+    assert_eq!(position(&app.get("/likes?post_id=1").as_user(2, "bob").send().await.headers), None);
+    app.events().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_request_waits_until_the_copy_has_reached_a_position() {
+    let app = spawn().await;
+    let drawn = app.get("/users/7/avatar").header("chatty-position", "user/7@2, other/1@1");
+    let (answer, ()) = tokio::join!(drawn.send(), async {
+        for version in [1, 2] {
+            app.deliver("user", &[user(7, version, "ann", version == 1)]).await;
+        }
+    });
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    // The version that is there suffices, and so does a newer one.
+    for known in ["user/7@2", "user/7@1"] {
+        assert_eq!(app.get("/users/7/avatar").header("chatty-position", known).send().await.status, 200);
+    }
+    // A version that never comes only costs time.
+    let late = app.get("/users/7/avatar").header("chatty-position", "user/7@3").send().await;
+    assert_eq!(late.status, 200);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_memory_has_what_the_copy_has_reached() {
+    let app = spawn().await;
+    let post = post_of_ann(&app).await;
+    let path = format!("/posts/{post}");
+    let read = app.get(&path).as_user(2, "bob").header("chatty-position", "personal_block/2/1@1");
+    let block = json!({ "user_id": 2, "blocked_id": 1, "version": 1, "deleted": false });
+    let (answer, ()) = tokio::join!(read.send(), async { app.deliver("personal_block", &[block]).await });
+    assert_eq!(answer.status, 404, "{}", answer.text);
+    app.events().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_no_list_of_positions_is_refused() {
+    let app = spawn().await;
+    let many = vec!["post/1@1"; 101].join(",");
+    for bad in ["", "x", "post/1", "post/1@-1", "post/1@1,", "post/1@1;post/2@1", many.as_str()] {
+        let answer = app.get("/posts").header("chatty-position", bad).send().await;
+        assert_eq!((answer.status, &answer.json["code"]), (400, &json!("bad_position")), "{bad}");
+    }
+    app.finish().await;
+}
