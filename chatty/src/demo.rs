@@ -134,6 +134,8 @@ impl Demo {
             };
             people.push(person);
         }
+        progress.step("choosing avatars");
+        api.choose_avatars(&people).await?;
         progress.step("writing posts");
         let posts = api.write_posts(&people).await?;
         progress.step("following each other");
@@ -219,6 +221,17 @@ impl Api {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         bail!("no mail to {email} has arrived within 10 s")
+    }
+
+    /// Gives two of three people a picture. The others keep their drawn letter.
+    async fn choose_avatars(&self, people: &[Person]) -> anyhow::Result<()> {
+        for (number, person) in people.iter().enumerate().filter(|(number, _)| !number.is_multiple_of(3)) {
+            let path = format!("/users/{}/avatar", person.id);
+            let picture = Part::bytes(draw_picture(1_000 + number)?).file_name("avatar.png");
+            let request = self.request(Method::PUT, &path, Some(&person.token));
+            Self::send(request.multipart(Form::new().part("image", picture)), "choose an avatar").await?;
+        }
+        Ok(())
     }
 
     /// Writes posts of each person about that person's interest. Returns the id and the interest of each post.

@@ -152,7 +152,7 @@ const SHOWN_PASSKEY: &str = r#"{"challenge":"unknown","credential":{"id":"AA","r
 const UNKNOWN: &str = "dW5rbm93biB1bmtub3duIHVua25vd24gdW5rbm93bi4";
 
 /// All operations. What an administrator decides comes last, because it hides the things that the other rows need.
-pub(crate) const TABLE: [Row; 135] = {
+pub(crate) const TABLE: [Row; 137] = {
     use Rule::{Account, AccountAdmin, AccountOwner, Admin, Open, Owner, Person};
     [
         row("GET /.well-known/jwks.json", Open, 200),
@@ -182,6 +182,8 @@ pub(crate) const TABLE: [Row; 135] = {
         row("POST /auth/email/confirm/{token}", Open, 404),
         row("GET /auth/email/undo/{token}", Open, 404),
         row("POST /auth/email/undo/{token}", Open, 404),
+        row("GET /auth/digest/{token}", Open, 404).at("/auth/digest/1-x"),
+        row("POST /auth/digest/{token}", Open, 404).at("/auth/digest/1-x"),
         row("GET /auth/erasures/{token}", Open, 404),
         row("GET /users", Open, 200).at("/users?username=ann"),
         row("GET /users/{id}", Open, 200).at("/users/{ann}"),

@@ -46,6 +46,9 @@ pub(crate) enum Error {
     /// The person has no such invitation, or it was used.
     #[error("Invitation not found")]
     InvitationNotFound,
+    /// No mail has this link.
+    #[error("There is nothing to end at this address")]
+    DigestNotFound,
     /// Nobody with this id waits for a decision.
     #[error("Applicant not found")]
     ApplicantNotFound,
@@ -193,6 +196,7 @@ impl From<Error> for ApiError {
             Error::SessionEnded => Self::unauthorized(text),
             Error::BadRefreshToken => Self::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", text),
             Error::BadLink
+            | Error::DigestNotFound
             | Error::BadEmailLink
             | Error::BadReset
             | Error::UserNotFound

@@ -39,7 +39,7 @@ pub use config::{Config, NAME, PORT, VARIABLES};
 pub use mail::check as check_mail;
 pub use mail::parked as parked_mails;
 
-use actions::ExportMaker;
+use actions::{DigestMaker, ExportMaker};
 use mail::{Mailer, Measured};
 use memory::UserLoader;
 use state::AppState;
@@ -69,6 +69,12 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         peers: deps.peers.clone(),
         archives: state.archives.clone(),
     };
+    let digests = DigestMaker {
+        db: deps.db.clone(),
+        signer: state.signer.clone(),
+        peers: deps.peers.clone(),
+        mails: state.mails.clone(),
+    };
     let is_production = deps.settings.environment == Environment::Production;
     let service = Service::new::<db::Migrator>(NAME, &deps, router::router(state))
         .strict_paths(router::STRICT)
@@ -88,6 +94,7 @@ pub fn build(config: Config, mut deps: Deps) -> Result<(Service, Keys), ConfigEr
         .task("keys", |cancel| actions::follow_keys(keys_db, signer, followed_keys, cancel))
         .task("exports", |cancel| exports.clone().make(cancel))
         .task("old exports", |cancel| exports.clone().tidy(cancel))
+        .task("digests", |cancel| digests.run(cancel))
         .task("tidy", |cancel| actions::tidy(tidy_db, cancel))
         .task("idempotency", |cancel| idempotency::run_upkeep(answers_db, cancel));
     Ok((service, keys))

@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::routes::{
-    account_log, applicants, authorize, clients, dev_mail, email, erasures, exports, invitations, jwks, login, mails,
-    me, passkeys, password, register, sessions, token, two_factor, users, verify,
+    account_log, applicants, authorize, clients, dev_mail, digest, email, erasures, exports, invitations, jwks, login,
+    mails, me, passkeys, password, register, sessions, token, two_factor, users, verify,
 };
 use crate::state::AppState;
 
@@ -85,6 +85,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(email::show_email_undo, email::undo_email_change))
         .routes(routes!(me::get_me, me::update_me, erasures::leave))
         .routes(routes!(erasures::get_receipt))
+        .routes(routes!(digest::ask_end_of_digest, digest::end_digest))
         .routes(routes!(users::get_user))
         .routes(routes!(users::find_users))
         .routes(routes!(jwks::get_jwks))

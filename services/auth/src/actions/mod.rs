@@ -13,6 +13,7 @@ mod register;
 mod resend_verification;
 mod verify_email;
 
+mod digests;
 mod end_session;
 mod log_in;
 mod open_session;
@@ -45,6 +46,7 @@ pub(crate) use change_email::{check_email_link, confirm_email_change, request_em
 pub(crate) use change_password::change_password;
 pub(crate) use clients::{delete_client, register_client};
 pub use create_admin::{CreateAdminError, create_admin};
+pub(crate) use digests::{DigestMaker, end_digest, set_digest};
 pub(crate) use end_session::{end_other_sessions, end_own_session, end_session, end_session_by_id};
 pub(crate) use ensure_first_admin::ensure_first_admin;
 pub(crate) use erase_account::erase_account;

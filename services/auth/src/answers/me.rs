@@ -28,6 +28,8 @@ pub(crate) struct MeOut {
     /// Verified and not blocked.
     is_active: bool,
     role: Role,
+    /// True while I get mails about what I have not seen.
+    mail_digest: bool,
 }
 
 impl MeOut {
@@ -38,6 +40,7 @@ impl MeOut {
             avatar_url: AvatarUrl(user.user_id()),
             is_active: user.is_active(),
             role: user.role(),
+            mail_digest: user.digest_at.is_some(),
             username: user.username,
             email: scopes.is_none().then_some(user.email),
             first_name: user.first_name,

@@ -28,7 +28,7 @@ use shared::auth::{
 use shared::clock::Timestamp;
 use shared::config::ConfigError;
 use shared::error::ApiError;
-use shared::ids::{SessionId, UserId};
+use shared::ids::{NOBODY, SessionId, UserId};
 use uuid::Uuid;
 
 use crate::db::entities::sessions::Model as Session;
@@ -43,6 +43,7 @@ const VARIABLE: &str = "JWT_PRIVATE_KEY_FILE";
 /// The purposes of the derived keys. Each purpose is the text with which its key is derived.
 const SUCCESSORS: &[u8] = b"chatty: successors of refresh tokens, 1";
 const CODES: &[u8] = b"chatty: codes in mails, 1";
+const ENDS: &[u8] = b"chatty: the ends of digests, 1";
 const SEALS: &[u8] = b"chatty: signing keys in the database, 1";
 const APPS: &[u8] = b"chatty: authenticator apps in the database, 1";
 
@@ -99,6 +100,8 @@ pub(crate) struct Signer {
     successors: hmac::Key,
     /// The HMAC key of codes in mails.
     codes: hmac::Key,
+    /// The HMAC key of the links that end digests.
+    ends: hmac::Key,
     /// True when an admin without a second factor gets the tokens of an ordinary person.
     admins_need_factor: bool,
 }
@@ -126,7 +129,7 @@ impl Signer {
         let whole = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
         let secret = |purpose| hmac::sign(&whole, purpose);
         let derive = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secret(purpose).as_ref());
-        let (successors, codes) = (derive(SUCCESSORS), derive(CODES));
+        let (successors, codes, ends) = (derive(SUCCESSORS), derive(CODES), derive(ENDS));
         let sealing = |purpose| RandomizedNonceKey::new(&AES_256_GCM, secret(purpose).as_ref());
         let (seals, apps) = (sealing(SEALS), sealing(APPS));
         let (seals, apps) = (seals.map_err(|error| bad(&error))?, apps.map_err(|error| bad(&error))?);
@@ -134,7 +137,7 @@ impl Signer {
         let first = SigningKey::new(key, first).map_err(|error| bad(&error))?;
         // A key that cannot sign must stop the start instead of failing the first login.
         sign_with(&first, TOKEN_TYPE, &serde_json::json!({})).map_err(|error| bad(&error))?;
-        Ok(Self { keys: RwLock::new(vec![first]), seals, apps, successors, codes, admins_need_factor: false })
+        Ok(Self { keys: RwLock::new(vec![first]), seals, apps, successors, codes, ends, admins_need_factor: false })
     }
 
     /// Returns the public halves of the keys that are not retired: tokens that are still valid may be signed with them,
@@ -205,6 +208,21 @@ impl Signer {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.codes, text.as_bytes()))
     }
 
+    /// Computes the token of the link that ends the digests of a person. It is valid for ever, because it stands in mails,
+    /// and it opens nothing else.
+    pub(crate) fn digest_token(&self, user: UserId) -> String {
+        let mac = hmac::sign(&self.ends, user.to_string().as_bytes());
+        format!("{user}-{}", URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// Returns the person whose digests a token ends. `None` when it is no such token.
+    pub(crate) fn verify_digest_token(&self, token: &str) -> Option<UserId> {
+        let (user, mac) = token.split_once('-')?;
+        let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
+        hmac::verify(&self.ends, user.as_bytes(), &mac).ok()?;
+        user.parse().ok().map(UserId)
+    }
+
     /// Encrypts the secret of a person's authenticator app, so that nobody can compute codes from a stolen copy of the
     /// database.
     ///
@@ -264,6 +282,29 @@ impl Signer {
             nbf: now.unix_seconds(),
         };
         self.sign(EXPORT_TOKEN_TYPE, &claims, now)
+    }
+
+    /// Signs a token that reads the notifications of a person for their digest. It belongs to no session, may only read,
+    /// and is valid for a minute, which is enough for one request.
+    ///
+    /// # Errors
+    /// As [`Signer::sign_access_token`].
+    pub(crate) fn sign_digest_access(&self, user: &User, now: Timestamp) -> Result<String, ApiError> {
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: user.id.to_string(),
+            exp: (now + EXPORT_TOKEN_LIFETIME).unix_seconds(),
+            nbf: now.unix_seconds(),
+            iat: now.unix_seconds(),
+            jti: Uuid::new_v4().to_string(),
+            username: user.username.clone(),
+            role: Role::User,
+            sv: user.session_version,
+            sid: SessionId(NOBODY),
+            scope: Some(Scopes { read: true, write: false, admin: false }),
+        };
+        self.sign(TOKEN_TYPE, &claims, now)
     }
 
     /// Signs claims with the key that signs at this time.

@@ -12,6 +12,8 @@ pub(crate) struct Mail {
     pub(crate) subject: &'static str,
     pub(crate) text: String,
     pub(crate) html: String,
+    /// The address at which a single POST ends mails of this kind; `None` for mails that people need.
+    pub(crate) unsubscribe_url: Option<String>,
 }
 
 /// Builds the mail with verification links, one for each account that waits for the address. The links do not show the
@@ -31,7 +33,14 @@ pub(crate) fn verification(to: &str, links: &[String], until: Timestamp) -> Mail
     let anchors = links.iter().map(|link| escape(link)).map(|link| format!("<p><a href=\"{link}\">{link}</a></p>"));
     let html = format!("<p>{greeting}</p><p>{request}</p>{}<p>{end}</p>", anchors.collect::<String>());
     let text = format!("{greeting}\n\n{request}\n\n{}\n\n{end}\n", links.join("\n"));
-    Mail { kind: "verification", to: to.to_owned(), subject: "Confirm your e-mail address", text, html }
+    Mail {
+        kind: "verification",
+        to: to.to_owned(),
+        subject: "Confirm your e-mail address",
+        text,
+        html,
+        unsubscribe_url: None,
+    }
 }
 
 /// Builds the mail with the link and the code that reset a password.
@@ -60,7 +69,14 @@ fn reset(to: &str, [request, end]: [&str; 2], link: &str, code: &str, until: Tim
         advice.replace("\n\n", "</p><p>")
     );
     let text = format!("{request}\n\n{link}\n\n{advice}\n");
-    Mail { kind: "password_reset", to: to.to_owned(), subject: "Choose a new password", text, html }
+    Mail {
+        kind: "password_reset",
+        to: to.to_owned(),
+        subject: "Choose a new password",
+        text,
+        html,
+        unsubscribe_url: None,
+    }
 }
 
 /// Builds the mail to a new address of an account, with the link that confirms it.
@@ -82,7 +98,14 @@ pub(crate) fn email_changed(to: &str, link: &str, until: Timestamp) -> Mail {
 fn with_link(kind: &'static str, to: &str, subject: &'static str, [request, end]: [&str; 2], link: &str) -> Mail {
     let escaped = escape(link);
     let html = format!("<p>{request}</p><p><a href=\"{escaped}\">{escaped}</a></p><p>{end}</p>");
-    Mail { kind, to: to.to_owned(), subject, text: format!("{request}\n\n{link}\n\n{end}\n"), html }
+    Mail {
+        kind,
+        to: to.to_owned(),
+        subject,
+        text: format!("{request}\n\n{link}\n\n{end}\n"),
+        html,
+        unsubscribe_url: None,
+    }
 }
 
 /// The kind of the mail with the receipt of an erasure.
@@ -164,7 +187,7 @@ pub(crate) fn recovery_code_used(to: &str, left: u64) -> Mail {
 /// Builds a mail that consists of one paragraph.
 fn notice(kind: &'static str, to: &str, subject: &'static str, said: &str) -> Mail {
     let (text, html) = (format!("{said}\n"), format!("<p>{said}</p>"));
-    Mail { kind, to: to.to_owned(), subject, text, html }
+    Mail { kind, to: to.to_owned(), subject, text, html, unsubscribe_url: None }
 }
 
 /// Builds the mail to the owner of an address that was used for a second registration.
@@ -173,6 +196,28 @@ pub(crate) fn already_registered(to: &str) -> Mail {
                 Nothing has changed. If it was you, log in with the username that you chose before; \
                 if it was not, ignore this mail.";
     notice("already_registered", to, "You already have an account", said)
+}
+
+/// Builds the digest of notifications: a line with each kind and the number of notifications. `more` tells that there are
+/// more than were counted. `home` is the address of the site.
+pub(crate) fn digest(to: &str, counts: &[(&'static str, usize)], more: bool, home: &str, unsubscribe: &str) -> Mail {
+    let said = "This has happened at Chatty, and you have not seen it yet:";
+    let lines: Vec<String> = counts.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+    let rest = if more { "There is more than that. " } else { "" };
+    let read = format!("{rest}Read it here:");
+    let end = "You get this mail once a day at most, because you have asked for it. This link ends it:";
+    let text = format!("{said}\n\n{}\n\n{read}\n\n{home}\n\n{end}\n\n{unsubscribe}\n", lines.join("\n"));
+    let items: String = lines.iter().map(|line| format!("<li>{line}</li>")).collect();
+    let anchor = |url: &str| format!("<p><a href=\"{0}\">{0}</a></p>", escape(url));
+    let html = format!("<p>{said}</p><ul>{items}</ul><p>{read}</p>{}<p>{end}</p>{}", anchor(home), anchor(unsubscribe));
+    Mail {
+        kind: "digest",
+        to: to.to_owned(),
+        subject: "What has happened at Chatty",
+        text,
+        html,
+        unsubscribe_url: Some(unsubscribe.to_owned()),
+    }
 }
 
 /// Replaces every word with an `@`, which may be an address: mail servers repeat addresses in their answers.
@@ -209,6 +254,18 @@ mod tests {
             assert_eq!(tokens, expected.into_iter().take(count).collect::<Vec<_>>());
         }
         assert_eq!(links_in(&already_registered("ann@example.org").text).count(), 0);
+    }
+
+    #[test]
+    fn a_digest_counts_and_can_be_ended() {
+        let (home, end) = ("https://chatty.example/", "https://chatty.example/auth/digest/7-x");
+        let mail = digest("ann@example.org", &[("Likes", 2), ("New followers", 1)], true, home, end);
+        for line in ["Likes: 2", "New followers: 1", "There is more than that. Read it here:", home, end] {
+            assert!(mail.text.lines().any(|found| found == line), "{line}");
+        }
+        assert!(mail.html.contains("<li>Likes: 2</li>") && mail.html.contains(&format!("href=\"{end}\"")));
+        assert_eq!(mail.unsubscribe_url.as_deref(), Some(end));
+        assert_eq!(links_in(&mail.text).count(), 0);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::domain::{email, mails, secret};
 
 /// The path of a receipt, up to its token.
 const RECEIPT_PATH: &str = "/auth/erasures/";
+/// The path that ends digests, up to its token.
+const DIGEST_PATH: &str = "/auth/digest/";
 
 /// Puts mails into the queue and wakes the worker. Clones share the signal.
 #[derive(Clone)]
@@ -222,6 +224,20 @@ impl MailQueue {
         now: Timestamp,
     ) -> Result<(), DbErr> {
         mail_jobs::enqueue(db, user.id, mails::receipt(&user.email, &self.receipt_url(token)), now).await
+    }
+
+    /// Queues a digest of notifications. `counts` are the kinds with the numbers of notifications, `more` tells that
+    /// there are more than were counted, and `token` is the secret part of the link that ends the digests.
+    pub(crate) async fn add_digest(
+        &self,
+        db: &impl ConnectionTrait,
+        user: &User,
+        (counts, more): (&[(&'static str, usize)], bool),
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(), DbErr> {
+        let (home, end) = (format!("{}/", self.public_url), format!("{}{DIGEST_PATH}{token}", self.public_url));
+        mail_jobs::enqueue(db, user.id, mails::digest(&user.email, counts, more, &home, &end), now).await
     }
 
     /// Returns the URL of a receipt.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use lettre::address::Envelope;
+use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -129,7 +130,49 @@ impl Smtp {
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
             .subject(job.subject.clone());
+        let message = match &job.unsubscribe_url {
+            Some(url) => message.header(ListUnsubscribe(url.clone())).header(ListUnsubscribePost),
+            None => message,
+        };
         Ok((envelope, message.message_id(Some(id)).multipart(body)?.formatted()))
+    }
+}
+
+/// The header with the address that ends mails of this kind (RFC 2369).
+#[derive(Clone)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.trim_start_matches('<').trim_end_matches('>').to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        let text = format!("<{}>", self.0);
+        // A URL must not be folded, and is ASCII without line breaks.
+        HeaderValue::dangerous_new_pre_encoded(Self::name(), text.clone(), text)
+    }
+}
+
+/// The header that says that a POST with this text ends them, without another question (RFC 8058).
+#[derive(Clone)]
+struct ListUnsubscribePost;
+
+impl Header for ListUnsubscribePost {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe-Post")
+    }
+
+    fn parse(_text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".to_owned())
     }
 }
 
@@ -165,4 +208,55 @@ fn in_words(error: &Error) -> String {
 /// Ends the dialogue. The mail is accepted or refused by now, so it does not matter whether the server answers.
 async fn say_goodbye(connection: &mut AsyncSmtpConnection) {
     let _unheard = timeout(GOODBYE, connection.quit()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::clock::Clock;
+
+    use super::*;
+
+    #[test]
+    fn a_mail_that_can_be_ended_says_how() {
+        let from: Mailbox = "Chatty <no-reply@example.org>".parse().unwrap();
+        let config = SmtpConfig {
+            host: "127.0.0.1".to_owned(),
+            port: 25,
+            encryption: Encryption::None,
+            credentials: None,
+            from: from.clone(),
+        };
+        let smtp = Smtp { config, tls: None, from };
+        let now = Clock::system().now();
+        let url = format!("https://chatty.example/auth/digest/7-{}", "x".repeat(80));
+        for end in [None, Some(url.clone())] {
+            let job = Model {
+                id: 1,
+                user_id: 7,
+                kind: "digest".to_owned(),
+                to_address: "ann@example.org".to_owned(),
+                to_key: "ann@example.org".to_owned(),
+                subject: "x".to_owned(),
+                text: "x".to_owned(),
+                html: "x".to_owned(),
+                state: "queued".to_owned(),
+                attempts: 0,
+                due_at: now,
+                last_error: None,
+                created_at: now,
+                sent_at: None,
+                refusals: 0,
+                refused_since: None,
+                unsettled: 0,
+                give_up_at: None,
+                unsubscribe_url: end.clone(),
+            };
+            let text = String::from_utf8(smtp.message(&job).unwrap().1).unwrap();
+            let headers = text.split("\r\n\r\n").next().unwrap();
+            let lines: Vec<&str> = headers.lines().filter(|line| line.starts_with("List-")).collect();
+            let expected = format!("List-Unsubscribe: <{url}>");
+            let expected = [expected.as_str(), "List-Unsubscribe-Post: List-Unsubscribe=One-Click"];
+            assert_eq!(lines, if end.is_some() { &expected[..] } else { &[] }, "{headers}");
+        }
+    }
 }

@@ -27,6 +27,9 @@ pub(crate) struct MePatch {
     #[serde(default, deserialize_with = "deserialize_present")]
     #[schema(value_type = Option<String>, max_length = 500, example = "I keep bees")]
     bio: Option<Option<Lines>>,
+    /// True to get a mail, once a day at most, when something has happened that I have not seen.
+    #[schema(value_type = bool, required = false)]
+    mail_digest: Option<bool>,
 }
 
 /// Distinguishes `null`, which clears a field, from an absent field, which keeps it.
@@ -73,5 +76,9 @@ pub(crate) async fn update_me(
 ) -> Result<Json<MeOut>, Error> {
     let bio = patch.bio.map(|bio| bio.map(String::from));
     let changes = ProfileChanges { first_name: patch.first_name, last_name: patch.last_name, bio };
-    Ok(Json(MeOut::of(actions::update_profile(&s.db, me.user.user_id(), changes).await?, scopes)))
+    let mut user = actions::update_profile(&s.db, me.user.user_id(), changes).await?;
+    if let Some(is_on) = patch.mail_digest {
+        user = actions::set_digest(&s.db, user.user_id(), is_on).await?;
+    }
+    Ok(Json(MeOut::of(user, scopes)))
 }

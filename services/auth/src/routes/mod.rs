@@ -25,6 +25,7 @@ pub(crate) mod users;
 pub(crate) mod jwks;
 
 pub(crate) mod dev_mail;
+pub(crate) mod digest;
 pub(crate) mod mails;
 
 mod accept;

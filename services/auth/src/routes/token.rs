@@ -128,6 +128,7 @@ impl From<Error> for Refused {
             | Error::TooManyTries(_)
             | Error::UserNotFound
             | Error::ExportNotFound
+            | Error::DigestNotFound
             | Error::ReceiptNotFound
             | Error::WeakPassword(_)
             | Error::Busy

@@ -13,7 +13,7 @@ async fn a_profile_is_read_and_changed() {
     events(&app).await;
     let mut expected = json!({
         "id": id, "username": "ann", "email": "ann@example.org", "first_name": null, "last_name": null, "bio": null, "avatar_url": format!("/users/{id}/avatar"),
-        "created_at": "2026-03-01T12:00:00.000000Z", "is_active": true, "role": "user"
+        "created_at": "2026-03-01T12:00:00.000000Z", "is_active": true, "role": "user", "mail_digest": false
     });
     assert_eq!(app.get("/auth/me").bearer(&access).send().await.json, expected);
     let patch = json!({ "first_name": "Ann", "bio": "Line one\n\tline two 👩‍🚀" });

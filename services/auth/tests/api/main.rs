@@ -14,6 +14,7 @@ mod account_log;
 mod accounts;
 mod clients;
 mod commits;
+mod digests;
 mod emails;
 mod erasure;
 mod exports;

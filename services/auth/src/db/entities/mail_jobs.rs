@@ -47,6 +47,8 @@ pub(crate) struct Model {
     pub(crate) unsettled: i64,
     /// When the worker stops trying. `None`: a day after `created_at`.
     pub(crate) give_up_at: Option<Timestamp>,
+    /// The address at which a single POST ends mails of this kind (RFC 8058); `None` for mails that people need.
+    pub(crate) unsubscribe_url: Option<String>,
 }
 
 /// No relations: queries name their joins.

@@ -54,6 +54,10 @@ pub(crate) struct Model {
     pub(crate) waits_since: Option<Timestamp>,
     /// The person's own words to the admin who decides; `None` when nobody has to decide.
     pub(crate) application: Option<String>,
+    /// When the next digest of notifications is due; `None` while the person wants none.
+    pub(crate) digest_at: Option<Timestamp>,
+    /// The time from which on the next digest tells of notifications.
+    pub(crate) digest_since: Option<Timestamp>,
 }
 
 impl Model {

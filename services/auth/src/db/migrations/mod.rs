@@ -20,6 +20,7 @@ mod m0016_account_log;
 mod m0017_exports;
 mod m0018_name_tokens;
 mod m0019_name_parts;
+mod m0020_digests;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_name_tokens::Migration),
             Box::new(m0019_name_parts::Migration),
             Box::new(shared::auth::personal_blocks::Migration),
+            Box::new(m0020_digests::Migration),
         ]
     }
 }

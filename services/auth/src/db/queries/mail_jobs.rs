@@ -41,6 +41,7 @@ pub(crate) async fn enqueue(db: &impl ConnectionTrait, user_id: i64, mail: Mail,
         refused_since: Set(None),
         unsettled: Set(0),
         give_up_at: Set(None),
+        unsubscribe_url: Set(mail.unsubscribe_url),
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }

@@ -1,5 +1,6 @@
 //! The statements, one file for each table or group of tables.
 
+pub(crate) mod digests;
 pub(crate) mod erased_users;
 pub(crate) mod erasure;
 pub(crate) mod exports;

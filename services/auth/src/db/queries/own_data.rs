@@ -27,6 +27,7 @@ pub(crate) async fn read(db: &Reads, user: UserId) -> Result<Vec<(&'static str, 
             "verified_at": user.verified_at,
             "blocked_at": user.blocked_at,
             "two_factor_since": user.second_factor_at,
+            "mail_digest": user.digest_at.is_some(),
         })
     });
     let own_sessions = sessions::Entity::find().filter(sessions::Column::UserId.eq(user.0));

@@ -87,6 +87,8 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, new: NewUser, now: Timesta
         second_factor_at: Set(None),
         waits_since: Set(None),
         application: Set(new.application),
+        digest_at: Set(None),
+        digest_since: Set(None),
     };
     // The unique indexes are the rule. A look-up before the insert could not exclude a simultaneous registration.
     let stored = Entity::insert(row).exec_with_returning(db).await.map_err(|error| {
