@@ -29,16 +29,6 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CLAIMED_FOR: Duration = Duration::from_secs(10 * 60);
 /// The notifications that are counted, as subscriptions lists them.
 const UNREAD: &str = "/notifications?unread=true&limit=100";
-/// The kinds of notifications in the order of the mail, with the words for them.
-const KINDS: [(&str, &str); 7] = [
-    ("warning", "Warnings by an administrator"),
-    ("mention", "Mentions of you"),
-    ("answer", "Answers in your threads"),
-    ("comment", "Comments on your posts"),
-    ("like", "Likes of your posts"),
-    ("follow", "New followers"),
-    ("report", "Reports of yours that have ended"),
-];
 
 /// Turns the digests of a person on or off. Returns the account as it is now.
 ///
@@ -90,16 +80,45 @@ struct Page {
 
 #[derive(Deserialize)]
 struct Notification {
-    kind: String,
+    kind: Kind,
     created_at: Timestamp,
+}
+
+/// The kinds of notifications that a digest counts.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Warning,
+    Mention,
+    Answer,
+    Comment,
+    Like,
+    Follow,
+    Report,
+    /// One that a newer subscriptions knows.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Kind {
+    /// The kinds with the words for them, in the order of the mail.
+    const WORDS: [(Self, &'static str); 7] = [
+        (Self::Warning, "Warnings by an administrator"),
+        (Self::Mention, "Mentions of you"),
+        (Self::Answer, "Answers in your threads"),
+        (Self::Comment, "Comments on your posts"),
+        (Self::Like, "Likes of your posts"),
+        (Self::Follow, "New followers"),
+        (Self::Report, "Reports of yours that have ended"),
+    ];
 }
 
 impl Page {
     /// Counts the notifications since a time, by the words for their kinds. Kinds without any are left out.
     fn count(&self, since: Option<Timestamp>) -> Vec<(&'static str, usize)> {
         let is_new = |one: &&Notification| since.is_none_or(|since| one.created_at > since);
-        let of = |kind: &str| self.notifications.iter().filter(is_new).filter(|one| one.kind == kind).count();
-        KINDS.into_iter().map(|(kind, words)| (words, of(kind))).filter(|(_, count)| *count > 0).collect()
+        let of = |kind: Kind| self.notifications.iter().filter(is_new).filter(|one| one.kind == kind).count();
+        Kind::WORDS.into_iter().map(|(kind, words)| (words, of(kind))).filter(|(_, count)| *count > 0).collect()
     }
 }
 
