@@ -43,7 +43,7 @@ pub async fn run(
     let origins = services.first().map(|service| service.cors_origins.clone()).unwrap_or_default();
     let strict = services.iter().map(|service| service.strict_paths).collect();
     let app = App::new(router, openapi, health::probes(health, disclosure)).allow_origins(&origins);
-    let copies = services.iter().fold(Copies::default(), |all, service| all.of_service(&service.db, &service.streams));
+    let copies = Copies::of(services.iter().map(|service| (&service.db, &service.streams)));
     let app = app.wait_for(copies).protect(&listeners.protection, strict);
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());

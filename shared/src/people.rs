@@ -1,11 +1,13 @@
 //! People, in the form in which all services send them.
 
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::ids::UserId;
 
-/// Who wrote something.
+/// The author of something.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Author {
     /// The person.
@@ -13,7 +15,6 @@ pub struct Author {
     /// The name the person goes by.
     pub username: String,
     /// Path of the person's picture on this host: the one that the person has chosen, or a drawn one.
-    #[schema(value_type = String, format = "uri-reference", example = "/users/7/avatar")]
     pub avatar_url: AvatarUrl,
 }
 
@@ -30,6 +31,16 @@ impl Author {
 /// that, and a cached post never names a picture that is gone.
 #[derive(Clone, Copy, Debug)]
 pub struct AvatarUrl(pub UserId);
+
+impl PartialSchema for AvatarUrl {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let text = text.format(Some(SchemaFormat::Custom("uri-reference".to_owned())));
+        text.examples(["/users/7/avatar"]).into()
+    }
+}
+
+impl ToSchema for AvatarUrl {}
 
 impl Serialize for AvatarUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

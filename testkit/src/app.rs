@@ -120,7 +120,7 @@ impl TestApp {
         let probes = health::probes(vec![service.health.clone()], Disclosure::Full(None));
         let http = App::new(service.router.clone(), service.openapi.clone(), probes);
         let http = http.allow_origins(&service.cors_origins);
-        let http = http.wait_for(Copies::default().of_service(&service.db, &service.streams));
+        let http = http.wait_for(Copies::of([(&service.db, &service.streams)]));
         let (api, described) = (Api::new(service.openapi.clone()), Events::read());
         let app = Self { clock, name, http, service, broker, key, tracker, failed, api, described, folder };
         app.eventually(async || app.get("/readyz").send().await.json["status"] == "ready", "the service to be ready")

@@ -14,6 +14,7 @@ use super::scopes::Scopes;
 use super::token::{verify, verify_export};
 use crate::clock::{Clock, Timestamp};
 use crate::error::ApiError;
+use crate::http::Copies;
 use crate::http::limits::Tally;
 use crate::ids::{SessionId, UserId};
 use crate::request_id;
@@ -111,8 +112,19 @@ where
         if let Some(tally) = parts.extensions.get::<Tally>() {
             tally.take_account(user.id, &parts.method)?;
         }
+        wait_for_positions(parts, &user).await?;
         Ok(user)
     }
+}
+
+/// Waits until the copies of this process have reached the positions that a request names, if it names some.
+///
+/// # Errors
+/// 400 when the header is not a list of positions.
+pub(super) async fn wait_for_positions(parts: &Parts, user: &CurrentUser) -> Result<(), ApiError> {
+    let Some(copies) = parts.extensions.get::<Copies>() else { return Ok(()) };
+    // Boxed, because few requests wait, and otherwise the future of every request would have room for this one.
+    Box::pin(copies.wait_for(&parts.headers, user.id, user.role == Role::Admin)).await
 }
 
 /// Verifies the token in an `Authorization` header, and that its account and session are not refused.

@@ -14,7 +14,7 @@ use sea_orm_migration::schema::{big_integer, boolean};
 use serde::{Deserialize, Serialize};
 
 use crate::db::Reads;
-use crate::events::{Key, Memory, ProjectionRow, State, load_pages};
+use crate::events::{Key, Memory, ProjectionRow, Readers, State, load_pages};
 use crate::ids::UserId;
 
 /// A block of one person by another: the state of the stream `personal_block`, and a row of its table.
@@ -41,6 +41,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl State for Model {
     const STREAM: &'static str = "personal_block";
+    const READERS: Readers = Readers::Person;
 
     fn key(&self) -> Key {
         Key(vec![self.user_id.0, self.blocked_id.0])

@@ -1,12 +1,13 @@
 //! The extractor of public reads whose answers leave out people with whom the reader has a block.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::{HeaderValue, Method, header, request::Parts};
 
-use super::extract::{Auth, verify_user};
+use super::extract::{Auth, CurrentUser, verify_user, wait_for_positions};
+use crate::error::ApiError;
+use crate::http::Copies;
 use crate::ids::UserId;
 use crate::request_id;
 
@@ -23,11 +24,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Viewer
 where
     Auth: FromRef<S>,
 {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let authorization = parts.headers.get(header::AUTHORIZATION).cloned();
-        Ok(Self { auth: Auth::from_ref(state), authorization, method: parts.method.clone() })
+        let viewer = Self { auth: Auth::from_ref(state), authorization, method: parts.method.clone() };
+        // A sender who names positions is looked at in any case, because only who is known may wait.
+        if parts.extensions.get::<Copies>().is_some()
+            && let Some(user) = viewer.find_user().await
+        {
+            wait_for_positions(parts, &user).await?;
+        }
+        Ok(viewer)
     }
 }
 
@@ -61,8 +69,12 @@ impl Viewer {
 
     /// Returns the id in a valid token. From then on the answer depends on the token, so that no cache may keep it.
     pub async fn find_id(&self) -> Option<UserId> {
+        Some(self.find_user().await?.id)
+    }
+
+    async fn find_user(&self) -> Option<CurrentUser> {
         let authorization = self.authorization.as_ref()?;
         request_id::note_personal();
-        Some(verify_user(&self.auth, Some(authorization), &self.method).await.ok()?.id)
+        verify_user(&self.auth, Some(authorization), &self.method).await.ok()
     }
 }

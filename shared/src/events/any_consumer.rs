@@ -12,7 +12,7 @@ use super::context::Context;
 use super::runner;
 use crate::clock::Timestamp;
 use crate::db::Reads;
-use crate::outbox::{Key, State};
+use crate::outbox::{Key, Readers, State};
 use crate::work::Tx;
 
 /// A consumer of any state, with its copy and its memory. Every [`StoredCopy`] implements this trait.
@@ -20,6 +20,8 @@ use crate::work::Tx;
 pub trait AnyConsumer: Send + Sync + 'static {
     /// Returns the name of the consumed stream.
     fn stream(&self) -> &'static str;
+    /// Returns who may wait for a position of the stream.
+    fn readers(&self) -> Readers;
     /// Consumes the stream's queue until cancelled.
     async fn run(&self, context: Context);
     /// Returns the name of the copy's table; `None` if the copy is not one table.
@@ -37,9 +39,6 @@ pub trait AnyConsumer: Send + Sync + 'static {
     async fn page(&self, db: &Reads, after: Option<&Key>, limit: u64) -> Result<Vec<Row>, DbErr>;
     /// Reads the rows of these keys. Keys without a row are left out.
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Row>, DbErr>;
-    /// Returns whether the copy has the state of a key in this version or a newer one. If it does, the memory that
-    /// follows the copy has it afterwards as well, also when another replica has applied it.
-    async fn has_reached(&self, db: &Reads, key: &Key, version: i64) -> Result<bool, DbErr>;
     /// Reads keys and versions of the `limit` rows with the highest keys and of the `limit` rows with the highest
     /// versions. A row may occur twice.
     async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<(Key, i64)>, DbErr>;
@@ -78,6 +77,10 @@ fn as_rows<S: State>(states: &[S]) -> Result<Vec<Row>, DbErr> {
 impl<C: StoredCopy> AnyConsumer for C {
     fn stream(&self) -> &'static str {
         C::State::STREAM
+    }
+
+    fn readers(&self) -> Readers {
+        C::State::READERS
     }
 
     async fn run(&self, context: Context) {
@@ -119,18 +122,6 @@ impl<C: StoredCopy> AnyConsumer for C {
 
     async fn find(&self, db: &Reads, keys: &[Key]) -> Result<Vec<Row>, DbErr> {
         as_rows(&StoredCopy::find(self, db, keys).await?)
-    }
-
-    async fn has_reached(&self, db: &Reads, key: &Key, version: i64) -> Result<bool, DbErr> {
-        let states = StoredCopy::find(self, db, std::slice::from_ref(key)).await?;
-        if !states.iter().any(|state| state.version() >= version) {
-            return Ok(false);
-        }
-        // Merging keeps the highest version, so it does no harm when the memory has the state already.
-        if let Some(memory) = self.memory() {
-            memory.remember(&states);
-        }
-        Ok(true)
     }
 
     async fn newest(&self, db: &Reads, limit: u64) -> Result<Vec<(Key, i64)>, DbErr> {

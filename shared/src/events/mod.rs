@@ -45,7 +45,7 @@ pub mod comparison;
 pub mod reconcile;
 pub mod restore;
 
-pub use crate::outbox::{Key, OwnMemory, PublishError, State};
+pub use crate::outbox::{Key, OwnMemory, PublishError, Readers, State};
 pub use crate::work::{publish, remember};
 pub use apply_error::ApplyError;
 pub use consumer::{Consumer, Memory, StoredCopy};

@@ -164,8 +164,14 @@ where
 
 /// Reads the rows of these keys. Keys without a row are left out.
 async fn find<R: ProjectionRow>(db: &impl ConnectionTrait, keys: &[Key]) -> Result<Vec<R>, DbErr> {
+    // A key of another length is none of this copy. Its first id alone would match many rows.
+    let length = key_columns::<R::Entity>().len();
+    let keys: Vec<Key> = keys.iter().filter(|key| key.0.len() == length).cloned().collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     // Padding to a power of two keeps the number of different statements, and so of prepared ones, small.
-    let keys = pad_to_power_of_two(keys.iter().cloned());
+    let keys = pad_to_power_of_two(keys);
     let matches_any = match key_columns::<R::Entity>().as_slice() {
         [id] => Condition::all().add(Expr::col(*id).is_in(keys.iter().map(Key::first))),
         columns => keys.iter().fold(Condition::any(), |any, key| any.add(has_key(columns, key))),

@@ -17,7 +17,7 @@ use super::docs;
 use super::guard::GuardedRouter;
 use super::limits::{RateLimits, StrictPaths, Tally};
 use super::measure::{self, Endpoints, Measured, Measurement, measure};
-use super::positions::Copies;
+use super::positions::{self, Copies};
 use super::probes::{CanServe, Probes};
 use super::remote_client::Peer;
 use super::render::{self, render};
@@ -38,7 +38,8 @@ pub struct App {
     proxies: Arc<TrustedProxies>,
     /// The limits on the rate of requests; absent if there are none.
     limits: Option<Arc<RateLimits>>,
-    copies: Copies,
+    /// The copies that requests may wait for; absent if there are none.
+    copies: Option<Copies>,
 }
 
 /// The settings that decide which client a request counts for, and whether it counts.
@@ -85,7 +86,7 @@ impl App {
             endpoints: Endpoints::default(),
             proxies: Arc::default(),
             limits: None,
-            copies: Copies::default(),
+            copies: None,
         }
     }
 
@@ -98,7 +99,7 @@ impl App {
     /// Lets requests wait for these copies, see [`Copies`].
     #[must_use]
     pub fn wait_for(self, copies: Copies) -> Self {
-        Self { copies, ..self }
+        Self { copies: Some(copies), ..self }
     }
 
     /// Obeys these settings; see [`App::limit_requests`].
@@ -146,10 +147,7 @@ impl App {
                 let current = Current::new(request_id.clone());
                 let answer = async {
                     match self.admit(&mut request, tally.as_ref()) {
-                        Ok(()) => match self.copies.wait_for(request.headers()).await {
-                            Ok(()) => self.routes.answer(request).await,
-                            Err(error) => error.into_response(),
-                        },
+                        Ok(()) => self.routes.answer(request).await,
                         Err(error) => error.into_response(),
                     }
                 };
@@ -177,6 +175,12 @@ impl App {
             let address = client.and_then(|client| client.0);
             tally.take_address(address, request.method(), request.uri().path(), has_token)?;
             request.extensions_mut().insert(tally.clone());
+        }
+        // For the extractors of the sender, because only who is known may wait.
+        if let Some(copies) = &self.copies
+            && request.headers().contains_key(positions::HEADER)
+        {
+            request.extensions_mut().insert(copies.clone());
         }
         if let Some(client) = client {
             request_id::note_client(client.0);

@@ -31,7 +31,7 @@ Bodies are JSON unless an operation says otherwise, times are UTC, and ids are i
 `token` of the answer as `Authorization: Bearer TOKEN`. A list is answered in pages: `limit` is the size of a page, and `next` of \
 one page is the `cursor` of the next one, which the header `Link` names too. Failures are problems (RFC 9457) with a stable `code`; \
 `type` is the path of a page that explains it, and `/docs/problems` lists them all. The answer to a write may have the header \
-`Chatty-Position`: a client that sends it back with its next requests reads what it has written in all lists. Fields and codes may be added: clients ignore what they do not know.";
+`Chatty-Position`: a client that sends it back with its next requests is answered by all services from what it has written. Fields and codes may be added: clients ignore what they do not know.";
 
 /// Builds the description that every service starts from: title, version, the bearer scheme and the problems.
 pub fn base_document() -> OpenApi {

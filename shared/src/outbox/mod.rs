@@ -21,5 +21,5 @@ pub(crate) use position::Position;
 pub(crate) use queue::StateCounts;
 pub use queue::{Outbox, PublishError};
 pub(crate) use state::check;
-pub use state::{Key, State};
+pub use state::{Key, Readers, State};
 pub use table::{Migration, OutboxMessage};

@@ -54,6 +54,17 @@ impl std::fmt::Display for Key {
     }
 }
 
+/// The people who may wait until a copy has a state, see `http::positions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Everybody with an account.
+    Members,
+    /// The person whose id the key begins with.
+    Person,
+    /// Administrators.
+    Admins,
+}
+
 /// The whole public state of one aggregate, in the form in which its owner sends it or a consumer reads it.
 pub trait State: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The name of the stream on which the states travel.
@@ -65,6 +76,10 @@ pub trait State: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send
     /// Returns the version of the aggregate. Versions begin with 1 and rise with every change (rule R2 in
     /// docs/convergence.md).
     fn version(&self) -> i64;
+
+    /// The people who may wait for a position of this stream. Somebody who waits learns whether the state exists, so only
+    /// admins may unless the stream says otherwise.
+    const READERS: Readers = Readers::Admins;
 
     /// Returns true if no copy needs the state any more. A copy may keep or delete the row of an expired state, so
     /// neither is drift. Hardly any state ever expires (rule R6 in docs/convergence.md names the exception).

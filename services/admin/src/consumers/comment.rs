@@ -1,12 +1,13 @@
 //! The stream `comment`: comments, for decisions and the desk. Those that admins have removed keep their content here,
 //! because admins judge it.
 
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 
 use crate::db::entities::comments::{Column, Model};
 
 impl State for Model {
     const STREAM: &'static str = "comment";
+    const READERS: Readers = Readers::Members;
 
     fn key(&self) -> Key {
         self.id.into()

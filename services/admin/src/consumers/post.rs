@@ -1,12 +1,13 @@
 //! The stream `post`: posts, for decisions, the desk and statistics. Those that admins have removed keep their content here,
 //! because admins judge it.
 
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 
 use crate::db::entities::posts::{Column, Model};
 
 impl State for Model {
     const STREAM: &'static str = "post";
+    const READERS: Readers = Readers::Members;
 
     fn key(&self) -> Key {
         self.id.into()

@@ -1,11 +1,12 @@
 //! The stream `post_counts`: the counters that the totals of the statistics are summed from.
 
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 
 use crate::db::entities::counts::{Column, Model};
 
 impl State for Model {
     const STREAM: &'static str = "post_counts";
+    const READERS: Readers = Readers::Members;
 
     fn key(&self) -> Key {
         self.id.into()

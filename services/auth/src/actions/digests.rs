@@ -1,4 +1,4 @@
-//! The digest of notifications by mail: once a day at most, for who asks for it, and only when there is something to
+//! The digest of notifications by mail: once a day at most, for people who ask for it, and only when there is something to
 //! tell.
 //!
 //! Subscriptions knows the notifications, so it is asked, as the person would ask. The mail tells kinds and numbers only,
@@ -82,6 +82,8 @@ struct Page {
 struct Notification {
     kind: Kind,
     created_at: Timestamp,
+    /// The number of people in it: likes of a post on one day are told together, and so are the followers of one day.
+    user_count: usize,
 }
 
 /// The kinds of notifications that a digest counts.
@@ -114,10 +116,20 @@ impl Kind {
 }
 
 impl Page {
-    /// Counts the notifications since a time, by the words for their kinds. Kinds without any are left out.
-    fn count(&self, since: Option<Timestamp>) -> Vec<(&'static str, usize)> {
-        let is_new = |one: &&Notification| since.is_none_or(|since| one.created_at > since);
-        let of = |kind: Kind| self.notifications.iter().filter(is_new).filter(|one| one.kind == kind).count();
+    /// Leaves out what is not newer than the last digest. The list is sorted from the newest on.
+    fn since(mut self, last: Option<Timestamp>) -> Self {
+        let all = self.notifications.len();
+        self.notifications.retain(|one| last.is_none_or(|last| one.created_at > last));
+        // An older one on this page means that the next page is older still.
+        self.next = self.next.filter(|_| self.notifications.len() == all);
+        self
+    }
+
+    /// Counts what has happened, by the words for its kinds. Kinds without any are left out.
+    fn count(&self) -> Vec<(&'static str, usize)> {
+        // What an admin tells is by nobody, and is one thing.
+        let number = |one: &Notification| one.user_count.max(1);
+        let of = |kind: Kind| self.notifications.iter().filter(|one| one.kind == kind).map(number).sum();
         Kind::WORDS.into_iter().map(|(kind, words)| (words, of(kind))).filter(|(_, count)| *count > 0).collect()
     }
 }
@@ -187,7 +199,8 @@ impl DigestMaker {
             return Ok(tx.rollback().await?);
         };
         digests::set(&*tx, id, Some(now + DAY), Some(now)).await?;
-        let counts = page.as_ref().map(|page| page.count(user.digest_since)).unwrap_or_default();
+        let page = page.map(|page| page.since(user.digest_since));
+        let counts = page.as_ref().map(Page::count).unwrap_or_default();
         if !counts.is_empty() {
             let more = page.is_some_and(|page| page.next.is_some());
             let token = self.signer.digest_token(id);

@@ -17,7 +17,6 @@ pub(crate) struct UserOut {
     last_name: Option<String>,
     bio: Option<String>,
     /// Path of the person's picture on this host: the one that the person has chosen, or a drawn one.
-    #[schema(value_type = String, format = "uri-reference", example = "/users/7/avatar")]
     avatar_url: AvatarUrl,
     created_at: Timestamp,
 }

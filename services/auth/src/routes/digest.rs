@@ -36,7 +36,7 @@ pub(crate) async fn ask_end_of_digest(State(s): State<AppState>, Path(token): Pa
 
 /// Ends the digests of the person to whom the link was sent. Mail programs do so by a single click.
 #[utoipa::path(post, path = "/auth/digest/{token}", tag = "users", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Ended, now or before; a page for who prefers one", content((MessageOut = "application/json"), (String = "text/html"))),
+    (status = 200, description = "Ended, now or before; a page for clients that prefer one", content((MessageOut = "application/json"), (String = "text/html"))),
     (status = 404, description = "No such link", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]

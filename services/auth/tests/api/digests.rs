@@ -17,14 +17,21 @@ use crate::people::{events, log_in, mails, member};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The notifications that subscriptions has: two likes and a follower of the second day, and a comment from before.
+/// The notifications that subscriptions has: four likes, 30 followers and a warning of the second day, and a comment
+/// from before.
 fn notifications() -> Value {
-    let one = |kind: &str, at: &str| json!({ "kind": kind, "created_at": at, "user_count": 1 });
+    let one = |kind: &str, at: &str, count: i64| json!({ "kind": kind, "created_at": at, "user_count": count });
     let (new, old) = ("2026-03-02T11:00:00.000000Z", "2026-02-28T00:00:00.000000Z");
-    json!({
-        "notifications": [one("like", new), one("follow", new), one("like", new), one("other", new), one("comment", old)],
-        "next": null
-    })
+    let new = [
+        one("like", new, 3),
+        one("follow", new, 30),
+        one("like", new, 1),
+        one("other", new, 1),
+        one("warning", new, 0),
+    ];
+    // There is a next page, but nothing on it is new.
+    let all: Vec<Value> = new.into_iter().chain([one("comment", old, 1)]).collect();
+    json!({ "notifications": all, "next": "more" })
 }
 
 /// Starts auth beside a subscriptions that answers 503 while `away` is true. It checks the token of each request.
@@ -71,8 +78,10 @@ async fn a_digest_is_made_once_a_day_while_it_is_wanted() {
     let [digest] = digests(&app, 2).await.try_into().unwrap();
     let text = digest["text"].as_str().unwrap();
     let counted: Vec<&str> = text.lines().filter(|line| line.contains(": ")).collect();
-    assert_eq!(counted, ["Likes of your posts: 2", "New followers: 1"], "{text}");
-    // What was told is not told again.
+    let expected = ["Warnings by an administrator: 1", "Likes of your posts: 4", "New followers: 30"];
+    assert_eq!(counted, expected, "{text}");
+    assert!(!text.contains("There is more"), "{text}");
+    // Nothing is told twice.
     app.clock.advance(DAY);
     app.eventually(async || next_digest(&app).await > app.clock.now().unix_micros(), "the next digest").await;
     assert_eq!(digests(&app, 2).await.len(), 1);

@@ -91,7 +91,7 @@ impl PersonalPosts {
         Ok(Some(Step::Erased(erased)))
     }
 
-    /// Erases some pictures that wait for a post. `None` when the person has none.
+    /// Erases some pictures that no post has: those that wait for one, and the avatar. `None` when the person has none.
     async fn erase_pictures(&self, tx: &Tx, user: UserId) -> Result<Option<Step>, ApplyError> {
         let pictures = pictures::some_of_person(tx, user).await?;
         if pictures.is_empty() {

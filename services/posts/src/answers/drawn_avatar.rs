@@ -8,6 +8,9 @@ use shared::ids::UserId;
 /// most.
 const GOLDEN_ANGLE: f64 = 137.507_764;
 
+/// The version of the drawing, which rises when it changes.
+const VERSION: u32 = 1;
+
 /// A drawn avatar. It is shown as the document of an SVG.
 pub(crate) struct DrawnAvatar {
     letter: char,
@@ -26,7 +29,7 @@ impl DrawnAvatar {
 
     /// Returns a text that is equal for equal drawings only.
     pub(crate) fn tag(&self) -> String {
-        format!("{}-{}", self.letter, self.hue)
+        format!("{VERSION}-{}-{}", self.letter, self.hue)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The stream `user`: the copy of names, blocks and erasures.
 
 use shared::auth::{Account, AccountRow};
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 
 use crate::db::entities::users::{Column, Model};
 
 impl State for Model {
     const STREAM: &'static str = "user";
+    const READERS: Readers = Readers::Person;
 
     fn key(&self) -> Key {
         self.id.0.into()

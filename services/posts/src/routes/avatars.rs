@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use object_store::GetResult;
 use shared::auth::CurrentUser;
 use shared::http::conditional::{self, Verdict};
 use shared::http::idempotency::Answer;
@@ -16,6 +17,7 @@ use crate::actions;
 use crate::answers::drawn_avatar::DrawnAvatar;
 use crate::answers::message::Message;
 use crate::db::queries::{pictures, users};
+use crate::domain::image::FileName;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -84,22 +86,34 @@ pub(crate) async fn get_avatar(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let username = users::visible_usernames(s.db.read(), [id]).await?.remove(&id).ok_or(Error::UserNotFound)?;
-    if let Some(row) = pictures::find_avatar(s.db.read(), id).await? {
-        let name = pictures::file_name(&row);
-        let file = s.media.open_picture(&name, None).await?;
-        return send_file(&s, &method, &headers, (file, name), CACHING).await;
+    if let Some(found) = open_chosen(&s, id).await? {
+        return send_file(&s, &method, &headers, found, CACHING).await;
     }
     let drawn = DrawnAvatar::of(id, &username);
     let tag = drawn.tag();
+    let caching = [(header::CACHE_CONTROL, HeaderValue::from_static(CACHING))];
     let fields = [
-        (header::CACHE_CONTROL, HeaderValue::from_static(CACHING)),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
         (header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")),
     ];
     let tagged = [(header::ETAG, format!("\"{tag}\""))];
     Ok(match conditional::evaluate(&method, &headers, |opaque| opaque == tag) {
-        Verdict::Go => (tagged, fields, drawn.to_string()).into_response(),
-        Verdict::NotModified => (StatusCode::NOT_MODIFIED, tagged).into_response(),
+        Verdict::Go => (tagged, caching, fields, drawn.to_string()).into_response(),
+        Verdict::NotModified => (StatusCode::NOT_MODIFIED, tagged, caching).into_response(),
         Verdict::Failed => return Err(Error::AvatarChanged),
     })
+}
+
+/// Opens the avatar that a person has chosen. `None` when there is none, or its file is lost.
+async fn open_chosen(s: &AppState, id: UserId) -> Result<Option<(GetResult, FileName)>, Error> {
+    // Twice, because another avatar may take the place of the first one between the two reads, and its file goes.
+    for _ in 0..2 {
+        let Some(row) = pictures::find_avatar(s.db.read(), id).await? else { return Ok(None) };
+        let name = pictures::file_name(&row);
+        match s.media.open_picture(&name, None).await {
+            Err(Error::ImageNotFound) => {}
+            found => return Ok(Some((found?, name))),
+        }
+    }
+    Ok(None)
 }

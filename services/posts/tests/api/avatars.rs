@@ -35,6 +35,7 @@ async fn an_avatar_is_drawn_until_its_person_chooses_one() {
     let tag = drawn.headers["etag"].to_str().unwrap();
     let again = app.get("/users/1/avatar").header("if-none-match", tag).send().await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
+    assert_eq!(again.headers["cache-control"], "public, max-age=300");
 
     let chosen = choose(&app, &png(600, 300)).send().await;
     assert_eq!((chosen.status, &chosen.json), (200, &json!({ "message": "Avatar set" })), "{}", chosen.text);
@@ -43,11 +44,18 @@ async fn an_avatar_is_drawn_until_its_person_chooses_one() {
     let picture = image::load_from_memory(&shown.bytes).unwrap();
     assert_eq!((picture.width(), picture.height()), (256, 256));
     assert_eq!(files(&app).len(), 1);
+    let name = files(&app)[0].clone();
+    app.get(&format!("/media/{name}")).send().await.is_problem(404, "Image not found");
 
     // Another one takes its place, and nothing of the former one is left.
     assert_eq!(choose(&app, &png(10, 20)).send().await.status, 200);
     assert_eq!(image::load_from_memory(&avatar(&app, 1).await.bytes).unwrap().width(), 10);
     assert_eq!(files(&app).len(), 1);
+    // A file that is lost is no reason to show nothing.
+    let lost = app.data_folder().join("media").join(&files(&app)[0]);
+    std::fs::rename(&lost, lost.with_extension("lost")).unwrap();
+    assert_eq!(avatar(&app, 1).await.text, drawn.text);
+    std::fs::rename(lost.with_extension("lost"), &lost).unwrap();
     let removed = app.delete("/users/1/avatar").as_user(1, "ann").send().await;
     assert_eq!(removed.json, json!({ "message": "Avatar removed" }));
     assert_eq!((avatar(&app, 1).await.text, files(&app)), (drawn.text, vec![]));

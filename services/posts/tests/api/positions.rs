@@ -1,9 +1,10 @@
 //! Positions: an answer tells what was written, and a request waits for what was written elsewhere.
 
 use axum::http::HeaderMap;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use crate::{post_of_ann, spawn, user};
+use crate::{post_of_ann, spawn};
 
 fn position(headers: &HeaderMap) -> Option<&str> {
     headers.get("chatty-position").map(|list| list.to_str().unwrap())
@@ -37,32 +38,36 @@ async fn the_answer_to_a_write_tells_what_it_has_published() {
 #[tokio::test]
 async fn a_request_waits_until_the_copy_has_reached_a_position() {
     let app = spawn().await;
-    let drawn = app.get("/users/7/avatar").header("chatty-position", "user/7@2, other/1@1");
-    let (answer, ()) = tokio::join!(drawn.send(), async {
-        for version in [1, 2] {
-            app.deliver("user", &[user(7, version, "ann", version == 1)]).await;
-        }
-    });
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    // The version that is there suffices, and so does a newer one.
-    for known in ["user/7@2", "user/7@1"] {
-        assert_eq!(app.get("/users/7/avatar").header("chatty-position", known).send().await.status, 200);
+    let post = format!("/posts/{}", post_of_ann(&app).await);
+    let read = |position: &str| app.get(&post).as_user(2, "bob").header("chatty-position", position);
+    let block = |version: i64| json!({ "user_id": 2, "blocked_id": 1, "version": version, "deleted": version == 2 });
+    for (version, status) in [(1, 404), (2, 200), (3, 404)] {
+        let position = format!("other/9@1, personal_block/2/1@{version}");
+        let deliver = async { app.deliver("personal_block", &[block(version)]).await };
+        let (answer, ()) = tokio::join!(read(&position).send(), deliver);
+        assert_eq!(answer.status, status, "{}", answer.text);
     }
-    // A version that never comes only costs time.
-    let late = app.get("/users/7/avatar").header("chatty-position", "user/7@3").send().await;
-    assert_eq!(late.status, 200);
+    // The version that is there suffices, and so does a newer one. A version that never comes only costs time, and so
+    // does a key that no row can have.
+    for known in ["personal_block/2/1@3", "personal_block/2/1@2", "personal_block/2/1@4", "personal_block/2@1"] {
+        assert_eq!(read(known).send().await.status, 404);
+    }
+    app.events().await;
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_memory_has_what_the_copy_has_reached() {
+async fn a_memory_has_what_another_replica_has_applied() {
     let app = spawn().await;
-    let post = post_of_ann(&app).await;
-    let path = format!("/posts/{post}");
-    let read = app.get(&path).as_user(2, "bob").header("chatty-position", "personal_block/2/1@1");
-    let block = json!({ "user_id": 2, "blocked_id": 1, "version": 1, "deleted": false });
-    let (answer, ()) = tokio::join!(read.send(), async { app.deliver("personal_block", &[block]).await });
-    assert_eq!(answer.status, 404, "{}", answer.text);
+    let post = format!("/posts/{}", post_of_ann(&app).await);
+    let sql = "INSERT INTO personal_blocks (user_id, blocked_id, version, deleted) VALUES (2, 1, 1, FALSE)";
+    let tx = app.db().begin().await.unwrap();
+    tx.execute_unprepared(sql).await.unwrap();
+    tx.commit().await.unwrap();
+    let read = || app.get(&post).as_user(2, "bob");
+    assert_eq!(read().send().await.status, 200, "this replica has not heard of it");
+    assert_eq!(read().header("chatty-position", "personal_block/2/1@1").send().await.status, 404);
+    assert_eq!(read().send().await.status, 404);
     app.events().await;
     app.finish().await;
 }
@@ -72,8 +77,12 @@ async fn what_is_no_list_of_positions_is_refused() {
     let app = spawn().await;
     let many = vec!["post/1@1"; 101].join(",");
     for bad in ["", "x", "post/1", "post/1@-1", "post/1@1,", "post/1@1;post/2@1", many.as_str()] {
-        let answer = app.get("/posts").header("chatty-position", bad).send().await;
-        assert_eq!((answer.status, &answer.json["code"]), (400, &json!("bad_position")), "{bad}");
+        for path in ["/posts", "/bookmarks"] {
+            let answer = app.get(path).as_user(1, "ann").header("chatty-position", bad).send().await;
+            assert_eq!((answer.status, &answer.json["code"]), (400, &json!("bad_position")), "{bad}");
+        }
+        // Nobody waits without a token, so nothing is read.
+        assert_eq!(app.get("/posts").header("chatty-position", bad).send().await.status, 200);
     }
     app.finish().await;
 }

@@ -1,11 +1,12 @@
 //! The stream `post`: the posts that can be recommended.
 
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 
 use crate::db::entities::posts::{Column, Model};
 
 impl State for Model {
     const STREAM: &'static str = "post";
+    const READERS: Readers = Readers::Members;
 
     fn key(&self) -> Key {
         self.id.0.into()

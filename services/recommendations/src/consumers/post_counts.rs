@@ -1,12 +1,13 @@
 //! The stream `post_counts`: the counters that are sent with posts. The like matrix does not use them, because it
 //! counts likes itself.
 
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 
 use crate::db::entities::counts::{Column, Model};
 
 impl State for Model {
     const STREAM: &'static str = "post_counts";
+    const READERS: Readers = Readers::Members;
 
     fn key(&self) -> Key {
         self.id.0.into()

@@ -2,12 +2,13 @@
 //! checked against.
 
 use shared::auth::{Account, AccountRow};
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 
 use crate::db::entities::users::{Column, Model};
 
 impl State for Model {
     const STREAM: &'static str = "user";
+    const READERS: Readers = Readers::Person;
 
     fn key(&self) -> Key {
         self.id.0.into()

@@ -37,7 +37,6 @@ pub(crate) struct User {
     last_name: Option<String>,
     bio: Option<String>,
     /// Path of the person's picture on this host: the one that the person has chosen, or a drawn one.
-    #[schema(value_type = String, format = "uri-reference", example = "/users/7/avatar")]
     avatar_url: AvatarUrl,
     created_at: Option<Timestamp>,
 }

@@ -1,7 +1,7 @@
 //! The stream `comment`: comments, and the people who are told of them.
 
 use sea_orm::DbErr;
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 use shared::work::Tx;
 
 use crate::db::entities::comments::{Column, Model};
@@ -12,6 +12,7 @@ use crate::domain::notices::{Notice, Place, Written};
 
 impl State for Model {
     const STREAM: &'static str = "comment";
+    const READERS: Readers = Readers::Members;
 
     fn key(&self) -> Key {
         self.id.0.into()

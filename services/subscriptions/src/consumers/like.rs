@@ -1,7 +1,7 @@
 //! The stream `like`: likes, of which the authors of posts are told.
 
 use sea_orm::DbErr;
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 use shared::work::Tx;
 
 use crate::db::entities::likes::{Column, Model};
@@ -10,6 +10,7 @@ use crate::domain::live::News;
 
 impl State for Model {
     const STREAM: &'static str = "like";
+    const READERS: Readers = Readers::Person;
 
     fn key(&self) -> Key {
         Key(vec![self.user_id.0, self.post_id.0])

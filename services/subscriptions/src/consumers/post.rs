@@ -1,7 +1,7 @@
 //! The stream `post`: posts, whose newest ones also fill the timelines, and the people whom they mention.
 
 use sea_orm::DbErr;
-use shared::events::{Key, ProjectionRow, State};
+use shared::events::{Key, ProjectionRow, Readers, State};
 use shared::work::Tx;
 
 use crate::db::entities::posts::{Column, Model};
@@ -12,6 +12,7 @@ use crate::domain::notices::{Notice, Place, Written};
 
 impl State for Model {
     const STREAM: &'static str = "post";
+    const READERS: Readers = Readers::Members;
 
     fn key(&self) -> Key {
         self.id.0.into()

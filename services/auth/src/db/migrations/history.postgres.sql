@@ -440,3 +440,52 @@ CREATE TABLE personal_blocks (
     deleted boolean NOT NULL);
 CREATE INDEX ix_personal_blocks_blocked_id ON public.personal_blocks USING btree (blocked_id);
 ALTER TABLE personal_blocks ADD CONSTRAINT personal_blocks_pkey PRIMARY KEY (user_id, blocked_id);
+-- m0020_digests
+CREATE TABLE mail_jobs (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    user_id bigint NOT NULL,
+    kind text NOT NULL,
+    to_address text NOT NULL,
+    to_key text NOT NULL,
+    subject text NOT NULL,
+    text text NOT NULL,
+    html text NOT NULL,
+    state text NOT NULL,
+    attempts bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    last_error text,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    refusals bigint NOT NULL DEFAULT 0,
+    refused_since timestamp with time zone,
+    unsettled bigint NOT NULL DEFAULT 0,
+    give_up_at timestamp with time zone,
+    unsubscribe_url text);
+CREATE TABLE users (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    version bigint NOT NULL,
+    username text NOT NULL,
+    username_key text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    password_hash text NOT NULL,
+    first_name text,
+    last_name text,
+    bio text,
+    first_name_key text NOT NULL,
+    last_name_key text NOT NULL,
+    full_name_key text NOT NULL,
+    role text NOT NULL,
+    verified_at timestamp with time zone,
+    blocked_at timestamp with time zone,
+    decision_version bigint NOT NULL,
+    session_version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    second_factor_at timestamp with time zone,
+    waits_since timestamp with time zone,
+    application text,
+    digest_at timestamp with time zone,
+    digest_since timestamp with time zone);
+CREATE INDEX ix_users_digest_at ON public.users USING btree (digest_at) WHERE (digest_at IS NOT NULL);

@@ -92,6 +92,7 @@ pub(crate) async fn mark_sent(db: &impl ConnectionTrait, id: i64, now: Timestamp
         .col_expr(Column::SentAt, Expr::value(Some(now)))
         .col_expr(Column::Text, Expr::value(""))
         .col_expr(Column::Html, Expr::value(""))
+        .col_expr(Column::UnsubscribeUrl, Expr::value(None::<String>))
         .col_expr(Column::LastError, Expr::value(None::<String>))
         .filter(Column::Id.eq(id))
         .exec(db)

@@ -211,3 +211,19 @@ CREATE TABLE posts (
     decision_version bigint NOT NULL DEFAULT 0,
     images json);
 CREATE INDEX ix_posts_unmeasured ON public.posts USING btree (id) WHERE ((image_name IS NOT NULL) AND (images IS NULL));
+-- m0008_avatars
+CREATE TABLE pictures (
+    id bigint NOT NULL GENERATED AS IDENTITY (d),
+    stem text NOT NULL,
+    extension text NOT NULL,
+    owner_id bigint NOT NULL,
+    post_id bigint,
+    width bigint NOT NULL,
+    height bigint NOT NULL,
+    alt text,
+    created_at timestamp with time zone NOT NULL,
+    sizes_due_at timestamp with time zone,
+    attempts bigint NOT NULL,
+    is_avatar boolean NOT NULL DEFAULT false);
+CREATE INDEX ix_pictures_unused ON public.pictures USING btree (created_at) WHERE ((post_id IS NULL) AND (NOT is_avatar));
+CREATE UNIQUE INDEX uq_pictures_avatar ON public.pictures USING btree (owner_id) WHERE is_avatar;

@@ -98,7 +98,10 @@ pub(crate) fn columns_of_post(rows: &[Model]) -> (Option<Pictures>, Option<Strin
 /// [`Error::TooManyPictures`] when the person's pictures of the last 24 hours have reached the limit; one that is
 /// removed does not count, because its files are gone. [`Error::Db`] when a statement fails.
 pub(crate) async fn require_quota(db: &impl ConnectionTrait, now: Timestamp, owner: UserId) -> Result<(), Error> {
-    let sent = Entity::find().filter(Column::OwnerId.eq(owner)).filter(Column::CreatedAt.gt(now - DAY));
+    let sent = Entity::find()
+        .filter(Column::OwnerId.eq(owner))
+        .filter(Expr::col(Column::IsAvatar).not())
+        .filter(Column::CreatedAt.gt(now - DAY));
     if sent.count(db).await? < PICTURES_PER_DAY { Ok(()) } else { Err(Error::TooManyPictures) }
 }
 
@@ -251,10 +254,11 @@ pub(crate) async fn delete_unused(tx: &Tx) -> Result<Vec<Model>, DbErr> {
     Ok(rows)
 }
 
-/// Reads a picture that anybody may see: that of a visible post, or one that has no post and whose owner is visible: an
-/// avatar, or a picture that waits for its post, whose random name is known to the owner alone.
+/// Reads a picture that anybody may see: that of a visible post, or one that waits for its post and whose owner is
+/// visible. Its random name is then known to the owner alone. An avatar has another path.
 pub(crate) async fn find_shown(db: &impl ConnectionTrait, stem: &str) -> Result<Option<Model>, Error> {
-    let Some(row) = Entity::find().filter(Column::Stem.eq(stem)).one(db).await? else { return Ok(None) };
+    let picture = Entity::find().filter(Column::Stem.eq(stem)).filter(Expr::col(Column::IsAvatar).not());
+    let Some(row) = picture.one(db).await? else { return Ok(None) };
     let is_shown = match row.post_id {
         Some(post) => match posts::require_shown(db, post).await {
             Ok(()) => true,
