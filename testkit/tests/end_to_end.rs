@@ -307,7 +307,7 @@ async fn the_main_job_works_on_everything_real_and_survives_the_death_of_parts()
         })
         .await;
 
-    suite.check_digest(&ann, &["Comments on your posts: 1", "Likes of your posts: 2", "New followers: 1"]).await;
+    suite.check_digest(&ann, &["Comments on your posts: 1", "Likes of your posts: 3", "New followers: 1"]).await;
 
     let block = format!("/admin/users/{}/block", ann.id);
     assert_eq!(suite.call(Method::POST, &block, Some(&bob.token), None).await.0, 403);

@@ -28,6 +28,7 @@ pub(crate) struct MePatch {
     #[schema(value_type = Option<String>, max_length = 500, example = "I keep bees")]
     bio: Option<Option<Lines>>,
     /// True to get a mail, once a day at most, when something has happened that I have not seen.
+    #[serde(default, deserialize_with = "deserialize_given")]
     #[schema(value_type = bool, required = false)]
     mail_digest: Option<bool>,
 }
@@ -37,6 +38,11 @@ fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Refuses `null`, which means nothing for a switch.
+fn deserialize_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(deserializer).map(Some)
 }
 
 impl Validate for MePatch {

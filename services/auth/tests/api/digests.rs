@@ -69,6 +69,8 @@ async fn a_digest_is_made_once_a_day_while_it_is_wanted() {
         assert_eq!((answer.status, &answer.json["mail_digest"]), (200, &json!(is_on)), "{}", answer.text);
     };
     assert_eq!(app.get("/auth/me").bearer(&ann).send().await.json["mail_digest"], false);
+    let cleared = app.patch("/auth/me", json!({ "mail_digest": null })).bearer(&ann).send().await;
+    cleared.is_problem(422, "");
     events(&app).await;
     set(true).await;
     set(true).await;
