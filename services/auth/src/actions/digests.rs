@@ -127,7 +127,7 @@ impl Page {
 
     /// Counts what has happened, by the words for its kinds. Kinds without any are left out.
     fn count(&self) -> Vec<(&'static str, usize)> {
-        // What an admin tells is by nobody, and is one thing.
+        // A warning and the end of a report have no people in them, and count once.
         let number = |one: &Notification| one.user_count.max(1);
         let of = |kind: Kind| self.notifications.iter().filter(|one| one.kind == kind).map(number).sum();
         Kind::WORDS.into_iter().map(|(kind, words)| (words, of(kind))).filter(|(_, count)| *count > 0).collect()

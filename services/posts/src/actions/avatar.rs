@@ -1,18 +1,16 @@
 //! The writes by which people choose and remove their avatars. No other service learns of them, because the path of an
 //! avatar stays the same.
 
-use axum::http::StatusCode;
+use sha2::{Digest, Sha256};
 use shared::auth::CurrentUser;
 use shared::http::IdempotencyKey;
-use shared::http::idempotency::{self, Answer, KeyedRequest};
+use shared::http::idempotency::Answer;
 use shared::ids::UserId;
 use shared::work::Db;
 
-use super::known_answer::{find_answer, find_known_answer, may_be_referred_to};
+use super::known_answer::{find_answer, may_be_referred_to};
 use crate::answers::message::Message;
-use crate::db::entities::pictures::Model as Picture;
-use crate::db::queries::pictures::{self, StoredPicture};
-use crate::db::queries::users;
+use crate::db::queries::{pictures, users};
 use crate::domain::image;
 use crate::error::Error;
 use crate::media::{MediaStore, Upload};
@@ -29,13 +27,22 @@ pub(crate) async fn set_avatar(
     user: &CurrentUser,
     picture: Upload,
 ) -> Result<Answer, Error> {
-    let request = key.request(Some(user.id), &[&picture.file]);
-    if let Some(known) = find_answer(db, request.as_ref()).await? {
+    // Its hash stands for the file, which is not kept in memory once it is stored.
+    let hash = Sha256::digest(&picture.file);
+    if let Some(known) = find_answer(db, key.request(Some(user.id), &[&hash]).as_ref()).await? {
         return Ok(known);
     }
     let stored = media.store(picture, image::make_avatar).await?;
     let mut former = None;
-    let answer = store_avatar(db, user, request, &stored, &mut former).await;
+    let answer = key
+        .write_once(db, user.id, &[&hash], async |tx| {
+            users::insert_if_unknown(tx, [user]).await?;
+            // Of two requests at once, the second one replaces what the first one has stored.
+            users::lock(tx, user.id).await?;
+            former = pictures::replace_avatar(tx, user.id, &stored).await?;
+            Ok::<_, Error>(Message { message: "Avatar set" })
+        })
+        .await;
     if may_be_referred_to(&answer) {
         // After an unknown commit the former file may still be in use. If it is not, it is found as left over.
         if answer.is_ok() {
@@ -45,30 +52,6 @@ pub(crate) async fn set_avatar(
         media.remove(&[stored.name]).await;
     }
     answer
-}
-
-async fn store_avatar(
-    db: &Db,
-    user: &CurrentUser,
-    request: Option<KeyedRequest>,
-    stored: &StoredPicture,
-    former: &mut Option<Picture>,
-) -> Result<Answer, Error> {
-    let tx = db.begin().await?;
-    if let Some(request) = &request
-        && let Some(known) = find_known_answer(&tx, request).await?
-    {
-        tx.rollback().await?;
-        return known;
-    }
-    users::insert_if_unknown(&tx, [user]).await?;
-    // Of two requests at once, the second one replaces what the first one has stored.
-    users::lock(&tx, user.id).await?;
-    *former = pictures::replace_avatar(&tx, user.id, stored).await?;
-    let answer = Answer::new(StatusCode::OK, &Message { message: "Avatar set" })?;
-    idempotency::store(&tx, request.map(|request| (request, answer.clone())).into_iter().collect()).await?;
-    tx.commit().await?;
-    Ok(answer)
 }
 
 /// Removes the avatar of a person.

@@ -113,29 +113,19 @@ pub(crate) async fn insert(
     alt: Option<String>,
     post: Option<(PostId, Timestamp)>,
 ) -> Result<Model, DbErr> {
-    let now = tx.clock().now();
-    let row = ActiveModel {
-        id: NotSet,
-        stem: Set(stored.name.stem.clone()),
-        extension: Set(stored.name.extension.to_owned()),
-        owner_id: Set(owner),
-        post_id: Set(post.map(|(post, _)| post)),
-        width: Set(stored.width.into()),
-        height: Set(stored.height.into()),
-        alt: Set(alt.filter(|alt| !alt.is_empty())),
-        created_at: Set(post.map_or(now, |(_, at)| at)),
-        sizes_due_at: Set(narrower(stored.width).next().map(|_| now)),
-        attempts: Set(0),
-        is_avatar: Set(false),
+    let row = new_row(tx, owner, stored);
+    let row = match post {
+        Some((post, at)) => ActiveModel { post_id: Set(Some(post)), created_at: Set(at), ..row },
+        None => row,
     };
+    let row = ActiveModel { alt: Set(alt.filter(|alt| !alt.is_empty())), ..row };
     Entity::insert(row).exec_with_returning(&**tx).await
 }
 
-/// Inserts a picture that was just stored as the avatar of its owner, instead of the former one. Returns the row of the
-/// former one, whose file is the caller's to remove. It must be called under [`super::users::lock`].
-pub(crate) async fn replace_avatar(tx: &Tx, owner: UserId, stored: &StoredPicture) -> Result<Option<Model>, DbErr> {
-    let former = delete_avatar(tx, owner).await?;
-    let row = ActiveModel {
+/// Builds the row of a picture that was just stored. It has no post and no text, and its sizes are to be made now.
+fn new_row(tx: &Tx, owner: UserId, stored: &StoredPicture) -> ActiveModel {
+    let now = tx.clock().now();
+    ActiveModel {
         id: NotSet,
         stem: Set(stored.name.stem.clone()),
         extension: Set(stored.name.extension.to_owned()),
@@ -144,11 +134,19 @@ pub(crate) async fn replace_avatar(tx: &Tx, owner: UserId, stored: &StoredPictur
         width: Set(stored.width.into()),
         height: Set(stored.height.into()),
         alt: Set(None),
-        created_at: Set(tx.clock().now()),
-        sizes_due_at: Set(None),
+        created_at: Set(now),
+        sizes_due_at: Set(narrower(stored.width).next().map(|_| now)),
         attempts: Set(0),
-        is_avatar: Set(true),
-    };
+        is_avatar: Set(false),
+    }
+}
+
+/// Inserts a picture that was just stored as the avatar of its owner, instead of the former one. Returns the row of the
+/// former one, whose file is the caller's to remove. It must be called under [`super::users::lock`].
+pub(crate) async fn replace_avatar(tx: &Tx, owner: UserId, stored: &StoredPicture) -> Result<Option<Model>, DbErr> {
+    let former = delete_avatar(tx, owner).await?;
+    // It is narrower than all sizes, so none are to be made.
+    let row = ActiveModel { is_avatar: Set(true), ..new_row(tx, owner, stored) };
     Entity::insert(row).exec_without_returning(&**tx).await?;
     Ok(former)
 }
