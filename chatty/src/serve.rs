@@ -40,11 +40,11 @@ pub(crate) async fn serve(env: &Env) -> anyhow::Result<ExitCode> {
     // The socket is bound before the files are opened, so that a command that is started meanwhile waits for the suite
     // instead of opening the files itself.
     let commands = control::listen(&settings)?;
-    let services = Box::pin(suite::build(env)).await?;
+    let parts = Box::pin(suite::build(env)).await?;
     let metrics = telemetry::init_metrics("chatty")?;
     let listeners = Listeners::bind(&settings)?;
     let start_message = compose_start_message(env, &settings, started);
-    let serving = lifecycle::run(listeners, services, metrics, move || {
+    let serving = lifecycle::run(listeners, parts, metrics, move || {
         if let Err(error) = output::print_line(start_message()) {
             tracing::warn!(%error, "The start message could not be printed.");
         }
@@ -67,8 +67,8 @@ fn compose_start_message(env: &Env, settings: &Settings, started: Instant) -> im
     move || {
         let mut lines = vec![
             format!("Chatty is ready after {:.1} s.", started.elapsed().as_secs_f64()),
-            format!("  API          {url}"),
-            format!("  reference    {url}/docs"),
+            format!("  open         {url}"),
+            format!("  API          {url}/docs"),
         ];
         if mailbox {
             lines.push(format!("  mailbox      {url}/dev/mail"));

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::Router;
 use futures_util::future::join_all;
 use shared::auth::Keys;
 use shared::clock::Clock;
@@ -18,7 +17,8 @@ use shared::db::{Schema, permanent_refusal};
 use shared::events::Streams;
 use shared::events::broker::{Broker, LocalBroker, RabbitBroker};
 use shared::http::Peers;
-use shared::service::{Deps, Service};
+use shared::lifecycle::Parts;
+use shared::service::Deps;
 use shared::services::{SERVICE_NAMES, SERVICES};
 use shared::work::Db;
 use tokio::time::timeout;
@@ -31,12 +31,12 @@ pub(crate) const PORT: u16 = 8080;
 /// The limit for the first answer of a Postgres database to a command.
 const FIRST_ANSWER: Duration = Duration::from_secs(2);
 
-/// Builds all five services on SQLite files and the in-process broker. Auth comes first, because the others verify
-/// tokens with its keys.
+/// Builds all five services on SQLite files and the in-process broker, and the pages. Auth comes first, because the
+/// others verify tokens with its keys.
 ///
 /// # Errors
 /// When a setting is not valid, or a file cannot be opened.
-pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
+pub(crate) async fn build(env: &Env) -> anyhow::Result<Parts> {
     let settings = Settings::from_env(env, PORT)?;
     let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(&SERVICE_NAMES));
     let clock = Clock::system();
@@ -57,9 +57,8 @@ pub(crate) async fn build(env: &Env) -> anyhow::Result<Vec<Service>> {
         services.push(service);
         keys = own_keys.unwrap_or(keys);
     }
-    let routes = services.iter().fold(Router::new(), |all, service: &Service| all.merge(service.router.clone()));
-    peers.set_routes(routes);
-    Ok(services)
+    let pages = Some(web::build(web::Config::from_env(env, &settings)?, &settings, peers.clone()));
+    Ok(Parts { services, pages, peers })
 }
 
 /// Returns the OpenAPI description of all five services together, as JSON.
@@ -365,7 +364,7 @@ mod tests {
             ("MAIL_FROM", "Chatty <no-reply@example.org>"),
         ]);
         let (tracker, failed) = (Tracker::new(), Cancel::new());
-        let mut services = Box::pin(build(&env)).await.unwrap();
+        let mut services = Box::pin(build(&env)).await.unwrap().services;
         for service in &mut services {
             service.prepare().await.unwrap();
             service.start(&tracker, &failed);

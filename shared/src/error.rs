@@ -262,11 +262,22 @@ impl ApiError {
         self.cause.as_deref()
     }
 
+    /// Returns the time after which another try makes sense, in seconds; `None` if the failure does not say.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// Describes the failure of the request with this id.
+    pub fn describe(&self, request_id: String) -> Problem {
+        let mut problem = Problem::new(self.status, self.code, self.detail.clone(), request_id);
+        problem.errors.clone_from(&self.errors);
+        problem.extensions.clone_from(&self.extensions);
+        problem
+    }
+
     /// Builds the final response, an `application/problem+json` document with the id of the request.
     pub fn render(self, request_id: String) -> Response {
-        let mut problem = Problem::new(self.status, self.code, self.detail, request_id);
-        problem.errors = self.errors;
-        problem.extensions = self.extensions;
+        let problem = self.describe(request_id);
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
         // `axum::Json` has set `application/json`.

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::health::{self, Health};
-use crate::http::{self, App, Copies, Disclosure, Listeners};
+use crate::http::{self, App, Copies, Disclosure, Listeners, Pages, Peers};
 use crate::service::Service;
 use crate::tasks::{Cancel, Tracker};
 use crate::telemetry;
@@ -22,13 +22,23 @@ const STOP: Duration = Duration::from_secs(2);
 /// The limit for all databases to close, after the tasks.
 const CLOSE: Duration = Duration::from_secs(1);
 
-/// Serves services on `listeners` until SIGTERM or SIGINT, or until one of them cannot start or a task fails. `metrics`
-/// is the process's recorder; `ready` is called once, when every service has started and may publish.
+/// The parts of a process: any of the services, the pages, or all of them.
+pub struct Parts {
+    /// The services in the order of their start.
+    pub services: Vec<Service>,
+    /// The pages; absent in the process of a service.
+    pub pages: Option<Pages>,
+    /// The way to the services, which is told of the process's own app.
+    pub peers: Peers,
+}
+
+/// Serves the parts of a process on `listeners` until SIGTERM or SIGINT, or until a service cannot start or a task fails.
+/// `metrics` is the process's recorder; `ready` is called once, when every service has started and may publish.
 ///
 /// Returns the exit code: success after a signal, failure otherwise.
 pub async fn run(
     listeners: Listeners,
-    mut services: Vec<Service>,
+    Parts { mut services, pages, peers }: Parts,
     metrics: PrometheusHandle,
     ready: impl FnOnce(),
 ) -> ExitCode {
@@ -42,9 +52,15 @@ pub async fn run(
     // All services of a process have the same settings.
     let origins = services.first().map(|service| service.cors_origins.clone()).unwrap_or_default();
     let strict = services.iter().map(|service| service.strict_paths).collect();
-    let app = App::new(router, openapi, health::probes(health, disclosure)).allow_origins(&origins);
+    let probes_of_port = health::probes(health, disclosure);
+    let app = match pages {
+        None => App::new(router, openapi, probes_of_port),
+        Some(pages) if services.is_empty() => App::of_pages(pages, probes_of_port),
+        Some(pages) => App::with_pages(router, openapi, pages, probes_of_port),
+    };
     let copies = Copies::of(services.iter().map(|service| (&service.db, &service.streams)));
-    let app = app.wait_for(copies).protect(&listeners.protection, strict);
+    let app = app.allow_origins(&origins).wait_for(copies).protect(&listeners.protection, strict);
+    peers.set_app(app.clone());
     let server = {
         let (connections, stop) = (tracker.clone(), stop.clone());
         tracker.spawn(async move { http::serve(listeners, app, Some(probes), &connections, &stop).await })

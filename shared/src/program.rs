@@ -1,7 +1,7 @@
-//! The program of one service in the distributed form: its command line, its dependencies and its run.
+//! A program of the distributed form, which is one service or the pages: its command line, its dependencies and its run.
 //!
-//! The five binaries differ only in the service that they build, so their `main` is here. The one-process suite has a
-//! `main` of its own in the crate `chatty`.
+//! The binaries differ only in the part that they build, so their `main` is here. The one-process suite has a `main` of
+//! its own in the crate `chatty`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::command;
 use crate::config::{ConfigError, Env, Settings, Variable};
 use crate::events::broker::RabbitBroker;
 use crate::fail_points;
-use crate::http::{self, Listeners, Peers};
-use crate::lifecycle::run;
+use crate::http::{self, Listeners, Pages, Peers};
+use crate::lifecycle::{Parts, run};
 use crate::service::{Deps, Service};
 use crate::telemetry;
 use crate::work::Db;
@@ -31,6 +31,36 @@ pub fn main(
     own: &[Variable],
     build: impl FnOnce(&Env, Deps) -> Result<Service, ConfigError>,
 ) -> ExitCode {
+    start(name, port, own, async |env, settings| {
+        let deps = distributed_deps(name, settings, env).await?;
+        let (keys, peers) = (deps.keys.clone(), deps.peers.clone());
+        let service = build(env, deps)?.task("keys", |cancel| keys.refresh(cancel));
+        Ok(Parts { services: vec![service], pages: None, peers })
+    })
+}
+
+/// The `main` of the binary of the pages, which has no database and no events. See [`main`].
+pub fn main_of_pages(
+    name: &'static str,
+    port: u16,
+    own: &[Variable],
+    build: impl FnOnce(&Env, &Settings, Peers) -> Result<Pages, ConfigError>,
+) -> ExitCode {
+    start(name, port, own, async |env, settings| {
+        let peers = Peers::from_env(env)?;
+        settings.create_data_dir()?;
+        let pages = Some(build(env, &settings, peers.clone())?);
+        Ok(Parts { services: Vec::new(), pages, peers })
+    })
+}
+
+/// Starts a program of the distributed form with the parts that `build` returns.
+fn start(
+    name: &'static str,
+    port: u16,
+    own: &[Variable],
+    build: impl AsyncFnOnce(&Env, Settings) -> Result<Parts, Box<dyn std::error::Error>>,
+) -> ExitCode {
     // First, because `--help` and `--version` must work whatever the environment is.
     let asks_for_health = command::asks_for_health(name, own);
     let env = Env::of_process();
@@ -45,16 +75,12 @@ pub fn main(
             if asks_for_health {
                 return is_ready(name, &settings).await.map_err(|error| error.to_string());
             }
-            let deps = distributed_deps(name, settings, &env).await.map_err(|error| error.to_string())?;
-            let settings = deps.settings.clone();
-            let keys = deps.keys.clone();
-            let service =
-                build(&env, deps).map_err(|error| error.to_string())?.task("keys", |cancel| keys.refresh(cancel));
+            let parts = build(&env, settings.clone()).await.map_err(|error| error.to_string())?;
             // No recorder is installed and no port is bound before the settings are known to be valid.
             let metrics = telemetry::init_metrics(name).map_err(|error| error.to_string())?;
             let listeners = Listeners::bind(&settings).map_err(|error| error.to_string())?;
             tracing::info!(service = name, listen = %settings.listen, "Serving.");
-            Ok(run(listeners, vec![service], metrics, || tracing::info!(service = name, "Ready.")).await)
+            Ok(run(listeners, parts, metrics, || tracing::info!(service = name, "Ready.")).await)
         })
     });
     outcome.unwrap_or_else(|reason: String| {

@@ -36,6 +36,18 @@ const fn service(
     ServiceInfo { name, port, database_variable, url_variable }
 }
 
+/// The program of the pages, which is a client of the services: it has no database and no events.
+#[derive(Clone, Copy, Debug)]
+pub struct PagesInfo {
+    /// The name of its crate, program and image.
+    pub name: &'static str,
+    /// The port that it serves on, unless `CHATTY_LISTEN` names another one.
+    pub port: u16,
+}
+
+/// The pages.
+pub const WEB: PagesInfo = PagesInfo { name: "web", port: 8005 };
+
 /// The names of all services, in the same order.
 pub const SERVICE_NAMES: [&str; SERVICES.len()] = names();
 
@@ -57,8 +69,8 @@ mod tests {
 
     #[test]
     fn no_two_services_share_a_port_and_each_variable_has_the_name_of_its_service() {
-        let ports: HashSet<u16> = SERVICES.iter().map(|service| service.port).collect();
-        assert_eq!(ports.len(), SERVICES.len());
+        let ports: HashSet<u16> = SERVICES.iter().map(|service| service.port).chain([WEB.port]).collect();
+        assert_eq!(ports.len(), SERVICES.len() + 1);
         for service in SERVICES {
             assert_eq!(service.database_variable, format!("{}_DATABASE_URL", service.name.to_uppercase()));
             assert_eq!(service.url_variable, format!("{}_URL", service.name.to_uppercase()));

@@ -20,6 +20,9 @@ pub mod described;
 /// Streams of events, as a test reads them.
 #[cfg(feature = "app")]
 pub mod event_stream;
+/// Other services that a service under test asks over HTTP.
+#[cfg(feature = "app")]
+pub mod others;
 /// Checks of a program's command line.
 pub mod program;
 /// Checks of a service's schema: recorded migrations, and entities that fit them.

@@ -131,7 +131,7 @@ async fn bring_back(env: &Env, settings: &Settings, folder: &Path) -> anyhow::Re
 /// # Errors
 /// When a service cannot run, or the copies stop coming closer to their owners.
 async fn verify(env: &Env) -> anyhow::Result<ExitCode> {
-    let services = Box::pin(suite::build(env)).await?;
+    let services = Box::pin(suite::build(env)).await?.services;
     let compared = async {
         let operator = Operator::open(env).await?;
         let reports = reconcile::wait_until_equal(&operator, None, "the copies to be filled").await?;

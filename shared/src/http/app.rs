@@ -17,6 +17,7 @@ use super::docs;
 use super::guard::GuardedRouter;
 use super::limits::{RateLimits, StrictPaths, Tally};
 use super::measure::{self, Endpoints, Measured, Measurement, measure};
+use super::pages::{PageErrors, Pages};
 use super::positions::{self, Copies};
 use super::probes::{CanServe, Probes};
 use super::remote_client::Peer;
@@ -40,6 +41,8 @@ pub struct App {
     limits: Option<Arc<RateLimits>>,
     /// The copies that requests may wait for; absent if there are none.
     copies: Option<Copies>,
+    /// The pages about failures; absent if there are no pages.
+    page_errors: Option<PageErrors>,
 }
 
 /// The settings that decide which client a request counts for, and whether it counts.
@@ -61,6 +64,20 @@ impl App {
     /// Creates an app that serves these routes, the probes and the API reference.
     pub fn new(routes: Router, openapi: OpenApi, probes: Probes) -> Self {
         Self::of(routes.merge(docs::router(openapi)).merge(probes.router), probes.can_serve)
+    }
+
+    /// Creates an app that serves these routes with the API reference, the pages, and the probes. Failures are told by a
+    /// page, unless the path begins like one of the API.
+    pub fn with_pages(routes: Router, openapi: OpenApi, pages: Pages, probes: Probes) -> Self {
+        let page_errors = Some(PageErrors::new(pages.error_page, &openapi));
+        Self { page_errors, ..Self::new(routes.merge(pages.router), openapi, probes) }
+    }
+
+    /// Creates an app that serves the pages alone, and the probes.
+    pub fn of_pages(pages: Pages, probes: Probes) -> Self {
+        let no_api = OpenApi::default();
+        let page_errors = Some(PageErrors::new(pages.error_page, &no_api));
+        Self { page_errors, ..Self::of(pages.router.merge(probes.router), probes.can_serve) }
     }
 
     /// Creates an app that serves the probes only, for a separate port.
@@ -87,6 +104,7 @@ impl App {
             proxies: Arc::default(),
             limits: None,
             copies: None,
+            page_errors: None,
         }
     }
 
@@ -140,6 +158,7 @@ impl App {
         let method = request.method().clone();
         let tally = self.limits.as_ref().map(Tally::new);
         let request_id = request_id::choose(request.headers());
+        let page = self.page_errors.as_ref().and_then(|pages| Some((pages.error_page.clone(), pages.keep(&request)?)));
         let (response, noted, Accepted { gzip }) = match rules::check(&request, over_network) {
             Ok(accepted) => {
                 // Making a span costs as much as finding the route, so there is one at `RUST_LOG=debug` only.
@@ -158,7 +177,7 @@ impl App {
             Err(error) => (error.into_response(), Noted::default(), Accepted::default()),
         };
         let endpoint = measurement.endpoint();
-        let context = render::Context { method, request_id, endpoint, accepts_gzip: gzip, noted };
+        let context = render::Context { method, request_id, endpoint, accepts_gzip: gzip, noted, page };
         let mut response = render(response, context).await;
         if let Some(tally) = tally {
             tally.describe(response.headers_mut());

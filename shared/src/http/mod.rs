@@ -9,6 +9,7 @@ mod cors;
 mod guard;
 pub(crate) mod limits;
 mod measure;
+mod pages;
 mod render;
 mod rules;
 mod server;
@@ -43,6 +44,7 @@ pub use extract::{OptionalJson, Path, Query, ValidJson, Validate, is_json, read_
 pub use idempotency::IdempotencyKey;
 pub use limits::{Strict, StrictPaths};
 pub use page::{CursorKey, Listed, Page};
+pub use pages::{ErrorPage, PageError, PageRequest, Pages};
 pub use peers::{PeerError, Peers};
 pub use positions::Copies;
 pub use probes::{CanServe, Disclosure, Probes};

@@ -1,21 +1,27 @@
-//! The way to the other services over HTTP, for the few things that events do not carry.
+//! The way to the services over HTTP: for the few things that events do not carry, and for the pages.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use tower::ServiceExt;
+use axum::response::Response;
+use bytes::Bytes;
 
+use super::app::App;
 use super::client::own_client;
 use crate::config::{ConfigError, Env};
 use crate::services::SERVICES;
 
 /// The largest body of an answer, in bytes. The largest one is a picture.
 const MAX_BODY: usize = 64 * 1024 * 1024;
+/// The limit for an answer, a little more than the services allow themselves.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// The limit for an answer without an end of its own. Streams end with their access token, long before.
+const ENDLESS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The other services: at URLs, or in this process. Clones share them.
+/// The services: at URLs, or in this process. Clones share them.
 #[derive(Clone)]
 pub struct Peers(Arc<Way>);
 
@@ -25,8 +31,8 @@ enum Way {
         /// The beginning of the addresses of each service, by its name.
         urls: BTreeMap<&'static str, String>,
     },
-    /// The routes of all services of this process.
-    Process(OnceLock<Router>),
+    /// The app of this process, which has the routes of all services.
+    Process(OnceLock<App>),
 }
 
 /// The reason why another service gave no answer.
@@ -58,8 +64,7 @@ impl Peers {
     /// The first variable that is no URL of the web, or that the TLS backend cannot be initialised.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let mut urls = BTreeMap::new();
-        // Auth is asked for nothing: its events and its keys come by other ways.
-        for service in SERVICES.into_iter().filter(|service| service.name != "auth") {
+        for service in SERVICES {
             let given = env.get(service.url_variable).map(|url| url.trim_end_matches('/').to_owned());
             let url = given.unwrap_or_else(|| format!("http://127.0.0.1:{}", service.port));
             if crate::config::parse_web_url(&url).is_none() {
@@ -71,15 +76,15 @@ impl Peers {
         Ok(Self(Arc::new(Way::Network { client, urls })))
     }
 
-    /// The services of this process. Until [`Peers::set_routes`] none of them can be reached.
+    /// The services of this process. Until [`Peers::set_app`] none of them can be reached.
     pub fn in_process() -> Self {
         Self(Arc::new(Way::Process(OnceLock::new())))
     }
 
-    /// Sets the routes of the services of this process. A second call, or one for services at URLs, does nothing.
-    pub fn set_routes(&self, routes: Router) {
+    /// Sets the app of this process. A second call, or one for services at URLs, does nothing.
+    pub fn set_app(&self, app: App) {
         if let Way::Process(own) = &*self.0 {
-            let _set_before = own.set(routes);
+            let _set_before = own.set(app);
         }
     }
 
@@ -88,30 +93,54 @@ impl Peers {
     /// # Errors
     /// [`PeerError`]; an answer that is larger than 64 MiB counts as one that broke off.
     pub async fn get(&self, service: &'static str, path: &str, token: &str) -> Result<Bytes, PeerError> {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let request = request.body(Bytes::new());
+        let request = request.map_err(|error| PeerError::Unreachable(service, error.to_string()))?;
+        let answer = self.send(service, request).await?;
+        if !answer.status().is_success() {
+            return Err(PeerError::Refused(service, answer.status()));
+        }
+        let body = to_bytes(answer.into_body(), MAX_BODY).await;
+        body.map_err(|error| PeerError::Unreachable(service, error.to_string()))
+    }
+
+    /// Sends a request, whose URI is a path and a query, and returns the answer, whichever status it has. The whole
+    /// answer must come within 20 s.
+    ///
+    /// # Errors
+    /// [`PeerError::Unreachable`].
+    pub async fn send(&self, service: &'static str, request: Request<Bytes>) -> Result<Response, PeerError> {
+        self.send_within(service, request, TIME_LIMIT).await
+    }
+
+    /// Sends a request for an answer that has no end, such as a stream of events.
+    ///
+    /// # Errors
+    /// [`PeerError::Unreachable`].
+    pub async fn open(&self, service: &'static str, request: Request<Bytes>) -> Result<Response, PeerError> {
+        self.send_within(service, request, ENDLESS).await
+    }
+
+    async fn send_within(
+        &self,
+        service: &'static str,
+        request: Request<Bytes>,
+        limit: Duration,
+    ) -> Result<Response, PeerError> {
         let broken = |error: String| PeerError::Unreachable(service, error);
         match &*self.0 {
             Way::Network { client, urls } => {
                 let base = urls.get(service).ok_or_else(|| broken("it has no URL".to_owned()))?;
-                let sent = client.get(format!("{base}{path}")).bearer_auth(token).send().await;
-                let answer = sent.map_err(|error| broken(error.to_string()))?;
-                if !answer.status().is_success() {
-                    return Err(PeerError::Refused(service, answer.status()));
-                }
-                let body = Body::new(axum::http::Response::<reqwest::Body>::from(answer).into_body());
-                to_bytes(body, MAX_BODY).await.map_err(|error| broken(error.to_string()))
+                let (parts, body) = request.into_parts();
+                let sent = client.request(parts.method, format!("{base}{}", parts.uri)).timeout(limit);
+                let answer = sent.headers(parts.headers).body(body).send().await;
+                let answer = answer.map_err(|error| broken(error.to_string()))?;
+                Ok(axum::http::Response::<reqwest::Body>::from(answer).map(Body::new))
             }
-            Way::Process(routes) => {
-                let routes = routes.get().ok_or_else(|| broken("it does not run yet".to_owned()))?.clone();
-                let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
-                let request = request.body(Body::empty()).map_err(|error| broken(error.to_string()))?;
-                let answer = match routes.oneshot(request).await {
-                    Ok(answer) => answer,
-                    Err(never) => match never {},
-                };
-                if !answer.status().is_success() {
-                    return Err(PeerError::Refused(service, answer.status()));
-                }
-                to_bytes(answer.into_body(), MAX_BODY).await.map_err(|error| broken(error.to_string()))
+            Way::Process(app) => {
+                let app = app.get().ok_or_else(|| broken("it does not run yet".to_owned()))?;
+                // Boxed, because a page is answered by the same app, whose future would contain itself.
+                Ok(Box::pin(app.answer(request.map(Body::from))).await)
             }
         }
     }

@@ -5,6 +5,7 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
+use super::pages::{ErrorPage, PageError, PageRequest};
 use super::{compress, positions};
 use crate::error::ApiError;
 use crate::request_id::{self, Noted};
@@ -17,6 +18,8 @@ pub(super) struct Context<'a> {
     pub(super) endpoint: &'a str,
     pub(super) accepts_gzip: bool,
     pub(super) noted: Noted,
+    /// What builds the page about a failure; absent for a path of the API.
+    pub(super) page: Option<(ErrorPage, PageRequest)>,
 }
 
 /// Makes the answer of a route ready to be sent, and passes an error in it to `log`.
@@ -54,7 +57,10 @@ fn render_problem(mut response: Response, context: &Context<'_>) -> Response {
     } else {
         return response;
     };
-    let mut problem = error.render(context.request_id.clone());
+    let mut problem = match &context.page {
+        None => error.render(context.request_id.clone()),
+        Some((error_page, request)) => render_page(error_page, request, &error, context),
+    };
     // Headers such as `Allow` belong to the status and stay.
     for (name, value) in response.headers() {
         if name != header::CONTENT_LENGTH {
@@ -62,6 +68,18 @@ fn render_problem(mut response: Response, context: &Context<'_>) -> Response {
         }
     }
     problem
+}
+
+/// Renders an error as a page.
+fn render_page(error_page: &ErrorPage, request: &PageRequest, error: &ApiError, context: &Context<'_>) -> Response {
+    let retry_after = error.retry_after();
+    let problem = error.describe(context.request_id.clone());
+    let mut response = error_page(request, &PageError { problem, retry_after });
+    *response.status_mut() = error.status();
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 /// Turns the answer to a GET into the answer to a HEAD: all headers with the length of the body, and no body.

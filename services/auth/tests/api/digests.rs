@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::config::Env;
 use testkit::app::TestApp;
+use testkit::others::app_of;
 
 use crate::people::{events, log_in, mails, member};
 
@@ -46,7 +47,7 @@ async fn spawn(away: Arc<AtomicBool>) -> TestApp {
         if away.load(Ordering::Relaxed) { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(Json(notifications())) }
     };
     TestApp::spawn(auth::NAME, async |deps| {
-        deps.peers.set_routes(Router::new().route("/notifications", get(answer)));
+        deps.peers.set_app(app_of(Router::new().route("/notifications", get(answer))));
         let config = auth::Config::from_env(&Env::default(), &deps.settings).unwrap();
         auth::build(config, deps).unwrap().0
     })

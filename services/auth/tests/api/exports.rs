@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use shared::config::Env;
 use testkit::app::{Answer, TestApp};
+use testkit::others::app_of;
 
 use crate::people::{PASSWORD, mails, member, text};
 
@@ -58,7 +59,7 @@ async fn spawn(away: bool) -> (TestApp, Arc<AtomicBool>, Arc<AtomicU32>) {
     let (away, requests) = (Arc::new(AtomicBool::new(away)), Arc::new(AtomicU32::new(0)));
     let routes = others(away.clone(), requests.clone());
     let app = TestApp::spawn(auth::NAME, async |deps| {
-        deps.peers.set_routes(routes);
+        deps.peers.set_app(app_of(routes));
         let config = auth::Config::from_env(&Env::default(), &deps.settings).unwrap();
         auth::build(config, deps).unwrap().0
     })

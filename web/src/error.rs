@@ -1,0 +1,97 @@
+//! Failures of pages: what the API has refused, and what could not be asked.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use shared::error::ApiError;
+use shared::http::PeerError;
+use shared::problems;
+
+use crate::api::Refusal;
+
+/// The reason why a page cannot be shown.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The API refused.
+    Refused(Box<Refusal>),
+    /// A service cannot be reached.
+    Away(PeerError),
+    /// An answer of the API is not as it is described.
+    Unreadable(String),
+    /// The page is for people who are signed in.
+    SignInFirst,
+    /// The request makes no sense for pages.
+    Bad(ApiError),
+}
+
+/// The mark of an answer to somebody who has to sign in first. The frame around all pages knows the way back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NeedsSignIn;
+
+impl Error {
+    /// Creates the failure about something that does not exist.
+    pub(crate) fn not_found() -> Self {
+        Self::Bad(ApiError::not_found("There is nothing at this path"))
+    }
+
+    /// Returns whether the API refused with this status.
+    pub(crate) fn is(&self, status: StatusCode) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == status)
+    }
+
+    /// Returns whether the API refused with this code.
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.code == code)
+    }
+}
+
+impl From<PeerError> for Error {
+    fn from(error: PeerError) -> Self {
+        Self::Away(error)
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Bad(error)
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => (*refusal).into(),
+            Error::Away(error) => {
+                Self::unavailable("service_unavailable", "This part of Chatty is not available, try again later")
+                    .caused_by(error)
+            }
+            Error::Unreadable(cause) => Self::internal(cause),
+            Error::SignInFirst => Self::unauthorized("Sign in first"),
+            Error::Bad(error) => error,
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let code = problems::find(&refusal.code).map_or("internal_error", |kind| kind.code);
+        match refusal.retry_after {
+            Some(seconds) if refusal.status == StatusCode::TOO_MANY_REQUESTS => {
+                Self::too_many(code, refusal.detail, seconds)
+            }
+            Some(_) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => Self::unavailable(code, refusal.detail),
+            _ => Self::new(refusal.status, code, refusal.detail),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let needs_sign_in = matches!(self, Self::SignInFirst) || self.is(StatusCode::UNAUTHORIZED);
+        if needs_sign_in {
+            let mut response = Redirect::to("/signin").into_response();
+            response.extensions_mut().insert(NeedsSignIn);
+            return response;
+        }
+        ApiError::from(self).into_response()
+    }
+}

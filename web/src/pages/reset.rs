@@ -1,0 +1,86 @@
+//! A new password for somebody who has forgotten the old one.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::form::Typed;
+use super::{html, html_with, lead_to};
+use crate::error::Error;
+use crate::views::{Form, Page};
+use crate::visit::Visit;
+
+#[derive(Template)]
+#[template(path = "pages/reset.html")]
+struct ResetPage {
+    page: Page,
+    form: Form,
+    sent: bool,
+}
+
+#[derive(Template)]
+#[template(path = "pages/reset_password.html")]
+struct PasswordPage {
+    page: Page,
+    form: Form,
+    action: String,
+}
+
+/// What is typed to get the mail.
+#[derive(Deserialize)]
+pub(crate) struct ForgotForm {
+    email: String,
+}
+
+/// The new password.
+#[derive(Deserialize)]
+pub(crate) struct PasswordForm {
+    password: String,
+}
+
+/// Shows the form that asks for the mail.
+pub(crate) async fn show_reset(visit: Visit) -> Result<Response, Error> {
+    let page = visit.page(visit.say("reset-title")).await;
+    html(&ResetPage { page, form: Form::new(), sent: false })
+}
+
+/// Sends the mail, if somebody has this address.
+pub(crate) async fn send_mail(visit: Visit, Typed(typed): Typed<ForgotForm>) -> Result<Response, Error> {
+    let email = typed.email.trim();
+    match visit.api.forget_password(email).await {
+        Ok(_accepted) => {
+            let page = visit.page(visit.say("reset-title")).await;
+            html(&ResetPage { page, form: Form::new(), sent: true })
+        }
+        Err(error) => {
+            let (status, form) = Form::filled(&[("email", email)], "").refuse(error, &visit.language)?;
+            let page = visit.page(visit.say("reset-title")).await;
+            html_with(status, &ResetPage { page, form, sent: false })
+        }
+    }
+}
+
+/// Shows the form behind the link of the mail.
+pub(crate) async fn show_new_password(visit: Visit, Path(token): Path<String>) -> Result<Response, Error> {
+    let page = visit.page(visit.say("reset-title")).await;
+    html(&PasswordPage { page, form: Form::new(), action: action(&token) })
+}
+
+/// Sets the new password.
+pub(crate) async fn set_password(
+    visit: Visit,
+    Path(token): Path<String>,
+    Typed(typed): Typed<PasswordForm>,
+) -> Result<Response, Error> {
+    let Err(error) = visit.api.reset_password(&token, &typed.password).await else {
+        return Ok(lead_to("/signin?done=password-set"));
+    };
+    let (status, form) = Form::new().hiding("password").refuse(error, &visit.language)?;
+    let page = visit.page(visit.say("reset-title")).await;
+    html_with(status, &PasswordPage { page, form, action: action(&token) })
+}
+
+fn action(token: &str) -> String {
+    format!("/reset/{}", crate::api::encode(token))
+}

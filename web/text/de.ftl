@@ -1,0 +1,1 @@
+moment-now = just now
