@@ -11,9 +11,10 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --profile dist --locked --bins \
-        --package auth --package posts --package subscriptions --package admin --package recommendations --package chatty \
+        --package auth --package posts --package subscriptions --package admin --package recommendations --package web --package chatty \
     && install -D -t /out \
-        target/dist/auth target/dist/posts target/dist/subscriptions target/dist/admin target/dist/recommendations target/dist/chatty
+        target/dist/auth target/dist/posts target/dist/subscriptions target/dist/admin target/dist/recommendations \
+        target/dist/web target/dist/chatty
 
 FROM debian:bookworm-slim AS base
 # The roots are for Sentry and for mail servers; copying them needs no package manager.
@@ -48,6 +49,11 @@ FROM base AS recommendations
 COPY --from=build /out/recommendations /usr/local/bin/recommendations
 EXPOSE 8004
 ENTRYPOINT ["/usr/local/bin/recommendations"]
+
+FROM base AS web
+COPY --from=build /out/web /usr/local/bin/web
+EXPOSE 8005
+ENTRYPOINT ["/usr/local/bin/web"]
 
 FROM base AS chatty
 COPY --from=build /out/chatty /usr/local/bin/chatty

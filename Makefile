@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 SERVICES := auth posts subscriptions admin recommendations
+# The programs of the distributed form.
+PROGRAMS := $(SERVICES) web
 # All tests use the same choice of crates and features, because another choice would compile the libraries again.
 TESTED := --workspace --features testkit/servers --locked
 TESTKIT := $(TARGET)/debug/testkit
@@ -68,7 +70,7 @@ supply: $(DENY) $(CYCLONEDX) ## licences and sources of all libraries, by deny.t
 	fi
 	@mkdir -p $(TARGET)/sbom
 	$(TOOLS)/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --override-filename sbom
-	@for program in $(SERVICES:%=services/%) chatty; do \
+	@for program in $(SERVICES:%=services/%) web chatty; do \
 		mv "$$program/sbom.json" "$(TARGET)/sbom/$${program##*/}.json" || exit 1; \
 	done
 	@rm -f shared/sbom.json testkit/sbom.json bench/sbom.json
@@ -82,8 +84,8 @@ $(DENY) $(CYCLONEDX):
 servers:
 	@testkit/install.sh
 
-stack: servers ## start the distributed form in the background: Postgres, RabbitMQ, mail sink, nginx, five services
-	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty
+stack: servers ## start the distributed form in the background: Postgres, RabbitMQ, mail sink, nginx, five services, the pages
+	cargo build --release --locked $(PROGRAMS:%=-p %) -p testkit -p chatty
 	@$(STACK) up --bin-dir $(TARGET)/release
 
 stack-restart: ## start one part of the stack again: make stack-restart S=posts
@@ -94,13 +96,13 @@ stack-down: ## stop the stack and remove its data
 	@if [ -x $(TARGET)/release/testkit ]; then $(STACK) down; else echo "no stack was ever built"; fi
 
 chaos: servers ## inject faults under load, then check that nothing acknowledged was lost: make chaos SEED=7 DURATION=60 FAULTS=F1,F5; DURATION=all; BROKERS=3 STANDBY=1; EMBEDDED=1
-	cargo build --release --locked $(SERVICES:%=-p %) -p testkit -p chatty -p shared --features shared/fail-points
+	cargo build --release --locked $(PROGRAMS:%=-p %) -p testkit -p chatty -p shared --features shared/fail-points
 	@$(TARGET)/release/testkit chaos --bin-dir $(TARGET)/release --seed $(or $(SEED),1) --duration $(or $(DURATION),60) \
 		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(STANDBY),--standby) $(if $(EMBEDDED),--embedded)
 
 bench: ## measure Chatty beside other programs that do the same, in one run: make bench ONLY=P8,P9 FULL=1
 	@testkit/install.sh bench
-	cargo build --profile dist --locked $(SERVICES:%=-p %) -p testkit -p chatty -p bench
+	cargo build --profile dist --locked $(PROGRAMS:%=-p %) -p testkit -p chatty -p bench
 	@$(TARGET)/dist/bench --bin-dir $(TARGET)/dist --tools $(TARGET)/bench $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
 
 load: $(LOCUST)/$(LOCUST_VERSION) ## 50 people for 60 seconds against the stack, with Locust; fails on any failed request

@@ -10,7 +10,7 @@ workspace "Chatty" "A social network of five services that never share a databas
         sentry = softwareSystem "Sentry" "Collects errors and moderation reports; optional" "External"
         monitoring = softwareSystem "Prometheus and Grafana" "Scrape metrics, alarm, draw" "External"
 
-        chatty = softwareSystem "Chatty" "Everything is an HTTP API" {
+        chatty = softwareSystem "Chatty" "Everything is an HTTP API; the pages are a client of it" {
             gateway = container "nginx" "Routes by path, limits sizes, times and requests per address" "nginx"
 
             auth = container "auth" "People, passwords, sessions, mails; signs access tokens" "Rust, port 8000"
@@ -18,6 +18,7 @@ workspace "Chatty" "A social network of five services that never share a databas
             subscriptions = container "subscriptions" "Who follows, mutes and blocks whom; the feed; notifications" "Rust, port 8002"
             admin = container "admin" "Decisions, audit log, statistics" "Rust, port 8003"
             recommendations = container "recommendations" "Posts and people by similar likes; owns nothing" "Rust, port 8004"
+            web = container "web" "The pages, rendered on the server; the session is in an encrypted cookie" "Rust, port 8005"
             cli = container "chatty" "The operator's commands: reconcile, rebuild, dead-letters, admin create, demo" "Rust"
 
             authDb = container "auth_db" "Users, sessions, links, mail jobs, outbox" "Postgres or SQLite" "Database"
@@ -41,6 +42,13 @@ workspace "Chatty" "A social network of five services that never share a databas
         gateway -> subscriptions "/subscribe, /unsubscribe, /feed, /following, /notifications, /mutes, /blocks, /stream, followers" "HTTP"
         gateway -> admin "/admin" "HTTP"
         gateway -> recommendations "/recommendations" "HTTP"
+        gateway -> web "The pages: /, /@name, /p, /t, /signin, /new, /live, /assets and everything else" "HTTP"
+
+        web -> auth "Signs in, renews sessions, reads people, changes accounts" "HTTP"
+        web -> posts "Reads and writes posts, comments, likes, bookmarks" "HTTP"
+        web -> subscriptions "Reads feed, notifications and the stream; follows, mutes, blocks" "HTTP"
+        web -> admin "Reports; moderates" "HTTP"
+        web -> recommendations "Reads posts and people" "HTTP"
 
         auth -> authDb "Reads and writes" "SQL"
         posts -> postsDb "Reads and writes" "SQL"
@@ -67,12 +75,14 @@ workspace "Chatty" "A social network of five services that never share a databas
         subscriptions -> sentry "Reports errors" "HTTPS"
         admin -> sentry "Reports errors, decisions, misses and requests for statistics" "HTTPS"
         recommendations -> sentry "Reports errors" "HTTPS"
+        web -> sentry "Reports errors" "HTTPS"
 
         monitoring -> auth "Scrapes /metrics" "HTTP"
         monitoring -> posts "Scrapes /metrics" "HTTP"
         monitoring -> subscriptions "Scrapes /metrics" "HTTP"
         monitoring -> admin "Scrapes /metrics" "HTTP"
         monitoring -> recommendations "Scrapes /metrics" "HTTP"
+        monitoring -> web "Scrapes /metrics" "HTTP"
         monitoring -> broker "Scrapes the queues" "HTTP"
 
         cli -> authDb "Compares; makes admins" "SQL"
@@ -90,6 +100,7 @@ workspace "Chatty" "A social network of five services that never share a databas
                     containerInstance subscriptions
                     containerInstance admin
                     containerInstance recommendations
+                    containerInstance web
                     containerInstance broker
                 }
                 deploymentNode "chatty-data" "" "Folder" {
@@ -105,7 +116,7 @@ workspace "Chatty" "A social network of five services that never share a databas
             }
         }
 
-        distributed = deploymentEnvironment "Five services" {
+        distributed = deploymentEnvironment "Five services and the pages" {
             deploymentNode "nginx" "The only public port" "Container" {
                 containerInstance gateway
             }
@@ -123,6 +134,9 @@ workspace "Chatty" "A social network of five services that never share a databas
             }
             deploymentNode "recommendations" "Any number of replicas" "Container" {
                 containerInstance recommendations
+            }
+            deploymentNode "web" "Any number of replicas, which share the keys of cookies" "Container" {
+                containerInstance web
             }
             deploymentNode "Postgres" "A database and a role for each service" "Container" {
                 containerInstance authDb
@@ -152,7 +166,7 @@ workspace "Chatty" "A social network of five services that never share a databas
             autoLayout lr
         }
 
-        container chatty "containers" "The five services, their databases and the broker" {
+        container chatty "containers" "The five services, their databases, the broker, and the pages" {
             include *
             autoLayout tb
         }
@@ -162,7 +176,7 @@ workspace "Chatty" "A social network of five services that never share a databas
             autoLayout tb
         }
 
-        deployment chatty distributed "distributed" "Five services, as docker compose runs them" {
+        deployment chatty distributed "distributed" "Five services and the pages, as docker compose runs them" {
             include *
             autoLayout tb
         }

@@ -18,6 +18,7 @@ have_ab() { command -v ab >/dev/null 2>&1; }
 have_wrk() { command -v wrk >/dev/null 2>&1; }
 have_redis() { command -v redis-server >/dev/null 2>&1; }
 have_venv() { command -v python3 >/dev/null 2>&1 && python3 -c "import ensurepip" >/dev/null 2>&1; }
+have_browser() { command -v chromium >/dev/null 2>&1 && command -v chromedriver >/dev/null 2>&1; }
 have_linker() { command -v cc >/dev/null 2>&1; }
 
 found() {
@@ -59,6 +60,8 @@ need faketime "libfaketime"
 # checks the files afterwards.
 need strace "strace"
 need sqlite "sqlite3"
+# The tests of the pages drive a browser without a screen.
+need browser "chromium chromium-driver"
 if [ "${1:-}" = bench ]; then
     need wrk "wrk"
     need ab "apache2-utils"

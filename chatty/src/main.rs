@@ -73,7 +73,8 @@ enum Command {
 /// Returns the end of the `--help` text: examples, and the environment variables.
 fn after_help() -> String {
     let common = VARIABLES.iter().filter(|(name, _)| !serve::is_distributed_only(name));
-    let own = PARTS.iter().flat_map(|part| part.variables).filter(|(name, _)| !serve::is_distributed_only(name));
+    let own = PARTS.iter().flat_map(|part| part.variables).chain(web::VARIABLES);
+    let own = own.filter(|(name, _)| !serve::is_distributed_only(name));
     let databases = SERVICES.map(|service| (service.database_variable, DATABASE));
     let variables = command::describe_variables(common.chain(own).chain([&BROKER]).chain(&databases));
     let examples = [

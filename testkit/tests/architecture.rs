@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
 
 mod architecture {
+    mod pages;
     mod problems;
     mod services;
 }
@@ -73,12 +74,12 @@ fn the_domain_knows_neither_http_nor_databases_nor_brokers() {
     }
 }
 
-/// The services fetch no address that a person names: there is one HTTP client, for the services' own requests to each
-/// other, and nothing else opens connections (requirement S20 of docs/security.md).
+/// The services fetch no address that a person names: there is one HTTP client, for the requests of the services and of
+/// the pages to the services, and nothing else opens connections (requirement S20 of docs/security.md).
 #[test]
 fn one_file_opens_addresses() {
-    let folders =
-        SERVICE_NAMES.iter().map(|service| format!("services/{service}/src")).chain(["shared/src".to_owned()]);
+    let folders = SERVICE_NAMES.iter().map(|service| format!("services/{service}/src"));
+    let folders = folders.chain(["shared/src", "web/src"].map(str::to_owned));
     for (path, text) in folders.flat_map(|folder| sources(&root().join(folder))) {
         let code = text.split("#[cfg(test)]").next().unwrap();
         let opens = ["reqwest::Client::", "Client::builder", "TcpStream::connect", "reqwest::get"];
@@ -180,7 +181,7 @@ fn names(text: &str) -> BTreeSet<String> {
 fn variables_read() -> BTreeSet<String> {
     let folders = SERVICE_NAMES.map(|service| format!("services/{service}/src")).into_iter();
     let mut read = BTreeSet::new();
-    for folder in folders.chain(["shared/src".to_owned(), "chatty/src".to_owned()]) {
+    for folder in folders.chain(["shared/src", "chatty/src", "web/src"].map(str::to_owned)) {
         for (_, text) in sources(&root().join(folder)) {
             let code = text.split("#[cfg(test)]").next().unwrap();
             for (before, after) in code.match_indices("(\"").map(|(at, _)| (&code[..at], &code[at + 2..])) {
@@ -191,12 +192,14 @@ fn variables_read() -> BTreeSet<String> {
                     read.insert(name.to_owned());
                 }
             }
+            // A name that is needed twice is a constant.
+            let constants = code.split(": &str = \"").skip(1).filter_map(|rest| rest.split('"').next());
+            read.extend(constants.filter(|name| names(name).contains(*name)).map(str::to_owned));
         }
     }
     read.extend(SERVICES.map(|service| service.database_variable.to_owned()));
-    // Auth asks the others, and nobody asks auth.
-    let asked = SERVICES.into_iter().filter(|service| service.name != "auth");
-    read.extend(asked.map(|service| service.url_variable.to_owned()));
+    // The pages ask all of them.
+    read.extend(SERVICES.map(|service| service.url_variable.to_owned()));
     read
 }
 
@@ -209,7 +212,7 @@ fn every_setting_in_the_texts_is_read_and_every_one_that_is_read_is_described() 
     let example = read_lines(".env.example", |line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name));
     let missing: Vec<_> = variables.difference(&example).collect();
     assert!(missing.is_empty(), ".env.example does not name {missing:?}");
-    let helped = ["shared/src/config/mod.rs", "chatty/src/main.rs"].map(str::to_owned).into_iter();
+    let helped = ["shared/src/config/mod.rs", "chatty/src/main.rs", "web/src/lib.rs"].map(str::to_owned).into_iter();
     let own = SERVICE_NAMES.map(|service| format!("services/{service}/src/config.rs"));
     let own = own.into_iter().filter(|path| root().join(path).exists());
     let helped: String = helped.chain(own).map(read).collect();

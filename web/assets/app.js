@@ -1,19 +1,17 @@
 /**
- * The beginning of the modules: it starts each of them, and fetches those that only some pages need.
+ * The beginning of the modules. Pages are complete without them: the server renders all, and every write is a form. A
+ * module that fails leaves a page that works.
  *
- * Pages are complete without any of this: the server renders them, and every write is a form. A module that fails leaves
- * a page that works.
- *
- * - trusted.js: how a text becomes HTML (Trusted Types policy `chatty`)
+ * - trusted.js: text becomes HTML
  * - storage.js: what is kept in the browser
- * - tell.js: the words of modules, the live region, the lost network
- * - forms.js: `data-part`, `data-once`: forms sent by fetch, parts replaced
- * - drafts.js: `data-draft`: typed text stays until it was sent
+ * - tell.js: words, live region, lost network
+ * - forms.js: `data-part`, `data-once`
+ * - drafts.js: `data-draft`
  * - keys.js: the keyboard
- * - composer.js: `data-max-bytes`: preview, refusal and progress of a picture
- * - search.js: `#results` as one types
- * - live.js: one stream of events for all tabs
- * - news.js: what a page shows of events: `#news`, `data-unread`, `data-likes`, `data-comments`
+ * - composer.js: pictures, `data-max-bytes`
+ * - search.js: `#results`
+ * - live.js: the stream of events
+ * - news.js: what pages show of it, `#news`, `data-unread`, `data-likes`, `data-comments`
  *
  * Whoever changes a page dispatches `chatty:replaced` at the new element, so that the others look at it.
  */
@@ -32,7 +30,7 @@ const sometimes = {
 };
 for (const [selector, load] of Object.entries(sometimes)) {
   if (document.querySelector(selector)) {
-    // A file that cannot be fetched leaves the page as it is.
+    // A page without the file works too.
     load().then(({ start }) => start(), () => {});
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Owns the forms with a picture: its preview, the refusal of a wrong file before the upload, and the progress. A form
- * without a picture is the browser's.
+ * Owns the forms with a picture: preview, refusal of a wrong file before the upload, progress. A form without a picture
+ * is the browser's.
  */
 import { keepSent } from './drafts.js';
 import { fields, follow, hold, sayRefused, showMain, target } from './forms.js';
@@ -9,7 +9,7 @@ import { parse } from './trusted.js';
 
 const PICTURE = 'input[type=file][data-max-bytes]';
 
-/** The upload that is under way. @type {XMLHttpRequest?} */
+/** The upload under way. @type {XMLHttpRequest?} */
 let upload = null;
 
 export function start() {
@@ -21,25 +21,20 @@ export function start() {
       input.focus();
     }
   });
-  // Before the mechanism of other forms, which leaves alone what is taken over here.
+  // Before forms.js, which leaves alone what is taken over here.
   document.addEventListener('submit', onSubmit, true);
-  document.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape' && upload) {
-      event.preventDefault();
-      upload.abort();
-    }
-  }, true);
-  // Somebody may have chosen a picture before this module came.
-  document.querySelectorAll(PICTURE).forEach((input) => input.files.length > 0 && choose(input));
+  document.addEventListener('keydown', ({ key }) => key === 'Escape' && upload?.abort());
+  // One may have chosen before this module came.
+  document.querySelectorAll(PICTURE).forEach(choose);
 }
 
-/** Finds an element of a picture's form, or one that shows nothing. @param {HTMLInputElement} input @param {string} tag */
+/** Finds a part of the form, or one that nobody sees. @param {HTMLInputElement} input @param {string} tag */
 function part(input, tag) {
   const selector = { img: '[data-preview]', p: '[data-refusal]' }[tag] ?? tag;
   return input.form.querySelector(selector) ?? document.createElement(tag);
 }
 
-/** Shows a picture, or none. @param {HTMLInputElement} input @param {string} url */
+/** @param {HTMLInputElement} input @param {string} url empty for no picture */
 function show(input, url) {
   const image = part(input, 'img');
   URL.revokeObjectURL(image.src);
@@ -53,17 +48,17 @@ function show(input, url) {
   return image;
 }
 
-/** Says why a file is refused, or nothing. @param {HTMLInputElement} input @param {string} sentence */
+/** @param {HTMLInputElement} input @param {string} sentence empty if nothing is refused */
 function refuse(input, sentence) {
   const place = part(input, 'p');
-  place.textContent = sentence;
-  place.hidden = !sentence;
   if (sentence) {
     clear(input);
-    input.setAttribute('aria-invalid', 'true');
-  } else {
-    input.removeAttribute('aria-invalid');
+    input.ariaInvalid = 'true';
+  } else if (!place.hidden) {
+    input.ariaInvalid = null;
   }
+  place.textContent = sentence;
+  place.hidden = !sentence;
 }
 
 /** @param {HTMLInputElement} input */
@@ -72,7 +67,7 @@ function clear(input) {
   show(input, '');
 }
 
-/** Shows the picture that was chosen, or why it cannot be taken. @param {HTMLInputElement} input */
+/** @param {HTMLInputElement} input */
 async function choose(input) {
   const [file] = input.files;
   const { maxBytes, types = '', rule = word('failed') } = input.dataset;
@@ -106,7 +101,7 @@ function onSubmit(event) {
 /** @param {HTMLFormElement} form @param {HTMLInputElement} input @param {HTMLElement?} submitter */
 function send(form, input, submitter) {
   const [url, data] = [target(form, submitter), fields(form, submitter)];
-  const release = hold(form, { hurries: false });
+  const release = hold(form, true, false);
   const bar = part(input, 'progress');
   bar.hidden = false;
   bar.max = 1;
@@ -136,12 +131,9 @@ function send(form, input, submitter) {
 }
 
 /**
- * Goes where a redirect has led, or shows the refusal in this page, with the picture: the form is not sent a second time
- * to be refused again.
+ * Goes where a redirect has led, or shows the refusal here, with the picture: nothing is sent a second time.
  *
- * @param {string} url where the form was sent
- * @param {HTMLInputElement} input
- * @param {XMLHttpRequest} answer
+ * @param {string} url @param {HTMLInputElement} input @param {XMLHttpRequest} answer
  */
 function finish(url, { files }, answer) {
   const { responseText, responseURL, status } = answer;

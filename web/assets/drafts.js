@@ -6,9 +6,9 @@ import { TAB, keysOf, read, write } from './storage.js';
 
 const KEPT = 'textarea[name], input[name]:is([type=text], :not([type]))';
 const DRAFTS = 'chatty:draft:';
-/** The milliseconds after which a draft is forgotten. */
-const LIFETIME = 30 * 24 * 60 * 60 * 1000;
-/** Where a tab keeps which form it has sent, until the next page shows how that went. */
+/** The milliseconds after which a draft is forgotten: 30 days. */
+const LIFETIME = 2_592e6;
+/** Which form the tab has sent, until the next page shows how that went. */
 const SENT = 'chatty:sent';
 
 /** The forms with text that is not kept yet. */
@@ -85,7 +85,7 @@ function onSubmit({ target: form }) {
   }
 }
 
-/** Keeps the draft of a form that was not sent after all. */
+/** Keeps the draft of a form that was not sent. */
 export function keepSent() {
   write(SENT, null, TAB);
 }

@@ -5,7 +5,7 @@
 import { isOffline, say, sayFailed, word } from './tell.js';
 import { readPage } from './trusted.js';
 
-/** The milliseconds after which an answer is called slow, and after which nobody waits any more. */
+/** The milliseconds after which an answer is called slow, and nobody waits any more. */
 const [SLOW, LIMIT] = [4_000, 30_000];
 
 /** The forms that are being sent, each with what ends that. */
@@ -18,7 +18,7 @@ const warned = new WeakSet();
 export function startForms() {
   document.addEventListener('submit', onSubmit);
   document.addEventListener('click', (event) => {
-    // The second click of a double click would hit the button that the answer to the first one has brought.
+    // The second click of a double click would hit a button that the answer to the first one has brought.
     if (event.detail > 1 && event.target.closest?.(':is(form[data-part], form[data-once]) button')) {
       event.preventDefault();
     }
@@ -50,15 +50,13 @@ function onSubmit(event) {
 }
 
 /**
- * Marks a form as being sent.
+ * Marks a form as being sent, and returns what ends that.
  *
  * @param {HTMLFormElement} form
- * @param {object} [how]
- * @param {boolean} [how.disables] its buttons too; not where one of them keeps the focus
- * @param {boolean} [how.hurries] says when it takes long, and ends; not where one sees the progress
- * @returns {() => void} ends it
+ * @param {boolean} [disables] its buttons too, none of which is to keep the focus
+ * @param {boolean} [hurries] says when it takes long, and ends
  */
-export function hold(form, { disables = true, hurries = true } = {}) {
+export function hold(form, disables = true, hurries = true) {
   const buttons = [...form.querySelectorAll('button:not([type=button], :disabled)')].filter(() => disables);
   const timers = [
     // Not before the browser has read the fields, to which the clicked button belongs.
@@ -81,7 +79,7 @@ export function hold(form, { disables = true, hurries = true } = {}) {
 function send(form, submitter) {
   const { part } = form.dataset;
   const [url, data] = [target(form, submitter), fields(form, submitter)];
-  const release = hold(form, { disables: false });
+  const release = hold(form, false);
   const turn = (waiting.get(part) ?? Promise.resolve()).then(() => exchange(part, url, data));
   waiting.set(part, turn.catch(sayFailed).finally(release));
 }
@@ -111,7 +109,7 @@ export function sayRefused(page) {
   say(page?.querySelector('[data-sentence]')?.textContent || word('failed'), true);
 }
 
-/** Collects the fields, with that of the button. @param {HTMLFormElement} form @param {HTMLElement?} submitter */
+/** The fields, with that of the button. @param {HTMLFormElement} form @param {HTMLElement?} submitter */
 export function fields(form, submitter) {
   const data = new FormData(form);
   if (submitter?.name) {
@@ -120,7 +118,7 @@ export function fields(form, submitter) {
   return data;
 }
 
-/** Returns where a form is sent. @param {HTMLFormElement} form @param {HTMLElement?} submitter */
+/** @param {HTMLFormElement} form @param {HTMLElement?} submitter */
 export function target(form, submitter) {
   // A field may be called `action`, so only the attribute counts.
   return new URL(submitter?.getAttribute('formaction') ?? form.getAttribute('action') ?? '', location).href;
@@ -135,23 +133,18 @@ export function follow(url) {
   location.assign(to);
 }
 
-/**
- * Replaces a part of the page by that of another page, if both have it. The focus stays on the control of the same name
- * or place.
- *
- * @param {string} id
- * @param {Document?} page
- */
+/** Puts a part of another page into this one, if both have it. @param {string} id @param {Document?} page */
 export function replace(id, page) {
   const [fresh, old] = [page?.getElementById(id), document.getElementById(id)];
   if (!fresh || !old) {
     return false;
   }
   const controls = (part) => [...part.querySelectorAll('a[href], button, input:not([type=hidden]), summary, textarea')];
-  const { activeElement: focused } = document;
+  const focused = document.activeElement;
   const place = controls(old).indexOf(focused);
   old.replaceWith(document.adoptNode(fresh));
   if (place >= 0) {
+    // The focus stays on the control of the same name or place.
     const all = controls(fresh);
     const same = all.find((control) => control.name && control.name === focused.name) ?? all[place] ?? all[0];
     same?.focus({ preventScroll: true });
@@ -161,7 +154,7 @@ export function replace(id, page) {
   return true;
 }
 
-/** Shows the main part of another page in this one, and leads to what it has to say. @param {Document?} page */
+/** Puts the main part of another page into this one, and leads to what it says. @param {Document?} page */
 export function showMain(page) {
   const [fresh, old] = [page?.querySelector('main'), document.querySelector('main')];
   if (!fresh || !old) {
@@ -169,12 +162,10 @@ export function showMain(page) {
   }
   old.replaceWith(document.adoptNode(fresh));
   document.title = page.title;
-  const places = ['[aria-invalid=true]', '[role=alert]:not([hidden])', 'h1'];
-  const first = places.map((place) => fresh.querySelector(place)).find(Boolean);
-  if (first) {
-    first.tabIndex = first.matches('input, textarea') ? 0 : -1;
-    first.focus();
-  }
+  const find = (selector) => fresh.querySelector(selector);
+  const first = find('[aria-invalid=true]') ?? find('[role=alert]:not([hidden])') ?? fresh;
+  first.tabIndex = first.name ? 0 : -1;
+  first.focus();
   changed(fresh);
   return true;
 }

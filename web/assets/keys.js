@@ -1,24 +1,23 @@
 /**
- * Owns the keyboard. Keys with modifiers, and while one types, are the browser's. Keys of one character disturb people
- * who speak to their computer: the checkbox `[data-keys]` in `[data-keys-switch]` switches them off in this browser.
+ * Owns the keyboard. Keys with modifiers, and while one types, are the browser's. Keys of one character disturb whoever
+ * speaks to a computer: the checkbox `[data-keys]` in `[data-keys-switch]` switches them off.
  */
 import { read, write } from './storage.js';
 import { hush } from './tell.js';
 
 const OFF = 'chatty:keys-off';
-/** The milliseconds within which a key belongs to the `g` before it. */
+/** The milliseconds for which `g` waits for a second key. */
 const SECOND_KEY = 1_500;
 
 const ACTIONS = {
   j: () => step(1),
   k: () => step(-1),
   l: like,
-  n: () => click('a[href="/new"]'),
+  n: () => click('/new'),
   r: answer,
   '/': search,
   '?': () => go('/keys'),
 };
-/** Where one goes by `g` and a second key. */
 const PLACES = { h: '/', a: '/activity', d: '/discover', s: '/saved' };
 
 let goes = -SECOND_KEY;
@@ -32,7 +31,7 @@ export function startKeys() {
     box.addEventListener('change', () => write(OFF, box.checked ? null : true));
   }
   if (location.hash === '#answer') {
-    // The browser goes there by itself when the page is complete, and takes the focus away.
+    // When the page is complete, the browser goes there by itself, and takes the focus away.
     addEventListener('load', () => setTimeout(focusAnswer));
   }
 }
@@ -62,7 +61,7 @@ function isTyping(target) {
   return target.isContentEditable || target.matches?.(`textarea, select, input:not(${keyless})`);
 }
 
-/** Leaves a field, a menu, or a message. @param {Element} target */
+/** @param {Element} target */
 function leave(target) {
   const menu = target.closest?.('details[open]') ?? document.querySelector('details[open]');
   if (isTyping(target)) {
@@ -128,20 +127,20 @@ function search() {
   if (field) {
     field.select();
   } else {
-    click('a[href="/search"]');
+    click('/search');
   }
 }
 
 /** @param {string} path */
 function go(path) {
-  if (!click(`a[href="${path}"]`)) {
+  if (!click(path)) {
     location.assign(path);
   }
 }
 
-/** Follows a link, if it is there. @param {string} selector */
-function click(selector) {
-  const link = document.querySelector(selector);
+/** Follows a link, if it is there. @param {string} path */
+function click(path) {
+  const link = document.querySelector(`a[href="${path}"]`);
   link?.click();
   return link !== null;
 }

@@ -1,27 +1,24 @@
 /**
  * Owns the stream of events `/live`: one for all tabs, because a browser has six connections to a host.
  *
- * The tab that holds a lock leads. It keeps the stream open for the posts of all tabs, and tells the others over a
- * channel what comes. A tab that begins, or that has slept, says the number of the last event it has seen; the leader asks
- * for what came since, and each tab ignores what it knows. So nothing is lost or repeated, whichever tab leads. Without
- * locks each tab has its own stream.
+ * The tab that holds a lock leads: it opens the stream for the posts of all tabs, and tells the others what comes. A
+ * tab that begins, or has slept, says which event it has seen last; the leader asks for what came since, and each tab
+ * ignores what it knows. So nothing is lost or repeated. Without locks each tab has its own stream.
  */
 import * as news from './news.js';
 import { read, write } from './storage.js';
 import { say, word } from './tell.js';
 
-/** The name of lock, channel and storage; another person has others. */
+/** The name of lock, channel and storage of this person. */
 const NAME = `chatty:live:${document.body.dataset.me ?? ''}`;
 /** The most posts whose counters a stream tells. */
 const MOST_POSTS = 100;
-/** The milliseconds in which tabs that come together are collected. */
-const GATHER = 150;
-/** The milliseconds after which a hidden tab needs no events. */
-const HIDDEN = 300_000;
-/** The milliseconds between two looks at the clock, and without one after which the machine must have slept. */
+/** The milliseconds for which tabs that come together are collected. */
+const GATHER = 300;
+/** The milliseconds after which a hidden tab needs no events, and the longest pause before another try. */
+const [HIDDEN, PATIENT] = [300_000, 60_000];
+/** The milliseconds between two looks at the clock; after the longer ones the machine must have slept. */
 const [TICK, SLEPT] = [20_000, 150_000];
-/** The longest pause before another try, in milliseconds. */
-const MOST_PATIENT = 60_000;
 
 /** The name of this tab. */
 const own = Math.random().toString(36);
@@ -39,7 +36,7 @@ export function start() {
   seen = findStart();
   addEventListener('pagehide', leave);
   addEventListener('pageshow', (event) => event.persisted && join());
-  addEventListener('online', () => leader?.open());
+  addEventListener('online', () => leader?.retry(0));
   document.addEventListener('chatty:replaced', hello);
   document.addEventListener('resume', wake);
   document.addEventListener('visibilitychange', () => {
@@ -75,7 +72,7 @@ function join() {
   hello();
 }
 
-/** A page that the browser keeps for later must hold neither lock nor connection. */
+/** A page that the browser keeps for later holds neither lock nor connection. */
 function leave() {
   leader?.close();
   channel?.postMessage({ bye: own });
@@ -90,7 +87,6 @@ function wake() {
   leader?.wake();
 }
 
-/** Tells the leader what this tab shows and has seen. */
 function hello() {
   const message = { tab: own, posts: news.shownPosts(), seen };
   channel?.postMessage(message);
@@ -112,7 +108,7 @@ function hear(message) {
   }
 }
 
-/** Shows an event. @param {{ event: string, id: number, data: object }} told */
+/** @param {{ event: string, id: number, data: object }} told */
 function take({ event, id, data }) {
   if (event === 'counts') {
     news.showCounts(data);
@@ -132,7 +128,6 @@ function take({ event, id, data }) {
   }
 }
 
-/** What only the leading tab does. */
 class Leader {
   /** What each tab shows and has seen. */
   tabs = new Map();
@@ -154,7 +149,7 @@ class Leader {
 
   /** @param {{ tab: string, posts: string[], seen: number? }} message */
   note(message) {
-    // The tab that spoke last comes last, and counts most when there are too many posts.
+    // The last tab counts most when there are too many posts.
     this.tabs.delete(message.tab);
     this.tabs.set(message.tab, message);
     this.later(GATHER);
@@ -166,12 +161,14 @@ class Leader {
     this.timer = setTimeout(() => this.update(), pause);
   }
 
-  /** Opens the stream anew, if it does not serve all tabs. */
+  /** Opens the stream, if there is none that serves all tabs. */
   update() {
     const tabs = [...this.tabs.values()].reverse();
     const posts = [...new Set(tabs.flatMap((tab) => tab.posts))].slice(0, MOST_POSTS);
     const from = Math.min(...tabs.map((tab) => tab.seen ?? Infinity));
     const isBehind = from < (this.last ?? Infinity);
+    // From here on the stream tells everybody what they lack.
+    this.tabs.forEach((tab) => (tab.seen = null));
     if (!this.source || isBehind || posts.some((post) => !this.posts.includes(post))) {
       this.posts = posts;
       this.last = isBehind ? from : this.last;
@@ -182,15 +179,12 @@ class Leader {
   /** Opens the stream after the last event. */
   open() {
     this.drop();
-    // From here on the stream tells everybody what they lack.
-    this.tabs.forEach((tab) => (tab.seen = null));
-    const query = [this.posts.length > 0 && `posts=${this.posts}`, this.last !== null && `last=${this.last}`];
-    this.source = new EventSource(`/live?${query.filter(Boolean).join('&')}`);
+    this.source = new EventSource(`/live?posts=${this.posts}${this.last === null ? '' : `&last=${this.last}`}`);
     for (const name of ['ready', 'post', 'notification', 'counts', 'end']) {
       this.source.addEventListener(name, (event) => this.receive(name, event));
     }
     // The browser itself would try again at an even pace, and for the old posts.
-    this.source.onerror = () => this.retry(Math.min(1_000 * 2 ** this.failures++, MOST_PATIENT));
+    this.source.onerror = () => this.retry(Math.min(1_000 * 2 ** this.failures++, PATIENT));
   }
 
   drop() {
@@ -205,7 +199,7 @@ class Leader {
     this.later(pause * (0.5 + Math.random()));
   }
 
-  /** Tells all tabs of an event. @param {string} event @param {MessageEvent<string>} received */
+  /** @param {string} event @param {MessageEvent<string>} received */
   receive(event, received) {
     const [id, data] = [Number(received.lastEventId), JSON.parse(received.data)];
     if (event === 'end' && ['token_expired', 'stopping'].includes(data.reason)) {
@@ -226,7 +220,7 @@ class Leader {
     take({ event, id, data });
   }
 
-  /** Asks for the number of notifications, once for several that come together. */
+  /** Asks once for several notifications that come together. */
   askUnread() {
     clearTimeout(this.asking);
     this.asking = setTimeout(async () => {
@@ -236,17 +230,16 @@ class Leader {
     }, 300);
   }
 
-  /** A connection may seem open after the machine has slept, and be dead. */
+  /** After the machine has slept, a connection may seem open and be dead. */
   look() {
     const slept = Date.now() - this.looked > SLEPT;
     this.looked = Date.now();
     store(null);
     if (slept) {
-      this.open();
+      this.retry(0);
     }
   }
 
-  /** Does at once what waits for its time, because somebody looks. */
   wake() {
     if (this.source) {
       this.look();
@@ -263,7 +256,7 @@ class Leader {
   }
 }
 
-/** Stores that the stream is open, and when an event came. @param {number | null} id */
+/** Stores that the stream is open, and when an event came. @param {number?} id */
 function store(id) {
   const numbers = read(NAME)?.numbers ?? [];
   const isNew = id !== null && id !== numbers.at(-1)?.[0];

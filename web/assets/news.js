@@ -4,14 +4,14 @@ import { TAB, read, write } from './storage.js';
 import { say, word } from './tell.js';
 import { readPage } from './trusted.js';
 
-/** Where the pill leaves the wish to see the first new post. */
+/** The wish to see the first new post. */
 const FIRST = 'chatty:first';
 /** The numbers in the sentences `data-news-one`, `-few` and `-many` of the template, by their plural forms. */
 const SAMPLES = { one: 1, few: 2, many: 5 };
 
 /** The ids of the posts that the pill counts. */
 const posts = new Set();
-/** What the notifications that the badge counts are about. */
+/** What the badge counts. */
 const groups = new Set();
 
 export function startNews() {
@@ -23,7 +23,7 @@ export function startNews() {
   }
 }
 
-/** Returns the ids of the posts whose counters the page shows. */
+/** The ids of the posts whose counters the page shows. */
 export function shownPosts() {
   return [...new Set(Array.from(document.querySelectorAll('[data-likes]'), ({ dataset }) => dataset.likes))];
 }
@@ -40,12 +40,12 @@ export function countPost(post) {
   pill.textContent = sentence(posts.size);
   if (pill.hidden) {
     pill.hidden = false;
-    // Once: a number that grows would interrupt whoever listens.
+    // Once: a number that grows would disturb whoever listens.
     say(pill.textContent);
   }
 }
 
-/** Says how many posts are new. @param {number} count */
+/** @param {number} count */
 function sentence(count) {
   const form = new Intl.PluralRules(document.documentElement.lang || 'en').select(count);
   // Languages with two forms call the second one `other`.
@@ -59,11 +59,11 @@ export async function lookForPosts() {
   // A later page of the feed does not know what is new.
   if (document.querySelector('[data-feed]') && !location.search) {
     const page = await fetch('/').then(readPage).catch(() => null);
-    page?.querySelectorAll('[data-feed] [data-likes]').forEach(({ dataset }) => countPost({ id: Number(dataset.likes) }));
+    page?.querySelectorAll('[data-feed] [data-likes]').forEach((one) => countPost({ id: Number(one.dataset.likes) }));
   }
 }
 
-/** Returns the number of unread notifications that the page shows; `null` if it shows none. */
+/** The number of unread notifications that the page shows, if it does. */
 export function shownUnread() {
   const badge = document.querySelector('[data-unread]');
   return badge && (Number.parseInt(badge.textContent, 10) || 0);
@@ -77,13 +77,9 @@ export function showUnread(count) {
   });
 }
 
-/**
- * Counts a notification as in `GET /notifications`. Likes of one post on one day, and followers, are one that is told
- * again. Where the server can be asked for the number, this is left to `askUnread`.
- *
- * @param {object} told
- */
+/** Counts a notification, unless the server is asked for the number. @param {object} told as in `GET /notifications` */
 export function countNotification({ kind, post, comment, report, created_at: at }) {
+  // Likes of one post on one day, and followers, are one that is told again.
   const group = [kind, post?.id, comment?.id, report?.id, at?.slice(0, 10)].join();
   const unread = shownUnread();
   if (unread !== null && !groups.has(group) && !unreadPath()) {

@@ -39,7 +39,7 @@ async function look(field) {
       return;
     }
     const page = await readPage(answer);
-    // A newer request may have begun while this answer was read.
+    // A newer request may have begun.
     signal.throwIfAborted();
     if (replace('results', page)) {
       history.replaceState(null, '', url);
@@ -51,6 +51,7 @@ async function look(field) {
       return;
     }
   }
+  shown = null;
   results?.removeAttribute('aria-busy');
   sayFailed();
 }

@@ -1,9 +1,9 @@
-/** Owns what is kept in the browser. Where that is forbidden or full, nothing is kept, and nothing fails. */
+/** Owns what is kept in the browser. Where that is forbidden, nothing is kept, and nothing fails. */
 
 /** What each tab has for itself. */
 export const TAB = 'sessionStorage';
 
-/** Returns `null` if there is nothing. @param {string} key @param {string} [area] */
+/** @param {string} key @param {string} [area] */
 export function read(key, area = 'localStorage') {
   try {
     return JSON.parse(globalThis[area].getItem(key));

@@ -26,7 +26,6 @@ export function say(sentence, shown = false) {
   }, 50);
 }
 
-/** Takes the message away. */
 export function hush() {
   clearTimeout(timer);
   const region = document.getElementById('announce');
@@ -42,7 +41,7 @@ export function isOffline() {
   return offline;
 }
 
-/** Only changes count: a page that has just come is proof of a network, and a machine without one reaches itself. */
+/** Only changes count: a page that has just come is proof of a network. */
 export function watchNetwork() {
   for (const name of ['offline', 'online']) {
     addEventListener(name, () => {

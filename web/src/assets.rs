@@ -5,18 +5,13 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
-use shared::error::ApiError;
-
-use crate::state::AppState;
 
 #[derive(RustEmbed)]
 #[folder = "assets"]
@@ -25,15 +20,16 @@ struct Embedded;
 /// All files, ready to be sent.
 pub(crate) struct Assets {
     /// The beginning of their paths: `/assets/` and the hash.
-    pub(crate) base: std::sync::Arc<str>,
+    pub(crate) base: Arc<str>,
     files: HashMap<String, File>,
 }
 
-struct File {
-    content_type: &'static str,
-    plain: Bytes,
+/// A file.
+pub(crate) struct File {
+    pub(crate) content_type: &'static str,
+    pub(crate) plain: Bytes,
     /// The compressed form, if it is smaller.
-    gzip: Option<Bytes>,
+    pub(crate) gzip: Option<Bytes>,
 }
 
 impl Assets {
@@ -53,6 +49,11 @@ impl Assets {
         let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Self { base: format!("/assets/{hash}").into(), files }
     }
+
+    /// Finds a file.
+    pub(crate) fn find(&self, name: &str) -> Option<&File> {
+        self.files.get(name)
+    }
 }
 
 fn compress(plain: &[u8]) -> Option<Bytes> {
@@ -69,27 +70,4 @@ fn content_type(name: &str) -> &'static str {
         Some("png") => "image/png",
         _ => "application/octet-stream",
     }
-}
-
-/// Sends a file. The hash in the path is not compared: a page of the version before, which is still open, gets the file
-/// of this version, but it is not kept.
-pub(crate) async fn get_asset(
-    State(s): State<AppState>,
-    Path((hash, name)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let file = s.assets.files.get(&name).ok_or_else(|| ApiError::not_found("There is nothing at this path"))?;
-    let is_current = s.assets.base.strip_prefix("/assets/") == Some(&*hash);
-    let lifetime = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let gzip = file.gzip.as_ref().filter(|_| accepted.split(',').any(|one| one.trim().starts_with("gzip")));
-    let mut response = gzip.unwrap_or(&file.plain).clone().into_response();
-    let answered = response.headers_mut();
-    answered.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
-    answered.insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
-    answered.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if gzip.is_some() {
-        answered.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    Ok(response)
 }

@@ -25,7 +25,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the settings. A missing file of keys is created, with one new key, in development and for the default path.
+    /// Reads the settings. A missing file of keys is created with one new key.
     ///
     /// # Errors
     /// When the file cannot be read or created, or holds no key.

@@ -1,12 +1,11 @@
 //! Failures of pages: what the API has refused, and what could not be asked.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use shared::error::ApiError;
 use shared::http::PeerError;
 use shared::problems;
-
-use crate::api::Refusal;
 
 /// The reason why a page cannot be shown.
 #[derive(Debug)]
@@ -23,9 +22,45 @@ pub(crate) enum Error {
     Bad(ApiError),
 }
 
-/// The mark of an answer to somebody who has to sign in first. The frame around all pages knows the way back.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NeedsSignIn;
+/// The answer of the API to a call that it refuses: a problem (RFC 9457).
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Refusal {
+    /// The HTTP status.
+    #[serde(skip)]
+    pub(crate) status: StatusCode,
+    /// The code for programs.
+    #[serde(default)]
+    pub(crate) code: String,
+    /// The sentence for people.
+    #[serde(default)]
+    pub(crate) detail: String,
+    /// The fields that break a rule.
+    #[serde(default)]
+    pub(crate) errors: Vec<FieldError>,
+    /// The time after which another try makes sense, in seconds.
+    #[serde(skip)]
+    pub(crate) retry_after: Option<u64>,
+    /// The token that a second factor is shown with.
+    pub(crate) challenge: Option<String>,
+}
+
+/// A field that breaks a rule.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct FieldError {
+    /// JSON pointer to the field, such as `/title`.
+    pub(crate) pointer: String,
+    /// The rule.
+    pub(crate) detail: String,
+}
+
+/// The mark of an answer to somebody whose session is of no use any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionEnd {
+    /// The visitor has to sign in first. The frame around all pages knows the way back.
+    SignIn,
+    /// The account is blocked, as the page says.
+    Blocked,
+}
 
 impl Error {
     /// Creates the failure about something that does not exist.
@@ -87,11 +122,13 @@ impl From<Refusal> for ApiError {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let needs_sign_in = matches!(self, Self::SignInFirst) || self.is(StatusCode::UNAUTHORIZED);
+        let is_blocked = self.has_code("account_blocked");
+        let mut response = ApiError::from(self).into_response();
         if needs_sign_in {
-            let mut response = Redirect::to("/signin").into_response();
-            response.extensions_mut().insert(NeedsSignIn);
-            return response;
+            response.extensions_mut().insert(SessionEnd::SignIn);
+        } else if is_blocked {
+            response.extensions_mut().insert(SessionEnd::Blocked);
         }
-        ApiError::from(self).into_response()
+        response
     }
 }

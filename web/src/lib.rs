@@ -27,8 +27,14 @@ pub const NAME: &str = shared::services::WEB.name;
 /// The port that the program listens on by default.
 pub const PORT: u16 = shared::services::WEB.port;
 /// The settings that only the pages read, for `--help`.
-pub const VARIABLES: &[Variable] =
-    &[("WEB_COOKIE_KEY_FILE", "file of the keys of session cookies, the same for all replicas (in the data folder)")];
+pub const VARIABLES: &[Variable] = &[
+    ("WEB_COOKIE_KEY_FILE", "file of the keys of session cookies, the same for all replicas (in the data folder)"),
+    ("AUTH_URL", "where auth is (http://127.0.0.1:8000)"),
+    ("POSTS_URL", "where posts is (http://127.0.0.1:8001)"),
+    ("SUBSCRIPTIONS_URL", "where subscriptions is (http://127.0.0.1:8002)"),
+    ("ADMIN_URL", "where admin is (http://127.0.0.1:8003)"),
+    ("RECOMMENDATIONS_URL", "where recommendations is (http://127.0.0.1:8004)"),
+];
 
 /// Builds the pages. It binds no port and connects to nothing yet.
 pub fn build(config: Config, settings: &Settings, peers: Peers) -> Pages {

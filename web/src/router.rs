@@ -8,7 +8,6 @@ use axum::routing::{get, post};
 use shared::error::ApiError;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use crate::assets;
 use crate::pages::{
     activity, comments, compose, discover, home, keys, links, live, machines, moderation, posts, profiles, report,
     reset, saved, search, settings, sign_in, sign_up, tags,
@@ -69,6 +68,7 @@ fn routes() -> Router<AppState> {
         .route("/discover", get(discover::show_discover))
         .route("/activity", get(activity::show_activity))
         .route("/activity/read", post(activity::mark_read))
+        .route("/activity/unread", get(activity::count_unread))
         .route("/saved", get(saved::show_saved))
         .route("/report", get(report::show_report).post(report::report))
         .route("/keys", get(keys::show_keys))
@@ -123,7 +123,7 @@ fn moderation_routes() -> Router<AppState> {
 /// The files that are the same for everybody.
 fn files() -> Router<AppState> {
     Router::new()
-        .route("/assets/{hash}/{name}", get(assets::get_asset))
+        .route("/assets/{hash}/{name}", get(machines::get_asset))
         .route("/robots.txt", get(machines::get_robots))
         .route("/sitemap.xml", get(machines::get_sitemap))
         .route("/manifest.webmanifest", get(machines::get_manifest))

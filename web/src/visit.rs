@@ -15,7 +15,7 @@ use shared::http::{Peers, RemoteClient};
 use shared::request_id;
 
 use crate::api::{Api, Post, User, encode};
-use crate::error::{Error, NeedsSignIn};
+use crate::error::{Error, SessionEnd};
 use crate::session::{self, Session};
 use crate::state::AppState;
 use crate::text::Language;
@@ -252,9 +252,11 @@ pub(crate) async fn frame(State(s): State<AppState>, client: RemoteClient, reque
     let method = parts.method.clone();
     parts.extensions.insert(visit.clone());
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    if response.extensions_mut().remove::<NeedsSignIn>().is_some() {
+    let end = response.extensions_mut().remove::<SessionEnd>();
+    if end == Some(SessionEnd::SignIn) {
         response = lead_to_sign_in(&visit, &method);
     }
+    let cookie = if end.is_some() { Session::forget(visit.state.secure) } else { cookie };
     finish(&visit, cookie, &mut response);
     response
 }
@@ -314,9 +316,7 @@ pub(crate) fn local_path(path: &str) -> Option<String> {
 fn lead_to_sign_in(visit: &Visit, method: &Method) -> Response {
     let back = if *method == Method::GET { Some(&visit.path) } else { visit.referrer.as_ref() };
     let path = back.map_or_else(|| "/signin".to_owned(), |back| format!("/signin?back={}", encode(back)));
-    let mut response = Redirect::to(&path).into_response();
-    response.headers_mut().extend(Session::forget(visit.state.secure).map(|cookie| (header::SET_COOKIE, cookie)));
-    response
+    Redirect::to(&path).into_response()
 }
 
 /// Sets the headers that each page has.

@@ -66,6 +66,8 @@ live-news =
 live-failed = That did not work. Please try again.
 live-online = You are online again.
 live-slow = This takes longer than usual. Please wait a moment.
+live-expired = You were signed out. Please sign in again.
+live-notified = There is something new in your activity.
 live-stopped = The upload was stopped.
 live-progress = Upload
 
@@ -152,29 +154,45 @@ reset-password-button = Set the password
 
 ## The pages behind the links in mails
 
-link-reject-button = This was not me
+link-reject-button = No, this was not me
 link-verify-title = Confirm your address
-link-verify-text = One click, and your account is ready.
-link-verify-button = Confirm my address
+link-verify-text = Somebody registered as { $name } with your address. Was this you?
+link-verify-button = Yes, confirm my address
+link-verify-known = Your address is confirmed already
+link-verify-known-text = There is nothing more to do here for { $name }.
 link-verify-done = Your address is confirmed
 link-verify-then = Welcome to Chatty. You can sign in now.
+link-verify-waits = An administrator decides about your application now, and you get a mail.
+link-verify-over = Such a link is good for a day. It also ends when another account confirms the address, or when somebody takes back the registration.
+link-verify-again = Get another link
 link-reject-done = The account is gone
 link-reject-then = Nothing else happens with your address.
+link-reset-over = Such a link is good for half an hour and for one new password. Ask for another one.
+link-reset-again = Get another link
 link-email-confirm-title = Confirm your new address
-link-email-confirm-text = From then on your account uses this address.
+# $name is the address.
+link-email-confirm-text = From then on your account uses { $name }, and all mails go there.
 link-email-confirm-button = Use this address
 link-email-confirm-done = Your new address is confirmed
 link-email-confirm-then = All mails go to it from now on.
+link-email-confirm-over = Such a link is good for a day and for one time. In the settings you see the address of your account, and can change it again.
+link-email-confirm-again = Go to the settings
 link-email-undo-title = Keep your old address
-link-email-undo-text = Somebody has changed the address of your account. If that was not you, take it back here.
+# $name is the address.
+link-email-undo-text = Somebody has changed the address of your account. If that was not you, take { $name } back here. All devices are signed out then.
 link-email-undo-button = Keep my old address
 link-email-undo-done = Your old address is back
-link-email-undo-then = To be safe, set a new password as well.
+link-email-undo-then = All devices are signed out. Set a new password now: a link for it is in your mail.
+link-email-undo-over = Such a link is good for a week and for one time. If somebody else has your account, set a new password first.
+link-email-undo-again = Set a new password
 link-digest-title = No more summaries by mail
 link-digest-text = You will get no more mails about what you have missed. You can switch them on again in the settings.
 link-digest-button = Stop these mails
 link-digest-done = The mails are switched off
 link-digest-then = You can switch them on again in the settings.
+link-digest-over = The address of this page is not complete. You can switch the mails off in the settings, too.
+link-digest-again = Go to the settings
+link-over = This link does not work any more
 
 ## The feed
 

@@ -114,7 +114,7 @@ pub(crate) enum Error {
     /// The person has no such session, or it has ended.
     #[error("Session not found")]
     SessionNotFound,
-    /// The link that changes an address, or undoes the change, is unknown, used or expired.
+    /// The link is unknown, or it is a used or expired one that changes an address or undoes the change.
     #[error("Link is invalid or expired")]
     BadEmailLink,
     /// The current password, which a change asks for, is wrong.

@@ -9,13 +9,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::routes::{
-    account_log, applicants, authorize, clients, dev_mail, digest, email, erasures, exports, invitations, jwks, login,
-    mails, me, passkeys, password, register, sessions, token, two_factor, users, verify,
+    account_log, applicants, authorize, clients, dev_mail, digest, email, erasures, exports, invitations, jwks, links,
+    login, mails, me, passkeys, password, register, sessions, token, two_factor, users, verify,
 };
 use crate::state::AppState;
 
 /// The operations that check passwords or codes, or send mails, for the stricter rate limits. The list is the same as
-/// in nginx.
+/// in nginx, which also limits the forms of the pages that call them.
 pub(crate) const STRICT: StrictPaths = &[
     (Method::POST, "/auth/login", Strict::Guess),
     (Method::POST, "/auth/login/second-factor", Strict::Guess),
@@ -50,6 +50,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(applicants::list_applicants))
         .routes(routes!(applicants::approve_applicant))
         .routes(routes!(applicants::refuse_applicant))
+        .routes(routes!(links::get_link))
         .routes(routes!(verify::resend_verification))
         .routes(routes!(verify::follow_verification_link, verify::verify_account))
         .routes(routes!(verify::reject_registration))
@@ -77,7 +78,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::end_session))
         .routes(routes!(password::forget_password))
         .routes(routes!(password::reset_password))
-        .routes(routes!(password::show_reset_form, password::submit_reset_form))
+        .routes(routes!(password::show_reset_form))
         .routes(routes!(password::change_password))
         .routes(routes!(password::force_reset))
         .routes(routes!(email::change_email))
@@ -106,7 +107,8 @@ mod tests {
         let gateway = include_str!("../../../deploy/nginx/compose/limits.conf");
         let listed = |map: &str, kind: Strict| {
             let (_, map) = gateway.split_once(&format!("\"$request_method $uri\" ${map} {{")).unwrap();
-            let names = map.split_once('}').unwrap().0.split('"').filter(|text| text.contains(" /"));
+            // The forms of the pages stand beside them.
+            let names = map.split_once('}').unwrap().0.split('"').filter(|text| text.contains(" /auth/"));
             let own = STRICT.iter().filter(|row| row.2 == kind).map(|(method, path, _)| format!("{method} {path}"));
             assert_eq!(names.map(str::to_owned).collect::<Vec<_>>(), own.collect::<Vec<_>>(), "{map}");
         };

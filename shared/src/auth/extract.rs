@@ -56,7 +56,7 @@ impl Auth {
         // An unknown account is not refused, because the signature proves that auth knows it (rule R10).
         if let Some(account) = self.accounts.get(id) {
             if !account.active {
-                return Err(ApiError::forbidden("Account blocked"));
+                return Err(ApiError::new(StatusCode::FORBIDDEN, "account_blocked", "Account blocked"));
             }
             if session_version < account.session_version {
                 return Err(session_ended());

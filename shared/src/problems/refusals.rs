@@ -163,7 +163,7 @@ pub(super) const REFUSALS: &[Kind] = &[
         "account_blocked",
         &[403],
         "Account blocked",
-        "The password is right, and an administrator has blocked the account.",
+        "An administrator has blocked the account. A login says so after a right password only.",
         "Do not repeat the request.",
     ),
     kind(

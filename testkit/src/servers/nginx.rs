@@ -26,7 +26,7 @@ pub struct NginxOptions<'a> {
     pub access_log: &'a Path,
     /// The port on the loopback address.
     pub port: u16,
-    /// The addresses of each service's replicas in nginx' notation, by the service's name.
+    /// The addresses of the replicas of each service and of the pages in nginx' notation, by the program's name.
     pub upstreams: &'a BTreeMap<String, Vec<String>>,
     /// The folder of the pictures, which the gateway serves itself.
     pub media: &'a Path,
@@ -84,10 +84,10 @@ pub fn copy_description(repository: &Path, prefix: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the text of `upstreams.conf`: one group of servers for each service.
-fn upstreams(services: &BTreeMap<String, Vec<String>>) -> Result<String> {
+/// Returns the text of `upstreams.conf`: one group of servers for each program.
+fn upstreams(programs: &BTreeMap<String, Vec<String>>) -> Result<String> {
     let mut text = String::new();
-    for (name, replicas) in services {
+    for (name, replicas) in programs {
         let servers: Vec<String> = replicas.iter().map(|place| format!("    server {place};\n")).collect();
         write!(
             text,

@@ -37,11 +37,11 @@ const SMALL_DISK: u64 = 256;
 pub struct StackOptions {
     /// The folder of the repository, with `nginx.conf` and `openapi.json`.
     pub repository: PathBuf,
-    /// The folder of the five services' programs.
+    /// The folder of the programs of the five services and of the pages.
     pub bin_dir: PathBuf,
     /// The `testkit` program, which is started as the mail sink.
     pub testkit: PathBuf,
-    /// Further environment variables of all five services. They override the stack's own.
+    /// Further environment variables of all five services and of the pages. They override the stack's own.
     pub service_env: Vec<(String, String)>,
     /// If true, the services reach Postgres and the broker through proxies, and databases and pictures lie on a small
     /// disk where this process may mount one. This is not possible with a cluster or a standby.
@@ -175,6 +175,8 @@ impl Stack {
         for process in self.running.iter().rev().take(count).rev() {
             process.wait_until_ready().await?;
         }
+        let pages = Process::start(plan.pages(options), self.data_to_remove()).await?;
+        self.add(pages)?;
         let gateway = Process::start(plan.nginx.clone(), self.data_to_remove()).await?;
         self.add(gateway)?;
         self.layout.write_env(&self.state.addresses)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use shared::services::{SERVICE_NAMES, SERVICES};
+use shared::services::{SERVICE_NAMES, SERVICES, ServiceInfo, WEB};
 use url::Url;
 
 use crate::servers::disk::SmallDisk;
@@ -30,15 +30,15 @@ pub const BROKERS: [&str; 3] = ["rabbitmq", "rabbitmq2", "rabbitmq3"];
 /// The name of the folder of the pictures.
 const MEDIA: &str = "media";
 
-/// The name of the folder of the Unix sockets through which the gateway reaches the services.
+/// The name of the folder of the Unix sockets through which the gateway reaches the services and the pages.
 const SOCKETS: &str = "sockets";
 
 /// RabbitMQ's port mapper. It starts and stops with the broker, and is no part that can be restarted alone.
 pub(super) const MAPPER: &str = "epmd";
 
 /// The order in which parts stop: each group together, and before the groups that it needs.
-pub(super) const STOP_ORDER: [&[&str]; 5] =
-    [&["nginx"], &SERVICE_NAMES, &BROKERS, &["postgres", STANDBY, "mail"], &[MAPPER]];
+pub(super) const STOP_ORDER: [&[&str]; 6] =
+    [&["nginx"], &[WEB.name], &SERVICE_NAMES, &BROKERS, &["postgres", STANDBY, "mail"], &[MAPPER]];
 
 /// The limit of connections to the database of a service.
 const CONNECTION_LIMIT: u32 = 20;
@@ -59,7 +59,7 @@ const REPLICATED: [&str; 2] = ["posts", "subscriptions"];
 
 /// Returns the names of the parts that can be restarted in a stack with one broker node and without a standby.
 pub fn part_names() -> impl Iterator<Item = &'static str> {
-    SERVERS.into_iter().chain(SERVICE_NAMES)
+    SERVERS.into_iter().chain(SERVICE_NAMES).chain([WEB.name])
 }
 
 /// The way to start every part of a stack.
@@ -80,6 +80,8 @@ pub(super) struct Plan {
     ports: BTreeMap<String, u16>,
     /// The further replicas: name of the part, service, port.
     replicas: Vec<(String, String, u16)>,
+    /// The port of the pages.
+    web: u16,
     /// The port of the gateway.
     gateway: u16,
     /// The ports of the mail sink.
@@ -95,17 +97,17 @@ impl Plan {
     /// # Errors
     /// If a program is missing, or if the options contradict each other.
     pub(super) fn prepare(options: &StackOptions, layout: &Layout, data: &Path) -> Result<Self> {
-        for name in SERVICE_NAMES {
+        for name in SERVICE_NAMES.into_iter().chain([WEB.name]) {
             let program = options.bin_dir.join(name);
             ensure!(is_program(&program), "{} is not there; build the services first", program.display());
         }
         ensure!((1..=BROKERS.len()).contains(&options.brokers), "a broker has one to {} nodes", BROKERS.len());
         let clustered = options.brokers > 1 || options.standby;
         ensure!(!(options.proxied && clustered), "a proxy stands in front of one server, not of several");
-        let [postgres_port, standby_port, gateway, smtp, mail_page] = free_ports()?;
+        let [postgres_port, standby_port, gateway, web, smtp, mail_page] = free_ports()?;
         let service_ports: [u16; SERVICE_NAMES.len()] = free_ports()?;
         let ports: BTreeMap<String, u16> = SERVICE_NAMES.map(str::to_owned).into_iter().zip(service_ports).collect();
-        for folder in SERVICE_NAMES.into_iter().chain(["mail"]) {
+        for folder in SERVICE_NAMES.into_iter().chain([WEB.name, "mail"]) {
             make_folder(&data.join(folder), None)?;
         }
         // The gateway's workers may run as another user, who has to pass through these two.
@@ -114,8 +116,9 @@ impl Plan {
             fs::set_permissions(data.join(folder), Permissions::from_mode(0o711))?;
         }
         let place = |name: &str| format!("unix:{}", socket(data, name).display());
+        let programs = SERVICE_NAMES.into_iter().chain([WEB.name]);
         let mut upstreams: BTreeMap<String, Vec<String>> =
-            ports.keys().map(|name| (name.clone(), vec![place(name)])).collect();
+            programs.map(|name| (name.to_owned(), vec![place(name)])).collect();
         // A service's first replica has the name of the service; the others have a number behind it.
         let mut replicas = Vec::new();
         for (service, number) in REPLICATED.into_iter().flat_map(|name| (2..=options.replicas).map(move |n| (name, n)))
@@ -156,11 +159,13 @@ impl Plan {
             database,
             logs: SERVICE_NAMES
                 .into_iter()
+                .chain([WEB.name])
                 .chain(replicas.iter().map(|(name, ..)| name.as_str()))
                 .map(|name| (name.to_owned(), layout.log(name)))
                 .collect(),
             ports,
             replicas,
+            web,
             gateway,
             smtp,
             mail_page,
@@ -176,6 +181,7 @@ impl Plan {
         });
         Addresses {
             gateway_url: local(self.gateway),
+            web_url: local(self.web),
             mail_url: local(self.mail_page),
             postgres_url: self.database.url(),
             amqp_url: self.amqp_url.clone(),
@@ -217,6 +223,14 @@ impl Plan {
         Ok([("postgres", self.database.port), ("rabbitmq", broker)])
     }
 
+    /// Describes the pages, which reach the services at their own ports. They have neither a database nor a broker.
+    pub(super) fn pages(&self, options: &StackOptions) -> Spec {
+        let mut env = self.common_environment(WEB.name, self.web);
+        env.extend(self.service_urls());
+        env.extend(options.service_env.iter().cloned());
+        self.program((WEB.name, WEB.name), env, self.web, options)
+    }
+
     /// Describes every replica of every service. The URLs in its environment lead through the proxies, where there are
     /// any.
     pub(super) fn services(
@@ -240,21 +254,22 @@ impl Plan {
             let address = addresses.services.get(service).context("no such service")?;
             let database_url = through(&address.database_url, "postgres")?;
             let env = self.environment((name, service), port, &database_url, &amqp_url, options);
-            Ok(self.service((name, service), env, port, options))
+            Ok(self.program((name, service), env, port, options))
         });
         specs.collect()
     }
 
-    fn service(
+    /// Describes a part that runs one of Chatty's programs.
+    fn program(
         &self,
-        (name, service): (&str, &str),
+        (name, program): (&str, &str),
         env: BTreeMap<String, String>,
         port: u16,
         options: &StackOptions,
     ) -> Spec {
         Spec {
             name: name.to_owned(),
-            program: options.bin_dir.join(service),
+            program: options.bin_dir.join(program),
             args: Vec::new(),
             env,
             folder: self.data.join(name),
@@ -275,39 +290,53 @@ impl Plan {
         amqp_url: &str,
         options: &StackOptions,
     ) -> BTreeMap<String, String> {
-        let folder = self.data.join(name);
         let auth = self.ports.get("auth").copied().unwrap_or_default();
-        let mut env: BTreeMap<String, String> = [
-            ("CHATTY_LISTEN", format!("127.0.0.1:{port}")),
-            ("CHATTY_SOCKET", socket(&self.data, name).display().to_string()),
-            ("CHATTY_DATA_DIR", folder.display().to_string()),
-            ("TRUSTED_PROXIES", "unix".to_owned()),
-            ("CHATTY_ENV", "development".to_owned()),
-            ("PUBLIC_URL", local(self.gateway)),
-            ("DATABASE_URL", database_url.to_owned()),
-            ("DATABASE_MAX_CONNECTIONS", CONNECTIONS_PER_REPLICA.to_string()),
-            ("AMQP_URL", amqp_url.to_owned()),
-            ("SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", self.smtp)),
-            ("MAIL_FROM", "Chatty <no-reply@chatty.example>".to_owned()),
-            ("AUTH_JWKS_URL", format!("{}/.well-known/jwks.json", local(auth))),
-            ("RUST_LOG", "info".to_owned()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into();
+        let mut env = self.common_environment(name, port);
+        env.extend(
+            [
+                ("DATABASE_URL", database_url.to_owned()),
+                ("DATABASE_MAX_CONNECTIONS", CONNECTIONS_PER_REPLICA.to_string()),
+                ("AMQP_URL", amqp_url.to_owned()),
+                ("MAIL_FROM", "Chatty <no-reply@chatty.example>".to_owned()),
+                ("AUTH_JWKS_URL", format!("{}/.well-known/jwks.json", local(auth))),
+            ]
+            .map(|(key, value)| (key.to_owned(), value)),
+        );
         if service == "auth" {
             // The benchmarks read the key to sign tokens for thousands of people.
-            let key = folder.join("jwt.pem").display().to_string();
+            let key = self.data.join(name).join("jwt.pem").display().to_string();
             env.insert("JWT_PRIVATE_KEY_FILE".to_owned(), key);
-            let urls = SERVICES.iter().filter_map(|other| {
-                self.ports.get(other.name).map(|port| (other.url_variable.to_owned(), local(*port)))
-            });
-            env.extend(urls);
+            env.extend(self.service_urls());
         }
         if service == "posts" {
             env.insert("MEDIA_URL".to_owned(), format!("file://{}", self.data.join(MEDIA).display()));
         }
         env.extend(options.service_env.iter().cloned());
         env
+    }
+
+    /// Returns the environment that all of Chatty's programs have. nginx, which comes by the socket, and the pages, which
+    /// come from this machine, are believed when they name their client.
+    fn common_environment(&self, name: &str, port: u16) -> BTreeMap<String, String> {
+        [
+            ("CHATTY_LISTEN", format!("127.0.0.1:{port}")),
+            ("CHATTY_SOCKET", socket(&self.data, name).display().to_string()),
+            ("CHATTY_DATA_DIR", self.data.join(name).display().to_string()),
+            ("TRUSTED_PROXIES", "unix,127.0.0.1".to_owned()),
+            ("CHATTY_ENV", "development".to_owned()),
+            ("PUBLIC_URL", local(self.gateway)),
+            ("SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", self.smtp)),
+            ("RUST_LOG", "info".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
+    }
+
+    /// Returns the variables with the URLs of the services' first replicas.
+    fn service_urls(&self) -> impl Iterator<Item = (String, String)> {
+        let ports = &self.ports;
+        let port = move |service: ServiceInfo| Some((service.url_variable, ports.get(service.name)?));
+        SERVICES.into_iter().filter_map(port).map(|(variable, port)| (variable.to_owned(), local(*port)))
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Started {
 pub struct Addresses {
     /// The URL of the gateway, which users use.
     pub gateway_url: String,
+    /// The URL of the pages' own port, without the gateway.
+    pub web_url: String,
     /// The URL of the mail sink's page.
     pub mail_url: String,
     /// The URLs of the broker's nodes, separated by commas.
@@ -62,6 +64,7 @@ impl Addresses {
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut variables = vec![
             ("GATEWAY_URL".to_owned(), self.gateway_url.clone()),
+            ("WEB_URL".to_owned(), self.web_url.clone()),
             ("MAIL_URL".to_owned(), self.mail_url.clone()),
             ("AMQP_URL".to_owned(), self.amqp_url.clone()),
             ("POSTGRES_URL".to_owned(), self.postgres_url.clone()),

@@ -1,57 +1,60 @@
-//! Tests that the files that cannot read `shared::services` agree with it: they name every service, and no other.
+//! Tests that the files that cannot read `shared::services` agree with it: they name every service, and the pages where
+//! all programs stand, and no other.
 
 use std::collections::BTreeSet;
 
 use shared::events::topology::ROUTES;
-use shared::services::{SERVICE_NAMES, SERVICES, ServiceInfo};
+use shared::services::{SERVICE_NAMES, SERVICES, WEB};
 
 use crate::read;
 
 /// The lines that a file has once for each service: the file, the line, and the names that may stand in the place of
-/// the first name although no service has them. In a line, `{name}` and `{NAME}` stand for the name of the service in
-/// small and in capital letters, and `{port}` for its port.
-const LINES: [(&str, &str, &[&str]); 23] = [
+/// the first name although no service has them. A line whose names have that of the pages must stand there for the pages,
+/// too. In a line, `{name}` and `{NAME}` stand for the name of the service in small and in capital letters, and `{port}`
+/// for its port.
+const LINES: [(&str, &str, &[&str]); 24] = [
     ("Cargo.toml", "\n    \"services/{name}\",\n", &[]),
     ("Cargo.toml", "\n{name} = { path = \"services/{name}\" }\n", &[]),
-    ("Dockerfile", " --package {name} ", &["chatty"]),
-    ("Dockerfile", " target/dist/{name} ", &["chatty"]),
+    ("Dockerfile", " --package {name} ", &["chatty", WEB.name]),
+    ("Dockerfile", " target/dist/{name} ", &["chatty", WEB.name]),
     (
         "Dockerfile",
         "FROM base AS {name}\nCOPY --from=build /out/{name} /usr/local/bin/{name}\nEXPOSE {port}\n\
          ENTRYPOINT [\"/usr/local/bin/{name}\"]\n",
-        &["chatty"],
+        &["chatty", WEB.name],
     ),
-    ("docker-compose.yml", "\n  {name}:\n    <<: *service\n    build: { context: ., target: {name} }\n", &[]),
-    ("docker-compose.yml", "    build: { context: ., target: {name} }\n", &["chatty"]),
+    ("docker-compose.yml", "\n  {name}:\n    <<: *service\n    build: { context: ., target: {name} }\n", &[WEB.name]),
+    ("docker-compose.yml", "    build: { context: ., target: {name} }\n", &["chatty", WEB.name]),
+    ("docker-compose.yml", "\n      CHATTY_LISTEN: 0.0.0.0:{port}\n", &[WEB.name]),
     (
         "docker-compose.yml",
         "\n      CHATTY_LISTEN: 0.0.0.0:{port}\n      \
          DATABASE_URL: postgres://{name}:${{NAME}_DB_PASSWORD}@postgres:5432/{name}_db\n",
         &[],
     ),
-    ("docker-compose.yml", "      test: [\"CMD\", \"/usr/local/bin/{name}\", \"healthcheck\"]\n", &[]),
+    ("docker-compose.yml", "      test: [\"CMD\", \"/usr/local/bin/{name}\", \"healthcheck\"]\n", &[WEB.name]),
     ("docker-compose.yml", "\n      {NAME}_DB_PASSWORD: ${{NAME}_DB_PASSWORD:?copy .env.example to .env}\n", &[]),
     (
         "docker-compose.yml",
         "\n      {NAME}_DATABASE_URL: postgres://{name}:${{NAME}_DB_PASSWORD}@postgres:5432/{name}_db\n",
         &[],
     ),
-    ("docker-compose.yml", "    volumes: [\"{name}-data:/var/lib/chatty\"]\n", &[]),
-    ("docker-compose.yml", "\n  {name}-data:\n", &["postgres", "rabbitmq", "prometheus", "grafana"]),
+    ("docker-compose.yml", "    volumes: [\"{name}-data:/var/lib/chatty\"]\n", &[WEB.name]),
+    ("docker-compose.yml", "\n  {name}-data:\n", &["postgres", "rabbitmq", "prometheus", "grafana", WEB.name]),
     (".env.example", "\n#{NAME}_DATABASE_URL=postgres://{name}:password@127.0.0.1:5432/{name}_db\n", &[]),
     (".env.example", "\n{NAME}_DB_PASSWORD=development-{name}\n", &[]),
-    (".env.example", "{name} {port}", &[]),
+    (".env.example", "{name} {port}", &[WEB.name]),
     ("deploy/postgres/init.sh", "\ncreate_owner {name} \"${NAME}_DB_PASSWORD\"\n", &[]),
-    ("deploy/prometheus/prometheus.yml", "      - { names: [{name}], type: A, port: {port}, ", &[]),
-    ("deploy/prometheus/alerts.yml", " absent(up{job=\"chatty\", service=\"{name}\"})\n", &[]),
+    ("deploy/prometheus/prometheus.yml", "      - { names: [{name}], type: A, port: {port}, ", &[WEB.name]),
+    ("deploy/prometheus/alerts.yml", " absent(up{job=\"chatty\", service=\"{name}\"})\n", &[WEB.name]),
     (
         "deploy/nginx/compose/upstreams.conf",
         "\nupstream {name} {\n    zone {name} 64k;\n    server {name}:{port} resolve;\n",
-        &[],
+        &[WEB.name],
     ),
     ("README.md", "](services/{name}/README.md)", &[]),
-    ("docs/workspace.dsl", "{name} = container \"{name}\" ", &[]),
-    ("docs/workspace.dsl", " \"Rust, port {port}\"\n", &[]),
+    ("docs/workspace.dsl", "{name} = container \"{name}\" ", &[WEB.name]),
+    ("docs/workspace.dsl", " \"Rust, port {port}\"\n", &[WEB.name]),
 ];
 
 #[test]
@@ -59,8 +62,10 @@ fn every_file_names_the_services_of_the_list_and_no_other() {
     let mut problems = Vec::new();
     for (path, line, others) in LINES {
         let text = read(path);
-        for service in &SERVICES {
-            let line = filled(line, service);
+        let services = SERVICES.map(|service| (service.name, service.port)).into_iter();
+        let pages = others.contains(&WEB.name).then_some((WEB.name, WEB.port));
+        for (name, port) in services.chain(pages) {
+            let line = filled(line, name, port);
             if !text.contains(&line) {
                 problems.push(format!("{path} lacks:\n{}", line.trim_matches('\n')));
             }
@@ -74,10 +79,10 @@ fn every_file_names_the_services_of_the_list_and_no_other() {
     assert!(problems.is_empty(), "{}", problems.join("\n\n"));
 }
 
-/// Returns a line of [`LINES`] for a service.
-fn filled(line: &str, service: &ServiceInfo) -> String {
-    let line = line.replace("{name}", service.name).replace("{NAME}", &service.name.to_uppercase());
-    line.replace("{port}", &service.port.to_string())
+/// Returns a line of [`LINES`] for a program.
+fn filled(line: &str, name: &str, port: u16) -> String {
+    let line = line.replace("{name}", name).replace("{NAME}", &name.to_uppercase());
+    line.replace("{port}", &port.to_string())
 }
 
 /// Returns everything that stands in a text where a line of [`LINES`] has its first name. Returns nothing when the line
@@ -107,6 +112,7 @@ fn part(path: &str, from: &str, to: &str) -> String {
 #[test]
 fn make_builds_the_services_of_the_list() {
     assert_eq!(part("Makefile", "\nSERVICES := ", "\n"), SERVICE_NAMES.join(" "));
+    assert_eq!(part("Makefile", "\nPROGRAMS := ", "\n"), format!("$(SERVICES) {}", WEB.name));
 }
 
 /// The database of each service allows 60 connections, and the superuser needs some too.
@@ -118,22 +124,26 @@ fn postgres_has_connections_for_all_services() {
 }
 
 #[test]
-fn the_gateway_waits_for_all_services_and_routes_to_each() {
+fn the_gateway_waits_for_all_programs_and_routes_to_each() {
+    let programs: BTreeSet<&str> = SERVICE_NAMES.into_iter().chain([WEB.name]).collect();
     let gateway = part("docker-compose.yml", "\n  nginx:\n", "\n\n");
     let awaited = between(&gateway, "\n      ", ": { condition: service_healthy }");
-    assert_eq!(awaited, BTreeSet::from(SERVICE_NAMES));
+    assert_eq!(awaited, programs);
     let map = part("nginx.conf", "map $uri $service {", "\n    }");
     let rows = map.lines().filter_map(|row| row.split_whitespace().last()?.strip_suffix(';'));
     let routed: BTreeSet<&str> = rows.filter(|service| *service != "\"\"").collect();
-    assert_eq!(routed, BTreeSet::from(SERVICE_NAMES));
+    assert_eq!(routed, programs);
+    let rest = map.lines().last().unwrap();
+    assert!(rest.trim_start().starts_with("default ") && rest.ends_with(&format!(" {};", WEB.name)), "{rest}");
 }
 
 #[test]
 fn the_documents_name_all_services_and_streams() {
     let images = part("deploy/README.md", "**Images.**", "\n- ");
+    let mut programs = SERVICE_NAMES.into_iter().chain([WEB.name]);
     let table = part("ARCHITECTURE.md", "\n| service |", "\n\n");
     let events = read("docs/events.md");
-    assert!(SERVICE_NAMES.iter().all(|name| images.contains(&format!("`{name}`"))), "deploy/README.md: {images}");
+    assert!(programs.all(|name| images.contains(&format!("`{name}`"))), "deploy/README.md: {images}");
     assert_eq!(table.lines().skip(2).count(), SERVICES.len(), "ARCHITECTURE.md: {table}");
     for name in SERVICE_NAMES {
         let row = table.lines().find(|row| row.starts_with(&format!("| {name} |")));

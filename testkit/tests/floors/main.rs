@@ -1,8 +1,8 @@
 //! Tests of the floors that ARCHITECTURE.md describes: imports go down only, and no files import each other in a
 //! circle.
 //!
-//! `shared/src/lib.rs` lists its modules in groups, the ground first. Each group is a floor. The floors of a service
-//! are the same in all five and are listed here.
+//! `shared/src/lib.rs` lists its modules in groups, the ground first. Each group is a floor. The floors of a service,
+//! which are the same in all five, and those of the pages are listed here.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it did not expect fails")]
 
 mod imports;
@@ -27,6 +27,19 @@ const FLOORS: [&[&str]; 11] = [
     &["routes"],
     &["router"],
     &["lib"],
+];
+
+/// The floors of the pages from the ground up.
+const FLOORS_OF_PAGES: [&[&str]; 9] = [
+    &["config", "session", "text"],
+    &["api", "error"],
+    &["views"],
+    &["assets", "state"],
+    &["visit"],
+    &["pages"],
+    &["router"],
+    &["lib"],
+    &["main"],
 ];
 
 fn root() -> PathBuf {
@@ -70,14 +83,24 @@ fn floors_of(groups: &[Vec<String>]) -> BTreeMap<String, usize> {
     floors.flat_map(|(floor, rooms)| rooms.iter().map(move |room| (room.clone(), floor))).collect()
 }
 
+/// Returns floors as a list that can grow.
+fn groups(floors: &[&[&str]]) -> Vec<Vec<String>> {
+    floors.iter().map(|rooms| rooms.iter().map(|room| (*room).to_owned()).collect()).collect()
+}
+
 #[test]
 fn imports_of_services_go_down() {
-    let mut groups: Vec<Vec<String>> =
-        FLOORS.iter().map(|rooms| rooms.iter().map(|room| (*room).to_owned()).collect()).collect();
+    let mut groups = groups(&FLOORS);
     groups.push(vec!["main".to_owned()]);
     for (service, read) in services() {
         assert_eq!(upward(&read.imports, &floors_of(&groups)), Vec::<String>::new(), "{service}");
     }
+}
+
+#[test]
+fn imports_of_the_pages_go_down() {
+    let read = Crate::read(&root().join("web/src"));
+    assert_eq!(upward(&read.imports, &floors_of(&groups(&FLOORS_OF_PAGES))), Vec::<String>::new());
 }
 
 #[test]

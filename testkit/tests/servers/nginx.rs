@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use shared::services::SERVICE_NAMES;
+use shared::services::{SERVICE_NAMES, WEB};
 use tempfile::TempDir;
 use testkit::servers::machine::{free_ports, fresh_folder};
 use testkit::servers::nginx::{NginxOptions, prepare};
@@ -23,8 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The gateway in front of stubs of the five services. The stubs answer with the request that they have received,
-/// except that `posts` breaks off requests to `/posts/broken`, and that `admin` is down.
+/// The gateway in front of stubs of the five services and of the pages. The stubs answer with the request that they have
+/// received, except that `posts` breaks off requests with the word `broken`, and that `admin` is down.
 struct Gateway {
     port: u16,
     /// The number of requests that `posts` has broken off.
@@ -44,7 +44,8 @@ impl Gateway {
         let [port, admin] = free_ports().unwrap();
         let mut upstreams = BTreeMap::from([("admin".to_owned(), vec![format!("127.0.0.1:{admin}")])]);
         let mut services = JoinSet::new();
-        for name in SERVICE_NAMES.into_iter().filter(|name| !["admin", "posts"].contains(name)) {
+        let programs = SERVICE_NAMES.into_iter().chain([WEB.name]);
+        for name in programs.filter(|name| !["admin", "posts"].contains(name)) {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             upstreams.insert(name.to_owned(), vec![listener.local_addr().unwrap().to_string()]);
             let router = Router::new().fallback(move |request| echo(name, request));
@@ -130,7 +131,7 @@ async fn serve_and_break(listener: TcpListener, broken: Arc<AtomicUsize>) {
         }
         let line = String::from_utf8_lossy(&head[..read]).into_owned();
         let line = line.lines().next().unwrap_or_default().to_owned();
-        if line.contains("/posts/broken") {
+        if line.contains("broken") {
             broken.fetch_add(1, Ordering::SeqCst);
             continue;
         }
@@ -189,6 +190,18 @@ async fn every_path_goes_to_its_service_unchanged() {
         ("/feed", "subscriptions"),
         ("/following?user_id=1", "subscriptions"),
         ("/recommendations/users", "recommendations"),
+        // What belongs to no service is a page.
+        ("/", "web"),
+        ("/@ann", "web"),
+        ("/p/17?done=liked", "web"),
+        ("/live?posts=1,2", "web"),
+        ("/assets/1f0c/app.js", "web"),
+        ("/settings/avatar", "web"),
+        ("/robots.txt", "web"),
+        ("/nginx.conf", "web"),
+        ("/postsx", "web"),
+        ("/adminx", "web"),
+        ("/developers", "web"),
     ] {
         let answer = gateway.get(path).await;
         assert_eq!(answer["service"], service, "{path}");
@@ -207,19 +220,19 @@ async fn every_path_goes_to_its_service_unchanged() {
 async fn private_paths_are_not_found() {
     let gateway = Gateway::start().await;
     for path in [
-        "/",
         "/metrics",
+        "/metrics/",
+        "//metrics",
+        "/%6Detrics",
         "/livez",
         "/readyz",
+        "/dev",
         "/dev/mail",
-        "/nginx.conf",
-        "/postsx",
-        "/adminx",
         "/posts/../metrics",
         // This path is encoded, to get past a comparison of the raw path.
         "/posts/..%2fmetrics",
         "/stored-media/a.png",
-        "/internal",
+        "/problem/502",
     ] {
         let bytes = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         let answer = gateway.send_raw(bytes.as_bytes()).await;
@@ -228,7 +241,7 @@ async fn private_paths_are_not_found() {
         // The answer must not contain the version of nginx, which would tell an attacker more than a user needs.
         assert!(!answer.contains("nginx/"), "{answer}");
     }
-    let delete = gateway.request(Method::DELETE, "/nothing").send().await;
+    let delete = gateway.request(Method::DELETE, "/dev/mail").send().await;
     assert_eq!(problem(delete.unwrap()).await, (404, json!("not_found")));
 }
 
@@ -301,6 +314,10 @@ async fn a_write_is_sent_once_and_its_unknown_outcome_is_said() {
         assert_eq!(problem(answer).await, (502, json!("outcome_unknown")));
         assert_eq!(gateway.broken.load(Ordering::SeqCst), 1, "{method}");
     }
+    // A body that is longer than elsewhere, for which nginx has no other answer than for others.
+    let upload = gateway.request(Method::POST, "/media?broken").body(vec![0_u8; 100 * 1024]);
+    let answer = upload.send().await.unwrap();
+    assert_eq!(problem(answer).await, (502, json!("outcome_unknown")));
     // A read has no effect, so its outcome is never unknown.
     let answer = gateway.request(Method::GET, "/posts/broken").send().await;
     assert_eq!(problem(answer.unwrap()).await, (502, json!("bad_gateway")));
@@ -316,12 +333,19 @@ async fn sizes_are_limited_and_refused_as_problems() {
 
     let mut large = fits;
     large.push(b'a');
-    for path in ["/auth/login", "/posts/1"] {
+    for path in ["/auth/login", "/posts/1", "/p/1/comments", "/settings/profile"] {
         let request = gateway.request(Method::PATCH, path).body(large.clone());
         let answer = request.send().await.unwrap();
         assert_eq!(problem(answer).await, (413, json!("body_too_large")));
     }
-    // Only a new post may have a picture, so only there a larger body is allowed.
+    // A larger body is allowed only where there may be a picture, or a form with the text of a post.
+    for (path, bytes) in [("/new", 6 << 20), ("/settings/avatar", 6 << 20), ("/p/1/edit", 512 << 10)] {
+        let request = gateway.request(Method::POST, path).body(vec![0_u8; bytes]);
+        let body: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!((&body["service"], &body["bytes"]), (&json!("web"), &json!(bytes)), "{path}");
+        let answer = gateway.request(Method::POST, path).body(vec![0_u8; bytes + 1]).send().await.unwrap();
+        assert_eq!(problem(answer).await, (413, json!("body_too_large")), "{path}");
+    }
     let request = gateway.request(Method::POST, "/posts").body(vec![0; 6 * 1024 * 1024 + 1]);
     let answer = request.send().await.unwrap();
     assert_eq!(problem(answer).await, (413, json!("body_too_large")));
@@ -385,15 +409,28 @@ async fn texts_are_compressed_and_single_posts_are_not() {
     let long = "a".repeat(2_500);
     assert_eq!(answer(&format!("/posts?x={long}"), false).await, (true, true));
     assert_eq!(answer(&format!("/posts/1?x={long}"), false).await, (false, false), "its ETag stays strong");
+    assert_eq!(answer("/@ann", true).await, (true, true));
+    assert_eq!(answer("/live", true).await, (false, false), "events are not held back");
 }
 
 #[tokio::test]
 async fn the_tokens_of_links_stay_out_of_the_log() {
     let gateway = Gateway::start().await;
-    let ways = ["verify", "password/reset", "email/confirm", "email/undo"];
+    let ways = [
+        "/auth/verify/",
+        "/auth/password/reset/",
+        "/auth/email/confirm/",
+        "/auth/email/undo/",
+        "/auth/digest/",
+        "/verify/",
+        "/reset/",
+    ];
     for way in ways {
-        gateway.get(&format!("/auth/{way}/s3cret")).await;
-        gateway.request(Method::POST, &format!("/auth/{way}/s3cret/reject?s3cret")).send().await.unwrap();
+        gateway.get(&format!("{way}s3cret")).await;
+        gateway.request(Method::POST, &format!("{way}s3cret/reject?s3cret")).send().await.unwrap();
+    }
+    for path in ["/email/confirm/s3cret", "/email/undo/s3cret", "/digest/s3cret", "/signup?invitation=s3cret"] {
+        gateway.get(path).await;
     }
     gateway.request(Method::POST, "/auth/verify/resend").send().await.unwrap();
     // nginx writes its log once a second.
@@ -409,6 +446,6 @@ async fn the_tokens_of_links_stay_out_of_the_log() {
     let log = tokio::time::timeout(Duration::from_secs(20), logged).await.unwrap();
     assert!(!log.contains("s3cret"), "{log}");
     for way in ways {
-        assert_eq!(log.matches(&format!("/auth/{way}/-")).count(), 2, "{way}: {log}");
+        assert_eq!(log.matches(&format!(" {way}-")).count(), 2, "{way}: {log}");
     }
 }

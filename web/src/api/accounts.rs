@@ -43,6 +43,18 @@ pub(crate) struct Registration<'a> {
     pub(crate) application: &'a str,
 }
 
+/// The offer of a link in a mail.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LinkOffer {
+    /// `verification`, `password_reset`, `email_change` or `email_undo`.
+    pub(crate) purpose: String,
+    pub(crate) username: String,
+    /// The address that the link would give to the account.
+    pub(crate) email: Option<String>,
+    /// True for a verification link whose account is verified already.
+    pub(crate) done: bool,
+}
+
 /// A session of the visitor.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SessionOut {
@@ -158,6 +170,11 @@ impl Api {
     /// Sets a password by the token of a mail.
     pub(crate) async fn reset_password(&self, token: &str, password: &str) -> Result<Ignored, Error> {
         self.post_auth("/auth/password/reset", json!({ "token": token, "password": password })).await
+    }
+
+    /// Gets the offer of a link in a mail.
+    pub(crate) async fn link(&self, token: &str) -> Result<LinkOffer, Error> {
+        self.get(AUTH, &format!("/auth/links/{}", encode(token))).await
     }
 
     /// Does what the link of a mail offers. `path` is one of auth's paths with a token.

@@ -90,6 +90,8 @@ pub(crate) struct AccountRow {
     pub(crate) username: Option<String>,
     pub(crate) role: Option<String>,
     pub(crate) status: String,
+    /// True while a decision of the moderators is not reflected in the status yet.
+    pub(crate) pending: bool,
     pub(crate) created_at: Option<Timestamp>,
 }
 

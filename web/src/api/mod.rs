@@ -13,10 +13,10 @@ mod recommendations;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::to_bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use axum::response::Response;
 use bytes::Bytes;
-use serde::Deserialize;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::http::Peers;
@@ -27,7 +27,7 @@ pub(crate) use people::*;
 pub(crate) use posts::*;
 pub(crate) use recommendations::*;
 
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -46,37 +46,6 @@ pub(crate) struct Api {
     calls: Mutex<Vec<String>>,
     /// The positions that writes have answered.
     positions: Mutex<Vec<String>>,
-}
-
-/// The answer of the API to a call that it refuses: a problem (RFC 9457).
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Refusal {
-    /// The HTTP status.
-    #[serde(skip)]
-    pub(crate) status: StatusCode,
-    /// The code for programs.
-    #[serde(default)]
-    pub(crate) code: String,
-    /// The sentence for people.
-    #[serde(default)]
-    pub(crate) detail: String,
-    /// The fields that break a rule.
-    #[serde(default)]
-    pub(crate) errors: Vec<FieldError>,
-    /// The time after which another try makes sense, in seconds.
-    #[serde(skip)]
-    pub(crate) retry_after: Option<u64>,
-    /// The token that a second factor is shown with.
-    pub(crate) challenge: Option<String>,
-}
-
-/// A field that breaks a rule.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct FieldError {
-    /// JSON pointer to the field, such as `/title`.
-    pub(crate) pointer: String,
-    /// The rule.
-    pub(crate) detail: String,
 }
 
 /// The body of a call.
@@ -204,9 +173,13 @@ async fn refusal(answer: Response) -> Error {
     }
 }
 
+/// The signs that stand for themselves in any part of an address: the unreserved ones of RFC 3986, section 2.3, without
+/// the dot, because a part of a path that consists of dots leads elsewhere.
+const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+
 /// Encodes a text as a part of a path or a value of a query.
 pub(crate) fn encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, &ENCODED).to_string()
 }
 
 /// Builds the query of a list: the number of entries, and the place where it goes on.
@@ -223,7 +196,7 @@ mod tests {
 
     #[test]
     fn texts_of_visitors_stay_within_their_part_of_a_path() {
-        assert_eq!(encode("a/b?c=1&d#é "), "a%2Fb%3Fc%3D1%26d%23%C3%A9%20");
+        assert_eq!(encode("a/b?c=1&d#é ..-_"), "a%2Fb%3Fc%3D1%26d%23%C3%A9%20%2E%2E-_");
         assert_eq!(page_of(20, Some("a=&b")), "limit=20&cursor=a%3D%26b");
     }
 }

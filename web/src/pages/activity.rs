@@ -56,3 +56,8 @@ pub(crate) async fn mark_read(Member(visit, _): Member, Typed(typed): Typed<Read
     visit.api.mark_read(&typed.up_to).await?;
     Ok(lead_to("/activity"))
 }
+
+/// Tells the number of notifications that are not read yet, for the badge of an open page.
+pub(crate) async fn count_unread(Member(visit, _): Member) -> Result<String, Error> {
+    Ok(visit.api.unread_count().await?.to_string())
+}

@@ -191,7 +191,7 @@ fn sentence(detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{FieldError, Refusal};
+    use crate::error::{FieldError, Refusal};
     use crate::text::tests::english;
 
     fn refusal(errors: &[(&str, &str)], retry_after: Option<u64>) -> Error {

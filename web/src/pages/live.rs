@@ -2,13 +2,13 @@
 
 use axum::Extension;
 use axum::extract::Query;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::http::Unending;
 
 use crate::error::Error;
-use crate::visit::Member;
+use crate::visit::Visit;
 
 /// The query of the stream.
 #[derive(Deserialize)]
@@ -20,16 +20,23 @@ pub(crate) struct LiveQuery {
     last: Option<u64>,
 }
 
-/// Opens the stream. It ends with the access token, and the browser opens it again.
+/// Opens the stream. It ends with the access token, and the page opens it again. Somebody who is not signed in any more gets
+/// an empty answer, after which nothing is to be opened.
 pub(crate) async fn open_live(
-    Member(visit, _): Member,
+    visit: Visit,
     Query(asked): Query<LiveQuery>,
     headers: axum::http::HeaderMap,
 ) -> Result<Response, Error> {
+    if visit.session.is_none() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let posts: Vec<u64> = asked.posts.split(',').filter_map(|id| id.parse().ok()).collect();
     // A browser that lost the stream asks with the header by itself.
     let lost = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let mut answer = visit.api.stream(&posts, lost.or(asked.last)).await?;
+    let mut answer = match visit.api.stream(&posts, lost.or(asked.last)).await {
+        Err(error) if error.is(StatusCode::UNAUTHORIZED) => return Ok(StatusCode::NO_CONTENT.into_response()),
+        answer => answer?,
+    };
     // In one process the answer has the mark of the API already.
     let mark = answer.extensions_mut().remove::<Unending>().unwrap_or_default();
     let body = Marked { body: answer.into_body(), _mark: mark.clone() };

@@ -1,19 +1,42 @@
-//! Files for machines: search engines, and phones that install the pages.
+//! Files for machines: styles and modules for browsers, lists for search engines, and the manifest for phones that install
+//! the pages.
 
-use axum::http::{HeaderMap, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use shared::error::ApiError;
 
+use crate::api::Api;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::visit::Look;
-use axum::extract::State;
-use shared::http::RemoteClient;
-
-use crate::api::Api;
 
 /// The number of posts in the map of the site, times twenty.
 const MAP_PAGES: usize = 25;
+
+/// Sends a style, a module or an icon. The hash in the path need not be the current one: a page of the version before, which
+/// is still open, gets the file of this version, and does not keep it.
+pub(crate) async fn get_asset(
+    State(s): State<AppState>,
+    Path((hash, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let file = s.assets.find(&name).ok_or_else(|| ApiError::not_found("There is nothing at this path"))?;
+    let is_current = s.assets.base.strip_prefix("/assets/") == Some(&*hash);
+    let lifetime = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let gzip = file.gzip.as_ref().filter(|_| accepted.split(',').any(|one| one.trim().starts_with("gzip")));
+    let mut response = gzip.unwrap_or(&file.plain).clone().into_response();
+    let answered = response.headers_mut();
+    answered.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    answered.insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
+    answered.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if gzip.is_some() {
+        answered.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}
 
 /// Tells search engines what they may read.
 pub(crate) async fn get_robots(State(s): State<AppState>) -> impl IntoResponse {
@@ -26,7 +49,7 @@ pub(crate) async fn get_robots(State(s): State<AppState>) -> impl IntoResponse {
 }
 
 /// Lists the newest public posts for search engines (sitemaps.org, version 0.9).
-pub(crate) async fn get_sitemap(State(s): State<AppState>, _client: RemoteClient) -> Result<Response, Error> {
+pub(crate) async fn get_sitemap(State(s): State<AppState>) -> Result<Response, Error> {
     let api = Api::new(s.peers.clone(), HeaderMap::new(), None, None);
     let mut map = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",

@@ -32,7 +32,7 @@ pub(crate) mod machines;
 mod form;
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -53,6 +53,12 @@ fn html(page: &impl Template) -> Result<Response, Error> {
 fn html_with(status: StatusCode, page: &impl Template) -> Result<Response, Error> {
     let text = page.render().map_err(|error| Error::Unreadable(format!("a template: {error}")))?;
     Ok((status, Html(text)).into_response())
+}
+
+/// Keeps a page out of all caches, because a link in a mail leads to it.
+fn not_stored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Leads to another page after a form.

@@ -2,11 +2,14 @@
 
 use askama::Template;
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::form::Typed;
-use super::{html, html_with, lead_to};
+use super::links::{RESET, find_offer, show_end};
+use super::{html, html_with, lead_to, not_stored};
+use crate::api::encode;
 use crate::error::Error;
 use crate::views::{Form, Page};
 use crate::visit::Visit;
@@ -37,6 +40,9 @@ pub(crate) struct ForgotForm {
 #[derive(Deserialize)]
 pub(crate) struct PasswordForm {
     password: String,
+    /// Whose it is. The page shows it again to password managers.
+    #[serde(default)]
+    username: String,
 }
 
 /// Shows the form that asks for the mail.
@@ -63,8 +69,9 @@ pub(crate) async fn send_mail(visit: Visit, Typed(typed): Typed<ForgotForm>) -> 
 
 /// Shows the form behind the link of the mail.
 pub(crate) async fn show_new_password(visit: Visit, Path(token): Path<String>) -> Result<Response, Error> {
-    let page = visit.page(visit.say("reset-title")).await;
-    html(&PasswordPage { page, form: Form::new(), action: action(&token) })
+    let Some(found) = find_offer(&visit, RESET, &token).await? else { return show_end(&visit, RESET).await };
+    let form = Form::filled(&[("username", &found.username)], "");
+    show_form(&visit, StatusCode::OK, form, &token).await
 }
 
 /// Sets the new password.
@@ -76,11 +83,16 @@ pub(crate) async fn set_password(
     let Err(error) = visit.api.reset_password(&token, &typed.password).await else {
         return Ok(lead_to("/signin?done=password-set"));
     };
-    let (status, form) = Form::new().hiding("password").refuse(error, &visit.language)?;
-    let page = visit.page(visit.say("reset-title")).await;
-    html_with(status, &PasswordPage { page, form, action: action(&token) })
+    if error.is(StatusCode::NOT_FOUND) {
+        return show_end(&visit, RESET).await;
+    }
+    let form = Form::filled(&[("username", &typed.username)], "").hiding("password");
+    let (status, form) = form.refuse(error, &visit.language)?;
+    show_form(&visit, status, form, &token).await
 }
 
-fn action(token: &str) -> String {
-    format!("/reset/{}", crate::api::encode(token))
+async fn show_form(visit: &Visit, status: StatusCode, form: Form, token: &str) -> Result<Response, Error> {
+    let page = visit.page(visit.say("reset-title")).await;
+    let action = format!("/reset/{}", encode(token));
+    Ok(not_stored(html_with(status, &PasswordPage { page, form, action })?))
 }

@@ -1,6 +1,6 @@
 //! Texts of people, cut into words, mentions, hashtags and links.
 
-use crate::api::{Entity, EntityKind};
+use crate::api::{Entity, EntityKind, encode};
 
 /// A part of a text. Templates escape each part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) fn pieces(text: &str, entities: &[Entity]) -> Vec<Piece> {
         };
         cut_links(before, &mut pieces);
         let name = entity.text.trim_start_matches(['@', '#', '\u{ff20}', '\u{ff03}']);
-        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+        let name = encode(name);
         pieces.push(match entity.kind {
             EntityKind::Mention => Piece::Mention(found.to_owned(), format!("/@{name}")),
             EntityKind::Hashtag => Piece::Tag(found.to_owned(), format!("/t/{name}")),

@@ -53,12 +53,14 @@ pub(crate) async fn request_email_change(
     Ok(())
 }
 
-/// Finds the address that a link would give to its account.
+/// Finds the account of a link, and the address that the link would give to it.
 ///
 /// # Errors
 /// [`Error::BadEmailLink`] when the link is unknown, used or expired.
-pub(crate) async fn check_email_link(db: &Db, purpose: Purpose, token: &str) -> Result<String, Error> {
-    Ok(find_link(db, purpose, token).await?.1)
+pub(crate) async fn check_email_link(db: &Db, purpose: Purpose, token: &str) -> Result<(User, String), Error> {
+    let (link, address) = find_link(db, purpose, token).await?;
+    let user = users::find(db.read(), UserId(link.user_id)).await?.ok_or(Error::BadEmailLink)?;
+    Ok((user, address))
 }
 
 /// Gives an account the new address, and sends a link that undoes the change to the previous address.

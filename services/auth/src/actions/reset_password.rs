@@ -76,12 +76,14 @@ pub(crate) async fn force_reset(
     Ok(())
 }
 
-/// Checks that a link can reset a password.
+/// Finds the account whose password a link can reset.
 ///
 /// # Errors
-/// [`Error::BadReset`] when it cannot.
-pub(crate) async fn check_reset_link(db: &Db, token: &str) -> Result<(), Error> {
-    find_by_token(db, token).await.map(|_link| ())
+/// [`Error::BadReset`] when the link is unknown, used or expired, or was sent to a former address of the account.
+pub(crate) async fn check_reset_link(db: &Db, token: &str) -> Result<User, Error> {
+    let link = find_by_token(db, token).await?;
+    let user = users::find(db.read(), UserId(link.user_id)).await?;
+    user.filter(|user| user.email_key == link.email_key).ok_or(Error::BadReset)
 }
 
 /// Replaces a forgotten password, ends all sessions of the person, and tells them by mail.

@@ -3,6 +3,7 @@
 mod message;
 
 mod joining;
+mod link;
 
 mod client;
 mod login;
@@ -25,6 +26,7 @@ pub(crate) use export::ExportOut;
 pub(crate) use joining::{
     ApplicantOut, ApplicantsOut, InvitationOut, InvitationsOut, NewInvitationOut, RegistrationOut,
 };
+pub(crate) use link::LinkOut;
 pub(crate) use login::{LoginOut, PairOut};
 pub(crate) use mails::{MailOut, MailboxOut, ParkedMailOut, ParkedMailsOut};
 pub(crate) use me::MeOut;

@@ -41,6 +41,11 @@ impl Purpose {
         }
     }
 
+    /// Finds a purpose by its name in the database.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
+    }
+
     /// Returns the path of the link, up to the token.
     pub(crate) fn path(self) -> &'static str {
         match self {

@@ -34,7 +34,7 @@ fn page_with_policy(policy: String, status: StatusCode, title: &str, body: &str)
     let headers = [
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
-        // Most pages have a JSON form at the same path, so a cache must look at the request's `Accept`.
+        // Some pages have a JSON form at the same path, so a cache must look at the request's `Accept`.
         (header::VARY, "accept"),
     ];
     (status, [(header::CONTENT_SECURITY_POLICY, policy)], headers, Html(html)).into_response()

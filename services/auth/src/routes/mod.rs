@@ -26,6 +26,7 @@ pub(crate) mod jwks;
 
 pub(crate) mod dev_mail;
 pub(crate) mod digest;
+pub(crate) mod links;
 pub(crate) mod mails;
 
 mod accept;

@@ -1,22 +1,19 @@
 //! Passwords: the reset of a forgotten one by the link or the code in a mail, and the change of a known one.
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, State};
+use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::{Json, http::HeaderMap};
 use serde::Deserialize;
-use shared::error::{ApiError, FieldErrors, Problem};
+use shared::error::{FieldErrors, Problem};
 use shared::http::{Path, ValidJson, Validate};
 use shared::ids::UserId;
 use utoipa::ToSchema;
 
-use super::accept::Accepted;
-use super::html;
+use super::links::lead_to_page;
 use super::me_extract::{AdminMe, Me};
 use crate::actions::{self, ResetProof};
 use crate::answers::MessageOut;
-use crate::domain::mails::escape;
 use crate::domain::{email, password};
 use crate::error::Error;
 use crate::state::AppState;
@@ -187,81 +184,11 @@ pub(crate) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The form behind the link in the mail.
+/// Leads to the page behind the link in the mail.
 #[utoipa::path(get, path = "/auth/password/reset/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "A page with a form", body = String, content_type = "text/html"),
-    (status = 404, description = "Unknown, used or expired; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
+    (status = 303, description = "To the page with the form"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn show_reset_form(
-    State(s): State<AppState>,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    let found = actions::check_reset_link(&s.db, &token).await;
-    found.map(|()| form(StatusCode::OK, "")).or_else(|error| page_of(error, &headers))
-}
-
-/// The new password, as the form sends it.
-#[derive(Deserialize, ToSchema)]
-pub(crate) struct ResetForm {
-    #[schema(example = "a horse, a boat, a lamp", format = Password, min_length = 8, max_length = 128)]
-    password: String,
-}
-
-/// Takes the form behind the link in the mail.
-#[utoipa::path(post, path = "/auth/password/reset/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")),
-    request_body(content = ResetForm, content_type = "application/x-www-form-urlencoded"), responses(
-    (status = 200, description = "Replaced", body = String, content_type = "text/html"),
-    (status = 400, description = "Not such a form", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Unknown, used or expired; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
-    (status = 422, description = "The password breaks a rule; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
-    (status = 503, description = "Too many logins at once", body = Problem, content_type = "application/problem+json"),
-))]
-#[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn submit_reset_form(
-    State(s): State<AppState>,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-    submitted: Result<Form<ResetForm>, FormRejection>,
-) -> Result<Response, Error> {
-    let text = "A form with the field password is needed";
-    let Form(new) = submitted.map_err(|_rejection| ApiError::bad_request("bad_form", text))?;
-    let done = match password::check(&new.password, "", "") {
-        Err(rule) => Err(Error::WeakPassword(rule)),
-        Ok(()) => {
-            let proof = ResetProof::Token(token);
-            actions::reset_password(&s.db, &s.hasher, &s.signer, &s.mails, proof, &new.password).await
-        }
-    };
-    let text = "<p>You can log in with it now. All your sessions have ended.</p>";
-    done.map(|()| html::page(StatusCode::OK, "Your password was changed", text))
-        .or_else(|error| page_of(error, &headers))
-}
-
-/// Builds the page with the form. `problem` is the reason why the last password was refused; it is empty at first.
-fn form(status: StatusCode, problem: &str) -> Response {
-    let problem = if problem.is_empty() { String::new() } else { format!("<p>{}.</p>", escape(problem)) };
-    let form = format!(
-        "{problem}<form method=\"post\"><p><label>New password<br>\
-         <input type=\"password\" name=\"password\" autocomplete=\"new-password\" minlength=\"8\" required autofocus>\
-         </label></p><button type=\"submit\">Save</button></form>"
-    );
-    html::page(status, "Choose a new password", &form)
-}
-
-/// Turns the error of a bad link or a weak password into a page, if the client prefers pages. Returns any other error
-/// unchanged.
-fn page_of(error: Error, headers: &HeaderMap) -> Result<Response, Error> {
-    if !Accepted::of(headers).prefers_page() {
-        return Err(error);
-    }
-    match error {
-        Error::BadReset => {
-            let advice = "<p>Ask for a new mail and follow its link within half an hour.</p>";
-            Ok(html::page(StatusCode::NOT_FOUND, "Reset link is invalid or expired", advice))
-        }
-        Error::WeakPassword(rule) => Ok(form(StatusCode::UNPROCESSABLE_ENTITY, &format!("The password {rule}"))),
-        error => Err(error),
-    }
+pub(crate) async fn show_reset_form(State(s): State<AppState>, Path(token): Path<String>) -> Result<Response, Error> {
+    lead_to_page(&s.public_url, "/reset", &token)
 }

@@ -1,4 +1,4 @@
-//! Verification of e-mail addresses, by the link in the mail and by the page behind it.
+//! Verification of e-mail addresses by the link in the mail.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,23 +10,18 @@ use shared::http::{Path, ValidJson, Validate};
 use utoipa::ToSchema;
 
 use super::accept::Accepted;
-use super::html;
+use super::links::lead_to_page;
 use crate::actions::{self, Standing};
 use crate::answers::MessageOut;
-use crate::db::entities::users::Model as User;
 use crate::domain::email;
-use crate::domain::mails::escape;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// Returns the words of the answer to a verification: the title, which is also the message of the JSON form, and the
-/// text below it on a page.
-const fn words(standing: Standing) -> [&'static str; 2] {
+/// Says how a verification has gone.
+const fn message(standing: Standing) -> &'static str {
     match standing {
-        Standing::Member => ["Account verified", "You can log in now."],
-        Standing::Applicant => {
-            ["Address verified", "An administrator decides about your application, and you get a mail."]
-        }
+        Standing::Member => "Account verified",
+        Standing::Applicant => "Address verified",
     }
 }
 
@@ -48,11 +43,12 @@ impl Validate for ResendIn {
 
 /// Follows the link of the mail.
 ///
-/// Only who names `application/json` in `Accept`, and nothing else, verifies at once. Everybody else gets a page with the
-/// username and two buttons, because browsers preview links and scanners open those in mails.
+/// Only who names `application/json` in `Accept`, and nothing else, verifies at once. Everybody else is led to a page that
+/// names the account and asks, because browsers preview links and scanners open those in mails.
 #[utoipa::path(get, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Verified, now or before; or the page, and nothing has changed", content((MessageOut = "application/json"), (String = "text/html"))),
-    (status = 404, description = "Unknown or expired, or another account has got the address; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
+    (status = 200, description = "Verified, now or before", body = MessageOut),
+    (status = 303, description = "To the page; nothing has changed"),
+    (status = 404, description = "Unknown or expired, or another account has got the address", body = Problem, content_type = "application/problem+json"),
     (status = 406, description = "Neither a page nor JSON alone is wanted; nothing has changed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
@@ -63,86 +59,46 @@ pub(crate) async fn follow_verification_link(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let accepted = Accepted::of(&headers);
+    let vary = (header::VARY, "accept");
     // A HEAD must not change anything, and link scanners send it.
     if method == Method::HEAD || !accepted.names_only_data() {
         if accepted.refuses_page() {
             let text = "Ask for application/json alone, or for a page, or use POST";
             return Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", text).into());
         }
-        let page = actions::find_registration(&s.db, &token).await.map(|user| question(&user, &token));
-        return page.or_else(|error| bad_link_page(error, accepted.prefers_page()));
+        return Ok(([vary], lead_to_page(&s.public_url, "/verify", &token)?).into_response());
     }
-    let [title, _] = words(actions::verify_email(&s.db, s.joining.registration, &token).await?);
-    let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, Json(MessageOut::new(title))).into_response())
+    let standing = actions::verify_email(&s.db, s.joining.registration, &token).await?;
+    let headers = [vary, (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, Json(MessageOut::new(message(standing)))).into_response())
 }
 
 /// Verifies the address that the link was sent to. From now on it belongs to this account.
 #[utoipa::path(post, path = "/auth/verify/{token}", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Verified, now or before; a page for who prefers one", content((MessageOut = "application/json"), (String = "text/html"))),
-    (status = 404, description = "Unknown or expired, or another account has got the address; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
+    (status = 200, description = "Verified, now or before", body = MessageOut),
+    (status = 404, description = "Unknown or expired, or another account has got the address", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn verify_account(
     State(s): State<AppState>,
     Path(token): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    let outcome = actions::verify_email(&s.db, s.joining.registration, &token).await;
-    answer(outcome.map(words), Accepted::of(&headers).prefers_page())
+) -> Result<Json<MessageOut>, Error> {
+    let standing = actions::verify_email(&s.db, s.joining.registration, &token).await?;
+    Ok(Json(MessageOut::new(message(standing))))
 }
 
 /// Says that the owner of the address has not registered this account, which is deleted.
 #[utoipa::path(post, path = "/auth/verify/{token}/reject", tag = "auth", params(("token" = String, Path, description = "From the mail")), responses(
-    (status = 200, description = "Deleted; a page for who prefers one", content((MessageOut = "application/json"), (String = "text/html"))),
-    (status = 404, description = "Unknown, used or expired; a page for who prefers one", content((Problem = "application/problem+json"), (String = "text/html"))),
+    (status = 200, description = "Deleted", body = MessageOut),
+    (status = 404, description = "Unknown, used or expired", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
 pub(crate) async fn reject_registration(
     State(s): State<AppState>,
     Path(token): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    let outcome = actions::reject_registration(&s.db, &token).await;
-    let words = ["Registration deleted", "Nobody can use this account, and your address is free."];
-    answer(outcome.map(|()| words), Accepted::of(&headers).prefers_page())
-}
-
-/// Builds the page that asks whether the person has registered this account. For a verified account it tells that
-/// instead.
-fn question(user: &User, token: &str) -> Response {
-    let name = escape(&user.username);
-    if user.verified_at.is_some() {
-        let [title, text] = words(Standing::of(user));
-        return html::page(StatusCode::OK, title, &format!("<p>{name}</p><p>{text}</p>"));
-    }
-    let token = escape(token);
-    let form = format!(
-        "<p>Somebody has registered as <strong>{name}</strong> with your e-mail address. Was this you?</p>\
-         <form method=\"post\"><button type=\"submit\">Yes, confirm</button> \
-         <button type=\"submit\" formaction=\"/auth/verify/{token}/reject\">No, delete it</button></form>"
-    );
-    html::page(StatusCode::OK, "Confirm your e-mail address", &form)
-}
-
-/// Builds the answer to an outcome, as a page or as JSON. A success has a title, and a text for the page.
-fn answer(outcome: Result<[&str; 2], Error>, as_page: bool) -> Result<Response, Error> {
-    match outcome {
-        Ok([title, text]) if as_page => Ok(html::page(StatusCode::OK, title, &format!("<p>{text}</p>"))),
-        Ok([title, _]) => Ok(Json(MessageOut::new(title)).into_response()),
-        Err(error) => bad_link_page(error, as_page),
-    }
-}
-
-/// Turns the error of a link that cannot be used into a page, if `as_page` is true. Returns any other error unchanged.
-fn bad_link_page(error: Error, as_page: bool) -> Result<Response, Error> {
-    match error {
-        Error::BadLink if as_page => {
-            let advice = "<p>Ask for a new link, or register again.</p>";
-            Ok(html::page(StatusCode::NOT_FOUND, "Verification link is invalid or expired", advice))
-        }
-        error => Err(error),
-    }
+) -> Result<Json<MessageOut>, Error> {
+    actions::reject_registration(&s.db, &token).await?;
+    Ok(Json(MessageOut::new("Registration deleted")))
 }
 
 /// Sends a new link, if the address belongs to somebody who still needs one. The answer does not tell.

@@ -35,15 +35,14 @@ async fn an_address_changes_when_the_new_one_is_confirmed() {
     assert_eq!(change(&app, &token, "Ann@New.example", PASSWORD).await.status, 202);
     assert_eq!(address(&app, &token).await, "ann@example.org", "nothing has changed yet");
     let confirm = link(&mails(&app, NEW, 1).await[0]);
-    let page = app.get(&confirm).header("accept", BROWSER).send().await;
-    assert!(page.text.contains("Ann@New.example") && page.text.contains("<button"), "{}", page.text);
+    let opened = app.get(&confirm).header("accept", BROWSER).send().await;
+    let page = confirm.replace("/auth/", "http://127.0.0.1:8080/");
+    assert_eq!((opened.status, opened.headers["location"].to_str().unwrap()), (303, &*page));
     assert_eq!(address(&app, &token).await, "ann@example.org", "looking changes nothing");
     let done = follow(&app, &confirm).await;
     assert_eq!((done.status, done.json), (200, json!({ "message": "E-mail address changed" })));
     assert_eq!(address(&app, &token).await, "Ann@New.example");
     follow(&app, &confirm).await.is_problem(404, BAD_LINK);
-    let page = app.get(&confirm).header("accept", BROWSER).send().await;
-    assert_eq!((page.status, page.text.contains(BAD_LINK)), (404, true));
     assert_eq!(mails(&app, "ann@example.org", 2).await[0]["subject"], "Your e-mail address was changed");
     assert!(events(&app).await.is_empty(), "no other service knows the address");
     // Mails of all kinds go to the new address from now on, and the old one is free.
@@ -66,8 +65,10 @@ async fn the_owner_of_the_old_address_undoes_a_change_for_a_week() {
     events(&app).await;
     app.clock.advance(Duration::from_secs(7 * 86_400 - 1));
     let token = text(&log_in(&app, "ann").await, "token");
-    let page = app.get(&undo).header("accept", BROWSER).send().await;
-    assert!(page.text.contains("ann@example.org"), "{}", page.text);
+    let opened = app.get(&undo).header("accept", BROWSER).send().await;
+    let page = undo.replace("/auth/", "http://127.0.0.1:8080/");
+    assert_eq!((opened.status, opened.headers["location"].to_str().unwrap()), (303, &*page));
+    assert_eq!(address(&app, &token).await, "thief@example.org", "looking changes nothing");
     assert_eq!(follow(&app, &undo).await.status, 200);
     app.get("/auth/me").bearer(&token).send().await.is_problem(401, "The session has ended, log in again");
     let states = events(&app).await;

@@ -23,6 +23,7 @@ mod joining;
 mod keyboards;
 mod keys;
 mod limits;
+mod links;
 mod login;
 mod mailboxes;
 mod mails;

@@ -75,6 +75,12 @@ pub(crate) fn link(mail: &Value) -> String {
     line.split_once("/auth/").map(|(_, rest)| format!("/auth/{rest}")).unwrap()
 }
 
+/// Asks what the link with this path offers.
+pub(crate) async fn offer(app: &TestApp, link: &str) -> Answer {
+    let token = link.rsplit('/').next().unwrap();
+    app.get(&format!("/auth/links/{token}")).send().await
+}
+
 /// Registers a person and verifies the address.
 pub(crate) async fn join(app: &TestApp, name: &str) {
     assert_eq!(register(app, name).await.status, 201);

@@ -43,11 +43,20 @@ pub(crate) async fn show(Member(visit, _): Member, Query(list): Query<ListQuery>
         id: account.id,
         username: account.username.unwrap_or_default(),
         role: account.role.unwrap_or_default(),
-        status: account.status,
+        status: decided_status(account.status, account.pending),
         created: account.created_at.map(|at| viewer.moment(at)),
     });
     let (accounts, next) = (accounts.collect(), next_path("/moderation/people", found.next));
     html(&PeoplePage { page: visit.page(visit.say("moderation-people-title")).await, accounts, next })
+}
+
+/// Returns the status of an account as it was decided, also while auth has not heard of the decision yet.
+fn decided_status(status: String, pending: bool) -> String {
+    match (pending, &*status) {
+        (true, "blocked") => "active".to_owned(),
+        (true, "active") => "blocked".to_owned(),
+        _ => status,
+    }
 }
 
 /// Blocks an account.

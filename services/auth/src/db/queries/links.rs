@@ -2,7 +2,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use shared::clock::Timestamp;
 
 use crate::db::entities::links::{ActiveModel, Column, Entity, Model};
@@ -31,6 +31,12 @@ pub(crate) async fn find(
     token_hash: &str,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(token_hash).filter(Column::Purpose.eq(purpose.as_str())).one(db).await
+}
+
+/// Finds the purpose of a link by the hash of its token, whether the link is still valid or not.
+pub(crate) async fn find_purpose(db: &impl ConnectionTrait, token_hash: &str) -> Result<Option<Purpose>, DbErr> {
+    let named = Entity::find_by_id(token_hash).select_only().column(Column::Purpose).into_tuple::<String>();
+    Ok(named.one(db).await?.as_deref().and_then(Purpose::named))
 }
 
 /// Makes the codes of an account with this purpose invalid. The links of the same mails stay valid.

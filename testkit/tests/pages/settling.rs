@@ -1,0 +1,64 @@
+//! One's own account: passwords, the profile, sessions, and the end.
+
+use crate::browser::Browsers;
+use crate::site::{PASSWORD, Site};
+
+/// Somebody has forgotten the password, and sets another one by the link of the mail.
+pub(crate) async fn a_forgotten_password_is_replaced(site: &Site, browsers: &Browsers, width: u32) {
+    let person = site.person(&format!("forgetful{width}")).await;
+    let browser = browsers.open(site, width, true).await;
+    browser.goto("/signin").await;
+    browser.click("main a[href=\"/reset\"]").await;
+    browser.arrive("/reset").await;
+    browser.type_into("email", &format!("{}@example.org", person.username)).await;
+    browser.click("main form button").await;
+    let link = site.link_for(&person.username, "password").await;
+    browser.driver.goto(link.replace("/auth/password", "")).await.unwrap();
+    browser.type_into("password", "another horse battery").await;
+    browser.click("main form button").await;
+    browser.find("main [name=username]").await;
+    browser.sign_in(&person.username, "another horse battery").await;
+    browser.close().await;
+}
+
+/// Somebody changes the profile, signs out and in again, and deletes the account.
+pub(crate) async fn a_profile_is_changed_and_left(site: &Site, browsers: &Browsers, width: u32) {
+    let person = site.person(&format!("leaver{width}")).await;
+    let browser = browsers.open(site, width, true).await;
+    browser.sign_in_as(&person.username).await;
+    browser.goto("/settings").await;
+    browser.type_into("first_name", "Zoë").await;
+    browser.type_into("bio", "שלום <script>alert(1)</script>").await;
+    browser.click("form[action=\"/settings/profile\"] button").await;
+    browser.see_at(&format!("/@{}", person.username), "Zoë").await;
+    browser.see("<script>alert(1)</script>").await;
+    browser.goto("/settings/leave").await;
+    browser.type_into("password", "wrong password").await;
+    browser.click("form[action=\"/settings/leave\"] button").await;
+    browser.find("form[action=\"/settings/leave\"]").await;
+    browser.type_into("password", PASSWORD).await;
+    browser.click("form[action=\"/settings/leave\"] button").await;
+    browser.see_at(&format!("/@{}", person.username), "404").await;
+    browser.goto("/settings").await;
+    browser.arrive("/signin?back=%2Fsettings").await;
+    browser.close().await;
+}
+
+/// Two tabs are open when the access token ends. Both go on.
+pub(crate) async fn two_tabs_stay_signed_in_over_the_end_of_a_token(site: &mut Site, browsers: &Browsers) {
+    let person = site.person("steady").await;
+    let browser = browsers.open(site, 1280, true).await;
+    browser.sign_in_as(&person.username).await;
+    if !site.restart_later(20).await {
+        return browser.close().await;
+    }
+    let first = browser.driver.window().await.unwrap();
+    let second = browser.driver.new_tab().await.unwrap();
+    for window in [&first, &second, &first, &second] {
+        browser.driver.switch_to_window(window.clone()).await.unwrap();
+        browser.goto("/settings/sessions").await;
+        browser.find("form[action=\"/signout\"]").await;
+        browser.arrive("/settings/sessions").await;
+    }
+    browser.close().await;
+}
