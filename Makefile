@@ -19,6 +19,8 @@ CYCLONEDX := $(TOOLS)/cargo-cyclonedx@0.5.9
 LOCUST := $(TARGET)/locust
 LOCUST_VERSION := 2.47.0
 
+# The rules of accessibility; the test of the pages looks for them here.
+AXE := $(TARGET)/axe/axe.min.js
 SCHEMATHESIS := $(TARGET)/schemathesis
 SCHEMATHESIS_VERSION := 4.32.5
 
@@ -28,7 +30,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to end, requests by the description of the API and clients made of it, ten faults and a full disk; finds or installs the servers
+test: servers $(AXE) ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to end, requests by the description of the API and clients made of it, ten faults and a full disk; finds or installs the servers
 	cargo build $(TESTED)
 	cargo test $(TESTED)
 	$(TESTKIT) run -- env TEST_DATABASE=postgres cargo test $(TESTED) --test api
@@ -37,6 +39,13 @@ test: servers ## all tests: SQLite, Postgres, RabbitMQ, the whole suite end to e
 	$(MAKE) lint-api
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 150 --faults $(TEST_FAULTS)
 	$(TESTKIT) chaos --bin-dir $(TARGET)/debug --seed 1 --duration 1 --faults E4 --embedded
+
+$(AXE): testkit/axe/requirements.txt
+	@command -v python3 >/dev/null || { echo "make test needs python3" >&2; exit 1; }
+	rm -rf $(TARGET)/axe
+	python3 -m venv $(TARGET)/axe/python || { echo "make test needs the package python3-venv" >&2; exit 1; }
+	$(TARGET)/axe/python/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	cp $(TARGET)/axe/python/lib/python3*/site-packages/axe_playwright_python/axe.min.js $@
 
 schemathesis: $(SCHEMATHESIS)/$(SCHEMATHESIS_VERSION) ## right and wrong requests by the description of the API, against a new suite in one process
 	cargo build $(TESTED)

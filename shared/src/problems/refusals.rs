@@ -42,7 +42,6 @@ pub(super) const REFUSALS: &[Kind] = &[
         "The body is empty, is not valid UTF-8, or is not valid JSON. The detail names line and column.",
         SYNTAX,
     ),
-    kind("bad_form", &[400], "Bad form", "The body is not a form, or a field of it is given twice.", SYNTAX),
     kind(
         "bad_multipart",
         &[400],

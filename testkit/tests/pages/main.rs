@@ -10,6 +10,7 @@
 
 mod browser;
 mod joining;
+mod looks;
 mod moderating;
 mod reading;
 mod settling;
@@ -47,4 +48,10 @@ async fn the_pages_work_in_one_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_work_behind_the_gateway() {
     Box::pin(tour(Site::behind_the_gateway().await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_are_for_everybody() {
+    let (site, browsers) = (Site::in_one_process().await, Browsers::start().await);
+    looks::everybody_can_use_the_pages(&site, &browsers).await;
 }

@@ -25,7 +25,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Typed<T> {
         let body = within_body_timeout(to_bytes(request.into_body(), MAX_FORM)).await?;
         let body = body.map_err(|error| too_large().caused_by(error))?;
         let typed = serde_urlencoded::from_bytes(&body);
-        typed.map(Self).map_err(|error| ApiError::bad_request("bad_form", "The form is not complete").caused_by(error).into())
+        typed.map(Self).map_err(|error| ApiError::bad_request("bad_body", "The form is not complete").caused_by(error).into())
     }
 }
 

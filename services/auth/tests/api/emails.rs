@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use testkit::app::{Answer, TestApp};
 
-use crate::people::{PASSWORD, events, join, link, log_in, mails, member, spawn, text};
+use crate::people::{PASSWORD, events, header, join, link, log_in, mails, member, spawn, text};
 
 const BAD_LINK: &str = "Link is invalid or expired";
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
@@ -37,7 +37,7 @@ async fn an_address_changes_when_the_new_one_is_confirmed() {
     let confirm = link(&mails(&app, NEW, 1).await[0]);
     let opened = app.get(&confirm).header("accept", BROWSER).send().await;
     let page = confirm.replace("/auth/", "http://127.0.0.1:8080/");
-    assert_eq!((opened.status, opened.headers["location"].to_str().unwrap()), (303, &*page));
+    assert_eq!((opened.status, header(&opened, "location")), (303, &*page));
     assert_eq!(address(&app, &token).await, "ann@example.org", "looking changes nothing");
     let done = follow(&app, &confirm).await;
     assert_eq!((done.status, done.json), (200, json!({ "message": "E-mail address changed" })));
@@ -67,7 +67,7 @@ async fn the_owner_of_the_old_address_undoes_a_change_for_a_week() {
     let token = text(&log_in(&app, "ann").await, "token");
     let opened = app.get(&undo).header("accept", BROWSER).send().await;
     let page = undo.replace("/auth/", "http://127.0.0.1:8080/");
-    assert_eq!((opened.status, opened.headers["location"].to_str().unwrap()), (303, &*page));
+    assert_eq!((opened.status, header(&opened, "location")), (303, &*page));
     assert_eq!(address(&app, &token).await, "thief@example.org", "looking changes nothing");
     assert_eq!(follow(&app, &undo).await.status, 200);
     app.get("/auth/me").bearer(&token).send().await.is_problem(401, "The session has ended, log in again");

@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use testkit::app::TestApp;
 
-use crate::people::{PASSWORD, events, link, mails, member, offer, register, spawn};
+use crate::people::{PASSWORD, events, header, link, mails, member, offer, register, spawn};
 
 const BAD_VERIFICATION: &str = "Verification link is invalid or expired";
 const BAD_RESET: &str = "Reset link or code is invalid or expired";
@@ -41,7 +41,7 @@ async fn is_offer(app: &TestApp, link: &str, purpose: &str, email: Option<&str>,
     for _twice in 0..2 {
         let found = offer(app, link).await;
         assert_eq!((found.status, &found.json), (200, &expected), "{}", found.text);
-        assert_eq!((&found.headers["cache-control"], &found.headers["pragma"]), (&"no-store", &"no-cache"));
+        assert_eq!((header(&found, "cache-control"), header(&found, "pragma")), ("no-store", "no-cache"));
     }
 }
 
@@ -136,16 +136,15 @@ async fn a_token_leads_to_no_other_page() {
             ("a-b_c", "a-b_c"),
             ("..%2f..%2fx", "..%2F..%2Fx"),
             ("a%3fb%23c", "a%3Fb%23c"),
-            ("%0d%0ax", "%0D%0Ax"),
+            ("%0d%0ax", "x"),
             ("%25", "%25"),
             ("%00", "%00"),
         ] {
             let opened = app.get(&format!("/auth/{way}/{token}")).send().await;
             let page = format!("http://127.0.0.1:8080/{page}/{encoded}");
-            assert_eq!((opened.status, opened.headers["location"].to_str().unwrap()), (303, &*page), "{way} {token}");
+            assert_eq!((opened.status, header(&opened, "location")), (303, &*page), "{way} {token}");
         }
         let dots = app.get(&format!("/auth/{way}/%2e%2e")).send().await;
-        let location = dots.headers.get("location").map(|location| location.to_str().unwrap());
-        assert!(location.is_none_or(|location| location == format!("http://127.0.0.1:8080/{page}")), "{location:?}");
+        assert_eq!(header(&dots, "location"), format!("http://127.0.0.1:8080/{page}"), "{way}");
     }
 }

@@ -107,6 +107,11 @@ pub(crate) fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_else(|| panic!("no {field} in {value}")).to_owned()
 }
 
+/// The header of an answer.
+pub(crate) fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.headers[name].to_str().unwrap()
+}
+
 /// The pointers of an answer's field errors.
 pub(crate) fn pointers(answer: &Answer) -> Vec<String> {
     answer.json["errors"].as_array().unwrap().iter().map(|error| text(error, "pointer")).collect()

@@ -1,0 +1,161 @@
+//! Whether everybody can use the pages: the rules of axe-core, the order of the Tab key, and that nothing comes from
+//! elsewhere.
+
+use std::fs;
+use std::path::PathBuf;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+use crate::browser::{Browser, Browsers};
+use crate::site::Site;
+
+/// The pages of a visitor who is not signed in.
+const OUTSIDE: [&str; 10] =
+    ["/", "/signup", "/signup/mail", "/signin", "/reset", "/search", "/keys", "/settings/appearance", "/nothing", "/t/bees"];
+/// The pages of a member.
+const INSIDE: [&str; 18] = [
+    "/",
+    "/discover",
+    "/activity",
+    "/saved",
+    "/new",
+    "/search?q=bees",
+    "/@mila",
+    "/@mila/followers",
+    "/@noah",
+    "/settings",
+    "/settings/account",
+    "/settings/sessions",
+    "/settings/two-factor",
+    "/settings/people",
+    "/settings/export",
+    "/settings/leave",
+    "/report?post=1",
+    "/t/bees",
+];
+/// The pages of the admin.
+const DESK: [&str; 6] = [
+    "/moderation",
+    "/moderation/reports",
+    "/moderation/reports?status=acted",
+    "/moderation/people",
+    "/moderation/removed",
+    "/moderation/audit",
+];
+
+/// Returns the rules of axe-core, which `make test` puts beside the programs.
+fn axe() -> String {
+    let target: PathBuf = PathBuf::from(env!("CARGO_BIN_EXE_testkit")).ancestors().nth(2).unwrap().to_owned();
+    let file = target.join("axe/axe.min.js");
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}; `make test` fetches it", file.display()))
+}
+
+/// Applies the rules to all pages, as a phone and a wide screen show them, in light and in dark colours.
+pub(crate) async fn everybody_can_use_the_pages(site: &Site, browsers: &Browsers) {
+    let post = furnish(site).await;
+    let (axe, post) = (axe(), format!("/p/{post}"));
+    for (width, scheme) in [(390, "dark"), (1280, "light")] {
+        let browser = browsers.open(site, width, true).await;
+        let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        browser.command("Emulation.setEmulatedMedia", scheme).await;
+        check_all(&browser, &axe, &OUTSIDE).await;
+        check_all(&browser, &axe, &[&post, "/@mila"]).await;
+        browser.sign_in_as("noah").await;
+        check_all(&browser, &axe, &INSIDE).await;
+        check_all(&browser, &axe, &[&post]).await;
+        browser.close().await;
+        let browser = browsers.open(site, width, true).await;
+        browser.sign_in("admin", "secret").await;
+        check_all(&browser, &axe, &DESK).await;
+        browser.close().await;
+    }
+    tabs_go_in_the_order_of_the_page(site, browsers).await;
+}
+
+/// Makes something to look at: a conversation, a report, a follower. Returns the id of the post.
+async fn furnish(site: &Site) -> i64 {
+    let (mila, noah) = (site.person("mila").await, site.person("noah").await);
+    let body = json!({ "title": "Bees", "content": "The #bees are back, @noah: https://example.org/bees" });
+    let post = site.make(&mila, Method::POST, "/posts", Some(body)).await["post"]["id"].as_i64().unwrap();
+    site.make(&noah, Method::POST, &format!("/subscribe/{}", mila.id), None).await;
+    let comments = format!("/posts/{post}/comments");
+    let comment = site.make(&noah, Method::POST, &comments, Some(json!({ "content": "Honey?" }))).await;
+    let answer = json!({ "content": "Soon.", "reply_to": comment["comment"]["id"] });
+    site.make(&mila, Method::POST, &comments, Some(answer)).await;
+    site.make(&noah, Method::POST, "/reports", Some(json!({ "post_id": post, "reason": "other" }))).await;
+    post
+}
+
+async fn check_all(browser: &Browser, axe: &str, paths: &[&str]) {
+    for path in paths {
+        browser.goto(path).await;
+        evaluate(browser, axe).await;
+        let found = "axe.run().then((found) => JSON.stringify(found.violations.map((one) => \
+                     [one.id, one.help, one.nodes.map((node) => node.target.join(' '))])))";
+        let violations = evaluate(browser, found).await;
+        assert_eq!(violations, "[]", "{path}");
+        let others = "JSON.stringify(performance.getEntriesByType('resource').map((one) => one.name)\
+                      .filter((name) => !name.startsWith(location.origin) && !name.startsWith('blob:')))";
+        assert_eq!(evaluate(browser, others).await, "[]", "{path}");
+        let sideways = "String(document.documentElement.scrollWidth > document.documentElement.clientWidth)";
+        assert_eq!(evaluate(browser, sideways).await, "false", "{path} scrolls sideways");
+    }
+}
+
+/// Runs a script with the rights of the developer tools, which no policy of the page restricts. Returns its text.
+async fn evaluate(browser: &Browser, script: &str) -> String {
+    let parameters = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
+    let answer = browser.driver.cdp().send_raw("Runtime.evaluate", parameters).await.unwrap();
+    assert_eq!(answer["exceptionDetails"], Value::Null, "{answer}");
+    answer["result"]["value"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Presses the Tab key on the main pages, and compares the order in which links and fields are reached with that of a
+/// reader: first the way to the content, then the navigation, then the content from top to bottom.
+async fn tabs_go_in_the_order_of_the_page(site: &Site, browsers: &Browsers) {
+    let browser = browsers.open(site, 1280, true).await;
+    browser.goto("/signin").await;
+    let reached = press_tab(&browser, 9).await;
+    assert_eq!(
+        reached,
+        ["#main", "/", "/search", "/signin", "/signup", "username", "password", "button", "/reset"],
+        "the sign-in page"
+    );
+    browser.sign_in_as("noah").await;
+    browser.goto("/").await;
+    let reached = press_tab(&browser, 14).await;
+    assert_eq!(
+        reached,
+        [
+            "#main",
+            "/",
+            "/",
+            "/search",
+            "/discover",
+            "/new",
+            "/activity",
+            "/saved",
+            "/@noah",
+            "/settings",
+            "summary",
+            "/new",
+            "/@mila",
+            "/p/1"
+        ],
+        "the home page"
+    );
+    browser.close().await;
+}
+
+async fn press_tab(browser: &Browser, times: usize) -> Vec<String> {
+    let mut reached = Vec::new();
+    for _press in 0..times {
+        browser.driver.action_chain().send_keys(Key::Tab).perform().await.unwrap();
+        let name = "(() => { const at = document.activeElement; return at.getAttribute('href') || at.name || \
+                    at.localName; })()";
+        reached.push(evaluate(browser, name).await);
+    }
+    reached
+}
