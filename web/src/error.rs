@@ -73,6 +73,15 @@ impl Error {
         matches!(self, Self::Refused(refusal) if refusal.status == status)
     }
 
+    /// Returns whether a service is away or fails, and not the visitor.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.status.is_server_error(),
+            Self::Away(_) | Self::Unreadable(_) => true,
+            Self::SignInFirst | Self::Bad(_) => false,
+        }
+    }
+
     /// Returns whether the API refused with this code.
     pub(crate) fn has_code(&self, code: &str) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.code == code)

@@ -9,7 +9,7 @@ use shared::error::ApiError;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::pages::{
-    activity, comments, compose, discover, home, keys, links, live, machines, moderation, posts, profiles, report,
+    activity, comments, compose, discover, home, keys, links, live, machines, mailbox, moderation, posts, profiles, receipt, report,
     reset, saved, search, settings, sign_in, sign_up, tags,
 };
 use crate::state::AppState;
@@ -72,6 +72,9 @@ fn routes() -> Router<AppState> {
         .route("/saved", get(saved::show_saved))
         .route("/report", get(report::show_report).post(report::report))
         .route("/keys", get(keys::show_keys))
+        .route("/mailbox", get(mailbox::show_mailbox))
+        .route("/mailbox/{id}", get(mailbox::show_mail))
+        .route("/receipt/{token}", get(receipt::show_receipt))
         .route("/live", get(live::open_live))
         .merge(settings_routes())
         .merge(moderation_routes())

@@ -133,7 +133,7 @@ impl Visit {
             path: self.path.clone(),
             title: title.into(),
             me: session.map(Me::new),
-            notice: self.notice(),
+            notices: self.notice().into_iter().collect(),
             theme: self.look.theme,
             assets: self.state.assets.base.clone(),
             site: self.state.public_url.clone(),
@@ -217,6 +217,38 @@ impl Me {
     /// Shows the visitor of a session.
     pub(crate) fn new(session: &Session) -> Self {
         Self { id: session.user_id, username: session.username.clone(), admin: session.admin, unread: 0 }
+    }
+}
+
+/// The parts of a page that are missing because their service is away. The rest of the page is shown all the same.
+#[derive(Default)]
+pub(crate) struct Missing(Vec<&'static str>);
+
+impl Missing {
+    /// Takes a part of a page. When its service is away, the part is empty, and the message `key` says so.
+    ///
+    /// # Errors
+    /// Any other reason why the part cannot be had.
+    pub(crate) fn take<T: Default>(&mut self, part: Result<T, Error>, key: &'static str) -> Result<T, Error> {
+        match part {
+            Err(error) if error.is_outage() => {
+                tracing::warn!(?error, "A part of a page is missing.");
+                self.0.push(key);
+                Ok(T::default())
+            }
+            part => part,
+        }
+    }
+
+    /// Says on the page what is missing.
+    pub(crate) fn tell(&self, page: &mut Page) {
+        let sentences: Vec<_> = self.0.iter().map(|key| page.say(key).into_owned()).collect();
+        page.notices.extend(sentences.into_iter().map(|sentence| Notice { sentence, failed: true }));
+    }
+
+    /// Returns whether nothing is missing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -336,7 +368,7 @@ fn finish(visit: &Visit, cookie: Option<HeaderValue>, response: &mut Response) {
 
 /// Sets the headers that do not depend on the visitor.
 pub(crate) fn set_page_headers(headers: &mut HeaderMap) {
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::VARY, HeaderValue::from_static("Cookie, Accept-Language"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));

@@ -634,3 +634,25 @@ notice-case-reopened = Die Meldung ist wieder offen.
 notice-restored = Es ist wieder da.
 notice-account-blocked = Die Person ist gesperrt.
 notice-account-unblocked = Die Person ist entsperrt.
+
+# A part of a page whose service is away.
+missing-feed = Deine Startseite kann gerade nicht gezeigt werden. Versuche es gleich noch einmal.
+missing-posts = Die Beiträge können gerade nicht gezeigt werden. Versuche es gleich noch einmal.
+missing-comments = Die Kommentare können gerade nicht gezeigt werden. Versuche es gleich noch einmal.
+missing-recommendations = Empfohlene Beiträge können gerade nicht gezeigt werden. Versuche es gleich noch einmal.
+missing-recommendations-people = Menschen mit ähnlichem Geschmack können gerade nicht gezeigt werden. Versuche es gleich noch einmal.
+missing-accounts = Die Konten sind gerade nicht erreichbar. Mit dem Einloggen klappt es vielleicht erst gleich.
+
+# The development mailbox, and the receipt of an erasure.
+mailbox-title = Postfach für die Entwicklung
+mailbox-lead = Dieses Chatty verschickt keine Mails. Sie kommen alle hier an, für wen sie auch sind.
+mailbox-empty-title = Noch keine Mails
+mailbox-empty-text = Lege ein Konto an, dann kommt die erste.
+mailbox-html = Wie ein Mailprogramm sie zeigt
+receipt-title = Deine Daten werden gelöscht
+receipt-done-title = Deine Daten sind gelöscht
+receipt-text = Das sind die Teile von Chatty und was jeder gelöscht hat. Das Konto wurde gelöscht am
+receipt-nothing = nichts zu löschen
+receipt-erased = gelöscht
+receipt-waits = läuft noch
+receipt-later = Jeder Teil sieht in den nächsten Minuten noch einmal nach. Du kannst zu dieser Seite zurückkommen.

@@ -634,3 +634,25 @@ notice-case-reopened = The report is open again.
 notice-restored = It is back.
 notice-account-blocked = The person is blocked.
 notice-account-unblocked = The person is unblocked.
+
+# A part of a page whose service is away.
+missing-feed = Your feed cannot be shown right now. Try again in a moment.
+missing-posts = The posts cannot be shown right now. Try again in a moment.
+missing-comments = The comments cannot be shown right now. Try again in a moment.
+missing-recommendations = Recommended posts cannot be shown right now. Try again in a moment.
+missing-recommendations-people = People like you cannot be shown right now. Try again in a moment.
+missing-accounts = Accounts cannot be reached right now. Signing in may have to wait a moment.
+
+# The development mailbox, and the receipt of an erasure.
+mailbox-title = Development mailbox
+mailbox-lead = This Chatty sends no mails. They all arrive here, whoever they are for.
+mailbox-empty-title = No mails yet
+mailbox-empty-text = Sign up, and the first one arrives.
+mailbox-html = As a mail program shows it
+receipt-title = Your data is being erased
+receipt-done-title = Your data is erased
+receipt-text = These are the parts of Chatty, and what each of them has erased. The account was deleted on
+receipt-nothing = nothing to erase
+receipt-erased = erased
+receipt-waits = in progress
+receipt-later = Each part looks once more within a few minutes. You can come back to this page.

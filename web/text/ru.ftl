@@ -668,3 +668,25 @@ notice-case-reopened = Жалоба снова открыта.
 notice-restored = Снова на месте.
 notice-account-blocked = Аккаунт заблокирован.
 notice-account-unblocked = Аккаунт разблокирован.
+
+# A part of a page whose service is away.
+missing-feed = Вашу ленту сейчас нельзя показать. Попробуйте ещё раз через минуту.
+missing-posts = Посты сейчас нельзя показать. Попробуйте ещё раз через минуту.
+missing-comments = Комментарии сейчас нельзя показать. Попробуйте ещё раз через минуту.
+missing-recommendations = Рекомендации сейчас нельзя показать. Попробуйте ещё раз через минуту.
+missing-recommendations-people = Людей с похожим вкусом сейчас нельзя показать. Попробуйте ещё раз через минуту.
+missing-accounts = Аккаунты сейчас недоступны. Возможно, войти получится чуть позже.
+
+# The development mailbox, and the receipt of an erasure.
+mailbox-title = Почтовый ящик для разработки
+mailbox-lead = Этот Chatty не отправляет писем. Все они приходят сюда, кому бы ни были адресованы.
+mailbox-empty-title = Писем пока нет
+mailbox-empty-text = Создайте аккаунт, и придёт первое.
+mailbox-html = Как в почтовой программе
+receipt-title = Ваши данные удаляются
+receipt-done-title = Ваши данные удалены
+receipt-text = Это части Chatty и то, что удалила каждая. Аккаунт удалён
+receipt-nothing = удалять нечего
+receipt-erased = удалено
+receipt-waits = выполняется
+receipt-later = Каждая часть проверит ещё раз в ближайшие минуты. К этой странице можно вернуться.

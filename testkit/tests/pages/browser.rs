@@ -3,9 +3,13 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use fantoccini::elements::Element;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::Url;
+use serde_json::{Value, json};
 use testkit::servers::machine::{find_program, free_ports};
-use thirtyfour::prelude::*;
 
 use crate::site::{PASSWORD, PATIENCE, Site};
 
@@ -54,16 +58,15 @@ impl Browsers {
 
     /// Opens a browser of its own, with cookies of its own, that is this many pixels wide.
     pub(crate) async fn open(&self, site: &Site, width: u32, scripts: bool) -> Browser {
-        let mut capabilities = DesiredCapabilities::chrome();
-        let browser = find_program("chromium").unwrap();
         let mut preferences = json!({ "intl.accept_languages": "en" });
         if !scripts {
             preferences["profile.managed_default_content_settings.javascript"] = json!(2);
         }
-        let options = json!({ "args": ARGUMENTS, "binary": browser, "prefs": preferences });
-        capabilities.set("goog:chromeOptions", options).unwrap();
-        capabilities.set("goog:loggingPrefs", json!({ "browser": "ALL" })).unwrap();
-        let driver = WebDriver::new(&self.url, capabilities).await.unwrap();
+        let options = json!({ "args": ARGUMENTS, "binary": find_program("chromium").unwrap(), "prefs": preferences });
+        let capabilities = [("goog:chromeOptions", options), ("goog:loggingPrefs", json!({ "browser": "ALL" }))];
+        let capabilities = capabilities.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let driver = builder.capabilities(capabilities).connect(&self.url).await.unwrap();
         driver.set_window_rect(0, 0, width.max(500), 1000).await.unwrap();
         let browser = Browser { driver, url: site.url.clone() };
         browser.set_width(width).await;
@@ -71,9 +74,23 @@ impl Browsers {
     }
 }
 
+/// A command of ChromeDriver that the WebDriver standard does not have: the end of its path, and its parameters.
+#[derive(Debug)]
+struct Own(&'static str, Value);
+
+impl WebDriverCompatibleCommand for Own {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
+    }
+
+    fn method_and_body(&self, _url: &Url) -> (reqwest::Method, Option<String>) {
+        (reqwest::Method::POST, Some(self.1.to_string()))
+    }
+}
+
 /// A browser, and the site that it visits.
 pub(crate) struct Browser {
-    pub(crate) driver: WebDriver,
+    pub(crate) driver: Client,
     url: String,
 }
 
@@ -84,40 +101,79 @@ impl Browser {
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Sends a command of the browser's own protocol.
-    pub(crate) async fn command(&self, name: &str, parameters: serde_json::Value) {
-        self.driver.cdp().send_raw(name, parameters).await.unwrap();
+    /// Sends a command of the browser's own protocol, and returns its answer.
+    pub(crate) async fn command(&self, name: &str, parameters: Value) -> Value {
+        let command = Own("goog/cdp/execute", json!({ "cmd": name, "params": parameters }));
+        self.driver.issue_cmd(command).await.unwrap()
+    }
+
+    /// Runs a script with the rights of the developer tools, which no policy of the page restricts. Returns its text.
+    pub(crate) async fn evaluate(&self, script: &str) -> String {
+        let parameters = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
+        let answer = self.command("Runtime.evaluate", parameters).await;
+        assert_eq!(answer["exceptionDetails"], Value::Null, "{answer}");
+        answer["result"]["value"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Presses the Tab key.
+    pub(crate) async fn press_tab(&self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({ "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9 });
+            self.command("Input.dispatchKeyEvent", key).await;
+        }
+    }
+
+    /// Opens an address.
+    pub(crate) async fn follow(&self, address: &str) {
+        self.driver.goto(address).await.unwrap();
     }
 
     /// Opens a page by its path.
     pub(crate) async fn goto(&self, path: &str) {
-        self.driver.goto(format!("{}{path}", self.url)).await.unwrap();
+        self.follow(&format!("{}{path}", self.url)).await;
+    }
+
+    /// Opens another tab, and returns both: this one first.
+    pub(crate) async fn open_tab(&self) -> [WindowHandle; 2] {
+        let first = self.driver.window().await.unwrap();
+        [first, self.driver.new_window(true).await.unwrap().handle]
     }
 
     /// Waits for an element.
-    pub(crate) async fn find(&self, css: &str) -> WebElement {
-        let found = self.driver.query(By::Css(css)).wait(PATIENCE, Duration::from_millis(50)).first().await;
-        match found {
-            Ok(found) => found,
-            Err(_) => panic!("{css} is not on the page {}: {}", self.path().await, self.text().await),
+    pub(crate) async fn find(&self, css: &str) -> Element {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(found) = self.driver.find(Locator::Css(css)).await {
+                return found;
+            }
+            let (path, text) = (self.path().await, self.text().await);
+            assert!(Instant::now() < deadline, "{css} is not on the page {path}: {text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Returns whether the page has an element now.
     pub(crate) async fn has(&self, css: &str) -> bool {
-        !self.driver.find_all(By::Css(css)).await.unwrap().is_empty()
+        !self.driver.find_all(Locator::Css(css)).await.unwrap().is_empty()
+    }
+
+    /// Waits until the page does not have an element any more.
+    pub(crate) async fn lose(&self, css: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.has(css).await {
+            assert!(Instant::now() < deadline, "{css} stays on the page {}", self.path().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Returns the text of an element now; `None` without one.
     pub(crate) async fn text_of(&self, css: &str) -> Option<String> {
-        self.driver.find(By::Css(css)).await.ok()?.text().await.ok()
+        self.driver.find(Locator::Css(css)).await.ok()?.text().await.ok()
     }
 
     /// Waits for an element, and clicks it.
     pub(crate) async fn click(&self, css: &str) {
-        let element = self.find(css).await;
-        element.scroll_into_view().await.unwrap();
-        element.click().await.unwrap();
+        self.find(css).await.click().await.unwrap();
     }
 
     /// Types into the field of this name in the main part of the page.
@@ -164,7 +220,7 @@ impl Browser {
 
     /// Returns the text of the page. It is empty between two pages.
     pub(crate) async fn text(&self) -> String {
-        let Ok(body) = self.driver.find(By::Tag("body")).await else { return String::new() };
+        let Ok(body) = self.driver.find(Locator::Css("body")).await else { return String::new() };
         body.text().await.unwrap_or_default()
     }
 
@@ -199,9 +255,10 @@ impl Browser {
 
     /// Closes the browser. Nothing may have been complained about: no script failed, and no part of a page was refused.
     pub(crate) async fn close(self) {
-        let log = self.driver.handle().browser_log().await.unwrap();
-        let complaints: Vec<_> = log.iter().map(|entry| format!("{entry:?}")).filter(|entry| is_complaint(entry)).collect();
-        self.driver.quit().await.unwrap();
+        let log = self.driver.issue_cmd(Own("se/log", json!({ "type": "browser" }))).await.unwrap();
+        let entries = log.as_array().unwrap().iter().map(Value::to_string);
+        let complaints: Vec<String> = entries.filter(|entry| is_complaint(entry)).collect();
+        self.driver.close().await.unwrap();
         assert!(complaints.is_empty(), "the browser complains: {complaints:#?}");
     }
 }

@@ -23,13 +23,13 @@ pub(crate) async fn a_newcomer_joins_and_likes_a_post(site: &Site, browsers: &Br
     browser.type_into("password", "password123").await;
     browser.click("main form button").await;
     browser.find("[name=password][aria-invalid=true]").await;
-    assert_eq!(browser.find("[name=username]").await.value().await.unwrap().as_deref(), Some(&*name));
+    assert_eq!(browser.find("[name=username]").await.prop("value").await.unwrap().as_deref(), Some(&*name));
     browser.type_into("password", PASSWORD).await;
     browser.click("main form button").await;
     browser.arrive("/signup/mail").await;
 
     let link = site.link_for(&name, "Confirm").await;
-    browser.driver.goto(link.replace("/auth/verify", "/verify")).await.unwrap();
+    browser.follow(&link).await;
     browser.click("main form button").await;
     browser.see("Your address is confirmed").await;
     browser.sign_in_as(&name).await;

@@ -5,15 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use reqwest::Method;
-use serde_json::{Value, json};
-use thirtyfour::prelude::*;
+use serde_json::json;
 
 use crate::browser::{Browser, Browsers};
 use crate::site::Site;
 
 /// The pages of a visitor who is not signed in.
-const OUTSIDE: [&str; 10] =
-    ["/", "/signup", "/signup/mail", "/signin", "/reset", "/search", "/keys", "/settings/appearance", "/nothing", "/t/bees"];
+const OUTSIDE: [&str; 11] =
+    ["/", "/signup", "/signup/mail", "/mailbox", "/signin", "/reset", "/search", "/keys", "/settings/appearance", "/nothing", "/t/bees"];
 /// The pages of a member.
 const INSIDE: [&str; 18] = [
     "/",
@@ -91,25 +90,17 @@ async fn furnish(site: &Site) -> i64 {
 async fn check_all(browser: &Browser, axe: &str, paths: &[&str]) {
     for path in paths {
         browser.goto(path).await;
-        evaluate(browser, axe).await;
+        browser.evaluate(axe).await;
         let found = "axe.run().then((found) => JSON.stringify(found.violations.map((one) => \
                      [one.id, one.help, one.nodes.map((node) => node.target.join(' '))])))";
-        let violations = evaluate(browser, found).await;
+        let violations = browser.evaluate(found).await;
         assert_eq!(violations, "[]", "{path}");
         let others = "JSON.stringify(performance.getEntriesByType('resource').map((one) => one.name)\
                       .filter((name) => !name.startsWith(location.origin) && !name.startsWith('blob:')))";
-        assert_eq!(evaluate(browser, others).await, "[]", "{path}");
+        assert_eq!(browser.evaluate(others).await, "[]", "{path}");
         let sideways = "String(document.documentElement.scrollWidth > document.documentElement.clientWidth)";
-        assert_eq!(evaluate(browser, sideways).await, "false", "{path} scrolls sideways");
+        assert_eq!(browser.evaluate(sideways).await, "false", "{path} scrolls sideways");
     }
-}
-
-/// Runs a script with the rights of the developer tools, which no policy of the page restricts. Returns its text.
-async fn evaluate(browser: &Browser, script: &str) -> String {
-    let parameters = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
-    let answer = browser.driver.cdp().send_raw("Runtime.evaluate", parameters).await.unwrap();
-    assert_eq!(answer["exceptionDetails"], Value::Null, "{answer}");
-    answer["result"]["value"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Presses the Tab key on the main pages, and compares the order in which links and fields are reached with that of a
@@ -152,10 +143,10 @@ async fn tabs_go_in_the_order_of_the_page(site: &Site, browsers: &Browsers) {
 async fn press_tab(browser: &Browser, times: usize) -> Vec<String> {
     let mut reached = Vec::new();
     for _press in 0..times {
-        browser.driver.action_chain().send_keys(Key::Tab).perform().await.unwrap();
+        browser.press_tab().await;
         let name = "(() => { const at = document.activeElement; return at.getAttribute('href') || at.name || \
                     at.localName; })()";
-        reached.push(evaluate(browser, name).await);
+        reached.push(browser.evaluate(name).await);
     }
     reached
 }

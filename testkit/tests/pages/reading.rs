@@ -48,6 +48,7 @@ pub(crate) async fn people_follow_comment_and_are_told(site: &Site, browsers: &B
     browser.see_at("/activity", "Is there honey?").await;
     browser.see(&format!("@{}", reader.username)).await;
     browser.click("form[action=\"/activity/read\"] button").await;
+    browser.lose("form[action=\"/activity/read\"]").await;
     browser.goto("/activity?unread=true").await;
     browser.see_no_more("Is there honey?").await;
     browser.close().await;

@@ -13,7 +13,7 @@ pub(crate) async fn a_forgotten_password_is_replaced(site: &Site, browsers: &Bro
     browser.type_into("email", &format!("{}@example.org", person.username)).await;
     browser.click("main form button").await;
     let link = site.link_for(&person.username, "password").await;
-    browser.driver.goto(link.replace("/auth/password", "")).await.unwrap();
+    browser.follow(&link).await;
     browser.type_into("password", "another horse battery").await;
     browser.click("main form button").await;
     browser.find("main [name=username]").await;
@@ -38,6 +38,7 @@ pub(crate) async fn a_profile_is_changed_and_left(site: &Site, browsers: &Browse
     browser.find("form[action=\"/settings/leave\"]").await;
     browser.type_into("password", PASSWORD).await;
     browser.click("form[action=\"/settings/leave\"] button").await;
+    browser.see("Your data is").await;
     browser.see_at(&format!("/@{}", person.username), "404").await;
     browser.goto("/settings").await;
     browser.arrive("/signin?back=%2Fsettings").await;
@@ -52,10 +53,9 @@ pub(crate) async fn two_tabs_stay_signed_in_over_the_end_of_a_token(site: &mut S
     if !site.restart_later(20).await {
         return browser.close().await;
     }
-    let first = browser.driver.window().await.unwrap();
-    let second = browser.driver.new_tab().await.unwrap();
-    for window in [&first, &second, &first, &second] {
-        browser.driver.switch_to_window(window.clone()).await.unwrap();
+    let [first, second] = browser.open_tab().await;
+    for tab in [&first, &second, &first, &second] {
+        browser.driver.switch_to_window(tab.clone()).await.unwrap();
         browser.goto("/settings/sessions").await;
         browser.find("form[action=\"/signout\"]").await;
         browser.arrive("/settings/sessions").await;

@@ -1,5 +1,7 @@
 //! Accounts: coming in, coming back, and one's own settings.
 
+use std::collections::BTreeMap;
+
 use axum::http::{Method, StatusCode};
 use bytes::Bytes;
 use shared::clock::Timestamp;
@@ -106,8 +108,40 @@ struct Mode {
 }
 
 #[derive(Deserialize)]
-struct Receipt {
+struct Erased {
     receipt: String,
+}
+
+/// What has been erased of an account.
+#[derive(Deserialize)]
+pub(crate) struct Receipt {
+    pub(crate) erased_at: Timestamp,
+    pub(crate) complete: bool,
+    pub(crate) services: Vec<ServiceReceipt>,
+}
+
+/// What a service has erased.
+#[derive(Deserialize)]
+pub(crate) struct ServiceReceipt {
+    pub(crate) service: String,
+    pub(crate) confirmed_at: Option<Timestamp>,
+    pub(crate) counts: BTreeMap<String, u64>,
+}
+
+/// A mail in the development mailbox.
+#[derive(Deserialize)]
+pub(crate) struct Mail {
+    pub(crate) id: u64,
+    pub(crate) to: String,
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) html: String,
+    pub(crate) created_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Mailbox {
+    messages: Vec<Mail>,
 }
 
 impl Api {
@@ -261,10 +295,21 @@ impl Api {
         Ok(Export::Working(state.done, state.of))
     }
 
-    /// Deletes the account. Returns the secret of the receipt.
+    /// Lists the mails of the development mailbox, newest first.
+    pub(crate) async fn mails(&self) -> Result<Vec<Mail>, Error> {
+        let mailbox: Mailbox = self.get(AUTH, "/dev/mail").await?;
+        Ok(mailbox.messages)
+    }
+
+    /// Gets the receipt of an erasure.
+    pub(crate) async fn receipt(&self, secret: &str) -> Result<Receipt, Error> {
+        self.get(AUTH, &format!("/auth/erasures/{}", encode(secret))).await
+    }
+
+    /// Deletes the account. Returns the address of the receipt.
     pub(crate) async fn leave(&self, password: &str) -> Result<String, Error> {
         let body = Sent::Json(json!({ "password": password }));
-        let receipt: Receipt = self.call(AUTH, Method::DELETE, "/auth/me", body, None).await?;
-        Ok(receipt.receipt)
+        let erased: Erased = self.call(AUTH, Method::DELETE, "/auth/me", body, None).await?;
+        Ok(erased.receipt)
     }
 }

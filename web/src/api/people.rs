@@ -32,7 +32,7 @@ pub(crate) struct User {
 }
 
 /// A page of a list of people.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct UserList {
     pub(crate) users: Vec<User>,
     pub(crate) next: Option<String>,

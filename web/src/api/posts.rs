@@ -68,7 +68,7 @@ pub(crate) enum EntityKind {
 }
 
 /// A page of a list of posts.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct PostList {
     pub(crate) posts: Vec<Post>,
     pub(crate) next: Option<String>,
@@ -89,7 +89,7 @@ pub(crate) struct Comment {
 }
 
 /// A page of a list of comments.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct CommentList {
     pub(crate) comments: Vec<Comment>,
     pub(crate) next: Option<String>,

@@ -10,7 +10,7 @@ use super::html;
 use crate::api::RecommendedPost;
 use crate::error::Error;
 use crate::views::{Page, PersonView, PostView};
-use crate::visit::{Member, Visit};
+use crate::visit::{Member, Missing, Visit};
 
 /// The number of people whose names are asked for.
 const MOST_NAMES: usize = 10;
@@ -26,7 +26,9 @@ struct DiscoverPage {
 /// Shows recommended posts, and people with similar taste.
 pub(crate) async fn show_discover(Member(visit, _): Member) -> Result<Response, Error> {
     let (found, similar) = tokio::join!(visit.api.recommended_posts(), visit.api.similar_users(10));
-    let (found, similar) = (found?, similar.unwrap_or_default());
+    let mut missing = Missing::default();
+    let found = missing.take(found, "missing-recommendations")?;
+    let similar = missing.take(similar, "missing-recommendations-people")?;
     let names = names(&visit, &found).await;
     let posts: Vec<_> = found.iter().map(|found| found.post.clone()).collect();
     let mut posts = visit.show_posts(&posts).await;
@@ -38,7 +40,8 @@ pub(crate) async fn show_discover(Member(visit, _): Member) -> Result<Response, 
     for (person, similar) in people.iter_mut().zip(&similar) {
         person.note = Some(visit.language.count("discover-shared", number(similar.shared_likes)));
     }
-    let page = visit.page(visit.say("discover-title")).await;
+    let mut page = visit.page(visit.say("discover-title")).await;
+    missing.tell(&mut page);
     html(&DiscoverPage { page, posts, people })
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn build(s: &AppState, request: &PageRequest, error: &PageError) -> R
         path: request.path.clone(),
         title: sentence.clone(),
         me: session.as_ref().map(Me::new),
-        notice: None,
+        notices: Vec::new(),
         theme: look.theme,
         assets: s.assets.base.clone(),
         site: s.public_url.clone(),

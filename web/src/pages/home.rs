@@ -7,7 +7,7 @@ use axum::response::Response;
 use super::{ListQuery, html, next_path};
 use crate::error::Error;
 use crate::views::{Page, PersonView, PostView};
-use crate::visit::Visit;
+use crate::visit::{Missing, Visit};
 
 #[derive(Template)]
 #[template(path = "pages/home.html")]
@@ -35,12 +35,15 @@ pub(crate) async fn show_home(visit: Visit, Query(list): Query<ListQuery>) -> Re
         return show_welcome(visit).await;
     }
     let (feed, suggestions) = tokio::join!(visit.api.feed(list.cursor.as_deref()), suggest(&visit));
-    let feed = feed?;
-    let page = visit.page(visit.say("home-title")).await;
+    let mut missing = Missing::default();
+    let feed = missing.take(feed, "missing-feed")?;
+    let posts = visit.show_posts(&feed.posts).await;
+    let mut page = visit.page(visit.say("home-title")).await;
+    missing.tell(&mut page);
     html(&HomePage {
-        follows_nobody: feed.posts.is_empty() && list.cursor.is_none(),
+        follows_nobody: feed.posts.is_empty() && list.cursor.is_none() && missing.is_empty(),
         newest: if list.cursor.is_none() { feed.posts.first().map_or(0, |post| post.id) } else { 0 },
-        posts: visit.show_posts(&feed.posts).await,
+        posts,
         next: next_path("/", feed.next),
         suggestions,
         page,
@@ -67,14 +70,18 @@ async fn suggest(visit: &Visit) -> Vec<PersonView> {
 
 async fn show_welcome(visit: Visit) -> Result<Response, Error> {
     let (posts, mode) = tokio::join!(visit.api.posts("", None), visit.api.registration_mode());
-    let posts = posts?.posts;
-    let mut page = visit.page("Chatty").await;
+    let mut missing = Missing::default();
+    let newest = missing.take(posts, "missing-posts")?.posts;
+    let mode = missing.take(mode, "missing-accounts")?;
+    let posts = visit.show_posts(&newest).await;
+    let mut page = visit.page(visit.say("site-name")).await;
+    missing.tell(&mut page);
     page.canonical = Some(visit.address("/"));
     page.description = Some(visit.say("welcome-description"));
     html(&WelcomePage {
-        demo: posts.is_empty(),
-        posts: visit.show_posts(&posts).await,
-        registration: known_mode(&mode?),
+        demo: posts.is_empty() && missing.is_empty(),
+        posts,
+        registration: known_mode(&mode),
         page,
     })
 }

@@ -2,6 +2,7 @@
 
 // The ways in.
 pub(crate) mod links;
+pub(crate) mod mailbox;
 pub(crate) mod reset;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
@@ -28,6 +29,7 @@ pub(crate) mod settings;
 pub(crate) mod error;
 pub(crate) mod keys;
 pub(crate) mod machines;
+pub(crate) mod receipt;
 
 mod form;
 

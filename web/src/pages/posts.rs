@@ -9,7 +9,7 @@ use super::{html, lead_to, next_path};
 use crate::api::{Comment, Post};
 use crate::error::Error;
 use crate::views::{CommentView, Form, Page, PostView};
-use crate::visit::{Member, Visit};
+use crate::visit::{Member, Missing, Visit};
 
 #[derive(Template)]
 #[template(path = "pages/post.html")]
@@ -60,7 +60,8 @@ pub(crate) async fn show_post(
 /// Composes the page of a post around a form for a comment.
 pub(super) async fn compose(visit: &Visit, id: u64, asked: &PostQuery, form: Form) -> Result<PostPage, Error> {
     let (post, comments) = tokio::join!(visit.api.post(id), visit.api.comments(id, asked.cursor.as_deref()));
-    let (post, comments) = (post?, comments?);
+    let mut missing = Missing::default();
+    let (post, comments) = (post?, missing.take(comments, "missing-comments")?);
     let (shown, saved) = tokio::join!(visit.show_posts(std::slice::from_ref(&post)), is_saved(visit, id));
     let viewer = visit.viewer();
     let views: Vec<CommentView> = comments.comments.iter().map(|one| CommentView::new(one, &viewer)).collect();
@@ -68,6 +69,7 @@ pub(super) async fn compose(visit: &Visit, id: u64, asked: &PostQuery, form: For
     let mut view = shown.into_iter().next().ok_or_else(Error::not_found)?;
     view.saved = saved;
     let mut page = visit.page(post.title.clone()).await;
+    missing.tell(&mut page);
     describe(visit, &post, &mut page);
     let next = next_path(&view.path(), comments.next);
     Ok(PostPage { page, post: view, comments: views, next, form, answering })

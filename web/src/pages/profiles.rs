@@ -9,7 +9,7 @@ use super::{ListQuery, html, next_path};
 use crate::api::User;
 use crate::error::Error;
 use crate::views::{Moment, Page, PersonView, PostView};
-use crate::visit::{Member, Visit};
+use crate::visit::{Member, Missing, Visit};
 
 #[derive(Template)]
 #[template(path = "pages/profile.html")]
@@ -68,16 +68,19 @@ pub(crate) async fn show_profile(
         visit.show_people(std::slice::from_ref(&user)),
         relations(&visit, user.id),
     );
-    let posts = posts?;
+    let mut missing = Missing::default();
+    let posts = missing.take(posts, "missing-posts")?;
     let person = person.into_iter().next().ok_or_else(Error::not_found)?;
+    let shown = visit.show_posts(&posts.posts).await;
     let mut page = visit.page(person.display_name().to_owned()).await;
+    missing.tell(&mut page);
     page.canonical = Some(visit.address(&person.path()));
     page.description.clone_from(&person.bio);
     page.image = Some(visit.address(&person.avatar_url));
     page.feed = Some(format!("/users/{}/feed", user.id));
     html(&ProfilePage {
         joined: visit.viewer().moment(user.created_at.unwrap_or_default()),
-        posts: visit.show_posts(&posts.posts).await,
+        posts: shown,
         next: next_path(&person.path(), posts.next),
         // A number that cannot be asked for is no reason to hide a person.
         followers: followers.map(|list| list.total).unwrap_or_default(),

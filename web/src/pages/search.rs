@@ -9,7 +9,7 @@ use super::{html, next_path};
 use crate::api::encode;
 use crate::error::Error;
 use crate::views::{Page, PersonView, PostView};
-use crate::visit::Visit;
+use crate::visit::{Missing, Visit};
 
 #[derive(Template)]
 #[template(path = "pages/search.html")]
@@ -44,7 +44,8 @@ pub(crate) async fn show_search(visit: Visit, Query(asked): Query<SearchQuery>) 
         tokio::join!(visit.api.search_posts(&query, asked.cursor.as_deref()), visit.api.search_users(name));
     // A word may be good for one of the two only, such as a single sign.
     let people = people.map(|list| list.users).unwrap_or_default();
-    let (posts, next, error) = match posts {
+    let mut missing = Missing::default();
+    let (posts, next, error) = match missing.take(posts, "missing-posts") {
         Ok(list) => (list.posts, list.next, None),
         Err(Error::Refused(refusal)) if refusal.status.is_client_error() && refusal.retry_after.is_none() => {
             (Vec::new(), None, Some(visit.say("search-no-words")))
@@ -53,7 +54,8 @@ pub(crate) async fn show_search(visit: Visit, Query(asked): Query<SearchQuery>) 
     };
     let (posts, people) = tokio::join!(visit.show_posts(&posts), visit.show_people(&people));
     let people = if asked.cursor.is_none() { people } else { Vec::new() };
-    let page = visit.page(visit.language.about("search-title-of", &query)).await;
+    let mut page = visit.page(visit.language.about("search-title-of", &query)).await;
+    missing.tell(&mut page);
     let next = next_path(&format!("/search?q={}", encode(&query)), next);
     html(&SearchPage { page, query, posts, people, next, asked: true, error })
 }

@@ -15,8 +15,8 @@ pub(crate) struct Page {
     pub(crate) title: String,
     /// The visitor; absent if nobody is signed in.
     pub(crate) me: Option<Me>,
-    /// A message about the action that led here.
-    pub(crate) notice: Option<Notice>,
+    /// Messages: about the action that led here, and about parts that are missing.
+    pub(crate) notices: Vec<Notice>,
     /// The choice of colours: `auto`, `light` or `dark`.
     pub(crate) theme: &'static str,
     /// The beginning of the paths of styles and modules, with the hash of all of them: `/assets/1f0c…`.

@@ -34,7 +34,9 @@ pub(crate) async fn show(Member(visit, _): Member) -> Result<Response, Error> {
 pub(crate) async fn leave(Member(visit, _): Member, Typed(typed): Typed<LeaveForm>) -> Result<Response, Error> {
     match visit.api.leave(&typed.password).await {
         Ok(receipt) => {
-            let mut response = lead_to(&format!("/auth/erasures/{}", crate::api::encode(&receipt)));
+            // The receipt is an address of the API; its secret is the last part.
+            let secret = receipt.rsplit('/').next().unwrap_or_default();
+            let mut response = lead_to(&format!("/receipt/{}", crate::api::encode(secret)));
             let cookie = Session::forget(visit.state.secure);
             response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
             Ok(response)
