@@ -9,8 +9,8 @@ use shared::error::ApiError;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::pages::{
-    activity, comments, compose, discover, home, keys, links, live, machines, mailbox, moderation, posts, profiles, receipt, report,
-    reset, saved, search, settings, sign_in, sign_up, tags,
+    activity, comments, compose, discover, home, keys, links, live, machines, mailbox, moderation, posts, profiles,
+    receipt, report, reset, saved, search, settings, sign_in, sign_up, tags,
 };
 use crate::state::AppState;
 use crate::visit::frame;
@@ -40,10 +40,7 @@ fn routes() -> Router<AppState> {
         .route("/email/confirm/{token}", get(links::show_email_change).post(links::confirm_email_change))
         .route("/email/undo/{token}", get(links::show_email_undo).post(links::undo_email_change))
         .route("/digest/{token}", get(links::show_end_of_digest).post(links::end_digest))
-        .route(
-            "/new",
-            get(compose::show_compose).post(compose::create_post).layer(DefaultBodyLimit::max(MAX_UPLOAD)),
-        )
+        .route("/new", get(compose::show_compose).post(compose::create_post).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/p/{id}", get(posts::show_post))
         .route("/p/{id}/like", post(posts::like))
         .route("/p/{id}/unlike", post(posts::unlike))

@@ -73,9 +73,11 @@ impl Language {
         self.0.code
     }
 
-    /// Says a message. A message that does not exist is said by its key.
+    /// Says a message. A message that does not exist is a defect, which development finds; visitors see its key.
     pub(crate) fn say<'a>(&'a self, key: &'a str) -> Cow<'a, str> {
-        self.format(key, None).unwrap_or(Cow::Borrowed(key))
+        let found = self.format(key, None);
+        debug_assert!(found.is_some(), "no language has the message {key}");
+        found.unwrap_or(Cow::Borrowed(key))
     }
 
     /// Says a message if it exists.
@@ -106,7 +108,9 @@ impl Language {
     }
 
     fn format_owned(&self, key: &str, arguments: &FluentArgs<'_>) -> String {
-        self.format(key, Some(arguments)).map_or_else(|| key.to_owned(), Cow::into_owned)
+        let found = self.format(key, Some(arguments));
+        debug_assert!(found.is_some(), "no language has the message {key}");
+        found.map_or_else(|| key.to_owned(), Cow::into_owned)
     }
 
     fn format<'a>(&'a self, key: &str, arguments: Option<&'a FluentArgs<'_>>) -> Option<Cow<'a, str>> {
@@ -182,7 +186,8 @@ pub(crate) mod tests {
             let ends = key.match_indices('-').map(|(place, _)| place + 1);
             ends.into_iter().any(|end| text.contains(&format!("\"{}{{", &key[..end])))
         };
-        let unused: Vec<_> = exists.iter().filter(|key| !text.contains(&format!("\"{key}\"")) && !is_made(key)).collect();
+        let unused: Vec<_> =
+            exists.iter().filter(|key| !text.contains(&format!("\"{key}\"")) && !is_made(key)).collect();
         assert!(unused.is_empty(), "unused: {unused:?}");
     }
 
@@ -208,7 +213,8 @@ pub(crate) mod tests {
         let languages = Languages::load();
         let say = |code, count| languages.choose(Some(code), &HeaderMap::new()).count("moment-minutes", count);
         assert_eq!((say("en", 1), say("en", 2)), ("1 minute ago".to_owned(), "2 minutes ago".to_owned()));
-        let russian: BTreeSet<String> = [1, 2, 5].map(|n| say("ru", n).replace(|c: char| c.is_ascii_digit(), "")).into();
+        let russian: BTreeSet<String> =
+            [1, 2, 5].map(|n| say("ru", n).replace(|c: char| c.is_ascii_digit(), "")).into();
         assert_eq!(russian.len(), 3, "{russian:?}");
     }
 }

@@ -372,10 +372,7 @@ pub(crate) fn set_page_headers(headers: &mut HeaderMap) {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::VARY, HeaderValue::from_static("Cookie, Accept-Language"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
-    headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
 }
 
 #[cfg(test)]
@@ -394,9 +391,7 @@ mod tests {
 
     #[test]
     fn a_form_leads_back_to_its_own_page_only() {
-        let with = |referrer: &str| {
-            referrer_of(&[("host", "chatty.example"), ("referer", referrer)])
-        };
+        let with = |referrer: &str| referrer_of(&[("host", "chatty.example"), ("referer", referrer)]);
         fn referrer_of(pairs: &[(&'static str, &str)]) -> Option<String> {
             referrer(&pairs.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap())).collect())
         }

@@ -7,8 +7,7 @@ use super::table::{Caller, Rule, TABLE};
 use super::world::World;
 
 /// The codes of problems that say that a request is not written as the description says.
-const MISFITS: [&str; 5] =
-    ["bad_json", "bad_multipart", "bad_query", "invalid_fields", "unsupported_media_type"];
+const MISFITS: [&str; 5] = ["bad_json", "bad_multipart", "bad_query", "invalid_fields", "unsupported_media_type"];
 /// The errors of OAuth that say so.
 const OAUTH_MISFITS: [&str; 2] = ["invalid_request", "unsupported_grant_type"];
 

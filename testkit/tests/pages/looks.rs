@@ -11,8 +11,19 @@ use crate::browser::{Browser, Browsers};
 use crate::site::Site;
 
 /// The pages of a visitor who is not signed in.
-const OUTSIDE: [&str; 11] =
-    ["/", "/signup", "/signup/mail", "/mailbox", "/signin", "/reset", "/search", "/keys", "/settings/appearance", "/nothing", "/t/bees"];
+const OUTSIDE: [&str; 11] = [
+    "/",
+    "/signup",
+    "/signup/mail",
+    "/mailbox",
+    "/signin",
+    "/reset",
+    "/search",
+    "/keys",
+    "/settings/appearance",
+    "/nothing",
+    "/t/bees",
+];
 /// The pages of a member.
 const INSIDE: [&str; 18] = [
     "/",

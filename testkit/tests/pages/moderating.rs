@@ -44,7 +44,8 @@ pub(crate) async fn a_block_throws_a_person_out(site: &Site, browsers: &Browsers
     admins.sign_in("admin", "secret").await;
     admins.see_at("/moderation/people", &person.username).await;
     let form = format!("form[action=\"/moderation/people/{}/block\"] button", person.id);
-    let closed = "details:has(form[action=\"/moderation/people/ID/block\"]) > summary".replace("ID", &person.id.to_string());
+    let closed =
+        "details:has(form[action=\"/moderation/people/ID/block\"]) > summary".replace("ID", &person.id.to_string());
     if admins.has(&closed).await {
         admins.click(&closed).await;
     }

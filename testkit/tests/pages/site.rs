@@ -144,9 +144,11 @@ impl Site {
         let mut link = None;
         self.eventually("a mail", async || {
             let mails: Value = self.client.get(&mails).send().await.unwrap().json().await.unwrap();
-            let mail = mails["messages"].as_array().unwrap().iter().find(|mail| {
-                mail["subject"].as_str().unwrap().contains(word)
-            });
+            let mail = mails["messages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|mail| mail["subject"].as_str().unwrap().contains(word));
             let text = mail.and_then(|mail| mail["text"].as_str()).unwrap_or_default();
             link = text.lines().find(|line| line.starts_with("http")).map(str::to_owned);
             link.is_some()

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::http::{Method, StatusCode};
 use bytes::Bytes;
-use shared::clock::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::clock::Timestamp;
 
 use super::{Api, Ignored, Sent, encode};
 use crate::error::Error;

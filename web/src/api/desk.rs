@@ -1,9 +1,9 @@
 //! The desk of the moderators.
 
 use axum::http::Method;
-use shared::clock::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
+use shared::clock::Timestamp;
 
 use super::{Api, Ignored, Sent, page_of};
 use crate::error::Error;

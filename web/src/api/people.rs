@@ -1,9 +1,9 @@
 //! People to each other: who follows, mutes and blocks whom, feeds and notifications.
 
 use axum::http::Method;
-use shared::clock::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
+use shared::clock::Timestamp;
 
 use super::{Api, Entity, Ignored, PostList, Sent, encode, page_of};
 use crate::error::Error;

@@ -2,9 +2,9 @@
 
 use axum::http::{HeaderValue, Method};
 use bytes::Bytes;
-use shared::clock::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::clock::Timestamp;
 
 use super::{Api, Author, Sent, encode, page_of};
 use crate::error::Error;
@@ -146,8 +146,7 @@ impl Api {
     /// Changes the words of a post.
     pub(crate) async fn update_post(&self, id: u64, title: &str, content: &str, key: &str) -> Result<Post, Error> {
         let body = Sent::Json(json!({ "title": title, "content": content }));
-        let saved: SavedPost =
-            self.call(POSTS, Method::PATCH, &format!("/posts/{id}"), body, Some(key)).await?;
+        let saved: SavedPost = self.call(POSTS, Method::PATCH, &format!("/posts/{id}"), body, Some(key)).await?;
         Ok(saved.post)
     }
 

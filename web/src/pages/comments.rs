@@ -50,10 +50,7 @@ pub(crate) async fn create(
 }
 
 /// Shows the form that changes a comment.
-pub(crate) async fn show_edit(
-    Member(visit, _): Member,
-    Path((post, id)): Path<(u64, u64)>,
-) -> Result<Response, Error> {
+pub(crate) async fn show_edit(Member(visit, _): Member, Path((post, id)): Path<(u64, u64)>) -> Result<Response, Error> {
     let comment = find_comment(&visit, post, id).await?;
     let content = comment.content.unwrap_or_default();
     html(&edit_page(&visit, post, id, Form::filled(&[("content", &content)], "")).await)
@@ -79,10 +76,7 @@ async fn edit_page(visit: &Visit, post_id: u64, comment_id: u64, form: Form) -> 
 }
 
 /// Deletes a comment.
-pub(crate) async fn delete(
-    Member(visit, _): Member,
-    Path((post, id)): Path<(u64, u64)>,
-) -> Result<Response, Error> {
+pub(crate) async fn delete(Member(visit, _): Member, Path((post, id)): Path<(u64, u64)>) -> Result<Response, Error> {
     visit.api.delete_comment(post, id).await?;
     Ok(lead_to(&format!("/p/{post}?done=comment-deleted")))
 }

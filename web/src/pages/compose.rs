@@ -37,7 +37,8 @@ pub(crate) async fn show_compose(Member(visit, _): Member) -> Result<Response, E
 /// Creates a post.
 pub(crate) async fn create_post(Member(visit, _): Member, typed: Upload) -> Result<Response, Error> {
     let (title, content, key) = (typed.value("title"), typed.value("content"), typed.value("key"));
-    let fields: &[&str] = if typed.value("alt").is_empty() { &["title", "content"] } else { &["title", "content", "alt"] };
+    let fields: &[&str] =
+        if typed.value("alt").is_empty() { &["title", "content"] } else { &["title", "content", "alt"] };
     let created = match typed.write(fields) {
         Some((form, body)) => visit.api.create_post(form, body, key).await,
         None => visit.api.create_text_post(title, content, key).await,

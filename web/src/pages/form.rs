@@ -25,7 +25,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Typed<T> {
         let body = within_body_timeout(to_bytes(request.into_body(), MAX_FORM)).await?;
         let body = body.map_err(|error| too_large().caused_by(error))?;
         let typed = serde_urlencoded::from_bytes(&body);
-        typed.map(Self).map_err(|error| ApiError::bad_request("bad_body", "The form is not complete").caused_by(error).into())
+        typed
+            .map(Self)
+            .map_err(|error| ApiError::bad_request("bad_body", "The form is not complete").caused_by(error).into())
     }
 }
 
@@ -60,8 +62,8 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
         };
         let read = async {
             let parts = Multipart::from_request(request, state).await;
-            let mut parts =
-                parts.map_err(|error| ApiError::bad_request("bad_multipart", "The form cannot be read").caused_by(error))?;
+            let mut parts = parts
+                .map_err(|error| ApiError::bad_request("bad_multipart", "The form cannot be read").caused_by(error))?;
             let mut upload = Self::default();
             while let Some(part) = parts.next_field().await.map_err(bad)? {
                 let name = part.name().unwrap_or_default().to_owned();
@@ -95,7 +97,8 @@ impl Upload {
         for name in fields {
             let value = self.value(name);
             body.extend_from_slice(
-                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
+                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    .as_bytes(),
             );
         }
         // The API looks at the content of the file; its type is what the browser says, without line breaks.
@@ -195,10 +198,9 @@ mod tests {
     use crate::text::tests::english;
 
     fn refusal(errors: &[(&str, &str)], retry_after: Option<u64>) -> Error {
-        let errors = errors.iter().map(|(pointer, detail)| FieldError {
-            pointer: (*pointer).to_owned(),
-            detail: (*detail).to_owned(),
-        });
+        let errors = errors
+            .iter()
+            .map(|(pointer, detail)| FieldError { pointer: (*pointer).to_owned(), detail: (*detail).to_owned() });
         Error::Refused(Box::new(Refusal {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             code: "some_code".to_owned(),

@@ -78,12 +78,7 @@ async fn show_welcome(visit: Visit) -> Result<Response, Error> {
     missing.tell(&mut page);
     page.canonical = Some(visit.address("/"));
     page.description = Some(visit.say("welcome-description"));
-    html(&WelcomePage {
-        demo: posts.is_empty() && missing.is_empty(),
-        posts,
-        registration: known_mode(&mode),
-        page,
-    })
+    html(&WelcomePage { demo: posts.is_empty() && missing.is_empty(), posts, registration: known_mode(&mode), page })
 }
 
 /// Returns the way in for newcomers as one of the words that templates know.

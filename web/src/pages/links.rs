@@ -41,13 +41,8 @@ pub(super) struct Link {
     again: &'static str,
 }
 
-const VERIFY: Link = Link {
-    words: "verify",
-    api: "verify/{token}",
-    path: "/verify/",
-    purpose: "verification",
-    again: "/signup/mail",
-};
+const VERIFY: Link =
+    Link { words: "verify", api: "verify/{token}", path: "/verify/", purpose: "verification", again: "/signup/mail" };
 const REJECT: Link = Link { words: "reject", api: "verify/{token}/reject", ..VERIFY };
 pub(super) const RESET: Link =
     Link { words: "reset", api: "", path: "/reset/", purpose: "password_reset", again: "/reset" };

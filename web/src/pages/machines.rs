@@ -76,9 +76,7 @@ pub(crate) async fn get_sitemap(State(s): State<AppState>) -> Result<Response, E
 /// Describes the pages to phones that install them (W3C Web Application Manifest).
 pub(crate) async fn get_manifest(State(s): State<AppState>, headers: HeaderMap) -> impl IntoResponse {
     let look = Look::read(&s, &headers);
-    let icon = |name: &str, sizes: &str, kind: &str, purpose: &str| {
-        json!({ "src": format!("{}/{name}", s.assets.base), "sizes": sizes, "type": kind, "purpose": purpose })
-    };
+    let icon = |name: &str, sizes: &str, kind: &str, purpose: &str| json!({ "src": format!("{}/{name}", s.assets.base), "sizes": sizes, "type": kind, "purpose": purpose });
     let manifest = json!({
         "name": "Chatty",
         "short_name": "Chatty",

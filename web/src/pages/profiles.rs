@@ -100,7 +100,8 @@ async fn relations(visit: &Visit, id: u64) -> (bool, bool) {
         return (false, false);
     }
     let (muted, blocked) = tokio::join!(visit.api.mutes(), visit.api.blocks());
-    let has = |list: Result<crate::api::UserList, Error>| list.is_ok_and(|list| list.users.iter().any(|one| one.id == id));
+    let has =
+        |list: Result<crate::api::UserList, Error>| list.is_ok_and(|list| list.users.iter().any(|one| one.id == id));
     (has(muted), has(blocked))
 }
 
@@ -126,12 +127,7 @@ pub(crate) async fn show_following(
     show_circle(&visit, &username, false, list.cursor.as_deref()).await
 }
 
-async fn show_circle(
-    visit: &Visit,
-    username: &str,
-    followers: bool,
-    cursor: Option<&str>,
-) -> Result<Response, Error> {
+async fn show_circle(visit: &Visit, username: &str, followers: bool, cursor: Option<&str>) -> Result<Response, Error> {
     let user = find(visit, username).await?;
     let list = visit.api.circle(user.id, followers, 30, cursor).await?;
     let known: Vec<User> = list.users.into_iter().filter(|user| user.username.is_some()).collect();

@@ -12,8 +12,7 @@ use crate::views::{Form, Page};
 use crate::visit::{Member, Visit};
 
 /// The reasons that the API takes.
-const REASONS: [&str; 8] =
-    ["spam", "harassment", "hate", "violence", "nudity", "illegal", "misinformation", "other"];
+const REASONS: [&str; 8] = ["spam", "harassment", "hate", "violence", "nudity", "illegal", "misinformation", "other"];
 
 #[derive(Template)]
 #[template(path = "pages/report.html")]

@@ -105,7 +105,9 @@ pub(crate) async fn show_mail_advice(visit: Visit) -> Result<Response, Error> {
 /// Sends the mail again.
 pub(crate) async fn resend_mail(visit: Visit, Typed(typed): Typed<ResendForm>) -> Result<Response, Error> {
     let email = typed.email.trim();
-    let Err(error) = visit.api.resend_verification(email).await else { return Ok(lead_to("/signup/mail?done=mail-sent")) };
+    let Err(error) = visit.api.resend_verification(email).await else {
+        return Ok(lead_to("/signup/mail?done=mail-sent"));
+    };
     let (status, form) = Form::filled(&[("email", email)], "").refuse(error, &visit.language)?;
     let page = visit.page(visit.say("mail-title")).await;
     html_with(status, &MailPage { page, form, mailbox: visit.state.has_mailbox })

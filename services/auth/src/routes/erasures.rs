@@ -1,7 +1,5 @@
 //! The end of an account by its owner, and the receipt.
 
-use std::fmt::Write;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,7 +10,7 @@ use shared::http::{Path, ValidJson, Validate};
 use utoipa::ToSchema;
 
 use super::accept::Accepted;
-use super::html;
+use super::links::lead_to_page;
 use super::me_extract::Me;
 use super::not_stored::NOT_STORED;
 use crate::actions;
@@ -62,9 +60,11 @@ pub(crate) async fn leave(
     Ok((StatusCode::ACCEPTED, NOT_STORED, location, Json(ErasedOut { message, receipt })))
 }
 
-/// Shows how far the erasure of an account is. Whoever has the address may see it: it holds numbers only.
+/// Tells how far the erasure of an account is. Whoever has the address may see it: it holds numbers only. A client that
+/// prefers a page is led to it.
 #[utoipa::path(get, path = "/auth/erasures/{token}", tag = "users", params(("token" = String, Path, description = "From the answer or the mail")), responses(
-    (status = 200, description = "The receipt; a page for who prefers one", content((ReceiptOut = "application/json"), (String = "text/html"))),
+    (status = 200, description = "The receipt", body = ReceiptOut),
+    (status = 303, description = "The page, for a client that prefers one", headers(("Location" = String, description = "The page"))),
     (status = 404, description = "No such receipt", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
@@ -73,36 +73,12 @@ pub(crate) async fn get_receipt(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
+    if Accepted::of(&headers).prefers_page() {
+        return lead_to_page(&s.public_url, "/receipt", &token);
+    }
     let found = receipts::find(s.db.read(), &secret::hash(&token)).await?;
     let (receipt, confirmations) = found.ok_or(Error::ReceiptNotFound)?;
     let receipt = ReceiptOut::of(&receipt, &confirmations);
-    if Accepted::of(&headers).prefers_page() {
-        return Ok(page(&receipt));
-    }
     let headers = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Json(receipt)).into_response())
-}
-
-/// Builds the page of a receipt.
-fn page(receipt: &ReceiptOut) -> Response {
-    let mut services = String::new();
-    for service in &receipt.services {
-        let state = match (service.confirmed_at, service.complete) {
-            (None, _) => "is being erased",
-            (Some(_), false) => "erased, and looked at once more in a few minutes",
-            (Some(_), true) => "erased",
-        };
-        let counts = service.counts.iter().filter(|(_, number)| **number > 0);
-        let counts: Vec<String> =
-            counts.map(|(kind, number)| format!("{}: {number}", kind.replace('_', " "))).collect();
-        let _ = write!(services, "<dt><strong>{}</strong> &ndash; {state}</dt>", service.service);
-        let _ =
-            write!(services, "<dd>{}</dd>", if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") });
-    }
-    let title = if receipt.complete { "Your data is erased" } else { "Your data is being erased" };
-    let body = format!(
-        "<p>The account was deleted on {}. These are the parts of Chatty, and what each has erased:</p><dl>{services}</dl>",
-        receipt.erased_at.in_words()
-    );
-    html::page(StatusCode::OK, title, &body)
 }

@@ -23,10 +23,7 @@ use crate::state::AppState;
     (status = 404, description = "Unknown, used or expired, or another account has got the address", body = Problem, content_type = "application/problem+json"),
 ))]
 #[tracing::instrument(level = "debug", skip_all)]
-pub(crate) async fn get_link(
-    State(s): State<AppState>,
-    Path(token): Path<String>,
-) -> Result<impl IntoResponse, Error> {
+pub(crate) async fn get_link(State(s): State<AppState>, Path(token): Path<String>) -> Result<impl IntoResponse, Error> {
     let Offer { purpose, user, address } = actions::describe_link(&s.db, &token).await?;
     Ok((NOT_STORED, Json(LinkOut::new(purpose, user, address))))
 }

@@ -70,7 +70,9 @@ impl CaseView {
         let author = content.author.and_then(|author| author.username);
         let href = match &*case.target.kind {
             "post" => format!("/p/{}", case.target.id),
-            "comment" => content.post_id.map(|post| format!("/p/{post}#comment-{}", case.target.id)).unwrap_or_default(),
+            "comment" => {
+                content.post_id.map(|post| format!("/p/{post}#comment-{}", case.target.id)).unwrap_or_default()
+            }
             _ => author.as_ref().map(|name| format!("/@{name}")).unwrap_or_default(),
         };
         let names: Vec<String> = content.first_name.into_iter().chain(content.last_name).collect();
