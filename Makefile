@@ -25,7 +25,7 @@ SCHEMATHESIS := $(TARGET)/schemathesis
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint schemathesis lint-api supply servers stack stack-restart stack-down chaos bench load up down
+.PHONY: help test lint screens schemathesis lint-api supply servers stack stack-restart stack-down chaos bench load up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ $(AXE): testkit/axe/requirements.txt
 	python3 -m venv $(TARGET)/axe/python || { echo "make test needs the package python3-venv" >&2; exit 1; }
 	$(TARGET)/axe/python/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	cp $(TARGET)/axe/python/lib/python3*/site-packages/axe_playwright_python/axe.min.js $@
+
+screens: servers $(AXE) ## the pictures of the pages in docs/screens
+	mkdir -p docs/screens
+	cargo build $(TESTED)
+	SCREENS=$(CURDIR)/docs/screens cargo test $(TESTED) --test pages the_pages_are_for_everybody
 
 schemathesis: $(SCHEMATHESIS)/$(SCHEMATHESIS_VERSION) ## right and wrong requests by the description of the API, against a new suite in one process
 	cargo build $(TESTED)

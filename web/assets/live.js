@@ -48,8 +48,10 @@ export function start() {
     }
   });
   join();
-  // The page has just come, so no tab knows better.
-  channel?.postMessage({ unread: news.shownUnread() });
+  // The page has just come, so no tab knows better; only a page about a failure has not asked.
+  if (!document.querySelector('.error-status')) {
+    channel?.postMessage({ unread: news.shownUnread() });
+  }
 }
 
 function join() {

@@ -118,6 +118,10 @@ impl From<Error> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let code = problems::find(&refusal.code).map_or("internal_error", |kind| kind.code);
+        let mut refusal = refusal;
+        if let Some(first) = refusal.errors.first() {
+            refusal.detail = format!("{}: {} {}", refusal.detail, first.pointer.trim_start_matches('/'), first.detail);
+        }
         match refusal.retry_after {
             Some(seconds) if refusal.status == StatusCode::TOO_MANY_REQUESTS => {
                 Self::too_many(code, refusal.detail, seconds)

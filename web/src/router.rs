@@ -20,7 +20,10 @@ const MAX_UPLOAD: usize = 6 * 1024 * 1024;
 
 /// Builds the router with its state.
 pub(crate) fn router(state: AppState) -> Router {
-    let pages = routes().layer(middleware::from_fn_with_state(state.clone(), frame)).layer(refuse_other_sites());
+    let pages = routes()
+        .method_not_allowed_fallback(machines::lead_to_page_of_form)
+        .layer(middleware::from_fn_with_state(state.clone(), frame))
+        .layer(refuse_other_sites());
     pages.merge(files()).with_state(state)
 }
 

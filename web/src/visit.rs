@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -33,6 +34,10 @@ const PART: HeaderName = HeaderName::from_static("chatty-part");
 const SEEN: &str = "chatty_seen";
 /// The lifetime of that cookie in seconds. Copies follow within a second.
 const SEEN_SECONDS: i64 = 10;
+/// The beginnings of the paths of pages that no disk may keep: secrets, mail addresses, other people's data.
+const PRIVATE: [&str; 7] = ["/settings", "/moderation", "/receipt", "/mailbox", "/reset", "/verify", "/email"];
+/// The longest time that a page waits for a part that it can do without.
+const ORNAMENT: Duration = Duration::from_secs(1);
 /// The cookie with the language that a visitor has chosen.
 pub(crate) const LANGUAGE: &str = "chatty_language";
 /// The cookie with the colours that a visitor has chosen.
@@ -118,8 +123,7 @@ impl Visit {
     pub(crate) async fn page(&self, title: impl Into<String>) -> Page {
         let mut page = self.plain_page(title);
         if let Some(me) = &mut page.me {
-            // The number is an ornament: a page without it is still a page.
-            me.unread = self.api.unread_count().await.unwrap_or_default();
+            me.unread = ornament(self.api.unread_count()).await;
         }
         page.calls = self.api.calls();
         page
@@ -163,9 +167,9 @@ impl Visit {
         self.wants_part
     }
 
-    /// Leads back to the page from which a form was sent, or to another one.
-    pub(crate) fn lead_back(&self, otherwise: &str) -> Response {
-        Redirect::to(self.referrer.as_deref().unwrap_or(otherwise)).into_response()
+    /// Leads back to the place on the page from which a form was sent, such as `#post-17`, or to another page.
+    pub(crate) fn lead_back(&self, otherwise: &str, place: &str) -> Response {
+        Redirect::to(&format!("{}{place}", self.referrer.as_deref().unwrap_or(otherwise))).into_response()
     }
 
     /// Builds the address of a path in the web.
@@ -190,14 +194,14 @@ impl Visit {
             return HashSet::new();
         }
         let ids: Vec<u64> = posts.iter().map(|post| post.id).collect();
-        self.api.liked(&ids).await.unwrap_or_default().into_iter().collect()
+        ornament(self.api.liked(&ids)).await.into_iter().collect()
     }
 
     /// Shows people, and whether the visitor follows them. Without that, when it cannot be asked for.
     pub(crate) async fn show_people(&self, people: &[User]) -> Vec<PersonView> {
         let ids: Vec<u64> = people.iter().map(|person| person.id).collect();
         let followed = if self.api.has_token() && !ids.is_empty() {
-            self.api.followed(&ids).await.ok().map(HashSet::from_iter)
+            ornament(async { self.api.followed(&ids).await.map(|ids| Some(HashSet::from_iter(ids))) }).await
         } else {
             None
         };
@@ -218,6 +222,11 @@ impl Me {
     pub(crate) fn new(session: &Session) -> Self {
         Self { id: session.user_id, username: session.username.clone(), admin: session.admin, unread: 0 }
     }
+}
+
+/// Waits for a part without which a page is still a page. It is empty when it cannot be had soon.
+pub(crate) async fn ornament<T: Default>(asked: impl Future<Output = Result<T, Error>>) -> T {
+    tokio::time::timeout(ORNAMENT, asked).await.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// The parts of a page that are missing because their service is away. The rest of the page is shown all the same.
@@ -259,13 +268,13 @@ pub(crate) async fn frame(State(s): State<AppState>, client: RemoteClient, reque
     let forwarded = forwarded(&client);
     let kept = Session::read(headers, &s.keys, s.secure);
     let had_session = kept.is_some();
-    let (session, is_new) = renew(&s.peers, kept, &forwarded, now).await;
+    let (session, renewal) = renew(&s.peers, kept, &forwarded, now).await;
     let cookie = match &session {
-        Some(session) if is_new => s.keys.first().and_then(|key| session.write(key, s.secure)),
+        Some(session) if renewal == Renewal::Done => s.keys.first().and_then(|key| session.write(key, s.secure)),
         None if had_session => Session::forget(s.secure),
         _ => None,
     };
-    let seen = session::read_plain(headers, SEEN);
+    let seen = session::read_plain(headers, SEEN).filter(|seen| are_positions(seen));
     let token = session.as_ref().map(|session| &*session.token);
     let api = Api::new(s.peers.clone(), forwarded, token, seen.as_deref());
     let look = Look::read(&s, headers);
@@ -285,33 +294,68 @@ pub(crate) async fn frame(State(s): State<AppState>, client: RemoteClient, reque
     parts.extensions.insert(visit.clone());
     let mut response = next.run(Request::from_parts(parts, body)).await;
     let end = response.extensions_mut().remove::<SessionEnd>();
-    if end == Some(SessionEnd::SignIn) {
-        response = lead_to_sign_in(&visit, &method);
-    }
-    let cookie = if end.is_some() { Session::forget(visit.state.secure) } else { cookie };
+    let cookie = match end {
+        None => cookie,
+        // The session may be as good as ever: nobody could be asked for a new token.
+        Some(SessionEnd::SignIn) if renewal == Renewal::Failed => {
+            let text = "Accounts cannot be reached right now, try again in a moment";
+            response = ApiError::unavailable("service_unavailable", text).into_response();
+            cookie
+        }
+        Some(SessionEnd::SignIn) => {
+            response = lead_to_sign_in(&visit, &method);
+            Session::forget(visit.state.secure)
+        }
+        Some(SessionEnd::Blocked) => Session::forget(visit.state.secure),
+    };
     finish(&visit, cookie, &mut response);
     response
 }
 
-/// Replaces a session whose access token ends soon. Returns it, and whether it is a new one. A session that auth does
-/// not know any more is `None`.
+/// The outcome of the renewal of a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Renewal {
+    /// The session needed none.
+    NotDue,
+    /// The session has a new token.
+    Done,
+    /// Auth could not be asked. The old token may still be good.
+    Failed,
+}
+
+/// Replaces a session whose access token ends soon. A session that auth does not know any more is `None`.
 async fn renew(
     peers: &Peers,
     session: Option<Session>,
     forwarded: &HeaderMap,
     now: Timestamp,
-) -> (Option<Session>, bool) {
-    let Some(session) = session else { return (None, false) };
+) -> (Option<Session>, Renewal) {
+    let Some(session) = session else { return (None, Renewal::NotDue) };
     if !session.is_due(now.unix_seconds()) {
-        return (Some(session), false);
+        return (Some(session), Renewal::NotDue);
     }
     let api = Api::new(peers.clone(), forwarded.clone(), None, None);
     match api.refresh(&session.refresh_token).await {
-        Ok(pair) => (Session::new(pair.token, pair.refresh_token), true),
-        Err(error) if error.is(StatusCode::UNAUTHORIZED) => (None, false),
-        // Auth is away: the old token may still be good, and if not, the API says so.
-        Err(_) => (Some(session), false),
+        Ok(pair) => (Session::new(pair.token, pair.refresh_token), Renewal::Done),
+        Err(error) if error.is(StatusCode::UNAUTHORIZED) => (None, Renewal::NotDue),
+        Err(_) => (Some(session), Renewal::Failed),
     }
+}
+
+/// Returns whether a cookie holds positions such as `post/17@3, comment/4@1`. Whoever serves a neighbouring host can set
+/// one that does not.
+fn are_positions(text: &str) -> bool {
+    let is_position = |one: &str| {
+        let parts = one.split_once('/').and_then(|(stream, rest)| Some((stream, rest.split_once('@')?)));
+        parts.is_some_and(|(stream, (key, version))| {
+            let is_word = |word: &str| {
+                !word.is_empty()
+                    && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.' || b == b'-')
+            };
+            is_word(stream) && is_word(key) && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit())
+        })
+    };
+    text.len() <= 2_000 && text.split(", ").all(is_position)
 }
 
 /// Names the visitor to the API, which trusts this program as it trusts a gateway.
@@ -340,7 +384,9 @@ fn referrer(headers: &HeaderMap) -> Option<String> {
 
 /// Returns a path if it stays on this site.
 pub(crate) fn local_path(path: &str) -> Option<String> {
-    let is_local = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n', '\t']);
+    let is_local = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains(|sign: char| sign == '\\' || sign.is_control());
     is_local.then(|| path.to_owned())
 }
 
@@ -363,6 +409,9 @@ fn finish(visit: &Visit, cookie: Option<HeaderValue>, response: &mut Response) {
     for cookie in cookie.into_iter().chain(seen).chain(own) {
         headers.append(header::SET_COOKIE, cookie);
     }
+    if PRIVATE.iter().any(|beginning| visit.path.starts_with(beginning)) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     set_page_headers(headers);
 }
 
@@ -384,8 +433,17 @@ mod tests {
         for path in ["/", "/p/17?x=1", "/@ann"] {
             assert_eq!(local_path(path).as_deref(), Some(path));
         }
-        for path in ["", "//evil.example", "https://evil.example", "/\\evil.example", "p/1", "/a\r\nb"] {
+        for path in ["/\u{b}", "/\0", "", "//evil.example", "https://evil.example", "/\\evil.example", "p/1", "/a\r\nb"]
+        {
             assert_eq!(local_path(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_positions_are_sent_on() {
+        assert!(are_positions("post/17@3") && are_positions("post/17@3, moderation.user/4@1"));
+        for bad in ["", "garbage", "post/17", "post/17@", "post/17@x", "post/17@3,", "a b/1@2", "/1@2"] {
+            assert!(!are_positions(bad), "{bad}");
         }
     }
 

@@ -202,7 +202,7 @@ home-nobody-title = Deine Startseite wartet auf Menschen
 home-nobody-text = Folge ein paar Menschen. Was sie schreiben, erscheint hier, das Neueste zuerst.
 home-empty-title = Hier ist es still
 home-empty-text = Die Menschen, denen du folgst, haben noch nichts geschrieben. Du könntest anfangen.
-home-empty-discover = Menschen entdecken
+home-empty-discover = Umsehen
 home-empty-new = Beitrag schreiben
 home-suggestions = Wem du folgen könntest
 
@@ -235,12 +235,13 @@ compose-text = Text
 compose-text-hint = Mit @ erwähnst du Menschen, mit # nennst du Themen.
 compose-picture = Bild
 compose-picture-choose = Bild auswählen
-compose-picture-remove = Bild wegnehmen
+compose-picture-remove = Bild entfernen
 compose-alt = Was zeigt das Bild?
 compose-alt-hint = Ein Satz für Menschen, die es nicht sehen können.
 compose-button = Absenden
 compose-edit-button = Speichern
 picture-rule = PNG, JPEG, WebP oder GIF, höchstens 5 MB und höchstens 4096 Pixel breit oder hoch.
+picture-refused = Diese Datei geht nicht. Bitte wähle eine andere.
 
 ## Comments
 
@@ -334,7 +335,7 @@ tag-empty-title = Darüber hat noch niemand geschrieben
 tag-empty-text = Du könntest den ersten Beitrag zu diesem Thema schreiben.
 tag-empty-search = Stattdessen nach dem Wort suchen
 discover-title = Entdecken
-discover-lead = Für dich ausgewählt: was Menschen mit ähnlichem Geschmack gefällt.
+discover-lead = Beiträge und Menschen für dich. Überall steht dabei, warum du sie siehst.
 discover-people = Menschen mit ähnlichem Geschmack
 discover-posts = Was dir gefallen könnte
 discover-empty-title = Noch gibt es nichts zu empfehlen
@@ -423,7 +424,7 @@ error-retry =
         [one] Bitte komm in { $count } Sekunde wieder.
        *[other] Bitte komm in { $count } Sekunden wieder.
     }
-error-back = Zurück
+error-back = Noch einmal versuchen
 error-home = Zur Startseite
 error-request = Wenn du jemanden um Hilfe bittest, nenne diese Nummer:
 
@@ -466,7 +467,7 @@ settings-avatar-label = Ein neues Bild
 settings-avatar-hint = PNG, JPEG, WebP oder GIF, höchstens 5 MB. Es wird als Kreis gezeigt.
 settings-avatar-button = Bild verwenden
 settings-avatar-remove = Bild entfernen
-settings-words-title = Über dich
+settings-words-title = Deine Angaben
 settings-bio = Über dich
 settings-bio-hint = Höchstens 500 Zeichen. Alle können es lesen.
 settings-account-title = Konto
@@ -549,9 +550,9 @@ appearance-language-browser = Wie der Browser
 export-text = Du kannst alles mitnehmen, was Chatty über dich weiß: dein Konto, deine Beiträge mit ihren Bildern, deine Kommentare, deine Likes und wem du folgst. Es ist eine einzige Datei in offenen Formaten.
 export-button = Daten sammeln
 export-working = Wir sammeln deine Daten. Du kannst diese Seite verlassen und wiederkommen.
-export-look = Noch mal sehen
+export-look = Noch mal nachsehen
 export-ready = Deine Daten sind bereit.
-export-download = Datei laden
+export-download = Datei herunterladen
 leave-text = Dein Konto, deine Beiträge, deine Bilder und deine Kommentare werden endgültig gelöscht. Niemand kann sie zurückholen.
 leave-export = Vielleicht möchtest du eine Kopie behalten.
 leave-export-link = Sammle zuerst deine Daten
@@ -595,7 +596,8 @@ reports-count =
         [one] { $count } Meldung
        *[other] { $count } Meldungen
     }
-reports-reason = Grund für das Protokoll
+reports-reason = Grund
+reports-reason-hint = Er steht im Protokoll. Wer verwarnt wird, liest ihn, deshalb braucht eine Verwarnung einen.
 reports-remove = Entfernen
 reports-block = Person sperren
 reports-warn = Person verwarnen
@@ -643,6 +645,7 @@ missing-posts = Die Beiträge können gerade nicht gezeigt werden. Versuche es g
 missing-comments = Die Kommentare können gerade nicht gezeigt werden. Versuche es gleich noch einmal.
 missing-recommendations = Empfohlene Beiträge können gerade nicht gezeigt werden. Versuche es gleich noch einmal.
 missing-recommendations-people = Menschen mit ähnlichem Geschmack können gerade nicht gezeigt werden. Versuche es gleich noch einmal.
+missing-followers = Wer hier folgt, lässt sich gerade nicht zählen.
 missing-accounts = Die Konten sind gerade nicht erreichbar. Mit dem Einloggen klappt es vielleicht erst gleich.
 
 # The development mailbox, and the receipt of an erasure.
@@ -658,3 +661,30 @@ receipt-nothing = nichts zu löschen
 receipt-erased = gelöscht
 receipt-waits = läuft noch
 receipt-later = Jeder Teil sieht in den nächsten Minuten noch einmal nach. Du kannst zu dieser Seite zurückkommen.
+
+# Problems of the API. English has none, because the API says them in English.
+problem-invalid_credentials = Name oder Passwort stimmt nicht.
+problem-wrong_password = Das Passwort stimmt nicht.
+problem-username_taken = Diesen Namen gibt es schon.
+problem-account_not_verified = Das Konto ist noch nicht bestätigt. Sieh in deine Mails.
+problem-account_awaits_approval = Über deine Aufnahme wird noch entschieden.
+problem-account_blocked = Dieses Konto ist gesperrt.
+problem-registration_closed = Zurzeit kann sich niemand registrieren.
+problem-too_many_tries = Das waren zu viele Versuche.
+problem-too_many_requests = Das waren zu viele Anfragen.
+problem-not_found = Hier ist nichts.
+problem-forbidden = Das ist dir nicht erlaubt.
+problem-wrong_code = Der Code stimmt nicht.
+problem-bad_code = Der Code stimmt nicht.
+problem-invalid_challenge = Das hat zu lange gedauert. Melde dich noch einmal an.
+problem-body_too_large = Das ist zu groß.
+problem-image_too_large = Das Bild ist zu groß.
+problem-not_an_image = Das ist kein Bild in einem der Formate, die hier gehen.
+problem-too_many_reports = Das waren zu viele Meldungen.
+problem-method_not_allowed = So lässt sich diese Adresse nicht benutzen.
+problem-service_unavailable = Dieser Teil von Chatty ist gerade nicht erreichbar.
+problem-timeout = Das hat zu lange gedauert.
+problem-busy = Gerade ist zu viel los.
+problem-starting = Chatty startet gerade.
+problem-outcome_unknown = Vielleicht ist es gespeichert, vielleicht nicht. Sieh nach, bevor du es wiederholst.
+problem-internal_error = Bei uns ist etwas schiefgegangen.

@@ -212,7 +212,7 @@ home-nobody-title = Ваша лента ждёт людей
 home-nobody-text = Начните читать нескольких людей, и всё, что они пишут, появится здесь, сначала новое.
 home-empty-title = Здесь тихо
 home-empty-text = Люди, которых вы читаете, пока ничего не написали. Вы могли бы начать.
-home-empty-discover = Найти людей
+home-empty-discover = Осмотреться
 home-empty-new = Написать пост
 home-suggestions = Кого почитать
 
@@ -253,6 +253,7 @@ compose-alt-hint = Одно предложение для тех, кто её н
 compose-button = Отправить
 compose-edit-button = Сохранить
 picture-rule = PNG, JPEG, WebP или GIF, не больше 5 МБ и не больше 4096 пикселей в ширину или высоту.
+picture-refused = Этот файл не подходит. Пожалуйста, выберите другой.
 
 ## Comments
 
@@ -352,7 +353,7 @@ tag-empty-title = Об этом пока никто не писал
 tag-empty-text = Вы могли бы написать первый пост на эту тему.
 tag-empty-search = Поискать это слово
 discover-title = Интересное
-discover-lead = Выбрано для вас по тому, что нравится людям с похожим вкусом.
+discover-lead = Посты и люди для вас. Везде сказано, почему вы это видите.
 discover-people = Люди с похожим вкусом
 discover-posts = Вам может понравиться
 discover-empty-title = Пока нечего посоветовать
@@ -453,7 +454,7 @@ error-retry =
         [many] Пожалуйста, вернитесь через { $count } секунд.
        *[other] Пожалуйста, вернитесь через { $count } секунды.
     }
-error-back = Назад
+error-back = Попробовать ещё раз
 error-home = На главную
 error-request = Если обратитесь за помощью, назовите этот номер:
 
@@ -496,7 +497,7 @@ settings-avatar-label = Новая картинка
 settings-avatar-hint = PNG, JPEG, WebP или GIF, не больше 5 МБ. Она показывается в круге.
 settings-avatar-button = Взять эту
 settings-avatar-remove = Убрать картинку
-settings-words-title = О вас
+settings-words-title = Данные профиля
 settings-bio = О вас
 settings-bio-hint = Не больше 500 знаков. Это могут прочитать все.
 settings-account-title = Аккаунт
@@ -629,7 +630,8 @@ reports-count =
         [many] { $count } жалоб
        *[other] { $count } жалобы
     }
-reports-reason = Причина для журнала
+reports-reason = Причина
+reports-reason-hint = Она записывается в журнал. Тот, кого предупреждают, её прочитает, поэтому для предупреждения она нужна.
 reports-remove = Удалить
 reports-block = Заблокировать
 reports-warn = Предупредить
@@ -677,6 +679,7 @@ missing-posts = Посты сейчас нельзя показать. Попр�
 missing-comments = Комментарии сейчас нельзя показать. Попробуйте ещё раз через минуту.
 missing-recommendations = Рекомендации сейчас нельзя показать. Попробуйте ещё раз через минуту.
 missing-recommendations-people = Людей с похожим вкусом сейчас нельзя показать. Попробуйте ещё раз через минуту.
+missing-followers = Читателей сейчас нельзя сосчитать.
 missing-accounts = Аккаунты сейчас недоступны. Возможно, войти получится чуть позже.
 
 # The development mailbox, and the receipt of an erasure.
@@ -692,3 +695,30 @@ receipt-nothing = удалять нечего
 receipt-erased = удалено
 receipt-waits = выполняется
 receipt-later = Каждая часть проверит ещё раз в ближайшие минуты. К этой странице можно вернуться.
+
+# Problems of the API. English has none, because the API says them in English.
+problem-invalid_credentials = Имя или пароль неверны.
+problem-wrong_password = Пароль неверен.
+problem-username_taken = Это имя уже занято.
+problem-account_not_verified = Учётная запись ещё не подтверждена. Проверьте почту.
+problem-account_awaits_approval = Решение о вашей заявке ещё не принято.
+problem-account_blocked = Эта учётная запись заблокирована.
+problem-registration_closed = Сейчас регистрация закрыта.
+problem-too_many_tries = Слишком много попыток.
+problem-too_many_requests = Слишком много запросов.
+problem-not_found = Здесь ничего нет.
+problem-forbidden = Это вам не разрешено.
+problem-wrong_code = Код неверен.
+problem-bad_code = Код неверен.
+problem-invalid_challenge = Прошло слишком много времени. Войдите ещё раз.
+problem-body_too_large = Это слишком большое.
+problem-image_too_large = Картинка слишком большая.
+problem-not_an_image = Это не картинка в одном из подходящих форматов.
+problem-too_many_reports = Слишком много жалоб.
+problem-method_not_allowed = Этот адрес так не используется.
+problem-service_unavailable = Эта часть Chatty сейчас недоступна.
+problem-timeout = Ответ занял слишком много времени.
+problem-busy = Сейчас слишком много запросов сразу.
+problem-starting = Chatty запускается.
+problem-outcome_unknown = Возможно, это сохранено, а возможно, нет. Проверьте, прежде чем повторять.
+problem-internal_error = У нас что-то пошло не так.

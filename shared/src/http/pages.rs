@@ -31,6 +31,8 @@ pub type ErrorPage = Arc<dyn Fn(&PageRequest, &PageError) -> Response + Send + S
 pub struct PageRequest {
     /// The path, with its query.
     pub path: String,
+    /// True if the request changes nothing, so that it can be sent again by a link.
+    pub is_read: bool,
     /// The headers `Cookie` and `Accept-Language`.
     pub headers: HeaderMap,
 }
@@ -68,7 +70,8 @@ impl PageErrors {
         let headers = request.headers().iter().filter(|(name, _)| names.contains(name));
         let headers = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        Some(PageRequest { path: path.to_owned(), headers })
+        let is_read = request.method().is_safe();
+        Some(PageRequest { path: path.to_owned(), is_read, headers })
     }
 }
 

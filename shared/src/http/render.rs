@@ -63,7 +63,9 @@ fn render_problem(mut response: Response, context: &Context<'_>) -> Response {
     };
     // Headers such as `Allow` belong to the status and stay.
     for (name, value) in response.headers() {
-        if name != header::CONTENT_LENGTH {
+        if name == header::SET_COOKIE {
+            problem.headers_mut().append(name, value.clone());
+        } else if name != header::CONTENT_LENGTH {
             problem.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
     }

@@ -173,7 +173,11 @@ impl Browser {
 
     /// Waits for an element, and clicks it.
     pub(crate) async fn click(&self, css: &str) {
-        self.find(css).await.click().await.unwrap();
+        let element = self.find(css).await;
+        // To the middle, because the navigation of a phone lies over the foot of the page.
+        let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
+        self.driver.execute(script, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
+        element.click().await.unwrap();
     }
 
     /// Types into the field of this name in the main part of the page.

@@ -1,11 +1,14 @@
 //! Whether everybody can use the pages: the rules of axe-core, the order of the Tab key, and that nothing comes from
-//! elsewhere.
+//! elsewhere. On the way it makes pictures of the pages, if the variable `SCREENS` names a folder (`make screens`).
 
 use std::fs;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::json;
+use shared::config::Env;
 
 use crate::browser::{Browser, Browsers};
 use crate::site::Site;
@@ -55,6 +58,16 @@ const DESK: [&str; 6] = [
     "/moderation/audit",
 ];
 
+/// The pages of a member whom the demo has made, with the names of their pictures.
+const LIVED_IN: [(&str, &str); 6] = [
+    ("/", "home"),
+    ("/discover", "discover"),
+    ("/activity", "activity"),
+    ("/@ada", "profile"),
+    ("/search?q=the", "search"),
+    ("/new", "new-post"),
+];
+
 /// Returns the rules of axe-core, which `make test` puts beside the programs.
 fn axe() -> String {
     let target: PathBuf = PathBuf::from(env!("CARGO_BIN_EXE_testkit")).ancestors().nth(2).unwrap().to_owned();
@@ -65,6 +78,7 @@ fn axe() -> String {
 /// Applies the rules to all pages, as a phone and a wide screen show them, in light and in dark colours.
 pub(crate) async fn everybody_can_use_the_pages(site: &Site, browsers: &Browsers) {
     let post = furnish(site).await;
+    site.fill_with_demo();
     let (axe, post) = (axe(), format!("/p/{post}"));
     for (width, scheme) in [(390, "dark"), (1280, "light")] {
         let browser = browsers.open(site, width, true).await;
@@ -72,13 +86,25 @@ pub(crate) async fn everybody_can_use_the_pages(site: &Site, browsers: &Browsers
         browser.command("Emulation.setEmulatedMedia", scheme).await;
         check_all(&browser, &axe, &OUTSIDE).await;
         check_all(&browser, &axe, &[&post, "/@mila"]).await;
+        browser.goto("/").await;
+        picture(&browser, "welcome", width).await;
         browser.sign_in_as("noah").await;
         check_all(&browser, &axe, &INSIDE).await;
         check_all(&browser, &axe, &[&post]).await;
+        picture(&browser, "post", width).await;
+        browser.close().await;
+        let browser = browsers.open(site, width, true).await;
+        browser.sign_in("ada", "the demo of ada").await;
+        for (path, name) in LIVED_IN {
+            check_all(&browser, &axe, &[path]).await;
+            picture(&browser, name, width).await;
+        }
         browser.close().await;
         let browser = browsers.open(site, width, true).await;
         browser.sign_in("admin", "secret").await;
         check_all(&browser, &axe, &DESK).await;
+        browser.goto("/moderation/reports").await;
+        picture(&browser, "reports", width).await;
         browser.close().await;
     }
     tabs_go_in_the_order_of_the_page(site, browsers).await;
@@ -96,6 +122,16 @@ async fn furnish(site: &Site) -> i64 {
     site.make(&mila, Method::POST, &comments, Some(answer)).await;
     site.make(&noah, Method::POST, "/reports", Some(json!({ "post_id": post, "reason": "other" }))).await;
     post
+}
+
+/// Makes a picture of what a browser shows, if somebody has asked for pictures.
+async fn picture(browser: &Browser, name: &str, width: u32) {
+    let env = Env::of_process();
+    let Some(folder) = env.get("SCREENS") else { return };
+    let form = json!({ "format": "webp", "quality": 85 });
+    let answer = browser.command("Page.captureScreenshot", form).await;
+    let bytes = STANDARD.decode(answer["data"].as_str().unwrap()).unwrap();
+    fs::write(PathBuf::from(folder).join(format!("{name}-{width}.webp")), bytes).unwrap();
 }
 
 async fn check_all(browser: &Browser, axe: &str, paths: &[&str]) {

@@ -34,6 +34,7 @@ async fn tour(mut site: Site) {
         reading::a_recommendation_has_its_reason(&site, &browsers, width).await;
         settling::a_forgotten_password_is_replaced(&site, &browsers, width).await;
         settling::a_profile_is_changed_and_left(&site, &browsers, width).await;
+        settling::a_personal_block_is_undone(&site, &browsers, width).await;
         moderating::a_report_leads_to_a_removal_that_is_undone(&site, &browsers, width).await;
         moderating::a_block_throws_a_person_out(&site, &browsers, width).await;
     }

@@ -26,10 +26,12 @@ pub(crate) async fn a_report_leads_to_a_removal_that_is_undone(site: &Site, brow
     browser.sign_in("admin", "secret").await;
     browser.see_at("/moderation/reports", &title).await;
     browser.click("main form[action$=\"/resolve\"] [name=action][value=remove]").await;
+    browser.arrive("/moderation/reports?done=case-ended").await;
     browser.see_at("/moderation/removed", &title).await;
     browser.see_at(&format!("/p/{post}"), "404").await;
     browser.goto("/moderation/removed").await;
     browser.click(&format!("form[action=\"/moderation/removed/posts/{post}/restore\"] button")).await;
+    browser.arrive("/moderation/removed?done=restored").await;
     browser.see_at(&format!("/p/{post}"), &title).await;
     browser.close().await;
 }

@@ -30,6 +30,7 @@ pub(crate) async fn a_profile_is_changed_and_left(site: &Site, browsers: &Browse
     browser.type_into("first_name", "Zoë").await;
     browser.type_into("bio", "שלום <script>alert(1)</script>").await;
     browser.click("form[action=\"/settings/profile\"] button").await;
+    browser.arrive("/settings?done=saved").await;
     browser.see_at(&format!("/@{}", person.username), "Zoë").await;
     browser.see("<script>alert(1)</script>").await;
     browser.goto("/settings/leave").await;
@@ -50,6 +51,8 @@ pub(crate) async fn two_tabs_stay_signed_in_over_the_end_of_a_token(site: &mut S
     let person = site.person("steady").await;
     let browser = browsers.open(site, 1280, true).await;
     browser.sign_in_as(&person.username).await;
+    // The open page would complain about the restart.
+    browser.follow("about:blank").await;
     if !site.restart_later(20).await {
         return browser.close().await;
     }
@@ -60,5 +63,31 @@ pub(crate) async fn two_tabs_stay_signed_in_over_the_end_of_a_token(site: &mut S
         browser.find("form[action=\"/signout\"]").await;
         browser.arrive("/settings/sessions").await;
     }
+    browser.close().await;
+}
+
+/// Somebody blocks a person, and undoes it where the list of the blocked is.
+pub(crate) async fn a_personal_block_is_undone(site: &Site, browsers: &Browsers, width: u32) {
+    let (person, other) = (site.person(&format!("shy{width}")).await, site.person(&format!("pushy{width}")).await);
+    let browser = browsers.open(site, width, true).await;
+    browser.sign_in_as(&person.username).await;
+    let profile = format!("/@{}", other.username);
+    browser.see_at(&profile, &other.username).await;
+    let block = format!("form[action=\"{profile}/block\"] button");
+    let menus = "document.querySelectorAll('main details').forEach((menu) => { menu.open = true; }); ''";
+    site.eventually("a block", async || {
+        browser.goto(&profile).await;
+        browser.evaluate(menus).await;
+        if browser.has(&block).await {
+            browser.click(&block).await;
+        }
+        browser.goto("/settings/people").await;
+        browser.has(&format!("form[action=\"{profile}/unblock\"]")).await
+    })
+    .await;
+    browser.click(&format!("form[action=\"{profile}/unblock\"] button")).await;
+    browser.lose(&format!("form[action=\"{profile}/unblock\"]")).await;
+    browser.see_at(&profile, &other.username).await;
+    browser.find(&block).await;
     browser.close().await;
 }

@@ -110,6 +110,15 @@ impl Site {
         true
     }
 
+    /// Fills the one process with the people of the demo.
+    pub(crate) fn fill_with_demo(&self) {
+        let Form::OneProcess(one) = &self.form else { panic!("the demo is for one process here") };
+        let mut command = Command::new(programs().join("chatty"));
+        command.arg("demo").env_clear().env("CHATTY_DATA_DIR", one.data.path());
+        let done = command.env("CHATTY_LISTEN", format!("127.0.0.1:{}", one.port)).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+
     /// Waits for a condition.
     pub(crate) async fn eventually(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;

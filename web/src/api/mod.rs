@@ -11,15 +11,16 @@ mod posts;
 mod recommendations;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use shared::http::Peers;
+use shared::http::{PeerError, Peers};
 
 pub(crate) use accounts::*;
 pub(crate) use desk::*;
@@ -29,6 +30,12 @@ pub(crate) use recommendations::*;
 
 use crate::error::{Error, Refusal};
 
+/// The limit for an answer that changes nothing. A page asks several times within the limit of its own.
+const READ_LIMIT: Duration = Duration::from_secs(4);
+/// The limit for an answer to a write, which services limit by themselves.
+const WRITE_LIMIT: Duration = Duration::from_secs(13);
+/// The path that renews a session, before each page whose token ends.
+const RENEWAL: &str = "/auth/refresh";
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// The positions of the API's copies that the visitor has already seen (docs/adr/0044).
@@ -113,6 +120,7 @@ impl Api {
     ) -> Result<T, Error> {
         lock(&self.calls).push(format!("{method} {path}"));
         let mut headers = self.headers.clone();
+        let key = key.map(|key| if is_key(key) { key.to_owned() } else { new_key() });
         headers.extend(key.and_then(|key| Some((KEY, HeaderValue::try_from(key).ok()?))));
         let body = match sent {
             Sent::Nothing => Bytes::new(),
@@ -125,7 +133,22 @@ impl Api {
                 body
             }
         };
-        let answer = self.peers.send(service, request(method, path, headers, body)?).await?;
+        let limit = if method == Method::GET || path == RENEWAL { READ_LIMIT } else { WRITE_LIMIT };
+        let mut again = (method.clone(), headers.clone(), body.clone());
+        let asked = self.peers.send(service, request(method, path, headers, body)?);
+        let mut answer = within(limit, service, asked).await?;
+        if answer.status() == StatusCode::UNPROCESSABLE_ENTITY && again.1.contains_key(KEY) {
+            let refused = refusal(answer).await;
+            if !refused.has_code("idempotency_key_reused") {
+                return Err(refused);
+            }
+            // The form was sent before with other words, by a visitor who went back to it: this is another write.
+            again
+                .1
+                .insert(KEY, HeaderValue::try_from(new_key()).map_err(|error| Error::Unreadable(error.to_string()))?);
+            let (method, headers, body) = again;
+            answer = within(limit, service, self.peers.send(service, request(method, path, headers, body)?)).await?;
+        }
         let positions = answer.headers().get(&POSITION).and_then(|value| value.to_str().ok());
         lock(&self.positions).extend(positions.map(str::to_owned));
         read(service, answer).await
@@ -144,7 +167,33 @@ fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Waits for an answer. A service that does not give one in time counts as one that is away.
+async fn within(
+    limit: Duration,
+    service: &'static str,
+    asked: impl Future<Output = Result<Response, PeerError>>,
+) -> Result<Response, Error> {
+    let late = || PeerError::Unreachable(service, format!("no answer within {} s", limit.as_secs()));
+    Ok(tokio::time::timeout(limit, asked).await.unwrap_or_else(|_elapsed| Err(late()))?)
+}
+
+/// Returns whether a text can be the key of a form.
+pub(crate) fn is_key(key: &str) -> bool {
+    key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Makes a new key for a form.
+pub(crate) fn new_key() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// Builds a request. A part of the path that consists of dots, however it is encoded, would lead to another path of the
+/// API (WHATWG URL, "double-dot URL path segment"), and so names nothing.
 fn request(method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Result<Request<Bytes>, Error> {
+    let way = path.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+    if way.split('/').any(|part| part == "." || part == "..") {
+        return Err(Error::not_found());
+    }
     let request = Request::builder().method(method).uri(path).body(body);
     // A path of the visitor's own that no URI can hold names nothing.
     let mut request = request.map_err(|_not_a_path| Error::not_found())?;
@@ -174,7 +223,7 @@ async fn refusal(answer: Response) -> Error {
 }
 
 /// The signs that stand for themselves in any part of an address: the unreserved ones of RFC 3986, section 2.3, without
-/// the dot, because a part of a path that consists of dots leads elsewhere.
+/// the dot.
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 
 /// Encodes a text as a part of a path or a value of a query.
@@ -193,6 +242,15 @@ fn page_of(limit: u32, cursor: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_dots_name_nothing() {
+        let asked = |path: &str| request(Method::GET, path, HeaderMap::new(), Bytes::new()).is_ok();
+        assert!(asked("/auth/links/a.b") && asked("/users?username=.."));
+        for path in ["/auth/verify/..", "/auth/verify/%2E%2e", "/auth/verify/.%2e/reject", "/auth/verify/%2e"] {
+            assert!(!asked(path), "{path}");
+        }
+    }
 
     #[test]
     fn texts_of_visitors_stay_within_their_part_of_a_path() {

@@ -1,9 +1,9 @@
 //! Notifications. The page is not at `/notifications`, which is a path of the API.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::Query;
 
 use super::form::Typed;
 use super::{html, lead_to, next_path};

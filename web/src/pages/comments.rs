@@ -1,9 +1,10 @@
 //! Comments: written, changed, deleted.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::error::ApiError;
+use shared::http::Path;
 
 use super::form::Typed;
 use super::posts::{self, PostQuery, find_comment};
@@ -50,8 +51,14 @@ pub(crate) async fn create(
 }
 
 /// Shows the form that changes a comment.
-pub(crate) async fn show_edit(Member(visit, _): Member, Path((post, id)): Path<(u64, u64)>) -> Result<Response, Error> {
+pub(crate) async fn show_edit(
+    Member(visit, session): Member,
+    Path((post, id)): Path<(u64, u64)>,
+) -> Result<Response, Error> {
     let comment = find_comment(&visit, post, id).await?;
+    if comment.author.as_ref().is_none_or(|author| author.id != session.user_id) {
+        return Err(ApiError::forbidden("Only the author may change this").into());
+    }
     let content = comment.content.unwrap_or_default();
     html(&edit_page(&visit, post, id, Form::filled(&[("content", &content)], "")).await)
 }
@@ -82,5 +89,5 @@ pub(crate) async fn delete(Member(visit, _): Member, Path((post, id)): Path<(u64
 }
 
 fn place(post: u64, id: u64) -> String {
-    format!("/p/{post}#comment-{id}")
+    format!("/p/{post}?at={id}#comment-{id}")
 }

@@ -1,9 +1,10 @@
 //! A new post, and a post that is changed.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::error::ApiError;
+use shared::http::Path;
 
 use super::form::{Typed, Upload};
 use super::{html, html_with, lead_to};
@@ -53,8 +54,11 @@ pub(crate) async fn create_post(Member(visit, _): Member, typed: Upload) -> Resu
 }
 
 /// Shows the form that changes a post.
-pub(crate) async fn show_edit(Member(visit, _): Member, Path(id): Path<u64>) -> Result<Response, Error> {
+pub(crate) async fn show_edit(Member(visit, session): Member, Path(id): Path<u64>) -> Result<Response, Error> {
     let post = visit.api.post(id).await?;
+    if post.author.id != session.user_id {
+        return Err(ApiError::forbidden("Only the author may change this").into());
+    }
     let form = Form::filled(&[("title", &post.title), ("content", &post.content)], "");
     html(&compose_page(&visit, form, Some(id)).await)
 }

@@ -43,8 +43,10 @@ pub(crate) fn build(s: &AppState, request: &PageRequest, error: &PageError) -> R
         calls: Vec::new(),
         language: look.language,
     };
+    // A form is not sent again by a link.
+    let back = if request.is_read { request.path.clone() } else { String::new() };
     let (status, request_id) = (problem.status, problem.request_id.clone());
-    let shown = ErrorPage { page, status, sentence, request_id, retry: error.retry_after, back: request.path.clone() };
+    let shown = ErrorPage { page, status, sentence, request_id, retry: error.retry_after, back };
     let mut response = match shown.render() {
         Ok(text) => Html(text).into_response(),
         // The template has no part that could fail; were it otherwise, the bare sentence is better than nothing.

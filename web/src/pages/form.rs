@@ -8,11 +8,12 @@ use serde::de::DeserializeOwned;
 use shared::error::ApiError;
 use shared::http::within_body_timeout;
 
+use crate::api::is_key;
 use crate::error::Error;
 use crate::text::Language;
 use crate::views::{Field, Form};
 
-/// The largest form without a file, in bytes. Browsers write a sign of a long text as up to nine bytes.
+/// The largest form without a file, in bytes. Browsers write a sign of a long text as up to twelve bytes.
 const MAX_FORM: usize = 512 * 1024;
 
 /// What was typed into a form.
@@ -136,6 +137,8 @@ impl Form {
     /// That error.
     pub(crate) fn refuse(mut self, error: Error, language: &Language) -> Result<(StatusCode, Self), Error> {
         let refusal = match error {
+            // The session has ended, which is another matter than a wrong password.
+            Error::Refused(refusal) if refusal.code == "unauthorized" => return Err(Error::Refused(refusal)),
             Error::Refused(refusal) => *refusal,
             Error::Away(error) => {
                 tracing::warn!(%error, "A form could not be handed on.");
@@ -144,8 +147,10 @@ impl Form {
             }
             other => return Err(other),
         };
-        // A key belongs to one content: what is sent next is another one.
-        self.key = Self::new().key;
+        // A key belongs to one content, and what is sent next is another one. But what may have been stored keeps it.
+        if !refusal.status.is_server_error() {
+            self.key = Self::new().key;
+        }
         let mut is_shown = false;
         for error in refusal.errors {
             let name = error.pointer.trim_start_matches('/');
@@ -175,11 +180,6 @@ impl Form {
         self.fields.push(Field { name, value: String::new(), error: None });
         self
     }
-}
-
-/// Returns whether a text can be the key of a form.
-pub(crate) fn is_key(key: &str) -> bool {
-    key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Makes a sentence of a rule or a problem of the API.
@@ -225,6 +225,10 @@ mod tests {
         let (_, form) = typed().refuse(refusal(&[], Some(61)), &english()).unwrap();
         assert_eq!(form.error.as_deref(), Some("The request breaks a rule. Try again in 2 minutes."));
         assert!(typed().refuse(Error::SignInFirst, &english()).is_err());
+        let Error::Refused(mut unknown) = refusal(&[], None) else { unreachable!() };
+        unknown.status = StatusCode::GATEWAY_TIMEOUT;
+        let (_, form) = typed().refuse(Error::Refused(unknown), &english()).unwrap();
+        assert_eq!(form.key, key, "it may have been stored");
     }
 
     #[test]

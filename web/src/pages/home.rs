@@ -1,13 +1,13 @@
 //! The first page: the posts of the people whom one follows, or what this place is.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
+use shared::http::Query;
 
 use super::{ListQuery, html, next_path};
 use crate::error::Error;
 use crate::views::{Page, PersonView, PostView};
-use crate::visit::{Missing, Visit};
+use crate::visit::{Missing, Visit, ornament};
 
 #[derive(Template)]
 #[template(path = "pages/home.html")]
@@ -53,15 +53,15 @@ pub(crate) async fn show_home(visit: Visit, Query(list): Query<ListQuery>) -> Re
 /// Suggests people to follow: those with similar taste, or else the authors of the newest posts.
 async fn suggest(visit: &Visit) -> Vec<PersonView> {
     let own = visit.session.as_ref().map(|session| session.user_id);
-    let similar = visit.api.similar_users(5).await.unwrap_or_default();
+    let similar = ornament(visit.api.similar_users(5)).await;
     let mut people: Vec<_> = similar.into_iter().map(|similar| similar.user).collect();
     if people.is_empty() {
-        let newest = visit.api.posts("", None).await.map(|list| list.posts).unwrap_or_default();
+        let newest = ornament(visit.api.posts("", None)).await.posts;
         let mut ids: Vec<u64> = newest.iter().map(|post| post.author.id).filter(|id| Some(*id) != own).collect();
         ids.sort_unstable();
         ids.dedup();
         for id in ids.into_iter().take(5) {
-            people.extend(visit.api.user(id).await);
+            people.extend(ornament(async { visit.api.user(id).await.map(Some) }).await);
         }
     }
     let people = visit.show_people(&people).await;

@@ -2,9 +2,9 @@
 //! pressed, because mail scanners open links.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
+use shared::http::Path;
 
 use super::{html_with, not_stored};
 use crate::api::{LinkOffer, encode};

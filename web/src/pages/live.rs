@@ -1,11 +1,10 @@
 //! The stream of events of an open page: that of the API, handed on as it comes.
 
 use axum::Extension;
-use axum::extract::Query;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use shared::http::Unending;
+use shared::http::{Query, Unending};
 
 use crate::error::Error;
 use crate::visit::Visit;

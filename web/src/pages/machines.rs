@@ -1,11 +1,12 @@
 //! Files for machines: styles and modules for browsers, lists for search engines, and the manifest for phones that install
 //! the pages.
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 use shared::error::ApiError;
+use shared::http::Path;
 
 use crate::api::Api;
 use crate::error::Error;
@@ -36,6 +37,26 @@ pub(crate) async fn get_asset(
         answered.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
+}
+
+/// Leads somebody who opens the address of a form, for example after a refusal, to the page on which the form is: the
+/// nearest path above it that is a page.
+pub(crate) async fn lead_to_page_of_form(method: Method, uri: Uri) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        let text = "This path does not take this method";
+        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text).into_response();
+    }
+    let mut parts: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
+    parts.pop();
+    // An id below another word than `p` has no page of its own.
+    while parts.len() > 2 && parts.last().is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit())) {
+        parts.pop();
+    }
+    // Comments stand on the page of their post.
+    if parts.last() == Some(&"comments") {
+        parts.pop();
+    }
+    Redirect::to(&format!("/{}", parts.join("/"))).into_response()
 }
 
 /// Tells search engines what they may read.
@@ -95,5 +116,6 @@ pub(crate) async fn get_manifest(State(s): State<AppState>, headers: HeaderMap) 
             icon("icon-maskable-512.png", "512x512", "image/png", "maskable"),
         ],
     });
-    ([(header::CONTENT_TYPE, "application/manifest+json")], manifest.to_string())
+    let headers = [(header::CONTENT_TYPE, "application/manifest+json"), (header::VARY, "Cookie, Accept-Language")];
+    (headers, manifest.to_string())
 }

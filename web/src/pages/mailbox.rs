@@ -1,9 +1,9 @@
 //! The development mailbox: the mails that would have been sent. It exists in development without a mail server only.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
+use shared::http::Path;
 
 use super::html;
 use crate::api::Mail;

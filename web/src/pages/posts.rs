@@ -1,15 +1,15 @@
 //! A post with its comments, and what one does with it.
 
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::{Path, Query};
 
 use super::{html, lead_to, next_path};
-use crate::api::{Comment, Post};
+use crate::api::{Comment, CommentList, Post};
 use crate::error::Error;
 use crate::views::{CommentView, Form, Page, PostView};
-use crate::visit::{Member, Missing, Visit};
+use crate::visit::{Member, Missing, Visit, ornament};
 
 #[derive(Template)]
 #[template(path = "pages/post.html")]
@@ -35,12 +35,14 @@ pub(crate) struct PostQuery {
     cursor: Option<String>,
     /// The comment that the visitor answers.
     answer: Option<u64>,
+    /// The comment that the visitor wants to see.
+    at: Option<u64>,
 }
 
 impl PostQuery {
     /// The query for the page on which a comment is answered.
     pub(super) fn answering(answer: Option<u64>) -> Self {
-        Self { cursor: None, answer }
+        Self { cursor: None, answer, at: None }
     }
 }
 
@@ -51,15 +53,16 @@ pub(crate) async fn show_post(
     Query(asked): Query<PostQuery>,
 ) -> Result<Response, Error> {
     let shown = compose(&visit, id, &asked, Form::new()).await?;
-    if let Err(error) = visit.api.view_post(id).await {
-        tracing::debug!(?error, "A view was not counted.");
+    // Without a token, views would count under the limit on writes of the visitor's address, and lock its forms.
+    if visit.api.has_token() {
+        let _counted = ornament(async { visit.api.view_post(id).await.map(Some) }).await;
     }
     html(&shown)
 }
 
 /// Composes the page of a post around a form for a comment.
 pub(super) async fn compose(visit: &Visit, id: u64, asked: &PostQuery, form: Form) -> Result<PostPage, Error> {
-    let (post, comments) = tokio::join!(visit.api.post(id), visit.api.comments(id, asked.cursor.as_deref()));
+    let (post, comments) = tokio::join!(visit.api.post(id), find_comments(visit, id, asked));
     let mut missing = Missing::default();
     let (post, comments) = (post?, missing.take(comments, "missing-comments")?);
     let (shown, saved) = tokio::join!(visit.show_posts(std::slice::from_ref(&post)), is_saved(visit, id));
@@ -73,6 +76,21 @@ pub(super) async fn compose(visit: &Visit, id: u64, asked: &PostQuery, form: For
     describe(visit, &post, &mut page);
     let next = next_path(&view.path(), comments.next);
     Ok(PostPage { page, post: view, comments: views, next, form, answering })
+}
+
+/// Finds the comments that the page shows: those after the cursor, or those among which a certain one is.
+async fn find_comments(visit: &Visit, id: u64, asked: &PostQuery) -> Result<CommentList, Error> {
+    let Some(wanted) = asked.at.or(asked.answer) else {
+        return visit.api.comments(id, asked.cursor.as_deref()).await;
+    };
+    let first = visit.api.comments(id, None).await?;
+    let mut list = CommentList { comments: first.comments.clone(), next: first.next.clone() };
+    while list.comments.iter().all(|comment| comment.id != wanted) {
+        // It is gone: the page begins at the beginning.
+        let Some(next) = list.next else { return Ok(first) };
+        list = visit.api.comments(id, Some(&next)).await?;
+    }
+    Ok(list)
 }
 
 /// Describes a post to machines that show links.
@@ -89,7 +107,7 @@ async fn is_saved(visit: &Visit, id: u64) -> bool {
     if !visit.api.has_token() {
         return false;
     }
-    let saved = visit.api.bookmarks(100, None).await.map(|list| list.posts).unwrap_or_default();
+    let saved = ornament(visit.api.bookmarks(100, None)).await.posts;
     saved.iter().any(|post| post.id == id)
 }
 
@@ -128,7 +146,7 @@ pub(super) fn ignore_missing<T>(result: Result<T, Error>) -> Result<(), Error> {
 /// Answers what was done with a post: by the row of its actions for a module, or by the page from which it was done.
 async fn answer_action(visit: &Visit, id: u64) -> Result<Response, Error> {
     if !visit.wants_part() {
-        return Ok(visit.lead_back(&format!("/p/{id}")));
+        return Ok(visit.lead_back(&format!("/p/{id}"), &format!("#post-{id}")));
     }
     let post = visit.api.post(id).await?;
     let (shown, saved) = tokio::join!(visit.show_posts(std::slice::from_ref(&post)), is_saved(visit, id));

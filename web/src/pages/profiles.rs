@@ -1,12 +1,12 @@
 //! People: their profiles, those who follow them, and what one does about them.
 
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::response::Response;
+use shared::http::{Path, Query};
 
 use super::posts::ignore_missing;
 use super::{ListQuery, html, next_path};
-use crate::api::User;
+use crate::api::{PostList, User};
 use crate::error::Error;
 use crate::views::{Moment, Page, PersonView, PostView};
 use crate::visit::{Member, Missing, Visit};
@@ -69,7 +69,10 @@ pub(crate) async fn show_profile(
         relations(&visit, user.id),
     );
     let mut missing = Missing::default();
-    let posts = missing.take(posts, "missing-posts")?;
+    // Nothing is shown of somebody whom the visitor has blocked.
+    let posts = if relations.1 { PostList::default() } else { missing.take(posts, "missing-posts")? };
+    let followers = if relations.1 { 0 } else { missing.take(followers, "missing-followers")?.total };
+    let following = following.map(|list| list.total).unwrap_or_default();
     let person = person.into_iter().next().ok_or_else(Error::not_found)?;
     let shown = visit.show_posts(&posts.posts).await;
     let mut page = visit.page(person.display_name().to_owned()).await;
@@ -82,9 +85,8 @@ pub(crate) async fn show_profile(
         joined: visit.viewer().moment(user.created_at.unwrap_or_default()),
         posts: shown,
         next: next_path(&person.path(), posts.next),
-        // A number that cannot be asked for is no reason to hide a person.
-        followers: followers.map(|list| list.total).unwrap_or_default(),
-        following: following.map(|list| list.total).unwrap_or_default(),
+        followers,
+        following,
         me: visit.session.as_ref().is_some_and(|session| session.user_id == user.id),
         muted: relations.0,
         blocked: relations.1,
@@ -105,8 +107,14 @@ async fn relations(visit: &Visit, id: u64) -> (bool, bool) {
     (has(muted), has(blocked))
 }
 
+/// Finds a person. The API hides those whom the visitor has blocked, who are in a list of their own.
 async fn find(visit: &Visit, username: &str) -> Result<User, Error> {
-    visit.api.user_named(username).await?.ok_or_else(Error::not_found)
+    if let Some(found) = visit.api.user_named(username).await? {
+        return Ok(found);
+    }
+    let blocked = if visit.api.has_token() { visit.api.blocks().await?.users } else { Vec::new() };
+    let is_meant = |user: &User| user.username.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(username));
+    blocked.into_iter().find(is_meant).ok_or_else(Error::not_found)
 }
 
 /// Shows the followers of a person.
@@ -187,7 +195,7 @@ async fn carry_out(Member(visit, _): Member, username: &str, deed: Deed) -> Resu
         let person = people.into_iter().next().ok_or_else(Error::not_found)?;
         return html(&FollowPart { page: visit.plain_page(""), person });
     }
-    Ok(visit.lead_back(&format!("/@{username}")))
+    Ok(visit.lead_back(&format!("/@{username}"), ""))
 }
 
 /// Takes the refusal to end what is not there for its success.

@@ -1,8 +1,8 @@
 //! The receipt of an erasure: what each service has erased so far.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::response::Response;
+use shared::http::Path;
 
 use super::html;
 use crate::error::Error;

@@ -1,9 +1,9 @@
 //! Reports to the moderators.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::Query;
 
 use super::form::Typed;
 use super::{html, html_with, lead_to};

@@ -1,10 +1,10 @@
 //! A new password for somebody who has forgotten the old one.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::Path;
 
 use super::form::Typed;
 use super::links::{RESET, find_offer, show_end};

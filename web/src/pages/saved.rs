@@ -1,8 +1,8 @@
 //! The posts that the visitor has saved for later. The page is not at `/bookmarks`, which is a path of the API.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
+use shared::http::Query;
 
 use super::{ListQuery, html, next_path};
 use crate::error::Error;

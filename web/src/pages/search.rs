@@ -1,9 +1,9 @@
 //! Search: people and posts.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::Query;
 
 use super::{html, next_path};
 use crate::api::encode;

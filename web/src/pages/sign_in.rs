@@ -1,10 +1,10 @@
 //! Sign-in, with the code of a second factor where one is asked for, and sign-out.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::http::header;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::Query;
 
 use super::form::Typed;
 use super::{html, html_with, lead_to};

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::Query;
 
 use super::form::Typed;
 use super::home::known_mode;
@@ -59,10 +60,7 @@ pub(crate) struct InvitationQuery {
 }
 
 /// Shows the form.
-pub(crate) async fn show_sign_up(
-    visit: Visit,
-    axum::extract::Query(asked): axum::extract::Query<InvitationQuery>,
-) -> Result<Response, Error> {
+pub(crate) async fn show_sign_up(visit: Visit, Query(asked): Query<InvitationQuery>) -> Result<Response, Error> {
     let invitation = asked.invitation.unwrap_or_default();
     let registration = known_mode(&visit.api.registration_mode().await?);
     let page = visit.page(visit.say("signup-title")).await;

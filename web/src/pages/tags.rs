@@ -1,8 +1,8 @@
 //! The posts with a hashtag.
 
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::response::Response;
+use shared::http::{Path, Query};
 
 use super::{ListQuery, html, next_path};
 use crate::api::encode;

@@ -36,7 +36,7 @@ impl NotificationView {
         let path = post.map(|post| format!("/p/{}", post.id));
         let comment = notification.comment.as_ref();
         let at_comment = match (&path, comment) {
-            (Some(path), Some(comment)) => Some(format!("{path}#comment-{}", comment.id)),
+            (Some(path), Some(comment)) => Some(format!("{path}?at={}#comment-{}", comment.id, comment.id)),
             _ => path.clone(),
         };
         let (kind, sentence, href) = match &*notification.kind {

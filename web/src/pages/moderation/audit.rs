@@ -1,8 +1,8 @@
 //! The audit log.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
+use shared::http::Query;
 
 use crate::error::Error;
 use crate::pages::{ListQuery, html, next_path};

@@ -1,9 +1,9 @@
 //! Accounts, and their blocks.
 
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::{Path, Query};
 
 use crate::error::Error;
 use crate::pages::form::Typed;

@@ -1,9 +1,9 @@
 //! Posts and comments that moderators have removed.
 
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::{Path, Query};
 
 use crate::error::Error;
 use crate::pages::{html, lead_to, next_path};

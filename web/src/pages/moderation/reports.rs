@@ -1,9 +1,9 @@
 //! Reports: cases with what was reported, and what is done about them.
 
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
+use shared::http::{Path, Query};
 
 use crate::api::Case;
 use crate::error::Error;
@@ -70,9 +70,10 @@ impl CaseView {
         let author = content.author.and_then(|author| author.username);
         let href = match &*case.target.kind {
             "post" => format!("/p/{}", case.target.id),
-            "comment" => {
-                content.post_id.map(|post| format!("/p/{post}#comment-{}", case.target.id)).unwrap_or_default()
-            }
+            "comment" => content
+                .post_id
+                .map(|post| format!("/p/{post}?at={}#comment-{}", case.target.id, case.target.id))
+                .unwrap_or_default(),
             _ => author.as_ref().map(|name| format!("/@{name}")).unwrap_or_default(),
         };
         let names: Vec<String> = content.first_name.into_iter().chain(content.last_name).collect();

@@ -45,7 +45,10 @@ pub(crate) async fn show(visit: Visit, headers: axum::http::HeaderMap) -> Result
 pub(crate) async fn update(visit: Visit, Typed(typed): Typed<AppearanceForm>) -> Result<Response, Error> {
     let mut response = lead_to("/settings/appearance?done=saved");
     let secure = visit.state.secure;
-    for (name, value) in [(LANGUAGE, typed.language), (THEME, typed.theme)] {
+    let known = visit.state.languages.list().into_iter().map(|(code, _)| code);
+    let language = known.into_iter().find(|code| *code == typed.language).unwrap_or_default();
+    let theme = ["light", "dark"].into_iter().find(|theme| *theme == typed.theme).unwrap_or_default();
+    for (name, value) in [(LANGUAGE, language.to_owned()), (THEME, theme.to_owned())] {
         let lifetime = if value.is_empty() { 0 } else { YEAR };
         let cookie = write_plain(name, value, lifetime, secure);
         response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));

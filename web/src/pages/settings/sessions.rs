@@ -1,8 +1,8 @@
 //! The sessions of an account: where one is signed in.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::response::Response;
+use shared::http::Path;
 
 use crate::error::Error;
 use crate::pages::{html, lead_to};

@@ -113,6 +113,10 @@ async fn render(
 
 /// Draws the QR code of a URI: each dark square as a part of one path.
 fn enrolment(secret: String, uri: String) -> Option<Enrolment> {
+    // It comes back from the form, so it may be anything by now.
+    if !uri.starts_with("otpauth://") {
+        return None;
+    }
     let code = QrCode::encode_text(&uri, QrCodeEcc::Medium).ok()?;
     let mut qr = String::new();
     for y in 0..code.size() {
@@ -133,6 +137,7 @@ mod tests {
     fn the_code_of_an_app_is_drawn() {
         let drawn = enrolment("S".to_owned(), "otpauth://totp/Chatty:ann?secret=ABC&issuer=Chatty".to_owned()).unwrap();
         assert!(drawn.size >= 29 && drawn.qr.starts_with("M4 4h1v1h-1z"), "{}", drawn.qr);
-        assert!(enrolment(String::new(), "x".repeat(10_000)).is_none());
+        assert!(enrolment(String::new(), format!("otpauth://{}", "x".repeat(10_000))).is_none());
+        assert!(enrolment(String::new(), "javascript:alert(1)".to_owned()).is_none());
     }
 }
