@@ -18,7 +18,7 @@ pub(super) struct Context<'a> {
     pub(super) endpoint: &'a str,
     pub(super) accepts_gzip: bool,
     pub(super) noted: Noted,
-    /// What builds the page about a failure; absent for a path of the API.
+    /// The builder of the page about a failure, with the request; absent for a path of the API.
     pub(super) page: Option<(ErrorPage, PageRequest)>,
 }
 

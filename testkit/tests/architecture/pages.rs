@@ -52,7 +52,7 @@ fn the_gateway_limits_forms_that_exist() {
     let forms: Vec<&str> = rows.filter(|path| !path.starts_with("auth/")).collect();
     assert!(forms.len() >= 10, "{forms:?}");
     for path in forms {
-        // What ends with a slash is the beginning of paths.
+        // A row that ends with a slash is the beginning of paths.
         let end = if path.ends_with('/') { "" } else { "\"" };
         assert!(router.contains(&format!("\"/{path}{end}")), "there is no form at /{path}");
     }

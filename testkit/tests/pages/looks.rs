@@ -1,4 +1,4 @@
-//! Whether everybody can use the pages: the rules of axe-core, the order of the Tab key, and that nothing comes from
+//! Checks that everybody can use the pages: the rules of axe-core, the order of the Tab key, and that nothing comes from
 //! elsewhere. On the way it makes pictures of the pages, if the variable `SCREENS` names a folder (`make screens`).
 
 use std::fs;

@@ -112,7 +112,7 @@ struct Erased {
     receipt: String,
 }
 
-/// What has been erased of an account.
+/// The receipt of an erasure: the things that have been erased of an account.
 #[derive(Deserialize)]
 pub(crate) struct Receipt {
     pub(crate) erased_at: Timestamp,
@@ -120,7 +120,7 @@ pub(crate) struct Receipt {
     pub(crate) services: Vec<ServiceReceipt>,
 }
 
-/// What a service has erased.
+/// The part of a receipt that is about one service.
 #[derive(Deserialize)]
 pub(crate) struct ServiceReceipt {
     pub(crate) service: String,

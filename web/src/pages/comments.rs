@@ -22,7 +22,7 @@ struct EditPage {
     comment_id: u64,
 }
 
-/// What is typed as a comment.
+/// The form with a comment.
 #[derive(Deserialize)]
 pub(crate) struct CommentForm {
     content: String,

@@ -21,7 +21,7 @@ struct ComposePage {
     rule: String,
 }
 
-/// What is typed to change a post.
+/// The form that changes a post.
 #[derive(Deserialize)]
 pub(crate) struct EditForm {
     title: String,

@@ -16,7 +16,7 @@ use crate::views::{Field, Form};
 /// The largest form without a file, in bytes. Browsers write a sign of a long text as up to twelve bytes.
 const MAX_FORM: usize = 512 * 1024;
 
-/// What was typed into a form.
+/// The fields of a form, as they were typed.
 pub(crate) struct Typed<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Typed<T> {
@@ -36,7 +36,7 @@ fn too_large() -> ApiError {
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The form is too large")
 }
 
-/// What was typed into a form with a file.
+/// The fields of a form with a file, and the file.
 #[derive(Default)]
 pub(crate) struct Upload {
     /// The fields, by name.

@@ -45,7 +45,7 @@ struct FollowPart {
     person: PersonView,
 }
 
-/// What one does about a person.
+/// A deed about a person; false ends it.
 #[derive(Clone, Copy)]
 enum Deed {
     Follow(bool),

@@ -33,7 +33,7 @@ pub(crate) struct ReportQuery {
     user: Option<u64>,
 }
 
-/// What is typed as a report.
+/// The form with a report.
 #[derive(Deserialize)]
 pub(crate) struct ReportForm {
     kind: String,

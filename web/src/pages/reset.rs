@@ -30,7 +30,7 @@ struct PasswordPage {
     action: String,
 }
 
-/// What is typed to get the mail.
+/// The form that asks for the mail.
 #[derive(Deserialize)]
 pub(crate) struct ForgotForm {
     email: String,

@@ -23,7 +23,7 @@ struct SearchPage {
     error: Option<String>,
 }
 
-/// What is looked for.
+/// The query of a search.
 #[derive(Deserialize)]
 pub(crate) struct SearchQuery {
     #[serde(default)]

@@ -37,7 +37,7 @@ pub(crate) struct BackQuery {
     back: Option<String>,
 }
 
-/// What is typed at sign-in.
+/// The form for sign-in.
 #[derive(Deserialize)]
 pub(crate) struct SignInForm {
     username: String,
@@ -46,7 +46,7 @@ pub(crate) struct SignInForm {
     back: String,
 }
 
-/// What is typed as the second factor.
+/// The form for the code of a second factor.
 #[derive(Deserialize)]
 pub(crate) struct CodeForm {
     challenge: String,

@@ -29,7 +29,7 @@ struct MailPage {
     mailbox: bool,
 }
 
-/// What is typed at sign-up.
+/// The form for sign-up.
 #[derive(Deserialize)]
 pub(crate) struct SignUpForm {
     username: String,
@@ -47,7 +47,7 @@ pub(crate) struct SignUpForm {
     key: String,
 }
 
-/// What is typed to get another mail.
+/// The form that asks for another mail.
 #[derive(Deserialize)]
 pub(crate) struct ResendForm {
     email: String,

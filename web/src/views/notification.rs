@@ -10,7 +10,7 @@ pub(crate) struct NotificationView {
     pub(crate) kind: &'static str,
     /// The people it is about, the latest first; at most three.
     pub(crate) people: Vec<PersonView>,
-    /// What they did, as a sentence that begins with their names, such as `@ann and 3 others like your post`.
+    /// The sentence about their deed, which begins with their names, such as `@ann and 3 others like your post`.
     pub(crate) sentence: String,
     /// The title of the post that it concerns.
     pub(crate) title: Option<String>,

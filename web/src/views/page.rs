@@ -1,4 +1,4 @@
-//! What every page has: its visitor, its words, and its place among the others.
+//! The frame of every page: its visitor, its words, and its place among the others.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -153,9 +153,9 @@ pub(crate) struct Form {
 pub(crate) struct Field {
     /// The name in the form.
     pub(crate) name: &'static str,
-    /// What was typed.
+    /// The text that was typed.
     pub(crate) value: String,
-    /// What is wrong with it.
+    /// The rule that it breaks.
     pub(crate) error: Option<String>,
 }
 

@@ -12,17 +12,17 @@ pub(crate) struct PersonView {
     pub(crate) username: String,
     /// First and last name; absent if the person gives none.
     pub(crate) name: Option<String>,
-    /// What the person says about themselves.
+    /// The person's words about themselves.
     pub(crate) bio: Option<String>,
     /// The path of the picture, which always exists.
     pub(crate) avatar_url: String,
-    /// What the visitor has to do with the person; absent for oneself and for a visitor who is not signed in.
+    /// The visitor's relation to the person; absent for oneself and for a visitor who is not signed in.
     pub(crate) relation: Option<Relation>,
     /// A sentence below the name, such as the reason of a recommendation.
     pub(crate) note: Option<String>,
 }
 
-/// What a visitor has to do with a person.
+/// The relation of a visitor to a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Relation {
     /// The visitor follows the person.

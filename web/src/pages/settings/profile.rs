@@ -21,7 +21,7 @@ struct ProfilePage {
     person: PersonView,
 }
 
-/// What is typed about oneself.
+/// The form about oneself.
 #[derive(Deserialize)]
 pub(crate) struct ProfileForm {
     #[serde(default)]
@@ -35,10 +35,15 @@ pub(crate) struct ProfileForm {
 /// Shows the form.
 pub(crate) async fn show(Member(visit, _): Member) -> Result<Response, Error> {
     let account = visit.api.me().await?;
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let (first, last, bio) = (text(&account.first_name), text(&account.last_name), text(&account.bio));
-    let form = Form::filled(&[("first_name", &first), ("last_name", &last), ("bio", &bio)], "");
+    let form = fill(&account);
     render(&visit, &account, StatusCode::OK, form).await
+}
+
+/// Fills the form with the profile as it is.
+fn fill(account: &Account) -> Form {
+    let [first, last, bio] =
+        [&account.first_name, &account.last_name, &account.bio].map(|text| text.as_deref().unwrap_or_default());
+    Form::filled(&[("first_name", first), ("last_name", last), ("bio", bio)], "")
 }
 
 /// Changes the profile.
@@ -62,9 +67,7 @@ pub(crate) async fn set_avatar(Member(visit, session): Member, typed: Upload) ->
         return Ok(lead_to("/settings?done=saved"));
     };
     let account = visit.api.me().await?;
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let (first, last, bio) = (text(&account.first_name), text(&account.last_name), text(&account.bio));
-    let form = Form::filled(&[("first_name", &first), ("last_name", &last), ("bio", &bio)], "").hiding("image");
+    let form = fill(&account).hiding("image");
     let (status, form) = form.refuse(error, &visit.language)?;
     render(&visit, &account, status, form).await
 }
